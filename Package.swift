@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target: strict memory safety, and a warning is an error.
+let house: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// Targets that hand out spans of memory they own.
+let spans: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
+
+let package = Package(
+  name: "ringroad",
+  products: [
+    .executable(name: "ringroad", targets: ["ringroad"])
+  ],
+  targets: [
+    // C libraries, found by pkg-config.
+    .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CRingroad"),
+
+    // The house, bottom up; docs/ARCHITECTURE.md is its map.
+    .target(name: "Bytes", swiftSettings: spans),
+    .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
+    .target(name: "Health", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Stats", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Settings", dependencies: ["Routing", "CLibyaml"], swiftSettings: house),
+    .target(
+      name: "Proxy", dependencies: ["Bytes", "Wire", "Routing", "Health", "Stats"],
+      swiftSettings: house),
+    .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: house),
+    .target(
+      name: "Runtime", dependencies: ["Proxy", "Settings", "Net", "CRingroad"], swiftSettings: house),
+    .executableTarget(name: "ringroad", dependencies: ["Runtime", "Settings"], swiftSettings: house),
+
+    .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: house),
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
+    .testTarget(
+      name: "RoutingTests", dependencies: ["Routing"], resources: [.copy("Vectors")],
+      swiftSettings: house),
+    .testTarget(name: "HealthTests", dependencies: ["Health"], swiftSettings: house),
+    .testTarget(name: "StatsTests", dependencies: ["Stats"], swiftSettings: house),
+    .testTarget(
+      name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),
+    .testTarget(name: "ProxyTests", dependencies: ["Proxy"], swiftSettings: house),
+    .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"], swiftSettings: house),
+    .testTarget(name: "IntegrationTests", dependencies: ["Bytes"], swiftSettings: house),
+  ]
+)

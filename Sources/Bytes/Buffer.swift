@@ -1,0 +1,209 @@
+/// A run of bytes with one owner: appended at the back, consumed at the front.
+///
+///     ┌────────────┬──────────────────┬───────────────┐
+///     │  consumed  │     readable     │   room        │
+///     └────────────┴──────────────────┴───────────────┘
+///     0          start               end        capacity
+///
+/// An empty buffer may hold no memory at all: `release(to:)` gives the block back, and the next
+/// append takes one. Appending is amortised O(bytes); consuming is O(1). Blocks come from a
+/// `BufferPool`, so that a connection that is idle costs nothing.
+@safe @usableFromInline
+package struct Buffer: ~Copyable {
+  @usableFromInline var base: UnsafeMutableRawPointer?
+  @usableFromInline var capacity = 0
+  @usableFromInline var start = 0
+  @usableFromInline var end = 0
+
+  @inlinable package init() { unsafe base = nil }
+
+  deinit {
+    // SAFETY: `base` is nil or a block from malloc that nothing else owns.
+    unsafe base?.deallocate()
+  }
+
+  /// Bytes that can be read.
+  @inlinable package var count: Int { @inline(__always) get { end &- start } }
+  @inlinable package var isEmpty: Bool { @inline(__always) get { start == end } }
+
+  /// Bytes of memory held, used or not.
+  @inlinable package var footprint: Int { capacity }
+
+  /// What has been appended and not yet consumed.
+  @inlinable package var readable: RawSpan {
+    @_lifetime(borrow self) @inline(__always) get {
+      guard let base = unsafe base else { return RawSpan() }
+      // SAFETY: start ..< end was written by append; the span borrows self, so nothing moves it.
+      let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(base) + start, byteCount: end &- start)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// Drops `n` bytes from the front.
+  @inlinable @inline(__always) package mutating func consume(_ n: Int) {
+    precondition(n >= 0 && n <= end &- start)
+    start &+= n
+    if start == end {
+      start = 0
+      end = 0
+    }
+  }
+
+  /// Drops everything; the memory is kept.
+  @inlinable package mutating func removeAll() {
+    start = 0
+    end = 0
+  }
+
+  /// Drops bytes from the back until `n` are left.
+  @inlinable package mutating func truncate(to n: Int) {
+    precondition(n >= 0 && n <= end &- start)
+    end = start &+ n
+  }
+
+  /// Copies bytes `from ..< from + n` of `source` to the back.
+  @inlinable @inline(__always)
+  package mutating func append(_ source: RawSpan, from: Int, count n: Int, _ pool: inout BufferPool) {
+    precondition(from >= 0 && n >= 0 && n <= source.byteCount &- from)
+    if n > capacity &- end { makeRoom(n, &pool) }
+    guard let base = unsafe base else { return }
+    // SAFETY: the source range was checked above, the target's room by makeRoom; they are
+    // different objects, because self is held exclusively.
+    unsafe source.withUnsafeBytes { bytes in
+      guard let p = bytes.baseAddress else { return }
+      unsafe copyBytes(base + end, p + from, n)
+    }
+    end &+= n
+  }
+
+  @inlinable @inline(__always)
+  package mutating func append(_ source: RawSpan, _ pool: inout BufferPool) {
+    append(source, from: 0, count: source.byteCount, &pool)
+  }
+
+  /// Copies bytes of another buffer's readable part to the back.
+  @inlinable @inline(__always)
+  package mutating func append(
+    _ other: borrowing Buffer, from: Int, count n: Int, _ pool: inout BufferPool
+  ) {
+    append(other.readable, from: from, count: n, &pool)
+  }
+
+  @inlinable package mutating func append(_ text: StaticString, _ pool: inout BufferPool) {
+    let n = text.utf8CodeUnitCount
+    if n > capacity &- end { makeRoom(n, &pool) }
+    guard let base = unsafe base else { return }
+    // SAFETY: a StaticString's text is n bytes of the executable; room was made above.
+    unsafe copyBytes(base + end, UnsafeRawPointer(text.utf8Start), n)
+    end &+= n
+  }
+
+  @inlinable package mutating func append(byte: UInt8, _ pool: inout BufferPool) {
+    if capacity == end { makeRoom(1, &pool) }
+    guard let base = unsafe base else { return }
+    // SAFETY: end < capacity.
+    unsafe base.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
+    end &+= 1
+  }
+
+  /// Appends a number in decimal.
+  package mutating func append(decimal value: UInt64, _ pool: inout BufferPool) {
+    var digits = InlineArray<20, UInt8>(repeating: 0)
+    var i = 20
+    var rest = value
+    repeat {
+      i &-= 1
+      digits[i] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
+      rest /= 10
+    } while rest > 0
+    while i < 20 {
+      append(byte: digits[i], &pool)
+      i &+= 1
+    }
+  }
+
+  /// For cold paths: text of the program's own.
+  package mutating func append(text: String, _ pool: inout BufferPool) {
+    for byte in text.utf8 { append(byte: byte, &pool) }
+  }
+
+  /// Makes sure that `n` more bytes fit without another allocation.
+  @inlinable package mutating func reserve(_ n: Int, _ pool: inout BufferPool) {
+    if n > capacity &- end { makeRoom(n, &pool) }
+  }
+
+  /// Room for `n` bytes at the back: slides the content to the front when at least half the block
+  /// has been consumed (so each byte moves at most once for each byte appended), else takes a
+  /// block of twice the size.
+  @inline(never) @usableFromInline mutating func makeRoom(_ n: Int, _ pool: inout BufferPool) {
+    let live = end &- start
+    if let base = unsafe base, start >= capacity / 2, live &+ n <= capacity {
+      // SAFETY: both ranges lie inside the block; memmove allows them to overlap.
+      unsafe base.copyMemory(from: base + start, byteCount: live)
+      start = 0
+      end = live
+      return
+    }
+    let (needed, overflow) = live.addingReportingOverflow(n)
+    precondition(!overflow)
+    let (block, size) = unsafe pool.take(atLeast: max(needed, live &* 2))
+    if let base = unsafe base {
+      // SAFETY: the new block holds at least `live` bytes and is a different allocation.
+      unsafe block.copyMemory(from: base + start, byteCount: live)
+      unsafe pool.give(base, size: capacity)
+    }
+    unsafe base = block
+    capacity = size
+    start = 0
+    end = live
+  }
+
+  /// Forgets the content and gives the memory back.
+  @inlinable package mutating func release(to pool: inout BufferPool) {
+    start = 0
+    end = 0
+    guard let block = unsafe base else { return }
+    // SAFETY: the block came from this kind of pool with this size, and is forgotten here.
+    unsafe pool.give(block, size: capacity)
+    unsafe base = nil
+    capacity = 0
+  }
+
+  /// Room at the back to be written by a system call: calls `body` with it and keeps as many bytes
+  /// as `body` says it wrote.
+  package mutating func fill(
+    upTo n: Int, _ pool: inout BufferPool, _ body: (UnsafeMutableRawBufferPointer) -> Int
+  ) -> Int {
+    if n > capacity &- end { makeRoom(n, &pool) }
+    guard let base = unsafe base else { return 0 }
+    // SAFETY: end + n <= capacity after makeRoom.
+    let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + end, count: n))
+    precondition(written >= 0 && written <= n)
+    end &+= written
+    return written
+  }
+}
+
+/// Copies `n` bytes; short runs word by word, because a call of memcpy costs more than they do.
+@unsafe @inlinable @inline(__always)
+func copyBytes(_ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ n: Int) {
+  if n >= 8 && n <= 32 {
+    // SAFETY: the caller promises n readable and n writable bytes; two words from each end cover
+    // 8 ... 16 bytes, four cover up to 32, and overlapping stores write the same bytes.
+    let last = unsafe source.loadUnaligned(fromByteOffset: n &- 8, as: UInt64.self)
+    if n > 16 {
+      let second = unsafe source.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+      let third = unsafe source.loadUnaligned(fromByteOffset: n &- 16, as: UInt64.self)
+      let first = unsafe source.loadUnaligned(as: UInt64.self)
+      unsafe target.storeBytes(of: first, as: UInt64.self)
+      unsafe target.storeBytes(of: second, toByteOffset: 8, as: UInt64.self)
+      unsafe target.storeBytes(of: third, toByteOffset: n &- 16, as: UInt64.self)
+    } else {
+      let first = unsafe source.loadUnaligned(as: UInt64.self)
+      unsafe target.storeBytes(of: first, as: UInt64.self)
+    }
+    unsafe target.storeBytes(of: last, toByteOffset: n &- 8, as: UInt64.self)
+  } else {
+    unsafe target.copyMemory(from: source, byteCount: n)
+  }
+}

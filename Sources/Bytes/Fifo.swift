@@ -1,0 +1,89 @@
+/// First in, first out: a ring of plain values that grows by doubling.
+///
+/// All operations are O(1), amortised for `append`. Memory is kept until `releaseIfEmpty()`.
+@safe @usableFromInline
+package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
+  @usableFromInline var elements: UnsafeMutablePointer<Element>?
+  @usableFromInline var mask = -1
+  @usableFromInline var head = 0
+  /// Elements held.
+  @usableFromInline package var count = 0
+
+  @inlinable package init() { unsafe elements = nil }
+
+  @inlinable deinit {
+    // SAFETY: nil or our own allocation; plain values need no deinitialisation.
+    unsafe elements?.deallocate()
+  }
+
+  @inlinable package var isEmpty: Bool { @inline(__always) get { count == 0 } }
+
+  @inlinable package var first: Element? {
+    @inline(__always) get {
+      guard count > 0, let p = unsafe elements else { return nil }
+      // SAFETY: head is masked, and count > 0 means that the slot was written.
+      return unsafe p[head]
+    }
+  }
+
+  /// The `i`th from the front.
+  @inlinable package subscript(i: Int) -> Element {
+    @inline(__always) get {
+      precondition(i >= 0 && i < count)
+      // SAFETY: checked above; the ring exists when count > 0.
+      return unsafe elements.unsafelyUnwrapped[(head &+ i) & mask]
+    }
+    @inline(__always) set {
+      precondition(i >= 0 && i < count)
+      // SAFETY: as above.
+      unsafe elements.unsafelyUnwrapped[(head &+ i) & mask] = newValue
+    }
+  }
+
+  @inlinable @inline(__always) package mutating func append(_ element: Element) {
+    if count > mask { grow() }
+    // SAFETY: grow made room: count <= mask, so the slot is free and inside the ring.
+    unsafe (elements.unsafelyUnwrapped + ((head &+ count) & mask)).initialize(to: element)
+    count &+= 1
+  }
+
+  @inlinable @inline(__always) package mutating func dropFirst() {
+    precondition(count > 0)
+    head = (head &+ 1) & mask
+    count &-= 1
+  }
+
+  @inlinable package mutating func popFirst() -> Element? {
+    guard let element = first else { return nil }
+    dropFirst()
+    return element
+  }
+
+  package mutating func removeAll() {
+    head = 0
+    count = 0
+  }
+
+  /// Gives the memory back when nothing is held.
+  package mutating func releaseIfEmpty() {
+    guard count == 0 else { return }
+    // SAFETY: nil or our own allocation, forgotten here.
+    unsafe elements?.deallocate()
+    unsafe elements = nil
+    mask = -1
+    head = 0
+  }
+
+  @inline(never) @usableFromInline mutating func grow() {
+    let size = max(8, (mask &+ 1) * 2)
+    let ring = UnsafeMutablePointer<Element>.allocate(capacity: size)
+    for i in 0..<count {
+      // SAFETY: i < count <= old size < new size.
+      unsafe (ring + i).initialize(to: elements.unsafelyUnwrapped[(head &+ i) & mask])
+    }
+    unsafe elements?.deallocate()
+    unsafe elements = ring
+    mask = size - 1
+    head = 0
+  }
+}

@@ -1,0 +1,132 @@
+import Glibc
+
+// Reading text that came off the wire. A range is checked once, then read word by word.
+
+extension RawSpan {
+  /// One byte, checked.
+  @inlinable @inline(__always) package func byte(at i: Int) -> UInt8 {
+    precondition(i >= 0 && i < byteCount)
+    // SAFETY: checked above.
+    return unsafe unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
+  }
+
+  /// Eight bytes as a little-endian number, checked; the caller knows that they are there.
+  @inlinable @inline(__always) package func word(at i: Int) -> UInt64 {
+    precondition(i >= 0 && i <= byteCount &- 8)
+    // SAFETY: checked above.
+    return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
+  }
+
+  /// Four bytes as a little-endian number, checked.
+  @inlinable @inline(__always) package func halfWord(at i: Int) -> UInt32 {
+    precondition(i >= 0 && i <= byteCount &- 4)
+    // SAFETY: checked above.
+    return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt32.self)
+  }
+
+  /// Where the first byte at or after `i` is that is a space or a control byte; `byteCount` if none.
+  @inlinable @inline(__always) package func firstBreak(from i: Int) -> Int {
+    precondition(i >= 0)
+    var q = i
+    while q &+ 8 <= byteCount {
+      // SAFETY: 0 <= q and q + 8 <= byteCount.
+      let v = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: q, as: UInt64.self)
+      let m = (v &- 0x2121_2121_2121_2121) & ~v & 0x8080_8080_8080_8080
+      if m != 0 { return q &+ (m.trailingZeroBitCount &>> 3) }
+      q &+= 8
+    }
+    while q < byteCount {
+      // SAFETY: q < byteCount.
+      if unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self) <= 32 { return q }
+      q &+= 1
+    }
+    return byteCount
+  }
+
+  /// Where the first `\n` at or after `i` is, or nil.
+  @inlinable package func firstNewline(from i: Int) -> Int? {
+    first(10, from: i, to: byteCount)
+  }
+
+  /// Where the first byte equal to `wanted` is in `i ..< end`, or nil.
+  @inlinable package func first(_ wanted: UInt8, from i: Int, to end: Int) -> Int? {
+    precondition(i >= 0 && end <= byteCount)
+    guard i < end else { return nil }
+    // SAFETY: i ..< end lies inside the span.
+    return unsafe withUnsafeBytes { bytes in
+      guard let p = bytes.baseAddress, let hit = unsafe memchr(p + i, Int32(wanted), end &- i) else {
+        return nil
+      }
+      return unsafe UnsafeRawPointer(hit) - p
+    }
+  }
+
+  /// Whether `count` bytes at `i` equal those of `other` at `j`. Out of range is unequal.
+  @inlinable @inline(__always)
+  package func matches(at i: Int, _ other: RawSpan, at j: Int, count: Int) -> Bool {
+    guard i >= 0, j >= 0, count >= 0, count <= byteCount &- i, count <= other.byteCount &- j else {
+      return false
+    }
+    var k = 0
+    while k &+ 8 <= count {
+      // SAFETY: both ranges were checked above.
+      let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ k, as: UInt64.self)
+      let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ k, as: UInt64.self)
+      if a != b { return false }
+      k &+= 8
+    }
+    while k < count {
+      // SAFETY: as above.
+      let a = unsafe unsafeLoad(fromUncheckedByteOffset: i &+ k, as: UInt8.self)
+      let b = unsafe other.unsafeLoad(fromUncheckedByteOffset: j &+ k, as: UInt8.self)
+      if a != b { return false }
+      k &+= 1
+    }
+    return true
+  }
+
+  /// Whether the bytes at `i` are this text.
+  @inlinable package func hasText(_ text: StaticString, at i: Int) -> Bool {
+    let n = text.utf8CodeUnitCount
+    guard i >= 0, n <= byteCount &- i else { return false }
+    // SAFETY: the range was checked; a StaticString's text is n bytes of the executable.
+    return unsafe withUnsafeBytes { bytes in
+      guard let p = bytes.baseAddress else { return n == 0 }
+      return unsafe memcmp(p + i, text.utf8Start, n) == 0
+    }
+  }
+
+  /// Whether `from ..< to` is this text and nothing else.
+  @inlinable package func isText(_ text: StaticString, from: Int, to: Int) -> Bool {
+    to &- from == text.utf8CodeUnitCount && to <= byteCount && hasText(text, at: from)
+  }
+
+  /// The number that the digits `from ..< to` spell; nil when there is none, another byte, or it
+  /// passes 64 bits.
+  @inlinable package func decimal(from: Int, to: Int) -> UInt64? {
+    guard from >= 0, to <= byteCount, from < to, to &- from <= 20 else { return nil }
+    var value: UInt64 = 0
+    var i = from
+    if to &- from < 20 {
+      // Nineteen digits cannot overflow.
+      while i < to {
+        // SAFETY: 0 <= i < to <= byteCount.
+        let digit = unsafe unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self) &- 48
+        if digit > 9 { return nil }
+        value = value &* 10 &+ UInt64(digit)
+        i &+= 1
+      }
+      return value
+    }
+    while i < to {
+      let digit = byte(at: i) &- 48
+      if digit > 9 { return nil }
+      let (tens, over) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
+      if over || carry { return nil }
+      value = sum
+      i &+= 1
+    }
+    return value
+  }
+}

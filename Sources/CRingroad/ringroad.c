@@ -1,0 +1,19 @@
+#define _GNU_SOURCE
+#include "ringroad.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int ringroad_daemonize(void) { return daemon(1, 0) == 0 ? 0 : errno; }
+
+int ringroad_pin_thread(int cpu) {
+  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpus > 0 ? cpu % cpus : cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
+}
+
+void ringroad_fine_timers(void) { prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); }
