@@ -1,0 +1,75 @@
+import Bytes
+import COpenSSL
+
+// MD5 in two forms: the first word of a key's digest, for every key of a ketama pool, and all four words
+// of a label's, for the points of a ring. The one place in Routing that hands memory to C.
+
+/// The first four bytes of the key's MD5 as a little-endian number.
+///
+/// A key of up to 55 bytes fits one block of the algorithm together with its padding, so the block is laid
+/// out here and only OpenSSL's compression step is called; that leaves out a tenth of the one-shot
+/// call's time. Longer keys take the one-shot call. Neither allocates.
+@usableFromInline
+func hashMD5(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
+  guard count < 56 else { return hashLongMD5(bytes, from: from, count: count) }
+  var block = InlineArray<8, UInt64>(repeating: 0)
+  let words = count &>> 3
+  for i in 0..<words { block[i] = bytes.word(at: from &+ i &* 8) }
+  // What is left of the key, then the bit that ends it, then the key's length in bits.
+  let rest = count & 7
+  block[words] = bytes.lastBytes(rest, endingAt: from &+ count, keyStart: from) | 0x80 &<< UInt64(rest &* 8)
+  block[7] = UInt64(truncatingIfNeeded: count &* 8)
+  var state = MD5_CTX()
+  state.A = 0x6745_2301
+  state.B = 0xefcd_ab89
+  state.C = 0x98ba_dcfe
+  state.D = 0x1032_5476
+  // SAFETY: MD5_Transform reads the 64 bytes that `block` has and writes only the four words of `state`.
+  unsafe withUnsafeBytes(of: &block) { block in
+    unsafe MD5_Transform(&state, block.baseAddress?.assumingMemoryBound(to: UInt8.self))
+  }
+  return state.A
+}
+
+@inline(never)
+private func hashLongMD5(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
+  var digest = InlineArray<4, UInt32>(repeating: 0)
+  // SAFETY: the caller has checked that from ..< from + count lies in the span; MD5 writes 16 bytes, which
+  // `digest` has.
+  unsafe bytes.withUnsafeBytes { key in
+    guard let start = key.baseAddress else { return }
+    unsafe withUnsafeMutableBytes(of: &digest) { digest in
+      unsafe _ = MD5(
+        (start + from).assumingMemoryBound(to: UInt8.self), count,
+        digest.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    }
+  }
+  return digest[0]
+}
+
+/// All of a label's digest as four little-endian numbers, each of which is a point of a ketama ring.
+func digestWords(_ label: [UInt8]) -> InlineArray<4, UInt32> {
+  var digest = InlineArray<4, UInt32>(repeating: 0)
+  // SAFETY: MD5 reads the array's own bytes and writes 16, which `digest` has.
+  unsafe withUnsafeMutableBytes(of: &digest) { digest in
+    unsafe _ = MD5(label, label.count, digest.baseAddress?.assumingMemoryBound(to: UInt8.self))
+  }
+  return digest
+}
+
+extension RawSpan {
+  /// The `rest` (fewer than eight) bytes before `end` as the low bytes of a word, read in one load when
+  /// the key is long enough to read backwards into it.
+  @inlinable @inline(__always)
+  func lastBytes(_ rest: Int, endingAt end: Int, keyStart: Int) -> UInt64 {
+    if rest == 0 { return 0 }
+    if end &- keyStart >= 8 { return word(at: end &- 8) &>> UInt64(truncatingIfNeeded: 64 &- rest &* 8) }
+    var tail: UInt64 = 0
+    var i = end
+    while i > end &- rest {
+      i &-= 1
+      tail = tail &<< 8 | UInt64(byte(at: i))
+    }
+    return tail
+  }
+}

@@ -1,0 +1,88 @@
+import Bytes
+
+/// The function that turns a key into the 32 bits whose place on the ring decides its server.
+///
+/// Which one a cluster uses is settled by the client that filled it: `md5` for libmemcached and PHP in
+/// ketama mode, `fnv1a_64` for twemproxy. The names are the ones that twemproxy's and ringroad's files use.
+/// All of them agree bit for bit with libhashkit and twemproxy on x86-64, where `char` is signed.
+@usableFromInline @frozen
+package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
+  case md5
+  case fnv1a64
+  case fnv64
+  case fnv1a32
+  case fnv32
+  case oneAtATime
+  case crc16
+  case crc32
+  case crc32a
+  case hsieh
+  case murmur
+  case murmur3
+  case jenkins
+
+  /// What a configuration file calls it.
+  package var name: String {
+    switch self {
+    case .md5: "md5"
+    case .fnv1a64: "fnv1a_64"
+    case .fnv64: "fnv1_64"
+    case .fnv1a32: "fnv1a_32"
+    case .fnv32: "fnv1_32"
+    case .oneAtATime: "one_at_a_time"
+    case .crc16: "crc16"
+    case .crc32: "crc32"
+    case .crc32a: "crc32a"
+    case .hsieh: "hsieh"
+    case .murmur: "murmur"
+    case .murmur3: "murmur3"
+    case .jenkins: "jenkins"
+    }
+  }
+
+  /// The hash with this name in a configuration file; nil when there is none.
+  package init?(name: String) {
+    guard let hash = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = hash
+  }
+
+  /// The hash of bytes `from ..< from + count`, which must lie in `bytes`. Allocates nothing.
+  @inlinable @inline(__always)
+  package func hash(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
+    precondition(from >= 0 && count >= 0 && count <= bytes.byteCount &- from)
+    switch self {
+    case .md5: return hashMD5(bytes, from: from, count: count)
+    case .fnv1a64: return hashFNV1a64(bytes, from: from, count: count)
+    default: return hashOtherwise(bytes, from: from, count: count)
+    }
+  }
+
+  /// The hashes that few clusters use, out of line to keep the two common ones small.
+  @inline(never) @usableFromInline
+  func hashOtherwise(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
+    switch self {
+    case .md5: hashMD5(bytes, from: from, count: count)
+    case .fnv1a64: hashFNV1a64(bytes, from: from, count: count)
+    case .fnv64: hashFNV64(bytes, from: from, count: count)
+    case .fnv1a32: hashFNV1a32(bytes, from: from, count: count)
+    case .fnv32: hashFNV32(bytes, from: from, count: count)
+    case .oneAtATime: hashOneAtATime(bytes, from: from, count: count)
+    case .crc16: hashCRC16(bytes, from: from, count: count)
+    case .crc32: hashCRC32Folded(bytes, from: from, count: count)
+    case .crc32a: hashCRC32(bytes, from: from, count: count)
+    case .hsieh: hashHsieh(bytes, from: from, count: count)
+    case .murmur: hashMurmur2(bytes, from: from, count: count)
+    case .murmur3: hashMurmur3(bytes, from: from, count: count)
+    case .jenkins: hashJenkins(bytes, from: from, count: count)
+    }
+  }
+}
+
+// A byte as libhashkit and twemproxy see it where `char` is signed: bytes from 0x80 up fill the bits
+// above them with ones.
+
+extension UInt8 {
+  @inlinable var signExtended: UInt32 {
+    @inline(__always) get { UInt32(truncatingIfNeeded: Int8(bitPattern: self)) }
+  }
+}

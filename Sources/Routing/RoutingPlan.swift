@@ -1,0 +1,55 @@
+/// Where keys go, as a plain value: what a configuration file says once names are looked up and
+/// points are computed.
+///
+/// Built once for each reload by the thread that reads the file; every worker makes its own
+/// `RoutingTable` from it. Two equal plans place every key alike.
+package struct RoutingPlan: Equatable, Sendable {
+  package var pools: [PoolPlan]
+  /// The pool of keys that begin with some bytes. The longest prefix that fits wins, whatever the order;
+  /// of two equal prefixes the first.
+  package var routes: [Route]
+  /// The pool of keys that no prefix fits; nil when they have none.
+  package var defaultPool: Int?
+
+  /// Indices are positions in `pools`; whoever builds a plan has looked them up.
+  package init(pools: [PoolPlan], routes: [Route] = [], defaultPool: Int?) {
+    precondition(routes.allSatisfy { pools.indices.contains($0.pool) })
+    precondition(defaultPool.map(pools.indices.contains) ?? true)
+    self.pools = pools
+    self.routes = routes
+    self.defaultPool = defaultPool
+  }
+
+  package struct Route: Hashable, Sendable {
+    package var prefix: [UInt8]
+    package var pool: Int
+
+    package init(prefix: [UInt8], pool: Int) {
+      self.prefix = prefix
+      self.pool = pool
+    }
+  }
+}
+
+/// One pool of a plan.
+package struct PoolPlan: Equatable, Sendable {
+  package let name: String
+  package let scheme: PlacementScheme
+  package let hash: KeyHash
+  package let tag: HashTag?
+  package let servers: [RingServer]
+  /// The full ring, computed here once for all workers.
+  package let points: [ContinuumPoint]
+
+  /// `hash` is the scheme's own unless given.
+  package init(
+    name: String, scheme: PlacementScheme, hash: KeyHash? = nil, tag: HashTag? = nil, servers: [RingServer]
+  ) {
+    self.name = name
+    self.scheme = scheme
+    self.hash = hash ?? scheme.defaultHash
+    self.tag = tag
+    self.servers = servers
+    points = scheme.points(for: servers)
+  }
+}

@@ -1,0 +1,123 @@
+import Bytes
+
+/// Which pool, and which of its servers, has a key: a plan made ready for one worker.
+///
+/// The plan never changes; the pools' live rings do, when servers are excluded and come back.
+@usableFromInline
+package struct RoutingTable: ~Copyable {
+  /// The pools of the plan in its order, reached in place: `table.pools[i].exclude(…)`.
+  @usableFromInline package var pools: Slab<Pool>
+  /// Prefixes, by their first byte and then the longest first.
+  @usableFromInline let prefixes: FixedArray<Prefix>
+  /// For each first byte, where its prefixes begin in `prefixes`; entry 256 is the end.
+  @usableFromInline let starts: FixedArray<UInt32>
+  /// All prefixes' bytes, one after the other.
+  @usableFromInline let text: Buffer
+  /// The pool of keys that no prefix fits, or `noPool`.
+  @usableFromInline package let defaultPool: Int
+
+  /// What stands for a pool when no route matches a key.
+  @inlinable package static var noPool: Int { -1 }
+
+  @usableFromInline @frozen
+  struct Prefix: BitwiseCopyable {
+    @usableFromInline let offset: UInt32
+    @usableFromInline let length: UInt32
+    @usableFromInline let pool: UInt32
+  }
+
+  package init(_ plan: RoutingPlan) {
+    pools = Slab(capacity: max(1, plan.pools.count))
+    for pool in plan.pools {
+      pools[pools.take()] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+    }
+    // A route with an empty prefix is another way to write the default.
+    let fallback = plan.routes.first { $0.prefix.isEmpty }?.pool ?? plan.defaultPool
+    defaultPool = fallback ?? Self.noPool
+    let routes = plan.routes.enumerated()
+      .filter { !$0.element.prefix.isEmpty }
+      .sorted { Self.comesBefore($0, $1) }
+      .map(\.element)
+    var blocks = BufferPool()
+    var text = Buffer()
+    var prefixes: [Prefix] = []
+    var starts = [UInt32](repeating: 0, count: 257)
+    for route in routes {
+      prefixes.append(
+        Prefix(
+          offset: UInt32(clamping: text.count), length: UInt32(clamping: route.prefix.count),
+          pool: UInt32(clamping: route.pool)))
+      for byte in route.prefix { text.append(byte: byte, &blocks) }
+      for after in Int(route.prefix[0]) + 1...256 { starts[after] += 1 }
+    }
+    self.text = text
+    self.prefixes = FixedArray(prefixes)
+    self.starts = FixedArray(starts)
+  }
+
+  /// The order of `prefixes`; the first of two equal ones stays in front and so wins.
+  private static func comesBefore(
+    _ a: (offset: Int, element: RoutingPlan.Route), _ b: (offset: Int, element: RoutingPlan.Route)
+  ) -> Bool {
+    let (p, q) = (a.element.prefix, b.element.prefix)
+    if p[0] != q[0] { return p[0] < q[0] }
+    if p.count != q.count { return p.count > q.count }
+    return a.offset < b.offset
+  }
+
+  /// The pool that a key belongs to, or `noPool`: the key is bytes `from ..< from + count`.
+  ///
+  /// Without prefixes this is one load; with them, only those that share the key's first byte are compared.
+  @inlinable @inline(__always)
+  package func pool(for key: RawSpan, from: Int, count: Int) -> Int {
+    if prefixes.count == 0 || count == 0 { return defaultPool }
+    return poolByPrefix(of: key, from: from, count: count)
+  }
+
+  @inlinable
+  func poolByPrefix(of key: RawSpan, from: Int, count: Int) -> Int {
+    let first = Int(key.byte(at: from))
+    var i = Int(truncatingIfNeeded: starts[first])
+    let end = Int(truncatingIfNeeded: starts[first &+ 1])
+    while i < end {
+      let prefix = prefixes[i]
+      let length = Int(truncatingIfNeeded: prefix.length)
+      if length <= count,
+        key.matches(at: from, text.readable, at: Int(truncatingIfNeeded: prefix.offset), count: length)
+      {
+        return Int(truncatingIfNeeded: prefix.pool)
+      }
+      i &+= 1
+    }
+    return defaultPool
+  }
+
+  /// The position of the server of `pool` (not `noPool`) that has this key now.
+  @inlinable @inline(__always)
+  package func server(in pool: Int, owning key: RawSpan, from: Int, count: Int) -> Int {
+    pools[UInt32(truncatingIfNeeded: pool)].server(owning: key, from: from, count: count)
+  }
+
+  /// A pool and a position in its list of servers.
+  package struct Place: Hashable, Sendable {
+    package let pool: Int
+    package let server: Int
+
+    package init(pool: Int, server: Int) {
+      self.pool = pool
+      self.server = server
+    }
+  }
+
+  /// Where a key is now, for people who ask; nil when no route matches it.
+  package func `where`(_ key: [UInt8]) -> Place? {
+    // SAFETY: a byte has no padding that could be uninitialised.
+    let bytes = unsafe key.span.bytes
+    let pool = pool(for: bytes, from: 0, count: bytes.byteCount)
+    guard pool != Self.noPool else { return nil }
+    let server = server(in: pool, owning: bytes, from: 0, count: bytes.byteCount)
+    return Place(pool: pool, server: server)
+  }
+
+  package func `where`(_ key: String) -> Place? { self.where(Array(key.utf8)) }
+}

@@ -1,0 +1,163 @@
+import Testing
+
+@testable import Routing
+
+/// Every key of every case, against what the peers themselves answered.
+struct PlacementTests {
+  /// A file of answers and how its peer was configured.
+  struct Peer: CustomTestStringConvertible, Sendable {
+    let file: String
+    var scheme = PlacementScheme.ketama
+    var hash: KeyHash?
+    var tag: HashTag?
+    var ignoresWeights = false
+    /// Hashed in front of every key; libmemcached hashes what exceeds 250 bytes with it to 0.
+    var prefix = ""
+    /// The label of a unix socket is `path:0`: `memcached_server_add_unix_socket` was called.
+    var socketsHavePorts = true
+
+    var testDescription: String { file }
+  }
+
+  static let peers = [
+    Peer(file: "libmemcached-ketama-weighted"),
+    Peer(file: "libmemcached-ketama-weighted-after-servers"),
+    Peer(file: "libmemcached-ketama-weighted-fnv1a_32", hash: .fnv1a32),
+    Peer(file: "libmemcached-ketama-weighted-noweights", ignoresWeights: true),
+    Peer(file: "libmemcached-ketama-weighted-prefix-hashed", prefix: "app1:"),
+    Peer(file: "libmemcached-ketama-weighted-prefix-nothashed"),
+    Peer(file: "libmemcached-ketama-weighted-sorthosts"),
+    Peer(file: "php-libketama-compatible", socketsHavePorts: false),
+    Peer(file: "php-libketama-compatible-noweights", ignoresWeights: true, socketsHavePorts: false),
+    Peer(file: "twemproxy-ketama-fnv1a_64", scheme: .twemproxyKetama),
+    Peer(file: "twemproxy-ketama-md5", scheme: .twemproxyKetama, hash: .md5),
+    Peer(file: "twemproxy-ketama-fnv1a_64-tagbraces", scheme: .twemproxyKetama, tag: HashTag("{}")),
+  ]
+
+  @Test(arguments: peers)
+  func everyKeyIsWhereThePeerPutsIt(peer: Peer) throws {
+    let lists = try vectors("keys", as: [String: [String]].self)
+    let file = try vectors(peer.file, as: PlacementVectors.self)
+    #expect(file.cases.count == 15)
+    for example in file.cases {
+      let keys = try #require(lists[example.keys])
+      #expect(keys.count == example.expected.count && keys.count == 300)
+      let servers = example.servers.map { ringServer($0, peer) }
+      let plan = PoolPlan(
+        name: example.id, scheme: peer.scheme, hash: peer.hash, tag: peer.tag, servers: servers)
+      let table = RoutingTable(RoutingPlan(pools: [plan], defaultPool: 0))
+      let ring = Continuum(points: plan.points)
+      var misplaced: [String] = []
+      for (key, expected) in zip(keys, example.expected) {
+        let hashed = Array((peer.prefix + key).utf8)
+        let isTooLong = !peer.prefix.isEmpty && hashed.count > 250
+        let got = isTooLong ? Int(ring.server(owning: 0)) : table.where(hashed)?.server
+        if got != expected { misplaced.append(key) }
+      }
+      #expect(misplaced == [], "\(example.id)")
+    }
+  }
+
+  func ringServer(_ server: PlacementVectors.Server, _ peer: Peer) -> RingServer {
+    let isUnix = server.kind == "unix"
+    var name: String?
+    if peer.scheme == .twemproxyKetama {
+      name = server.name
+    } else if isUnix && peer.socketsHavePorts {
+      name = server.host + ":0"
+    }
+    return RingServer(
+      host: server.host, port: server.port ?? 0, isUnix: isUnix,
+      weight: peer.ignoresWeights ? 1 : server.weight, name: name)
+  }
+
+  @Test(arguments: [
+    (RingServer(host: "10.0.0.1", port: 11211), "10.0.0.1", "10.0.0.1"),
+    (RingServer(host: "10.0.0.1", port: 11212), "10.0.0.1:11212", "10.0.0.1:11212"),
+    (RingServer(host: "fd00::1", port: 11212), "fd00::1:11212", "fd00::1:11212"),
+    (RingServer(host: "Cache-A", port: 1121), "Cache-A:1121", "Cache-A:1121"),
+    (RingServer(host: "/run/a.sock", port: 0, isUnix: true), "/run/a.sock", "/run/a.sock:"),
+    (RingServer(host: "10.0.0.1", port: 11212, name: "a:11211"), "a:11211", "a:11211"),
+    (RingServer(host: "/run/a.sock", port: 0, isUnix: true, name: "a"), "a", "a"),
+  ])
+  func labelsAreThoseOfThePeers(server: RingServer, ketama: String, twemproxy: String) {
+    #expect(PlacementScheme.ketama.label(of: server) == ketama)
+    #expect(PlacementScheme.twemproxyKetama.label(of: server) == twemproxy)
+  }
+
+  /// Sizes at which single precision falls below forty, and some between at which it, unlike double, does not.
+  @Test(arguments: [
+    (1, 160), (2, 160), (7, 160), (24, 160), (25, 156), (26, 160), (47, 156), (50, 156), (55, 156), (61, 156),
+    (71, 156), (94, 156), (99, 160), (100, 156), (101, 160), (107, 156), (159, 156), (220, 156),
+  ])
+  func equalServersHaveThePointsOfSinglePrecision(servers: Int, points: Int) {
+    let list = (0..<servers).map { RingServer(host: "10.1.0.\($0)", port: 11211, weight: 3) }
+    for scheme in PlacementScheme.allCases {
+      var count = [Int](repeating: 0, count: servers)
+      for point in scheme.points(for: list) { count[Int(point.server)] += 1 }
+      #expect(count == [Int](repeating: points, count: servers))
+    }
+  }
+
+  @Test func aVanishingShareHasNoPoints() {
+    let list = [RingServer(host: "a", port: 1, weight: 1_000_000), RingServer(host: "b", port: 1)]
+    let points = PlacementScheme.ketama.points(for: list)
+    #expect(points.count == 316 && points.allSatisfy { $0.server == 0 })
+  }
+
+  @Test func weightsBeyond32BitsInAllAddUp() {
+    let list = (0..<3).map { RingServer(host: "h\($0)", port: 1, weight: .max) }
+    #expect(PlacementScheme.ketama.points(for: list).count == 480)
+  }
+
+  @Test func pointsAreSortedAndNameTheServersOfTheListAsGiven() {
+    let names = ["zz", "a", "mmm", "b", "zzzz", "aaaa"]
+    let list = names.map { RingServer(host: "10.0.0.1", port: 11211, name: $0) }
+    let shuffled = [3, 0, 5, 1, 4, 2]
+    for scheme in PlacementScheme.allCases {
+      let points = scheme.points(for: list)
+      #expect(zip(points, points.dropFirst()).allSatisfy { $0.value <= $1.value })
+      let again = scheme.points(for: shuffled.map { list[$0] })
+      #expect(again.map(\.value) == points.map(\.value))
+      #expect(again.map { shuffled[Int($0.server)] } == points.map { Int($0.server) })
+    }
+  }
+
+  /// All labels alike, so all values shared: libmemcached's owner is the first of the list, and so is
+  /// twemproxy's among servers of one name.
+  @Test func equalValuesBelongToTheFirstServer() {
+    let list = [RingServer(host: "a", port: 11211), RingServer(host: "b", port: 11211, name: "a")]
+    for scheme in PlacementScheme.allCases {
+      let ring = Continuum(points: scheme.points(for: list))
+      #expect(ring.isSingle == true)
+      #expect(ring.firstServer == 0)
+    }
+  }
+
+  /// Among so many points some share a value; which server then comes first is each scheme's own order.
+  @Test func serversThatShareAValueComeInTheOrderOfTheScheme() {
+    let list = (0..<1500).map { RingServer(host: "h\((1499 - $0) * 7)", port: 11211) }
+    for scheme in PlacementScheme.allCases {
+      let points = scheme.points(for: list)
+      let ties = zip(points, points.dropFirst()).filter { $0.value == $1.value }
+      #expect(!ties.isEmpty)
+      for (first, second) in ties {
+        let (a, b) = (list[Int(first.server)].host, list[Int(second.server)].host)
+        switch scheme {
+        case .ketama: #expect(first.server < second.server)
+        case .twemproxyKetama: #expect((a.utf8.count, a) < (b.utf8.count, b))
+        }
+      }
+    }
+  }
+
+  @Test func schemesHaveNamesAndTheHashOfTheirClients() {
+    #expect(PlacementScheme(name: "ketama") == .ketama)
+    #expect(PlacementScheme(name: "twemproxy-ketama") == .twemproxyKetama)
+    #expect(PlacementScheme(name: "modula") == nil)
+    #expect(PlacementScheme.ketama.defaultHash == .md5)
+    #expect(PlacementScheme.twemproxyKetama.defaultHash == .fnv1a64)
+    #expect(PoolPlan(name: "p", scheme: .twemproxyKetama, servers: []).hash == .fnv1a64)
+    #expect(RingServer(host: "a", port: 1, weight: 0).weight == 1)
+  }
+}

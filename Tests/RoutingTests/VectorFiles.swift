@@ -1,0 +1,70 @@
+import Foundation
+import Routing
+import Testing
+
+/// What running clients and proxies answered: for each case of a file, the server of each key.
+struct PlacementVectors: Decodable {
+  struct Server: Decodable {
+    let host: String
+    let port: UInt16?
+    let weight: UInt32
+    let name: String?
+    let kind: String
+  }
+  struct Case: Decodable {
+    let id: String
+    let servers: [Server]
+    /// Which list of `keys.json` was asked.
+    let keys: String
+    /// Positions in `servers`.
+    let expected: [Int]
+  }
+  let scheme: String
+  let cases: [Case]
+}
+
+/// What libhashkit and twemproxy make of some bytes.
+struct HashVectors: Decodable {
+  struct Row: Decodable {
+    let hex: String
+    let libhashkit: [String: UInt32]
+    let twemproxy: [String: UInt32]
+
+    var bytes: [UInt8] {
+      let digits = Array(hex.utf8)
+      return stride(from: 0, to: digits.count - 1, by: 2).compactMap { i in
+        UInt8(String(decoding: digits[i..<i + 2], as: UTF8.self), radix: 16)
+      }
+    }
+  }
+  let rows: [Row]
+}
+
+func vectors<T: Decodable>(_ file: String, as type: T.Type = T.self) throws -> T {
+  let url = try #require(
+    Bundle.module.url(forResource: file, withExtension: "json", subdirectory: "Vectors"), "\(file).json")
+  return try JSONDecoder().decode(type, from: Data(contentsOf: url))
+}
+
+extension KeyHash {
+  func hash(_ key: [UInt8]) -> UInt32 {
+    // SAFETY: a byte has no padding.
+    let bytes = unsafe key.span.bytes
+    return hash(bytes, from: 0, count: bytes.byteCount)
+  }
+}
+
+/// A generator that starts where its seed says: a failing test can be repeated.
+struct Seeded: RandomNumberGenerator {
+  var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
+  }
+}
