@@ -24,8 +24,8 @@ package struct ContinuumPoint: BitwiseCopyable, Hashable, Sendable {
 ///
 ///     slices   │ A │ A │start 1│ B │ B │start 2│ …
 ///
-/// Built when servers or their health change, never changed, owned by one worker. A lookup takes about
-/// 2 ns and allocates nothing. Without points every key belongs to server 0.
+/// Built when servers or their health change, never changed, owned by one worker. A lookup takes
+/// 2 to 4 ns with up to 25 servers and allocates nothing. Without points every key belongs to server 0.
 @usableFromInline
 package struct Continuum: ~Copyable {
   /// For each slice its owner, or `isCut` and where in `points` to start.
