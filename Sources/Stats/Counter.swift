@@ -1,0 +1,71 @@
+/// One of the proxy's own numbers. The order is the order of `stats ringroad`.
+@frozen @usableFromInline
+package enum Counter: Int, CaseIterable, Sendable {
+  case clientConnections, clientConnectionsTotal, rejectedClients
+  case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
+  case metaRequests, adminRequests
+  case requestsForwarded, keysRequested
+  case clientErrors, serverErrors, readsAsMisses
+  case timeouts, lateReplies, queueFull, noreplyDropped, retries
+  case integrityFailures, unsolicitedBytes
+  case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
+  case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
+}
+
+/// How a number behaves: a counter only grows, a gauge is a state.
+package enum CounterKind: Equatable, Sendable { case counter, gauge }
+
+extension Counter {
+  /// What is shown of a number: its name in `stats ringroad`, its kind, and one sentence of help.
+  package typealias Description = (name: String, kind: CounterKind, help: String)
+
+  /// The table of the proxy's numbers.
+  package var description: Description {
+    switch self {
+    case .clientConnections: ("client_connections", .gauge, "Clients connected now")
+    case .clientConnectionsTotal:
+      ("client_connections_total", .counter, "Clients that ever connected")
+    case .rejectedClients:
+      ("rejected_clients", .counter, "Clients turned away because there were too many")
+    case .getRequests: ("requests_get", .counter, "Reads of one key")
+    case .multigetRequests: ("requests_multiget", .counter, "Reads of several keys")
+    case .setRequests:
+      ("requests_set", .counter, "Requests that store: set add replace append prepend cas")
+    case .arithRequests: ("requests_arith", .counter, "incr and decr requests")
+    case .deleteRequests: ("requests_delete", .counter, "delete requests")
+    case .touchRequests: ("requests_touch", .counter, "touch requests")
+    case .metaRequests: ("requests_meta", .counter, "Meta requests: mg ms md ma me mn")
+    case .adminRequests:
+      ("requests_admin", .counter, "stats version verbosity flush_all and other requests without a key")
+    case .requestsForwarded:
+      ("requests_forwarded", .counter, "Requests sent to servers, one per server of a multi-get")
+    case .keysRequested: ("keys_requested", .counter, "Keys that clients asked for")
+    case .clientErrors:
+      ("client_errors", .counter, "Requests refused with ERROR or CLIENT_ERROR by the proxy")
+    case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered SERVER_ERROR")
+    case .readsAsMisses:
+      ("reads_as_misses", .counter, "Keys answered as a miss because their server could not answer")
+    case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
+    case .lateReplies: ("late_replies", .counter, "Replies that came after their deadline, discarded")
+    case .queueFull:
+      ("queue_full", .counter, "Requests refused because a server's queue was full")
+    case .noreplyDropped:
+      ("noreply_dropped", .counter, "noreply and quiet requests lost because their server failed")
+    case .retries: ("retries", .counter, "Reads sent again after a stale connection")
+    case .integrityFailures:
+      ("integrity_failures", .counter, "Replies that did not fit their request; connection closed")
+    case .unsolicitedBytes:
+      ("unsolicited_bytes", .counter, "Times a server sent bytes nobody asked for; connection closed")
+    case .serverConnections: ("server_connections", .gauge, "Connections to servers open now")
+    case .serverConnects: ("server_connects", .counter, "Connections to servers made")
+    case .serverConnectFailures:
+      ("server_connect_failures", .counter, "Connections to servers that could not be made")
+    case .serverConnectionsLost:
+      ("server_connections_lost", .counter, "Connections to servers that broke")
+    case .clientBytesIn: ("client_bytes_in", .counter, "Bytes read from clients")
+    case .clientBytesOut: ("client_bytes_out", .counter, "Bytes written to clients")
+    case .serverBytesIn: ("server_bytes_in", .counter, "Bytes read from servers")
+    case .serverBytesOut: ("server_bytes_out", .counter, "Bytes written to servers")
+    }
+  }
+}

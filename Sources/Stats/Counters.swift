@@ -1,0 +1,46 @@
+/// The proxy's own numbers, as one worker counts them: a row of 64-bit integers.
+///
+///     index   0  client_connections    1  client_connections_total    2  rejected_clients   …
+///
+/// One worker owns one; the totals are `+=` over the workers. Counting is one addition, allocates
+/// nothing and wraps at 2^64. A gauge may wrap below zero in one worker's row; the sum is still right.
+@frozen @usableFromInline
+package struct Counters: BitwiseCopyable, Sendable {
+  @usableFromInline var values: InlineArray<31, UInt64>
+
+  @inlinable package init() { values = InlineArray(repeating: 0) }
+
+  @inlinable package subscript(counter: Counter) -> UInt64 {
+    @inline(__always) get { values[counter.rawValue] }
+  }
+
+  /// Counts one.
+  @inlinable @inline(__always) package mutating func add(_ counter: Counter) {
+    values[counter.rawValue] &+= 1
+  }
+
+  /// Counts several at once: keys, bytes.
+  @inlinable @inline(__always) package mutating func add(_ count: Int, to counter: Counter) {
+    values[counter.rawValue] &+= UInt64(truncatingIfNeeded: count)
+  }
+
+  /// Takes one off a gauge.
+  @inlinable @inline(__always) package mutating func subtract(_ counter: Counter) {
+    values[counter.rawValue] &-= 1
+  }
+
+  /// Adds another worker's numbers.
+  package static func += (total: inout Counters, one: Counters) {
+    for i in total.values.indices { total.values[i] &+= one.values[i] }
+  }
+
+  /// The answer to `stats ringroad`: the rows given, then the numbers, then `END`.
+  package func rendered(after rows: [(name: String, value: String)] = []) -> [UInt8] {
+    var output: [UInt8] = []
+    for (name, value) in rows { output += "STAT \(name) \(value)\r\n".utf8 }
+    for counter in Counter.allCases {
+      output += "STAT \(counter.description.name) \(self[counter])\r\n".utf8
+    }
+    return output + Array("END\r\n".utf8)
+  }
+}

@@ -1,0 +1,231 @@
+/// The rule of every stat that memcached 1.6.18 prints, in the order in which it prints them.
+///
+/// `*` stands for a number: a slab class, an item size or a connection. What is not here has the
+/// default rule of its kind, so that a newer server's rows still come through.
+///
+/// In short: counters and sizes are summed, because the servers share the keys between them; a moment
+/// or an age is the one that warns first; a claim must hold for all; a setting is shown once, or as a
+/// list where servers differ.
+package enum MergeTable {
+  // MARK: - stats
+
+  static let general: KeyValuePairs<String, MergeRule> = [
+    "pid": .ownPID,
+    // The server that started last: a drop shows that one restarted.
+    "uptime": .smallest,
+    "time": .largest,
+    "version": .lowestVersion,
+    "libevent": .same,
+    "pointer_size": .same,
+    "rusage_user": .sumOfSeconds,
+    "rusage_system": .sumOfSeconds,
+    "max_connections": .sum,
+    "curr_connections": .sum,
+    "total_connections": .sum,
+    "rejected_connections": .sum,
+    "connection_structures": .sum,
+    "response_obj_oom": .sum,
+    "response_obj_count": .sum,
+    "response_obj_bytes": .sum,
+    "read_buf_count": .sum,
+    "read_buf_bytes": .sum,
+    "read_buf_bytes_free": .sum,
+    "read_buf_oom": .sum,
+    "reserved_fds": .sum,
+    // Only of a server that is a proxy itself.
+    "proxy_conn_requests": .sum,
+    "proxy_conn_errors": .sum,
+    "proxy_conn_oom": .sum,
+    "proxy_req_active": .sum,
+    "proxy_await_active": .sum,
+    "cmd_get": .sum,
+    "cmd_set": .sum,
+    "cmd_flush": .sum,
+    "cmd_touch": .sum,
+    "cmd_meta": .sum,
+    "get_hits": .sum,
+    "get_misses": .sum,
+    "get_expired": .sum,
+    "get_flushed": .sum,
+    "get_extstore": .sum,
+    "get_aborted_extstore": .sum,
+    "get_oom_extstore": .sum,
+    "recache_from_extstore": .sum,
+    "miss_from_extstore": .sum,
+    "badcrc_from_extstore": .sum,
+    "delete_misses": .sum,
+    "delete_hits": .sum,
+    "incr_misses": .sum,
+    "incr_hits": .sum,
+    "decr_misses": .sum,
+    "decr_hits": .sum,
+    "cas_misses": .sum,
+    "cas_hits": .sum,
+    "cas_badval": .sum,
+    "touch_hits": .sum,
+    "touch_misses": .sum,
+    "store_too_large": .sum,
+    "store_no_memory": .sum,
+    "auth_cmds": .sum,
+    "auth_errors": .sum,
+    "idle_kicks": .sum,
+    "bytes_read": .sum,
+    "bytes_written": .sum,
+    "limit_maxbytes": .sum,
+    // One server that takes no connections is a cluster that does not take all.
+    "accepting_conns": .all,
+    "listen_disabled_num": .sum,
+    "time_in_listen_disabled_us": .sum,
+    "threads": .sum,
+    "conn_yields": .sum,
+    // The exponent of a table's size: adding exponents would mean nothing.
+    "hash_power_level": .largest,
+    "hash_bytes": .sum,
+    "hash_is_expanding": .any,
+    "slab_reassign_rescues": .sum,
+    "slab_reassign_chunk_rescues": .sum,
+    "slab_reassign_evictions_nomem": .sum,
+    "slab_reassign_inline_reclaim": .sum,
+    "slab_reassign_busy_items": .sum,
+    "slab_reassign_busy_deletes": .sum,
+    "slab_reassign_running": .any,
+    "slabs_moved": .sum,
+    "lru_crawler_running": .any,
+    "lru_crawler_starts": .sum,
+    "lru_maintainer_juggles": .sum,
+    "malloc_fails": .sum,
+    "log_worker_dropped": .sum,
+    "log_worker_written": .sum,
+    "log_watcher_skipped": .sum,
+    "log_watcher_sent": .sum,
+    "log_watchers": .sum,
+    "ssl_new_sessions": .sum,
+    "ssl_handshake_errors": .sum,
+    // The certificate that has been in use longest.
+    "time_since_server_cert_refresh": .largest,
+    "unexpected_napi_ids": .sum,
+    "round_robin_fallback": .sum,
+    "bytes": .sum,
+    "curr_items": .sum,
+    "total_items": .sum,
+    "slab_global_page_pool": .sum,
+    "expired_unfetched": .sum,
+    "evicted_unfetched": .sum,
+    "evicted_active": .sum,
+    "evictions": .sum,
+    "reclaimed": .sum,
+    "crawler_reclaimed": .sum,
+    "crawler_items_checked": .sum,
+    "lrutail_reflocked": .sum,
+    "moves_to_cold": .sum,
+    "moves_to_warm": .sum,
+    "moves_within_lru": .sum,
+    "direct_reclaims": .sum,
+    "lru_bumps_dropped": .sum,
+    "extstore_compact_lost": .sum,
+    "extstore_compact_rescues": .sum,
+    "extstore_compact_skipped": .sum,
+    "extstore_page_allocs": .sum,
+    "extstore_page_evictions": .sum,
+    "extstore_page_reclaims": .sum,
+    "extstore_pages_free": .sum,
+    "extstore_pages_used": .sum,
+    "extstore_objects_evicted": .sum,
+    "extstore_objects_read": .sum,
+    "extstore_objects_written": .sum,
+    "extstore_objects_used": .sum,
+    "extstore_bytes_evicted": .sum,
+    "extstore_bytes_written": .sum,
+    "extstore_bytes_read": .sum,
+    "extstore_bytes_used": .sum,
+    "extstore_bytes_fragmented": .sum,
+    "extstore_limit_maxbytes": .sum,
+    "extstore_io_queue": .sum,
+    "proxy_config_reloads": .sum,
+    "proxy_config_reload_fails": .sum,
+    "proxy_backend_total": .sum,
+    "proxy_backend_marked_bad": .sum,
+    "proxy_backend_failed": .sum,
+  ]
+
+  // MARK: - stats settings
+
+  static let settings: KeyValuePairs<String, MergeRule> = [
+    "maxbytes": .same, "maxconns": .same, "tcpport": .same, "udpport": .same, "inter": .same,
+    "verbosity": .same, "oldest": .same, "evictions": .same, "domain_socket": .same, "umask": .same,
+    "shutdown_command": .same, "growth_factor": .same, "chunk_size": .same, "num_threads": .same,
+    "num_threads_per_udp": .same, "stat_key_prefix": .same, "detail_enabled": .same,
+    "reqs_per_event": .same,
+    // A client may rely on what it finds enabled here, so it must be so on every server.
+    "cas_enabled": .all,
+    "tcp_backlog": .same, "binding_protocol": .same, "auth_enabled_sasl": .same,
+    "auth_enabled_ascii": .same, "item_size_max": .same, "maxconns_fast": .same,
+    "hashpower_init": .same, "slab_reassign": .same, "slab_automove": .same,
+    "slab_automove_ratio": .same, "slab_automove_window": .same, "slab_chunk_max": .same,
+    "lru_crawler": .same, "lru_crawler_sleep": .same, "lru_crawler_tocrawl": .same,
+    "tail_repair_time": .same,
+    "flush_enabled": .all,
+    "dump_enabled": .all,
+    "hash_algorithm": .same, "lru_maintainer_thread": .same, "lru_segmented": .same,
+    "hot_lru_pct": .same, "warm_lru_pct": .same, "hot_max_factor": .same, "warm_max_factor": .same,
+    "temp_lru": .same, "temporary_ttl": .same, "idle_timeout": .same, "watcher_logbuf_size": .same,
+    "worker_logbuf_size": .same, "read_buf_mem_limit": .same, "track_sizes": .same,
+    "inline_ascii_response": .same, "drop_privileges": .same,
+    "ext_item_size": .same, "ext_item_age": .same, "ext_low_ttl": .same, "ext_recache_rate": .same,
+    "ext_wbuf_size": .same, "ext_compact_under": .same, "ext_drop_under": .same,
+    "ext_max_sleep": .same, "ext_max_frag": .same, "slab_automove_freeratio": .same,
+    "ext_drop_unread": .same,
+    "ssl_enabled": .same, "ssl_chain_cert": .same, "ssl_key": .same, "ssl_verify_mode": .same,
+    "ssl_keyformat": .same, "ssl_ciphers": .same, "ssl_ca_cert": .same, "ssl_wbuf_size": .same,
+    "ssl_session_cache": .same, "ssl_kernel_tls": .same, "ssl_min_version": .same,
+    "proxy_enabled": .same, "proxy_uring_enabled": .same,
+    "num_napi_ids": .same, "memory_file": .same,
+  ]
+
+  // MARK: - stats items
+
+  static let items: KeyValuePairs<String, MergeRule> = [
+    "items:*:number": .sum, "items:*:number_hot": .sum, "items:*:number_warm": .sum,
+    "items:*:number_cold": .sum, "items:*:number_temp": .sum,
+    // The oldest item of the class, wherever it lives.
+    "items:*:age_hot": .largest, "items:*:age_warm": .largest, "items:*:age": .largest,
+    "items:*:mem_requested": .sum, "items:*:evicted": .sum, "items:*:evicted_nonzero": .sum,
+    // How long the last evicted item had been idle, 0 where none was: short is what warns.
+    "items:*:evicted_time": .smallestAboveZero,
+    "items:*:outofmemory": .sum, "items:*:tailrepairs": .sum, "items:*:reclaimed": .sum,
+    "items:*:expired_unfetched": .sum, "items:*:evicted_unfetched": .sum,
+    "items:*:evicted_active": .sum, "items:*:crawler_reclaimed": .sum,
+    "items:*:crawler_items_checked": .sum, "items:*:lrutail_reflocked": .sum,
+    "items:*:moves_to_cold": .sum, "items:*:moves_to_warm": .sum, "items:*:moves_within_lru": .sum,
+    "items:*:direct_reclaims": .sum, "items:*:hits_to_hot": .sum, "items:*:hits_to_warm": .sum,
+    "items:*:hits_to_cold": .sum, "items:*:hits_to_temp": .sum,
+  ]
+
+  // MARK: - stats slabs
+
+  static let slabs: KeyValuePairs<String, MergeRule> = [
+    // What a class is, not how full: the same on servers that were started alike.
+    "*:chunk_size": .same, "*:chunks_per_page": .same,
+    "*:total_pages": .sum, "*:total_chunks": .sum, "*:used_chunks": .sum, "*:free_chunks": .sum,
+    "*:free_chunks_end": .sum, "*:get_hits": .sum, "*:cmd_set": .sum, "*:delete_hits": .sum,
+    "*:incr_hits": .sum, "*:decr_hits": .sum, "*:cas_hits": .sum, "*:cas_badval": .sum,
+    "*:touch_hits": .sum,
+    // The number must fit the classes above it, and two servers mostly use the same ones.
+    "active_slabs": .classesListed,
+    "total_malloced": .sum,
+  ]
+
+  // MARK: - stats sizes
+
+  static let sizes: KeyValuePairs<String, MergeRule> = [
+    "*": .sum, "sizes_status": .same, "sizes_error": .same,
+  ]
+
+  // MARK: - stats conns
+
+  /// Connections of different servers are different connections, whatever their numbers.
+  static let conns: KeyValuePairs<String, MergeRule> = [
+    "*:UDP": .each, "*:addr": .each, "*:listen_addr": .each, "*:state": .each,
+    "*:secs_since_last_cmd": .each,
+  ]
+}

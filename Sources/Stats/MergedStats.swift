@@ -1,0 +1,215 @@
+import Bytes
+
+/// How much of the servers' answers a merge takes in: a server that talks without end costs no more.
+package struct MergeLimits: Equatable, Sendable {
+  /// Different rows of the merged answer.
+  package var rows = 100_000
+  /// Bytes of all lines taken. A real `cachedump` is up to 2 MiB per server.
+  package var bytes = 64 << 20
+  /// Bytes of one line; memcached's own are shorter than 4.5 KiB (a path in `stats settings`).
+  package var line = 8192
+
+  package init() {}
+}
+
+/// The answers of several servers to one `stats` command, as one memcached would give them.
+///
+///     10.0.0.1   STAT curr_items 5   ┐
+///     10.0.0.2   STAT curr_items 7   ├─▶  STAT curr_items 12
+///     10.0.0.3   (no answer)         ┘    STAT ringroad_servers_answered 2/3
+///                                         END
+///
+/// Rows stand in the order of the first server's answer, rows that only others have behind them;
+/// those of a slab class or an item size are sorted by it. A list of stats carries one more row,
+/// `ringroad_servers_answered`, and `ringroad_rows_dropped` if a limit was met.
+///
+/// Any bytes may be given: what is no whole answer of the right shape is not merged and not counted.
+/// For one thread, on the cold path; memory is bounded by the limits.
+package struct MergedStats: Sendable {
+  package let kind: StatsKind
+  /// Servers whose answer was whole and had the right shape.
+  package private(set) var answered = 0
+
+  private let ownPID: Int32
+  private var allowance: MergeLimits
+  private var dropped = 0
+
+  private var rows: [MergedRow] = []
+  private var rowOfName: [String: Int] = [:]
+  /// Added to a connection's number, so that no two servers' connections share one.
+  private var connectionOffset: UInt64 = 0
+  private var highestConnection: UInt64?
+
+  private var prefixes = PrefixTotals()
+  private var items: [[UInt8]] = []
+  private var refusal: [UInt8]?
+
+  package init(kind: StatsKind, ownPID: Int32, limits: MergeLimits = MergeLimits()) {
+    self.kind = kind
+    self.ownPID = ownPID
+    allowance = limits
+  }
+
+  /// Takes one server's whole answer, from its first line to `END` or its only line. False if it is an
+  /// error line, incomplete or of another shape; then nothing of it is merged.
+  @discardableResult
+  package mutating func add(_ answer: RawSpan) -> Bool {
+    if let confirmation = kind.confirmation {
+      guard isOnlyLine(answer, confirmation) else {
+        noteRefusal(answer)
+        return false
+      }
+      answered += 1
+      return true
+    }
+    guard answer.endsWithEND else {
+      noteRefusal(answer)
+      return false
+    }
+    answered += 1
+    connectionOffset = highestConnection.map { $0 == .max ? $0 : $0 + 1 } ?? 0
+    answer.forEachLine { from, to in
+      if answer.isText("END", from: from, to: to) { return false }
+      if !take(answer, from, to) { dropped += 1 }
+      return true
+    }
+    return true
+  }
+
+  // MARK: - One line
+
+  /// False if the line is not of this answer's shape or passes a limit.
+  private mutating func take(_ answer: RawSpan, _ from: Int, _ to: Int) -> Bool {
+    let length = to - from
+    guard length <= allowance.line, length <= allowance.bytes else { return false }
+    allowance.bytes -= length
+    if kind.listsStats { return takeStat(answer, from, to) }
+    guard allowance.rows > 0 else { return false }
+    switch kind {
+    case .cachedump(let limit):
+      guard answer.hasText("ITEM ", at: from), length > 5 else { return false }
+      // Each server listed up to the limit; one memcached would have stopped there.
+      guard limit == 0 || items.count < limit else { return true }
+      items.append(answer.cleaned(from: from, to: to))
+      allowance.rows -= 1
+      return true
+    case .detailDump:
+      guard let isNew = prefixes.add(answer.cleaned(from: from, to: to)) else { return false }
+      if isNew { allowance.rows -= 1 }
+      return true
+    default: return false
+    }
+  }
+
+  /// `STAT name value`; a value may hold spaces and may be missing.
+  private mutating func takeStat(_ answer: RawSpan, _ from: Int, _ to: Int) -> Bool {
+    let start = from + 5
+    guard start < to, answer.hasText("STAT ", at: from) else { return false }
+    let space = answer.first(32, from: start, to: to) ?? to
+    guard space > start else { return false }
+    let name = answer.text(from: start, to: space)
+    let value = space < to ? answer.text(from: space + 1, to: to) : ""
+
+    let (pattern, number) = MergeTable.pattern(of: name, in: kind)
+    let rule = MergeTable.rule(for: name, in: kind) ?? MergeTable.fallback(in: kind)
+    if rule == .each { return appendOwn(name, pattern: pattern, number: number, value: value) }
+
+    if let i = rowOfName[name] {
+      rows[i].add(value)
+      return true
+    }
+    guard allowance.rows > 0 else { return false }
+    allowance.rows -= 1
+    rowOfName[name] = rows.count
+    rows.append(MergedRow(name: name, rule: rule, number: number))
+    rows[rows.count - 1].add(value)
+    return true
+  }
+
+  /// A row that stays its own: a connection of the second server gets a number behind the first's.
+  private mutating func appendOwn(
+    _ name: String, pattern: String, number: UInt64?, value: String
+  ) -> Bool {
+    guard allowance.rows > 0 else { return false }
+    allowance.rows -= 1
+    var shown = name
+    if let number {
+      let (sum, overflow) = number.addingReportingOverflow(connectionOffset)
+      let renumbered = overflow ? .max : sum
+      highestConnection = max(highestConnection ?? 0, renumbered)
+      shown = String(renumbered) + pattern.dropFirst()
+    }
+    rows.append(MergedRow(name: shown, rule: .each, number: nil))
+    rows[rows.count - 1].add(value)
+    return true
+  }
+
+  // MARK: - The merged answer
+
+  /// What the client is given, `END` included. `servers` is how many were asked; if none of them gave
+  /// an answer that counts, their own error line is passed on, or one that says so.
+  package func rendered(of servers: Int) -> [UInt8] {
+    guard answered > 0 else { return refusal ?? missing(servers, of: servers) }
+    if let confirmation = kind.confirmation {
+      return answered >= servers
+        ? Array((confirmation + "\r\n").utf8) : missing(servers - answered, of: servers)
+    }
+    var output: [UInt8] = []
+    let classes = Set(rows.compactMap(\.number)).count
+    for row in sortedRows {
+      append("STAT \(row.name) \(row.value(ownPID: ownPID, classes: classes))\r\n", to: &output)
+    }
+    for item in items { output += item + [13, 10] }
+    prefixes.render(into: &output)
+    if kind.listsStats {
+      append("STAT ringroad_servers_answered \(answered)/\(servers)\r\n", to: &output)
+      if dropped > 0 { append("STAT ringroad_rows_dropped \(dropped)\r\n", to: &output) }
+    }
+    append("END\r\n", to: &output)
+    return output
+  }
+
+  /// Rows of a class or size by its number, each class's in the order they came; the others last.
+  private var sortedRows: [MergedRow] {
+    guard kind == .items || kind == .slabs || kind == .sizes else { return rows }
+    return rows.enumerated().sorted { a, b in
+      let first = a.element.number ?? .max
+      let second = b.element.number ?? .max
+      return first != second ? first < second : a.offset < b.offset
+    }.map(\.element)
+  }
+
+  private func missing(_ count: Int, of servers: Int) -> [UInt8] {
+    Array("SERVER_ERROR ringroad: \(count) of \(servers) servers did not answer\r\n".utf8)
+  }
+
+  private func append(_ text: String, to output: inout [UInt8]) { output += text.utf8 }
+
+  // MARK: - Lines that are not rows
+
+  private func isOnlyLine(_ answer: RawSpan, _ text: String) -> Bool {
+    var lines = 0
+    var isRight = false
+    answer.forEachLine { from, to in
+      lines += 1
+      isRight = lines == 1 && answer.text(from: from, to: to) == text
+      return lines < 2
+    }
+    return isRight
+  }
+
+  /// Keeps the first error line, to be passed on if nobody answers better.
+  private mutating func noteRefusal(_ answer: RawSpan) {
+    guard refusal == nil else { return }
+    var line: [UInt8]?
+    let longest = min(allowance.line, 512)
+    answer.forEachLine { from, to in
+      let isError =
+        answer.isText("ERROR", from: from, to: to) || answer.hasText("CLIENT_ERROR ", at: from)
+        || answer.hasText("SERVER_ERROR ", at: from)
+      if isError { line = answer.cleaned(from: from, to: min(to, from + longest)) + [13, 10] }
+      return false
+    }
+    refusal = line
+  }
+}

@@ -1,0 +1,49 @@
+import Bytes
+
+/// The answer to `stats servers`: each server's own `stats`, one block behind the other.
+///
+///     STAT 10.0.0.1:11211:pid 4711
+///     STAT 10.0.0.1:11211:uptime 90
+///     STAT 10.0.0.2:11211:ringroad_error timed out
+///     END
+///
+/// A row's name is the server's label, a colon, and the stat's own name; a server that gave no answer
+/// has the one row `ringroad_error`. Labels come from the configuration: what could break a row
+/// (spaces, control bytes) is shown as `_`.
+package struct ServersListing: Sendable {
+  private var output: [UInt8] = []
+  private var allowance: MergeLimits
+
+  package init(limits: MergeLimits = MergeLimits()) { allowance = limits }
+
+  /// Appends one server's block. An answer that is incomplete or an error is shown as such.
+  package mutating func add(label: String, answer: RawSpan) {
+    guard answer.endsWithEND else { return add(label: label, failure: "no stats in its answer") }
+    let prefix = Array("STAT \(clean(label)):".utf8)
+    answer.forEachLine { from, to in
+      guard answer.hasText("STAT ", at: from), from + 5 < to else { return true }
+      let length = to - from + prefix.count
+      guard length <= allowance.line, length <= allowance.bytes, allowance.rows > 0 else { return true }
+      allowance.bytes -= length
+      allowance.rows -= 1
+      output += prefix
+      output += answer.cleaned(from: from + 5, to: to)
+      output += [13, 10]
+      return true
+    }
+  }
+
+  /// Appends the block of a server that did not answer, with the cause in a person's words.
+  package mutating func add(label: String, failure cause: String) {
+    output += "STAT \(clean(label)):ringroad_error ".utf8
+    output += cause.utf8.map { $0 < 32 || $0 == 127 ? 63 : $0 }
+    output += [13, 10]
+  }
+
+  /// What the client is given, `END` included.
+  package func rendered() -> [UInt8] { output + Array("END\r\n".utf8) }
+
+  private func clean(_ label: String) -> String {
+    String(decoding: label.utf8.map { $0 <= 32 || $0 == 127 ? 95 : $0 }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,42 @@
+import Bytes
+
+// Reading an answer that may be anything: no line is trusted to be what it should be.
+
+extension RawSpan {
+  /// Calls `body` with the place of each line, without its line end, until it says false. Bytes behind
+  /// the last line end are no line.
+  func forEachLine(_ body: (_ from: Int, _ to: Int) -> Bool) {
+    var position = 0
+    while let newline = firstNewline(from: position) {
+      let hasReturn = newline > position && byte(at: newline - 1) == 13
+      guard body(position, hasReturn ? newline - 1 : newline) else { return }
+      position = newline + 1
+    }
+  }
+
+  /// Whether the last line is `END`.
+  var endsWithEND: Bool {
+    let n = byteCount
+    for (tail, length) in [("END\r\n" as StaticString, 5), ("END\n", 4)] {
+      guard n >= length, hasText(tail, at: n - length) else { continue }
+      return n == length || byte(at: n - length - 1) == 10
+    }
+    return false
+  }
+
+  /// Bytes as they are, but for what could end a line or a text: those become `?`.
+  func cleaned(from: Int, to: Int) -> [UInt8] {
+    var copy: [UInt8] = []
+    copy.reserveCapacity(to - from)
+    for i in from..<to {
+      let byte = byte(at: i)
+      copy.append(byte < 32 || byte == 127 ? 63 : byte)
+    }
+    return copy
+  }
+
+  /// The same as text; what is not UTF-8 is replaced.
+  func text(from: Int, to: Int) -> String {
+    String(decoding: cleaned(from: from, to: to), as: UTF8.self)
+  }
+}
