@@ -1,0 +1,230 @@
+import Bytes
+
+/// The commands other than the classic reads: how many words each takes, which of them are numbers, and
+/// what memcached says when they are not.
+enum CommandTable {
+  /// Reads a line that has been cut into words.
+  static func read(
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
+  ) -> Verdict {
+    let from = line[0].from
+    let to = line[0].to
+    if to &- from == 2, bytes.byte(at: from) == 109 {
+      return meta(bytes, line: line, isTidy: isTidy, maxValue: maxValue, into: &request)
+    }
+    guard let verb = verb(bytes, from: from, to: to) else {
+      return unknown(bytes, line: line, request)
+    }
+    request.verb = verb
+    switch verb {
+    case .set, .add, .replace, .append, .prepend, .cas:
+      return storage(bytes, line: line, isTidy: isTidy, maxValue: maxValue, into: &request)
+    case .delete:
+      return delete(bytes, line: line, isTidy: isTidy, into: &request)
+    case .incr, .decr, .touch:
+      return arithmetic(bytes, line: line, isTidy: isTidy, into: &request)
+    case .flushAll:
+      return flushAll(bytes, line: line, into: &request)
+    case .verbosity:
+      guard line.count == 2 || line.count == 3 else { return refuse(.unknown, request) }
+      request.isQuiet = endsQuietly(bytes, line)
+      guard number(bytes, line, 1)?.cutToUInt32 != nil else { return refuse(.badFormat, request) }
+      return .request
+    case .stats:
+      return stats(bytes, line: line, into: &request)
+    default:
+      return .request
+    }
+  }
+
+  private static func verb(_ bytes: RawSpan, from: Int, to: Int) -> Verb? {
+    func isText(_ text: StaticString) -> Bool { bytes.isText(text, from: from, to: to) }
+    switch bytes.byte(at: from) {
+    case 115:
+      if isText("set") { return .set }
+      if isText("stats") { return .stats }
+    case 97:
+      if isText("add") { return .add }
+      if isText("append") { return .append }
+    case 99:
+      if isText("cas") { return .cas }
+    case 105:
+      if isText("incr") { return .incr }
+    case 100:
+      if isText("delete") { return .delete }
+      if isText("decr") { return .decr }
+    case 116:
+      if isText("touch") { return .touch }
+    case 114:
+      if isText("replace") { return .replace }
+    case 112:
+      if isText("prepend") { return .prepend }
+    case 102:
+      if isText("flush_all") { return .flushAll }
+    case 118:
+      if isText("version") { return .version }
+      if isText("verbosity") { return .verbosity }
+    case 113:
+      if isText("quit") { return .quit }
+    default:
+      break
+    }
+    return nil
+  }
+
+  private static func refuse(_ why: Refusal, _ request: Request, swallowing body: Int = 0) -> Verdict {
+    RequestParser.refuse(why, request, swallowing: body)
+  }
+
+  private static func number(_ bytes: RawSpan, _ line: RequestLine, _ i: Int) -> Number? {
+    Number(bytes, line[i])
+  }
+
+  private static func endsQuietly(_ bytes: RawSpan, _ line: RequestLine) -> Bool {
+    bytes.isText("noreply", from: line.last.from, to: line.last.to)
+  }
+
+  /// Notes the key; false when it is too long.
+  private static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
+    request.keyStart = line[1].from
+    request.keyLength = line[1].to &- line[1].from
+    return request.keyLength <= RequestParser.longestKey
+  }
+
+  /// `<command> <key> <flags> <exptime> <bytes> [<cas>] [noreply]`, then the value.
+  private static func storage(
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
+  ) -> Verdict {
+    let words = request.verb == .cas ? 6 : 5
+    guard line.count == words || line.count == words + 1 else { return refuse(.unknown, request) }
+    request.isQuiet = endsQuietly(bytes, line)
+    guard takeKey(line, into: &request) else { return refuse(.badFormat, request) }
+    guard let flags = number(bytes, line, 2), flags.cutToUInt32 != nil,
+      let exptime = number(bytes, line, 3), exptime.cutToInt32 != nil,
+      let size = number(bytes, line, 4), let length = size.cutToInt32
+    else { return refuse(.badFormat, request) }
+    var isPlain =
+      flags.isPlain && !flags.isNegative && flags.magnitude <= UInt64(UInt32.max) && exptime.isPlain
+      && exptime.magnitude <= UInt64(Int32.max) && size.isPlain && size.magnitude == UInt64(max(length, 0))
+    if request.verb == .cas {
+      guard let unique = number(bytes, line, 5), unique.cutToUInt64 != nil else {
+        return refuse(.badFormat, request)
+      }
+      isPlain = isPlain && unique.isPlain && !unique.isNegative
+    }
+    guard length >= 0, length <= Int32.max - 2 else { return refuse(.badFormat, request) }
+    request.bodyLength = Int(length) &+ 2
+    if line.isAmbiguous { return refuse(.badFormat, request, swallowing: request.bodyLength) }
+    guard Int(length) <= maxValue else {
+      return refuse(.tooLarge, request, swallowing: request.bodyLength)
+    }
+    request.isVerbatim = isTidy && isPlain && line.count == words
+    return .request
+  }
+
+  /// `delete <key> [0] [noreply]`
+  private static func delete(
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, into request: inout Request
+  ) -> Verdict {
+    guard line.count >= 2, line.count <= 4 else { return refuse(.unknown, request) }
+    if line.count > 2 {
+      let isZero = bytes.isText("0", from: line[2].from, to: line[2].to)
+      request.isQuiet = endsQuietly(bytes, line)
+      let isGood =
+        (line.count == 3 && (isZero || request.isQuiet)) || (line.count == 4 && isZero && request.isQuiet)
+      guard isGood else { return refuse(.badDeleteUsage, request) }
+    }
+    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    request.isVerbatim = isTidy && line.count == 2
+    return .request
+  }
+
+  /// `incr|decr <key> <delta> [noreply]`, `touch <key> <exptime> [noreply]`
+  private static func arithmetic(
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, into request: inout Request
+  ) -> Verdict {
+    guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
+    request.isQuiet = endsQuietly(bytes, line)
+    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    if request.verb == .touch {
+      guard number(bytes, line, 2)?.cutToInt32 != nil else { return refuse(.badExptime, request) }
+    } else {
+      guard number(bytes, line, 2)?.cutToUInt64 != nil else { return refuse(.badDelta, request) }
+    }
+    request.isVerbatim = isTidy && line.count == 3
+    return .request
+  }
+
+  /// `flush_all [delay] [noreply]`
+  private static func flushAll(_ bytes: RawSpan, line: RequestLine, into request: inout Request) -> Verdict {
+    guard line.count <= 3 else { return refuse(.unknown, request) }
+    request.isQuiet = endsQuietly(bytes, line)
+    if line.count != (request.isQuiet ? 2 : 1), number(bytes, line, 1)?.cutToInt32 == nil {
+      return refuse(.badExptime, request)
+    }
+    return .request
+  }
+
+  /// `stats [subcommand …]`: what memcached refuses on sight is refused here, in its words.
+  private static func stats(_ bytes: RawSpan, line: RequestLine, into request: inout Request) -> Verdict {
+    guard line.count > 1, !line.isAmbiguous else {
+      return line.isAmbiguous ? refuse(.unknown, request) : .request
+    }
+    func isText(_ i: Int, _ text: StaticString) -> Bool {
+      bytes.isText(text, from: line[i].from, to: line[i].to)
+    }
+    if isText(1, "detail") {
+      guard line.count >= 3, isText(2, "on") || isText(2, "off") || isText(2, "dump") else {
+        return refuse(.badDetail, request)
+      }
+    } else if isText(1, "cachedump") {
+      guard line.count >= 4 else { return refuse(.badStats, request) }
+      guard let id = number(bytes, line, 2)?.cutToUInt32, number(bytes, line, 3)?.cutToUInt32 != nil else {
+        return refuse(.badStatsFormat, request)
+      }
+      guard id < 64 else { return refuse(.badSlabID, request) }
+    }
+    return .request
+  }
+
+  /// The meta commands: `mn` has no key; the others have their place here.
+  private static func meta(
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
+  ) -> Verdict {
+    if bytes.isText("mn", from: line[0].from, to: line[0].to) {
+      request.verb = .metaNoop
+      return .request
+    }
+    return refuse(.unknown, request)
+  }
+
+  // MARK: - What is no command
+
+  /// Commands that act on one server as a whole, refused by name.
+  private static let administrative: [StaticString] = [
+    "shutdown", "slabs", "lru", "lru_crawler", "cache_memlimit", "watch", "extstore", "refresh_certs",
+    "debugtime", "debugitem", "misbehave",
+  ]
+
+  private static let http: [StaticString] = [
+    "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "Host:",
+  ]
+
+  static func unknown(_ bytes: RawSpan, line: RequestLine, _ request: Request) -> Verdict {
+    let from = line[0].from
+    let to = line[0].to
+    if http.contains(where: { bytes.isText($0, from: from, to: to) }) { return .hangUp }
+    // As memcached does: anything that ends in a protocol version is a browser.
+    if line.count <= RequestLine.most, bytes.hasText("HTTP/", at: line.last.from) { return .hangUp }
+    if administrative.contains(where: { bytes.isText($0, from: from, to: to) }) {
+      return refuse(.notPassedOn, request)
+    }
+    return refuse(.unknown, request)
+  }
+
+  static func unknown(_ bytes: RawSpan, from: Int, to: Int, _ request: Request) -> Verdict {
+    var line = RequestLine()
+    line.cut(bytes, from: from, to: to)
+    return unknown(bytes, line: line, request)
+  }
+}

@@ -1,0 +1,71 @@
+import Bytes
+
+/// Numbers as memcached reads them: what strtol accepts, and then a blank or the end.
+///
+///     "12" → 12     "+12" → 12     "12\t" → 12     "12x" → nothing
+///
+/// A sign and leading blanks are allowed, as C's functions do; whatever is not plainly written is
+/// sent on plainly, so that no server can read it otherwise.
+package struct Number: BitwiseCopyable, Equatable {
+  package var isNegative: Bool
+  package var magnitude: UInt64
+  /// Whether it was written with digits only (a minus in front is allowed).
+  package var isPlain: Bool
+
+  /// The number in `from ..< to`, or nil where memcached finds none. Past 64 bits there is none.
+  package init?(_ bytes: RawSpan, _ word: Word) {
+    var i = word.from
+    let end = word.to
+    guard i >= 0, end <= bytes.byteCount, i < end else { return nil }
+    isPlain = true
+    isNegative = false
+    while i < end, Self.isBlank(bytes.byte(at: i)) {
+      isPlain = false
+      i += 1
+    }
+    if i < end, bytes.byte(at: i) == 43 || bytes.byte(at: i) == 45 {
+      isNegative = bytes.byte(at: i) == 45
+      if !isNegative { isPlain = false }
+      i += 1
+    }
+    let digits = i
+    var value: UInt64 = 0
+    while i < end {
+      let digit = bytes.byte(at: i) &- 48
+      guard digit <= 9 else { break }
+      let (tens, over) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
+      if over || carry { return nil }
+      value = sum
+      i += 1
+    }
+    guard i > digits else { return nil }
+    if i < end {
+      guard Self.isBlank(bytes.byte(at: i)) else { return nil }
+      isPlain = false
+    }
+    magnitude = value
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (byte >= 9 && byte <= 13) }
+
+  /// As C's `long`, cut to 32 bits as memcached cuts it; nil outside 64 bits.
+  package var cutToInt32: Int32? {
+    if isNegative {
+      guard magnitude <= UInt64(Int64.max) + 1 else { return nil }
+      return Int32(truncatingIfNeeded: 0 &- Int64(bitPattern: magnitude))
+    }
+    guard magnitude <= UInt64(Int64.max) else { return nil }
+    return Int32(truncatingIfNeeded: magnitude)
+  }
+
+  /// As C's `unsigned long`: a minus wraps, and is refused when the outcome is a large number.
+  package var cutToUInt64: UInt64? {
+    let value = isNegative ? 0 &- magnitude : magnitude
+    if isNegative && Int64(bitPattern: value) < 0 { return nil }
+    return value
+  }
+
+  /// The same, cut to 32 bits.
+  package var cutToUInt32: UInt32? { cutToUInt64.map { UInt32(truncatingIfNeeded: $0) } }
+}

@@ -1,0 +1,249 @@
+import Bytes
+
+/// What a server's bytes turned out to be, beginning at the front of what it owes.
+@usableFromInline @frozen
+package enum Answer: BitwiseCopyable {
+  /// Not all of it has come.
+  case partial
+  /// A whole reply of that many bytes.
+  case reply(length: Int, Outcome)
+  /// Nothing that this request can be answered with: the connection has lost its place.
+  case broken(Breach)
+}
+
+/// What a reply says, as far as the proxy cares.
+@usableFromInline @frozen
+package enum Outcome: UInt8, BitwiseCopyable {
+  case hit
+  case miss
+  /// Done, or refused for a reason of the data: STORED, NOT_FOUND, a number, …
+  case done
+  /// An error line of the server's own; it is the client's to see.
+  case error
+}
+
+/// Why a server's bytes cannot be trusted.
+@usableFromInline @frozen
+package enum Breach: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case wrongKey
+  case wrongType
+  case badLength
+  case unsolicited
+  case lineTooLong
+
+  package var words: StaticString {
+    switch self {
+    case .wrongKey: "a value of another key than the one asked for"
+    case .wrongType: "a reply that the request cannot have"
+    case .badLength: "a value of an impossible length"
+    case .unsolicited: "bytes that nobody asked for"
+    case .lineTooLong: "a line without an end"
+    }
+  }
+}
+
+/// One `VALUE` block of a read.
+@usableFromInline @frozen
+package enum Block: BitwiseCopyable {
+  case partial
+  /// Header, value and both line ends.
+  case value(length: Int)
+  /// `END\r\n`.
+  case end
+  /// A block, but of another key.
+  case otherKey
+  /// No block at all: an error line, or garbage.
+  case other
+  case broken(Breach)
+}
+
+/// Reads replies off the bytes that a server sent, each against what was asked.
+///
+/// A server is hostile input: no length is believed before the bytes are there, no line is longer than
+/// `longestLine`, and a value's key must be the key asked for. Pure functions over the bytes at hand.
+@usableFromInline
+package enum ReplyParser {
+  @usableFromInline package static let longestLine = 2048
+  /// Largest report (`stats …`) that is read.
+  package static let longestReport = 8 << 20
+
+  /// The block at `p`, whose key must be `keyLength` bytes of `asked` at `keyStart`.
+  @inlinable @inline(__always)
+  package static func block(
+    _ bytes: RawSpan, at p: Int, asked: RawSpan, keyStart: Int, keyLength: Int, withCAS: Bool,
+    maxValue: Int
+  ) -> Block {
+    let available = bytes.byteCount &- p
+    guard available >= 8 else { return short(bytes, at: p) }
+    let word = bytes.word(at: p)
+    guard word & 0xffff_ffff_ffff == 0x2045_554c_4156 else {  // "VALUE "
+      return word & 0xff_ffff_ffff == 0x0a0d_444e45 ? .end : .other  // "END\r\n"
+    }
+    var i = p &+ 6
+    guard available >= keyLength &+ 13 else { return header(bytes, at: p) }
+    guard bytes.matches(at: i, asked, at: keyStart, count: keyLength) else { return .otherKey }
+    i &+= keyLength
+    guard bytes.byte(at: i) == 32 else { return .otherKey }
+    // " <flags> <bytes>[ <cas>]\r\n": at most 56 bytes.
+    let limit = min(bytes.byteCount, i &+ 60)
+    i &+= 1
+    var digits = i
+    while i < limit, bytes.byte(at: i) &- 48 <= 9 { i &+= 1 }
+    guard i < limit else { return header(bytes, at: p) }
+    guard i > digits, bytes.byte(at: i) == 32 else { return .broken(.wrongType) }
+    i &+= 1
+    digits = i
+    var length = 0
+    while i < limit {
+      let digit = bytes.byte(at: i) &- 48
+      guard digit <= 9 else { break }
+      length = length &* 10 &+ Int(digit)
+      i &+= 1
+      guard i &- digits <= 10 else { return .broken(.badLength) }
+    }
+    guard i < limit else { return header(bytes, at: p) }
+    guard i > digits else { return .broken(.wrongType) }
+    guard length <= maxValue else { return .broken(.badLength) }
+    if withCAS {
+      guard bytes.byte(at: i) == 32 else { return .broken(.wrongType) }
+      i &+= 1
+      digits = i
+      while i < limit, bytes.byte(at: i) &- 48 <= 9 { i &+= 1 }
+      guard i < limit else { return header(bytes, at: p) }
+      guard i > digits else { return .broken(.wrongType) }
+    }
+    guard i &+ 1 < bytes.byteCount else { return .partial }
+    guard bytes.byte(at: i) == 13, bytes.byte(at: i &+ 1) == 10 else { return .broken(.wrongType) }
+    i &+= 2
+    let end = i &+ length &+ 2
+    guard end <= bytes.byteCount else { return .partial }
+    guard bytes.byte(at: end &- 2) == 13, bytes.byte(at: end &- 1) == 10 else {
+      return .broken(.badLength)
+    }
+    return .value(length: end &- p)
+  }
+
+  /// Fewer than eight bytes: `END` may be all there, and nothing else can be.
+  @inline(never) @usableFromInline
+  static func short(_ bytes: RawSpan, at p: Int) -> Block {
+    if bytes.hasText("END\r\n", at: p) { return .end }
+    // An error line may be shorter than a block's header: "ERROR\r\n".
+    return bytes.firstNewline(from: p) == nil ? .partial : .other
+  }
+
+  /// A header that has not come as a whole, unless it is longer than any can be.
+  @inline(never) @usableFromInline
+  static func header(_ bytes: RawSpan, at p: Int) -> Block {
+    if bytes.firstNewline(from: p) != nil { return .otherKey }
+    return bytes.byteCount &- p > longestLine ? .broken(.lineTooLong) : .partial
+  }
+
+  /// The whole reply to a `get` or `gets` of one key.
+  @inlinable @inline(__always)
+  package static func single(
+    _ bytes: RawSpan, at p: Int, asked: RawSpan, keyStart: Int, keyLength: Int, withCAS: Bool,
+    maxValue: Int
+  ) -> Answer {
+    switch block(
+      bytes, at: p, asked: asked, keyStart: keyStart, keyLength: keyLength, withCAS: withCAS,
+      maxValue: maxValue)
+    {
+    case .value(let length):
+      let end = p &+ length
+      let rest = bytes.byteCount &- end
+      guard rest >= 5 else { return .partial }
+      guard bytes.halfWord(at: end) == 0x0d44_4e45, bytes.byte(at: end &+ 4) == 10 else {
+        return .broken(.wrongType)
+      }
+      return .reply(length: length &+ 5, .hit)
+    case .end: return .reply(length: 5, .miss)
+    case .partial: return .partial
+    case .otherKey: return .broken(.wrongKey)
+    case .other: return errorLine(bytes, at: p)
+    case .broken(let breach): return .broken(breach)
+    }
+  }
+
+  /// A one-line reply of the given family.
+  @inlinable @inline(__always)
+  package static func line(_ bytes: RawSpan, at p: Int, _ expected: Expectation) -> Answer {
+    if expected == .stored, bytes.byteCount &- p >= 8, bytes.word(at: p) == 0x0a0d_4445_524f_5453 {
+      return .reply(length: 8, .done)  // "STORED\r\n"
+    }
+    return anyLine(bytes, at: p, expected)
+  }
+
+  @inline(never) @usableFromInline
+  static func anyLine(_ bytes: RawSpan, at p: Int, _ expected: Expectation) -> Answer {
+    guard let newline = bytes.firstNewline(from: p), newline &- p < longestLine else {
+      return bytes.byteCount &- p >= longestLine ? .broken(.lineTooLong) : .partial
+    }
+    let length = newline &+ 1 &- p
+    guard length >= 2, bytes.byte(at: newline &- 1) == 13 else { return .broken(.wrongType) }
+    let end = newline &- 1
+    func isText(_ text: StaticString) -> Bool { bytes.isText(text, from: p, to: end) }
+    let isExpected =
+      switch expected {
+      case .stored: isText("STORED") || isText("NOT_STORED") || isText("EXISTS") || isText("NOT_FOUND")
+      case .deleted: isText("DELETED") || isText("NOT_FOUND")
+      case .touched: isText("TOUCHED") || isText("NOT_FOUND")
+      // decr may leave blanks behind the number.
+      case .number: isText("NOT_FOUND") || isNumber(bytes, from: p, to: end)
+      case .done: isText("OK")
+      case .version: bytes.hasText("VERSION ", at: p)
+      case .values, .valuesWithCAS, .report, .meta: false
+      }
+    if isExpected { return .reply(length: length, .done) }
+    return isError(bytes, from: p, to: end) ? .reply(length: length, .error) : .broken(.wrongType)
+  }
+
+  /// An error line, or nothing that may stand here.
+  @inline(never) @usableFromInline
+  package static func errorLine(_ bytes: RawSpan, at p: Int) -> Answer {
+    guard let newline = bytes.firstNewline(from: p), newline &- p < longestLine else {
+      if bytes.byteCount &- p >= longestLine { return .broken(.lineTooLong) }
+      // Garbage is known by its first letter; do not wait for a line that may never end.
+      let first = bytes.byteCount > p ? bytes.byte(at: p) : 0
+      let mayBecomeError = first == 69 || first == 83 || first == 67 || bytes.byteCount &- p < 1
+      return mayBecomeError ? .partial : .broken(.wrongType)
+    }
+    let length = newline &+ 1 &- p
+    guard length >= 2, bytes.byte(at: newline &- 1) == 13, isError(bytes, from: p, to: newline &- 1)
+    else { return .broken(.wrongType) }
+    return .reply(length: length, .error)
+  }
+
+  private static func isNumber(_ bytes: RawSpan, from: Int, to: Int) -> Bool {
+    var end = to
+    while end > from, bytes.byte(at: end &- 1) == 32 { end &-= 1 }
+    return bytes.decimal(from: from, to: end) != nil
+  }
+
+  private static func isError(_ bytes: RawSpan, from: Int, to: Int) -> Bool {
+    bytes.isText("ERROR", from: from, to: to)
+      || bytes.hasText("SERVER_ERROR ", at: from) || bytes.hasText("CLIENT_ERROR ", at: from)
+      || bytes.hasText("ERROR ", at: from)
+  }
+
+  /// A report: lines until `END`, or the one line that some of them are.
+  package static func report(_ bytes: RawSpan, at p: Int) -> Answer {
+    var i = p
+    while let newline = bytes.firstNewline(from: i) {
+      guard newline > i, bytes.byte(at: newline &- 1) == 13 else { return .broken(.wrongType) }
+      let end = newline &- 1
+      let length = newline &+ 1 &- p
+      if bytes.isText("END", from: i, to: end) { return .reply(length: length, .done) }
+      if i == p {
+        if bytes.isText("RESET", from: i, to: end) || bytes.isText("OK", from: i, to: end) {
+          return .reply(length: length, .done)
+        }
+        if isError(bytes, from: i, to: end) { return .reply(length: length, .error) }
+      }
+      let isRow =
+        bytes.hasText("STAT ", at: i) || bytes.hasText("PREFIX ", at: i) || bytes.hasText("ITEM ", at: i)
+      guard isRow else { return .broken(.wrongType) }
+      i = newline &+ 1
+    }
+    return bytes.byteCount &- p > longestReport ? .broken(.lineTooLong) : .partial
+  }
+}

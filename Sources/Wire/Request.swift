@@ -1,0 +1,80 @@
+/// One request, as offsets into the bytes it came in: a plain value that owns nothing.
+@usableFromInline @frozen
+package struct Request: BitwiseCopyable {
+  @usableFromInline package var verb: Verb = .get
+  /// No answer is wanted: `noreply`.
+  @usableFromInline package var isQuiet = false
+  /// The line may be sent to a server as it stands; else it is written anew.
+  @usableFromInline package var isVerbatim = false
+  /// A retrieval of more than one key.
+  @usableFromInline package var isMulti = false
+  /// Where the (first) key stands.
+  @usableFromInline package var keyStart = 0
+  @usableFromInline package var keyLength = 0
+  /// Bytes of the line with its ending.
+  @usableFromInline package var lineLength = 0
+  /// Bytes after the line that belong to the request: the value and its CR LF.
+  @usableFromInline package var bodyLength = 0
+
+  @inlinable package init() {}
+
+  /// All its bytes.
+  @inlinable package var length: Int { lineLength &+ bodyLength }
+}
+
+/// Why a request was not taken, in memcached's words.
+@usableFromInline @frozen
+package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case unknown
+  case badFormat
+  case badDeleteUsage
+  case badDelta
+  case badExptime
+  case badDataChunk
+  case badStats
+  case badStatsFormat
+  case badSlabID
+  case badDetail
+  case tooLarge
+  case lineTooLong
+  case tooManyKeys
+  case notPassedOn
+  case noRoute
+
+  /// The line that the client gets.
+  package var line: StaticString {
+    switch self {
+    case .unknown: "ERROR\r\n"
+    case .badFormat: "CLIENT_ERROR bad command line format\r\n"
+    case .badDeleteUsage: "CLIENT_ERROR bad command line format.  Usage: delete <key> [noreply]\r\n"
+    case .badDelta: "CLIENT_ERROR invalid numeric delta argument\r\n"
+    case .badExptime: "CLIENT_ERROR invalid exptime argument\r\n"
+    case .badDataChunk: "CLIENT_ERROR bad data chunk\r\n"
+    case .badStats: "CLIENT_ERROR bad command line\r\n"
+    case .badStatsFormat: "CLIENT_ERROR bad command line format\r\n"
+    case .badSlabID: "CLIENT_ERROR Illegal slab id\r\n"
+    case .badDetail: "CLIENT_ERROR usage: stats detail on|off|dump\r\n"
+    case .tooLarge: "SERVER_ERROR object too large for cache\r\n"
+    case .lineTooLong: "CLIENT_ERROR line too long\r\n"
+    case .tooManyKeys: "CLIENT_ERROR too many keys\r\n"
+    case .notPassedOn: "CLIENT_ERROR ringroad does not pass this command on: ask the server itself\r\n"
+    case .noRoute: "SERVER_ERROR ringroad: no route for this key\r\n"
+    }
+  }
+}
+
+/// What became of the bytes at hand.
+@usableFromInline @frozen
+package enum Verdict: BitwiseCopyable {
+  /// Not even a whole line has come; nothing was consumed.
+  case partial
+  /// The line has come, the value not as a whole; nothing was consumed.
+  case partialBody
+  /// A request stands in the argument.
+  case request
+  /// Not a request: answer with the refusal (unless it is quiet), skip that many bytes, of which some may
+  /// be still to come, and go on.
+  case refused(Refusal, skip: Int, isQuiet: Bool)
+  /// Not a memcached client: close at once, run nothing of what follows.
+  case hangUp
+}

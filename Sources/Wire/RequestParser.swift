@@ -1,0 +1,216 @@
+import Bytes
+
+/// Reads requests off the bytes that a client sent.
+///
+///     "get a\r\nset b 0 0 1\r\nx\r\n"  →  get a, set b (line and body), partial
+///
+/// A pure function over the bytes at hand: nothing is kept between calls, so input cut at any byte
+/// gives the same requests. A request is taken only when it is understood as a whole; its words are
+/// checked exactly as memcached 1.6 does. The common line, `get <key>\r\n`, costs one scan of the key.
+@usableFromInline
+package enum RequestParser {
+  /// Longest key, in bytes.
+  @usableFromInline package static let longestKey = 250
+  /// Longest line of a command other than `get` and `gets`, before its newline; memcached hangs up there.
+  @usableFromInline package static let longestLine = 2048
+  /// Longest line of all: a multi-get's.
+  @usableFromInline package static let longestGet = 1 << 20
+
+  /// Takes the request at `p`. `scanned` bytes from there hold no newline, as an earlier call found.
+  @inlinable @inline(__always)
+  package static func next(
+    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, line: inout RequestLine,
+    into request: inout Request
+  ) -> Verdict {
+    if bytes.byteCount &- p >= 8, bytes.halfWord(at: p) == 0x2074_6567 {  // "get "
+      let end = bytes.firstBreak(from: p &+ 4)
+      let length = end &- p &- 4
+      if length > 0 && length <= longestKey && end &+ 1 < bytes.byteCount
+        && bytes.byte(at: end) == 13 && bytes.byte(at: end &+ 1) == 10
+      {
+        request.verb = .get
+        request.isQuiet = false
+        request.isVerbatim = true
+        request.isMulti = false
+        request.keyStart = p &+ 4
+        request.keyLength = length
+        request.lineLength = length &+ 6
+        request.bodyLength = 0
+        return .request
+      }
+    }
+    return general(bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+  }
+
+  @inline(never) @usableFromInline
+  static func general(
+    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, line: inout RequestLine,
+    into request: inout Request
+  ) -> Verdict {
+    guard let newline = bytes.firstNewline(from: min(p &+ max(scanned, 0), bytes.byteCount)) else {
+      return unfinished(bytes, from: p)
+    }
+    // A line may end in \n alone; memcached takes "\r\n" alone for the one-byte word "\r".
+    let hasReturn = newline > p &+ 1 && bytes.byte(at: newline &- 1) == 13
+    let end = hasReturn ? newline &- 1 : newline
+    request = Request()
+    request.lineLength = newline &+ 1 &- p
+    if isRetrieval(bytes, from: p, to: end) {
+      return retrieval(bytes, from: p, to: end, hasReturn: hasReturn, into: &request)
+    }
+    guard newline &- p <= longestLine else { return .hangUp }
+    line.cut(bytes, from: p, to: end)
+    guard line.count > 0, line[0].length >= 2 else { return refuse(.unknown, request) }
+    let verdict = CommandTable.read(
+      bytes, line: line, isTidy: hasReturn && isTidy(line, from: p, to: end), maxValue: maxValue,
+      into: &request)
+    guard case .request = verdict, request.bodyLength > 0 else { return verdict }
+    return body(bytes, endingAt: p &+ request.length, request)
+  }
+
+  /// The value has come as a whole and ends in CR LF, or the request is none.
+  private static func body(_ bytes: RawSpan, endingAt end: Int, _ request: Request) -> Verdict {
+    guard bytes.byteCount >= end else { return .partialBody }
+    guard bytes.byte(at: end &- 2) == 13, bytes.byte(at: end &- 1) == 10 else {
+      return refuse(.badDataChunk, request, swallowing: request.bodyLength)
+    }
+    return .request
+  }
+
+  /// What to make of bytes without a newline: wait, unless memcached would have hung up by now.
+  private static func unfinished(_ bytes: RawSpan, from p: Int) -> Verdict {
+    let n = bytes.byteCount &- p
+    guard n > longestLine else { return .partial }
+    var i = p
+    while i < bytes.byteCount, i &- p <= 100, bytes.byte(at: i) == 32 { i += 1 }
+    guard i &- p <= 100, bytes.hasText("get ", at: i) || bytes.hasText("gets ", at: i) else {
+      return .hangUp
+    }
+    return n > longestGet ? .hangUp : .partial
+  }
+
+  /// Whether the words stand one space apart with none before or after.
+  private static func isTidy(_ line: RequestLine, from p: Int, to end: Int) -> Bool {
+    guard line.count <= RequestLine.most, !line.isAmbiguous else { return false }
+    var expected = p
+    for i in 0..<line.count {
+      guard line[i].from == expected else { return false }
+      expected = line[i].to &+ 1
+    }
+    return expected == end &+ 1
+  }
+
+  static func refuse(_ why: Refusal, _ request: Request, swallowing body: Int = 0) -> Verdict {
+    .refused(why, skip: request.lineLength &+ body, isQuiet: request.isQuiet)
+  }
+}
+
+// MARK: - get, gets, gat, gats
+
+extension RequestParser {
+  private static func isRetrieval(_ bytes: RawSpan, from p: Int, to end: Int) -> Bool {
+    var i = p
+    while i < end, bytes.byte(at: i) == 32 { i += 1 }
+    guard i < end else { return false }
+    let first = bytes.byte(at: i)
+    return first == 103 || first == 98  // g…, and bget, which memcached still knows
+  }
+
+  /// `get <key>*`, `gat <exptime> <key>*`. The keys themselves are walked by `KeyWalk`.
+  private static func retrieval(
+    _ bytes: RawSpan, from p: Int, to end: Int, hasReturn: Bool, into request: inout Request
+  ) -> Verdict {
+    var words = KeyWalk(from: p, to: end)
+    guard let command = words.next(bytes) else { return refuse(.unknown, request) }
+    let from = command.from
+    let to = command.to
+    guard to &- from >= 2 else { return refuse(.unknown, request) }
+    let isAncient = bytes.isText("bget", from: from, to: to)
+    if bytes.isText("get", from: from, to: to) || isAncient {
+      request.verb = .get
+    } else if bytes.isText("gets", from: from, to: to) {
+      request.verb = .gets
+    } else if bytes.isText("gat", from: from, to: to) {
+      request.verb = .gat
+    } else if bytes.isText("gats", from: from, to: to) {
+      request.verb = .gats
+    } else {
+      return CommandTable.unknown(bytes, from: p, to: end, request)
+    }
+    guard var key = words.next(bytes) else { return refuse(.unknown, request) }
+    if request.verb.touches {
+      guard request.lineLength <= longestLine else { return .hangUp }
+      guard let exptime = Number(bytes, key), exptime.cutToInt32 != nil else {
+        return refuse(.badExptime, request)
+      }
+      // With no key at all memcached's loop does not run: it answers END.
+      guard let first = words.next(bytes) else {
+        request.isMulti = true
+        request.keyStart = end
+        return .request
+      }
+      key = first
+    }
+    request.keyStart = key.from
+    request.keyLength = key.to &- key.from
+    guard KeyWalk.isGood(bytes, key) else { return refuse(.badFormat, request) }
+    var more = words
+    request.isMulti = more.next(bytes) != nil
+    // "get <key>\r\n" to the letter; everything else is written anew.
+    request.isVerbatim =
+      !request.isMulti && !isAncient && hasReturn && !request.verb.touches && from == p
+      && key.from == to &+ 1 && key.to == end
+    return .request
+  }
+}
+
+/// The words of a retrieval's line, one after the other.
+package struct KeyWalk: BitwiseCopyable {
+  package private(set) var position: Int
+  package let end: Int
+
+  /// Walks `from ..< to`.
+  package init(from: Int, to: Int) {
+    position = from
+    end = to
+  }
+
+  /// The next word; nil at the end of the line.
+  @inline(__always)
+  package mutating func next(_ bytes: RawSpan) -> Word? {
+    var i = position
+    while i < end, bytes.byte(at: i) == 32 { i &+= 1 }
+    guard i < end else {
+      position = end
+      return nil
+    }
+    let start = i
+    i = bytes.firstBreak(from: i)
+    // Other control bytes belong to a word, as in memcached.
+    while i < end, bytes.byte(at: i) != 32 { i = bytes.firstBreak(from: i &+ 1) }
+    if i > end { i = end }
+    position = i
+    return Word(start: start, length: i &- start)
+  }
+
+  /// Whether a word may be a key: not too long, and nothing in it that a server could take for the
+  /// end of the line.
+  @inline(__always)
+  package static func isGood(_ bytes: RawSpan, _ key: Word) -> Bool {
+    guard key.length <= RequestParser.longestKey else { return false }
+    // One scan finds what is suspicious at all.
+    let stop = bytes.firstBreak(from: key.from)
+    return stop >= key.to || isUnambiguous(bytes, from: stop, to: key.to)
+  }
+
+  @inline(never)
+  static func isUnambiguous(_ bytes: RawSpan, from: Int, to: Int) -> Bool {
+    var i = from
+    while i < to {
+      let byte = bytes.byte(at: i)
+      if byte == 0 || byte == 13 || byte == 10 { return false }
+      i &+= 1
+    }
+    return true
+  }
+}
