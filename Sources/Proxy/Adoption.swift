@@ -1,0 +1,154 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+// Changes between two requests: a new configuration, another server's health, the end.
+
+extension Worker {
+  /// Works by another plan from now on. Servers that stay keep their connections and what waits on
+  /// them; those that are gone answer what they were asked, and are then let go.
+  package mutating func adopt(_ plan: WorkerPlan, now: Instant) {
+    limits = plan.limits
+    var starts: [UInt32] = []
+    var order: [UInt32] = []
+    var staying: Set<UInt32> = []
+    for pool in plan.pools {
+      starts.append(UInt32(truncatingIfNeeded: order.count))
+      for member in pool.members {
+        let s = slot(of: member.id) ?? servers.take()
+        staying.insert(s)
+        servers[s].id = member.id
+        servers[s].label = Array(member.label.utf8)
+        servers[s].connectTimeout = pool.connectTimeout.wholeNanoseconds
+        servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
+        servers[s].missesOnFailure = pool.missesOnFailure
+        servers[s].isRetired = false
+        equip(s, connections: max(1, pool.connections), now: now)
+        servers[s].standing = member.standing
+        order.append(s)
+      }
+    }
+    poolStarts = FixedArray(starts)
+    slots = FixedArray(order)
+    table = RoutingTable(plan.routing)
+    for i in 0..<plan.pools.count { applyStandings(pool: i, size: plan.pools[i].members.count) }
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s) && !staying.contains(s) { retire(s, now: now) }
+      s += 1
+    }
+  }
+
+  private func slot(of id: UInt32) -> UInt32? {
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired { return s }
+      s += 1
+    }
+    return nil
+  }
+
+  /// Gives a server as many connections as it shall have, and opens those that are new.
+  private mutating func equip(_ s: UInt32, connections: Int, now: Instant) {
+    while servers[s].links.count < connections {
+      let l = links.take()
+      links[l].server = s
+      servers[s].links.append(l)
+      if servers[s].standing == .up { connect(l, now: now) }
+    }
+    guard servers[s].links.count > connections else { return }
+    var kept = Fifo<UInt32>()
+    for i in 0..<servers[s].links.count {
+      let l = servers[s].links[i]
+      if i < connections {
+        kept.append(l)
+      } else {
+        retiring.append(l)
+      }
+    }
+    servers[s].links = kept
+  }
+
+  /// A server that is no longer in the plan: its connections go when nothing waits on them.
+  private mutating func retire(_ s: UInt32, now: Instant) {
+    guard !servers[s].isRetired else { return }
+    servers[s].isRetired = true
+    while let l = servers[s].links.popFirst() { retiring.append(l) }
+    releaseRetired(now: now)
+  }
+
+  /// Lets go of connections and servers that nothing waits on any more.
+  mutating func releaseRetired(now: Instant) {
+    var n = retiring.count
+    while n > 0, let l = retiring.popFirst() {
+      n -= 1
+      guard links[l].legs.isEmpty || links[l].state != .ready else {
+        retiring.append(l)
+        continue
+      }
+      lost(l, .shuttingDown, now: now)
+      let s = links[l].server
+      links.give(l)
+      if servers[s].isRetired && servers[s].links.isEmpty && !isAwaited(s) { servers.give(s) }
+    }
+  }
+
+  private func isAwaited(_ s: UInt32) -> Bool {
+    for i in 0..<retiring.count where links[retiring[i]].server == s { return true }
+    return false
+  }
+
+  /// A server's standing has changed; the rings follow at once.
+  package mutating func set(_ standing: Standing, of id: UInt32, now: Instant) {
+    guard let s = slot(of: id), servers[s].standing != standing else { return }
+    servers[s].standing = standing
+    for i in 0..<servers[s].links.count {
+      let l = servers[s].links[i]
+      if standing == .up {
+        links[l].retryAt = .origin
+        if links[l].state == .closed { connect(l, now: now) }
+      } else {
+        lost(l, .ejected, now: now)
+      }
+    }
+    if standing == .up { servers[s].isSuspect = false }
+    for i in 0..<poolStarts.count { applyStandings(pool: i, size: size(ofPool: i)) }
+  }
+
+  private func size(ofPool i: Int) -> Int {
+    let end = i + 1 < poolStarts.count ? Int(poolStarts[i + 1]) : slots.count
+    return end - Int(poolStarts[i])
+  }
+
+  /// Takes the ejected servers out of a pool's ring, and the others in.
+  private mutating func applyStandings(pool i: Int, size: Int) {
+    let start = Int(poolStarts[i])
+    var out = [Bool](repeating: false, count: size)
+    for k in 0..<size { out[k] = servers[slots[start + k]].standing == .ejected }
+    table.pools[UInt32(truncatingIfNeeded: i)].exclude(out)
+  }
+
+  // MARK: - The end
+
+  /// No more is read; each client is closed when it has been answered. The edge has read what had come.
+  package mutating func drain() {
+    isDraining = true
+    var c: UInt32 = 0
+    while c < clients.end {
+      if clients.isTaken(c) { endOfInput(client: c) }
+      c += 1
+    }
+  }
+
+  /// Whether nothing is left to do: no client, and nothing on its way to a server.
+  package var isDrained: Bool {
+    guard isDraining, clients.count == 0 else { return false }
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) && !links[l].legs.isEmpty { return false }
+      l += 1
+    }
+    return true
+  }
+}

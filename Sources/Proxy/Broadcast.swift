@@ -1,0 +1,199 @@
+import Bytes
+import Stats
+import Wire
+
+// Commands that concern the whole cluster: every server is asked, and one answer is made of theirs.
+
+extension Worker {
+  mutating func administer(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    switch request.verb {
+    case .quit:
+      hangUp(c)
+    case .verbosity:
+      if let level = Number(bytes, line[1])?.cutToUInt64 { notices.append(.verbosity(level)) }
+      if !request.isQuiet { say(c, "OK\r\n") }
+    case .flushAll:
+      broadcast(c, bytes, request, .flushAll, words: request.isQuiet ? line.count &- 1 : line.count, now: now)
+    case .version:
+      broadcast(c, bytes, request, .version, words: 1, now: now)
+    case .stats:
+      stats(c, bytes, request, now: now)
+    default:
+      refuse(c, .unknown, isQuiet: request.isQuiet)
+    }
+  }
+
+  private mutating func stats(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) {
+    if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
+      orders.append(.report(exchange: exchanges.id(of: newExchange(c))))
+    } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
+      broadcast(c, bytes, request, .serverStats, words: 1, now: now)
+    } else {
+      broadcast(c, bytes, request, .stats, words: line.count, now: now)
+    }
+  }
+
+  /// Asks every server of every pool the first `words` words of the line.
+  private mutating func broadcast(
+    _ c: UInt32, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
+  ) {
+    let f = fanOuts.take()
+    fanOuts[f].kind = kind
+    let kept = min(words, RequestLine.most)
+    if kind == .stats {
+      for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
+    }
+    if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
+    for i in 0..<slots.count {
+      ask(slots[i], for: c, f, bytes, request.verb, words: kept, now: now)
+    }
+    if fanOuts[f].pending == 0 { finish(f) }
+  }
+
+  private mutating func ask(
+    _ s: UInt32, for c: UInt32, _ f: UInt32, _ bytes: RawSpan, _ verb: Verb, words: Int, now: Instant
+  ) {
+    var piece = FanOut.Piece()
+    piece.next = s
+    let l = link(to: s, for: c)
+    if let trouble = admit(l, now: now) {
+      piece.trouble = trouble
+      fanOuts[f].pieces.append(piece)
+      noteFailure(f, at: s, trouble)
+      return
+    }
+    let before = links[l].asked.count
+    for i in 0..<words {
+      if i > 0 { links[l].asked.append(" ", &pool) }
+      links[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &pool)
+    }
+    links[l].asked.append("\r\n", &pool)
+    var leg = Leg()
+    leg.verb = verb
+    leg.fanOut = f
+    leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
+    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.since = now
+    links[l].legs.append(leg)
+    fanOuts[f].pieces.append(piece)
+    fanOuts[f].pending &+= 1
+    fanOuts[f].open &+= 1
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+  }
+
+  private func text(_ bytes: RawSpan, _ word: Word) -> String {
+    var letters: [UInt8] = []
+    for i in word.from..<max(word.from, word.to) { letters.append(bytes.byte(at: i)) }
+    return String(decoding: letters, as: UTF8.self)
+  }
+
+  /// Keeps one server's reply.
+  mutating func keepReply(
+    _ f: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int, _ length: Int, _ outcome: Outcome
+  ) {
+    var piece = fanOuts[f].pieces[Int(leg.piece)]
+    piece.offset = fanOuts[f].bytes.count
+    piece.length = length
+    fanOuts[f].pieces[Int(leg.piece)] = piece
+    fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
+    // A server that refuses flush_all has not flushed.
+    if outcome == .error && fanOuts[f].kind == .flushAll { noteFailure(f, at: piece.next, .protocolError) }
+  }
+
+  /// Makes one answer of all.
+  mutating func summarise(_ f: UInt32, into destination: Destination) {
+    switch fanOuts[f].kind {
+    case .flushAll: summariseFlush(f, into: destination)
+    case .version: summariseVersion(f, into: destination)
+    case .stats, .serverStats: summariseStats(f, into: destination)
+    case .multiGet: break
+    }
+  }
+
+  /// `OK` when every server in the ring was flushed. One that is out is flushed before it comes back.
+  private mutating func summariseFlush(_ f: UInt32, into destination: Destination) {
+    var failed = 0
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      guard servers.isTaken(piece.next) else { continue }
+      if piece.trouble == .ejected {
+        notices.append(.flushOwed(server: servers[piece.next].id))
+      } else if piece.trouble != nil || !isOK(fanOuts[f].bytes.readable, piece) {
+        failed += 1
+      }
+    }
+    if failed == 0 {
+      append("OK\r\n", to: destination)
+    } else {
+      let line = "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
+      counters.add(.serverErrors)
+      append(text: line, to: destination)
+    }
+  }
+
+  private func isOK(_ bytes: RawSpan, _ piece: FanOut.Piece) -> Bool {
+    piece.length > 0 && bytes.hasText("OK\r\n", at: piece.offset)
+  }
+
+  /// The lowest version among those that answered: a client that checks for features is not misled.
+  private mutating func summariseVersion(_ f: UInt32, into destination: Destination) {
+    var versions: [String] = []
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      guard piece.length > 10, fanOuts[f].bytes.readable.hasText("VERSION ", at: piece.offset) else {
+        continue
+      }
+      let word = Word(start: piece.offset + 8, length: piece.length - 10)
+      versions.append(text(fanOuts[f].bytes.readable, word))
+    }
+    if let lowest = lowestVersion(versions) ?? versions.first {
+      append(text: "VERSION \(lowest)\r\n", to: destination)
+    } else {
+      counters.add(.serverErrors)
+      append("SERVER_ERROR ringroad: no server is up\r\n", to: destination)
+    }
+  }
+
+  private mutating func summariseStats(_ f: UInt32, into destination: Destination) {
+    var merged = MergedStats(kind: StatsKind(words: fanOuts[f].words), ownPID: processID)
+    var listing = ServersListing()
+    let isListing = fanOuts[f].kind == .serverStats
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      let label =
+        servers.isTaken(piece.next) ? String(decoding: servers[piece.next].label, as: UTF8.self) : "?"
+      guard piece.length > 0 else {
+        if isListing { listing.add(label: label, failure: "\(piece.trouble?.words ?? "no answer")") }
+        continue
+      }
+      let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + piece.length)
+      if isListing {
+        listing.add(label: label, answer: answer)
+      } else {
+        merged.add(answer)
+      }
+    }
+    let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    append(unsafe text.span.bytes, to: destination)
+  }
+
+  mutating func append(text: String, to destination: Destination) {
+    switch destination {
+    case .nowhere: break
+    case .output(let c): clients[c].output.append(text: text, &pool)
+    case .parked(let c, _): clients[c].parked.append(text: text, &pool)
+    }
+  }
+
+  /// The edge's answer to `Order.report`.
+  package mutating func report(_ id: SlotID, _ bytes: RawSpan) {
+    guard exchanges.isCurrent(id) else { return }
+    let destination = destination(of: id.index)
+    append(bytes, to: destination)
+    conclude(id.index, destination)
+  }
+}

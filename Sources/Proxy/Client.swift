@@ -1,0 +1,59 @@
+import Bytes
+
+/// One connection from an application, as a worker sees it: bytes in, bytes out, and the requests that
+/// wait for their answers in the order they were asked.
+///
+///     first ─▶ exchange ─▶ exchange ─▶ last
+///
+/// The answer at the head goes straight to `output`; an answer that comes before its turn waits in
+/// `parked`. A connection that is idle holds no buffer at all.
+package struct Client: ~Copyable, Recyclable {
+  /// Bytes that came and could not yet be served: an unfinished request, or what waits for room.
+  package var input = Buffer()
+  /// Answers to be sent.
+  package var output = Buffer()
+  /// Answers before their turn; exchanges know where in it theirs lie.
+  var parked = Buffer()
+  /// Bytes of `parked` that are still wanted.
+  var parkedLive = 0
+  /// The exchanges, oldest first.
+  var first = Slab<Exchange>.none
+  var last = Slab<Exchange>.none
+  var inFlight: UInt32 = 0
+  /// Bytes of a refused request that are still to come and are dropped.
+  var skip = 0
+  /// Bytes of `input` in which no newline was found.
+  var scanned = 0
+  /// When the unfinished request at the front of `input` began, and how much there was then.
+  var partialSince = Instant.never
+  var partialSize = 0
+  /// When `output` was last seen to move while the peer did not take all of it.
+  package var blockedSince = Instant.never
+  var isDirty = false
+  /// Not read from: too much waits to be answered or sent.
+  var isStalled = false
+  /// Whether it stands in the list of those that may go on.
+  var isResumable = false
+  /// Nothing more will come; closed when everything is answered and sent.
+  var isClosing = false
+  /// Nothing more is heard: it said quit, or is no client of memcached.
+  var hasQuit = false
+  /// Whether the order to close was given.
+  var isClosed = false
+
+  package init() {}
+
+  package mutating func reset() {
+    // The buffers were released by the worker, which owns the pool.
+    self = Client()
+  }
+
+  /// A parked answer's turn has come.
+  mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {
+    output.append(parked, from: from, count: count, &pool)
+    parkedLive &-= count
+  }
+
+  /// Bytes that wait to be sent to the client, or for their turn.
+  var backlog: Int { @inline(__always) get { output.count &+ parkedLive } }
+}

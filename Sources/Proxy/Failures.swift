@@ -1,0 +1,228 @@
+import Bytes
+import Stats
+import Wire
+
+// What happens when a server does not answer as it should.
+
+extension Worker {
+  // MARK: - Answers for requests that failed
+
+  /// A request that could not be sent at all.
+  mutating func fail(_ c: UInt32, _ request: Request, at s: UInt32, _ trouble: Trouble) {
+    if request.isQuiet {
+      counters.add(.noreplyDropped)
+      return
+    }
+    fail(newExchange(c), request.verb, at: s, trouble)
+  }
+
+  /// Answers an exchange whose server failed: a read may count as a miss, everything else is an error
+  /// line that names server and cause.
+  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ trouble: Trouble) {
+    let destination = destination(of: x)
+    if verb.isRetrieval && servers[s].missesOnFailure {
+      counters.add(.readsAsMisses)
+      append("END\r\n", to: destination)
+    } else {
+      counters.add(.serverErrors)
+      appendError(trouble, at: s, to: destination)
+    }
+    conclude(x, destination)
+  }
+
+  mutating func appendError(_ trouble: Trouble, at s: UInt32, to destination: Destination) {
+    append("SERVER_ERROR ringroad: ", to: destination)
+    let label = servers[s].label
+    // SAFETY: a byte has no padding that could be uninitialised.
+    append(unsafe label.span.bytes, to: destination)
+    append(" ", to: destination)
+    append(trouble.words, to: destination)
+    append("\r\n", to: destination)
+  }
+
+  /// Answers for a leg that will not be answered; its place in the queue is the caller's business.
+  private mutating func fail(_ leg: Leg, at s: UInt32, _ trouble: Trouble) {
+    if leg.fanOut != Slab<FanOut>.none {
+      if fanOuts[leg.fanOut].kind != .multiGet {
+        fanOuts[leg.fanOut].pieces[Int(leg.piece)].trouble = trouble
+      }
+      noteFailure(leg.fanOut, at: s, trouble)
+      fanOuts[leg.fanOut].pending &-= 1
+    } else if leg.exchange != Slab<Exchange>.none {
+      fail(leg.exchange, leg.verb, at: s, trouble)
+    }
+  }
+
+  // MARK: - Connections
+
+  /// The connection is established; it is tried with `version` before anything is sent on it. Returns
+  /// whether the edge shall send that.
+  package mutating func connected(_ l: UInt32, now: Instant) {
+    guard links[l].state == .connecting else { return }
+    links[l].state = .greeting
+  }
+
+  /// The only thing that is sent on a fresh connection.
+  package static var hello: StaticString { "version\r\n" }
+
+  /// Reads the answer to `hello`; then the connection is used.
+  mutating func greeting(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    guard links[l].state == .greeting else { return bytes.byteCount }
+    switch ReplyParser.line(bytes, at: 0, .version) {
+    case .partial: return 0
+    case .reply(let length, .done) where length == bytes.byteCount:
+      links[l].state = .ready
+      links[l].since = now
+      counters.add(.serverConnects)
+      counters.add(.serverConnections)
+      if links[l].unsent > 0 { markDirty(link: l) }
+      noteUsable(l)
+      return length
+    default:
+      breach(l, .wrongType, bytes, 0)
+      return bytes.byteCount
+    }
+  }
+
+  private mutating func noteUsable(_ l: UInt32) {
+    let s = links[l].server
+    if servers[s].isSuspect {
+      servers[s].isSuspect = false
+      notices.append(.answered(server: servers[s].id))
+    }
+  }
+
+  /// The connection could not be made, or is gone: everything that waits on it fails. The edge has
+  /// closed it, or is ordered to.
+  package mutating func lost(_ l: UInt32, _ trouble: Trouble, now: Instant) {
+    guard links[l].state != .closed else { return }
+    if links[l].state == .ready {
+      counters.subtract(.serverConnections)
+      counters.add(.serverConnectionsLost)
+    } else {
+      counters.add(.serverConnectFailures)
+      links[l].retryAt = now.advanced(by: limits.reconnectDelay)
+    }
+    let s = links[l].server
+    reset(l, trouble)
+    guard !servers[s].isRetired, trouble != .ejected, trouble != .shuttingDown else { return }
+    servers[s].isSuspect = true
+    notices.append(.failed(server: servers[s].id, trouble))
+  }
+
+  /// Fails what waits on a connection and makes it as new.
+  private mutating func reset(_ l: UInt32, _ trouble: Trouble) {
+    orders.append(.disconnect(link: l))
+    links[l].state = .closed
+    links[l].asked.release(to: &pool)
+    links[l].input.release(to: &pool)
+    links[l].sent = 0
+    links[l].late = 0
+    links[l].cursorAt = 0
+    links[l].isFrontAnswered = false
+    // Answering may lead to new requests only through the edge, never here: the queue does not grow.
+    while let leg = links[l].legs.popFirst() {
+      if !leg.isLate { fail(leg, at: links[l].server, trouble) }
+      if leg.fanOut != Slab<FanOut>.none {
+        fanOuts[leg.fanOut].open &-= 1
+        if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+      }
+      if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate {
+        counters.add(.noreplyDropped)
+      }
+    }
+  }
+
+  /// A server sent what no request can have been answered with: the connection has lost its place.
+  mutating func breach(_ l: UInt32, _ why: Breach, _ bytes: RawSpan, _ p: Int) {
+    counters.add(.integrityFailures)
+    let s = links[l].server
+    notices.append(
+      .breach(
+        server: servers[s].id, breach: why, asked: Self.excerpt(links[l].asked.readable, from: 0),
+        got: Self.excerpt(bytes, from: p)))
+    let before = links[l].since
+    lost(l, .protocolError, now: before)
+  }
+
+  /// The first bytes, for a log line.
+  private static func excerpt(_ bytes: RawSpan, from: Int) -> [UInt8] {
+    var text: [UInt8] = []
+    var i = from
+    while i < bytes.byteCount, text.count < 96 {
+      text.append(bytes.byte(at: i))
+      i += 1
+    }
+    return text
+  }
+
+  // MARK: - Deadlines
+
+  /// Looks at every clock there is; called every few milliseconds. Cost: one look per connection to a
+  /// server, and per client once a second.
+  package mutating func tick(now: Instant) {
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) && links[l].state != .closed { expire(l, now: now) }
+      l += 1
+    }
+    if !retiring.isEmpty { releaseRetired(now: now) }
+  }
+
+  private mutating func expire(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    if links[l].state != .ready {
+      let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
+      if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
+    }
+    let timeout = servers[s].requestTimeout
+    while links[l].late < links[l].legs.count {
+      let i = links[l].late
+      let leg = links[l].legs[i]
+      let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
+      guard age >= timeout else { break }
+      counters.add(.timeouts)
+      // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
+      guard links[l].state == .ready else { return lost(l, .timedOut, now: now) }
+      if !(links[l].isFrontAnswered && i == 0) { expire(leg, i, on: l) }
+      links[l].late &+= 1
+    }
+    guard links[l].late > 0, let oldest = links[l].legs.first else { return }
+    let age = now.nanoseconds &- min(now.nanoseconds, oldest.since.nanoseconds)
+    let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
+    if links[l].late > limits.lateReplies || (!overflow && age >= limit) { lost(l, .timedOut, now: now) }
+  }
+
+  /// Answers for a leg whose deadline has passed; its reply will be recognised in its place and dropped.
+  private mutating func expire(_ leg: Leg, _ i: Int, on l: UInt32) {
+    let s = links[l].server
+    var late = leg
+    late.isLate = true
+    late.exchange = Slab<Exchange>.none
+    links[l].legs[i] = late
+    servers[s].isSuspect = true
+    notices.append(.failed(server: servers[s].id, .timedOut))
+    fail(leg, at: s, .timedOut)
+    if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+  }
+
+  /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once
+  /// a second; also gives memory back that a burst has left.
+  package mutating func sweep(now: Instant) {
+    var c: UInt32 = 0
+    while c < clients.end {
+      if clients.isTaken(c) && !clients[c].isClosed {
+        let isHalfAsked = clients[c].partialSince != .never
+          && now.since(clients[c].partialSince) >= limits.requestPatience
+        let isDeaf = clients[c].blockedSince != .never
+          && now.since(clients[c].blockedSince) >= limits.writePatience
+        if isHalfAsked || isDeaf {
+          clients[c].isClosed = true
+          orders.append(.close(client: c))
+        }
+      }
+      c += 1
+    }
+    pool.trim()
+  }
+}

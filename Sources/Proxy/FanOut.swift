@@ -1,0 +1,78 @@
+import Bytes
+import Wire
+
+/// A request that went to several servers, until the last of them has answered.
+///
+/// A multi-get has a piece for each key, in the order asked; a leg is a chain through the pieces of one
+/// server. Values are kept in `bytes` as they come, and one walk over the pieces puts them in order:
+///
+///     pieces   a → (0, 31)   b → miss   c → (31, 40)        bytes   VALUE a … VALUE c …
+///
+/// A command for every server has a piece for each server, and `bytes` holds their whole replies.
+struct FanOut: ~Copyable, Recyclable {
+  enum Kind: UInt8, BitwiseCopyable {
+    case multiGet
+    case flushAll
+    case version
+    case stats
+    case serverStats
+  }
+
+  struct Piece: BitwiseCopyable {
+    /// The value's block, or the server's reply, in `bytes`.
+    var offset = 0
+    /// Zero: a miss, or no reply.
+    var length = 0
+    /// The next key of the same leg; for a command to every server, the server's slot.
+    var next = UInt32.max
+    var keyLength: UInt8 = 0
+    /// Why there is no reply.
+    var trouble: Trouble?
+  }
+
+  var kind = Kind.multiGet
+  var exchange = Slab<Exchange>.none
+  var bytes = Buffer()
+  var pieces = Fifo<Piece>()
+  /// Legs that the answer waits for.
+  var pending = 0
+  /// Legs that still stand in a server's queue: a late one may have been answered for, but its reply is
+  /// yet to be recognised.
+  var open = 0
+  /// Legs that failed, and why the first of them did.
+  var failures = 0
+  var trouble: Trouble?
+  var troubledServer = Slab<Server>.none
+  /// Whether failed keys are an error line rather than misses.
+  var isStrict = false
+  /// Which report was asked for; for `stats` only.
+  var words: [String] = []
+
+  init() {}
+  mutating func reset() { self = FanOut() }
+}
+
+/// Why a server's share of a request was not answered, in words that a person can tell apart.
+package enum Trouble: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case refused
+  case unreachable
+  case timedOut
+  case connectionLost
+  case protocolError
+  case queueFull
+  case ejected
+  case shuttingDown
+
+  package var words: StaticString {
+    switch self {
+    case .refused: "refused"
+    case .unreachable: "unreachable"
+    case .timedOut: "timed out"
+    case .connectionLost: "connection lost"
+    case .protocolError: "protocol error"
+    case .queueFull: "queue full"
+    case .ejected: "ejected"
+    case .shuttingDown: "shutting down"
+    }
+  }
+}

@@ -1,0 +1,275 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+// From a client's bytes to the servers' queues.
+
+extension Worker {
+  /// Bytes came from a client: serves every whole request in them and keeps the unfinished rest.
+  package mutating func clientReceived(_ c: UInt32, _ bytes: RawSpan, now: Instant) {
+    counters.add(bytes.byteCount, to: .clientBytesIn)
+    if clients[c].input.isEmpty && !clients[c].isStalled {
+      let consumed = serve(c, bytes, now: now)
+      keepRest(c, bytes, from: consumed, now: now)
+    } else {
+      clients[c].input.append(bytes, &pool)
+      if !clients[c].isStalled { pump(c, now: now) }
+    }
+    closeIfDone(c)
+  }
+
+  /// Serves what is kept of a client's bytes.
+  mutating func pump(_ c: UInt32, now: Instant) {
+    var input = exchange(&clients[c].input, with: Buffer())
+    let consumed = serve(c, input.readable, now: now)
+    input.consume(consumed)
+    if input.isEmpty { input.release(to: &pool) }
+    let rest = input.count
+    clients[c].input = input
+    notePartial(c, rest: rest, consumed: consumed, now: now)
+  }
+
+  @inline(__always)
+  private mutating func keepRest(_ c: UInt32, _ bytes: RawSpan, from consumed: Int, now: Instant) {
+    let rest = bytes.byteCount &- consumed
+    if rest > 0 {
+      clients[c].input.append(bytes, from: consumed, count: rest, &pool)
+      notePartial(c, rest: rest, consumed: consumed, now: now)
+    } else if clients[c].partialSince != .never {
+      clients[c].partialSince = .never
+    }
+  }
+
+  /// Notes since when a request is unfinished. A long value has come so far as long as it keeps coming:
+  /// each 64 KiB start the clock anew.
+  private mutating func notePartial(_ c: UInt32, rest: Int, consumed: Int, now: Instant) {
+    if rest == 0 || clients[c].isStalled {
+      clients[c].partialSince = .never
+    } else if consumed > 0 || clients[c].partialSince == .never
+      || rest &- clients[c].partialSize >= 65_536
+    {
+      clients[c].partialSince = now
+      clients[c].partialSize = rest
+    }
+  }
+
+  /// Serves the whole requests at the front; returns the bytes they took.
+  private mutating func serve(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    var p = 0
+    var request = Request()
+    while p < bytes.byteCount {
+      if clients[c].hasQuit { return bytes.byteCount }
+      if clients[c].skip > 0 {
+        let n = min(clients[c].skip, bytes.byteCount &- p)
+        clients[c].skip &-= n
+        p &+= n
+        continue
+      }
+      guard hasRoom(c) else {
+        stall(c)
+        return p
+      }
+      switch RequestParser.next(
+        bytes, from: p, scanned: clients[c].scanned, maxValue: limits.maxValue, line: &line, into: &request)
+      {
+      case .request:
+        clients[c].scanned = 0
+        if request.verb == .get && !request.isMulti {
+          counters.add(.getRequests)
+          counters.add(.keysRequested)
+          forward(c, bytes, p, request, now: now)
+        } else {
+          dispatch(c, bytes, p, request, now: now)
+        }
+        p &+= request.length
+      case .partial:
+        // The scan for the line's end goes on where it stopped.
+        clients[c].scanned = bytes.byteCount &- p
+        return p
+      case .partialBody:
+        clients[c].scanned = 0
+        return p
+      case .refused(let why, let skip, let isQuiet):
+        clients[c].scanned = 0
+        refuse(c, why, isQuiet: isQuiet)
+        let n = min(skip, bytes.byteCount &- p)
+        p &+= n
+        clients[c].skip = skip &- n
+      case .hangUp:
+        hangUp(c)
+        return bytes.byteCount
+      }
+    }
+    return p
+  }
+
+  @inline(never)
+  private mutating func dispatch(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    switch request.verb {
+    case .get, .gets, .gat, .gats:
+      if request.isMulti {
+        counters.add(.multigetRequests)
+        multiGet(c, bytes, p, request, now: now)
+        return
+      }
+      counters.add(.getRequests)
+      counters.add(.keysRequested)
+    case .set, .add, .replace, .append, .prepend, .cas: counters.add(.setRequests)
+    case .delete: counters.add(.deleteRequests)
+    case .incr, .decr: counters.add(.arithRequests)
+    case .touch: counters.add(.touchRequests)
+    case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug:
+      counters.add(.metaRequests)
+    case .metaNoop:
+      counters.add(.metaRequests)
+      say(c, "MN\r\n")
+      return
+    case .flushAll, .stats, .version, .verbosity, .quit:
+      counters.add(.adminRequests)
+      administer(c, bytes, p, request, now: now)
+      return
+    }
+    forward(c, bytes, p, request, now: now)
+  }
+
+  /// A request of one key goes to the key's server.
+  @inline(__always)
+  private mutating func forward(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    let pool = table.pool(for: bytes, from: request.keyStart, count: request.keyLength)
+    guard pool >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
+    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
+      owning: bytes, from: request.keyStart, count: request.keyLength)
+    let s = slots[Int(poolStarts[pool]) &+ place]
+    let l = link(to: s, for: c)
+    if links[l].state != .ready || links[l].asked.count > limits.serverQueue
+      || links[l].legs.count >= limits.serverDepth
+    {
+      if let trouble = admit(l, now: now) {
+        return fail(c, request, at: s, trouble)
+      }
+    }
+    var leg = Leg()
+    leg.verb = request.verb
+    leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
+    leg.since = now
+    if request.isVerbatim {
+      leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
+      leg.length = UInt32(truncatingIfNeeded: request.length)
+      links[l].asked.append(bytes, from: p, count: request.length, &self.pool)
+    } else {
+      write(bytes, p, request, to: l, &leg)
+    }
+    if !request.isQuiet { leg.exchange = newExchange(c) }
+    links[l].legs.append(leg)
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+  }
+
+  /// The connection that this client's requests to a server take: always the same one, so that they
+  /// stay in order.
+  @inline(__always) func link(to s: UInt32, for c: UInt32) -> UInt32 {
+    let n = servers[s].links.count
+    return servers[s].links[n == 1 ? 0 : Int(c) % n]
+  }
+
+  /// Writes a request anew: one space between two words, numbers as memcached reads them, no `noreply`.
+  @inline(never)
+  private mutating func write(
+    _ bytes: RawSpan, _ p: Int, _ request: Request, to l: UInt32, _ leg: inout Leg
+  ) {
+    let before = links[l].asked.count
+    if request.verb.isRetrieval {
+      leg.keyStart = beginRead(bytes, p, request, on: l)
+      links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
+      links[l].asked.append("\r\n", &pool)
+    } else {
+      leg.keyStart = UInt8(truncatingIfNeeded: line[0].length &+ 1)
+      links[l].asked.append(bytes, from: line[0].from, count: Int(line[0].length), &pool)
+      links[l].asked.append(" ", &pool)
+      links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
+      for i in 2..<max(2, wordsKept(request)) {
+        links[l].asked.append(" ", &pool)
+        append(Number(bytes, line[i]), as: i, of: request.verb, to: l)
+      }
+      links[l].asked.append("\r\n", &pool)
+      links[l].asked.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)
+    }
+    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+  }
+
+  /// How many words a server is sent; `delete <key> 0` is `delete <key>`.
+  private func wordsKept(_ request: Request) -> Int {
+    switch request.verb {
+    case .delete: 2
+    case .incr, .decr, .touch: 3
+    case .cas: 6
+    default: 5
+    }
+  }
+
+  private mutating func append(_ number: Number?, as i: Int, of verb: Verb, to l: UInt32) {
+    guard let number else { return }
+    let isTime = (i == 3 && verb.isStorage) || (i == 2 && verb == .touch)
+    if isTime, let value = number.cutToInt32 {
+      if value < 0 { links[l].asked.append("-", &pool) }
+      links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+    } else if i == 4, let value = number.cutToInt32 {
+      links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+    } else if i == 2, verb.isStorage, let value = number.cutToUInt32 {
+      links[l].asked.append(decimal: UInt64(value), &pool)
+    } else if let value = number.cutToUInt64 {
+      links[l].asked.append(decimal: value, &pool)
+    }
+  }
+
+  /// `get ` or `gat <exptime> `; returns where the key begins.
+  mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: UInt32) -> UInt8 {
+    let before = links[l].asked.count
+    switch request.verb {
+    case .gets: links[l].asked.append("gets ", &pool)
+    case .gat: links[l].asked.append("gat ", &pool)
+    case .gats: links[l].asked.append("gats ", &pool)
+    default: links[l].asked.append("get ", &pool)
+    }
+    if request.verb.touches {
+      var words = KeyWalk(from: p, to: request.keyStart)
+      _ = words.next(bytes)
+      if let word = words.next(bytes), let value = Number(bytes, word)?.cutToInt32 {
+        if value < 0 { links[l].asked.append("-", &pool) }
+        links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+      }
+      links[l].asked.append(" ", &pool)
+    }
+    return UInt8(truncatingIfNeeded: links[l].asked.count &- before)
+  }
+
+  /// Whether a connection takes another request now; if not, why. Opens it if it is closed.
+  @inline(never)
+  mutating func admit(_ l: UInt32, now: Instant) -> Trouble? {
+    let s = links[l].server
+    switch servers[s].standing {
+    case .up: break
+    case .ejected, .failFast: return .ejected
+    }
+    if links[l].asked.count > limits.serverQueue || links[l].legs.count >= limits.serverDepth {
+      counters.add(.queueFull)
+      return .queueFull
+    }
+    if links[l].state == .closed {
+      guard now >= links[l].retryAt else { return .refused }
+      connect(l, now: now)
+    }
+    return nil
+  }
+
+  mutating func connect(_ l: UInt32, now: Instant) {
+    links[l].state = .connecting
+    links[l].since = now
+    orders.append(.connect(link: l))
+  }
+}

@@ -1,0 +1,235 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+/// A connection that the multi-get at hand has begun to write to.
+struct Touch: BitwiseCopyable {
+  var link: UInt32
+  var server: UInt32
+  /// The first and the last piece of its chain.
+  var first: UInt32
+  var last: UInt32
+  /// Where its request begins in the connection's `asked`, and the first key in the request.
+  var start: Int
+  var keyStart: UInt8
+  /// Why it cannot be asked.
+  var trouble: Trouble?
+}
+
+extension Worker {
+  /// A read of several keys: one request for each server that has any of them, written in one pass over
+  /// the keys. Nothing is sent unless every key is good.
+  mutating func multiGet(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    let f = fanOuts.take()
+    touched.removeAll()
+    var end = p &+ request.lineLength &- 1
+    if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
+    var words = KeyWalk(from: request.keyStart, to: end)
+    while let key = words.next(bytes) {
+      guard KeyWalk.isGood(bytes, key) else {
+        abandon(f)
+        return refuse(c, .badFormat, isQuiet: false)
+      }
+      route(c, key, bytes, p, request, f, now: now)
+    }
+    counters.add(fanOuts[f].pieces.count, to: .keysRequested)
+    let x = newExchange(c)
+    fanOuts[f].exchange = x
+    send(f, request.verb, now: now)
+    if fanOuts[f].pending == 0 { finish(f) }
+  }
+
+  /// Adds a key to the request for its server.
+  @inline(__always)
+  private mutating func route(
+    _ c: UInt32, _ key: Word, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
+  ) {
+    let i = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
+    var piece = FanOut.Piece()
+    piece.keyLength = UInt8(truncatingIfNeeded: key.length)
+    fanOuts[f].pieces.append(piece)
+    let pool = table.pool(for: bytes, from: key.from, count: Int(key.length))
+    guard pool >= 0 else {
+      // A key without a route is nowhere: a miss.
+      counters.add(.readsAsMisses)
+      return
+    }
+    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
+      owning: bytes, from: key.from, count: Int(key.length))
+    let s = slots[Int(poolStarts[pool]) &+ place]
+    let l = link(to: s, for: c)
+    let t = links[l].touch
+    if t < touched.count && touched[Int(t)].link == l {
+      var touch = touched[Int(t)]
+      fanOuts[f].pieces[Int(touch.last)].next = i
+      touch.last = i
+      touched[Int(t)] = touch
+      if touch.trouble != nil { return }
+      links[l].asked.append(byte: 32, &self.pool)
+    } else {
+      guard touch(l, s, i, bytes, p, request, now: now) else { return }
+    }
+    links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
+  }
+
+  /// Begins a request on a connection; false when it takes none.
+  private mutating func touch(
+    _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) -> Bool {
+    var touch = Touch(
+      link: l, server: s, first: piece, last: piece, start: links[l].asked.count, keyStart: 0)
+    if links[l].state != .ready || links[l].asked.count > limits.serverQueue
+      || links[l].legs.count >= limits.serverDepth
+    {
+      touch.trouble = admit(l, now: now)
+    }
+    if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
+    links[l].touch = UInt32(truncatingIfNeeded: touched.count)
+    touched.append(touch)
+    return touch.trouble == nil
+  }
+
+  /// Ends the requests begun and puts their legs in the queues.
+  private mutating func send(_ f: UInt32, _ verb: Verb, now: Instant) {
+    for i in 0..<touched.count {
+      let touch = touched[i]
+      let l = touch.link
+      if let trouble = touch.trouble {
+        noteFailure(f, at: touch.server, trouble)
+        continue
+      }
+      links[l].asked.append("\r\n", &pool)
+      var leg = Leg()
+      leg.verb = verb
+      leg.fanOut = f
+      leg.piece = touch.first
+      leg.keyStart = touch.keyStart
+      leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- touch.start)
+      leg.since = now
+      links[l].legs.append(leg)
+      fanOuts[f].pending &+= 1
+      fanOuts[f].open &+= 1
+      counters.add(.requestsForwarded)
+      markDirty(link: l)
+    }
+    touched.removeAll()
+  }
+
+  /// Takes back what was begun for a request that turned out bad.
+  private mutating func abandon(_ f: UInt32) {
+    for i in 0..<touched.count where touched[i].trouble == nil {
+      links[touched[i].link].asked.truncate(to: touched[i].start)
+    }
+    touched.removeAll()
+    release(f)
+  }
+
+  /// A server's share of a fan-out will not be answered.
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble) {
+    if fanOuts[f].trouble == nil {
+      fanOuts[f].trouble = trouble
+      fanOuts[f].troubledServer = s
+    }
+    fanOuts[f].failures &+= 1
+    if !servers[s].missesOnFailure { fanOuts[f].isStrict = true }
+  }
+
+  /// Reads as much as there is of the front leg's reply to a multi-get. Returns the bytes it took, and
+  /// whether the leg has ended; nil when the connection is no more.
+  mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
+    let f = leg.fanOut
+    var p = start
+    if links[l].cursorAt == 0 {
+      links[l].cursor = leg.piece
+      links[l].cursorAt = Int(leg.keyStart)
+    }
+    while p < bytes.byteCount {
+      let cursor = links[l].cursor
+      let keyLength = cursor == .max ? 0 : Int(fanOuts[f].pieces[Int(cursor)].keyLength)
+      switch ReplyParser.block(
+        bytes, at: p, asked: links[l].asked.readable, keyStart: links[l].cursorAt, keyLength: keyLength,
+        withCAS: leg.verb.expectation == .valuesWithCAS, maxValue: limits.maxValue)
+      {
+      case .value(let length):
+        if !leg.isLate { keep(bytes, p, length, as: cursor, of: f) }
+        advance(l, past: cursor, of: f)
+        p &+= length
+      case .otherKey:
+        // The key at the cursor was missed: the value may be of the next one.
+        guard cursor != .max else {
+          breach(l, .wrongKey, bytes, p)
+          return nil
+        }
+        advance(l, past: cursor, of: f)
+      case .end: return (p &+ 5 &- start, true)
+      case .partial: return (p &- start, false)
+      case .other:
+        switch ReplyParser.errorLine(bytes, at: p) {
+        case .reply(let length, _):
+          if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError) }
+          return (p &+ length &- start, true)
+        case .partial: return (p &- start, false)
+        case .broken(let why):
+          breach(l, why, bytes, p)
+          return nil
+        }
+      case .broken(let why):
+        breach(l, why, bytes, p)
+        return nil
+      }
+    }
+    return (p &- start, false)
+  }
+
+  @inline(__always)
+  private mutating func keep(_ bytes: RawSpan, _ p: Int, _ length: Int, as piece: UInt32, of f: UInt32) {
+    var entry = fanOuts[f].pieces[Int(piece)]
+    entry.offset = fanOuts[f].bytes.count
+    entry.length = length
+    fanOuts[f].pieces[Int(piece)] = entry
+    fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
+  }
+
+  @inline(__always)
+  private mutating func advance(_ l: UInt32, past piece: UInt32, of f: UInt32) {
+    guard piece != .max else { return }
+    let entry = fanOuts[f].pieces[Int(piece)]
+    links[l].cursorAt &+= Int(entry.keyLength) &+ 1
+    links[l].cursor = entry.next
+  }
+
+  /// Puts the values in the order asked and ends the answer.
+  mutating func merge(_ f: UInt32, into destination: Destination) {
+    let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
+    switch destination {
+    case .nowhere: break
+    case .output(let c):
+      clients[c].output.reserve(bytes.count &+ 8, &pool)
+      for i in 0..<fanOuts[f].pieces.count {
+        let piece = fanOuts[f].pieces[i]
+        if piece.length > 0 {
+          clients[c].output.append(bytes, from: piece.offset, count: piece.length, &pool)
+        }
+      }
+    case .parked(let c, _):
+      clients[c].parked.reserve(bytes.count &+ 8, &pool)
+      for i in 0..<fanOuts[f].pieces.count {
+        let piece = fanOuts[f].pieces[i]
+        if piece.length > 0 {
+          clients[c].parked.append(bytes, from: piece.offset, count: piece.length, &pool)
+        }
+      }
+    }
+    fanOuts[f].bytes = bytes
+    if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let trouble = fanOuts[f].trouble {
+      appendError(trouble, at: fanOuts[f].troubledServer, to: destination)
+      counters.add(.serverErrors)
+    } else {
+      if fanOuts[f].failures > 0 { counters.add(.readsAsMisses) }
+      append("END\r\n", to: destination)
+    }
+  }
+}

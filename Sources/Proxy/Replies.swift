@@ -1,0 +1,172 @@
+import Bytes
+import Stats
+import Wire
+
+// From the servers' bytes to the clients' outputs.
+
+extension Worker {
+  /// Bytes came from a server: every whole reply in them goes to who asked; the unfinished rest is kept.
+  package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
+    counters.add(bytes.byteCount, to: .serverBytesIn)
+    if links[l].input.isEmpty {
+      let consumed = digest(l, bytes, now: now)
+      if consumed < bytes.byteCount, links[l].state != .closed {
+        links[l].input.append(bytes, from: consumed, count: bytes.byteCount &- consumed, &pool)
+      }
+    } else {
+      links[l].input.append(bytes, &pool)
+      var input = exchange(&links[l].input, with: Buffer())
+      let consumed = digest(l, input.readable, now: now)
+      input.consume(consumed)
+      if input.isEmpty || links[l].state == .closed {
+        input.release(to: &pool)
+      } else {
+        links[l].input = input
+      }
+    }
+  }
+
+  /// Takes the whole replies at the front; returns the bytes they took.
+  private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    guard links[l].state == .ready else { return greeting(l, bytes, now: now) }
+    var p = 0
+    var isAnswered = false
+    while p < bytes.byteCount {
+      guard let leg = links[l].legs.first, links[l].sent > 0, !links[l].isFrontAnswered else {
+        counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
+        breach(l, .unsolicited, bytes, p)
+        return bytes.byteCount
+      }
+      if leg.fanOut != Slab<FanOut>.none {
+        guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
+        p &+= n
+        guard isDone else { return p }
+        isAnswered = isAnswered || !leg.isLate
+        continue
+      }
+      switch answerAtHand(l, leg, bytes, p) {
+      case .reply(let length, _):
+        dropFront(l, leg)
+        if leg.exchange != Slab<Exchange>.none {
+          answer(leg.exchange, bytes, p, length)
+          isAnswered = true
+        } else if leg.isLate {
+          counters.add(.lateReplies)
+        }
+        p &+= length
+      case .partial:
+        if isAnswered { noteAnswered(l) }
+        return p
+      case .broken(let why):
+        breach(l, why, bytes, p)
+        return bytes.byteCount
+      }
+    }
+    if isAnswered { noteAnswered(l) }
+    return p
+  }
+
+  @inline(__always)
+  private func answerAtHand(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Answer {
+    let expected = leg.verb.expectation
+    if expected == .values || expected == .valuesWithCAS {
+      return ReplyParser.single(
+        bytes, at: p, asked: links[l].asked.readable, keyStart: Int(leg.keyStart),
+        keyLength: Int(leg.keyLength), withCAS: expected == .valuesWithCAS, maxValue: limits.maxValue)
+    }
+    return ReplyParser.line(bytes, at: p, expected)
+  }
+
+  /// The front leg has been answered. A server may answer before it has read the whole request (a
+  /// value that is too large); then the rest is still sent before the leg leaves.
+  @inline(__always)
+  private mutating func dropFront(_ l: UInt32, _ leg: Leg) {
+    let length = Int(leg.length)
+    guard links[l].sent >= length else {
+      links[l].isFrontAnswered = true
+      links[l].legs[0].exchange = Slab<Exchange>.none
+      links[l].legs[0].fanOut = Slab<FanOut>.none
+      return
+    }
+    links[l].legs.dropFirst()
+    links[l].asked.consume(length)
+    links[l].sent &-= length
+    links[l].cursorAt = 0
+    if links[l].late > 0 { links[l].late &-= 1 }
+    if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 {
+      links[l].asked.release(to: &pool)
+    }
+  }
+
+  /// All of a request that was answered early has been sent now.
+  mutating func finishFront(_ l: UInt32) {
+    guard let leg = links[l].legs.first, links[l].sent >= Int(leg.length) else { return }
+    links[l].isFrontAnswered = false
+    dropFront(l, leg)
+  }
+
+  @inline(__always)
+  private mutating func noteAnswered(_ l: UInt32) {
+    let s = links[l].server
+    if servers[s].isSuspect {
+      servers[s].isSuspect = false
+      notices.append(.answered(server: servers[s].id))
+    }
+  }
+
+  // MARK: - Parts of fan-outs
+
+  /// Takes what there is of a part's reply. Returns the bytes, and whether the part has ended; nil when
+  /// the connection is no more.
+  private mutating func digestPart(
+    _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+  ) -> (Int, isDone: Bool)? {
+    let f = leg.fanOut
+    let taken: Int
+    if fanOuts[f].kind == .multiGet {
+      guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
+      guard isDone else { return (n, false) }
+      taken = n
+    } else {
+      let answer =
+        leg.verb == .stats
+        ? ReplyParser.report(bytes, at: p) : ReplyParser.line(bytes, at: p, leg.verb.expectation)
+      switch answer {
+      case .partial: return (0, false)
+      case .broken(let why):
+        breach(l, why, bytes, p)
+        return nil
+      case .reply(let length, let outcome):
+        if !leg.isLate { keepReply(f, leg, bytes, p, length, outcome) }
+        taken = length
+      }
+    }
+    dropFront(l, leg)
+    if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
+    fanOuts[f].open &-= 1
+    if fanOuts[f].pending == 0 { finish(f) }
+    return (taken, true)
+  }
+
+  /// Every leg has been answered for: the answer is made, once; the fan-out goes when no leg stands in
+  /// a queue any more.
+  mutating func finish(_ f: UInt32) {
+    let x = fanOuts[f].exchange
+    if x != Slab<Exchange>.none {
+      fanOuts[f].exchange = Slab<Exchange>.none
+      let destination = destination(of: x)
+      if fanOuts[f].kind == .multiGet {
+        merge(f, into: destination)
+      } else {
+        summarise(f, into: destination)
+      }
+      conclude(x, destination)
+    }
+    if fanOuts[f].open == 0 { release(f) }
+  }
+
+  mutating func release(_ f: UInt32) {
+    fanOuts[f].bytes.release(to: &pool)
+    fanOuts.give(f)
+  }
+}

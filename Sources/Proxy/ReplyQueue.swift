@@ -1,0 +1,169 @@
+import Bytes
+import Stats
+import Wire
+
+// Answers on their way to the clients: always in the order of the requests.
+
+/// Where an answer's bytes go.
+enum Destination: BitwiseCopyable {
+  /// The client has left.
+  case nowhere
+  /// It is the client's turn: straight to its output.
+  case output(UInt32)
+  /// Before its turn: parked, from this offset on.
+  case parked(UInt32, from: Int)
+}
+
+extension Worker {
+  /// A place at the end of the client's order.
+  @inline(__always) mutating func newExchange(_ c: UInt32) -> UInt32 {
+    let x = exchanges.take()
+    exchanges[x].client = clients.id(of: c)
+    if clients[c].last == Slab<Exchange>.none {
+      clients[c].first = x
+    } else {
+      exchanges[clients[c].last].next = x
+    }
+    clients[c].last = x
+    clients[c].inFlight &+= 1
+    return x
+  }
+
+  /// The whole answer to an exchange: `n` bytes at `p`.
+  @inline(__always)
+  mutating func answer(_ x: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
+    let id = exchanges[x].client
+    guard clients.isCurrent(id) else { return exchanges.give(x) }
+    let c = id.index
+    if clients[c].first == x {
+      clients[c].output.append(bytes, from: p, count: n, &pool)
+      popHead(c, x)
+    } else {
+      let start = clients[c].parked.count
+      clients[c].parked.append(bytes, from: p, count: n, &pool)
+      park(c, x, from: start)
+    }
+  }
+
+  /// Where the answer to an exchange goes now.
+  mutating func destination(of x: UInt32) -> Destination {
+    let id = exchanges[x].client
+    guard clients.isCurrent(id) else { return .nowhere }
+    let c = id.index
+    return clients[c].first == x ? .output(c) : .parked(c, from: clients[c].parked.count)
+  }
+
+  /// The answer has been appended to its destination.
+  mutating func conclude(_ x: UInt32, _ destination: Destination) {
+    switch destination {
+    case .nowhere: exchanges.give(x)
+    case .output(let c): popHead(c, x)
+    case .parked(let c, let start): park(c, x, from: start)
+    }
+  }
+
+  mutating func append(_ text: StaticString, to destination: Destination) {
+    switch destination {
+    case .nowhere: break
+    case .output(let c): clients[c].output.append(text, &pool)
+    case .parked(let c, _): clients[c].parked.append(text, &pool)
+    }
+  }
+
+  mutating func append(_ bytes: RawSpan, to destination: Destination) {
+    switch destination {
+    case .nowhere: break
+    case .output(let c): clients[c].output.append(bytes, &pool)
+    case .parked(let c, _): clients[c].parked.append(bytes, &pool)
+    }
+  }
+
+  /// The head's answer is in the output: it leaves, and those behind it that are finished follow.
+  @inline(__always)
+  private mutating func popHead(_ c: UInt32, _ x: UInt32) {
+    let next = exchanges[x].next
+    exchanges.give(x)
+    clients[c].first = next
+    clients[c].inFlight &-= 1
+    markDirty(client: c)
+    if next == Slab<Exchange>.none {
+      clients[c].last = next
+    } else if exchanges[next].isFinished {
+      followUp(c)
+    }
+    if clients[c].isStalled { considerResuming(c) }
+  }
+
+  /// Moves the parked answers whose turn has come to the output.
+  private mutating func followUp(_ c: UInt32) {
+    var x = clients[c].first
+    while x != Slab<Exchange>.none, exchanges[x].isFinished {
+      let exchange = exchanges[x]
+      clients[c].unpark(from: exchange.parkedAt, count: exchange.parkedLength, &pool)
+      exchanges.give(x)
+      clients[c].inFlight &-= 1
+      x = exchange.next
+    }
+    clients[c].first = x
+    if x == Slab<Exchange>.none { clients[c].last = x }
+    if clients[c].parkedLive == 0 { clients[c].parked.release(to: &pool) }
+  }
+
+  /// An answer before its turn lies in `parked` from `start` on.
+  @inline(__always)
+  private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int) {
+    let n = clients[c].parked.count &- start
+    exchanges[x].parkedAt = start
+    exchanges[x].parkedLength = n
+    exchanges[x].isFinished = true
+    clients[c].parkedLive &+= n
+    if clients[c].parked.count > 65_536 && clients[c].parkedLive < clients[c].parked.count / 2 {
+      compact(c)
+    }
+  }
+
+  /// Drops what has left `parked`, so that its size stays within twice what is wanted of it.
+  @inline(never)
+  private mutating func compact(_ c: UInt32) {
+    let old = exchange(&clients[c].parked, with: Buffer())
+    var x = clients[c].first
+    while x != Slab<Exchange>.none {
+      if exchanges[x].isFinished {
+        let start = clients[c].parked.count
+        clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
+        exchanges[x].parkedAt = start
+      }
+      x = exchanges[x].next
+    }
+    var gone = old
+    gone.release(to: &pool)
+  }
+
+  // MARK: - Answers of the proxy's own
+
+  /// Answers the request at hand, in its turn.
+  mutating func say(_ c: UInt32, _ text: StaticString) {
+    if clients[c].first == Slab<Exchange>.none {
+      clients[c].output.append(text, &pool)
+      markDirty(client: c)
+    } else {
+      let x = newExchange(c)
+      let destination = destination(of: x)
+      append(text, to: destination)
+      conclude(x, destination)
+    }
+  }
+
+  /// Answers a request that was not taken.
+  mutating func refuse(_ c: UInt32, _ why: Refusal, isQuiet: Bool) {
+    counters.add(.clientErrors)
+    if !isQuiet { say(c, why.line) }
+  }
+
+  /// Nothing that this client sends is heard any more; what it is owed is still sent.
+  mutating func hangUp(_ c: UInt32) {
+    clients[c].hasQuit = true
+    clients[c].isClosing = true
+    closeIfDone(c)
+  }
+}

@@ -1,0 +1,77 @@
+import Bytes
+import Wire
+
+/// One memcached of a pool, as a worker sees it: its standing, its limits and its connections.
+package struct Server: ~Copyable, Recyclable {
+  /// The same in every worker and across reloads.
+  package var id: UInt32 = .max
+  /// What error lines and logs call it: the address as written.
+  package var label: [UInt8] = []
+  var standing = Standing.up
+  /// The worker's connections to it.
+  var links = Fifo<UInt32>()
+  var connectTimeout: UInt64 = 0
+  var requestTimeout: UInt64 = 0
+  var missesOnFailure = true
+  /// Whether the board was told of a failure since the last good reply.
+  var isSuspect = false
+  /// No longer in the configuration: its last requests are answered, then it is forgotten.
+  var isRetired = false
+
+  package init() {}
+  package mutating func reset() { self = Server() }
+}
+
+/// How a server stands in the eyes of the whole process.
+package enum Standing: UInt8, BitwiseCopyable, Sendable {
+  /// In the ring and asked.
+  case up
+  /// Out of the ring: its keys belong to others for now.
+  case ejected
+  /// In the ring, but not asked: its keys fail at once.
+  case failFast
+}
+
+/// One connection from a worker to a server, shared by all its clients.
+///
+///     asked   ┌ sent, unanswered ┬ to be sent ┐      legs   oldest … youngest
+///             0                 sent        count
+package struct Link: ~Copyable, Recyclable {
+  package enum State: UInt8, BitwiseCopyable {
+    case closed
+    case connecting
+    /// Connected; `version` was asked, and nothing else is sent until it is answered.
+    case greeting
+    case ready
+  }
+
+  package var server: UInt32 = .max
+  package var state = State.closed
+  /// Requests from the oldest that is unanswered to the youngest.
+  package var asked = Buffer()
+  /// Bytes at the front of `asked` that were sent.
+  package var sent = 0
+  /// An unfinished reply.
+  var input = Buffer()
+  var legs = Fifo<Leg>()
+  /// Legs at the front whose deadline has passed.
+  var late = 0
+  /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
+  var cursor: UInt32 = .max
+  var cursorAt = 0
+  /// The front leg was answered before all of it was sent.
+  var isFrontAnswered = false
+  /// Its place among the links that the multi-get at hand has touched.
+  var touch: UInt32 = .max
+  var isDirty = false
+  /// When the present state began.
+  var since = Instant.origin
+  /// No attempt to connect before.
+  var retryAt = Instant.origin
+
+  package init() {}
+  package mutating func reset() { self = Link() }
+
+  /// Bytes to be sent now.
+  package var unsent: Int { state == .ready ? asked.count &- sent : 0 }
+}

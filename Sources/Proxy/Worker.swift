@@ -1,0 +1,196 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+/// One thread's whole world: its clients, its connections to the servers, and the requests between them.
+///
+/// It moves bytes between buffers and says what is to be done (`Order`) and what was seen (`Notice`); it
+/// knows no socket, reads no clock and logs nothing, so that a test can be its whole environment:
+///
+///     client bytes ─▶ clientReceived ─▶ link.asked ─▶ (edge sends)
+///     server bytes ─▶ serverReceived ─▶ client.output ─▶ (edge sends)
+///
+/// The request path is in `Forwarding.swift`, `MultiGet.swift`, `Broadcast.swift`; the reply path in
+/// `Replies.swift` and `ReplyQueue.swift`; what goes wrong in `Failures.swift`.
+package struct Worker: ~Copyable {
+  package var clients = Slab<Client>(capacity: 64)
+  package var servers = Slab<Server>(capacity: 8)
+  package var links = Slab<Link>(capacity: 8)
+  var exchanges = Slab<Exchange>(capacity: 256)
+  var fanOuts = Slab<FanOut>(capacity: 16)
+  package var pool = BufferPool()
+  package var counters = Counters()
+  package internal(set) var limits: Limits
+
+  var table: RoutingTable
+  /// For each pool, where its servers begin in `slots`.
+  var poolStarts: FixedArray<UInt32>
+  /// The server slots of all pools, in the order of the plan.
+  var slots: FixedArray<UInt32>
+
+  var dirtyClients = Fifo<UInt32>()
+  var dirtyLinks = Fifo<UInt32>()
+  var resumable = Fifo<UInt32>()
+  var orders = Fifo<Order>()
+  package var notices: [Notice] = []
+  /// Cut words of the line at hand.
+  var line = RequestLine()
+  /// Links that the multi-get at hand has begun to write to.
+  var touched = Fifo<Touch>()
+  /// Connections that go when nothing waits on them.
+  var retiring = Fifo<UInt32>()
+  var isDraining = false
+  /// This process, for `stats`.
+  let processID: Int32
+
+  package init(plan: WorkerPlan, processID: Int32, now: Instant) {
+    table = RoutingTable(plan.routing)
+    poolStarts = FixedArray([])
+    slots = FixedArray([])
+    limits = plan.limits
+    self.processID = processID
+    adopt(plan, now: now)
+  }
+
+  // MARK: - Clients come and go
+
+  /// Takes a slot for a new client.
+  package mutating func open() -> UInt32 {
+    let c = clients.take()
+    counters.add(.clientConnections)
+    counters.add(.clientConnectionsTotal)
+    return c
+  }
+
+  /// The client's connection is closed; answers that are still to come for it will be dropped.
+  package mutating func closed(client c: UInt32) {
+    var x = clients[c].first
+    while x != Slab<Exchange>.none {
+      let next = exchanges[x].next
+      if exchanges[x].isFinished { exchanges.give(x) }
+      x = next
+    }
+    clients[c].input.release(to: &pool)
+    clients[c].output.release(to: &pool)
+    clients[c].parked.release(to: &pool)
+    clients.give(c)
+    counters.subtract(.clientConnections)
+  }
+
+  /// The client will send no more: it is closed when everything it asked is answered and sent.
+  package mutating func endOfInput(client c: UInt32) {
+    clients[c].isClosing = true
+    if !clients[c].isStalled { clients[c].input.release(to: &pool) }
+    closeIfDone(c)
+  }
+
+  /// Gives the order to close a client that has nothing more to come.
+  mutating func closeIfDone(_ c: UInt32) {
+    guard clients[c].isClosing, !clients[c].isClosed, !clients[c].isStalled, clients[c].inFlight == 0,
+      clients[c].output.isEmpty
+    else { return }
+    clients[c].isClosed = true
+    orders.append(.close(client: c))
+  }
+
+  // MARK: - What is to be sent
+
+  mutating func markDirty(client c: UInt32) {
+    if !clients[c].isDirty {
+      clients[c].isDirty = true
+      dirtyClients.append(c)
+    }
+  }
+
+  @inline(__always) mutating func markDirty(link l: UInt32) {
+    if !links[l].isDirty {
+      links[l].isDirty = true
+      dirtyLinks.append(l)
+    }
+  }
+
+  /// A connection to a server with something to send; once per turn of the loop.
+  package mutating func nextLinkToFlush() -> UInt32? {
+    while let l = dirtyLinks.popFirst() {
+      links[l].isDirty = false
+      if links[l].unsent > 0 { return l }
+    }
+    return nil
+  }
+
+  /// A client with something to send.
+  package mutating func nextClientToFlush() -> UInt32? {
+    while let c = dirtyClients.popFirst() {
+      clients[c].isDirty = false
+      if !clients[c].output.isEmpty && !clients[c].isClosed { return c }
+    }
+    return nil
+  }
+
+  /// The edge sent `n` bytes of the client's output.
+  package mutating func sent(client c: UInt32, _ n: Int, now: Instant) {
+    counters.add(n, to: .clientBytesOut)
+    clients[c].output.consume(n)
+    if clients[c].output.isEmpty {
+      clients[c].output.release(to: &pool)
+      clients[c].blockedSince = .never
+      if clients[c].isClosing { closeIfDone(c) }
+    } else if n > 0 || clients[c].blockedSince == .never {
+      clients[c].blockedSince = now
+    }
+    if clients[c].isStalled { considerResuming(c) }
+  }
+
+  /// The edge sent `n` bytes of what this server is asked.
+  package mutating func sent(link l: UInt32, _ n: Int) {
+    counters.add(n, to: .serverBytesOut)
+    links[l].sent &+= n
+    if links[l].isFrontAnswered { finishFront(l) }
+  }
+
+  package mutating func nextOrder() -> Order? { orders.popFirst() }
+
+  // MARK: - Back-pressure
+
+  /// Whether another request of this client may be taken.
+  @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
+    clients[c].inFlight < limits.clientRequests && clients[c].backlog < limits.clientOutput
+  }
+
+  @inline(never) mutating func stall(_ c: UInt32) {
+    guard !clients[c].isStalled else { return }
+    clients[c].isStalled = true
+    orders.append(.pause(client: c))
+  }
+
+  @inline(never) mutating func considerResuming(_ c: UInt32) {
+    guard clients[c].isStalled, !clients[c].isResumable, hasRoom(c) else { return }
+    clients[c].isResumable = true
+    resumable.append(c)
+  }
+
+  /// Whether a client waits to go on that could: the loop must not sleep.
+  package var hasResumable: Bool { !resumable.isEmpty }
+
+  /// Serves what stalled clients have sent, as far as there is room again.
+  package mutating func resumeStalled(now: Instant) {
+    var n = resumable.count
+    while n > 0, let c = resumable.popFirst() {
+      n -= 1
+      guard clients.isTaken(c), clients[c].isResumable else { continue }
+      clients[c].isResumable = false
+      guard clients[c].isStalled, hasRoom(c) else { continue }
+      clients[c].isStalled = false
+      pump(c, now: now)
+      if !clients[c].isStalled {
+        if clients[c].isClosing {
+          clients[c].input.release(to: &pool)
+          closeIfDone(c)
+        } else {
+          orders.append(.resume(client: c))
+        }
+      }
+    }
+  }
+}

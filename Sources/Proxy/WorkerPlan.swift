@@ -1,0 +1,63 @@
+import Bytes
+import Routing
+
+/// What a worker works by: built by the control thread on every reload, the same for all workers.
+package struct WorkerPlan: Sendable {
+  package struct Member: Sendable, Equatable {
+    /// Stays the same as long as the server stays in its pool.
+    package var id: UInt32
+    package var label: String
+    package var standing: Standing
+
+    package init(id: UInt32, label: String, standing: Standing) {
+      self.id = id
+      self.label = label
+      self.standing = standing
+    }
+  }
+
+  package struct Options: Sendable, Equatable {
+    package var connectTimeout = Duration.milliseconds(200)
+    package var requestTimeout = Duration.milliseconds(500)
+    package var missesOnFailure = true
+    /// Connections to each server.
+    package var connections = 1
+    /// The servers, in the order of the routing plan's pool.
+    package var members: [Member] = []
+
+    package init() {}
+  }
+
+  package var routing: RoutingPlan
+  /// One for each pool of the routing plan.
+  package var pools: [Options]
+  package var limits = Limits()
+
+  package init(routing: RoutingPlan, pools: [Options]) {
+    self.routing = routing
+    self.pools = pools
+  }
+}
+
+/// How much of anything a worker lets wait. These are all the bounds there are.
+package struct Limits: Sendable, Equatable {
+  /// Answers waiting for one client, in bytes, above which no more of its requests are taken.
+  package var clientOutput = 256 << 10
+  /// Requests of one client in flight.
+  package var clientRequests: UInt32 = 1024
+  /// Largest value, either way.
+  package var maxValue = 128 << 20
+  /// Requests waiting for one server on one connection, in bytes and in number.
+  package var serverQueue = 64 << 20
+  package var serverDepth = 65_536
+  /// Late replies awaited on one connection before it is closed.
+  package var lateReplies = 1024
+  /// A request half received for this long ends its client's connection.
+  package var requestPatience = Duration.seconds(10)
+  /// An answer not taken for this long ends its client's connection.
+  package var writePatience = Duration.seconds(10)
+  /// No two attempts to connect to one server within this, per connection.
+  package var reconnectDelay = Duration.milliseconds(50)
+
+  package init() {}
+}
