@@ -1,0 +1,23 @@
+/// The ranges that a configuration's numbers must lie in: what is outside is a slip of the pen.
+package enum Bounds {
+  package static let threads = 1...1024
+  package static let pools = 256
+  package static let serversInPool = 4096
+  package static let serversInAll = 16_384
+  package static let listeners = 256
+  package static let routes = 4096
+  package static let weight = 1...1_000_000
+  package static let failures = 1...10_000
+  package static let connections = 1...64
+  package static let clients = 1...1_000_000
+  package static let timeout: ClosedRange<Duration> = .milliseconds(1)...(.seconds(86_400))
+  package static let clientOutput = (4 << 10)...(1 << 30)
+  /// Up to what memcached's `-I` takes.
+  package static let maxValue = (1 << 10)...(1 << 30)
+  package static let serverQueue = (64 << 10)...(64 << 30)
+  /// A longer prefix than a key can be fits no key.
+  package static let prefixBytes = 250
+  package static let nameBytes = 250
+  /// How many errors one report holds.
+  package static let errors = 100
+}

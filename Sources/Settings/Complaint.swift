@@ -1,0 +1,74 @@
+/// What is wrong with one text, before anyone knows where it stood.
+package struct Complaint: Error, Equatable, Sendable {
+  private enum Kind: Equatable, Sendable {
+    case expected(String, found: String)
+    case unknownWord(String)
+    case said(String)
+  }
+
+  private var kind: Kind
+  /// What to write instead.
+  package var hint: String?
+
+  /// The value is not of the kind or not in the range that it has to be.
+  package static func expected(_ what: String, found: String, hint: String? = nil) -> Complaint {
+    Complaint(kind: .expected(what, found: found), hint: hint)
+  }
+
+  /// The value is none of the words that are known here.
+  package static func unknownWord(_ word: String, known: [String]) -> Complaint {
+    let near = nearestWord(to: word, among: known).map { "did you mean \(quoted($0))?" }
+    return Complaint(
+      kind: .unknownWord(word), hint: near ?? "expected one of \(known.joined(separator: ", "))")
+  }
+
+  package static func said(_ message: String, hint: String? = nil) -> Complaint {
+    Complaint(kind: .said(message), hint: hint)
+  }
+
+  /// The complaint in one sentence about a key of the file or a flag.
+  package func message(about subject: String) -> String {
+    switch kind {
+    case .expected(let what, let found): "\(subject): expected \(what), found \(found)"
+    case .unknownWord(let word): "unknown \(subject) \(quoted(word))"
+    case .said(let message): "\(subject): \(message)"
+    }
+  }
+}
+
+/// The value of a word that names one case, or a complaint that knows the others.
+package func parseWord<Word: RawRepresentable<String> & CaseIterable>(
+  _ text: String, as type: Word.Type = Word.self
+) throws(Complaint) -> Word {
+  guard let word = Word(rawValue: text) else {
+    throw .unknownWord(text, known: Word.allCases.map(\.rawValue))
+  }
+  return word
+}
+
+/// A text in quotes, safe to print on one line: control characters are escaped and long ones cut.
+package func quoted(_ text: String) -> String {
+  var out = "\""
+  var room = 64
+  for scalar in text.unicodeScalars {
+    guard room > 0 else {
+      out += "…"
+      break
+    }
+    room -= 1
+    switch scalar {
+    case "\"": out += "\\\""
+    case "\\": out += "\\\\"
+    case "\n": out += "\\n"
+    case "\r": out += "\\r"
+    case "\t": out += "\\t"
+    default:
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse:
+        out += "\\u{\(String(scalar.value, radix: 16))}"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+  }
+  return out + "\""
+}

@@ -1,0 +1,112 @@
+/// Where a socket is bound or connected to.
+///
+///     10.0.0.1:11211    cache-a:11211    [fd00::11]:11211    unix:/run/memcached.sock
+///
+/// `description` is the form above, and `parse` gives back the same value for it. The host is kept as it
+/// was written, without brackets: rings hash this text, so it is neither resolved nor folded.
+package enum Endpoint: Hashable, Sendable {
+  case tcp(host: String, port: UInt16)
+  case unix(path: String)
+
+  /// The port of a server whose address names none: memcached's own.
+  package static let serverPort: UInt16 = 11211
+  /// The port of a listener given by a flag that names none.
+  package static let listenerPort: UInt16 = 11311
+  /// The longest path that fits into a socket address with its closing NUL.
+  package static let longestPath = 107
+
+  /// Reads `host:port`, `[v6]:port`, `unix:/path` or `/path`. Without a default the port must be there.
+  package static func parse(_ text: String, defaultPort: UInt16?) throws(Complaint) -> Endpoint {
+    if text.hasPrefix("unix:") { return try unix(String(text.dropFirst(5)), written: text) }
+    if text.hasPrefix("/") { return try unix(text, written: text) }
+    if text.isEmpty { throw .expected("an address such as 10.0.0.1:11211", found: "nothing") }
+    let (host, port) = try split(text, defaultPort)
+    let number: UInt16
+    if let port {
+      number = try Quantity.port(port, of: text)
+    } else if let defaultPort {
+      number = defaultPort
+    } else {
+      throw .said(
+        "no port in \(quoted(text))", hint: "did you mean \(quoted("\(text):\(listenerPort)"))?")
+    }
+    return .tcp(host: host, port: number)
+  }
+
+  private static func unix(_ path: String, written: String) throws(Complaint) -> Endpoint {
+    guard path.hasPrefix("/"), path.utf8.count > 1 else {
+      throw .expected(
+        "the absolute path of a socket", found: quoted(written), hint: "such as unix:/run/cache.sock")
+    }
+    guard path.utf8.count <= longestPath else {
+      throw .said("the path of a Unix socket has at most \(longestPath) bytes, this one \(path.utf8.count)")
+    }
+    guard path.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }) else {
+      throw .said("control byte in the path \(quoted(path))")
+    }
+    return .unix(path: path)
+  }
+
+  /// Takes host and port apart; the host is checked, the port is still text.
+  private static func split(_ text: String, _ defaultPort: UInt16?) throws(Complaint) -> (String, String?) {
+    if text.hasPrefix("[") {
+      guard let close = text.firstIndex(of: "]") else { throw .said("no closing bracket in \(quoted(text))") }
+      let host = String(text[text.index(after: text.startIndex)..<close])
+      guard HostName.isIPv6(host) else { throw .said("\(quoted(host)) is no IPv6 address") }
+      let rest = text[text.index(after: close)...]
+      if rest.isEmpty { return (host, nil) }
+      guard rest.hasPrefix(":") else { throw .expected("[address]:port", found: quoted(text)) }
+      return (host, String(rest.dropFirst()))
+    }
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    if parts.count > 2 { throw tooManyColons(text, parts) }
+    let host = String(parts[0])
+    let port = parts.count == 2 ? String(parts[1]) : nil
+    if let fault = HostName.fault(in: host) {
+      if host == "*" || host.isEmpty {
+        let port = port ?? String(defaultPort ?? listenerPort)
+        throw .said(fault, hint: #"did you mean "0.0.0.0:\#(port)"?"#)
+      }
+      if port == nil, host.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+        throw .said("no host in \(quoted(text))", hint: #"did you mean "127.0.0.1:\#(host)"?"#)
+      }
+      throw .said(fault)
+    }
+    return (host, port)
+  }
+
+  /// More than one colon without brackets: an IPv6 address, or the `host:port:weight` of twemproxy.
+  private static func tooManyColons(_ text: String, _ parts: [Substring]) -> Complaint {
+    if HostName.isIPv6(text) {
+      return .said(
+        "IPv6 address without brackets: \(quoted(text))", hint: #"did you mean "[\#(text)]:\#(serverPort)"?"#)
+    }
+    if parts.count == 3, HostName.fault(in: String(parts[0])) == nil {
+      let tail = parts[2].split(separator: " ", maxSplits: 1)
+      let address = "\(parts[0]):\(parts[1])"
+      let name = tail.count == 2 ? ", name: \(tail[1])" : ""
+      return .said(
+        "\(quoted(text)) is host:port and something more",
+        hint: "a weight is written {address: \(address), weight: \(tail.first ?? "1")\(name)}")
+    }
+    return .said(
+      "too many colons in \(quoted(text))", hint: "an IPv6 address stands in brackets: [::1]:\(serverPort)")
+  }
+}
+
+extension Endpoint: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+
+  /// The same for two spellings of one place: host names do not tell upper from lower case.
+  package var comparable: Endpoint {
+    switch self {
+    case .tcp(let host, let port): .tcp(host: host.lowercased(), port: port)
+    case .unix: self
+    }
+  }
+}

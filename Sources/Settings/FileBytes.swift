@@ -1,0 +1,38 @@
+import Glibc
+
+/// The content of a file, whole and bounded.
+enum FileBytes {
+  struct Failure: Error {
+    /// In the system's words.
+    var reason: String
+  }
+
+  /// Reads a file to its end, or one byte past `most`, so that the caller sees that it is too large.
+  static func read(_ path: String, most: Int) throws(Failure) -> [UInt8] {
+    // SAFETY: the path lives through the call; it is copied by the kernel.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while bytes.count <= most {
+      // SAFETY: read fills at most `count` bytes of the chunk, which outlives the call.
+      let count = unsafe chunk.withUnsafeMutableBytes {
+        unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
+      }
+      if count == 0 { return bytes }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure()
+      }
+      bytes.append(contentsOf: chunk.prefix(count))
+    }
+    return bytes
+  }
+
+  private static func failure() -> Failure {
+    // SAFETY: strerror gives a text of the library's, valid until the thread's next call of it.
+    let text = unsafe strerror(errno).map { unsafe String(cString: $0) }
+    return Failure(reason: text ?? "unknown error")
+  }
+}

@@ -1,0 +1,165 @@
+// The top level of a file: what stands there, and what must fit together.
+
+extension SettingsDecoder {
+  /// Decodes a whole file. Nil together with at least one error.
+  mutating func settings(_ root: YAMLNode) -> ProxySettings? {
+    let fields = fields(of: root, "the file", as: TopKey.self)
+    if case .mapping = root.content {} else { return nil }
+    var settings = ProxySettings(pools: [])
+    var poolFields: [PoolField] = []
+    var pools: (at: FilePosition, value: YAMLNode)?
+    var routes: YAMLNode?
+    for (key, place, value) in fields {
+      switch key {
+      case .pool(let key): poolFields.append((key, place, value))
+      case .file(.pools): pools = (place, value)
+      case .file(.routes): routes = value
+      case .file(.listen): settings.listeners = listeners(value)
+      case .file(.threads): read(value, FileKey.threads, into: &settings.threads, Self.threads)
+      case .file(.limits): settings.limits = limits(value)
+      case .file(.log): settings.log = log(value)
+      case .file(.drainTimeout): read(value, FileKey.drainTimeout, into: &settings.drainTimeout, Self.timeout)
+      }
+    }
+    if let pools {
+      for (key, place, _) in poolFields {
+        refuse(
+          place, "\(quoted(key.rawValue)) at the top level of a file that has \"pools\"",
+          hint: "move it into the pool it is meant for")
+      }
+      settings.pools = decodePools(pools.value)
+    } else if poolFields.isEmpty {
+      refuse(root.position, "no servers", hint: "write \"servers\" or \"pools\"")
+    } else {
+      settings.pools = [pool("main", poolFields, at: root.position)]
+    }
+    checkServerCount(settings.pools, at: pools?.at ?? root.position)
+    decodeRoutes(routes, into: &settings, poolsAt: pools?.at ?? root.position)
+    return errors.isEmpty ? settings : nil
+  }
+
+  private mutating func checkServerCount(_ pools: [PoolSettings], at place: FilePosition) {
+    let count = pools.reduce(0) { $0 + $1.servers.count }
+    if count > Bounds.serversInAll {
+      refuse(
+        place, .expected("at most \(Bounds.serversInAll) servers in all", found: String(count)),
+        about: "pools")
+    }
+  }
+
+  private mutating func decodePools(_ node: YAMLNode) -> [PoolSettings] {
+    guard case .mapping(let entries) = node.content else {
+      refuse(node.position, .expected("a mapping of names to pools", found: node.found), about: "pools")
+      return []
+    }
+    if entries.isEmpty {
+      refuse(node.position, .expected("at least one pool", found: "an empty mapping"), about: "pools")
+    }
+    guard entries.count <= Bounds.pools else {
+      refuse(
+        node.position, .expected("at most \(Bounds.pools) pools", found: String(entries.count)),
+        about: "pools")
+      return []
+    }
+    var pools: [PoolSettings] = []
+    var seen: [String: FilePosition] = [:]
+    for entry in entries {
+      guard let name = text(entry.key, "pools", expected: "the name of a pool") else { continue }
+      if let complaint = Self.nameComplaint(name) {
+        refuse(entry.key.position, complaint, about: "pool name")
+      }
+      if let first = seen[name] {
+        refuse(entry.key.position, duplicate: "pool \(quoted(name))", first: first)
+        continue
+      }
+      seen[name] = entry.key.position
+      guard case .mapping = entry.value.content else {
+        refuse(
+          entry.value.position,
+          .expected("a mapping with \"servers\"", found: entry.value.found), about: "pool \(quoted(name))")
+        // The name is known all the same: a route to it is no second error.
+        pools.append(PoolSettings(name: name, servers: []))
+        continue
+      }
+      let fields = fields(of: entry.value, "pool \(quoted(name))", as: PoolKey.self)
+      pools.append(pool(name, fields, at: entry.key.position))
+    }
+    return pools
+  }
+
+  private mutating func decodeRoutes(
+    _ node: YAMLNode?, into settings: inout ProxySettings, poolsAt place: FilePosition
+  ) {
+    let pools = settings.pools.map(\.name)
+    guard let node else {
+      if pools.count > 1 {
+        refuse(
+          place, "\(pools.count) pools and no \"routes\"",
+          hint:
+            "say which keys go where, such as routes: [{prefix: \"a:\", pool: \(pools[1])}, {pool: \(pools[0])}]"
+        )
+      }
+      settings.routes = [RouteSettings(prefix: "", pool: pools.first ?? "", poolIndex: 0)]
+      return
+    }
+    var routes: [RouteSettings] = []
+    var seen: [String: FilePosition] = [:]
+    for item in items(of: node, "routes", most: Bounds.routes) ?? [] {
+      guard let route = route(item, pools: pools) else { continue }
+      if let first = seen[route.prefix] {
+        let what = route.prefix.isEmpty ? "default route" : "prefix \(quoted(route.prefix))"
+        refuse(item.position, duplicate: what, first: first)
+        continue
+      }
+      seen[route.prefix] = item.position
+      routes.append(route)
+    }
+    settings.routes = routes
+  }
+
+  private mutating func route(_ node: YAMLNode, pools: [String]) -> RouteSettings? {
+    guard case .mapping = node.content else {
+      let expected = "a mapping such as {prefix: \"a:\", pool: main}"
+      refuse(node.position, .expected(expected, found: node.found), about: "routes")
+      return nil
+    }
+    let errorsBefore = errors.count
+    var prefix = ""
+    var route: RouteSettings?
+    let fields = fields(of: node, "a route", as: RouteKey.self)
+    for (key, _, value) in fields {
+      switch key {
+      case .prefix: read(value, key, into: &prefix, Self.prefix)
+      case .pool:
+        read(value, key, into: &route) { name throws(Complaint) in
+          guard let index = pools.firstIndex(of: name) else { throw .unknownWord(name, known: pools) }
+          return RouteSettings(prefix: "", pool: name, poolIndex: index)
+        }
+      }
+    }
+    if !fields.contains(where: { $0.key == .pool }) { refuse(node.position, "a route without \"pool\"") }
+    guard var route, errors.count == errorsBefore else { return nil }
+    route.prefix = prefix
+    return route
+  }
+
+  // MARK: Values of the top level
+
+  static func threads(_ text: String) throws(Complaint) -> Int? {
+    text == "auto" ? nil : try Quantity.count(text, in: Bounds.threads, or: "auto")
+  }
+
+  static func timeout(_ text: String) throws(Complaint) -> Duration {
+    try Quantity.duration(text, in: Bounds.timeout)
+  }
+
+  private static func prefix(_ text: String) throws(Complaint) -> String {
+    guard text.utf8.count <= Bounds.prefixBytes else {
+      throw .said("a key has at most \(Bounds.prefixBytes) bytes, this prefix \(text.utf8.count)")
+    }
+    guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
+      throw .said("space or control byte in \(quoted(text)): no key can begin so")
+    }
+    return text
+  }
+}

@@ -1,0 +1,145 @@
+// Listeners, limits and the log.
+
+extension SettingsDecoder {
+  /// One address, a mapping, or a list of both; no address twice.
+  mutating func listeners(_ node: YAMLNode) -> [ListenerSettings] {
+    let nodes: [YAMLNode]
+    if case .list = node.content {
+      nodes = items(of: node, "listen", most: Bounds.listeners) ?? []
+    } else {
+      nodes = [node]
+    }
+    var listeners: [ListenerSettings] = []
+    var seen: [Endpoint: FilePosition] = [:]
+    for node in nodes {
+      guard let listener = listener(node) else { continue }
+      if let first = seen[listener.endpoint.comparable] {
+        refuse(node.position, duplicate: "listener \(listener.endpoint)", first: first)
+        continue
+      }
+      seen[listener.endpoint.comparable] = node.position
+      listeners.append(listener)
+    }
+    return listeners
+  }
+
+  private mutating func listener(_ node: YAMLNode) -> ListenerSettings? {
+    guard case .mapping = node.content else {
+      guard let text = text(node, "listen", expected: "an address such as 127.0.0.1:11311") else {
+        return nil
+      }
+      do throws(Complaint) {
+        return ListenerSettings(try Endpoint.parse(text, defaultPort: nil))
+      } catch {
+        refuse(node.position, error, about: "listen")
+        return nil
+      }
+    }
+    let errorsBefore = errors.count
+    var endpoint: Endpoint?
+    var mode: UInt16?
+    var owner: String?
+    var socketKeys: [(ListenerKey, FilePosition)] = []
+    let fields = fields(of: node, "a listener", as: ListenerKey.self)
+    for (key, place, value) in fields {
+      switch key {
+      case .address:
+        read(value, key, into: &endpoint) { text throws(Complaint) in
+          try Endpoint.parse(text, defaultPort: nil)
+        }
+      case .mode:
+        socketKeys.append((key, place))
+        read(value, key, into: &mode, Quantity.mode)
+      case .owner:
+        socketKeys.append((key, place))
+        read(value, key, into: &owner, Self.owner)
+      }
+    }
+    if !fields.contains(where: { $0.key == .address }) {
+      refuse(node.position, "a listener without \"address\"")
+    }
+    if case .tcp? = endpoint {
+      for (key, place) in socketKeys {
+        refuse(
+          place, "\(quoted(key.rawValue)) is for Unix sockets",
+          hint: "an address such as unix:/run/ringroad.sock")
+      }
+    }
+    guard let endpoint, errors.count == errorsBefore else { return nil }
+    return ListenerSettings(endpoint, mode: mode, owner: owner)
+  }
+
+  /// `user` or `user:group`; whether they exist is asked when the socket is made.
+  private static func owner(_ text: String) throws(Complaint) -> String {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    let isName: (Substring) -> Bool = { part in
+      !part.isEmpty && part.utf8.count <= 32
+        && part.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "/") }
+    }
+    guard parts.count <= 2, parts.allSatisfy(isName) else {
+      throw .expected("user or user:group", found: quoted(text))
+    }
+    return text
+  }
+
+  mutating func limits(_ node: YAMLNode) -> LimitSettings {
+    var limits = LimitSettings()
+    for (key, _, value) in fields(of: node, "limits", as: LimitKey.self) {
+      switch key {
+      case .clients:
+        read(value, key, into: &limits.clients) { text throws(Complaint) in
+          try Quantity.count(text, in: Bounds.clients)
+        }
+      case .clientOutput: readSize(value, key, into: &limits.clientOutput, in: Bounds.clientOutput)
+      case .maxValue: readSize(value, key, into: &limits.maxValue, in: Bounds.maxValue)
+      case .serverQueue: readSize(value, key, into: &limits.serverQueue, in: Bounds.serverQueue)
+      }
+    }
+    return limits
+  }
+
+  private mutating func readSize(
+    _ node: YAMLNode, _ key: LimitKey, into place: inout Int, in range: ClosedRange<Int>
+  ) {
+    read(node, key, into: &place) { text throws(Complaint) in try Quantity.size(text, in: range) }
+  }
+
+  mutating func log(_ node: YAMLNode) -> LogSettings {
+    var log = LogSettings()
+    for (key, _, value) in fields(of: node, "log", as: LogKey.self) {
+      switch key {
+      case .to: read(value, key, into: &log.destination, LogSettings.Destination.parse)
+      case .level: read(value, key, into: &log.level) { text throws(Complaint) in try parseWord(text) }
+      case .format: read(value, key, into: &log.format) { text throws(Complaint) in try parseWord(text) }
+      }
+    }
+    return log
+  }
+}
+
+extension LogSettings.Destination: CustomStringConvertible {
+  /// `stderr`, `syslog`, or the absolute path of a file.
+  static func parse(_ text: String) throws(Complaint) -> Self {
+    switch text {
+    case "stderr": return .stderr
+    case "syslog": return .syslog
+    default: break
+    }
+    guard text.hasPrefix("/"), text.utf8.count > 1 else {
+      let near = nearestWord(to: text, among: ["stderr", "syslog"]).map { "did you mean \(quoted($0))?" }
+      throw .expected("stderr, syslog or the absolute path of a file", found: quoted(text), hint: near)
+    }
+    guard text.utf8.count < 4096, text.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }) else {
+      throw .expected("stderr, syslog or the absolute path of a file", found: quoted(text))
+    }
+    return .file(path: text)
+  }
+
+  package var description: String {
+    switch self {
+    case .stderr: "stderr"
+    case .syslog: "syslog"
+    case .file(let path): path
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/// One difference between the configuration in force and a new one, in words that a log line can carry.
+///
+///     pool "main": added server 10.0.0.4:11211 (weight 1)
+///     threads: changed from auto to 8 (takes a restart)
+package enum SettingsChange: Equatable, Sendable {
+  case listenerAdded(ListenerSettings)
+  case listenerRemoved(ListenerSettings)
+  /// The same address with another mode or owner.
+  case listenerChanged(ListenerSettings)
+  case poolAdded(String, servers: Int)
+  case poolRemoved(String)
+  case poolsReordered
+  case serverAdded(pool: String, ServerSettings)
+  case serverRemoved(pool: String, ServerSettings)
+  case serverReweighted(pool: String, address: String, from: UInt32, to: UInt32)
+  /// The ring's label is another, so its keys move.
+  case serverRenamed(pool: String, address: String, from: String, to: String)
+  /// The same place and label, written in another way.
+  case serverRewritten(pool: String, from: String, to: String)
+  case serversReordered(pool: String)
+  case poolSetting(pool: String, key: String, from: String, to: String)
+  case routeAdded(prefix: String, pool: String)
+  case routeRemoved(prefix: String, pool: String)
+  case routeMoved(prefix: String, from: String, to: String)
+  case routesReordered
+  case setting(key: String, from: String, to: String)
+  /// A setting that the running process cannot take over.
+  case needsRestart(key: String, from: String, to: String)
+
+  /// What leads from one configuration to the other; empty exactly when they are equal.
+  package static func compare(_ old: ProxySettings, _ new: ProxySettings) -> [SettingsChange] {
+    var changes: [SettingsChange] = []
+    compareListeners(old.listeners, new.listeners, &changes)
+    if old.threads != new.threads {
+      let words = [old.threads, new.threads].map { $0.map(String.init) ?? "auto" }
+      changes.append(.needsRestart(key: FileKey.threads.rawValue, from: words[0], to: words[1]))
+    }
+    comparePools(old.pools, new.pools, &changes)
+    compareRoutes(old.routes, new.routes, &changes)
+    for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {
+      changes.append(.setting(key: key, from: from, to: to))
+    }
+    return changes
+  }
+
+  private static func compareListeners(
+    _ old: [ListenerSettings], _ new: [ListenerSettings], _ changes: inout [SettingsChange]
+  ) {
+    // Their order means nothing, but a change that says nothing would be a riddle in the log.
+    var isSame = true
+    for listener in old where !new.contains(where: { $0.endpoint == listener.endpoint }) {
+      changes.append(.listenerRemoved(listener))
+      isSame = false
+    }
+    for listener in new {
+      guard let before = old.first(where: { $0.endpoint == listener.endpoint }) else {
+        changes.append(.listenerAdded(listener))
+        isSame = false
+        continue
+      }
+      if before != listener {
+        changes.append(.listenerChanged(listener))
+        isSame = false
+      }
+    }
+    if isSame, old != new {
+      let words = [old, new].map { $0.map(\.endpoint.description).joined(separator: ", ") }
+      changes.append(.setting(key: FileKey.listen.rawValue, from: words[0], to: words[1]))
+    }
+  }
+
+  private static func comparePools(
+    _ old: [PoolSettings], _ new: [PoolSettings], _ changes: inout [SettingsChange]
+  ) {
+    for pool in old where !new.contains(where: { $0.name == pool.name }) {
+      changes.append(.poolRemoved(pool.name))
+    }
+    for pool in new {
+      guard let before = old.first(where: { $0.name == pool.name }) else {
+        changes.append(.poolAdded(pool.name, servers: pool.servers.count))
+        continue
+      }
+      for ((key, from), (_, to)) in zip(before.plainSettings, pool.plainSettings) where from != to {
+        changes.append(.poolSetting(pool: pool.name, key: key, from: from, to: to))
+      }
+      compareServers(pool.name, before.servers, pool.servers, &changes)
+    }
+    if inBoth(old.map(\.name), new.map(\.name)) != inBoth(new.map(\.name), old.map(\.name)) {
+      changes.append(.poolsReordered)
+    }
+  }
+
+  private static func compareServers(
+    _ pool: String, _ old: [ServerSettings], _ new: [ServerSettings], _ changes: inout [SettingsChange]
+  ) {
+    let before = Dictionary(old.map { ($0.endpoint.comparable, $0) }, uniquingKeysWith: { first, _ in first })
+    let after = Set(new.map(\.endpoint.comparable))
+    for server in old where !after.contains(server.endpoint.comparable) {
+      changes.append(.serverRemoved(pool: pool, server))
+    }
+    for server in new {
+      guard let was = before[server.endpoint.comparable] else {
+        changes.append(.serverAdded(pool: pool, server))
+        continue
+      }
+      if was.weight != server.weight {
+        changes.append(
+          .serverReweighted(pool: pool, address: server.address, from: was.weight, to: server.weight))
+      }
+      if was.ringLabel != server.ringLabel {
+        changes.append(
+          .serverRenamed(pool: pool, address: server.address, from: was.ringLabel, to: server.ringLabel))
+      } else if was.address != server.address || was.endpoint != server.endpoint || was.name != server.name {
+        changes.append(.serverRewritten(pool: pool, from: was.written, to: server.written))
+      }
+    }
+    let (from, to) = (old.map(\.endpoint.comparable), new.map(\.endpoint.comparable))
+    if inBoth(from, to) != inBoth(to, from) { changes.append(.serversReordered(pool: pool)) }
+  }
+
+  private static func compareRoutes(
+    _ old: [RouteSettings], _ new: [RouteSettings], _ changes: inout [SettingsChange]
+  ) {
+    for route in old where !new.contains(where: { $0.prefix == route.prefix }) {
+      changes.append(.routeRemoved(prefix: route.prefix, pool: route.pool))
+    }
+    for route in new {
+      guard let before = old.first(where: { $0.prefix == route.prefix }) else {
+        changes.append(.routeAdded(prefix: route.prefix, pool: route.pool))
+        continue
+      }
+      if before.pool != route.pool {
+        changes.append(.routeMoved(prefix: route.prefix, from: before.pool, to: route.pool))
+      }
+    }
+    if inBoth(old.map(\.prefix), new.map(\.prefix)) != inBoth(new.map(\.prefix), old.map(\.prefix)) {
+      changes.append(.routesReordered)
+    }
+  }
+
+  /// Those of the first that the second has too, in the order of the first.
+  private static func inBoth<Item: Hashable>(_ items: [Item], _ others: [Item]) -> [Item] {
+    let known = Set(others)
+    return items.filter(known.contains)
+  }
+}
+
+extension SettingsChange: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .listenerAdded(let listener): "added listener \(listener.endpoint)"
+    case .listenerRemoved(let listener): "removed listener \(listener.endpoint)"
+    case .listenerChanged(let listener): "listener \(listener.endpoint): changed mode or owner"
+    case .poolAdded(let pool, let count): "added pool \(quoted(pool)) with \(counted(count, "server"))"
+    case .poolRemoved(let pool): "removed pool \(quoted(pool))"
+    case .poolsReordered: "pools: changed order"
+    case .serverAdded(let pool, let server): "pool \(quoted(pool)): added server \(server.written)"
+    case .serverRemoved(let pool, let server): "pool \(quoted(pool)): removed server \(server.written)"
+    case .serverReweighted(let pool, let address, let from, let to):
+      "pool \(quoted(pool)): server \(address) changed weight from \(from) to \(to)"
+    case .serverRenamed(let pool, let address, let from, let to):
+      "pool \(quoted(pool)): server \(address) changed name from \(quoted(from)) to \(quoted(to))"
+    case .serverRewritten(let pool, let from, let to):
+      "pool \(quoted(pool)): server \(from) is now written \(to)"
+    case .serversReordered(let pool): "pool \(quoted(pool)): servers changed order"
+    case .poolSetting(let pool, let key, let from, let to):
+      "pool \(quoted(pool)): \(key) changed from \(from) to \(to)"
+    case .routeAdded(let prefix, let pool): "added \(routed(prefix)) to pool \(quoted(pool))"
+    case .routeRemoved(let prefix, let pool): "removed \(routed(prefix)) to pool \(quoted(pool))"
+    case .routeMoved(let prefix, let from, let to):
+      "\(routed(prefix)) changed from pool \(quoted(from)) to \(quoted(to))"
+    case .routesReordered: "routes: changed order"
+    case .setting(let key, let from, let to): "\(key): changed from \(from) to \(to)"
+    case .needsRestart(let key, let from, let to):
+      "\(key): changed from \(from) to \(to) (takes a restart)"
+    }
+  }
+
+  private func routed(_ prefix: String) -> String {
+    prefix.isEmpty ? "default route" : "route for prefix \(quoted(prefix))"
+  }
+}
+
+/// "1 server", "3 servers".
+package func counted(_ count: Int, _ noun: String) -> String {
+  count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+}

@@ -1,0 +1,66 @@
+// From a path, bytes or arguments to settings.
+
+extension ProxySettings {
+  /// Reads and checks a file. Blocks on the disk; meant for start-up, `check` and a reload's own thread.
+  package static func load(path: String) throws(ConfigFailure) -> ProxySettings {
+    let bytes: [UInt8]
+    do throws(FileBytes.Failure) {
+      bytes = try FileBytes.read(path, most: SourceText.mostBytes)
+    } catch {
+      throw ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+    }
+    return try decode(bytes: bytes, file: path)
+  }
+
+  /// Checks what a file holds; `file` is how errors name it. Any bytes give settings or errors.
+  package static func decode(bytes: [UInt8], file: String) throws(ConfigFailure) -> ProxySettings {
+    let root: YAMLNode?
+    do throws(YAMLProblem) {
+      root = try YAMLNode.read(bytes)
+    } catch {
+      let place = error.position
+      throw ConfigFailure([
+        ConfigError(
+          file: file, line: place.line, column: place.column, message: error.message, hint: error.hint)
+      ])
+    }
+    guard let root, !root.isNothing else {
+      throw ConfigFailure([
+        ConfigError(
+          file: file, line: 1, column: 1, message: "the file is empty",
+          hint: "the least that works is servers: [127.0.0.1:11211]")
+      ])
+    }
+    return try decode(root, .file(file))
+  }
+
+  /// Settings from servers and listeners given as arguments, one pool named main. No listener is the
+  /// default one. The same checks as for a file; errors name the argument.
+  package static func simple(listen: [String], servers: [String]) throws(ConfigFailure) -> ProxySettings {
+    let arguments = listen + servers
+    let nodes = arguments.enumerated().map { index, text in
+      YAMLNode.text(text, at: FilePosition(line: 0, column: index))
+    }
+    let nowhere = FilePosition(line: 0, column: -1)
+    func entry(_ key: String, _ items: ArraySlice<YAMLNode>) -> YAMLNode.Entry {
+      YAMLNode.Entry(
+        key: .text(key, at: nowhere), value: YAMLNode(content: .list(Array(items)), position: nowhere))
+    }
+    var entries = [entry("servers", nodes[listen.count...])]
+    if !listen.isEmpty { entries.append(entry("listen", nodes[..<listen.count])) }
+    return try decode(YAMLNode(content: .mapping(entries), position: nowhere), .arguments(arguments))
+  }
+
+  private static func decode(
+    _ root: YAMLNode, _ source: SettingsDecoder.Source
+  ) throws(ConfigFailure) -> ProxySettings {
+    var decoder = SettingsDecoder(source: source)
+    let settings = decoder.settings(root)
+    if let failure = decoder.failure { throw failure }
+    guard let settings else {
+      // `settings` is nil only together with an error.
+      throw ConfigFailure([ConfigError(file: "configuration", message: "not understood")])
+    }
+    return settings
+  }
+}

@@ -1,0 +1,102 @@
+// Every key of the file, by the mapping it stands in. The decoder switches over these without a default,
+// so a key that stands here is decoded, and one that does not is unknown.
+
+/// The keys of one kind of mapping.
+protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {}
+
+/// At the top level, beside those of a pool in the short form.
+enum FileKey: String, SettingsKey {
+  case listen, threads, pools, routes, limits, log
+  case drainTimeout = "drain_timeout"
+}
+
+enum ListenerKey: String, SettingsKey {
+  case address, mode, owner
+}
+
+enum PoolKey: String, SettingsKey {
+  case servers, placement, hash
+  case hashTag = "hash_tag"
+  case connectTimeout = "connect_timeout"
+  case requestTimeout = "request_timeout"
+  case failures
+  case probeInterval = "probe_interval"
+  case probeMax = "probe_max"
+  case onFailure = "on_failure"
+  case readsOnFailure = "reads_on_failure"
+  case rejoin, floor, connections
+}
+
+enum ServerKey: String, SettingsKey {
+  case address, weight, name
+}
+
+enum RouteKey: String, SettingsKey {
+  case prefix, pool
+}
+
+enum LimitKey: String, SettingsKey {
+  case clients
+  case clientOutput = "client_output"
+  case maxValue = "max_value"
+  case serverQueue = "server_queue"
+}
+
+enum LogKey: String, SettingsKey {
+  case to, level, format
+}
+
+/// What may stand at the top level: the file's own keys, and a pool's where there is one pool.
+enum TopKey: SettingsKey {
+  case file(FileKey)
+  case pool(PoolKey)
+
+  init?(rawValue: String) {
+    if let key = FileKey(rawValue: rawValue) {
+      self = .file(key)
+    } else if let key = PoolKey(rawValue: rawValue) {
+      self = .pool(key)
+    } else {
+      return nil
+    }
+  }
+
+  var rawValue: String {
+    switch self {
+    case .file(let key): key.rawValue
+    case .pool(let key): key.rawValue
+    }
+  }
+
+  static let allCases: [TopKey] = FileKey.allCases.map(TopKey.file) + PoolKey.allCases.map(TopKey.pool)
+}
+
+/// Every key that the decoder knows, once: what the documentation and the full example must hold.
+package enum KnownKeys {
+  package static let all: [String] = {
+    let groups = [
+      words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
+      words(RouteKey.self), words(LimitKey.self), words(LogKey.self),
+    ]
+    return Set(groups.joined()).sorted()
+  }()
+
+  private static func words<Key: SettingsKey>(_ type: Key.Type) -> [String] { Key.allCases.map(\.rawValue) }
+
+  /// What a word of a twemproxy file is called here; nil if it is no such word.
+  static func twemproxyHint(for key: String) -> String? {
+    switch key {
+    case "timeout": #"twemproxy's "timeout" is "request_timeout" here, with a unit"#
+    case "distribution": #"twemproxy's "distribution: ketama" is "placement: twemproxy-ketama" here"#
+    case "auto_eject_hosts":
+      #"twemproxy's "auto_eject_hosts: true" is "on_failure: eject" here, false is "fail_fast""#
+    case "server_failure_limit": #"twemproxy's "server_failure_limit" is "failures" here"#
+    case "server_retry_timeout": #"twemproxy's "server_retry_timeout" is "probe_interval" here, with a unit"#
+    case "server_connections": #"twemproxy's "server_connections" is "connections" here"#
+    case "client_connections": #"twemproxy's "client_connections" is "limits: {clients: …}" here"#
+    case "redis", "redis_auth", "redis_db": "ringroad speaks memcached's protocol only"
+    case "preconnect", "backlog", "tcpkeepalive", "reuseport": "ringroad has no such setting: leave it out"
+    default: nil
+    }
+  }
+}

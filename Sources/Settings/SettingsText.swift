@@ -1,0 +1,75 @@
+// Settings as a file would say them: for log lines, and for telling two configurations apart.
+
+extension PoolSettings {
+  /// What a file would say after `key`; nil for what is more than one word.
+  func written(_ key: PoolKey) -> String? {
+    switch key {
+    case .servers: nil
+    case .placement: placement.rawValue
+    case .hash: hash?.rawValue ?? "auto"
+    case .hashTag: hashTag.map { quoted($0.description) } ?? "none"
+    case .connectTimeout: Quantity.written(connectTimeout)
+    case .requestTimeout: Quantity.written(requestTimeout)
+    case .failures: String(failures)
+    case .probeInterval: Quantity.written(probeInterval)
+    case .probeMax: Quantity.written(probeMax)
+    case .onFailure: onFailure.rawValue
+    case .readsOnFailure: readsOnFailure.rawValue
+    case .rejoin: rejoin.rawValue
+    case .floor: "\(floor)%"
+    case .connections: String(connections)
+    }
+  }
+
+  /// Every setting but the servers, in the order of the key table.
+  var plainSettings: [(key: String, text: String)] {
+    PoolKey.allCases.compactMap { key in written(key).map { (key.rawValue, $0) } }
+  }
+}
+
+extension ServerSettings {
+  /// `10.0.0.2:11211 (weight 2, name "cache-b")`
+  package var written: String {
+    "\(address) (weight \(weight)\(name.map { ", name \(quoted($0))" } ?? ""))"
+  }
+}
+
+extension LimitSettings {
+  func written(_ key: LimitKey) -> String {
+    switch key {
+    case .clients: String(clients)
+    case .clientOutput: Quantity.writtenSize(clientOutput)
+    case .maxValue: Quantity.writtenSize(maxValue)
+    case .serverQueue: Quantity.writtenSize(serverQueue)
+    }
+  }
+}
+
+extension LogSettings {
+  func written(_ key: LogKey) -> String {
+    switch key {
+    case .to: destination.description
+    case .level: level.rawValue
+    case .format: format.rawValue
+    }
+  }
+}
+
+extension ProxySettings {
+  /// The settings of the whole process that a reload takes over: limits, log, drain timeout.
+  var plainSettings: [(key: String, text: String)] {
+    LimitKey.allCases.map { ("limits.\($0.rawValue)", limits.written($0)) }
+      + LogKey.allCases.map { ("log.\($0.rawValue)", log.written($0)) }
+      + [(FileKey.drainTimeout.rawValue, Quantity.written(drainTimeout))]
+  }
+
+  /// `1 pool, 3 servers, 1 listener`: what `check` says of a good file.
+  package var summary: String {
+    let servers = pools.reduce(0) { $0 + $1.servers.count }
+    let parts = [
+      counted(pools.count, "pool"), counted(servers, "server"), counted(listeners.count, "listener"),
+      counted(routes.count, "route"),
+    ]
+    return parts.joined(separator: ", ")
+  }
+}

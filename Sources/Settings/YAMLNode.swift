@@ -1,0 +1,66 @@
+/// A value of a YAML file with the place where it stands.
+struct YAMLNode: Equatable, Sendable {
+  indirect enum Content: Equatable, Sendable {
+    case scalar(String, isPlain: Bool)
+    case list([YAMLNode])
+    case mapping([Entry])
+  }
+
+  struct Entry: Equatable, Sendable {
+    var key: YAMLNode
+    var value: YAMLNode
+  }
+
+  var content: Content
+  var position: FilePosition
+
+  /// The file's one value; nil if it holds nothing but comments.
+  static func read(_ bytes: [UInt8]) throws(YAMLProblem) -> YAMLNode? {
+    let (text, end) = try SourceText.checked(bytes)
+    var rest = try YAMLEvents.read(text, end: end)[...]
+    return next(&rest)
+  }
+
+  /// Takes one value off the front; nil at an end. As deep as `YAMLEvents` lets a file nest.
+  private static func next(_ events: inout ArraySlice<YAMLEvent>) -> YAMLNode? {
+    guard let event = events.popFirst() else { return nil }
+    switch event.kind {
+    case .scalar(let text, let isPlain):
+      return YAMLNode(content: .scalar(text, isPlain: isPlain), position: event.position)
+    case .listStart:
+      var items: [YAMLNode] = []
+      while let item = next(&events) { items.append(item) }
+      return YAMLNode(content: .list(items), position: event.position)
+    case .mappingStart:
+      var entries: [Entry] = []
+      while let key = next(&events), let value = next(&events) {
+        entries.append(Entry(key: key, value: value))
+      }
+      return YAMLNode(content: .mapping(entries), position: event.position)
+    case .listEnd, .mappingEnd: return nil
+    }
+  }
+
+  /// A text as if it stood in quotes.
+  static func text(_ text: String, at position: FilePosition) -> YAMLNode {
+    YAMLNode(content: .scalar(text, isPlain: false), position: position)
+  }
+
+  /// Whether nothing was written, or one of YAML's words for it.
+  var isNothing: Bool {
+    if case .scalar(let text, isPlain: true) = content {
+      return ["", "~", "null", "Null", "NULL"].contains(text)
+    }
+    return false
+  }
+
+  /// What stands here, for a message.
+  var found: String {
+    if isNothing { return "nothing" }
+    return switch content {
+    case .scalar(let text, _): quoted(text)
+    case .list: "a list"
+    case .mapping: "a mapping"
+    }
+  }
+}

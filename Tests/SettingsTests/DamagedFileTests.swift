@@ -1,0 +1,98 @@
+import Foundation
+import Settings
+import Testing
+
+/// A small generator with a seed, so that a failure can be had again (splitmix64).
+private struct Seeded: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+@Suite struct DamagedFileTests {
+  /// The full example without its comments: every byte of it means something.
+  private static func dense() throws -> [UInt8] {
+    let lines = try ProxySettingsTests.text("config/full.yml").split(separator: "\n")
+    let kept = lines.filter { !$0.drop { $0 == " " }.hasPrefix("#") }
+    return Array((kept.joined(separator: "\n") + "\n").utf8)
+  }
+
+  /// Decodes, and checks that every error names a place in the file. Returns whether there was one.
+  private func isRefused(_ bytes: [UInt8], _ what: Comment) -> Bool {
+    do throws(ConfigFailure) {
+      let settings = try ProxySettings.decode(bytes: bytes, file: "f")
+      #expect(!settings.pools.isEmpty && !settings.listeners.isEmpty && !settings.routes.isEmpty, what)
+      #expect(settings.pools.allSatisfy { !$0.servers.isEmpty }, what)
+      #expect(settings.routes.allSatisfy { settings.pools.indices.contains($0.poolIndex) }, what)
+      return false
+    } catch {
+      let text = String(decoding: bytes, as: UTF8.self).unicodeScalars
+      var lengths = [0]
+      var previous: Unicode.Scalar = "\0"
+      for scalar in text {
+        if scalar == "\r" || (scalar == "\n" && previous != "\r") {
+          lengths.append(0)
+        } else if scalar != "\n" {
+          lengths[lengths.count - 1] += 1
+        }
+        previous = scalar
+      }
+      #expect(!error.errors.isEmpty, what)
+      for error in error.errors {
+        #expect(error.line >= 1 && error.line <= lengths.count, "\(what): \(error)")
+        #expect(error.column >= 1, "\(what): \(error)")
+        if error.line >= 1, error.line <= lengths.count {
+          #expect(error.column <= lengths[error.line - 1] + 1, "\(what): \(error)")
+        }
+      }
+      return true
+    }
+  }
+
+  @Test func aFileCutAnywhereIsReadOrRefusedInPlace() throws {
+    let bytes = try Self.dense()
+    var refused = 0
+    for end in 0...bytes.count where isRefused(Array(bytes[..<end]), "cut at \(end)") { refused += 1 }
+    #expect(refused > 50 && refused < bytes.count)
+  }
+
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func flippedBytesAreReadOrRefusedInPlace(_ seed: UInt64) throws {
+    let bytes = try Self.dense()
+    var random = Seeded(state: seed)
+    var refused = 0
+    for round in 0..<250 {
+      var damaged = bytes
+      for _ in 0..<Int.random(in: 1...4, using: &random) {
+        let at = Int.random(in: 0..<damaged.count, using: &random)
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: damaged[at] = UInt8.random(in: 0...255, using: &random)
+        case 1: damaged.remove(at: at)
+        // What YAML gives a meaning to does the most damage.
+        case 2:
+          damaged.insert("{}[]:,-&*!|>'\"%@`#?\n\r\t ~0".utf8.randomElement(using: &random) ?? 0, at: at)
+        default: damaged[at] ^= 1 << UInt8.random(in: 0...7, using: &random)
+        }
+      }
+      if isRefused(damaged, "seed \(seed), round \(round)") { refused += 1 }
+    }
+    #expect(refused > 100)
+  }
+
+  @Test func noiseIsRefusedInPlace() {
+    var random = Seeded(state: 5)
+    for round in 0..<300 {
+      let alphabet = Array("ab: \n-[]{},'\"|>&*!%?#\\x0\t\r".utf8)
+      let noise = (0..<Int.random(in: 1...80, using: &random)).map { _ in
+        alphabet.randomElement(using: &random) ?? 0
+      }
+      _ = isRefused(noise, "round \(round)")
+    }
+  }
+}

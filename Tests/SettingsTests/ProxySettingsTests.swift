@@ -1,0 +1,184 @@
+import Foundation
+import Settings
+import Testing
+
+@Suite struct ProxySettingsTests {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  static func server(_ address: String, weight: UInt32 = 1, name: String? = nil) throws -> ServerSettings {
+    ServerSettings(
+      address: address, endpoint: try Endpoint.parse(address, defaultPort: 11211), weight: weight, name: name)
+  }
+
+  static func text(_ path: String) throws -> String {
+    try String(contentsOf: root.appending(path: path), encoding: .utf8)
+  }
+
+  static func decode(_ yaml: String) throws -> ProxySettings {
+    try ProxySettings.decode(bytes: Array(yaml.utf8), file: "f")
+  }
+
+  /// What both example files hold.
+  static func example() throws -> ProxySettings {
+    let servers = try (1...3).map { try server("10.0.0.\($0):11211") }
+    return ProxySettings(pools: [PoolSettings(name: "main", servers: servers)])
+  }
+
+  @Test(arguments: ["config/full.yml", "config/ringroad.yml"])
+  func theExamplesSayTheDefaults(_ path: String) throws {
+    let file = Self.root.appending(path: path).path()
+    #expect(try ProxySettings.load(path: file) == Self.example())
+  }
+
+  @Test func theDefaultsAreThoseOfTheContract() throws {
+    let settings = try Self.example()
+    let pool = settings.pools[0]
+    #expect(settings.listeners == [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))])
+    #expect(settings.threads == nil)
+    #expect(pool.placement == .ketama && pool.hash == nil && pool.hashTag == nil)
+    #expect(pool.connectTimeout == .milliseconds(200) && pool.requestTimeout == .milliseconds(500))
+    #expect(pool.failures == 3 && pool.probeInterval == .seconds(1) && pool.probeMax == .seconds(30))
+    #expect(pool.onFailure == .eject && pool.readsOnFailure == .miss && pool.rejoin == .invalidate)
+    #expect(pool.floor == 50 && pool.connections == 1)
+    #expect(settings.limits.clients == 10_000 && settings.limits.clientOutput == 262_144)
+    #expect(settings.limits.maxValue == 134_217_728 && settings.limits.serverQueue == 67_108_864)
+    #expect(
+      settings.log.destination == .stderr && settings.log.level == .info && settings.log.format == .text)
+    #expect(settings.drainTimeout == .seconds(5))
+  }
+
+  @Test(arguments: KnownKeys.all)
+  func everyKeyStandsInTheFullExampleAndInTheDocumentation(_ key: String) throws {
+    #expect(try Self.text("config/full.yml").contains("\(key):"))
+    #expect(try Self.text("docs/CONFIGURATION.md").contains("`\(key)`"))
+  }
+
+  @Test func everyExampleOfTheDocumentationIsGood() throws {
+    let parts = try Self.text("docs/CONFIGURATION.md").components(separatedBy: "```yaml\n").dropFirst()
+    #expect(parts.count >= 4)
+    for part in parts {
+      let yaml = part.components(separatedBy: "```")[0]
+      #expect(errors(of: yaml) == [], "\(yaml)")
+    }
+  }
+
+  @Test func everyValueOfALongFileArrives() throws {
+    let settings = try Self.decode(
+      """
+      listen:
+        - 0.0.0.0:11311
+        - "[::]:11311"
+        - {address: unix:/run/r.sock, mode: 0770, owner: "r:www"}
+        - /run/s.sock
+      threads: 4
+      drain_timeout: 1m
+      pools:
+        main:
+          servers:
+            - cache-a
+            - {address: 10.0.0.2:11212, weight: 2, name: cache-b}
+            - {name: c, address: "[fd00::11]"}
+            - unix:/run/memcached.sock
+          placement: twemproxy-ketama
+          hash: murmur
+          hash_tag: "{}"
+          connect_timeout: 1.5s
+          request_timeout: 2500us
+          failures: 7
+          probe_interval: 2s
+          probe_max: 2s
+          on_failure: fail_fast
+          reads_on_failure: error
+          rejoin: as_is
+          floor: 0%
+          connections: 64
+        sessions: {servers: [d]}
+      routes:
+        - {pool: sessions, prefix: "session:"}
+        - {pool: main}
+      limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB}
+      log: {to: /var/log/ringroad.log, level: debug, format: json}
+      """)
+    #expect(
+      settings.listeners == [
+        ListenerSettings(.tcp(host: "0.0.0.0", port: 11311)),
+        ListenerSettings(.tcp(host: "::", port: 11311)),
+        ListenerSettings(.unix(path: "/run/r.sock"), mode: 0o770, owner: "r:www"),
+        ListenerSettings(.unix(path: "/run/s.sock")),
+      ])
+    var main = PoolSettings(
+      name: "main",
+      servers: [
+        ServerSettings(address: "cache-a", endpoint: .tcp(host: "cache-a", port: 11211)),
+        ServerSettings(
+          address: "10.0.0.2:11212", endpoint: .tcp(host: "10.0.0.2", port: 11212), weight: 2, name: "cache-b"
+        ),
+        ServerSettings(address: "[fd00::11]", endpoint: .tcp(host: "fd00::11", port: 11211), name: "c"),
+        ServerSettings(address: "unix:/run/memcached.sock", endpoint: .unix(path: "/run/memcached.sock")),
+      ])
+    main.placement = .twemproxyKetama
+    main.hash = .murmur
+    main.hashTag = HashTag(open: UInt8(ascii: "{"), close: UInt8(ascii: "}"))
+    main.connectTimeout = .milliseconds(1500)
+    main.requestTimeout = .microseconds(2500)
+    main.failures = 7
+    main.probeInterval = .seconds(2)
+    main.probeMax = .seconds(2)
+    main.onFailure = .failFast
+    main.readsOnFailure = .error
+    main.rejoin = .asIs
+    main.floor = 0
+    main.connections = 64
+    #expect(settings.pools == [main, PoolSettings(name: "sessions", servers: [try Self.server("d")])])
+    #expect(
+      settings.routes == [
+        RouteSettings(prefix: "session:", pool: "sessions", poolIndex: 1),
+        RouteSettings(prefix: "", pool: "main", poolIndex: 0),
+      ])
+    #expect(settings.threads == 4 && settings.drainTimeout == .seconds(60))
+    #expect(settings.limits.clients == 5 && settings.limits.clientOutput == 1_000_000)
+    #expect(settings.limits.maxValue == 1536 && settings.limits.serverQueue == 1_000_000_000)
+    #expect(settings.log.destination == .file(path: "/var/log/ringroad.log"))
+    #expect(settings.log.level == .debug && settings.log.format == .json)
+    #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
+  }
+
+  @Test func thePoolOfTheShortFormIsCalledMain() throws {
+    let settings = try Self.decode("servers: [a]\nfloor: 10%\nroutes: [{prefix: x, pool: main}]\n")
+    #expect(settings.pools.map(\.name) == ["main"])
+    #expect(settings.pools[0].floor == 10)
+    #expect(settings.routes == [RouteSettings(prefix: "x", pool: "main", poolIndex: 0)])
+  }
+
+  @Test func whatMayNotBeMeantIsNoted() throws {
+    #expect(try Self.example().notes == [])
+    let settings = try Self.decode(
+      "pools: {a: {servers: [x]}, b: {servers: [y]}}\nroutes: [{prefix: x, pool: a}]\n")
+    #expect(
+      settings.notes == [
+        "no default route: a key that begins with none of the prefixes is refused",
+        "pool \"b\" has no route: no key goes there",
+      ])
+  }
+
+  @Test func argumentsMakeTheSameSettingsAsAFile() throws {
+    let servers = ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"]
+    #expect(try ProxySettings.simple(listen: [], servers: servers) == Self.example())
+    #expect(try ProxySettings.simple(listen: ["127.0.0.1:11311"], servers: servers) == Self.example())
+  }
+
+  @Test(arguments: [
+    (["a"], ["b"], #"argument "a": listen: no port in "a"; did you mean "a:11311"?"#),
+    ([], ["b:0"], #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0""#),
+    ([], ["b", "b:11211"], #"argument "b:11211": duplicate server b:11211"#),
+    ([], [], "arguments: servers: expected at least one item, found an empty list"),
+    ([], ["~"], #"argument "~": servers: "~" in the host "~"; expected letters, digits, '.', '-' and '_'"#),
+  ])
+  func aBadArgumentIsNamed(_ listen: [String], _ servers: [String], _ error: String) {
+    let failure = #expect(throws: ConfigFailure.self) {
+      try ProxySettings.simple(listen: listen, servers: servers)
+    }
+    #expect(failure?.description == error)
+  }
+}
