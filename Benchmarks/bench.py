@@ -93,9 +93,10 @@ class Bench:
 
     def make_ready(self, subject, workload, port, servers):
         """Until the proxy has its servers; with real ones, until they have the values."""
+        if subject.kind == "canned":
+            return
         deadline = time.monotonic() + 5
-        canned = subject.kind == "canned"
-        sweep = [*workload.options(canned), "--connections", 4, "--depth", 1, "--keys-per-get", 1]
+        sweep = [*workload.options(), "--connections", 4, "--depth", 1, "--keys-per-get", 1]
         while True:
             report, complaints = self.rig.load(port, *sweep, "--fill" if servers == "real" else "--verify", "--patience", 3)
             if report["is_sound"]:
@@ -191,7 +192,7 @@ def can_trace_with_perf():
 def show(result, options):
     print(f"\n{result['workload']} over {result['servers']} servers: {result['what']}; "
           f"{options.rounds} rounds of {options.seconds:g} s; load average {result['load_average']:.1f}")
-    idle = result["workload"] == "idle"
+    idle = workloads.ALL[result["workload"]].is_idle
     print(f"{'':14}{'cpu us':>8}{'user':>7}{'system':>7}{'  cpu against ' + REFERENCE:26}{'busy':>6}{'requests/s':>11}{'x':>6}"
           f"{'p50 us':>8}{'p99 us':>8}{'calls':>7}{'RSS MB':>8}" + ("  B/connection" if idle else ""))
     for row in result["rows"]:

@@ -197,6 +197,16 @@ static void send_out(struct connection *connection) {
   if (!connection->wire.wants_write && !flush(&connection->wire, connection)) give_up(connection, "closed");
 }
 
+// The next connection's only request, sent when an earlier one was answered: with a depth of 1 what a proxy
+// keeps for a connection is seen, with a greater one also what it took to live through a burst.
+static void issue_next_idle(uint64_t now) {
+  static int next;
+  while (next < ask.connections && connections[next].wire.fd < 0) next++;
+  if (next == ask.connections) return;
+  issue(&connections[next], now);
+  send_out(&connections[next++]);
+}
+
 // ---- Checking ----------------------------------------------------------------------------------------------
 
 static void finish(struct connection *connection, uint64_t now) {
@@ -210,7 +220,8 @@ static void finish(struct connection *connection, uint64_t now) {
   // A closed loop counts what was answered in the window, an open one what was due in it.
   const bool is_counted = ask.rate > 0 ? request.due >= window_start && phase != WARMING : phase == COUNTING;
   if (is_counted) record(&latency, now - request.due);
-  if (ask.rate == 0 && !all_issued()) issue(connection, now);
+  if (ask.holds) issue_next_idle(now);
+  else if (ask.rate == 0 && !all_issued()) issue(connection, now);
 }
 
 // Tells a reply line of which more is known than that it is wrong. False: the stream is lost.
@@ -324,6 +335,8 @@ static void connect_all(void) {
 }
 
 static void issue_first(void) {
+  for (int n = 0; n < ask.depth && ask.holds; n++) issue_next_idle(now_ns());
+  if (ask.holds) return;
   for (int i = 0; i < ask.connections; i++) {
     if (connections[i].wire.fd < 0) continue;
     for (int n = 0; n < ask.depth && !all_issued(); n++) issue(&connections[i], now_ns());
@@ -418,7 +431,8 @@ static void usage(void) {
           "  --seconds S (2)        --warmup S (0.3)      --patience S (10): how long to wait for a reply\n"
           "  --requests N                            exactly N requests, all counted, instead of a time\n"
           "  --fill | --verify                       set or get every key once\n"
-          "  --idle                                  one get on each connection, then hold them --seconds\n"
+          "  --idle                                  one get on each connection, --depth of them at a time,\n"
+          "                                          then hold them --seconds\n"
           "  --watch PID                             report this process's CPU time per request and memory\n");
   exit(2);
 }
@@ -459,7 +473,7 @@ static void parse(int argc, char **argv) {
     ask.keys_per_get = (int)per_request;
     ask.requests = (ask.keys + per_request - 1) / per_request;
   }
-  if (ask.holds) ask.requests = (uint64_t)ask.connections, ask.depth = 1, ask.rate = 0;
+  if (ask.holds) ask.requests = (uint64_t)ask.connections, ask.rate = 0;
 }
 
 int main(int argc, char **argv) {
@@ -478,6 +492,7 @@ int main(int argc, char **argv) {
   if ((loop = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll_create1");
   if (ask.watched) used_at_start = usage_of(ask.watched);
   connect_all();
+  if (ask.holds) ask.requests = (uint64_t)alive;
   run();
   return report();
 }

@@ -25,6 +25,8 @@ class Workload:
         loop = f"{self.rate} requests/s" if self.rate else f"depth {self.depth}"
         mix = {100: "get", 0: "set"}.get(self.gets, f"{self.gets} % get")
         many = f" of {self.keys_per_get} keys" if self.keys_per_get > 1 else ""
+        if self.is_idle:
+            return f"one get on each of {self.connections} connections, {self.depth} at a time, then silence"
         return f"{mix}{many}, {self.connections} connections, {loop}, {self.value_bytes} B values"
 
 
@@ -42,6 +44,7 @@ ALL = {workload.name: workload for workload in (
     Workload("set-512k", connections=16, value_bytes=512 << 10, keys=100, gets=0),
     Workload("open-30k", rate=30_000),
     Workload("idle", connections=5000, is_idle=True),
+    Workload("idle-burst", connections=5000, depth=5000, is_idle=True),
 )}
 
 QUICK = ("get-d1", "get-d16", "mget24")

@@ -1,0 +1,29 @@
+# Benchmarks; include this from the Makefile at the top. RINGROAD: the binary to measure, a release build.
+BENCHMARKS := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+RINGROAD ?= .build/release/ringroad
+BENCH_OPTIONS ?=
+
+.PHONY: bench bench-quick bench-real bench-instructions bench-check bench-tools
+
+# Every workload, over fake servers and over real ones: about half an hour.
+bench: bench-tools
+	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) $(BENCH_OPTIONS)
+
+# Three workloads over fake servers: under a minute.
+bench-quick: bench-tools
+	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --quick $(BENCH_OPTIONS)
+
+# Every workload over real memcacheds.
+bench-real: bench-tools
+	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --servers real $(BENCH_OPTIONS)
+
+# Instructions per request: repeatable on a busy machine, where times are not.
+bench-instructions: bench-tools
+	$(BENCHMARKS)/instructions.sh $(RINGROAD)
+
+# The load generator must notice every fault.
+bench-check: bench-tools
+	$(MAKE) -C $(BENCHMARKS) check
+
+bench-tools:
+	$(MAKE) -C $(BENCHMARKS) all
