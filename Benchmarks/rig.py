@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -42,8 +43,9 @@ class Rig:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ringroad-bench."))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        signal.signal(signal.SIGTERM, lambda *_: exit(143))
-        signal.signal(signal.SIGHUP, lambda *_: exit(129))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
         return self
 
     def __exit__(self, *_):
