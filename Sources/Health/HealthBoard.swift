@@ -1,0 +1,215 @@
+import Bytes
+
+/// A server's number, given by the caller: the same for as long as the server is configured.
+package struct ServerID: BitwiseCopyable, Hashable, Comparable, Sendable {
+  package var number: UInt32
+  package init(_ number: UInt32) { self.number = number }
+  package static func < (a: ServerID, b: ServerID) -> Bool { a.number < b.number }
+}
+
+/// A pool's number, given by the caller.
+package struct PoolID: BitwiseCopyable, Hashable, Sendable {
+  package var number: UInt32
+  package init(_ number: UInt32) { self.number = number }
+}
+
+/// A pool as health sees it: which servers share its keys, and by what rules.
+package struct HealthPool: Equatable, Sendable {
+  package var id: PoolID
+  /// In the order in which the view lists them. A server belongs to one pool.
+  package var servers: [ServerID]
+  package var rules: HealthRules
+
+  package init(id: PoolID, servers: [ServerID], rules: HealthRules = HealthRules()) {
+    self.id = id
+    self.servers = servers
+    self.rules = rules
+  }
+}
+
+/// What a worker must know of a server to route a key.
+@frozen @usableFromInline
+package enum ServerStanding: UInt8, BitwiseCopyable, Sendable {
+  /// In the ring and used.
+  case up
+  /// Out of the ring: others have its keys.
+  case ejected
+  /// In the ring but out: its keys are misses or errors at once.
+  case failFast
+}
+
+/// The one view of health in the process: all servers of all pools, and every decision about them.
+///
+///     workers ── failed, answered ──▶ ┌───────┐ ── changes, view ──▶ workers
+///     probes ─── probed ────────────▶ │ board │ ── due probes ─────▶ probes
+///     rejoin ─── rejoined ──────────▶ └───────┘ ── rejoining ──────▶ rejoin
+///
+/// Owned by the control thread. Reads no clock and draws no number: both are passed in, so that the same
+/// events give the same decisions. Each event costs O(servers of its pool), `dueProbes` and
+/// `nextDeadline` O(all servers). Events about servers that are not (any more) known are ignored.
+package struct HealthBoard: Sendable {
+  /// What has become different, in the order in which it is to be applied.
+  package enum Change: Equatable, Sendable {
+    /// Out. `ejected` says whether it left the ring or stays there and fails fast (the floor).
+    case down(ServerID, FailureCause, ejected: Bool)
+    /// Answers probes again: make it safe, then report `rejoined`. Not used until then.
+    case rejoining(ServerID)
+    /// In the ring and used again.
+    case up(ServerID)
+    /// Was out and failing fast; now there is room below the floor, and it leaves the ring.
+    case ejected(ServerID)
+    /// Was out of the ring; a reload left too few servers, and it stands in the ring and fails fast.
+    case restored(ServerID)
+  }
+
+  private struct Entry {
+    var pool: PoolID
+    var health = ServerHealth()
+    /// The place in the order of falling.
+    var fall: UInt64 = 0
+    var isEjected = false
+  }
+
+  private var pools: [PoolID: HealthPool] = [:]
+  private var entries: [ServerID: Entry] = [:]
+  private var falls: UInt64 = 0
+
+  /// Every server is taken to be up until it fails.
+  package init(_ pools: [HealthPool]) {
+    _ = reload(pools, at: .origin)
+  }
+
+  // MARK: - Events
+
+  /// A worker saw a server fail. A burst of failures may be reported one by one.
+  package mutating func failed(
+    _ server: ServerID, _ cause: FailureCause, at now: Instant, random: UInt64
+  ) -> [Change] {
+    guard var entry = entries[server], let pool = pools[entry.pool] else { return [] }
+    let action = entry.health.failed(cause, at: now, random: random, pool.rules)
+    guard case .takeOut(let cause) = action else {
+      entries[server] = entry
+      return []
+    }
+    falls += 1
+    entry.fall = falls
+    entries[server] = entry
+    let others = settle(pool, except: server)
+    return [.down(server, cause, ejected: entries[server]?.isEjected ?? false)] + others
+  }
+
+  /// A worker had a reply of this server at `now`. It is enough to say so after a failure; the last
+  /// reply's time, said just before a failure is reported, serves as well.
+  package mutating func answered(_ server: ServerID, at now: Instant) {
+    entries[server]?.health.answered(at: now)
+  }
+
+  /// A probe that `dueProbes` handed out has come to its end.
+  package mutating func probed(
+    _ server: ServerID, ok: Bool, at now: Instant, random: UInt64
+  ) -> [Change] {
+    guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
+    guard ok else {
+      entries[server]?.health.probeFailed(at: now, random: random, pool.rules)
+      return []
+    }
+    let action = entries[server]?.health.probeSucceeded(at: now, random: random, pool.rules)
+    return action == .rejoin ? [.rejoining(server)] : []
+  }
+
+  /// A server that is `rejoining` has been made safe, or could not be.
+  package mutating func rejoined(
+    _ server: ServerID, ok: Bool, at now: Instant, random: UInt64
+  ) -> [Change] {
+    guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
+    guard ok else {
+      entries[server]?.health.rejoinFailed(at: now, random: random, pool.rules)
+      return []
+    }
+    guard entries[server]?.health.rejoined(at: now) == .bringBack else { return [] }
+    entries[server]?.isEjected = false
+    return [.up(server)] + settle(pool, except: server)
+  }
+
+  /// New pools: servers that are kept (by their number, in whichever pool) keep what is known of them,
+  /// others are forgotten, new ones are up. The changes are those of servers that were out and still
+  /// are; a new configuration comes with new views anyway.
+  package mutating func reload(_ newPools: [HealthPool], at now: Instant) -> [Change] {
+    var kept: [ServerID: Entry] = [:]
+    pools = [:]
+    var order: [HealthPool] = []
+    for pool in newPools where pools[pool.id] == nil {
+      // A server that is named twice belongs to the pool that names it first.
+      for server in pool.servers where kept[server] == nil {
+        var entry = entries[server] ?? Entry(pool: pool.id)
+        entry.pool = pool.id
+        entry.health.obey(pool.rules, at: now)
+        kept[server] = entry
+      }
+      pools[pool.id] = pool
+      order.append(pool)
+    }
+    entries = kept
+    return order.flatMap { settle($0, except: nil) }
+  }
+
+  // MARK: - Probes
+
+  /// The servers to probe now, longest due first. Each is handed out once; report what it came to.
+  package mutating func dueProbes(at now: Instant) -> [ServerID] {
+    var due: [(at: Instant, server: ServerID)] = []
+    for (server, entry) in entries where entry.health.nextProbe <= now {
+      due.append((entry.health.nextProbe, server))
+    }
+    due.sort { ($0.at, $0.server) < ($1.at, $1.server) }
+    for (_, server) in due { update(server) { $0.probeSent(at: now, $1) } }
+    return due.map(\.server)
+  }
+
+  /// When the next probe is due; never if all servers are up.
+  package var nextDeadline: Instant {
+    entries.values.reduce(.never) { min($0, $1.health.nextProbe) }
+  }
+
+  // MARK: - Views
+
+  /// How each server of a pool stands, in the pool's order; empty for a pool that is not known.
+  package func view(_ pool: PoolID) -> [ServerStanding] {
+    pools[pool]?.servers.map { standing(of: $0) } ?? []
+  }
+
+  /// A server that is not known counts as up.
+  package func standing(of server: ServerID) -> ServerStanding {
+    guard let entry = entries[server], !entry.health.isUp else { return .up }
+    return entry.isEjected ? .ejected : .failFast
+  }
+
+  /// What is known of a server, to be shown.
+  package func health(of server: ServerID) -> ServerHealth? { entries[server]?.health }
+
+  // MARK: - The floor
+
+  /// Applies the floor to a pool as it is now, and says what that changes, in the order of falling.
+  private mutating func settle(_ pool: HealthPool, except silent: ServerID?) -> [Change] {
+    var seen: Set<ServerID> = []
+    let own = pool.servers.filter { entries[$0]?.pool == pool.id && seen.insert($0).inserted }
+    let fallen = own.compactMap { server in entries[server].map { (server, $0) } }
+      .filter { !$0.1.health.isUp }
+      .sorted { $0.1.fall < $1.1.fall }
+    let limit = PoolGuard(
+      servers: own.count, floorPercent: pool.rules.floorPercent, onFailure: pool.rules.onFailure)
+    let out = limit.ejected(of: fallen).count
+    var changes: [Change] = []
+    for (i, (server, entry)) in fallen.enumerated() where entry.isEjected != (i < out) {
+      entries[server]?.isEjected = i < out
+      if server != silent { changes.append(i < out ? .ejected(server) : .restored(server)) }
+    }
+    return changes
+  }
+
+  private mutating func update(_ server: ServerID, _ body: (inout ServerHealth, HealthRules) -> Void) {
+    guard var entry = entries[server], let pool = pools[entry.pool] else { return }
+    body(&entry.health, pool.rules)
+    entries[server] = entry
+  }
+}

@@ -1,0 +1,134 @@
+import Bytes
+
+/// What is known of one server, and what follows from what happens to it.
+///
+///          failures in a row              enough probes             made safe
+///     up ────────────────────▶ down ────────────────────▶ rejoining ─────────▶ up
+///                               ▲  └──▶ confirming ─▶┘        │
+///                               └────────────┴────────────────┘  any probe or the rejoin fails
+///
+/// Nothing is done here: events come in with their time, an action comes out. A probe is the proxy's
+/// own; no client's request decides that a server is back.
+package struct ServerHealth: Equatable, Sendable {
+  package enum State: Equatable, Sendable {
+    case up
+    /// Out, and not answering probes.
+    case down(since: Instant, cause: FailureCause)
+    /// Out; has answered this many probes in a row, but flapped before and must answer more.
+    case confirming(since: Instant, cause: FailureCause, answers: Int)
+    /// Out; answers, and is being made safe: what changed while it was away is taken off it.
+    case rejoining(since: Instant, cause: FailureCause)
+  }
+
+  package enum Action: Equatable, Sendable {
+    case none
+    /// Stop using the server.
+    case takeOut(FailureCause)
+    /// Make the server safe, then say `rejoined` or `rejoinFailed`.
+    case rejoin
+    /// Use the server again.
+    case bringBack
+  }
+
+  package private(set) var state = State.up
+  /// When to probe; never while the server is up.
+  package private(set) var nextProbe = Instant.never
+  package private(set) var backoff = Backoff()
+
+  /// Failures in a row, and when the last one happened.
+  private var failures = 0
+  private var lastFailure = Instant.origin
+  /// When the server last came back; nil if it was never out.
+  private var returned: Instant?
+
+  package init() {}
+
+  package var isUp: Bool { state == .up }
+
+  // MARK: - What workers saw
+
+  /// A request or a connection failed at `now`. Ignored while the server is out, and when it happened
+  /// before the server's return: a worker's late word must not take it out again.
+  package mutating func failed(
+    _ cause: FailureCause, at now: Instant, random: UInt64, _ rules: HealthRules
+  ) -> Action {
+    guard isUp, now >= returned ?? .origin else { return .none }
+    failures = min(failures + 1, 1_000_000)
+    lastFailure = max(lastFailure, now)
+    guard cause.isConclusive || failures >= rules.failures else { return .none }
+    failures = 0
+    state = .down(since: now, cause: cause)
+    backoff.fell(after: returned.map { now.since($0) }, rules)
+    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules))
+    return .takeOut(cause)
+  }
+
+  /// The server answered a request at `now`: failures before that are no longer in a row.
+  package mutating func answered(at now: Instant) {
+    if now > lastFailure { failures = 0 }
+  }
+
+  // MARK: - What probes found
+
+  /// A probe was handed out. Should its result get lost, another is due after the longest wait.
+  package mutating func probeSent(at now: Instant, _ rules: HealthRules) {
+    guard !isUp else { return }
+    nextProbe = now.advanced(by: .nanoseconds(Int64(clamping: rules.longest)))
+  }
+
+  package mutating func probeSucceeded(
+    at now: Instant, random: UInt64, _ rules: HealthRules
+  ) -> Action {
+    let (since, cause, answers): (Instant, FailureCause, Int)
+    switch state {
+    case .up: return .none
+    case .rejoining:
+      probeSent(at: now, rules)
+      return .none
+    case .down(let s, let c): (since, cause, answers) = (s, c, 1)
+    case .confirming(let s, let c, let n): (since, cause, answers) = (s, c, n + 1)
+    }
+    guard answers >= backoff.probesToReturn else {
+      state = .confirming(since: since, cause: cause, answers: answers)
+      nextProbe = now.advanced(by: backoff.confirmingWait(random: random, rules))
+      return .none
+    }
+    state = .rejoining(since: since, cause: cause)
+    probeSent(at: now, rules)
+    return .rejoin
+  }
+
+  package mutating func probeFailed(at now: Instant, random: UInt64, _ rules: HealthRules) {
+    switch state {
+    case .up: return
+    case .down: break
+    case .confirming(let since, let cause, _), .rejoining(let since, let cause):
+      state = .down(since: since, cause: cause)
+    }
+    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules))
+  }
+
+  // MARK: - What the rejoin came to
+
+  /// The server has been made safe.
+  package mutating func rejoined(at now: Instant) -> Action {
+    guard case .rejoining = state else { return .none }
+    state = .up
+    nextProbe = .never
+    returned = now
+    failures = 0
+    return .bringBack
+  }
+
+  /// The server failed while it was being made safe.
+  package mutating func rejoinFailed(at now: Instant, random: UInt64, _ rules: HealthRules) {
+    guard case .rejoining = state else { return }
+    probeFailed(at: now, random: random, rules)
+  }
+
+  /// New rules: no wait lasts longer than they allow.
+  mutating func obey(_ rules: HealthRules, at now: Instant) {
+    guard !isUp else { return }
+    nextProbe = min(nextProbe, now.advanced(by: .nanoseconds(Int64(clamping: rules.longest))))
+  }
+}

@@ -1,0 +1,90 @@
+import Bytes
+import Testing
+
+@testable import Health
+
+struct BackoffTests {
+  /// Waits with the least jitter (5 %), in milliseconds.
+  static func waits(_ count: Int, flaps: Int = 0, _ rules: HealthRules = HealthRules()) -> [UInt64] {
+    var backoff = Backoff()
+    for _ in 0..<flaps { backoff.fell(after: .zero, rules) }
+    return (0..<count).map { _ in backoff.nextWait(random: least, rules).ms }
+  }
+
+  @Test func waitsGrowByHalfUpToTheLongest() {
+    #expect(
+      Self.waits(12) == [950, 1425, 2137, 3206, 4809, 7214, 10821, 16231, 24347, 28500, 28500, 28500])
+  }
+
+  @Test(arguments: [(0, 950), (1, 1900), (2, 3800), (3, 7600), (4, 15200), (5, 28500), (100, 28500)])
+  func eachFlapDoublesTheFirstWait(_ flaps: Int, _ expected: UInt64) {
+    #expect(Self.waits(1, flaps: flaps) == [expected])
+  }
+
+  @Test func jitterShortensByFiveToFiftyPercent() {
+    var backoff = Backoff()
+    #expect(backoff.nextWait(random: least, HealthRules()).ms == 950)
+    backoff = Backoff()
+    #expect(backoff.nextWait(random: most, HealthRules()).ms == 500)
+  }
+
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func everyWaitLiesWithinItsJitter(seed: UInt64) {
+    var random = Seeded(seed)
+    let rules = HealthRules(probeInterval: .milliseconds(1 + random.below(5000)))
+    var backoff = Backoff()
+    var base = Double(rules.interval)
+    var shortest = 1.0
+    var longest = 0.0
+    for _ in 0..<1000 {
+      let share = Double(backoff.nextWait(random: random.next(), rules).wholeNanoseconds) / base
+      #expect(share >= 0.499 && share <= 0.951, "seed \(seed)")
+      shortest = min(shortest, share)
+      longest = max(longest, share)
+      base = min(base * 1.5, Double(rules.longest))
+    }
+    // The whole range is used.
+    #expect(shortest < 0.52 && longest > 0.93, "seed \(seed)")
+  }
+
+  @Test func aQuickFailureAfterAReturnIsAFlapAndCalmWorksItOff() {
+    var backoff = Backoff()
+    let rules = HealthRules()
+    backoff.fell(after: nil, rules)
+    #expect(backoff.flaps == 0)
+    var trace: [UInt64] = []
+    for upFor in [9999, 0, 5000, 10_000, 25_000, 100, 3_600_000] {
+      backoff.fell(after: .milliseconds(upFor), rules)
+      trace.append(backoff.flaps)
+    }
+    #expect(trace == [1, 2, 3, 2, 0, 1, 0])
+  }
+
+  @Test func flapsStopGrowing() {
+    var backoff = Backoff()
+    for _ in 0..<1000 { backoff.fell(after: .zero, HealthRules()) }
+    #expect(backoff.flaps == Backoff.mostFlaps)
+    #expect(backoff.probesToReturn == 3)
+  }
+
+  @Test(arguments: [(0, 1), (1, 2), (2, 3), (3, 3)])
+  func aFlappingServerMustAnswerMoreProbes(_ flaps: Int, _ probes: Int) {
+    var backoff = Backoff()
+    for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
+    #expect(backoff.probesToReturn == probes)
+  }
+
+  @Test(arguments: [
+    (Duration.zero, Duration.zero), (.seconds(-5), .seconds(-5)), (.seconds(1), .zero),
+    (.seconds(Int64.max), .seconds(Int64.max)), (.nanoseconds(1), .seconds(Int64.max)),
+  ])
+  func absurdRulesNeitherSpinNorTrap(_ interval: Duration, _ longest: Duration) {
+    let rules = HealthRules(probeInterval: interval, probeMax: longest)
+    var backoff = Backoff()
+    for _ in 0..<10 { backoff.fell(after: .zero, rules) }
+    for _ in 0..<100 {
+      let wait = backoff.nextWait(random: most, rules)
+      #expect(wait >= .microseconds(500) && wait <= .seconds(86400))
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import Bytes
+import Testing
+
+@testable import Health
+
+/// A world in which servers die and revive, workers notice, and probes get lost; the board must keep its
+/// promises whatever the seed decides.
+struct BoardSimulation {
+  /// What a worker knows that only heard the changes.
+  struct Replica: Equatable {
+    var standing: [ServerID: ServerStanding]
+    mutating func apply(_ change: HealthBoard.Change) {
+      switch change {
+      case .down(let s, _, let ejected): standing[s] = ejected ? .ejected : .failFast
+      case .up(let s): standing[s] = .up
+      case .ejected(let s): standing[s] = .ejected
+      case .restored(let s): standing[s] = .failFast
+      case .rejoining: break
+      }
+    }
+  }
+
+  struct World {
+    var random: Seeded
+    var rules: HealthRules
+    var board: HealthBoard
+    var all: [ServerID]
+    var alive: [ServerID: Bool] = [:]
+    var replica: Replica
+    var trace: [HealthBoard.Change] = []
+    var rejoining: Set<ServerID> = []
+
+    init(seed: UInt64) {
+      random = Seeded(seed)
+      rules = HealthRules(
+        failures: 1 + random.below(4), probeInterval: .milliseconds(100 + random.below(2000)),
+        onFailure: random.below(5) == 0 ? .failFast : .eject, floorPercent: random.below(101))
+      all = (0..<UInt32(1 + random.below(12))).map { ServerID($0) }
+      board = HealthBoard([HealthPool(id: PoolID(1), servers: all, rules: rules)])
+      replica = Replica(standing: [:])
+      for server in all {
+        alive[server] = true
+        replica.standing[server] = .up
+      }
+    }
+
+    mutating func hear(_ changes: [HealthBoard.Change]) {
+      for change in changes {
+        if case .rejoining(let server) = change { rejoining.insert(server) }
+        if case .up(let server) = change { #expect(rejoining.remove(server) != nil, "up without a rejoin") }
+        replica.apply(change)
+      }
+      trace += changes
+    }
+
+    /// One turn of the control thread; `chaos` says whether servers die and results get lost.
+    mutating func turn(_ now: Instant, chaos: Bool) {
+      let server = all[random.below(all.count)]
+      if chaos {
+        if random.below(10) == 0 { alive[server] = random.below(2) == 0 }
+        if random.below(200) == 0 { reload(now) }
+      }
+      // Traffic: used servers answer or fail.
+      if board.standing(of: server) == .up {
+        if alive[server] == true {
+          board.answered(server, at: now)
+        } else {
+          let cause = FailureCause.allCases[random.below(FailureCause.allCases.count)]
+          hear(board.failed(server, cause, at: now, random: random.next()))
+        }
+      } else if chaos {
+        // A worker that has not heard yet.
+        let changes = board.failed(server, .refused, at: now, random: random.next())
+        #expect(changes.isEmpty)
+      }
+      for due in board.dueProbes(at: now) {
+        if chaos, random.below(20) == 0 { continue }
+        hear(board.probed(due, ok: alive[due] == true, at: now, random: random.next()))
+      }
+      for server in rejoining.sorted() where random.below(3) > 0 {
+        guard case .rejoining = board.health(of: server)?.state else {
+          rejoining.remove(server)
+          continue
+        }
+        let ok = alive[server] == true
+        hear(board.rejoined(server, ok: ok, at: now, random: random.next()))
+        if !ok { rejoining.remove(server) }
+      }
+    }
+
+    mutating func reload(_ now: Instant) {
+      rules.floorPercent = random.below(101)
+      hear(board.reload([HealthPool(id: PoolID(1), servers: all, rules: rules)], at: now))
+    }
+
+    func check(_ now: Instant, _ seed: UInt64) {
+      let view = board.view(PoolID(1))
+      #expect(view == all.map { replica.standing[$0] ?? .up }, "seed \(seed): the changes tell the view")
+      let ejected = view.filter { $0 == .ejected }.count
+      let failFast = view.filter { $0 == .failFast }.count
+      let limit = PoolGuard(servers: all.count, floorPercent: rules.floorPercent, onFailure: rules.onFailure)
+      #expect(ejected <= limit.mayEject, "seed \(seed): below the floor")
+      #expect(ejected < all.count, "seed \(seed): the last server is gone")
+      #expect(failFast == 0 || ejected == limit.mayEject, "seed \(seed): one waits although there is room")
+      for server in all {
+        guard let health = board.health(of: server) else { continue }
+        #expect(health.isUp == (board.standing(of: server) == .up))
+        let longest = now.advanced(by: .nanoseconds(Int64(rules.longest)))
+        #expect(health.isUp == (health.nextProbe == .never), "seed \(seed)")
+        #expect(health.isUp || health.nextProbe <= longest, "seed \(seed): never probed again")
+      }
+    }
+  }
+
+  static func run(seed: UInt64) -> [HealthBoard.Change] {
+    var world = World(seed: seed)
+    var now: UInt64 = 0
+    for _ in 0..<3000 {
+      now += UInt64(world.random.below(200))
+      world.turn(ms(now), chaos: true)
+      world.check(ms(now), seed)
+    }
+    // Peace: within three longest waits and as many intervals all are back.
+    for server in world.all { world.alive[server] = true }
+    let end = now + 3 * 30_000 + 3 * 2200
+    while now < end {
+      now += 50
+      world.turn(ms(now), chaos: false)
+    }
+    world.check(ms(now), seed)
+    #expect(world.board.nextDeadline == .never, "seed \(seed): somebody was forgotten")
+    #expect(!world.trace.isEmpty, "seed \(seed): nothing happened")
+    return world.trace
+  }
+
+  @Test(arguments: 1...60 as ClosedRange<UInt64>)
+  func theBoardKeepsItsPromises(seed: UInt64) { _ = Self.run(seed: seed) }
+
+  @Test func theSameEventsGiveTheSameDecisions() {
+    for seed in 1...5 as ClosedRange<UInt64> { #expect(Self.run(seed: seed) == Self.run(seed: seed)) }
+  }
+}

@@ -1,0 +1,168 @@
+import Bytes
+import Testing
+
+@testable import Health
+
+struct ServerHealthTests {
+  let rules = HealthRules()
+
+  @Test(arguments: [
+    (FailureCause.refused, "refused", true), (.unreachable, "unreachable", true),
+    (.timedOut, "timed out", false), (.connectionLost, "connection lost", false),
+    (.protocolError, "protocol error", false),
+  ])
+  func causesHaveWordsAndOnlySomeAreEnoughAlone(_ cause: FailureCause, _ words: String, _ isEnough: Bool) {
+    #expect(cause.words == words)
+    var health = ServerHealth()
+    let action = health.failed(cause, at: ms(5), random: least, rules)
+    #expect(action == (isEnough ? .takeOut(cause) : .none))
+    #expect(health.isUp != isEnough)
+  }
+
+  @Test func everyCauseHasAWordOfItsOwn() {
+    #expect(Set(FailureCause.allCases.map(\.words)).count == FailureCause.allCases.count)
+  }
+
+  @Test(arguments: [(-1, 1), (0, 1), (1, 1), (2, 2), (3, 3), (10, 10)])
+  func failuresInARowTakeAServerOut(_ limit: Int, _ needed: Int) {
+    let rules = HealthRules(failures: limit)
+    var health = ServerHealth()
+    for i in 1...needed {
+      let action = health.failed(.timedOut, at: ms(UInt64(i)), random: least, rules)
+      #expect(action == (i == needed ? .takeOut(.timedOut) : .none))
+    }
+    #expect(health.state == .down(since: ms(UInt64(needed)), cause: .timedOut))
+    #expect(health.nextProbe == ms(UInt64(needed) + 950))
+  }
+
+  @Test func anAnswerBetweenFailuresStartsTheCountAgain() {
+    var health = ServerHealth()
+    for i in 0..<20 as Range<UInt64> {
+      let first = health.failed(.timedOut, at: ms(10 * i), random: least, rules)
+      let second = health.failed(.connectionLost, at: ms(10 * i + 1), random: least, rules)
+      #expect(first == .none && second == .none)
+      health.answered(at: ms(10 * i + 2))
+    }
+    #expect(health.isUp)
+  }
+
+  @Test func anAnswerFromBeforeTheFailureDoesNotExcuseIt() {
+    var health = ServerHealth()
+    for i in 0..<3 as Range<UInt64> {
+      _ = health.failed(.timedOut, at: ms(100 + i), random: least, rules)
+      health.answered(at: ms(100 + i))
+    }
+    #expect(!health.isUp)
+  }
+
+  /// A server that fell at 0 and has flapped so often before.
+  func down(flaps: Int = 0) -> ServerHealth {
+    var health = ServerHealth()
+    for _ in 0..<flaps {
+      _ = health.failed(.refused, at: ms(0), random: least, rules)
+      for _ in 0..<3 { _ = health.probeSucceeded(at: ms(0), random: least, rules) }
+      _ = health.rejoined(at: ms(0))
+    }
+    _ = health.failed(.refused, at: ms(0), random: least, rules)
+    #expect(health.backoff.flaps == UInt64(flaps))
+    return health
+  }
+
+  @Test func aServerReturnsByAProbeAndARejoin() {
+    var health = down()
+    let probed = health.probeSucceeded(at: ms(900), random: least, rules)
+    #expect(probed == .rejoin)
+    #expect(health.state == .rejoining(since: ms(0), cause: .refused))
+    #expect(!health.isUp)
+    let rejoined = health.rejoined(at: ms(950))
+    #expect(rejoined == .bringBack)
+    #expect(health.isUp)
+    #expect(health.nextProbe == .never)
+  }
+
+  @Test func aServerThatFlappedAnswersSeveralProbesInARow() {
+    var health = down(flaps: 2)
+    let one = health.probeSucceeded(at: ms(1000), random: least, rules)
+    let two = health.probeSucceeded(at: ms(2000), random: least, rules)
+    #expect(one == .none && two == .none)
+    #expect(health.state == .confirming(since: ms(0), cause: .refused, answers: 2))
+    #expect(health.nextProbe == ms(2950))
+    health.probeFailed(at: ms(3000), random: least, rules)
+    #expect(health.state == .down(since: ms(0), cause: .refused))
+    for i in 0..<3 as Range<UInt64> {
+      let action = health.probeSucceeded(at: ms(4000 + i), random: least, rules)
+      #expect(action == (i == 2 ? .rejoin : .none))
+    }
+  }
+
+  @Test func aFailedRejoinIsAFailedProbe() {
+    var health = down()
+    _ = health.probeSucceeded(at: ms(900), random: least, rules)
+    health.rejoinFailed(at: ms(1000), random: least, rules)
+    #expect(health.state == .down(since: ms(0), cause: .refused))
+    #expect(health.nextProbe == ms(1000).advanced(by: .microseconds(1_425_000)))
+    let late = health.rejoined(at: ms(1001))
+    #expect(late == .none && !health.isUp)
+  }
+
+  @Test func failuresWhileOutChangeNothing() {
+    var health = down()
+    let before = health
+    for cause in FailureCause.allCases {
+      let action = health.failed(cause, at: ms(500), random: most, rules)
+      #expect(action == .none)
+    }
+    #expect(health == before)
+    health.answered(at: ms(600))
+    #expect(!health.isUp, "a late reply is no probe")
+  }
+
+  @Test func aFailureFromBeforeTheReturnIsIgnored() {
+    var health = down()
+    _ = health.probeSucceeded(at: ms(900), random: least, rules)
+    _ = health.rejoined(at: ms(1000))
+    let late = health.failed(.refused, at: ms(999), random: least, rules)
+    #expect(late == .none && health.isUp)
+    let fresh = health.failed(.refused, at: ms(1000), random: least, rules)
+    #expect(fresh == .takeOut(.refused) && health.backoff.flaps == 1)
+  }
+
+  @Test func resultsOfProbesNobodySentChangeNothing() {
+    var health = ServerHealth()
+    let action = health.probeSucceeded(at: ms(1), random: least, rules)
+    health.probeFailed(at: ms(1), random: least, rules)
+    health.probeSent(at: ms(1), rules)
+    health.rejoinFailed(at: ms(1), random: least, rules)
+    let rejoined = health.rejoined(at: ms(1))
+    #expect(action == .none && rejoined == .none)
+    #expect(health == ServerHealth())
+  }
+
+  @Test func aProbeWhoseResultIsLostIsRepeated() {
+    var health = down()
+    health.probeSent(at: ms(950), rules)
+    #expect(health.nextProbe == ms(30_950))
+    _ = health.probeSucceeded(at: ms(1000), random: least, rules)
+    #expect(health.nextProbe == ms(31_000), "so is one whose rejoin never ends")
+  }
+
+  /// Up for a second each time, then out: the first wait doubles up to the longest. Then an hour of
+  /// peace, and all is forgotten.
+  @Test func dampingGrowsAndDecays() {
+    var health = ServerHealth()
+    var now: UInt64 = 0
+    var waits: [UInt64] = []
+    for round in 0..<9 {
+      _ = health.failed(.refused, at: ms(now), random: least, rules)
+      waits.append(health.nextProbe.since(ms(now)).ms)
+      while !health.isUp {
+        now = health.nextProbe.nanoseconds / 1_000_000
+        if health.probeSucceeded(at: ms(now), random: least, rules) == .rejoin {
+          _ = health.rejoined(at: ms(now))
+        }
+      }
+      now += round == 7 ? 3_600_000 : 1000
+    }
+    #expect(waits == [950, 1900, 3800, 7600, 15_200, 28_500, 28_500, 28_500, 950])
+  }
+}
