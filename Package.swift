@@ -32,7 +32,7 @@ let package = Package(
     .target(
       name: "Proxy", dependencies: ["Bytes", "Wire", "Routing", "Health", "Stats"],
       swiftSettings: house),
-    .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: house),
+    .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
     .target(
       name: "Runtime", dependencies: ["Proxy", "Settings", "Net", "CRingroad"], swiftSettings: house),
     .executableTarget(name: "ringroad", dependencies: ["Runtime", "Settings"], swiftSettings: house),

@@ -16,4 +16,13 @@ int ringroad_pin_thread(int cpu) {
   return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
 }
 
+int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length) {
+  return accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int ringroad_set_ids(uid_t user, gid_t group) {
+  if (setresgid(group, group, group) != 0) return errno;
+  return setresuid(user, user, user) == 0 ? 0 : errno;
+}
+
 void ringroad_fine_timers(void) { prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); }

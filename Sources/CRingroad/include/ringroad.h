@@ -1,6 +1,11 @@
-// What Swift cannot say of the C library: daemon(3), and macros.
+// What Swift cannot say of the C library: daemon(3), macros, and headers that its Glibc module leaves out.
 #ifndef RINGROAD_H
 #define RINGROAD_H
+
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 
 // Detaches from the terminal and goes to the background; the working directory stays.
 // Returns 0, or errno. Must be called before any thread is started.
@@ -8,6 +13,14 @@ int ringroad_daemonize(void);
 
 // Binds the calling thread to one CPU (modulo the number there are). Returns 0, or errno.
 int ringroad_pin_thread(int cpu);
+
+// accept4(2): takes a connection that is non-blocking and closed on exec from the start.
+// Returns its descriptor, or -1 and errno.
+int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length);
+
+// Sets the group and then the user, real, effective and saved alike, of all threads.
+// Returns 0, or errno.
+int ringroad_set_ids(uid_t user, gid_t group);
 
 // Times a wait to the microsecond instead of 50 of them, for the calling thread.
 void ringroad_fine_timers(void);

@@ -1,0 +1,73 @@
+import Glibc
+
+/// Users and groups by name or number, as the system's tables have them.
+@safe
+enum Account {
+  struct User: Equatable {
+    let name: String
+    let id: uid_t
+    let group: gid_t
+  }
+
+  /// A user by name, or by number when no user bears that name.
+  static func user(_ text: String) throws(SystemError) -> User {
+    let found: User? = unsafe entry { buffer, size in
+      var record = unsafe passwd()
+      var result: UnsafeMutablePointer<passwd>? = nil
+      // SAFETY: the buffer is as large as is said; what the record points to lies inside it.
+      var code = unsafe getpwnam_r(text, &record, buffer, size, &result)
+      if unsafe result == nil, code != ERANGE, let id = uid_t(text) {
+        code = unsafe getpwuid_r(id, &record, buffer, size, &result)
+      }
+      guard unsafe result != nil, let name = unsafe record.pw_name else { return (code, nil) }
+      return unsafe (0, User(name: String(cString: name), id: record.pw_uid, group: record.pw_gid))
+    }
+    guard let found else { throw SystemError(errno: ENOENT, operation: "user \(text)") }
+    return found
+  }
+
+  /// A group's number by name; a number stands for itself.
+  static func group(_ text: String) throws(SystemError) -> gid_t {
+    let found: gid_t? = unsafe entry { buffer, size in
+      var record = unsafe Glibc.group()
+      var result: UnsafeMutablePointer<Glibc.group>? = nil
+      // SAFETY: as above.
+      let code = unsafe getgrnam_r(text, &record, buffer, size, &result)
+      return unsafe (code, result == nil ? nil : record.gr_gid)
+    }
+    guard let id = found ?? gid_t(text) else { throw SystemError(errno: ENOENT, operation: "group \(text)") }
+    return id
+  }
+
+  /// `user`, `user:group` or `:group` in numbers; what is not named is -1, which chown(2) leaves alone.
+  static func ids(ofOwner text: String) throws(SystemError) -> (user: uid_t, group: gid_t) {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    var ids: (user: uid_t, group: gid_t) = (.max, .max)
+    if let name = parts.first, !name.isEmpty {
+      // A number need not be in the table.
+      if let id = uid_t(name) {
+        ids.user = id
+      } else {
+        ids.user = try user(String(name)).id
+      }
+    }
+    if parts.count == 2, !parts[1].isEmpty { ids.group = try group(String(parts[1])) }
+    return ids
+  }
+
+  /// Asks with a buffer that grows until the answer fits.
+  private static func entry<Value>(
+    _ ask: (UnsafeMutablePointer<CChar>, Int) -> (code: Int32, value: Value?)
+  ) -> Value? {
+    var size = 1024
+    while size <= 1 << 20 {
+      let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: size)
+      // SAFETY: our own allocation; what is returned does not point into it.
+      defer { unsafe buffer.deallocate() }
+      let answer = unsafe ask(buffer, size)
+      if answer.code != ERANGE { return answer.value }
+      size *= 4
+    }
+    return nil
+  }
+}

@@ -1,0 +1,76 @@
+import Glibc
+
+/// A socket that takes connections, on TCP or at a path.
+///
+/// Closed when it goes; a path is removed then only if it is still this socket's. Accept with
+/// `Socket.accept(listener.descriptor)`, or `accept()`.
+@safe
+package struct Listener: ~Copyable {
+  package let descriptor: Int32
+  /// Where it listens, with the port that the kernel chose when 0 was asked for.
+  package let address: Address
+  private let path: UnixPath?
+
+  /// Opens a listener. IPv6 takes no IPv4 connections, so that both can be had beside each other.
+  ///
+  /// - Parameters:
+  ///   - mode: permissions of a path, such as 0o660, whatever the umask; nil leaves them to the umask.
+  ///   - owner: of a path, as chown(1) takes it: `user`, `user:group` or `:group`, names or numbers.
+  ///   - sharesPort: lets other listeners that say so too have the same port, the kernel dealing out
+  ///     connections among them. A port that is taken by another process of this user's is then no error.
+  package init(
+    _ address: Address, mode: UInt32? = nil, owner: String? = nil, sharesPort: Bool = false
+  ) throws(SystemError) {
+    let (descriptor, path) = try Listener.open(address, mode: mode, owner: owner, sharesPort: sharesPort)
+    self.descriptor = descriptor
+    self.path = path
+    self.address = Address.local(of: descriptor) ?? address
+  }
+
+  deinit {
+    path?.removeIfOurs()
+    Socket.close(descriptor)
+  }
+
+  package func accept() -> Socket.AcceptResult { Socket.accept(descriptor) }
+
+  private static func open(
+    _ address: Address, mode: UInt32?, owner: String?, sharesPort: Bool
+  ) throws(SystemError) -> (Int32, UnixPath?) {
+    let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    let descriptor = socket(address.family, kind, 0)
+    if descriptor < 0 { throw .last("socket for \(address)") }
+    do throws(SystemError) {
+      var path: UnixPath? = nil
+      if let name = address.unixPath {
+        path = try UnixPath.bind(descriptor, name, address, mode: mode, owner: owner)
+      } else {
+        try bindTCP(descriptor, address, sharesPort: sharesPort)
+      }
+      if listen(descriptor, 4096) != 0 {
+        let error = SystemError.last("listen \(address)")
+        path?.removeIfOurs()
+        throw error
+      }
+      return (descriptor, path)
+    } catch {
+      Socket.close(descriptor)
+      throw error
+    }
+  }
+
+  private static func bindTCP(
+    _ descriptor: Int32, _ address: Address, sharesPort: Bool
+  ) throws(SystemError) {
+    Socket.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+    if sharesPort { Socket.setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
+    if address.family == AF_INET6 {
+      Socket.setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
+    }
+    Socket.prepareTCP(descriptor)
+    // SAFETY: the address is lent for the call.
+    if unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) != 0 {
+      throw .last("bind \(address)")
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/// What the owner of a watch calls it: which kind of thing, which slot, which owner of that slot.
+///
+/// Opaque to this module: it comes back in every `Ready` as it was given.
+@safe @usableFromInline @frozen
+package struct Token: BitwiseCopyable, Equatable, Sendable {
+  @usableFromInline package var kind: UInt8
+  @usableFromInline package var index: UInt32
+  @usableFromInline package var generation: UInt32
+
+  @inlinable package init(kind: UInt8, index: UInt32 = 0, generation: UInt32 = 0) {
+    self.kind = kind
+    self.index = index
+    self.generation = generation
+  }
+
+  @inlinable package static func == (a: Token, b: Token) -> Bool {
+    a.kind == b.kind && a.index == b.index && a.generation == b.generation
+  }
+}
+
+/// What a descriptor is ready for. An error or a hang-up counts as both: the next call tells which.
+@safe @usableFromInline @frozen
+package struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
+  @usableFromInline package var rawValue: UInt8
+
+  @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  @inlinable package static var read: ReadyEvents { ReadyEvents(rawValue: 1) }
+  @inlinable package static var write: ReadyEvents { ReadyEvents(rawValue: 2) }
+
+  @inlinable package var isEmpty: Bool { @inline(__always) get { rawValue == 0 } }
+  /// Ready to be read from.
+  @inlinable package var canRead: Bool { @inline(__always) get { rawValue & 1 != 0 } }
+  /// Ready to be written to.
+  @inlinable package var canWrite: Bool { @inline(__always) get { rawValue & 2 != 0 } }
+}
+
+/// A note that the loop took: whose descriptor, and ready for what.
+///
+/// `events` is empty when the watch was ended, or the interest dropped, after the note was taken.
+@safe @usableFromInline @frozen
+package struct Ready: BitwiseCopyable, Sendable {
+  @usableFromInline package var token: Token
+  @usableFromInline package var events: ReadyEvents
+
+  @inlinable package init(token: Token, events: ReadyEvents) {
+    self.token = token
+    self.events = events
+  }
+}
+
+/// The notes that libevent's callbacks take and the owner of the loop walks: one per watch, in the order
+/// in which they came.
+///
+/// Lives on the heap at an address that never changes, because the callbacks are given it.
+@safe @usableFromInline
+struct ReadyList {
+  @usableFromInline var notes: UnsafeMutablePointer<Ready>
+  @usableFromInline var capacity: Int
+  @usableFromInline var count = 0
+  /// Goes up with every clearing: a position remembered from an earlier epoch means nothing.
+  @usableFromInline var epoch: UInt64 = 1
+  /// The bound of a wait is set and has not passed.
+  @usableFromInline var isWaitBounded = false
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    unsafe notes = UnsafeMutablePointer<Ready>.allocate(capacity: capacity)
+  }
+
+  /// Adds a note and returns its position.
+  @inline(__always) mutating func append(_ note: Ready) -> Int {
+    if count == capacity { grow() }
+    let position = count
+    // SAFETY: grow made room: position < capacity.
+    unsafe (notes + position).initialize(to: note)
+    count = position &+ 1
+    return position
+  }
+
+  @inline(never) mutating func grow() {
+    let larger = UnsafeMutablePointer<Ready>.allocate(capacity: capacity * 2)
+    // SAFETY: the first `count` notes were written, and the new memory holds twice as many.
+    unsafe larger.moveInitialize(from: notes, count: count)
+    unsafe notes.deallocate()
+    unsafe notes = larger
+    capacity *= 2
+  }
+
+  @inlinable @inline(__always) mutating func removeAll() {
+    count = 0
+    epoch &+= 1
+  }
+
+  func deallocate() {
+    // SAFETY: our own allocation of plain values, used by nobody any more.
+    unsafe notes.deallocate()
+  }
+}

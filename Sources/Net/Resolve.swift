@@ -1,0 +1,55 @@
+import Glibc
+
+/// A name that could not be looked up.
+///
+///     cache-1.example: Name or service not known
+@safe
+package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible {
+  package let host: String
+  /// getaddrinfo(3)'s reason, an `EAI_` number.
+  package let code: Int32
+  /// The kernel's, when `code` is `EAI_SYSTEM`.
+  package let errno: Int32
+
+  /// Whether asking again later may help.
+  package var isTemporary: Bool { code == EAI_AGAIN || code == EAI_SYSTEM }
+
+  package var description: String {
+    if code == EAI_SYSTEM { return "\(host): \(SystemError.reason(errno))" }
+    guard let text = unsafe gai_strerror(code) else { return "\(host): error \(code)" }
+    // SAFETY: a constant string of the C library.
+    return unsafe "\(host): \(String(cString: text))"
+  }
+}
+
+extension Address {
+  /// The addresses of a host, in the order in which the system prefers them, each once; never empty.
+  ///
+  /// A numeric host is answered at once. A name **blocks** for as long as the resolver does: for start-up,
+  /// and for threads that run no loop.
+  package static func resolve(host: String, port: UInt16) throws(ResolveError) -> [Address] {
+    if let address = Address(ip: host, port: port) { return [address] }
+    // SAFETY: hints without pointers.
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_family = AF_UNSPEC
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_ADDRCONFIG
+    var list: UnsafeMutablePointer<addrinfo>? = nil
+    // SAFETY: on success `list` is a chain that ends in nil and is ours until freeaddrinfo.
+    let code = unsafe getaddrinfo(host, nil, &hints, &list)
+    guard code == 0 else { throw ResolveError(host: host, code: code, errno: Glibc.errno) }
+    defer { unsafe freeaddrinfo(list) }
+    var found: [Address] = []
+    var next = unsafe list
+    while let entry = unsafe next {
+      unsafe next = entry.pointee.ai_next
+      guard let socketAddress = unsafe entry.pointee.ai_addr,
+        let address = unsafe Address(socketAddress, entry.pointee.ai_addrlen)?.withPort(port),
+        !found.contains(address)
+      else { continue }
+      found.append(address)
+    }
+    guard !found.isEmpty else { throw ResolveError(host: host, code: EAI_NONAME, errno: 0) }
+    return found
+  }
+}

@@ -1,0 +1,43 @@
+import Glibc
+
+/// The one large buffer into which a thread reads from all its sockets.
+///
+/// What is not dealt with before the next `receive` must be kept elsewhere: an idle connection so costs no
+/// buffer of its own.
+@safe @usableFromInline
+package struct Scratch: ~Copyable {
+  @usableFromInline let base: UnsafeMutableRawPointer
+  @usableFromInline package let capacity: Int
+  /// Bytes received last.
+  @usableFromInline package private(set) var count = 0
+
+  /// 256 KiB: half of it costs large values up to a quarter more, and twice as much gains nothing.
+  package init(capacity: Int = 256 * 1024) {
+    precondition(capacity > 0)
+    self.capacity = capacity
+    unsafe base = .allocate(byteCount: capacity, alignment: 4096)
+  }
+
+  deinit {
+    // SAFETY: our own allocation; spans of it borrow self.
+    unsafe base.deallocate()
+  }
+
+  /// Reads once. What was received before is gone; `bytes` is empty unless the result is `.bytes`.
+  package mutating func receive(_ descriptor: Int32) -> ReceiveResult {
+    // SAFETY: the block is `capacity` bytes, and exclusive access to self is exclusive access to it.
+    let result = unsafe Socket.receive(
+      descriptor, into: UnsafeMutableRawBufferPointer(start: base, count: capacity))
+    if case .bytes(let n) = result { count = n } else { count = 0 }
+    return result
+  }
+
+  /// What was received last.
+  @inlinable package var bytes: RawSpan {
+    @_lifetime(borrow self) @inline(__always) get {
+      // SAFETY: the first `count` bytes were written by receive; the span borrows self.
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+}

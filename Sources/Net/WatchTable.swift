@@ -1,0 +1,218 @@
+import CLibevent
+
+/// A descriptor's registration with its loop: a slot of the loop's table, and which owner of that slot.
+///
+/// A handle that has been ended is recognised and does nothing.
+@safe @usableFromInline @frozen
+package struct Watch: BitwiseCopyable, Equatable, Sendable {
+  @usableFromInline var index: UInt32
+  @usableFromInline var generation: UInt32
+
+  @inlinable init(index: UInt32, generation: UInt32) {
+    self.index = index
+    self.generation = generation
+  }
+
+  /// The handle of nothing; ending it, or changing its interest, does nothing.
+  @inlinable package static var none: Watch { Watch(index: .max, generation: 0) }
+
+  @inlinable package static func == (a: Watch, b: Watch) -> Bool {
+    a.index == b.index && a.generation == b.generation
+  }
+}
+
+/// One descriptor as libevent sees it, with what its callbacks need to take their notes.
+@safe
+struct WatchSlot {
+  /// The event for reading, in place: libevent links it into its lists while it is added.
+  var read = unsafe event()
+  /// The event for writing; allocated when the slot first wants to write, and kept.
+  var write: UnsafeMutablePointer<event>? = nil
+  let list: UnsafeMutablePointer<ReadyList>
+  /// Where this watch's note stands, when `epoch` is the list's.
+  var note = 0
+  var epoch: UInt64 = 0
+  var token = Token(kind: 0)
+  var descriptor: Int32 = -1
+  var generation: UInt32 = 0
+  /// The next free slot, while this one is free.
+  var next: UInt32 = .max
+  var isTaken = false
+  var wantsRead = false
+  var wantsWrite = false
+
+  init(list: UnsafeMutablePointer<ReadyList>) { unsafe self.list = list }
+
+  /// Notes that the descriptor is ready; a watch has one note, however often it is called.
+  @inline(__always) mutating func take(_ events: ReadyEvents) {
+    // SAFETY: the list lives as long as the loop that calls this; `note` < count within one epoch.
+    if unsafe epoch == list.pointee.epoch {
+      unsafe list.pointee.notes[note].events.formUnion(events)
+    } else {
+      unsafe note = list.pointee.append(Ready(token: token, events: events))
+      unsafe epoch = list.pointee.epoch
+    }
+  }
+
+  /// Strikes out what was noted and has not been looked at.
+  func strike(_ events: ReadyEvents) {
+    // SAFETY: as in `take`.
+    guard unsafe epoch == list.pointee.epoch else { return }
+    unsafe list.pointee.notes[note].events.subtract(events)
+  }
+}
+
+/// All watches of a loop: slots at addresses that never change, in blocks that are never moved.
+///
+///     blocks   ─▶ [64 slots] [64 slots] …
+///     free     70 → 3
+///
+/// A watch costs no allocation while there are free slots.
+@safe
+struct WatchTable: ~Copyable {
+  static var blockSize: UInt32 { 64 }
+
+  private let base: OpaquePointer
+  private let list: UnsafeMutablePointer<ReadyList>
+  private var blocks: UnsafeMutablePointer<UnsafeMutablePointer<WatchSlot>>
+  private var blockCount: UInt32 = 0
+  private var blockRoom: UInt32 = 8
+  private var free: UInt32 = .max
+
+  init(base: OpaquePointer, list: UnsafeMutablePointer<ReadyList>) {
+    unsafe self.base = base
+    unsafe self.list = list
+    unsafe blocks = .allocate(capacity: Int(blockRoom))
+  }
+
+  /// Must be called after libevent has forgotten every event, as `event_base_free` does.
+  func deallocate() {
+    for b in 0..<Int(blockCount) {
+      // SAFETY: every block below blockCount was allocated by addBlock, with all its slots initialised.
+      let block = unsafe blocks[b]
+      for i in 0..<Int(WatchTable.blockSize) { unsafe block[i].write?.deallocate() }
+      unsafe block.deallocate()
+    }
+    unsafe blocks.deallocate()
+  }
+
+  /// Starts watching for reading; nil when the kernel refuses.
+  mutating func add(_ descriptor: Int32, _ token: Token, isEdgeTriggered: Bool) -> Watch? {
+    if free == .max { addBlock() }
+    let index = free
+    // SAFETY: the free list holds only slots of blocks that exist.
+    let slot = unsafe address(index)
+    unsafe slot.pointee.token = token
+    unsafe slot.pointee.descriptor = descriptor
+    let kind = Int16(EV_READ | EV_PERSIST | (isEdgeTriggered ? EV_ET : 0))
+    // SAFETY: a free slot's event is not added, so it may be assigned again; the slot outlives the event.
+    let isAssigned = unsafe event_assign(
+      &slot.pointee.read, base, descriptor, kind,
+      { _, _, argument in
+        // SAFETY: the argument is this slot, whose address never changes.
+        unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.read)
+      }, slot)
+    guard isAssigned == 0, unsafe event_add(&slot.pointee.read, nil) == 0 else { return nil }
+    unsafe slot.pointee.wantsRead = true
+    unsafe slot.pointee.wantsWrite = false
+    unsafe slot.pointee.isTaken = true
+    unsafe free = slot.pointee.next
+    return unsafe Watch(index: index, generation: slot.pointee.generation)
+  }
+
+  /// Ends a watch; what was noted of it is struck out.
+  mutating func remove(_ watch: Watch) {
+    guard let slot = unsafe slot(of: watch) else { return }
+    // SAFETY: the slot is taken; its events are deleted only if they were added.
+    if unsafe slot.pointee.wantsRead { unsafe event_del(&slot.pointee.read) }
+    if unsafe slot.pointee.wantsWrite, let write = unsafe slot.pointee.write { unsafe event_del(write) }
+    unsafe slot.pointee.strike([.read, .write])
+    unsafe slot.pointee.epoch = 0
+    unsafe slot.pointee.generation &+= 1
+    unsafe slot.pointee.isTaken = false
+    unsafe slot.pointee.next = free
+    free = watch.index
+  }
+
+  @inline(__always) mutating func setRead(_ watch: Watch, _ wants: Bool) {
+    // SAFETY: `slot(of:)` gives only slots that are taken.
+    guard let slot = unsafe slot(of: watch), unsafe slot.pointee.wantsRead != wants else { return }
+    unsafe changeRead(slot, wants)
+  }
+
+  @inline(__always) mutating func setWrite(_ watch: Watch, _ wants: Bool) {
+    // SAFETY: `slot(of:)` gives only slots that are taken.
+    guard let slot = unsafe slot(of: watch), unsafe slot.pointee.wantsWrite != wants else { return }
+    unsafe changeWrite(slot, wants)
+  }
+
+  @inline(never) private func changeRead(_ slot: UnsafeMutablePointer<WatchSlot>, _ wants: Bool) {
+    // SAFETY: a taken slot's read event is assigned; it is added exactly when `wantsRead` says so.
+    if wants {
+      if unsafe event_add(&slot.pointee.read, nil) == 0 { unsafe slot.pointee.wantsRead = true }
+    } else {
+      unsafe event_del(&slot.pointee.read)
+      unsafe slot.pointee.wantsRead = false
+      unsafe slot.pointee.strike(.read)
+    }
+  }
+
+  @inline(never) private func changeWrite(_ slot: UnsafeMutablePointer<WatchSlot>, _ wants: Bool) {
+    // SAFETY: the write event is assigned anew, while it is not added, each time that it is wanted: the
+    // slot may have had another descriptor since. Its memory is kept until the table goes.
+    if wants {
+      if unsafe slot.pointee.write == nil {
+        let write = UnsafeMutablePointer<event>.allocate(capacity: 1)
+        unsafe write.initialize(to: unsafe event())
+        unsafe slot.pointee.write = write
+      }
+      guard let write = unsafe slot.pointee.write else { return }
+      let isAssigned = unsafe event_assign(
+        write, base, slot.pointee.descriptor, Int16(EV_WRITE | EV_PERSIST),
+        { _, _, argument in
+          unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.write)
+        }, slot)
+      if isAssigned == 0, unsafe event_add(write, nil) == 0 { unsafe slot.pointee.wantsWrite = true }
+    } else if let write = unsafe slot.pointee.write {
+      unsafe event_del(write)
+      unsafe slot.pointee.wantsWrite = false
+      unsafe slot.pointee.strike(.write)
+    }
+  }
+
+  /// The slot of a watch that has not been ended.
+  @inline(__always) private func slot(of watch: Watch) -> UnsafeMutablePointer<WatchSlot>? {
+    guard watch.index < blockCount &* WatchTable.blockSize else { return nil }
+    // SAFETY: the block exists.
+    let slot = unsafe address(watch.index)
+    guard unsafe slot.pointee.isTaken, unsafe slot.pointee.generation == watch.generation else {
+      return nil
+    }
+    return unsafe slot
+  }
+
+  @inline(__always) private func address(_ index: UInt32) -> UnsafeMutablePointer<WatchSlot> {
+    // SAFETY: callers pass indices of blocks that exist.
+    unsafe blocks[Int(index / WatchTable.blockSize)] + Int(index % WatchTable.blockSize)
+  }
+
+  @inline(never) private mutating func addBlock() {
+    if blockCount == blockRoom {
+      let larger = UnsafeMutablePointer<UnsafeMutablePointer<WatchSlot>>.allocate(capacity: Int(blockRoom) * 2)
+      // SAFETY: only the list of blocks moves, never a block.
+      unsafe larger.moveInitialize(from: blocks, count: Int(blockCount))
+      unsafe blocks.deallocate()
+      unsafe blocks = larger
+      blockRoom *= 2
+    }
+    let size = WatchTable.blockSize
+    let block = UnsafeMutablePointer<WatchSlot>.allocate(capacity: Int(size))
+    unsafe block.initialize(repeating: WatchSlot(list: list), count: Int(size))
+    let first = blockCount &* size
+    // SAFETY: i < size.
+    for i in 0..<size { unsafe block[Int(i)].next = i + 1 < size ? first + i + 1 : free }
+    unsafe (blocks + Int(blockCount)).initialize(to: block)
+    blockCount += 1
+    free = first
+  }
+}
