@@ -1,3 +1,5 @@
+import Routing
+
 // A pool and its servers.
 
 extension SettingsDecoder {
@@ -7,15 +9,13 @@ extension SettingsDecoder {
   mutating func pool(_ name: String, _ fields: [PoolField], at place: FilePosition) -> PoolSettings {
     var pool = PoolSettings(name: name, servers: [])
     var probeAt: FilePosition?
-    var hasServers = false
+    var servers: [PlacedServer]?
     for (key, keyPlace, value) in fields {
       switch key {
       case .servers:
-        hasServers = true
-        pool.servers = servers(value)
-      case .placement:
-        read(value, key, into: &pool.placement) { text throws(Complaint) in try parseWord(text) }
-      case .hash: read(value, key, into: &pool.hash, Self.hash)
+        servers = self.servers(value)
+      case .placement: read(value, key, into: &pool.placement, PlacementWords.scheme)
+      case .hash: read(value, key, into: &pool.hash, PlacementWords.hash)
       case .hashTag: readHashTag(value, into: &pool.hashTag)
       case .connectTimeout: read(value, key, into: &pool.connectTimeout, Self.timeout)
       case .requestTimeout: read(value, key, into: &pool.requestTimeout, Self.timeout)
@@ -41,20 +41,13 @@ extension SettingsDecoder {
         }
       }
     }
-    if !hasServers { refuse(place, "pool \(quoted(name)) has no \"servers\"") }
+    if servers == nil { refuse(place, "pool \(quoted(name)) has no \"servers\"") }
+    pool.servers = withDistinctLabels(servers ?? [], on: pool.placement)
     if let probeAt, pool.probeInterval > pool.probeMax {
       let (first, last) = (Quantity.written(pool.probeInterval), Quantity.written(pool.probeMax))
       refuse(probeAt, "probe_interval (\(first)) is longer than probe_max (\(last))")
     }
     return pool
-  }
-
-  private static func hash(_ text: String) throws(Complaint) -> KeyHashName? {
-    if text == "auto" { return nil }
-    guard let hash = KeyHashName(rawValue: text) else {
-      throw .unknownWord(text, known: KeyHashName.allCases.map(\.rawValue) + ["auto"])
-    }
-    return hash
   }
 
   private mutating func readHashTag(_ node: YAMLNode, into place: inout HashTag?) {
@@ -67,24 +60,23 @@ extension SettingsDecoder {
         hint: "did you mean hash_tag: \"\(meant)\"?")
       refuse(node.position, complaint, about: PoolKey.hashTag.rawValue)
     default:
-      read(node, PoolKey.hashTag, into: &place) { text throws(Complaint) in
-        text == "none" ? nil : try HashTag.parse(text)
-      }
+      read(node, PoolKey.hashTag, into: &place, PlacementWords.hashTag)
     }
   }
 
   // MARK: Servers
 
-  /// The servers of a list, each once by address and by ring label.
-  mutating func servers(_ node: YAMLNode) -> [ServerSettings] {
+  typealias PlacedServer = (server: ServerSettings, at: FilePosition)
+
+  /// The servers of a list, each address once.
+  mutating func servers(_ node: YAMLNode) -> [PlacedServer] {
     let example: String? =
       if case .scalar(let text, _) = node.content, !node.isNothing { "write [\(text.prefix(64))]" } else {
         nil
       }
     guard let items = items(of: node, "servers", most: Bounds.serversInPool, hint: example) else { return [] }
-    var servers: [ServerSettings] = []
+    var servers: [PlacedServer] = []
     var addresses: [Endpoint: FilePosition] = [:]
-    var labels: [String: FilePosition] = [:]
     for item in items {
       guard let server = server(item) else { continue }
       if let first = addresses[server.endpoint.comparable] {
@@ -92,14 +84,25 @@ extension SettingsDecoder {
         continue
       }
       addresses[server.endpoint.comparable] = item.position
-      if let first = labels[server.ringLabel] {
-        refuse(item.position, duplicate: "server name \(quoted(server.ringLabel))", first: first)
-        continue
-      }
-      labels[server.ringLabel] = item.position
-      servers.append(server)
+      servers.append((server, item.position))
     }
     return servers
+  }
+
+  /// The servers of a pool, each ring label once: two servers of one label would share all their points.
+  private mutating func withDistinctLabels(
+    _ servers: [PlacedServer], on scheme: PlacementScheme
+  ) -> [ServerSettings] {
+    var labels: [String: FilePosition] = [:]
+    for (server, place) in servers {
+      let label = scheme.label(of: server.ringServer)
+      if let first = labels[label] {
+        refuse(place, duplicate: "server name \(quoted(label))", first: first)
+      } else {
+        labels[label] = place
+      }
+    }
+    return servers.map(\.server)
   }
 
   /// An address, or a mapping of address, weight and name.
@@ -156,18 +159,5 @@ extension SettingsDecoder {
       return .said("space or control byte in the name \(quoted(name))")
     }
     return nil
-  }
-}
-
-extension ServerSettings {
-  /// What the ring hashes for this server: the name, or the address without memcached's own port, as
-  /// libmemcached and twemproxy have it. Two servers of one pool may not share it.
-  package var ringLabel: String {
-    if let name { return name }
-    return switch endpoint {
-    case .tcp(let host, Endpoint.serverPort): host
-    case .tcp(let host, let port): "\(host):\(port)"
-    case .unix(let path): path
-    }
   }
 }

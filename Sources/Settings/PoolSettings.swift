@@ -1,12 +1,14 @@
+import Routing
+
 /// Servers that share keys, and how they are watched.
 package struct PoolSettings: Equatable, Sendable {
   package var name: String
   /// In the order of the file; never empty, no address and no ring label twice.
   package var servers: [ServerSettings]
   /// Which ring places the keys.
-  package var placement = PlacementName.ketama
+  package var placement = PlacementScheme.ketama
   /// What a key is hashed with; nil is what the placement's own clients use.
-  package var hash: KeyHashName? = nil
+  package var hash: KeyHash? = nil
   /// Only what stands between these two is hashed, where a key has both.
   package var hashTag: HashTag? = nil
   package var connectTimeout: Duration = .milliseconds(200)

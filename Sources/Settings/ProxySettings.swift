@@ -25,7 +25,7 @@ package struct ProxySettings: Equatable, Sendable {
     self.routes = routes ?? [RouteSettings(prefix: "", pool: pools.first?.name ?? "", poolIndex: 0)]
   }
 
-  /// What is allowed but may not be meant, a sentence each: keys without a route, pools without one.
+  /// What is allowed but may not be meant, a sentence each. Computes every ring.
   package var notes: [String] {
     var notes: [String] = []
     if !routes.contains(where: { $0.prefix.isEmpty }) {
@@ -33,6 +33,15 @@ package struct ProxySettings: Equatable, Sendable {
     }
     for (index, pool) in pools.enumerated() where !routes.contains(where: { $0.poolIndex == index }) {
       notes.append("pool \(quoted(pool.name)) has no route: no key goes there")
+    }
+    for pool in pools {
+      let plan = pool.plan
+      let owners = Set(plan.points.map { Int($0.server) })
+      for (index, server) in pool.servers.enumerated() where !owners.contains(index) {
+        notes.append(
+          "server \(server.address) of pool \(quoted(pool.name)) owns no key: "
+            + "its weight \(server.weight) is too small beside the others")
+      }
     }
     return notes
   }

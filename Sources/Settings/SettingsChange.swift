@@ -1,3 +1,5 @@
+import Routing
+
 /// One difference between the configuration in force and a new one, in words that a log line can carry.
 ///
 ///     pool "main": added server 10.0.0.4:11211 (weight 1)
@@ -83,7 +85,7 @@ package enum SettingsChange: Equatable, Sendable {
       for ((key, from), (_, to)) in zip(before.plainSettings, pool.plainSettings) where from != to {
         changes.append(.poolSetting(pool: pool.name, key: key, from: from, to: to))
       }
-      compareServers(pool.name, before.servers, pool.servers, &changes)
+      compareServers(before, pool, &changes)
     }
     if inBoth(old.map(\.name), new.map(\.name)) != inBoth(new.map(\.name), old.map(\.name)) {
       changes.append(.poolsReordered)
@@ -91,8 +93,9 @@ package enum SettingsChange: Equatable, Sendable {
   }
 
   private static func compareServers(
-    _ pool: String, _ old: [ServerSettings], _ new: [ServerSettings], _ changes: inout [SettingsChange]
+    _ oldPool: PoolSettings, _ newPool: PoolSettings, _ changes: inout [SettingsChange]
   ) {
+    let (pool, old, new) = (newPool.name, oldPool.servers, newPool.servers)
     let before = Dictionary(old.map { ($0.endpoint.comparable, $0) }, uniquingKeysWith: { first, _ in first })
     let after = Set(new.map(\.endpoint.comparable))
     for server in old where !after.contains(server.endpoint.comparable) {
@@ -107,9 +110,10 @@ package enum SettingsChange: Equatable, Sendable {
         changes.append(
           .serverReweighted(pool: pool, address: server.address, from: was.weight, to: server.weight))
       }
-      if was.ringLabel != server.ringLabel {
+      let labels = [was, server].map { newPool.placement.label(of: $0.ringServer) }
+      if labels[0] != labels[1] {
         changes.append(
-          .serverRenamed(pool: pool, address: server.address, from: was.ringLabel, to: server.ringLabel))
+          .serverRenamed(pool: pool, address: server.address, from: labels[0], to: labels[1]))
       } else if was.address != server.address || was.endpoint != server.endpoint || was.name != server.name {
         changes.append(.serverRewritten(pool: pool, from: was.written, to: server.written))
       }

@@ -95,6 +95,8 @@ struct SettingsDecoder {
   private mutating func unknown(
     _ word: String, in subject: String, at position: FilePosition, known: [String]
   ) {
+    // A file of a million wrong keys is not worth a million searches.
+    guard errors.count < Bounds.errors else { return refuse(position, "") }
     let near = nearestWord(to: word, among: known).map { "did you mean \(quoted($0))?" }
     let hint =
       KnownKeys.twemproxyHint(for: word) ?? near ?? "expected one of \(known.joined(separator: ", "))"

@@ -5,9 +5,9 @@ extension PoolSettings {
   func written(_ key: PoolKey) -> String? {
     switch key {
     case .servers: nil
-    case .placement: placement.rawValue
-    case .hash: hash?.rawValue ?? "auto"
-    case .hashTag: hashTag.map { quoted($0.description) } ?? "none"
+    case .placement: placement.name
+    case .hash: hash?.name ?? PlacementWords.ownHash
+    case .hashTag: PlacementWords.written(hashTag)
     case .connectTimeout: Quantity.written(connectTimeout)
     case .requestTimeout: Quantity.written(requestTimeout)
     case .failures: String(failures)

@@ -1,1 +1,3 @@
-print("ringroad")
+import Glibc
+
+exit(run(Array(CommandLine.arguments.dropFirst())))

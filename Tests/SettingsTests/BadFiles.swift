@@ -325,7 +325,7 @@ let badFiles = #"""
   ## an unknown hash near nothing
   | servers: [a]
   | hash: blake3
-  > 2:7: unknown hash "blake3"; expected one of md5, fnv1a_64, fnv1_64, fnv1_32, fnv1a_32, one_at_a_time, crc16, crc32, crc32a, hsieh, murmur, jenkins, auto
+  > 2:7: unknown hash "blake3"; expected one of auto, md5, fnv1a_64, fnv1_64, fnv1a_32, fnv1_32, one_at_a_time, crc16, crc32, crc32a, hsieh, murmur, murmur3, jenkins
   ## a hash tag without quotes
   | servers: [a]
   | hash_tag: {}

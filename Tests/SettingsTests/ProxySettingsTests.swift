@@ -119,7 +119,7 @@ import Testing
       ])
     main.placement = .twemproxyKetama
     main.hash = .murmur
-    main.hashTag = HashTag(open: UInt8(ascii: "{"), close: UInt8(ascii: "}"))
+    main.hashTag = .init(opening: UInt8(ascii: "{"), closing: UInt8(ascii: "}"))
     main.connectTimeout = .milliseconds(1500)
     main.requestTimeout = .microseconds(2500)
     main.failures = 7

@@ -102,7 +102,7 @@ import Testing
     }
     vary { $0.pools[0].placement = .twemproxyKetama }
     vary { $0.pools[0].hash = .md5 }
-    vary { $0.pools[0].hashTag = HashTag(open: 1, close: 2) }
+    vary { $0.pools[0].hashTag = .init(opening: 1, closing: 2) }
     vary { $0.pools[0].connectTimeout = .milliseconds(201) }
     vary { $0.pools[0].requestTimeout = .nanoseconds(1) }
     vary { $0.pools[0].failures = 4 }

@@ -1,0 +1,129 @@
+// The flags of each command: one table that the parser, the help and the tests of the man page share.
+
+/// The flags of one command; the raw value is the long name without its dashes.
+package protocol CommandFlag: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
+  var short: Character? { get }
+  /// What its argument is called; nil when it takes none.
+  var argument: String? { get }
+  var help: String { get }
+}
+
+/// Running the proxy. Where memcached has a flag for the same thing, it is that flag.
+package enum ServeFlag: String, CommandFlag {
+  case config, listen, port
+  case unixSocket = "unix-socket"
+  case unixMask = "unix-mask"
+  case threads
+  case connectionLimit = "conn-limit"
+  case user, daemon, pidfile, verbose, help, version
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .listen: "l"
+    case .port: "p"
+    case .unixSocket: "s"
+    case .unixMask: "a"
+    case .threads: "t"
+    case .connectionLimit: "c"
+    case .user: "u"
+    case .daemon: "d"
+    case .pidfile: "P"
+    case .verbose: "v"
+    case .help: "h"
+    case .version: "V"
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .config, .pidfile: "FILE"
+    case .listen: "ADDR"
+    case .port, .threads, .connectionLimit: "N"
+    case .unixSocket: "PATH"
+    case .unixMask: "MODE"
+    case .user: "NAME"
+    case .daemon, .verbose, .help, .version: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .config: "the configuration; a flag beats the file"
+    case .listen: "listen here: host, host:port or unix:/path; may be repeated"
+    case .port: "port of addresses that name none, or of 127.0.0.1 (\(Endpoint.listenerPort))"
+    case .unixSocket: "listen on a Unix socket"
+    case .unixMask: "its permission bits, in octal (0700)"
+    case .threads: "worker threads (one per core)"
+    case .connectionLimit: "client connections (10000)"
+    case .user: "become this user once the ports are open"
+    case .daemon: "run in the background"
+    case .pidfile: "write the process's number here"
+    case .verbose: "log more; -vv logs everything"
+    case .help: "this text"
+    case .version: "the version"
+    }
+  }
+}
+
+/// Asking where keys go.
+package enum RouteFlag: String, CommandFlag {
+  case config, servers, json, help
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .help: "h"
+    case .servers, .json: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .config: "FILE"
+    case .servers: "ADDR,..."
+    case .json, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .config: "the configuration to ask"
+    case .servers: "servers in place of a file"
+    case .json: "one JSON object a line"
+    case .help: "this text"
+    }
+  }
+}
+
+/// Checking a file: nothing but help.
+package enum CheckFlag: String, CommandFlag {
+  case help
+
+  package var short: Character? { "h" }
+  package var argument: String? { nil }
+  package var help: String { "this text" }
+}
+
+/// Showing ringroad at work.
+package enum DemoFlag: String, CommandFlag {
+  case servers, once, help
+
+  package var short: Character? {
+    switch self {
+    case .servers: "n"
+    case .help: "h"
+    case .once: nil
+    }
+  }
+
+  package var argument: String? { self == .servers ? "N" : nil }
+
+  package var help: String {
+    switch self {
+    case .servers: "how many memcacheds to start (3)"
+    case .once: "end after one round instead of waiting for ctrl-C"
+    case .help: "this text"
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// What help there is: one text for each command, examples first.
+package enum HelpTopic: String, CaseIterable, Sendable {
+  case ringroad, check, route, demo
+
+  package var text: String {
+    switch self {
+    case .ringroad: Self.ringroadText + Self.options(ServeFlag.self)
+    case .check: Self.checkText + Self.options(CheckFlag.self)
+    case .route: Self.routeText + Self.options(RouteFlag.self)
+    case .demo: Self.demoText + Self.options(DemoFlag.self)
+    }
+  }
+
+  private static let ringroadText = """
+    ringroad makes several memcacheds look like one to their clients.
+
+      ringroad --config /etc/ringroad.yml               from a file (SIGHUP or a change reloads it)
+      ringroad 10.0.0.1:11211 10.0.0.2:11211            from servers, on 127.0.0.1:11311
+      ringroad -l 0.0.0.0 -p 11211 10.0.0.1 10.0.0.2    on all interfaces, as a memcached would be
+
+      ringroad check FILE                               is the file good? exit 0 or 1
+      ringroad route --config FILE KEY...               which server has these keys?
+      ringroad demo                                     see it work on this machine
+      ringroad help COMMAND                             more on one of these
+
+
+    """
+
+  private static let checkText = """
+    ringroad check reads a configuration exactly as the running proxy does.
+
+      ringroad check ringroad.yml        "ringroad.yml: ok: 1 pool, ..." and exit 0,
+                                         or every error as file:line:column and exit 1
+
+
+    """
+
+  private static let routeText = """
+    ringroad route says which server has a key, one "key<TAB>server" a line. Nothing is sent.
+
+      ringroad route --config ringroad.yml user:1 user:2
+      ringroad route --servers 10.0.0.1:11211,10.0.0.2:11211 user:1
+      ringroad route 10.0.0.1:11211 10.0.0.2:11211 -- user:1
+      ringroad route --json --config ringroad.yml < keys.txt
+
+    Without keys they are read from standard input, one per line. Without --config and --servers
+    the words before -- are servers. The answer is for a pool in which no server is out.
+    A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
+
+
+    """
+
+  private static let demoText = """
+    ringroad demo starts memcacheds and a ringroad on this machine, and shows what happens when one dies.
+
+      ringroad demo              until ctrl-C
+      ringroad demo -n 5 --once
+
+
+    """
+
+  /// One line for each flag of the table.
+  private static func options<Flag: CommandFlag>(_ type: Flag.Type) -> String {
+    let rows = Flag.allCases.map { flag in
+      let short = flag.short.map { "-\($0), " } ?? "    "
+      return (short + "--\(flag.rawValue)" + (flag.argument.map { " \($0)" } ?? ""), flag.help)
+    }
+    let width = rows.map(\.0.count).max() ?? 0
+    let lines = rows.map { "  \($0)\(String(repeating: " ", count: width - $0.count + 3))\($1)\n" }
+    return "Options:\n" + lines.joined()
+  }
+}

@@ -1,0 +1,163 @@
+/// What a command line asks for.
+///
+///     ringroad --config FILE        serve
+///     ringroad check FILE           check
+///     ringroad route -f FILE KEY    route
+package enum Invocation: Equatable, Sendable {
+  case serve(LaunchOptions)
+  case check(file: String)
+  case route(RouteQuestion)
+  case demo(DemoOptions)
+  case help(HelpTopic)
+  case version
+
+  /// Reads the arguments after the program's name. Touches no file.
+  package static func parse(_ arguments: [String]) throws(UsageError) -> Invocation {
+    guard let first = arguments.first else {
+      throw UsageError(
+        "neither a configuration nor servers", hint: "ringroad --config FILE, or ringroad --help")
+    }
+    let rest = arguments.dropFirst()
+    switch first {
+    case "check": return try check(rest)
+    case "route": return try route(rest)
+    case "demo": return try demo(rest)
+    case "help": return try help(rest)
+    default:
+      try refuseMistyped(first)
+      return try serve(arguments[...])
+    }
+  }
+
+  /// A first word that is nearly a command, and no address, is a slip.
+  private static func refuseMistyped(_ word: String) throws(UsageError) {
+    guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }) else { return }
+    let commands = ["check", "route", "demo", "help"]
+    if let near = nearestWord(to: word, among: commands) {
+      throw UsageError("unknown command \(quoted(word))", hint: "did you mean \(quoted(near))?")
+    }
+  }
+
+  // MARK: Commands
+
+  private static func check(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<CheckFlag>(arguments)
+    if given.has(.help) { return .help(.check) }
+    let files = given.words + (given.rest ?? [])
+    guard files.count == 1 else {
+      let found = files.isEmpty ? "no file to check" : "\(files.count) files where one is expected"
+      throw UsageError(found, hint: "ringroad check FILE")
+    }
+    return .check(file: files[0])
+  }
+
+  private static func route(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<RouteFlag>(arguments)
+    if given.has(.help) { return .help(.route) }
+    var question = RouteQuestion()
+    for flag in given.flags {
+      switch flag.flag {
+      case .config: question.configPath = flag.argument
+      case .servers: question.servers += flag.argument.split(separator: ",").map(String.init)
+      case .json: question.json = true
+      case .help: break
+      }
+    }
+    if question.configPath != nil, given.has(.servers) {
+      throw UsageError("--config and --servers exclude each other")
+    }
+    if question.configPath == nil, !given.has(.servers) {
+      // Without a flag the words before `--` are servers: keys follow it, or come from standard input.
+      question.servers = given.words
+      question.keys = given.rest ?? []
+      if given.words.isEmpty {
+        throw UsageError("neither a configuration nor servers", hint: "ringroad route --config FILE KEY")
+      }
+    } else {
+      question.keys = given.words + (given.rest ?? [])
+    }
+    if question.configPath == nil { try checkServers(question.servers) }
+    return .route(question)
+  }
+
+  private static func demo(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<DemoFlag>(arguments)
+    if given.has(.help) { return .help(.demo) }
+    if let word = (given.words + (given.rest ?? [])).first {
+      throw UsageError("demo takes no \(quoted(word))", hint: "ringroad demo -n 3")
+    }
+    var options = DemoOptions()
+    for flag in given.flags {
+      switch flag.flag {
+      case .servers: options.servers = try number(flag.argument, in: 1...32, flag.written)
+      case .once: options.once = true
+      case .help: break
+      }
+    }
+    return .demo(options)
+  }
+
+  private static func help(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    guard let word = arguments.first else { return .help(.ringroad) }
+    guard arguments.count == 1, let topic = HelpTopic(rawValue: word) else {
+      throw UsageError("no help on \(quoted(word))", hint: "ringroad --help")
+    }
+    return .help(topic)
+  }
+
+  // MARK: Shared by the commands
+
+  static func number(
+    _ text: String, in range: ClosedRange<Int>, _ flag: String
+  ) throws(UsageError) -> Int {
+    do throws(Complaint) {
+      return try Quantity.count(text, in: range)
+    } catch {
+      throw UsageError(error, about: flag)
+    }
+  }
+
+  /// Servers given as arguments, by the same rules as those of a file.
+  static func checkServers(_ servers: [String]) throws(UsageError) {
+    // A file's name could be a host's, and waiting for it would puzzle whoever meant the file.
+    if let file = servers.first(where: { $0.hasSuffix(".yml") || $0.hasSuffix(".yaml") }) {
+      throw UsageError("\(quoted(file)) is no server", hint: "a file is given as --config \(file)")
+    }
+    do throws(ConfigFailure) {
+      _ = try ProxySettings.simple(listen: [], servers: servers)
+    } catch {
+      let message = error.errors.first.map { "\($0.file): \($0.message)" } ?? "no servers"
+      throw UsageError(message, hint: error.errors.first?.hint)
+    }
+  }
+}
+
+/// Which keys to place, and on what.
+package struct RouteQuestion: Equatable, Sendable {
+  package var configPath: String? = nil
+  /// In place of a file.
+  package var servers: [String] = []
+  /// Empty: they come from standard input, one per line.
+  package var keys: [String] = []
+  package var json = false
+
+  package init() {}
+
+  /// The settings to ask.
+  package func settings() throws(ConfigFailure) -> ProxySettings {
+    var options = LaunchOptions()
+    options.configPath = configPath
+    options.servers = servers
+    return try options.settings()
+  }
+}
+
+/// How to show ringroad at work.
+package struct DemoOptions: Equatable, Sendable {
+  /// How many memcacheds to start.
+  package var servers = 3
+  /// Whether to end after one round.
+  package var once = false
+
+  package init() {}
+}

@@ -1,0 +1,66 @@
+import Routing
+
+/// Says where keys go, as lines for a person or a program.
+///
+///     user:1 ⇥ 10.0.0.2:11211
+///     {"key":"user:1","pool":"main","server":"10.0.0.2:11211","index":1}
+///
+/// Asks the table that the proxy routes by, with no server out.
+package struct RouteGuide: ~Copyable {
+  private let settings: ProxySettings
+  private let table: RoutingTable
+  private let json: Bool
+
+  package init(_ settings: ProxySettings, json: Bool) {
+    self.settings = settings
+    self.json = json
+    table = RoutingTable(settings.routingPlan)
+  }
+
+  package enum Answer: Equatable {
+    /// A line with its end.
+    case line([UInt8])
+    case refused(String)
+  }
+
+  package func answer(_ key: [UInt8]) -> Answer {
+    let shown = quoted(String(decoding: key, as: UTF8.self))
+    if key.isEmpty { return .refused("an empty line is no key") }
+    if key.count > 250 { return .refused("\(shown): a key has at most 250 bytes") }
+    if key.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 || $0 == 32 }) {
+      return .refused("\(shown): a key has no space, line end or NUL")
+    }
+    guard let place = table.where(key), settings.pools.indices.contains(place.pool),
+      settings.pools[place.pool].servers.indices.contains(place.server)
+    else { return .refused("\(shown): no route fits, and there is no default") }
+    let pool = settings.pools[place.pool]
+    let server = pool.servers[place.server].address
+    guard json else { return .line(key + [9] + Array(server.utf8) + [10]) }
+    let fields =
+      #"{"key":\#(jsonString(String(decoding: key, as: UTF8.self))),"pool":\#(jsonString(pool.name)),"#
+      + #""server":\#(jsonString(server)),"index":\#(place.server)}"#
+    return .line(Array(fields.utf8) + [10])
+  }
+}
+
+/// A text as a JSON string. Bytes that were no UTF-8 have become U+FFFD before.
+package func jsonString(_ text: String) -> String {
+  var out = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": out += "\\\""
+    case "\\": out += "\\\\"
+    case "\n": out += "\\n"
+    case "\r": out += "\\r"
+    case "\t": out += "\\t"
+    default:
+      if scalar.value < 0x20 || scalar.value == 0x7F {
+        let digits = String(scalar.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      } else {
+        out.unicodeScalars.append(scalar)
+      }
+    }
+  }
+  return out + "\""
+}

@@ -1,0 +1,90 @@
+import Glibc
+import Settings
+
+// What each command does. Each gives the exit code: 0 done, 1 the configuration or a key is bad, 2 the
+// command line is.
+
+func run(_ arguments: [String]) -> Int32 {
+  let invocation: Invocation
+  do throws(UsageError) {
+    invocation = try Invocation.parse(arguments)
+  } catch {
+    StandardStreams.complain("ringroad: \(error)")
+    return 2
+  }
+  switch invocation {
+  case .help(let topic):
+    StandardStreams.write(Array(topic.text.utf8))
+    return 0
+  case .version:
+    StandardStreams.say("ringroad \(Release.version)")
+    return 0
+  case .check(let file): return check(file)
+  case .route(let question): return route(question)
+  case .demo(let options): return demo(options)
+  case .serve(let options):
+    do throws(ConfigFailure) {
+      return serve(try options.settings(), options)
+    } catch {
+      StandardStreams.complain(error.description)
+      return 1
+    }
+  }
+}
+
+/// Says of a file whether a proxy would take it.
+private func check(_ file: String) -> Int32 {
+  do throws(ConfigFailure) {
+    let settings = try ProxySettings.load(path: file)
+    for note in settings.notes { StandardStreams.complain("\(file): note: \(note)") }
+    StandardStreams.say("\(file): ok: \(settings.summary)")
+    return 0
+  } catch {
+    StandardStreams.complain(error.description)
+    return 1
+  }
+}
+
+/// Says where keys go: those of the command line, or each line of standard input as it comes.
+private func route(_ question: RouteQuestion) -> Int32 {
+  let settings: ProxySettings
+  do throws(ConfigFailure) {
+    settings = try question.settings()
+  } catch {
+    StandardStreams.complain(error.description)
+    return 1
+  }
+  let guide = RouteGuide(settings, json: question.json)
+  var output: [UInt8] = []
+  var code: Int32 = 0
+  func place(_ key: [UInt8]) {
+    switch guide.answer(key) {
+    case .line(let line): output += line
+    case .refused(let reason):
+      StandardStreams.complain("ringroad: \(reason)")
+      code = 1
+    }
+  }
+  func flush() -> Bool {
+    defer { output.removeAll(keepingCapacity: true) }
+    return StandardStreams.write(output)
+  }
+  guard question.keys.isEmpty else {
+    for key in question.keys { place(Array(key.utf8)) }
+    return flush() ? code : 1
+  }
+  if isatty(STDIN_FILENO) == 1 {
+    StandardStreams.complain("ringroad: reading keys from the terminal, one per line")
+  }
+  var lines = LineSplitter(longest: 250)
+  var chunk = [UInt8](repeating: 0, count: 64 << 10)
+  while true {
+    let bytes = StandardStreams.read(into: &chunk)
+    if bytes.isEmpty {
+      lines.finish(place)
+      return flush() ? code : 1
+    }
+    lines.take(bytes, place)
+    if !flush() { return 1 }
+  }
+}

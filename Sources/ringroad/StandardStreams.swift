@@ -1,0 +1,44 @@
+import Glibc
+
+/// The three streams that every process is born with.
+enum StandardStreams {
+  /// Writes all of it; false when nobody reads any more.
+  @discardableResult
+  static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
+    var written = 0
+    while written < bytes.count {
+      // SAFETY: written < count, so the pointer and the rest lie in the array, which outlives the call.
+      let count = unsafe bytes.withUnsafeBytes { bytes -> Int in
+        guard let base = bytes.baseAddress else { return 0 }
+        return unsafe Glibc.write(descriptor, base + written, bytes.count - written)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        return false
+      }
+      written += count
+    }
+    return true
+  }
+
+  /// One line for whoever reads the output.
+  static func say(_ line: String) { write(Array((line + "\n").utf8)) }
+
+  /// One line about what went wrong.
+  static func complain(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
+
+  /// The next bytes of standard input; empty at its end, and on an error, which is told.
+  static func read(into chunk: inout [UInt8]) -> ArraySlice<UInt8> {
+    while true {
+      // SAFETY: read fills at most `count` bytes of the array, which outlives the call.
+      let count = unsafe chunk.withUnsafeMutableBytes {
+        unsafe Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count)
+      }
+      if count >= 0 { return chunk[..<count] }
+      guard errno == EINTR else {
+        complain("ringroad: standard input cannot be read (error \(errno))")
+        return []
+      }
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Settings
+import Testing
+
+@Suite struct InvocationTests {
+  /// What a shell would make of a line without quotes.
+  static func parse(_ line: String) throws(UsageError) -> Invocation {
+    try Invocation.parse(line.split(separator: " ").map(String.init))
+  }
+
+  static func launch(_ line: String) throws -> LaunchOptions {
+    guard case .serve(let options) = try parse(line) else { throw UsageError("not serving: \(line)") }
+    return options
+  }
+
+  static func question(_ line: String) throws -> RouteQuestion {
+    guard case .route(let question) = try parse(line) else { throw UsageError("not asking: \(line)") }
+    return question
+  }
+
+  @Test(arguments: [
+    "--config f.yml", "--config=f.yml", "-f f.yml", "-ff.yml",
+  ])
+  func aFileIsGivenInAnyForm(_ line: String) throws {
+    var options = LaunchOptions()
+    options.configPath = "f.yml"
+    #expect(try Self.launch(line) == options)
+  }
+
+  @Test func everyFlagArrives() throws {
+    let options = try Self.launch("-dvv -u nobody -P/run/r.pid -t 4 --conn-limit=50 -l [::1] -p 11400 a b:1")
+    #expect(options.daemon && options.user == "nobody" && options.pidFile == "/run/r.pid")
+    #expect(
+      options.overrides.threads == 4 && options.overrides.clients == 50 && options.overrides.verbosity == 2)
+    #expect(options.overrides.listeners == [ListenerSettings(.tcp(host: "::1", port: 11400))])
+    #expect(options.servers == ["a", "b:1"] && options.configPath == nil)
+    #expect(try Self.launch("-v --verbose a").overrides.verbosity == 2)
+    #expect(try Self.launch("-- a b").servers == ["a", "b"])
+  }
+
+  @Test(arguments: [
+    ("-l 10.0.0.1", ["10.0.0.1:11311"]),
+    ("-l 10.0.0.1,10.0.0.2:5", ["10.0.0.1:11311", "10.0.0.2:5"]),
+    ("-l 10.0.0.1 -p 7 -l 10.0.0.2:5", ["10.0.0.1:7", "10.0.0.2:5"]),
+    ("-p 7", ["127.0.0.1:7"]),
+    ("-s /run/r", ["unix:/run/r"]),
+    ("-s /run/r -p 7", ["unix:/run/r", "127.0.0.1:7"]),
+    ("--listen=unix:/run/r", ["unix:/run/r"]),
+  ])
+  func listenersFollowMemcachedsFlags(_ flags: String, _ listeners: [String]) throws {
+    #expect(try Self.launch("\(flags) a").overrides.listeners?.map(\.endpoint.description) == listeners)
+  }
+
+  @Test func aMaskIsForTheSocketsAlone() throws {
+    let listeners = try Self.launch("-s /run/r -a 0770 -p 7 a").overrides.listeners
+    #expect(listeners?.map(\.mode) == [0o770, nil])
+  }
+
+  @Test(arguments: [
+    ("", "neither a configuration nor servers; ringroad --config FILE, or ringroad --help"),
+    ("-v", "neither a configuration nor servers; ringroad --config FILE, or ringroad --help"),
+    ("--lisen a", #"unknown option "--lisen"; did you mean "--listen"?"#),
+    ("--xyzzy", #"unknown option "--xyzzy""#),
+    ("-listen=a", #"unknown option "-listen"; did you mean "--listen"?"#),
+    ("-T 4 a", #"unknown option "-T"; did you mean "-t"?"#),
+    ("-m 64 a", #"unknown option "-m"; it is memcached's, for what only a memcached does"#),
+    ("-f", "-f needs an argument; -f FILE"),
+    ("--config=", "--config needs an argument; --config FILE"),
+    ("--daemon=yes a", "--daemon takes no argument"),
+    ("-t 0 a", #"-t: expected a whole number from 1 to 1024, found "0""#),
+    ("--threads many a", #"--threads: expected a whole number from 1 to 1024, found "many""#),
+    ("-p 70000 a", #"-p: expected a whole number from 1 to 65535, found "70000""#),
+    ("-c 0 a", #"-c: expected a whole number from 1 to 1000000, found "0""#),
+    (
+      "-l * a",
+      #"-l: "*" in the host "*"; expected letters, digits, '.', '-' and '_'; did you mean "0.0.0.0:11311"?"#
+    ),
+    (
+      "-s run/r a",
+      #"-s: expected the absolute path of a socket, found "unix:run/r"; such as unix:/run/cache.sock"#
+    ),
+    ("-s /run/r -a 888 a", #"-a: expected permission bits in octal from 0000 to 0777, found "888""#),
+    ("-a 0700 a", "-a without a Unix socket; -s PATH names one"),
+    ("-p 5 -l 127.0.0.1 -l 127.0.0.1:5 a", "listener 127.0.0.1:5 is given twice"),
+    ("-f a.yml -f b.yml", "-f is given twice"),
+    ("-f a.yml b", #""b" beside --config a.yml: servers stand in the file or on the command line, not both"#),
+    ("a b:0", #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0""#),
+    ("a a", #"argument "a": duplicate server a:11211"#),
+    ("ringroad.yml", #""ringroad.yml" is no server; a file is given as --config ringroad.yml"#),
+    ("chekc f", #"unknown command "chekc"; did you mean "check"?"#),
+    ("check", "no file to check; ringroad check FILE"),
+    ("check a b", "2 files where one is expected; ringroad check FILE"),
+    ("check --json a", #"unknown option "--json""#),
+    ("route", "neither a configuration nor servers; ringroad route --config FILE KEY"),
+    ("route -- a", "neither a configuration nor servers; ringroad route --config FILE KEY"),
+    ("route -f f --servers a k", "--config and --servers exclude each other"),
+    (
+      "route --servers a,b:x k",
+      #"argument "b:x": servers: expected a port from 1 to 65535, found "x" in "b:x""#
+    ),
+    ("route f.yml -- k", #""f.yml" is no server; a file is given as --config f.yml"#),
+    ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
+    ("demo a", #"demo takes no "a"; ringroad demo -n 3"#),
+    ("help me", #"no help on "me"; ringroad --help"#),
+  ])
+  func aSlipIsToldInOneLine(_ line: String, _ message: String) {
+    let error = #expect(throws: UsageError.self) { try Self.parse(line) }
+    #expect(error?.description == message)
+  }
+
+  @Test func commandsAreTheFirstWord() throws {
+    #expect(try Self.parse("check f") == .check(file: "f"))
+    #expect(try Self.parse("check -- -f") == .check(file: "-f"))
+    #expect(try Self.parse("--version") == .version)
+    #expect(try Self.parse("-V") == .version)
+    var demo = DemoOptions()
+    #expect(try Self.parse("demo") == .demo(demo))
+    (demo.servers, demo.once) = (5, true)
+    #expect(try Self.parse("demo --once -n5") == .demo(demo))
+    // A host may be called like this; an address is no slip.
+    #expect(try Self.launch("check1.example").servers == ["check1.example"])
+  }
+
+  @Test(
+    arguments: [
+      ("--help", .ringroad), ("-h", .ringroad), ("help", .ringroad), ("-f x --help", .ringroad),
+      ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("help route", .route),
+    ] as [(String, HelpTopic)])
+  func helpIsGivenWhereItIsAsked(_ line: String, _ topic: HelpTopic) throws {
+    #expect(try Self.parse(line) == .help(topic))
+  }
+
+  @Test func keysAndServersAreToldApart() throws {
+    let file = try Self.question("route --json -f f.yml k1 k2 -- -k3")
+    #expect(
+      file.configPath == "f.yml" && file.keys == ["k1", "k2", "-k3"] && file.json && file.servers.isEmpty)
+    let listed = try Self.question("route --servers a:1,b --servers c k1")
+    #expect(listed.servers == ["a:1", "b", "c"] && listed.keys == ["k1"] && !listed.json)
+    let dashed = try Self.question("route a:1 b -- k1 k2")
+    #expect(dashed.servers == ["a:1", "b"] && dashed.keys == ["k1", "k2"])
+    let streamed = try Self.question("route a:1 b")
+    #expect(streamed.servers == ["a:1", "b"] && streamed.keys.isEmpty)
+  }
+
+  @Test func everyFlagStandsInTheHelpAndInTheManPage() throws {
+    let page = try ProxySettingsTests.text("docs/ringroad.1")
+    func check<Flag: CommandFlag>(_ flags: Flag.Type, _ topic: HelpTopic) {
+      for flag in Flag.allCases {
+        #expect(topic.text.contains("--\(flag.rawValue)"))
+        #expect(page.contains("Fl -\(flag.rawValue)"), "\(flag.rawValue)")
+        if let short = flag.short { #expect(page.contains("Fl \(short)"), "-\(short)") }
+      }
+      let shorts = Flag.allCases.compactMap(\.short)
+      #expect(Set(shorts).count == shorts.count)
+    }
+    check(ServeFlag.self, .ringroad)
+    check(RouteFlag.self, .route)
+    check(CheckFlag.self, .check)
+    check(DemoFlag.self, .demo)
+    for topic in HelpTopic.allCases {
+      #expect(topic.text.split(separator: "\n").allSatisfy { $0.count <= 105 }, "\(topic)")
+      #expect(topic.text.hasSuffix("\n"))
+    }
+  }
+
+  @Test func flagsBeatTheFileAtEveryReading() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "ringroad-\(UUID().uuidString).yml")
+    defer { try? FileManager.default.removeItem(at: path) }
+    func write(_ text: String) throws { try Data(text.utf8).write(to: path) }
+    try write("servers: [a]\nthreads: 2\nlimits: {clients: 5, max_value: 1MiB}\nlog: {level: error}\n")
+    let options = try Self.launch("-f \(path.path()) -t 4 -c 7 -p 7 -v")
+    let settings = try options.settings()
+    #expect(settings.threads == 4 && settings.limits.clients == 7 && settings.limits.maxValue == 1 << 20)
+    #expect(settings.listeners == [ListenerSettings(.tcp(host: "127.0.0.1", port: 7))])
+    #expect(settings.log.level == .info)
+    try write("servers: [b]\nthreads: 8\nlog: {level: debug}\n")
+    let anew = try options.settings()
+    #expect(anew.pools[0].servers.map(\.address) == ["b"] && anew.threads == 4 && anew.log.level == .debug)
+    let plain = try Self.launch("-f \(path.path())").settings()
+    #expect(plain.threads == 8 && plain.limits.clients == 10_000)
+    try write("servers: []\n")
+    #expect(throws: ConfigFailure.self) { try options.settings() }
+  }
+
+  @Test func aProcessThatLeavesItsDirectoryKeepsItsPaths() throws {
+    let options = try Self.launch("-f r.yml -P /run/r.pid").anchored(in: "/etc")
+    #expect(options.configPath == "/etc/r.yml" && options.pidFile == "/run/r.pid")
+    #expect(try Self.launch("-f r.yml -P p").anchored(in: "/").pidFile == "/p")
+  }
+}
