@@ -128,7 +128,8 @@ extension Worker {
     if failed == 0 {
       append("OK\r\n", to: destination)
     } else {
-      let line = "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
+      let line =
+        "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
       counters.add(.serverErrors)
       append(text: line, to: destination)
     }

@@ -212,9 +212,11 @@ extension Worker {
     var c: UInt32 = 0
     while c < clients.end {
       if clients.isTaken(c) && !clients[c].isClosed {
-        let isHalfAsked = clients[c].partialSince != .never
+        let isHalfAsked =
+          clients[c].partialSince != .never
           && now.since(clients[c].partialSince) >= limits.requestPatience
-        let isDeaf = clients[c].blockedSince != .never
+        let isDeaf =
+          clients[c].blockedSince != .never
           && now.since(clients[c].blockedSince) >= limits.writePatience
         if isHalfAsked || isDeaf {
           clients[c].isClosed = true

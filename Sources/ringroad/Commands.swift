@@ -1,4 +1,5 @@
 import Glibc
+import Runtime
 import Settings
 
 // What each command does. Each gives the exit code: 0 done, 1 the configuration or a key is bad, 2 the

@@ -25,4 +25,7 @@ int ringroad_set_ids(uid_t user, gid_t group);
 // Times a wait to the microsecond instead of 50 of them, for the calling thread.
 void ringroad_fine_timers(void);
 
+// Names the calling thread for ps and top; at most 15 bytes.
+void ringroad_name_thread(const char *name);
+
 #endif

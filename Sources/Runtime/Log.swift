@@ -1,0 +1,139 @@
+import Bytes
+import Glibc
+import Net
+import Settings
+import Synchronization
+
+/// The log: one line for each thing that happened, written by a thread of its own.
+///
+///     2026-11-20T10:00:00.123Z warning server down server=10.0.0.1:11211 cause=refused
+///
+/// Logging never waits: lines queue in memory up to a bound, and what a full device or a stopped reader
+/// does not take is dropped and counted. Text from peers is escaped, so that one event is one line.
+package final class Log: Sendable {
+  private struct State {
+    var lines: [UInt8] = []
+    var count = 0
+    var dropped: UInt64 = 0
+    var settings: LogSettings
+    var isReopening = false
+    var isEnding = false
+    var hasEnded = false
+  }
+
+  /// Bytes of lines that may wait.
+  private static let most = 1 << 20
+
+  private let state: Mutex<State>
+  private let bell: Semaphore
+
+  package init(_ settings: LogSettings) {
+    state = Mutex(State(settings: settings))
+    bell = Semaphore()
+  }
+
+  /// Starts the writer. Before that, lines wait.
+  package func start() {
+    Thread.start(name: "ringroad-log") { self.write() }
+  }
+
+  package var level: LogSettings.Level { state.withLock { $0.settings.level } }
+
+  /// Logs by other settings from now on, and opens the file anew (SIGHUP after a rotation).
+  package func reopen(_ settings: LogSettings) {
+    state.withLock {
+      $0.settings = settings
+      $0.isReopening = true
+    }
+    bell.signal()
+  }
+
+  package func setLevel(_ level: LogSettings.Level) {
+    state.withLock { $0.settings.level = level }
+  }
+
+  package func error(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
+    log(.error, message, fields)
+  }
+  package func warning(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
+    log(.warning, message, fields)
+  }
+  package func info(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
+    log(.info, message, fields)
+  }
+  package func debug(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
+    log(.debug, message, fields)
+  }
+
+  private func log(
+    _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String>
+  ) {
+    let isQueued = state.withLock { state in
+      guard level.isWithin(state.settings.level), !state.isEnding else { return false }
+      guard state.lines.count < Self.most else {
+        state.dropped += 1
+        return false
+      }
+      state.lines += LogLine.render(level, message, fields, state.settings.format).utf8
+      state.count += 1
+      return true
+    }
+    if isQueued { bell.signal() }
+  }
+
+  /// Writes what waits and ends; for at most so long.
+  package func finish(within limit: Duration) {
+    state.withLock { $0.isEnding = true }
+    bell.signal()
+    let deadline = Clock.now().advanced(by: limit)
+    while !state.withLock({ $0.hasEnded }), Clock.now() < deadline { _ = usleep(1000) }
+  }
+
+  // MARK: - The writer
+
+  private func write() {
+    var sink = LogSink(state.withLock { $0.settings.destination })
+    while true {
+      bell.wait()
+      let (lines, dropped, reopening, isEnding) = state.withLock { state in
+        let taken = (
+          state.lines, state.dropped, state.isReopening ? state.settings.destination : nil, state.isEnding
+        )
+        state.lines.removeAll(keepingCapacity: true)
+        state.dropped = 0
+        state.isReopening = false
+        return taken
+      }
+      if let reopening { sink.reopen(reopening) }
+      if !lines.isEmpty { sink.write(lines) }
+      if dropped > 0 {
+        let note = LogLine.render(
+          .warning, "log lines dropped", ["lines": "\(dropped)"], state.withLock { $0.settings.format })
+        sink.write(Array(note.utf8))
+      }
+      if isEnding {
+        state.withLock { $0.hasEnded = true }
+        return
+      }
+    }
+  }
+}
+
+extension LogSettings.Level {
+  /// Whether a line of this level is wanted at that one.
+  func isWithin(_ limit: LogSettings.Level) -> Bool { rank <= limit.rank }
+
+  private var rank: Int {
+    switch self {
+    case .error: 0
+    case .warning: 1
+    case .info: 2
+    case .debug: 3
+    }
+  }
+
+  /// memcached's verbosity, as `verbosity n` and -v give it.
+  init(verbosity: UInt64) {
+    self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
+  }
+}

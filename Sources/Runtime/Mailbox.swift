@@ -1,0 +1,84 @@
+import Bytes
+import Net
+import Proxy
+import Stats
+import Synchronization
+
+/// What the control thread tells a worker.
+enum Message: Sendable {
+  /// A client was accepted: this descriptor is the worker's now.
+  case client(descriptor: Int32)
+  /// Work by this plan; servers are found at these addresses.
+  case adopt(WorkerPlan, addresses: [UInt32: Address])
+  case standing(server: UInt32, Standing)
+  /// Answer what has come, then end.
+  case drain
+  /// End now.
+  case stop
+}
+
+/// What a worker tells the control thread.
+enum Report: Sendable {
+  case seen(worker: Int, Notice)
+  /// A worker has ended, as it was told.
+  case ended(worker: Int)
+}
+
+/// A letter box between two threads: the only memory they share, and a bell.
+///
+/// Never on the path of a request: letters are about clients that come, plans, health and the end.
+final class Mailbox<Letter: Sendable>: Sendable {
+  private let letters = Mutex<[Letter]>([])
+  let bell: Wakeup
+
+  init() throws(SystemError) {
+    bell = try Wakeup()
+  }
+
+  /// From any thread.
+  func post(_ letter: Letter) {
+    let isFirst = letters.withLock { box in
+      box.append(letter)
+      return box.count == 1
+    }
+    if isFirst { bell.wake() }
+  }
+
+  /// Everything that has come, oldest first.
+  func take() -> [Letter] {
+    letters.withLock { box in
+      let all = box
+      box.removeAll(keepingCapacity: true)
+      return all
+    }
+  }
+}
+
+/// What all threads may look at: how many clients there are, and each worker's numbers as of its last tick.
+final class Ledger: Sendable {
+  /// Clients connected, of all workers.
+  let clients = Atomic<Int>(0)
+  private let rows: Mutex<[Counters]>
+  /// What the control thread adds: reloads, servers that are out, …
+  private let notes = Mutex<[(name: String, value: String)]>([])
+
+  init(workers: Int) {
+    rows = Mutex(Array(repeating: Counters(), count: workers))
+  }
+
+  func publish(_ counters: Counters, of worker: Int) {
+    rows.withLock { $0[worker] = counters }
+  }
+
+  func note(_ rows: [(name: String, value: String)]) {
+    notes.withLock { $0 = rows }
+  }
+
+  /// The answer to `stats ringroad`.
+  func rendered() -> [UInt8] {
+    let total = rows.withLock { rows in
+      rows.reduce(into: Counters()) { $0 += $1 }
+    }
+    return total.rendered(after: notes.withLock { $0 })
+  }
+}

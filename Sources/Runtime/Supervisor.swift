@@ -1,0 +1,228 @@
+import Bytes
+import Glibc
+import Health
+import Net
+import Proxy
+import Settings
+import Stats
+import Synchronization
+
+/// The control thread: it takes clients and deals them out, decides on every server's health, reloads,
+/// and ends everything in order. Nothing here is on the path of a request.
+///
+///     signals, the watched file ─▶ Reloading.swift      new plans to all workers
+///     workers' reports, probes  ─▶ Watching.swift       standings to all workers
+///     listeners                 ─▶ Accepting.swift      descriptors, to one worker after the other
+final class Supervisor {
+  enum Kind {
+    static let listener: UInt8 = 1
+    static let mail: UInt8 = 2
+    static let signal: UInt8 = 3
+    static let file: UInt8 = 4
+    static let tick: UInt8 = 5
+    static let probe: UInt8 = 6
+  }
+
+  let launch: LaunchOptions
+  var settings: ProxySettings
+  let log: Log
+  var loop: EventLoop
+  let signals: Signals
+  var file: FileWatch?
+  var roster = Roster()
+  var blueprint: Blueprint
+  var addresses: [UInt32: Address] = [:]
+  var board: HealthBoard
+  var doors: [Door] = []
+  var workers: [Mailbox<Message>] = []
+  let outbox: Mailbox<Report>
+  let ledger: Ledger
+  var nextWorker = 0
+  var probes: [UInt32: Probe] = [:]
+  var owedFlushes: Set<UInt32> = []
+  var scratch = Scratch(capacity: 4096)
+  var reserve = ReserveDescriptor()
+  var random = SystemRandomNumberGenerator()
+  /// When the file was last seen to change, if it has not been read since.
+  var fileChangedAt: Instant?
+  var acceptingAgainAt: Instant?
+  let startedAt = Clock.now()
+  var reloads = 0
+  var reloadFailures = 0
+  var lastReloadError = ""
+  var rejected: UInt64 = 0
+  var running = 0
+  var drainDeadline: Instant?
+  var hasEnded = false
+
+  init(
+    settings: ProxySettings, launch: LaunchOptions, log: Log, signals: consuming Signals,
+    doors: [Door]
+  ) throws(StartFailure) {
+    self.settings = settings
+    self.launch = launch
+    self.log = log
+    self.signals = signals
+    self.doors = doors
+    do throws(SystemError) {
+      loop = try EventLoop()
+      outbox = try Mailbox()
+    } catch {
+      throw StartFailure(error.description)
+    }
+    blueprint = Blueprint(settings, roster: &roster) { _ in .up }
+    board = HealthBoard(blueprint.healthPools)
+    ledger = Ledger(workers: settings.threads ?? Self.cores)
+    addresses = resolve(blueprint)
+  }
+
+  /// Processors that this process may use.
+  static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Starts the workers and serves until told to stop. Returns the exit code.
+  func run() -> Int32 {
+    do throws(SystemError) {
+      try startWorkers()
+    } catch {
+      log.error("cannot start", ["reason": error.description])
+      return 1
+    }
+    watchEverything()
+    report()
+    log.info("serving", ["version": Release.version, "what": settings.summary])
+    for door in doors { log.info("listening", ["address": "\(door.listener.address)"]) }
+    while !hasEnded {
+      guard loop.runOnce(maxWait: nil) else { break }
+      let now = Clock.now()
+      for i in 0..<loop.readyCount { handle(loop.ready(i), now: now) }
+      loop.clearReady()
+    }
+    return 0
+  }
+
+  private func startWorkers() throws(SystemError) {
+    let count = settings.threads ?? Self.cores
+    for number in 0..<count {
+      let inbox = try Mailbox<Message>()
+      workers.append(inbox)
+      let (plan, addresses, outbox, ledger, log) = (
+        blueprint.plan, self.addresses, self.outbox, self.ledger, self.log
+      )
+      let processID = getpid()
+      let isStarted = Thread.start(name: "ringroad-\(number)") {
+        do throws(SystemError) {
+          var thread = try WorkerThread(
+            number: number, plan: plan, addresses: addresses, processID: processID, inbox: inbox,
+            outbox: outbox, ledger: ledger)
+          thread.run()
+        } catch {
+          log.error("a worker cannot start", ["worker": "\(number)", "reason": error.description])
+          outbox.post(.ended(worker: number))
+        }
+      }
+      guard isStarted else { throw SystemError(errno: EAGAIN, operation: "start a thread") }
+      running += 1
+    }
+  }
+
+  private func watchEverything() {
+    _ = loop.watch(outbox.bell, token: Token(kind: Kind.mail))
+    _ = loop.watch(signals.descriptor, token: Token(kind: Kind.signal))
+    for (i, door) in doors.enumerated() { open(door, at: i) }
+    watchFile()
+    loop.tick(every: .milliseconds(10), token: Token(kind: Kind.tick))
+  }
+
+  private func handle(_ ready: Ready, now: Instant) {
+    switch ready.token.kind {
+    case Kind.listener: accept(at: Int(ready.token.index), now: now)
+    case Kind.mail: readReports(now: now)
+    case Kind.signal: while let number = signals.next() { heard(number, now: now) }
+    case Kind.file: fileMoved(now: now)
+    case Kind.probe: probeReady(ready.token.index, ready.events, now: now)
+    default: tick(now: now)
+    }
+  }
+
+  private func tick(now: Instant) {
+    if let changed = fileChangedAt, now.since(changed) >= .milliseconds(50) {
+      fileChangedAt = nil
+      reload(why: "the file has changed", now: now)
+    }
+    if let again = acceptingAgainAt, now >= again { resumeAccepting() }
+    probe(now: now)
+    if let deadline = drainDeadline, now >= deadline {
+      log.warning("drain deadline passed", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
+      hasEnded = true
+    }
+  }
+
+  // MARK: - Signals and the end
+
+  private func heard(_ number: Int32, now: Instant) {
+    switch number {
+    case SIGHUP:
+      log.reopen(settings.log)
+      reload(why: "SIGHUP", now: now)
+    case SIGTERM, SIGINT:
+      guard drainDeadline == nil else {
+        log.warning("told to stop again: ending now")
+        hasEnded = true
+        return
+      }
+      drain(now: now)
+    default: break
+    }
+  }
+
+  private func drain(now: Instant) {
+    log.info("draining", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
+    drainDeadline = now.advanced(by: settings.drainTimeout)
+    for i in doors.indices { close(doors[i]) }
+    for worker in workers { worker.post(.drain) }
+  }
+
+  func workerEnded(_ number: Int) {
+    running -= 1
+    if drainDeadline == nil { log.error("a worker has ended unasked", ["worker": "\(number)"]) }
+    if running == 0 { hasEnded = true }
+  }
+
+  /// What `stats ringroad` shows beside the counters.
+  func report() {
+    var rows: [(name: String, value: String)] = [
+      ("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)"),
+      ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
+    ]
+    if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
+    for member in blueprint.members {
+      let standing = Standing(board.standing(of: ServerID(member.id)))
+      rows.append(("server:\(settings.pools[member.pool].name):\(member.settings.address)", standing.word))
+    }
+    ledger.note(rows)
+  }
+}
+
+/// Why the proxy cannot start: one line.
+struct StartFailure: Error {
+  let reason: String
+  init(_ reason: String) { self.reason = reason }
+}
+
+extension Standing {
+  init(_ standing: ServerStanding) {
+    switch standing {
+    case .up: self = .up
+    case .ejected: self = .ejected
+    case .failFast: self = .failFast
+    }
+  }
+
+  var word: String {
+    switch self {
+    case .up: "up"
+    case .ejected: "ejected"
+    case .failFast: "down"
+    }
+  }
+}

@@ -1,0 +1,313 @@
+import Bytes
+import Net
+import Proxy
+import Stats
+
+/// A worker and its loop: the place where buffers meet sockets.
+///
+///     wait for events ─▶ read what is ready ─▶ do what the worker ordered ─▶ send, once per connection
+///
+/// libevent's callbacks only note what is ready; this struct walks the notes. Everything here belongs to
+/// one thread; other threads reach it by its mailbox.
+struct WorkerThread: ~Copyable {
+  enum Kind {
+    static let client: UInt8 = 1
+    static let link: UInt8 = 2
+    static let mail: UInt8 = 3
+    static let tick: UInt8 = 4
+  }
+
+  /// A socket, by the slot of the client or the link that it belongs to.
+  struct Wire: BitwiseCopyable {
+    var descriptor: Int32 = -1
+    var watch = Watch.none
+    /// The peer took less than it was sent: nothing is sent until it can be written to again.
+    var isBlocked = false
+    /// The write event is armed.
+    var isArmed = false
+  }
+
+  let number: Int
+  let inbox: Mailbox<Message>
+  let outbox: Mailbox<Report>
+  let ledger: Ledger
+  var loop: EventLoop
+  var worker: Worker
+  var clientWires: [Wire] = []
+  var linkWires: [Wire] = []
+  var addresses: [UInt32: Address]
+  var ticks = 0
+  var isEnding = false
+  var hasEnded = false
+
+  static let tickLength = Duration.milliseconds(10)
+
+  init(
+    number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
+    inbox: Mailbox<Message>, outbox: Mailbox<Report>, ledger: Ledger
+  ) throws(SystemError) {
+    self.number = number
+    self.inbox = inbox
+    self.outbox = outbox
+    self.ledger = ledger
+    self.addresses = addresses
+    loop = try EventLoop()
+    worker = Worker(plan: plan, processID: processID, now: Clock.now())
+    _ = loop.watch(inbox.bell, token: Token(kind: Kind.mail))
+    loop.tick(every: Self.tickLength, token: Token(kind: Kind.tick))
+  }
+
+  /// Works until it is told to stop.
+  mutating func run() {
+    var scratch = Scratch()
+    execute(now: Clock.now())
+    while !hasEnded {
+      let isServed =
+        worker.hasResumable ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
+      guard isServed else { break }
+      let now = Clock.now()
+      for i in 0..<loop.readyCount { handle(loop.ready(i), &scratch, now: now) }
+      loop.clearReady()
+      execute(now: now)
+      if worker.hasResumable { worker.resumeStalled(now: now) }
+      flush(now: now)
+      execute(now: now)
+      if !worker.notices.isEmpty { passOn() }
+    }
+    ledger.publish(worker.counters, of: number)
+    outbox.post(.ended(worker: number))
+  }
+
+  // MARK: - Events
+
+  private mutating func handle(_ ready: Ready, _ scratch: inout Scratch, now: Instant) {
+    switch ready.token.kind {
+    case Kind.client:
+      if ready.events.canRead { readClient(ready.token.index, &scratch, now: now) }
+      if ready.events.canWrite, clientWires[Int(ready.token.index)].descriptor >= 0 {
+        clientWires[Int(ready.token.index)].isBlocked = false
+        flushClient(ready.token.index, now: now)
+      }
+    case Kind.link:
+      if worker.links[ready.token.index].state == .connecting {
+        finishConnecting(ready.token.index, now: now)
+      } else {
+        if ready.events.canRead { readLink(ready.token.index, &scratch, now: now) }
+        if ready.events.canWrite, linkWires[Int(ready.token.index)].descriptor >= 0 {
+          linkWires[Int(ready.token.index)].isBlocked = false
+          flushLink(ready.token.index, now: now)
+        }
+      }
+    case Kind.mail: readMail(&scratch, now: now)
+    default: tick(now: now)
+    }
+  }
+
+  private mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
+    let descriptor = clientWires[Int(c)].descriptor
+    guard descriptor >= 0 else { return }
+    switch scratch.receive(descriptor) {
+    case .bytes: worker.clientReceived(c, scratch.bytes, now: now)
+    case .wouldBlock: break
+    case .closed:
+      loop.wantRead(clientWires[Int(c)].watch, false)
+      worker.endOfInput(client: c)
+    case .failed: closeClient(c)
+    }
+  }
+
+  private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
+    let descriptor = linkWires[Int(l)].descriptor
+    guard descriptor >= 0 else { return }
+    switch scratch.receive(descriptor) {
+    case .bytes: worker.serverReceived(l, scratch.bytes, now: now)
+    case .wouldBlock: break
+    case .closed: worker.lost(l, .connectionLost, now: now)
+    case .failed(let reason): worker.lost(l, trouble(reason), now: now)
+    }
+  }
+
+  private mutating func tick(now: Instant) {
+    ticks &+= 1
+    worker.tick(now: now)
+    if ticks % 10 == 0 { ledger.publish(worker.counters, of: number) }
+    if ticks % 100 == 0 { worker.sweep(now: now) }
+    if isEnding && worker.isDrained { hasEnded = true }
+  }
+
+  private mutating func readMail(_ scratch: inout Scratch, now: Instant) {
+    for message in inbox.take() {
+      switch message {
+      case .client(let descriptor): adopt(descriptor, now: now)
+      case .adopt(let plan, let addresses):
+        self.addresses = addresses
+        worker.adopt(plan, now: now)
+      case .standing(let server, let standing):
+        worker.set(standing, of: server, now: now)
+      case .drain:
+        guard !isEnding else { break }
+        isEnding = true
+        readEverything(&scratch, now: now)
+        worker.drain()
+      case .stop: hasEnded = true
+      }
+    }
+  }
+
+  /// Reads once more what has come from every client: it counts as received, and is answered.
+  private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
+    for c in 0..<clientWires.count where clientWires[c].descriptor >= 0 {
+      let c = UInt32(truncatingIfNeeded: c)
+      readClient(c, &scratch, now: now)
+      if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+    }
+  }
+
+  // MARK: - Orders
+
+  private mutating func execute(now: Instant) {
+    while let order = worker.nextOrder() {
+      switch order {
+      case .connect(let l): connect(l, now: now)
+      case .disconnect(let l): disconnect(l)
+      case .close(let c): closeClient(c)
+      case .pause(let c):
+        if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+      case .resume(let c):
+        if clientWires[Int(c)].descriptor >= 0, !isEnding { loop.wantRead(clientWires[Int(c)].watch, true) }
+      case .report(let exchange):
+        ledger.publish(worker.counters, of: number)
+        let text = ledger.rendered()
+        // SAFETY: a byte has no padding that could be uninitialised.
+        worker.report(exchange, unsafe text.span.bytes)
+      }
+    }
+  }
+
+  private mutating func adopt(_ descriptor: Int32, now: Instant) {
+    guard !isEnding else {
+      Socket.close(descriptor)
+      ledger.clients.subtract(1, ordering: .relaxed)
+      return
+    }
+    let c = worker.open()
+    while clientWires.count <= Int(c) { clientWires.append(Wire()) }
+    let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c))
+    clientWires[Int(c)] = Wire(descriptor: descriptor, watch: watch)
+  }
+
+  private mutating func closeClient(_ c: UInt32) {
+    let wire = clientWires[Int(c)]
+    guard wire.descriptor >= 0 else { return }
+    loop.unwatch(wire.watch)
+    Socket.close(wire.descriptor)
+    clientWires[Int(c)] = Wire()
+    worker.closed(client: c)
+    ledger.clients.subtract(1, ordering: .relaxed)
+    if isEnding && worker.isDrained { hasEnded = true }
+  }
+
+  private mutating func connect(_ l: UInt32, now: Instant) {
+    while linkWires.count <= Int(l) { linkWires.append(Wire()) }
+    guard let address = addresses[worker.servers[worker.links[l].server].id] else {
+      return worker.lost(l, .unreachable, now: now)
+    }
+    switch Socket.connect(to: address) {
+    case .connected(let descriptor):
+      watch(l, descriptor)
+      finishConnecting(l, now: now)
+    case .inProgress(let descriptor):
+      watch(l, descriptor)
+      loop.wantWrite(linkWires[Int(l)].watch, true)
+    case .failed(let reason):
+      worker.lost(l, trouble(reason), now: now)
+    }
+  }
+
+  private mutating func watch(_ l: UInt32, _ descriptor: Int32) {
+    let watch = loop.watch(descriptor, token: Token(kind: Kind.link, index: l))
+    linkWires[Int(l)] = Wire(descriptor: descriptor, watch: watch)
+  }
+
+  private mutating func finishConnecting(_ l: UInt32, now: Instant) {
+    let wire = linkWires[Int(l)]
+    guard wire.descriptor >= 0 else { return }
+    let reason = Socket.connectError(wire.descriptor)
+    guard reason == 0 else { return worker.lost(l, trouble(reason), now: now) }
+    loop.wantWrite(wire.watch, false)
+    worker.connected(l, now: now)
+    let hello = Worker.hello
+    let isSent = hello.withUTF8Buffer { text in
+      // SAFETY: the text is part of the executable; the span ends with this call.
+      unsafe Socket.send(wire.descriptor, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(text)))
+    }
+    if isSent != .sent(hello.utf8CodeUnitCount) { worker.lost(l, .connectionLost, now: now) }
+  }
+
+  private mutating func disconnect(_ l: UInt32) {
+    guard Int(l) < linkWires.count, linkWires[Int(l)].descriptor >= 0 else { return }
+    loop.unwatch(linkWires[Int(l)].watch)
+    Socket.close(linkWires[Int(l)].descriptor)
+    linkWires[Int(l)] = Wire()
+  }
+
+  private func trouble(_ reason: Int32) -> Trouble { Trouble(errno: reason) }
+
+  // MARK: - Sending
+
+  /// One send per connection that has something to say; servers first, so that they work meanwhile.
+  private mutating func flush(now: Instant) {
+    while let l = worker.nextLinkToFlush() { flushLink(l, now: now) }
+    while let c = worker.nextClientToFlush() { flushClient(c, now: now) }
+  }
+
+  private mutating func flushLink(_ l: UInt32, now: Instant) {
+    let wire = linkWires[Int(l)]
+    guard wire.descriptor >= 0, !wire.isBlocked else { return }
+    guard worker.links[l].unsent > 0 else { return block(link: l, false) }
+    let sent = worker.links[l].sent
+    switch Socket.send(wire.descriptor, worker.links[l].asked.readable.extracting(droppingFirst: sent)) {
+    case .sent(let n):
+      worker.sent(link: l, n)
+      block(link: l, worker.links[l].unsent > 0)
+    case .wouldBlock: block(link: l, true)
+    case .failed(let reason): worker.lost(l, trouble(reason), now: now)
+    }
+  }
+
+  private mutating func flushClient(_ c: UInt32, now: Instant) {
+    let wire = clientWires[Int(c)]
+    guard wire.descriptor >= 0, !wire.isBlocked else { return }
+    guard !worker.clients[c].output.isEmpty else { return block(client: c, false) }
+    switch Socket.send(wire.descriptor, worker.clients[c].output.readable) {
+    case .sent(let n):
+      worker.sent(client: c, n, now: now)
+      block(client: c, !worker.clients[c].output.isEmpty)
+    case .wouldBlock:
+      worker.sent(client: c, 0, now: now)
+      block(client: c, true)
+    case .failed: closeClient(c)
+    }
+  }
+
+  /// Arms the write event while the peer takes less than it was sent.
+  private mutating func block(link l: UInt32, _ isBlocked: Bool) {
+    linkWires[Int(l)].isBlocked = isBlocked
+    guard linkWires[Int(l)].isArmed != isBlocked else { return }
+    linkWires[Int(l)].isArmed = isBlocked
+    loop.wantWrite(linkWires[Int(l)].watch, isBlocked)
+  }
+
+  private mutating func block(client c: UInt32, _ isBlocked: Bool) {
+    clientWires[Int(c)].isBlocked = isBlocked
+    guard clientWires[Int(c)].isArmed != isBlocked else { return }
+    clientWires[Int(c)].isArmed = isBlocked
+    loop.wantWrite(clientWires[Int(c)].watch, isBlocked)
+  }
+
+  /// Tells the control thread what was seen.
+  private mutating func passOn() {
+    for notice in worker.notices { outbox.post(.seen(worker: number, notice)) }
+    worker.notices.removeAll(keepingCapacity: true)
+  }
+}
