@@ -66,7 +66,7 @@ start_proxy() { # where callgrind shall write
   local arguments
   port=$(free_port)
   write_config "$port" $server_ports > "$scratch/proxy.conf"
-  arguments=("$scratch/proxy.conf")
+  arguments=(--config "$scratch/proxy.conf")
   if [[ $(basename "$binary") == nutcracker* ]]; then
     arguments=(-c "$scratch/proxy.conf" -s "$(free_port)" -a 127.0.0.1 -v 0 -p "$scratch/proxy.pid" -o "$scratch/proxy.log")
   fi

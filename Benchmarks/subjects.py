@@ -80,7 +80,7 @@ class Subject:
                     "-o", f"proxy_config={config}"]
         placement = "placement: ketama" if self.kind == "ringroad-md5" else "placement: twemproxy-ketama\nhash: fnv1a_64"
         config.write_text(RINGROAD.format(port=port, servers=", ".join(addresses), placement=placement))
-        return [self.binary, config]
+        return [self.binary, "--config", config]
 
     def does(self, workload, servers):
         # The canned floor has no servers, and only one answer.
