@@ -15,6 +15,8 @@ package struct Address: BitwiseCopyable, Sendable {
 
   /// A numeric address; nil when it is not one. An IPv6 address may name its interface: `fe80::1%eth0`.
   package init?(ip: String, port: UInt16) {
+    // C would see an address where there is one before a NUL.
+    guard !ip.utf8.contains(0) else { return nil }
     var four = sockaddr_in()
     // SAFETY: inet_pton reads a NUL-terminated string and writes as many bytes as the family's address has.
     if unsafe inet_pton(AF_INET, ip, &four.sin_addr) == 1 {
@@ -102,7 +104,9 @@ package struct Address: BitwiseCopyable, Sendable {
   package var port: UInt16? {
     guard isTCP else { return nil }
     // SAFETY: both families keep the port right after the family.
-    return unsafe withUnsafeBytes(of: storage) { unsafe UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self)) }
+    return unsafe withUnsafeBytes(of: storage) {
+      unsafe UInt16(bigEndian: $0.load(fromByteOffset: 2, as: UInt16.self))
+    }
   }
 
   /// The same address with another port; a Unix socket has none to change.
@@ -152,7 +156,9 @@ package struct Address: BitwiseCopyable, Sendable {
   }
 
   /// Has a system call write the address; `body` returns the call's result.
-  mutating func fill(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) -> Int32 {
+  mutating func fill(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
+    -> Int32
+  {
     length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     // SAFETY: as above; the call is told how much room there is.
     return unsafe withUnsafeMutablePointer(to: &storage) { storage in

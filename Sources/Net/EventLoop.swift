@@ -28,7 +28,8 @@ package struct EventLoop: ~Copyable {
 
   package init() throws(SystemError) {
     // SAFETY: what another version of libevent takes an event to be must fit in what we allocate.
-    unsafe precondition(event_get_struct_event_size() <= MemoryLayout<event>.size, "libevent is not its headers'")
+    unsafe precondition(
+      event_get_struct_event_size() <= MemoryLayout<event>.size, "libevent is not its headers'")
     let bound = try TimerDescriptor()
     let ticker = try TimerDescriptor()
     guard let base = unsafe EventLoop.makeBase() else { throw .last("event_base_new") }
@@ -41,7 +42,8 @@ package struct EventLoop: ~Copyable {
       boundEvent, base, bound.descriptor, Int16(EV_READ | EV_PERSIST | EV_ET),
       { _, _, argument in
         // SAFETY: the argument is the loop's list, which outlives the event.
-        unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: ReadyList.self).pointee.isWaitBounded = false
+        unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: ReadyList.self).pointee.isWaitBounded =
+          false
       }, list)
     guard unsafe isAssigned == 0 && event_add(boundEvent, nil) == 0 else {
       let error = SystemError.last("epoll_ctl")
@@ -96,8 +98,8 @@ package struct EventLoop: ~Copyable {
   /// As `runOnce(maxWait:)`, true to the microsecond: the bound is a timer of the kernel's, set by one
   /// system call. That a wait was cut short by a note costs the next unbounded wait one more.
   package mutating func runOnce(nanoseconds: Int64) -> Bool {
-    // SAFETY: the base lives as long as self.
-    guard nanoseconds > 0 else { return unsafe event_base_loop(base, EVLOOP_NONBLOCK) >= 0 }
+    // SAFETY: the base lives as long as self. EVLOOP_NONBLOCK alone would look until nothing is ready.
+    guard nanoseconds > 0 else { return unsafe event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0 }
     // SAFETY: as above.
     unsafe list.pointee.isWaitBounded = true
     bound.set(nanoseconds: UInt64(nanoseconds), isRepeated: false)
@@ -139,12 +141,12 @@ package struct EventLoop: ~Copyable {
   ///
   /// No allocation while there are free slots. `.none` when the kernel refuses.
   package mutating func watch(_ descriptor: Int32, token: Token) -> Watch {
-    watches.add(descriptor, token, isEdgeTriggered: false) ?? .none
+    watches.add(descriptor, token, .level) ?? .none
   }
 
   /// Watches for wake-ups until `unwatch`; those from before count. Many wakes may come as one note.
   package mutating func watch(_ wakeup: borrowing Wakeup, token: Token) -> Watch {
-    watches.add(wakeup.descriptor, token, isEdgeTriggered: true) ?? .none
+    watches.add(wakeup.descriptor, token, .edge) ?? .none
   }
 
   /// Whether to note that the descriptor can be written: wanted only while a send came up short.
@@ -165,6 +167,6 @@ package struct EventLoop: ~Copyable {
     watches.remove(tickWatch)
     ticker.set(nanoseconds: period.wholeNanoseconds, isRepeated: true)
     tickWatch =
-      period > .zero ? watches.add(ticker.descriptor, token, isEdgeTriggered: true) ?? .none : .none
+      period > .zero ? watches.add(ticker.descriptor, token, .ticks) ?? .none : .none
   }
 }

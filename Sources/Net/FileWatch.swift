@@ -105,6 +105,7 @@ package struct FileWatch: ~Copyable {
   private mutating func note(_ event: inotify_event, _ name: String) -> Bool {
     if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
     if event.mask & UInt32(IN_IGNORED | IN_MOVE_SELF | IN_DELETE_SELF) != 0 {
+      if event.mask & UInt32(IN_MOVE_SELF) != 0 { _ = inotify_rm_watch(descriptor, event.wd) }
       if event.wd == named?.id { named = nil }
       if event.wd == real?.id { real = nil }
       return false

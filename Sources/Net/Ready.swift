@@ -39,13 +39,17 @@ package struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
 ///
 /// `events` is empty when the watch was ended, or the interest dropped, after the note was taken.
 @safe @usableFromInline @frozen
-package struct Ready: BitwiseCopyable, Sendable {
+package struct Ready: BitwiseCopyable, Equatable, Sendable {
   @usableFromInline package var token: Token
   @usableFromInline package var events: ReadyEvents
 
   @inlinable package init(token: Token, events: ReadyEvents) {
     self.token = token
     self.events = events
+  }
+
+  @inlinable package static func == (a: Ready, b: Ready) -> Bool {
+    a.token == b.token && a.events.rawValue == b.events.rawValue
   }
 }
 

@@ -29,6 +29,7 @@ extension Address {
   /// and for threads that run no loop.
   package static func resolve(host: String, port: UInt16) throws(ResolveError) -> [Address] {
     if let address = Address(ip: host, port: port) { return [address] }
+    if host.isEmpty || host.utf8.contains(0) { throw ResolveError(host: host, code: EAI_NONAME, errno: 0) }
     // SAFETY: hints without pointers.
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC

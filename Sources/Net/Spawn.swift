@@ -21,7 +21,9 @@ package enum Spawn {
   package static func start(
     _ arguments: [String], environment: [String]? = nil, output: Int32? = nil, errors: Int32? = nil
   ) throws(SystemError) -> pid_t {
-    guard let program = arguments.first else { throw SystemError(errno: EINVAL, operation: "start a program") }
+    guard let program = arguments.first else {
+      throw SystemError(errno: EINVAL, operation: "start a program")
+    }
     // SAFETY: both are initialised before use and destroyed after; the C library copies what it is given.
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)

@@ -4,7 +4,8 @@ import Glibc
 
 /// A timer of the kernel's that becomes readable when its time has come (timerfd).
 ///
-/// Watched edge-triggered, so that nobody has to read it: setting it again forgets what had passed.
+/// One that goes off once is watched edge-triggered, so that nobody has to read it: setting it again forgets
+/// what had passed. One that is repeated must be read, or it goes off only once.
 @safe
 struct TimerDescriptor: ~Copyable {
   let descriptor: Int32

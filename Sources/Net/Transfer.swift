@@ -24,7 +24,9 @@ package enum SendResult: BitwiseCopyable, Equatable, Sendable {
 
 extension Socket {
   /// One recv(2). A target without room takes nothing: `.bytes(0)`.
-  package static func receive(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer) -> ReceiveResult {
+  package static func receive(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer)
+    -> ReceiveResult
+  {
     if unsafe target.isEmpty { return .bytes(0) }
     // SAFETY: the caller's buffer is as large as it says.
     let n = uninterrupted { unsafe recv(descriptor, target.baseAddress, target.count, 0) }

@@ -1,4 +1,5 @@
 import CLibevent
+import Glibc
 
 /// A descriptor's registration with its loop: a slot of the loop's table, and which owner of that slot.
 ///
@@ -96,28 +97,61 @@ struct WatchTable: ~Copyable {
     unsafe blocks.deallocate()
   }
 
+  /// How a descriptor is watched.
+  enum Kind {
+    /// Noted for as long as it is ready.
+    case level
+    /// Noted when it becomes ready, and again with each cause.
+    case edge
+    /// As `level`, for a timer that goes off again and again: it is read when it is noted.
+    case ticks
+  }
+
   /// Starts watching for reading; nil when the kernel refuses.
-  mutating func add(_ descriptor: Int32, _ token: Token, isEdgeTriggered: Bool) -> Watch? {
+  mutating func add(_ descriptor: Int32, _ token: Token, _ kind: Kind) -> Watch? {
+    guard descriptor >= 0 else { return nil }
     if free == .max { addBlock() }
     let index = free
     // SAFETY: the free list holds only slots of blocks that exist.
     let slot = unsafe address(index)
     unsafe slot.pointee.token = token
     unsafe slot.pointee.descriptor = descriptor
-    let kind = Int16(EV_READ | EV_PERSIST | (isEdgeTriggered ? EV_ET : 0))
+    let events = Int16(EV_READ | EV_PERSIST | (kind == .edge ? EV_ET : 0))
     // SAFETY: a free slot's event is not added, so it may be assigned again; the slot outlives the event.
     let isAssigned = unsafe event_assign(
-      &slot.pointee.read, base, descriptor, kind,
-      { _, _, argument in
-        // SAFETY: the argument is this slot, whose address never changes.
-        unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.read)
-      }, slot)
+      &slot.pointee.read, base, descriptor, events,
+      kind == .ticks ? WatchTable.noteTick : WatchTable.noteRead,
+      slot)
     guard isAssigned == 0, unsafe event_add(&slot.pointee.read, nil) == 0 else { return nil }
     unsafe slot.pointee.wantsRead = true
     unsafe slot.pointee.wantsWrite = false
     unsafe slot.pointee.isTaken = true
     unsafe free = slot.pointee.next
     return unsafe Watch(index: index, generation: slot.pointee.generation)
+  }
+
+  private static var noteRead: event_callback_fn {
+    { _, _, argument in
+      // SAFETY: the argument is the event's slot, whose address never changes.
+      unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.read)
+    }
+  }
+
+  private static var noteTick: event_callback_fn {
+    { descriptor, _, argument in
+      // The kernel starts a timer's next period when it is read.
+      var ticks: UInt64 = 0
+      // SAFETY: eight bytes of a local; the argument as above.
+      _ = unsafe Glibc.read(descriptor, &ticks, 8)
+      unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.read)
+    }
+  }
+
+  private static var noteWrite: event_callback_fn {
+    { _, _, argument in
+      // SAFETY: as above.
+      unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.write)
+    }
   }
 
   /// Ends a watch; what was noted of it is struck out.
@@ -168,10 +202,7 @@ struct WatchTable: ~Copyable {
       }
       guard let write = unsafe slot.pointee.write else { return }
       let isAssigned = unsafe event_assign(
-        write, base, slot.pointee.descriptor, Int16(EV_WRITE | EV_PERSIST),
-        { _, _, argument in
-          unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.write)
-        }, slot)
+        write, base, slot.pointee.descriptor, Int16(EV_WRITE | EV_PERSIST), WatchTable.noteWrite, slot)
       if isAssigned == 0, unsafe event_add(write, nil) == 0 { unsafe slot.pointee.wantsWrite = true }
     } else if let write = unsafe slot.pointee.write {
       unsafe event_del(write)
@@ -198,7 +229,8 @@ struct WatchTable: ~Copyable {
 
   @inline(never) private mutating func addBlock() {
     if blockCount == blockRoom {
-      let larger = UnsafeMutablePointer<UnsafeMutablePointer<WatchSlot>>.allocate(capacity: Int(blockRoom) * 2)
+      let larger = UnsafeMutablePointer<UnsafeMutablePointer<WatchSlot>>.allocate(
+        capacity: Int(blockRoom) * 2)
       // SAFETY: only the list of blocks moves, never a block.
       unsafe larger.moveInitialize(from: blocks, count: Int(blockCount))
       unsafe blocks.deallocate()

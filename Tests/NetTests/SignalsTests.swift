@@ -1,0 +1,58 @@
+import Glibc
+import Testing
+
+@testable import Net
+
+@Suite struct SignalsTests {
+  // In processes of their own: what a process does with signals concerns all its threads.
+
+  @Test func signalsComeAsNotesOfTheLoop() async {
+    await #expect(processExitsWith: .success) {
+      setMask([])
+      let signals = try Signals()
+      var loop = try EventLoop()
+      let token = Token(kind: 5)
+      let watch = loop.watch(signals.descriptor, token: token)
+      for number in [SIGHUP, SIGTERM, SIGINT, SIGUSR1] {
+        guard signals.next() == nil else { exit(2) }
+        pthread_kill(pthread_self(), number)
+        guard nextNotes(&loop) == [Ready(token: token, events: .read)] else { exit(3) }
+        guard signals.next() == number, signals.next() == nil else { exit(4) }
+      }
+      loop.unwatch(watch)
+    }
+  }
+
+  @Test func aBrokenPipeRaisesNoSignal() async {
+    await #expect(processExitsWith: .success) {
+      let signals = try Signals([SIGUSR1])
+      var ends: [Int32] = [0, 0]
+      guard unsafe pipe(&ends) == 0 else { exit(2) }
+      close(ends[0])
+      guard unsafe write(ends[1], "x", 1) == -1, errno == EPIPE else { exit(3) }
+      guard signals.next() == nil else { exit(4) }
+    }
+  }
+
+  @Test func onlyTheSignalsThatWereNamedAreBlocked() async {
+    await #expect(processExitsWith: .success) {
+      setMask([])
+      let signals = try Signals([SIGUSR1, SIGHUP])
+      var mask = sigset_t()
+      unsafe pthread_sigmask(SIG_BLOCK, nil, &mask)
+      for number in 1..<SIGSYS {
+        let isBlocked = unsafe sigismember(&mask, number) == 1
+        guard isBlocked == [SIGUSR1, SIGHUP].contains(number) else { exit(2) }
+      }
+      guard signals.next() == nil else { exit(3) }
+    }
+  }
+}
+
+/// What the calling thread blocks; the threads that tests run on block nearly everything.
+private func setMask(_ numbers: [Int32]) {
+  var set = sigset_t()
+  unsafe sigemptyset(&set)
+  for number in numbers { unsafe sigaddset(&set, number) }
+  unsafe pthread_sigmask(SIG_SETMASK, &set, nil)
+}
