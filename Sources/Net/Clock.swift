@@ -10,4 +10,14 @@ package enum Clock {
     _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Instant(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
   }
+
+  /// Stops the calling thread for so long, whatever becomes ready meanwhile: to let what comes gather. A
+  /// signal may end it early. Late by the thread's timer slack, 50 µs unless it asked for fine timers.
+  package static func pause(nanoseconds: Int64) {
+    guard nanoseconds > 0 else { return }
+    var time = timespec(
+      tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    // SAFETY: the address of a local.
+    _ = unsafe nanosleep(&time, nil)
+  }
 }

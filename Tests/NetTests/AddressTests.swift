@@ -96,5 +96,9 @@ import Testing
     usleep(2000)
     let waited = Clock.now().since(first)
     #expect(waited >= .milliseconds(2) && waited < .seconds(10))
+    let second = Clock.now()
+    Clock.pause(nanoseconds: 3_000_000)
+    #expect(Clock.now().since(second) >= .milliseconds(3))
+    Clock.pause(nanoseconds: -1)
   }
 }

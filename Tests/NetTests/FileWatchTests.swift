@@ -22,6 +22,7 @@ import Testing
     #expect(unsafe write(fd, "b", 1) == 1)
     #expect(watch.drain() == false)
     close(fd)
+    #expect(isClosed("\(folder.path)/c.yml"))
     #expect(watch.drain() == true)
     #expect(watch.drain() == false)
   }

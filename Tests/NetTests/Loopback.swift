@@ -52,7 +52,21 @@ struct Folder: ~Copyable {
 
   func write(_ name: String, _ text: String) throws {
     try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+    try #require(isClosed("\(path)/\(name)"))
   }
+}
+
+/// Waits until nobody has a file open: a process that another test starts at this moment has all that we
+/// have open, until it runs its program, and a file is closed when the last of them closes it.
+func isClosed(_ path: String) -> Bool {
+  let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
+  defer { close(fd) }
+  for _ in 0..<2000 {
+    // A lease for writing is given when no other descriptor of the file is open.
+    if fcntl(fd, 1024 /* F_SETLEASE */, F_WRLCK) == 0 { return fcntl(fd, 1024, F_UNLCK) == 0 }
+    usleep(1000)
+  }
+  return false
 }
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
@@ -64,6 +78,16 @@ func text(_ span: RawSpan) -> String {
 
 func send(_ descriptor: Int32, _ text: String) -> SendResult {
   Socket.send(descriptor, bytes(text))
+}
+
+/// What a descriptor has to give, waited for at most two seconds.
+func receiveSoon(_ descriptor: Int32, _ scratch: inout Scratch) -> ReceiveResult {
+  for _ in 0..<2000 {
+    let result = scratch.receive(descriptor)
+    if result != .wouldBlock { return result }
+    usleep(1000)
+  }
+  return .wouldBlock
 }
 
 extension Socket {

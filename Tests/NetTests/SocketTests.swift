@@ -50,7 +50,15 @@ import Testing
       let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
       address = listener.address
     }
-    switch Socket.connect(to: address) {
+    var result = Socket.connect(to: address)
+    // A program that another test starts at this moment may still have the listener open.
+    for _ in 0..<100 {
+      guard case .connected(let client) = result else { break }
+      Socket.close(client)
+      usleep(1000)
+      result = Socket.connect(to: address)
+    }
+    switch result {
     case .failed(let reason): #expect(reason == ECONNREFUSED)
     case .connected: Issue.record("nobody listens, and yet it connected")
     case .inProgress(let client):
