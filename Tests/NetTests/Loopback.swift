@@ -61,9 +61,10 @@ struct Folder: ~Copyable {
 func isClosed(_ path: String) -> Bool {
   let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
   defer { close(fd) }
+  let setLease: Int32 = 1024  // F_SETLEASE
   for _ in 0..<2000 {
     // A lease for writing is given when no other descriptor of the file is open.
-    if fcntl(fd, 1024 /* F_SETLEASE */, F_WRLCK) == 0 { return fcntl(fd, 1024, F_UNLCK) == 0 }
+    if fcntl(fd, setLease, F_WRLCK) == 0 { return fcntl(fd, setLease, F_UNLCK) == 0 }
     usleep(1000)
   }
   return false
