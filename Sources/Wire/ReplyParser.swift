@@ -80,7 +80,8 @@ package enum ReplyParser {
       return word & 0xff_ffff_ffff == 0x0a0d_444e45 ? .end : .other  // "END\r\n"
     }
     var i = p &+ 6
-    guard available >= keyLength &+ 13 else { return header(bytes, at: p) }
+    // The shortest header of this key: "VALUE <key> 0 0\r\n".
+    guard available >= keyLength &+ 12 else { return header(bytes, at: p) }
     guard bytes.matches(at: i, asked, at: keyStart, count: keyLength) else { return .otherKey }
     i &+= keyLength
     guard bytes.byte(at: i) == 32 else { return .otherKey }
