@@ -154,6 +154,11 @@ extension Worker {
         withCAS: leg.verb.expectation == .valuesWithCAS, maxValue: limits.maxValue)
       {
       case .value(let length):
+        // Past the last key only a value of the empty key would fit.
+        guard cursor != .max else {
+          breach(l, .wrongKey, bytes, p)
+          return nil
+        }
         if !leg.isLate { keep(bytes, p, length, as: cursor, of: f) }
         advance(l, past: cursor, of: f)
         p &+= length
