@@ -169,7 +169,12 @@ extension Worker {
           return nil
         }
         advance(l, past: cursor, of: f)
-      case .end: return (p &+ 5 &- start, true)
+      case .end:
+        guard links[l].sent >= Int(leg.length) else {
+          breach(l, .unsolicited, bytes, p)
+          return nil
+        }
+        return (p &+ 5 &- start, true)
       case .partial: return (p &- start, false)
       case .other:
         switch ReplyParser.errorLine(bytes, at: p) {

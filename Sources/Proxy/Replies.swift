@@ -45,7 +45,11 @@ extension Worker {
         continue
       }
       switch answerAtHand(l, leg, bytes, p) {
-      case .reply(let length, _):
+      case .reply(let length, let outcome):
+        guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
+          breach(l, .unsolicited, bytes, p)
+          return bytes.byteCount
+        }
         dropFront(l, leg)
         if leg.exchange != Slab<Exchange>.none {
           answer(leg.exchange, bytes, p, length)
@@ -64,6 +68,12 @@ extension Worker {
     }
     if isAnswered { noteAnswered(l) }
     return p
+  }
+
+  /// Whether a server may say this before it was sent the whole request: only that it will not take it.
+  private func mayComeEarly(_ outcome: Outcome) -> Bool {
+    if case .error = outcome { return true }
+    return false
   }
 
   @inline(__always)
@@ -137,6 +147,10 @@ extension Worker {
         breach(l, why, bytes, p)
         return nil
       case .reply(let length, let outcome):
+        guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
+          breach(l, .unsolicited, bytes, p)
+          return nil
+        }
         if !leg.isLate { keepReply(f, leg, bytes, p, length, outcome) }
         taken = length
       }
