@@ -141,8 +141,21 @@ extension Worker {
       .breach(
         server: servers[s].id, breach: why, asked: Self.excerpt(links[l].asked.readable, from: 0),
         got: Self.excerpt(bytes, from: p)))
+    forgetValues(l)
     let before = links[l].since
     lost(l, .protocolError, now: before)
+  }
+
+  /// Values of a multi-get whose reply went wrong are not to be trusted either: they count as not answered.
+  private mutating func forgetValues(_ l: UInt32) {
+    guard let leg = links[l].legs.first, leg.fanOut != Slab<FanOut>.none, !leg.isLate,
+      fanOuts[leg.fanOut].kind == .multiGet
+    else { return }
+    var i = leg.piece
+    while i != .max {
+      fanOuts[leg.fanOut].pieces[Int(i)].length = 0
+      i = fanOuts[leg.fanOut].pieces[Int(i)].next
+    }
   }
 
   /// The first bytes, for a log line.
