@@ -119,6 +119,8 @@ extension Worker {
     links[l].sent = 0
     links[l].late = 0
     links[l].cursorAt = 0
+    // Answered already, only not sent to its end.
+    if links[l].isFrontAnswered { links[l].legs.dropFirst() }
     links[l].isFrontAnswered = false
     // Answering may lead to new requests only through the edge, never here: the queue does not grow.
     while let leg = links[l].legs.popFirst() {
