@@ -24,8 +24,8 @@ extension Worker {
         servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
         servers[s].missesOnFailure = pool.missesOnFailure
         servers[s].isRetired = false
-        equip(s, connections: max(1, pool.connections), now: now)
         servers[s].standing = member.standing
+        equip(s, connections: max(1, pool.connections), now: now)
         order.append(s)
       }
     }
