@@ -83,7 +83,7 @@ extension Worker {
     var n = retiring.count
     while n > 0, let l = retiring.popFirst() {
       n -= 1
-      guard links[l].legs.isEmpty || links[l].state != .ready else {
+      guard links[l].legs.isEmpty || links[l].state == .closed else {
         retiring.append(l)
         continue
       }
