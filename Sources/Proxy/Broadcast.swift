@@ -119,9 +119,9 @@ extension Worker {
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       guard servers.isTaken(piece.next) else { continue }
-      if piece.trouble == .ejected {
-        notices.append(.flushOwed(server: servers[piece.next].id))
-      } else if piece.trouble != nil || !isOK(fanOuts[f].bytes.readable, piece) {
+      // `noteFailure` has told that an ejected one is owed it.
+      if piece.trouble == .ejected { continue }
+      if piece.trouble != nil || !isOK(fanOuts[f].bytes.readable, piece) {
         failed += 1
       }
     }

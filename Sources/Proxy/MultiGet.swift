@@ -134,6 +134,9 @@ extension Worker {
       fanOuts[f].troubledServer = s
     }
     fanOuts[f].failures &+= 1
+    if trouble == .ejected && fanOuts[f].kind == .flushAll {
+      notices.append(.flushOwed(server: servers[s].id))
+    }
     if !servers[s].missesOnFailure { fanOuts[f].isStrict = true }
   }
 
