@@ -40,7 +40,10 @@ extension Worker {
       if leg.fanOut != Slab<FanOut>.none {
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
-        guard isDone else { return p }
+        guard isDone else {
+          if isAnswered { noteAnswered(l) }
+          return p
+        }
         isAnswered = isAnswered || !leg.isLate
         continue
       }
