@@ -149,7 +149,21 @@ package struct Worker: ~Copyable {
     if links[l].isFrontAnswered { finishFront(l) }
   }
 
-  package mutating func nextOrder() -> Order? { orders.popFirst() }
+  /// The oldest order that still stands: a slot may have changed hands since it was given.
+  package mutating func nextOrder() -> Order? {
+    while let order = orders.popFirst() {
+      let isStanding =
+        switch order {
+        case .connect(let l): links.isTaken(l) && links[l].state == .connecting
+        case .close(let c): clients.isTaken(c) && clients[c].isClosed
+        case .pause(let c): clients.isTaken(c) && clients[c].isStalled
+        case .resume(let c): clients.isTaken(c) && !clients[c].isStalled
+        case .disconnect, .report: true
+        }
+      if isStanding { return order }
+    }
+    return nil
+  }
 
   // MARK: - Back-pressure
 
