@@ -1,0 +1,203 @@
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Another configuration, or another server's health, in the middle of traffic.
+@Suite struct AdoptionTests {
+  @Test func unchangedServersKeepTheirConnectionsAndWhatWaitsOnThem() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "get \(a)", "get \(b) \(a)")
+    #expect(rig.asked("a") == lines("get \(a)", "get \(a)"))
+    let (linkA, linkB) = (rig.link("a"), rig.link("b"))
+    let orders = rig.orders.count
+    rig.adopt(["b", "c", "a"])
+    #expect(rig.link("a") == linkA && rig.link("b") == linkB)
+    #expect(Array(rig.orders[orders...]) == [.connect(link: rig.link("c"))])
+    rig.send(from: "a", lines("VALUE \(a) 0 1", "1", "END", "END"))
+    rig.reply("b", "VALUE \(b) 0 1", "2", "END")
+    #expect(rig.got(c) == lines("VALUE \(a) 0 1", "1", "END", "VALUE \(b) 0 1", "2", "END"))
+    let own = rig.key(on: "c")
+    rig.say(c, "get \(own)")
+    #expect(rig.asked("c") == lines("get \(own)"))
+    rig.hangUp(c)
+    rig.reply("c", "END")
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aRemovedServerAnswersWhatItWasAskedAndGoes() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let a = rig.key(on: "a")
+    rig.say(c, "get \(a)", "set \(a) 0 0 1 noreply", "x")
+    #expect(rig.asked("a") == lines("get \(a)", "set \(a) 0 0 1", "x"))
+    let (link, slot) = (rig.link("a"), rig.slot("a"))
+    rig.adopt(["b"])
+    #expect(!rig.orders.contains(.disconnect(link: link)))
+    rig.say(c, "get \(a)")
+    #expect(rig.asked("b") == lines("get \(a)"), "its keys are others' now")
+    rig.send(from: link, lines("VALUE \(a) 0 1", "1", "END"))
+    rig.advance(.milliseconds(5))
+    #expect(!rig.orders.contains(.disconnect(link: link)), "the quiet one is not answered yet")
+    rig.send(from: link, lines("STORED"))
+    rig.advance(.milliseconds(5))
+    #expect(rig.orders.last == .disconnect(link: link))
+    #expect(!rig.isOpen(link: link) && !rig.isKnown(slot: slot))
+    rig.send(from: "b", lines("END"))
+    #expect(rig.got(c) == lines("VALUE \(a) 0 1", "1", "END", "END"))
+    #expect(rig.notices().isEmpty)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aRemovedServerThatIsStillConnectingIsAskedToo() {
+    let rig = Rig(["a", "b"], isAccepting: false)
+    let c = rig.open()
+    let a = rig.key(on: "a")
+    rig.say(c, "delete \(a)")
+    let link = rig.link("a")
+    rig.adopt(["b"])
+    rig.tick()
+    #expect(rig.waiting(for: c) == "")
+    rig.accept(link)
+    #expect(rig.asked(link) == lines("delete \(a)"))
+    rig.send(from: link, lines("DELETED"))
+    #expect(rig.got(c) == lines("DELETED"))
+    rig.tick()
+    #expect(!rig.isOpen(link: link))
+  }
+
+  @Test func aRemovedServerThatNeverAnswersGoesAtItsDeadline() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let a = rig.key(on: "a")
+    rig.say(c, "delete \(a)")
+    _ = rig.asked("a")
+    let (link, slot) = (rig.link("a"), rig.slot("a"))
+    rig.adopt(["b"])
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.advance(.milliseconds(500))
+    rig.tick()
+    #expect(!rig.isOpen(link: link) && !rig.isKnown(slot: slot))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aServerThatComesBackIsANewOne() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let a = rig.key(on: "a")
+    rig.say(c, "get \(a)")
+    _ = rig.asked("a")
+    let old = rig.link("a")
+    rig.adopt(["b"])
+    rig.adopt(["a", "b"])
+    let new = rig.worker.servers[rig.worker.slots[0]].links[0]
+    #expect(new != old)
+    rig.say(c, "get \(a)")
+    #expect(rig.asked(new) == lines("get \(a)"))
+    rig.send(from: new, lines("VALUE \(a) 0 1", "2", "END"))
+    rig.send(from: old, lines("VALUE \(a) 0 1", "1", "END"))
+    #expect(rig.got(c) == lines("VALUE \(a) 0 1", "1", "END", "VALUE \(a) 0 1", "2", "END"))
+  }
+
+  @Test func connectionsAreAddedAndTakenAway() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    rig.adopt(["a"]) { $0.connections = 3 }
+    #expect(rig.links("a").count == 3)
+    #expect(rig.linkCount == 3)
+    rig.adopt(["a"]) { $0.connections = 1 }
+    rig.tick()
+    #expect(rig.linkCount == 1)
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.notices().isEmpty)
+  }
+
+  @Test func anEjectedServersKeysMoveAndNoOthers() {
+    let rig = Rig()
+    let c = rig.open()
+    let keys = (0..<300).map { "k\($0)" }
+    let before = keys.map { rig.owner(of: $0) }
+    let (b, a) = (rig.key(on: "b"), rig.key(on: "a"))
+    rig.say(c, "delete \(b)", "get \(a)")
+    _ = rig.asked("b")
+    rig.set(.ejected, "b")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 ejected"))
+    let after = keys.map { rig.owner(of: $0) }
+    #expect(!after.contains("b"))
+    #expect(zip(before, after).allSatisfy { $0 == "b" || $0 == $1 })
+    #expect(Set(zip(before, after).filter { $0.0 == "b" }.map(\.1)) == ["a", "c"])
+    rig.say(c, "delete \(b)")
+    rig.reply("a", "END")
+    rig.reply(rig.owner(of: b), "DELETED")
+    #expect(rig.got(c) == lines("END", "DELETED"))
+
+    rig.set(.up, "b")
+    #expect(keys.map { rig.owner(of: $0) } == before)
+    rig.say(c, "delete \(b)")
+    rig.reply("b", "NOT_FOUND")
+    #expect(rig.got(c) == lines("NOT_FOUND"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func failFastKeepsTheRingAndFailsAtOnce() {
+    let rig = Rig { $0.missesOnFailure = false }
+    let c = rig.open()
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.set(.failFast, "b")
+    let orders = rig.orders.count
+    rig.say(c, "get \(b)", "delete \(b)", "get \(a) \(b)")
+    rig.reply("a", "VALUE \(a) 0 1", "a", "END")
+    let failed = "SERVER_ERROR ringroad: b:11211 ejected"
+    #expect(rig.got(c) == lines(failed, failed, "VALUE \(a) 0 1", "a", failed))
+    #expect(rig.orders.count == orders, "no client's request is a probe")
+    rig.set(.up, "b")
+    rig.say(c, "get \(b)")
+    rig.reply("b", "END")
+    #expect(rig.got(c) == lines("END"))
+  }
+
+  @Test func whenAllAreOutNobodyIsAsked() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    rig.set(.ejected, "a")
+    rig.set(.ejected, "b")
+    rig.say(c, "get x", "set x 0 0 1", "1", "get x y")
+    let got = rig.got(c)
+    #expect(got.hasPrefix(lines("END") + "SERVER_ERROR ringroad: "))
+    #expect(got.hasSuffix(lines(" ejected", "END").dropFirst(0)))
+    rig.set(.up, "a")
+    rig.say(c, "get x", "get y")
+    rig.reply("a", "END", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+  }
+
+  @Test func aServerThatIsOutFromTheStartIsNotConnectedTo() {
+    let rig = Rig(["a"])
+    let orders = rig.orders.count
+    rig.adopt(["a", "b"]) { $0.members[1].standing = .ejected }
+    #expect(rig.orders.count == orders)
+    #expect(rig.owner(of: rig.key(on: "a")) == "a")
+    #expect(rig.key(on: "a", 20) == "k20", "all keys are a's")
+    rig.set(.up, "b")
+    #expect(rig.orders.last == .connect(link: rig.link("b")))
+  }
+
+  @Test func limitsChangeAtOnce() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    rig.adopt(["a"]) { $0.requestTimeout = .milliseconds(20) }
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(20))
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.count(.timeouts) == 1)
+  }
+}

@@ -1,0 +1,151 @@
+import Testing
+
+@testable import Proxy
+
+@Suite struct ClosingTests {
+  @Test func quitIsHeardAfterWhatWasAskedBeforeIt() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x", "quit", "get y")
+    #expect(rig.asked("a") == lines("get x"))
+    #expect(rig.closed.isEmpty)
+    rig.send(from: "a", "VALUE x 0 1\r\nx\r\nEND\r\n")
+    #expect(rig.closed.isEmpty, "it is not sent yet")
+    #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
+
+  @Test func quitWithNothingWaitingClosesAtOnce() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "quit")
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
+
+  @Test(arguments: ["", "get z", "set k 0 0 10\r\nabc"])
+  func requestsInFlightAreAnsweredAfterTheEndOfInput(_ half: String) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, "get x\r\nget y\r\n" + half)
+    rig.endInput(c)
+    #expect(rig.closed.isEmpty)
+    rig.reply("a", "END", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aPausedClientsRequestsAreAnsweredAfterTheEndOfInput() {
+    var limits = Limits()
+    limits.clientRequests = 1
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    rig.send(c, "get x\r\nget y\r\nget z\r\nget")
+    rig.endInput(c)
+    for key in ["x", "y", "z"] {
+      #expect(rig.closed.isEmpty)
+      #expect(rig.asked("a") == lines("get \(key)"))
+      rig.send(from: "a", "END\r\n")
+      #expect(rig.got(c) == lines("END"))
+    }
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
+
+  @Test func answersForAClientThatLeftGoNowhere() {
+    let rig = Rig()
+    let c = rig.open()
+    let keys = ["a", "b", "c"].map { rig.key(on: $0) }
+    rig.say(c, "get \(keys[0])", "get \(keys[1])", "get \(keys.joined(separator: " "))", "version", "stats")
+    rig.reply("b", "VALUE \(keys[1]) 0 1", "b", "END")
+    rig.hangUp(c)
+    let next = rig.open()
+    #expect(next == c, "the slot is used again")
+    rig.say(next, "get \(keys[0])")
+    rig.reply(
+      "a", "VALUE \(keys[0]) 0 1", "a", "END", "VALUE \(keys[0]) 0 1", "a", "END", "VERSION 1", "END",
+      "VALUE \(keys[0]) 0 1", "n", "END")
+    rig.reply("b", "END", "VERSION 1", "END")
+    rig.reply("c", "END", "VERSION 1", "END")
+    #expect(rig.got(next) == lines("VALUE \(keys[0]) 0 1", "n", "END"))
+    rig.hangUp(next)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aDrainAnswersWhatWasAskedAndThenClosesEveryone() {
+    var limits = Limits()
+    limits.clientRequests = 2
+    let rig = Rig(["a"], limits: limits)
+    let (busy, idle, paused) = (rig.open(), rig.open(), rig.open())
+    rig.say(busy, "get x")
+    rig.say(paused, "get p", "get q", "get r")
+    rig.worker.drain()
+    rig.settle()
+    #expect(rig.closed == [idle])
+    #expect(!rig.isDrained)
+    rig.reply("a", "END", "END", "END")
+    #expect(rig.got(busy) == lines("END"))
+    #expect(rig.got(paused) == lines("END", "END"))
+    rig.reply("a", "VALUE r 0 1", "r", "END")
+    #expect(rig.got(paused) == lines("VALUE r 0 1", "r", "END"))
+    #expect(Set(rig.closed) == [busy, idle, paused])
+    #expect(rig.isDrained)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aDrainWaitsForQuietRequests() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "set k 0 0 1 noreply", "x")
+    rig.worker.drain()
+    rig.settle()
+    #expect(rig.closed == [c])
+    #expect(!rig.isDrained)
+    rig.reply("a", "STORED")
+    #expect(rig.isDrained)
+  }
+}
+
+/// The edge carries orders out at the end of a turn, when a slot may be another's.
+@Suite struct StaleOrderTests {
+  private func worker(_ names: [String], _ limits: Limits = Limits()) -> Worker {
+    var worker = Worker(plan: Fleet.plan(names, limits: limits), processID: 1, now: .origin)
+    while worker.nextOrder() != nil {}
+    return worker
+  }
+
+  @Test func aNewClientIsNotClosedForItsPredecessor() {
+    var worker = worker(["a"])
+    let c = worker.open()
+    worker.endOfInput(client: c)
+    worker.closed(client: c)
+    #expect(worker.open() == c)
+    #expect(worker.nextOrder() == nil)
+  }
+
+  @Test func norPausedForIt() {
+    var limits = Limits()
+    limits.clientRequests = 1
+    var worker = worker(["a"], limits)
+    let c = worker.open()
+    let text = Array("get x\r\nget y\r\n".utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe worker.clientReceived(c, text.span.bytes, now: .origin)
+    worker.closed(client: c)
+    #expect(worker.open() == c)
+    var orders: [Order] = []
+    while let order = worker.nextOrder() { orders.append(order) }
+    #expect(orders.allSatisfy { if case .connect = $0 { true } else { false } })
+  }
+
+  @Test func aServerThatCameAndWentWithinATurnIsNotConnectedTo() {
+    var worker = worker(["a"])
+    worker.adopt(Fleet.plan(["a", "b"]), now: .origin)
+    worker.adopt(Fleet.plan(["a"]), now: .origin)
+    var orders: [Order] = []
+    while let order = worker.nextOrder() { orders.append(order) }
+    #expect(orders == [.disconnect(link: 1)])
+  }
+}

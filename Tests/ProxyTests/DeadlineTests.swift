@@ -1,0 +1,184 @@
+import Stats
+import Testing
+
+@testable import Proxy
+
+@Suite struct DeadlineTests {
+  @Test func aLateReplyIsDroppedInItsPlaceAndNeighboursAreUnharmed() {
+    let rig = Rig(["a"]) { $0.missesOnFailure = false }
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "get y")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.send(from: "a", "VALUE x 0 1\r\nx\r\nEND\r\nVALUE y 0 1\r\ny\r\nEND\r\n")
+    #expect(rig.got(c) == lines("VALUE y 0 1", "y", "END"))
+    #expect(rig.count(.lateReplies) == 1)
+    #expect(rig.count(.timeouts) == 1)
+    #expect(!rig.orders.contains(.disconnect(link: rig.link("a"))))
+    #expect(
+      rig.notices() == [
+        .failed(server: Fleet.id(of: "a"), .timedOut), .answered(server: Fleet.id(of: "a")),
+      ])
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aReplyIsInTimeUntilTheDeadline() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.advance(.nanoseconds(499_999_999))
+    rig.send(from: "a", "VALUE x 0 1\r\nx\r\nEND\r\n")
+    #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
+  }
+
+  @Test func bytesThatTrickleDoNotOutliveTheDeadline() {
+    let rig = Rig(["a"]) { $0.missesOnFailure = false }
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    for byte in "VALUE x 0 100\r\n0123456789".utf8 {
+      rig.send(from: "a", String(decoding: [byte], as: UTF8.self))
+      rig.advance(.milliseconds(20))
+    }
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+  }
+
+  @Test func afterTwiceTheDeadlineTheConnectionIsClosed() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(600))
+    rig.say(c, "delete y")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.advance(.milliseconds(400))
+    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
+    #expect(rig.got(c) == lines("END", "SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func tooManyLateRepliesCloseTheConnection() {
+    var limits = Limits()
+    limits.lateReplies = 3
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    rig.say(c, "get x", "get x", "get x", "get x")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.advance(.milliseconds(500))
+    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
+    #expect(rig.got(c) == lines("END", "END", "END", "END"))
+  }
+
+  @Test func connectingHasADeadlineOfItsOwn() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "delete x", "get y")
+    rig.advance(.milliseconds(199))
+    #expect(rig.waiting(for: c) == "")
+    rig.advance(.milliseconds(1))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out", "END"))
+    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
+    #expect(rig.notices() == [.failed(server: Fleet.id(of: "a"), .timedOut)])
+  }
+
+  @Test func aSilentGreetingCountsAsConnecting() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "delete x")
+    rig.advance(.milliseconds(150))
+    rig.worker.connected(rig.link("a"), now: rig.now)
+    rig.advance(.milliseconds(50))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+  }
+
+  @Test func aRefusalFailsAtOnceAndConnectsAreSpaced() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "delete x")
+    rig.lose("a", .refused)
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 refused"))
+    rig.say(c, "delete x")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 refused"))
+    #expect(rig.connecting.isEmpty)
+    rig.advance(.milliseconds(50))
+    rig.say(c, "delete x")
+    #expect(rig.connecting == [rig.link("a")])
+    rig.accept(rig.link("a"))
+    rig.reply("a", "DELETED")
+    #expect(rig.got(c) == lines("DELETED"))
+    #expect(rig.notices().last == .answered(server: Fleet.id(of: "a")))
+  }
+
+  @Test func aClientThatAsksHalfARequestIsNotWaitedFor() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    let idle = rig.open()
+    rig.send(c, "set k 0 0 100\r\nabc")
+    for _ in 0..<9 {
+      rig.advance(.seconds(1))
+      rig.send(c, "d")
+      rig.sweep()
+    }
+    #expect(rig.closed.isEmpty)
+    rig.advance(.seconds(1))
+    rig.sweep()
+    #expect(rig.closed == [c])
+    rig.hangUp(idle)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aLongValueMayTakeItsTimeAsLongAsItComes() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, "set k 0 0 800000\r\n")
+    let piece = String(repeating: "x", count: 20_000)
+    for _ in 0..<40 {
+      rig.advance(.seconds(1))
+      rig.send(c, piece)
+      rig.sweep()
+    }
+    rig.send(c, "\r\n")
+    #expect(rig.closed.isEmpty)
+    rig.reply("a", "STORED")
+    #expect(rig.got(c) == lines("STORED"))
+  }
+
+  @Test func aWholeRequestStopsTheClock() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, "get")
+    rig.advance(.seconds(9))
+    rig.send(c, " x\r\n")
+    rig.reply("a", "END")
+    rig.advance(.seconds(60))
+    rig.sweep()
+    #expect(rig.closed.isEmpty)
+  }
+
+  @Test func aClientThatTakesNothingIsClosed() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    rig.reply("a", "VALUE x 0 3", "abc", "END")
+    #expect(rig.got(c, atMost: 5).count == 5)
+    rig.advance(.seconds(9))
+    #expect(rig.got(c, atMost: 5).count == 5, "it moves, and has ten more seconds")
+    rig.advance(.seconds(9))
+    rig.sweep()
+    #expect(rig.closed.isEmpty)
+    _ = rig.got(c, atMost: 0)
+    rig.advance(.seconds(1))
+    rig.sweep()
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
+}

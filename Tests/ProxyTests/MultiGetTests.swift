@@ -1,0 +1,177 @@
+import Testing
+
+@testable import Proxy
+
+@Suite struct MultiGetTests {
+  @Test func eachServerIsAskedOnceAndValuesComeInTheOrderOfTheKeys() {
+    let rig = Rig()
+    let c = rig.open()
+    let (a1, a2) = (rig.key(on: "a", 0), rig.key(on: "a", 1))
+    let (b1, c1) = (rig.key(on: "b"), rig.key(on: "c"))
+    rig.say(c, "get \(b1) \(a1) \(c1) \(a2)")
+    #expect(rig.asked("a") == lines("get \(a1) \(a2)"))
+    #expect(rig.asked("b") == lines("get \(b1)"))
+    #expect(rig.asked("c") == lines("get \(c1)"))
+    rig.reply("a", "VALUE \(a1) 0 2", "a1", "VALUE \(a2) 0 2", "a2", "END")
+    rig.reply("c", "VALUE \(c1) 0 2", "c1", "END")
+    #expect(rig.waiting(for: c) == "")
+    rig.reply("b", "VALUE \(b1) 0 2", "b1", "END")
+    #expect(
+      rig.got(c)
+        == lines(
+          "VALUE \(b1) 0 2", "b1", "VALUE \(a1) 0 2", "a1", "VALUE \(c1) 0 2", "c1",
+          "VALUE \(a2) 0 2", "a2", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  /// Which of `x y x z` the server has, and what the client is given for `get x y x z`.
+  static let holdings: [(replies: [String], given: [String])] = [
+    ([], []),
+    (["x", "x"], ["x", "x"]),
+    (["x", "y", "x", "z"], ["x", "y", "x", "z"]),
+    (["y"], ["y"]),
+    (["z"], ["z"]),
+    (["y", "z"], ["y", "z"]),
+    // Stored between the two looks.
+    (["x", "z"], ["x", "z"]),
+  ]
+
+  @Test(arguments: holdings, [1, 3, 1000])
+  func missesAreLeftOutAndAKeyAskedTwiceIsAnsweredTwice(
+    _ row: (replies: [String], given: [String]), _ cut: Int
+  ) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x y x z", "get after")
+    #expect(rig.asked("a") == lines("get x y x z", "get after"))
+    let reply = Array(
+      (row.replies.map { "VALUE \($0) 0 1\r\n\($0)\r\n" }.joined() + "END\r\nEND\r\n").utf8)
+    var i = 0
+    while i < reply.count {
+      rig.send(from: "a", String(decoding: reply[i..<min(i + cut, reply.count)], as: UTF8.self))
+      i += cut
+    }
+    let expected = row.given.map { "VALUE \($0) 0 1\r\n\($0)\r\n" }.joined() + "END\r\nEND\r\n"
+    #expect(rig.got(c) == expected)
+    #expect(rig.notices().isEmpty)
+  }
+
+  @Test func casNumbersAndTimesTravelAlong() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "gets x y", "gats 30 x y", "gat  -1 x y")
+    #expect(rig.asked("a") == lines("gets x y", "gats 30 x y", "gat -1 x y"))
+    rig.reply("a", "VALUE x 0 1 5", "1", "VALUE y 0 1 6", "2", "END")
+    rig.reply("a", "VALUE y 0 1 6", "2", "END")
+    rig.reply("a", "VALUE x 0 1", "1", "END")
+    #expect(
+      rig.got(c)
+        == lines(
+          "VALUE x 0 1 5", "1", "VALUE y 0 1 6", "2", "END", "VALUE y 0 1 6", "2", "END",
+          "VALUE x 0 1", "1", "END"))
+  }
+
+  @Test func aBadKeyRefusesTheWholeLineAndSendsNothing() {
+    let rig = Rig()
+    let c = rig.open()
+    let long = String(repeating: "x", count: 251)
+    rig.say(c, "get \(rig.key(on: "a")) \(rig.key(on: "b")) \(long)", "get \(rig.key(on: "a"))")
+    #expect(rig.asked("a") == lines("get \(rig.key(on: "a"))"))
+    #expect(rig.asked("b") == "")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("CLIENT_ERROR bad command line format", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test(arguments: [true, false])
+  func whenAServerFailsTheOthersKeysAreAnswered(missesOnFailure: Bool) {
+    let rig = Rig { $0.missesOnFailure = missesOnFailure }
+    let c = rig.open()
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "get \(a) \(b)", "get \(b)")
+    rig.reply("b", "VALUE \(b) 0 1", "b", "END", "VALUE \(b) 0 1", "b", "END")
+    _ = rig.asked("a")
+    rig.lose("a")
+    let end = missesOnFailure ? "END" : "SERVER_ERROR ringroad: a:11211 connection lost"
+    #expect(rig.got(c) == lines("VALUE \(b) 0 1", "b", end, "VALUE \(b) 0 1", "b", "END"))
+    #expect(rig.count(.readsAsMisses) == (missesOnFailure ? 1 : 0))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func valuesThatCameBeforeTheConnectionBrokeAreGiven() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x y z")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE x 0 1\r\nx\r\nVALUE y 0 5\r\nab")
+    rig.lose("a")
+    #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
+  }
+
+  @Test func valuesOfAReplyThatTurnsOutWrongAreNotGiven() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x y z")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE x 0 1\r\nx\r\nVALUE other 0 1\r\no\r\n")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.count(.integrityFailures) == 1)
+    #expect(rig.orders.contains(.disconnect(link: rig.link("a"))))
+  }
+
+  @Test func aServersErrorInAMultiGetStaysInsideIt() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "get \(a) \(b)")
+    rig.reply("a", "SERVER_ERROR out of memory writing get response")
+    rig.reply("b", "VALUE \(b) 0 1", "b", "END")
+    #expect(rig.got(c) == lines("VALUE \(b) 0 1", "b", "END"))
+    #expect(rig.count(.integrityFailures) == 0)
+  }
+
+  @Test func aLateReplyToAMultiGetIsRecognisedAndDropped() {
+    let rig = Rig()
+    let c = rig.open()
+    let (a1, a2, b) = (rig.key(on: "a", 0), rig.key(on: "a", 1), rig.key(on: "b"))
+    rig.say(c, "get \(a1) \(b) \(a2)")
+    rig.reply("b", "VALUE \(b) 0 1", "b", "END")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE \(a1) 0 2\r\na")
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("VALUE \(b) 0 1", "b", "END"))
+    rig.say(c, "get \(a2)")
+    _ = rig.asked("a")
+    rig.send(from: "a", "1\r\nVALUE \(a2) 0 1\r\nz\r\nEND\r\nVALUE \(a2) 0 1\r\nz\r\nEND\r\n")
+    #expect(rig.got(c) == lines("VALUE \(a2) 0 1", "z", "END"))
+    #expect(rig.count(.lateReplies) == 1)
+    #expect(rig.count(.integrityFailures) == 0)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aReadWithATimeAndNoKeyIsEmpty() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "gat 10")
+    #expect(rig.got(c) == lines("END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func manyKeysOnManyServers() {
+    let rig = Rig()
+    let c = rig.open()
+    let keys = (0..<500).map { "key:\($0)" }
+    rig.say(c, "get " + keys.joined(separator: " "))
+    for name in ["c", "a", "b"] {
+      let own = rig.asked(name).dropFirst(4).dropLast().split(separator: " ")
+      #expect(own.count > 50)
+      rig.send(from: name, own.map { "VALUE \($0) 0 \($0.count)\r\n\($0)\r\n" }.joined() + "END\r\n")
+    }
+    #expect(rig.got(c) == keys.map { "VALUE \($0) 0 \($0.count)\r\n\($0)\r\n" }.joined() + "END\r\n")
+  }
+}

@@ -1,0 +1,149 @@
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Nothing waits without a bound, and whoever is stopped goes on later.
+@Suite struct PressureTests {
+  @Test func aClientThatDoesNotReadIsPausedAtTheLimitAndResumes() {
+    var limits = Limits()
+    limits.clientOutput = 1000
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    let value = String(repeating: "v", count: 100)
+    var answered = 0
+    rig.send(c, String(repeating: "get k\r\n", count: 50))
+    #expect(rig.paused.isEmpty, "in flight is not yet output")
+    for _ in 0..<50 {
+      rig.reply("a", "VALUE k 0 100", value, "END")
+      answered += 1
+    }
+    rig.send(c, String(repeating: "get k\r\n", count: 50))
+    #expect(rig.paused == [c])
+    #expect(rig.asked("a") == "")
+    var got = rig.got(c, atMost: 2000)
+    #expect(rig.paused == [c])
+    while answered < 100 {
+      got += rig.got(c)
+      let requests = rig.asked("a").split(separator: "\r\n").count
+      #expect(requests <= 50)
+      guard requests > 0 else { break }
+      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 100", value, "END")) }
+      answered += requests
+    }
+    got += rig.got(c)
+    #expect(rig.paused.isEmpty)
+    #expect(got == String(repeating: lines("VALUE k 0 100", value, "END"), count: 100))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func noMoreThanSoManyRequestsOfOneClientAreInFlight() {
+    var limits = Limits()
+    limits.clientRequests = 8
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    rig.send(c, (0..<20).map { "get k\($0)\r\n" }.joined())
+    #expect(rig.paused == [c])
+    var asked = 0
+    var got = ""
+    while asked < 20 {
+      let requests = rig.asked("a").split(separator: "\r\n")
+      #expect(requests.count == min(8, 20 - asked))
+      guard !requests.isEmpty else { break }
+      asked += requests.count
+      for request in requests {
+        rig.send(from: "a", "VALUE \(request.dropFirst(4)) 0 0\r\n\r\nEND\r\n")
+      }
+      got += rig.got(c)
+    }
+    #expect(rig.paused.isEmpty)
+    #expect(got == (0..<20).map { "VALUE k\($0) 0 0\r\n\r\nEND\r\n" }.joined())
+  }
+
+  @Test func aPausedClientThatLeavesIsForgotten() {
+    var limits = Limits()
+    limits.clientRequests = 1
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    rig.say(c, "get x", "get y")
+    #expect(rig.paused == [c])
+    rig.hangUp(c)
+    let next = rig.open()
+    rig.reply("a", "VALUE x 0 1", "x", "END")
+    #expect(rig.waiting(for: next) == "")
+    rig.say(next, "get z")
+    rig.reply("a", "END")
+    #expect(rig.got(next) == lines("END"))
+    rig.hangUp(next)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aFullQueueFailsAtOnce() {
+    var limits = Limits()
+    limits.serverDepth = 4
+    let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
+    let c = rig.open()
+    rig.say(c, "get k", "get k", "get k", "get k", "delete k", "get k j", "version")
+    rig.reply("a", "END", "END", "END", "END")
+    #expect(
+      rig.got(c)
+        == lines(
+          "END", "END", "END", "END", "SERVER_ERROR ringroad: a:11211 queue full",
+          "SERVER_ERROR ringroad: a:11211 queue full", "SERVER_ERROR ringroad: no server is up"))
+    #expect(rig.count(.queueFull) == 3)
+    rig.say(c, "get k")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aQueueIsBoundedInBytesToo() {
+    var limits = Limits()
+    limits.serverQueue = 10_000
+    let rig = Rig(["a"], limits: limits)
+    let c = rig.open()
+    let value = String(repeating: "v", count: 1000)
+    for _ in 0..<20 { rig.say(c, "set k 0 0 1000 noreply", value) }
+    #expect(rig.queued("a") < 12_000)
+    #expect(rig.count(.noreplyDropped) == 10)
+    rig.say(c, "set k 0 0 1", "v")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 queue full"))
+  }
+
+  /// Answers that wait for their turn are dropped from the middle as the head moves: what is kept stays
+  /// within twice what is wanted.
+  @Test func parkedAnswersDoNotPileUp() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    let value = String(repeating: "v", count: 2000)
+    rig.say(c, "get \(a)")
+    for _ in 0..<300 {
+      // The oldest is always one of a's, so that parked answers never run out.
+      rig.say(c, "get \(b)", "get \(a)")
+      rig.reply("b", "VALUE \(b) 0 2000", value, "END")
+      rig.reply("a", "VALUE \(a) 0 1", "a", "END")
+      let got = rig.got(c)
+      #expect(got.contains("VALUE"))
+      #expect(rig.parkedFootprint(c) <= 262_144)
+    }
+    rig.reply("a", "END")
+    #expect(rig.got(c).hasSuffix(lines("END")))
+    #expect(rig.parkedFootprint(c) == 0)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func anIdleClientHoldsNoBuffer() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, "get x\r\nget ")
+    rig.reply("a", "END")
+    rig.send(c, "y\r\n")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+    #expect(rig.footprint(c) == 0)
+  }
+}

@@ -1,0 +1,67 @@
+import Testing
+
+@testable import Proxy
+
+/// `noreply`: the client hears nothing, the server is still asked for an answer, and nothing shifts.
+@Suite struct QuietTests {
+  static let requests: [(said: String, sent: String, reply: String)] = [
+    ("set k 0 0 1 noreply\r\nx\r\n", "set k 0 0 1\r\nx\r\n", "STORED\r\n"),
+    ("add k 0 0 1 noreply\r\nx\r\n", "add k 0 0 1\r\nx\r\n", "NOT_STORED\r\n"),
+    ("cas k 0 0 1 5 noreply\r\nx\r\n", "cas k 0 0 1 5\r\nx\r\n", "EXISTS\r\n"),
+    ("delete k noreply\r\n", "delete k\r\n", "NOT_FOUND\r\n"),
+    ("delete k 0 noreply\r\n", "delete k\r\n", "DELETED\r\n"),
+    ("incr k 1 noreply\r\n", "incr k 1\r\n", "CLIENT_ERROR cannot increment\r\n"),
+    ("decr k 1 noreply\r\n", "decr k 1\r\n", "5\r\n"),
+    ("touch k 0 noreply\r\n", "touch k 0\r\n", "TOUCHED\r\n"),
+    ("set k 0 0 1 noreply\r\nx\r\n", "set k 0 0 1\r\nx\r\n", "SERVER_ERROR out of memory\r\n"),
+    ("flush_all noreply\r\n", "flush_all\r\n", "OK\r\n"),
+    ("flush_all 10 noreply\r\n", "flush_all 10\r\n", "OK\r\n"),
+  ]
+
+  @Test(arguments: requests)
+  func nothingIsAnsweredAndTheStreamStaysAligned(_ row: (said: String, sent: String, reply: String)) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, "get one\r\n" + row.said + "get two\r\n")
+    #expect(rig.asked("a") == "get one\r\n" + row.sent + "get two\r\n")
+    rig.send(from: "a", "VALUE one 0 1\r\n1\r\nEND\r\n" + row.reply + "VALUE two 0 1\r\n2\r\nEND\r\n")
+    #expect(rig.got(c) == lines("VALUE one 0 1", "1", "END", "VALUE two 0 1", "2", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test(arguments: requests)
+  func aServerThatFailsLosesThemSilently(_ row: (said: String, sent: String, reply: String)) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.send(c, row.said)
+    _ = rig.asked("a")
+    rig.lose("a")
+    rig.say(c, "mn")
+    #expect(rig.got(c) == lines("MN"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func refusedOnesAreSilentWhereMemcachedIs() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "incr k x noreply", "set k 0 0 1 noreply", "xyz", "mn")
+    // As memcached: what is left of the bad chunk is read as a command.
+    #expect(rig.got(c).hasSuffix(lines("MN")))
+    #expect(!rig.got(c).contains("CLIENT_ERROR"))
+    #expect(rig.asked("a") == "")
+  }
+
+  @Test func aLateAnswerToAQuietRequestIsDroppedInItsPlace() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "set k 0 0 1 noreply", "x")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(500))
+    rig.say(c, "get k")
+    rig.reply("a", "STORED", "VALUE k 0 1", "x", "END")
+    #expect(rig.got(c) == lines("VALUE k 0 1", "x", "END"))
+    #expect(rig.count(.integrityFailures) == 0)
+  }
+}

@@ -1,0 +1,334 @@
+import Bytes
+import Routing
+import Stats
+import Synchronization
+import Wire
+
+@testable import Proxy
+
+/// A worker in a test's hands, with servers called `a`, `b`, `c`: the test writes what clients and servers
+/// say, line by line, and reads what they are given.
+///
+///     let rig = Rig()
+///     let c = rig.open()
+///     rig.say(c, "get \(rig.key(on: "a"))")
+///     rig.asked("a")            // what the server would have read
+///     rig.reply("a", "END")
+///     rig.got(c)                // what the client would have read
+///
+/// Orders are carried out at once, as the edge does; connections succeed unless `isAccepting` is off.
+final class Rig {
+  var worker: Worker
+  private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
+  /// Every order, oldest first.
+  private(set) var orders: [Order] = []
+  /// Clients that were ordered closed.
+  private(set) var closed: [UInt32] = []
+  /// Clients that are not read from.
+  private(set) var paused: Set<UInt32> = []
+  /// Connections that were asked for and are neither made nor refused.
+  private(set) var connecting: [UInt32] = []
+  var isAccepting = true
+  /// What `stats ringroad` is answered with.
+  var report = "STAT own 1\r\nEND\r\n"
+  var holdsReports = false
+  private(set) var heldReports: [SlotID] = []
+
+  init(
+    _ names: [String] = ["a", "b", "c"], isAccepting: Bool = true, limits: Limits = Limits(),
+    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+  ) {
+    self.isAccepting = isAccepting
+    worker = Worker(plan: Fleet.plan(names, limits: limits, change), processID: 4711, now: now)
+    settle()
+  }
+
+  // MARK: - Time
+
+  func advance(_ duration: Duration, ticking: Bool = true) {
+    now = now.advanced(by: duration)
+    if ticking { tick() }
+  }
+
+  func tick() {
+    worker.tick(now: now)
+    settle()
+  }
+
+  func sweep() {
+    worker.sweep(now: now)
+    settle()
+  }
+
+  // MARK: - Clients
+
+  func open() -> UInt32 { worker.open() }
+
+  /// The client sends these lines, in one piece.
+  func say(_ c: UInt32, _ text: String...) { send(c, lines(text)) }
+
+  /// The client sends these bytes to the letter.
+  func send(_ c: UInt32, _ text: String) {
+    let bytes = Array(text.utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe worker.clientReceived(c, bytes.span.bytes, now: now)
+    settle()
+  }
+
+  /// What has come for the client since the last look; the client takes at most `n` bytes.
+  func got(_ c: UInt32, atMost n: Int = .max) -> String {
+    let text = worker.text(for: c, atMost: n)
+    worker.sent(client: c, text.utf8.count, now: now)
+    settle()
+    return text
+  }
+
+  /// What waits to be taken by the client, left where it is.
+  func waiting(for c: UInt32) -> String { worker.text(for: c) }
+
+  func endInput(_ c: UInt32) {
+    worker.endOfInput(client: c)
+    settle()
+  }
+
+  /// The client's connection broke.
+  func hangUp(_ c: UInt32) {
+    worker.closed(client: c)
+    settle()
+  }
+
+  // MARK: - Servers
+
+  func slot(_ name: String) -> UInt32 {
+    var s: UInt32 = 0
+    while s < worker.servers.end {
+      if worker.servers.isTaken(s) && worker.servers[s].id == Fleet.id(of: name) { return s }
+      s += 1
+    }
+    return .max
+  }
+
+  func link(_ name: String) -> UInt32 { worker.servers[slot(name)].links[0] }
+
+  func links(_ name: String) -> [UInt32] {
+    let s = slot(name)
+    return (0..<worker.servers[s].links.count).map { worker.servers[s].links[$0] }
+  }
+
+  func isOpen(link l: UInt32) -> Bool { worker.links.isTaken(l) }
+  func isKnown(slot s: UInt32) -> Bool { worker.servers.isTaken(s) }
+  var linkCount: UInt32 { worker.links.count }
+  var isDrained: Bool { worker.isDrained }
+  /// Bytes of requests that wait on a server's connection.
+  func queued(_ name: String) -> Int { worker.links[link(name)].asked.count }
+
+  /// What the server was sent since the last look; its connection takes at most `n` bytes.
+  func asked(_ name: String, atMost n: Int = .max) -> String { asked(link(name), atMost: n) }
+
+  func asked(_ l: UInt32, atMost n: Int = .max) -> String {
+    let unsent = worker.links[l].unsent
+    guard unsent > 0 else { return "" }
+    let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
+    worker.sent(link: l, text.utf8.count)
+    settle()
+    return text
+  }
+
+  /// The server sends these lines, after it has read everything that it was sent.
+  func reply(_ name: String, _ text: String...) {
+    _ = asked(name)
+    send(from: name, lines(text))
+  }
+
+  /// The server sends these bytes, whatever it has read.
+  func send(from name: String, _ text: String) { send(from: link(name), text) }
+
+  func send(from l: UInt32, _ text: String) {
+    let bytes = Array(text.utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe worker.serverReceived(l, bytes.span.bytes, now: now)
+    settle()
+  }
+
+  /// The connection is made and greeted.
+  func accept(_ l: UInt32) {
+    connecting.removeAll { $0 == l }
+    worker.connected(l, now: now)
+    send(from: l, "VERSION 1.6.40\r\n")
+  }
+
+  func lose(_ name: String, _ trouble: Trouble = .connectionLost) {
+    connecting.removeAll { $0 == link(name) }
+    worker.lost(link(name), trouble, now: now)
+    settle()
+  }
+
+  func adopt(
+    _ names: [String], limits: Limits = Limits(), _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+  ) {
+    worker.adopt(Fleet.plan(names, limits: limits, change), now: now)
+    settle()
+  }
+
+  func set(_ standing: Standing, _ name: String) {
+    worker.set(standing, of: Fleet.id(of: name), now: now)
+    settle()
+  }
+
+  // MARK: - The edge
+
+  /// Carries out the orders and serves who may go on.
+  func settle() {
+    repeat {
+      while let order = worker.nextOrder() { carryOut(order) }
+      if worker.hasResumable { worker.resumeStalled(now: now) }
+    } while worker.hasResumable || !worker.orders.isEmpty
+  }
+
+  private func carryOut(_ order: Order) {
+    orders.append(order)
+    switch order {
+    case .connect(let l):
+      connecting.append(l)
+      if isAccepting { accept(l) }
+    case .disconnect(let l): connecting.removeAll { $0 == l }
+    case .close(let c):
+      closed.append(c)
+      paused.remove(c)
+      worker.closed(client: c)
+    case .pause(let c): paused.insert(c)
+    case .resume(let c): paused.remove(c)
+    case .report(let x):
+      if holdsReports {
+        heldReports.append(x)
+      } else {
+        giveReport(x)
+      }
+    }
+  }
+
+  func giveReport(_ x: SlotID) {
+    let bytes = Array(report.utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe worker.report(x, bytes.span.bytes)
+  }
+
+  // MARK: - Looking
+
+  func count(_ counter: Counter) -> Int { Int(worker.counters[counter]) }
+
+  /// Bytes of memory that a client's buffers hold.
+  func footprint(_ c: UInt32) -> Int {
+    worker.clients[c].input.footprint + worker.clients[c].output.footprint + parkedFootprint(c)
+  }
+
+  func parkedFootprint(_ c: UInt32) -> Int { worker.clients[c].parked.footprint }
+
+  /// The `n`th of the keys `k0`, `k1`, … that this server has now.
+  func key(on name: String, _ n: Int = 0) -> String {
+    var left = n
+    var i = 0
+    while i < 100_000 {
+      let key = "k\(i)"
+      if owner(of: key) == name {
+        if left == 0 { return key }
+        left -= 1
+      }
+      i += 1
+    }
+    return "none"
+  }
+
+  /// The server that has a key now.
+  func owner(of key: String) -> String {
+    guard let place = worker.table.where(key) else { return "nobody" }
+    return Fleet.name(of: worker.servers[worker.slots[place.server]].id)
+  }
+
+  func notices() -> [Notice] {
+    defer { worker.notices = [] }
+    return worker.notices
+  }
+
+  /// What was taken and not given back, apart from the connections' own buffers; nil when all is well.
+  var leak: String? {
+    var held = 0
+    var l: UInt32 = 0
+    while l < worker.links.end {
+      if worker.links.isTaken(l) { held += worker.links[l].asked.footprint + worker.links[l].input.footprint }
+      l += 1
+    }
+    if worker.exchanges.count > 0 { return "\(worker.exchanges.count) exchanges" }
+    if worker.fanOuts.count > 0 { return "\(worker.fanOuts.count) fan-outs" }
+    if worker.clients.count > 0 { return "\(worker.clients.count) clients" }
+    if worker.pool.inUse != held { return "\(worker.pool.inUse - held) bytes of buffers" }
+    return nil
+  }
+}
+
+/// Plans for servers called by one letter or word.
+enum Fleet {
+  static func id(of name: String) -> UInt32 { name.utf8.reduce(0) { $0 * 256 + UInt32($1) } }
+
+  static func name(of id: UInt32) -> String {
+    var bytes: [UInt8] = []
+    var rest = id
+    while rest > 0 {
+      bytes.insert(UInt8(rest % 256), at: 0)
+      rest /= 256
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Rings that were computed before: it takes longer than most tests.
+  private static let known = Mutex<[[String]: PoolPlan]>([:])
+
+  static func pool(_ names: [String]) -> PoolPlan {
+    known.withLock { known in
+      if let pool = known[names] { return pool }
+      let servers = names.map { RingServer(host: $0, port: 11211) }
+      let pool = PoolPlan(name: "main", scheme: .ketama, servers: servers)
+      known[names] = pool
+      return pool
+    }
+  }
+
+  static func plan(
+    _ names: [String], limits: Limits = Limits(), pool: PoolPlan? = nil,
+    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+  ) -> WorkerPlan {
+    var options = WorkerPlan.Options()
+    options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", standing: .up) }
+    change(&options)
+    var plan = WorkerPlan(
+      routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])
+    plan.limits = limits
+    return plan
+  }
+}
+
+/// Lines as they go over the wire.
+func lines(_ text: String...) -> String { lines(text) }
+
+func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
+
+extension Worker {
+  /// What waits to be sent to a client.
+  func text(for c: UInt32, atMost n: Int = .max) -> String {
+    string(clients[c].output.readable, from: 0, atMost: n)
+  }
+
+  /// What waits to be sent to a server.
+  func text(toBeSentOn l: UInt32, atMost n: Int) -> String {
+    string(links[l].asked.readable, from: links[l].sent, atMost: n)
+  }
+}
+
+/// Bytes of a buffer as text.
+func string(_ bytes: RawSpan, from: Int, atMost n: Int = .max) -> String {
+  let count = min(n, bytes.byteCount - from)
+  var text: [UInt8] = []
+  text.reserveCapacity(count)
+  for i in 0..<count { text.append(bytes.byte(at: from + i)) }
+  return String(decoding: text, as: UTF8.self)
+}

@@ -1,0 +1,153 @@
+import Testing
+
+@testable import Proxy
+
+/// Commands that every server is asked.
+@Suite struct WholeClusterTests {
+  @Test func flushIsOKWhenAllSaidSo() {
+    let rig = Rig()
+    let c = rig.open()
+    rig.say(c, "flush_all 10")
+    for name in ["a", "b", "c"] {
+      #expect(rig.waiting(for: c) == "")
+      #expect(rig.asked(name) == lines("flush_all 10"))
+      rig.reply(name, "OK")
+    }
+    #expect(rig.got(c) == lines("OK"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func flushSaysHowManyDidNot() {
+    let rig = Rig()
+    let c = rig.open()
+    rig.say(c, "flush_all")
+    rig.reply("a", "OK")
+    rig.reply("b", "ERROR")
+    rig.lose("c")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: flush_all failed on 2 of 3 servers"))
+  }
+
+  @Test(arguments: ["flush_all", "flush_all noreply"])
+  func aServerThatIsOutIsFlushedBeforeItComesBack(_ command: String) {
+    let rig = Rig()
+    let c = rig.open()
+    rig.set(.ejected, "b")
+    _ = rig.notices()
+    rig.say(c, command)
+    rig.reply("a", "OK")
+    rig.reply("c", "OK")
+    #expect(rig.got(c) == (command == "flush_all" ? lines("OK") : ""))
+    #expect(rig.notices() == [.flushOwed(server: Fleet.id(of: "b"))])
+  }
+
+  @Test func aServerThatIsTakenOutMeanwhileIsOwedAFlush() {
+    let rig = Rig()
+    let c = rig.open()
+    rig.say(c, "flush_all")
+    rig.reply("a", "OK")
+    rig.reply("c", "OK")
+    rig.set(.ejected, "b")
+    #expect(rig.got(c) == lines("OK"))
+    #expect(rig.notices() == [.flushOwed(server: Fleet.id(of: "b"))])
+  }
+
+  @Test func theLowestVersionIsTheAnswer() {
+    let rig = Rig()
+    let c = rig.open()
+    rig.say(c, "version")
+    rig.reply("a", "VERSION 1.6.9")
+    rig.reply("b", "VERSION 1.6.40")
+    rig.lose("c")
+    #expect(rig.got(c) == lines("VERSION 1.6.9"))
+  }
+
+  @Test func withoutAnyServerThereIsNoVersion() {
+    let rig = Rig(isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "version")
+    for name in ["a", "b", "c"] { rig.lose(name, .refused) }
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: no server is up"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func statsAreMergedOverThoseThatAnswer() {
+    let rig = Rig()
+    let c = rig.open()
+    rig.say(c, "stats")
+    rig.reply("a", "STAT curr_items 5", "STAT uptime 100", "END")
+    rig.reply("b", "STAT curr_items 7", "STAT uptime 90", "END")
+    _ = rig.asked("c")
+    rig.advance(.milliseconds(500))
+    #expect(
+      rig.got(c)
+        == lines("STAT curr_items 12", "STAT uptime 90", "STAT ringroad_servers_answered 2/3", "END"))
+    rig.send(from: "c", "STAT curr_items 100\r\nEND\r\n")
+    #expect(rig.waiting(for: c) == "")
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func statsWordsArePassedOn() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "stats items", "stats reset")
+    #expect(rig.asked("a") == lines("stats items", "stats reset"))
+    rig.reply("a", "STAT items:1:number 4", "END", "RESET")
+    #expect(
+      rig.got(c)
+        == lines("STAT items:1:number 4", "STAT ringroad_servers_answered 1/1", "END", "RESET"))
+  }
+
+  @Test func eachServersOwnStatsAreShown() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    rig.say(c, "stats servers")
+    #expect(rig.asked("a") == lines("stats"))
+    rig.reply("a", "STAT pid 11", "END")
+    rig.lose("b")
+    #expect(
+      rig.got(c)
+        == lines("STAT a:11211:pid 11", "STAT b:11211:ringroad_error connection lost", "END"))
+  }
+
+  @Test func theProxysOwnNumbersComeInTheirTurn() {
+    let rig = Rig(["a"])
+    rig.holdsReports = true
+    let c = rig.open()
+    rig.say(c, "get x", "stats ringroad", "get y")
+    rig.reply("a", "END", "END")
+    #expect(rig.got(c) == lines("END"))
+    rig.giveReport(rig.heldReports[0])
+    #expect(rig.got(c) == lines("STAT own 1", "END", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aReportForAClientThatLeftIsDropped() {
+    let rig = Rig(["a"])
+    rig.holdsReports = true
+    let c = rig.open()
+    rig.say(c, "stats ringroad")
+    rig.hangUp(c)
+    let other = rig.open()
+    rig.giveReport(rig.heldReports[0])
+    rig.giveReport(rig.heldReports[0])
+    #expect(rig.waiting(for: other) == "")
+    rig.hangUp(other)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func theOrderOfAnswersIsKeptAroundThem() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    rig.say(c, "version", "get \(rig.key(on: "a"))", "flush_all")
+    rig.reply("a", "VERSION 1", "END", "OK")
+    #expect(rig.waiting(for: c) == "")
+    rig.reply("b", "VERSION 2")
+    #expect(rig.got(c) == lines("VERSION 1", "END"))
+    rig.reply("b", "OK")
+    #expect(rig.got(c) == lines("OK"))
+  }
+}
