@@ -50,9 +50,10 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @inlinable package static var none: UInt32 { @inline(__always) get { .max } }
 
   @inlinable package init(capacity: Int = 16) {
-    self.capacity = UInt32(capacity)
-    unsafe elements = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
-    unsafe heads = UnsafeMutablePointer<Head>.allocate(capacity: capacity)
+    let size = max(1, capacity)
+    self.capacity = UInt32(size)
+    unsafe elements = UnsafeMutablePointer<Element>.allocate(capacity: size)
+    unsafe heads = UnsafeMutablePointer<Head>.allocate(capacity: size)
   }
 
   @inlinable deinit {

@@ -1,0 +1,93 @@
+import Testing
+
+@testable import Bytes
+
+struct BufferPoolTests {
+  @Test(arguments: [
+    (1, 2048), (2048, 2048), (2049, 4096), (4096, 4096), (4097, 8192), (16_384, 16_384), (16_385, 32_768),
+    (65_536, 65_536), (65_537, 131_072), (131_072, 131_072), (131_073, 196_608), (1 << 20, 1 << 20),
+  ])
+  func aBlockIsTheSmallestSizeThatFits(wanted: Int, size: Int) {
+    var pool = BufferPool()
+    var buffer = Buffer()
+    buffer.reserve(wanted, &pool)
+    #expect(buffer.footprint == size)
+    #expect(pool.inUse == size)
+    buffer.release(to: &pool)
+    #expect(pool.inUse == 0)
+    // Blocks above 64 KiB go back to the system at once.
+    #expect(pool.idleBytes == (size <= 65_536 ? size : 0))
+  }
+
+  @Test func aBlockGivenBackIsTheNextOneTaken() {
+    var pool = BufferPool()
+    unsafe takeTwice(&pool)
+  }
+
+  // SAFETY: the blocks are compared by address only, and given back once each.
+  @unsafe private func takeTwice(_ pool: inout BufferPool) {
+    let (first, size) = unsafe pool.take(atLeast: 3000)
+    let (second, _) = unsafe pool.take(atLeast: 3000)
+    #expect(size == 4096)
+    #expect(unsafe first != second)
+    #expect(pool.inUse == 8192)
+    unsafe pool.give(first, size: 4096)
+    unsafe pool.give(second, size: 4096)
+    #expect(pool.idleBytes == 8192)
+    let (third, _) = unsafe pool.take(atLeast: 4096)
+    let (fourth, _) = unsafe pool.take(atLeast: 2100)
+    #expect(unsafe third == second)
+    #expect(unsafe fourth == first)
+    #expect(pool.idleBytes == 0)
+    unsafe pool.give(third, size: 4096)
+    unsafe pool.give(fourth, size: 4096)
+  }
+
+  /// Takes so many blocks at once and gives them all back.
+  private func burst(_ blocks: Int, _ pool: inout BufferPool) {
+    var taken = Slab<Held>()
+    for _ in 0..<blocks { taken[taken.take()].buffer.reserve(2048, &pool) }
+    #expect(pool.inUse == blocks * 2048)
+    for i in 0..<UInt32(blocks) { taken[i].buffer.release(to: &pool) }
+    #expect(pool.inUse == 0)
+  }
+
+  @Test func aBurstIsGivenBackWithinAMinuteOfTrims() {
+    var pool = BufferPool()
+    burst(1000, &pool)
+    #expect(pool.idleBytes == 1000 * 2048)
+    // The first one only learns how many stood idle.
+    pool.trim()
+    #expect(pool.idleBytes == 1000 * 2048)
+    pool.trim()
+    #expect(pool.idleBytes == 500 * 2048)
+    for _ in 0..<58 { pool.trim() }
+    #expect(pool.idleBytes == 0)
+    // And the pool serves on.
+    burst(3, &pool)
+    #expect(pool.idleBytes == 3 * 2048)
+  }
+
+  @Test func steadyTrafficKeepsItsBlocks() {
+    var pool = BufferPool()
+    burst(100, &pool)
+    for _ in 0..<60 {
+      burst(100, &pool)
+      pool.trim()
+    }
+    #expect(pool.idleBytes == 100 * 2048)
+  }
+
+  @Test func trimmingAnEmptyPoolDoesNothing() {
+    var pool = BufferPool()
+    for _ in 0..<3 { pool.trim() }
+    #expect(pool.idleBytes == 0)
+    #expect(pool.inUse == 0)
+  }
+}
+
+/// A buffer that lives in a slab.
+struct Held: ~Copyable, Recyclable {
+  var buffer = Buffer()
+  mutating func reset() {}
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@testable import Bytes
+
+struct FifoTests {
+  @Test(arguments: 0..<UInt64(4))
+  func anySequenceOfOperationsLeavesWhatAnArrayWouldHold(seed: UInt64) {
+    var random = Seeded(seed)
+    var fifo = Fifo<UInt64>()
+    var model: [UInt64] = []
+    for step in 0..<4000 {
+      // Phases of growing and of shrinking, so that the ring wraps at many sizes.
+      let growing = (step / 300) % 2 == 0 ? 60 : 35
+      switch random.below(100) {
+      case 0..<growing:
+        let element = random.next()
+        fifo.append(element)
+        model.append(element)
+      case 90..<95 where !model.isEmpty:
+        let i = random.below(model.count)
+        let element = random.next()
+        fifo[i] = element
+        model[i] = element
+      case 99 where random.below(30) == 0:
+        fifo.removeAll()
+        model = []
+        if random.below(2) == 0 { fifo.releaseIfEmpty() }
+      case 98:
+        fifo.releaseIfEmpty()
+      default:
+        if random.below(2) == 0 || model.isEmpty {
+          #expect(fifo.popFirst() == (model.isEmpty ? nil : model.removeFirst()))
+        } else {
+          fifo.dropFirst()
+          model.removeFirst()
+        }
+      }
+      #expect(fifo.count == model.count)
+      #expect(fifo.isEmpty == model.isEmpty)
+      #expect(fifo.first == model.first)
+      if step % 50 == 0 { for i in model.indices { #expect(fifo[i] == model[i]) } }
+    }
+    for element in model { #expect(fifo.popFirst() == element) }
+    #expect(fifo.popFirst() == nil)
+  }
+
+  @Test func growingAWrappedRingKeepsTheOrder() {
+    for dropped in 0..<8 {
+      var fifo = Fifo<Int>()
+      for i in 0..<8 { fifo.append(i) }
+      for _ in 0..<dropped { fifo.dropFirst() }
+      for i in 8..<40 { fifo.append(i) }
+      #expect((0..<fifo.count).map { fifo[$0] } == Array(dropped..<40))
+    }
+  }
+
+  @Test func memoryIsGivenBackOnlyWhenNothingIsHeld() {
+    var fifo = Fifo<UInt8>()
+    fifo.releaseIfEmpty()
+    fifo.append(1)
+    fifo.releaseIfEmpty()
+    #expect(fifo.first == 1)
+    fifo.dropFirst()
+    fifo.releaseIfEmpty()
+    #expect(fifo.first == nil)
+    fifo.append(2)
+    #expect(fifo.popFirst() == 2)
+  }
+}

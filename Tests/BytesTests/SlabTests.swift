@@ -1,0 +1,139 @@
+import Testing
+
+@testable import Bytes
+
+/// Counts how many of its kind live.
+final class Tally {
+  var alive = 0
+  var resets = 0
+}
+
+/// What the tests keep in a slab: a value, and a witness of its end.
+struct Tenant: ~Copyable, Recyclable {
+  var number = 0
+  var tally: Tally?
+
+  init() {}
+
+  mutating func reset() {
+    number = 0
+    tally?.resets += 1
+  }
+
+  deinit { tally?.alive -= 1 }
+}
+
+struct SlabTests {
+  @Test func aFreshSlotIsAsInitMadeIt() {
+    var slab = Slab<Tenant>()
+    let i = slab.take()
+    #expect(i == 0)
+    #expect(slab[i].number == 0)
+    #expect(slab.count == 1)
+    #expect(slab.end == 1)
+    #expect(slab.isTaken(i) == true)
+    #expect(slab.isCurrent(slab.id(of: i)) == true)
+  }
+
+  @Test func aSlotGivenBackIsResetAndTakenNext() {
+    var slab = Slab<Tenant>()
+    let tally = Tally()
+    let a = slab.take()
+    let b = slab.take()
+    slab[a].tally = tally
+    tally.alive = 1
+    slab[a].number = 7
+    slab.give(a)
+    #expect(tally.resets == 1)
+    #expect(tally.alive == 1)
+    #expect(slab.count == 1)
+    #expect(slab.isTaken(a) == false)
+    #expect(slab.isTaken(b) == true)
+    #expect(slab.take() == a)
+    #expect(slab[a].number == 0)
+    slab[a].tally = nil
+  }
+
+  @Test func theIDOfAFormerOwnerIsStale() {
+    var slab = Slab<Tenant>()
+    let i = slab.take()
+    let first = slab.id(of: i)
+    slab.give(i)
+    #expect(slab.isCurrent(first) == false)
+    #expect(slab.isCurrent(slab.id(of: i)) == false, "nobody owns a free slot")
+    #expect(slab.take() == i)
+    let second = slab.id(of: i)
+    #expect(second != first)
+    #expect(slab.isCurrent(second) == true)
+    #expect(slab.isCurrent(first) == false)
+  }
+
+  @Test func anIndexThatNoSlotHasIsNeitherTakenNorCurrent() {
+    var slab = Slab<Tenant>()
+    _ = slab.take()
+    for index in [1, 5, 1 << 20, Slab<Tenant>.none] {
+      #expect(slab.isTaken(index) == false)
+      #expect(slab.isCurrent(SlotID(index: index, generation: 0)) == false)
+    }
+  }
+
+  @Test(arguments: [0, 1, 2, 16])
+  func growthKeepsValuesAndIDs(capacity: Int) {
+    var slab = Slab<Tenant>(capacity: capacity)
+    var ids: [SlotID] = []
+    for number in 0..<1000 {
+      let i = slab.take()
+      slab[i].number = number
+      ids.append(slab.id(of: i))
+    }
+    #expect(slab.count == 1000)
+    for number in 0..<1000 {
+      #expect(slab[UInt32(number)].number == number)
+      #expect(slab.isCurrent(ids[number]) == true)
+    }
+  }
+
+  @Test func everyValueEndsOnceWithTheSlab() {
+    let tally = Tally()
+    do {
+      var slab = Slab<Tenant>(capacity: 2)
+      for _ in 0..<50 {
+        let i = slab.take()
+        slab[i].tally = tally
+        tally.alive += 1
+      }
+      for i in 0..<UInt32(25) { slab.give(i) }
+      #expect(tally.alive == 50, "giving a slot back keeps its value")
+      #expect(tally.resets == 25)
+    }
+    #expect(tally.alive == 0)
+  }
+
+  @Test(arguments: 0..<UInt64(4))
+  func anySequenceOfTakesAndGivesAgreesWithADictionary(seed: UInt64) {
+    var random = Seeded(seed)
+    var slab = Slab<Tenant>(capacity: 1)
+    var owners: [UInt32: (id: SlotID, number: Int)] = [:]
+    var stale: [SlotID] = []
+    for step in 1...3000 {
+      if owners.isEmpty || random.below(100) < 53 {
+        let i = slab.take()
+        #expect(owners[i] == nil, "a slot has one owner")
+        #expect(slab[i].number == 0)
+        slab[i].number = step
+        owners[i] = (slab.id(of: i), step)
+      } else if let (i, owner) = owners.randomElement(using: &random) {
+        slab.give(i)
+        owners[i] = nil
+        stale.append(owner.id)
+      }
+      #expect(slab.count == UInt32(owners.count))
+    }
+    for (i, owner) in owners {
+      #expect(slab[i].number == owner.number)
+      #expect(slab.isCurrent(owner.id) == true)
+    }
+    for id in stale { #expect(slab.isCurrent(id) == false) }
+    for i in 0..<slab.end { #expect(slab.isTaken(i) == (owners[i] != nil)) }
+  }
+}
