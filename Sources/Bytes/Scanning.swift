@@ -75,6 +75,14 @@ extension RawSpan {
       if a != b { return false }
       k &+= 8
     }
+    if k == count { return true }
+    if count >= 8 {
+      // SAFETY: the last eight bytes of both ranges; some are compared twice.
+      let last = count &- 8
+      let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ last, as: UInt64.self)
+      let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ last, as: UInt64.self)
+      return a == b
+    }
     while k < count {
       // SAFETY: as above.
       let a = unsafe unsafeLoad(fromUncheckedByteOffset: i &+ k, as: UInt8.self)
@@ -99,6 +107,22 @@ extension RawSpan {
   /// Whether `from ..< to` is this text and nothing else.
   @inlinable package func isText(_ text: StaticString, from: Int, to: Int) -> Bool {
     to &- from == text.utf8CodeUnitCount && to <= byteCount && hasText(text, at: from)
+  }
+
+  /// Walks the digits from `i` on, stopping before `end`: the number they spell and where they stop.
+  /// More than eighteen digits wrap; whoever reads hostile lengths bounds their number.
+  @inlinable @inline(__always) package func digits(from i: Int, to end: Int) -> (value: Int, end: Int) {
+    precondition(i >= 0 && end <= byteCount)
+    var value = 0
+    var q = i
+    while q < end {
+      // SAFETY: 0 <= q < end <= byteCount.
+      let digit = unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self) &- 48
+      if digit > 9 { break }
+      value = value &* 10 &+ Int(digit)
+      q &+= 1
+    }
+    return (value, q)
   }
 
   /// The number that the digits `from ..< to` spell; nil when there is none, another byte, or it

@@ -30,7 +30,10 @@ extension Worker {
       }
     }
     poolStarts = FixedArray(starts)
-    slots = FixedArray(order)
+    lanes = FixedArray(
+      order.map { s in
+        Lane(server: s, link: servers[s].links[0], isAlone: servers[s].links.count == 1)
+      })
     table = RoutingTable(plan.routing)
     for i in 0..<plan.pools.count { applyStandings(pool: i, size: plan.pools[i].members.count) }
     var s: UInt32 = 0
@@ -117,7 +120,7 @@ extension Worker {
   }
 
   private func size(ofPool i: Int) -> Int {
-    let end = i + 1 < poolStarts.count ? Int(poolStarts[i + 1]) : slots.count
+    let end = i + 1 < poolStarts.count ? Int(poolStarts[i + 1]) : lanes.count
     return end - Int(poolStarts[i])
   }
 
@@ -125,7 +128,7 @@ extension Worker {
   private mutating func applyStandings(pool i: Int, size: Int) {
     let start = Int(poolStarts[i])
     var out = [Bool](repeating: false, count: size)
-    for k in 0..<size { out[k] = servers[slots[start + k]].standing == .ejected }
+    for k in 0..<size { out[k] = servers[lanes[start + k].server].standing == .ejected }
     table.pools[UInt32(truncatingIfNeeded: i)].exclude(out)
   }
 

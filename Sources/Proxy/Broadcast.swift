@@ -46,8 +46,8 @@ extension Worker {
       for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
     }
     if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
-    for i in 0..<slots.count {
-      ask(slots[i], for: c, f, bytes, request.verb, words: kept, now: now)
+    for i in 0..<lanes.count {
+      ask(lanes[i].server, for: c, f, bytes, request.verb, words: kept, now: now)
     }
     if fanOuts[f].pending == 0 { finish(f) }
   }

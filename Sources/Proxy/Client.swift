@@ -48,6 +48,35 @@ package struct Client: ~Copyable, Recyclable {
     self = Client()
   }
 
+  /// How many more of its requests may be taken now.
+  @inline(__always) func room(_ limits: Limits) -> Int {
+    guard backlog < limits.clientOutput, inFlight < limits.clientRequests else { return 0 }
+    return Int(limits.clientRequests &- inFlight)
+  }
+
+  /// A new place at the end of the order; returns the place before it.
+  @inline(__always) mutating func enqueue(_ x: UInt32) -> UInt32 {
+    let before = last
+    if before == Slab<Exchange>.none { first = x }
+    last = x
+    inFlight &+= 1
+    return before
+  }
+
+  /// The head leaves; `next` is the head now.
+  @inline(__always) mutating func dequeue(next: UInt32) {
+    first = next
+    if next == Slab<Exchange>.none { last = next }
+    inFlight &-= 1
+  }
+
+  /// Takes its place among the clients with something to be sent; false if it has one.
+  @inline(__always) mutating func becomeDirty() -> Bool {
+    if isDirty { return false }
+    isDirty = true
+    return true
+  }
+
   /// A parked answer's turn has come.
   mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {
     output.append(parked, from: from, count: count, &pool)

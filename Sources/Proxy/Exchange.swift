@@ -13,7 +13,10 @@ package struct Exchange: BitwiseCopyable, Recyclable {
   var isFinished = false
 
   package init() {}
-  package mutating func reset() { self = Exchange() }
+  package mutating func reset() {
+    next = Slab<Exchange>.none
+    isFinished = false
+  }
 }
 
 /// One server's share of a request: what it was sent, and what it owes.

@@ -66,32 +66,42 @@ extension Worker {
         p &+= n
         continue
       }
-      guard hasRoom(c) else {
+      // Forwarding changes nothing of this but the number in flight; all else is looked at again.
+      var room = clients[c].room(limits)
+      guard room > 0 else {
         stall(c)
         return p
       }
-      switch RequestParser.next(
-        bytes, from: p, scanned: clients[c].scanned, maxValue: limits.maxValue, line: &line, into: &request)
-      {
+      let scanned = clients[c].scanned
+      if scanned > 0 { clients[c].scanned = 0 }
+      var gets = 0
+      var verdict = RequestParser.next(
+        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
+      while case .request = verdict, request.verb == .get, !request.isMulti {
+        gets &+= 1
+        forward(c, bytes, p, request, now: now)
+        p &+= request.length
+        room &-= 1
+        if room == 0 || p >= bytes.byteCount { break }
+        verdict = RequestParser.next(
+          bytes, from: p, scanned: 0, maxValue: limits.maxValue, line: &line, into: &request)
+      }
+      if gets > 0 {
+        counters.add(gets, to: .getRequests)
+        counters.add(gets, to: .keysRequested)
+        if room == 0 || p >= bytes.byteCount { continue }
+      }
+      switch verdict {
       case .request:
-        clients[c].scanned = 0
-        if request.verb == .get && !request.isMulti {
-          counters.add(.getRequests)
-          counters.add(.keysRequested)
-          forward(c, bytes, p, request, now: now)
-        } else {
-          dispatch(c, bytes, p, request, now: now)
-        }
+        dispatch(c, bytes, p, request, now: now)
         p &+= request.length
       case .partial:
         // The scan for the line's end goes on where it stopped.
         clients[c].scanned = bytes.byteCount &- p
         return p
       case .partialBody:
-        clients[c].scanned = 0
         return p
       case .refused(let why, let skip, let isQuiet):
-        clients[c].scanned = 0
         refuse(c, why, isQuiet: isQuiet)
         let n = min(skip, bytes.byteCount &- p)
         p &+= n
@@ -144,28 +154,26 @@ extension Worker {
     guard pool >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
     let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
       owning: bytes, from: request.keyStart, count: request.keyLength)
-    let s = slots[Int(poolStarts[pool]) &+ place]
-    let l = link(to: s, for: c)
-    if links[l].state != .ready || links[l].asked.count > limits.serverQueue
-      || links[l].legs.count >= limits.serverDepth
-    {
+    let lane = lanes[Int(poolStarts[pool]) &+ place]
+    let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
+    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
-        return fail(c, request, at: s, trouble)
+        return fail(c, request, at: lane.server, trouble)
       }
     }
     var leg = Leg()
     leg.verb = request.verb
     leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
     leg.since = now
+    if !request.isQuiet { leg.exchange = newExchange(c) }
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
-      links[l].asked.append(bytes, from: p, count: request.length, &self.pool)
+      links[l].take(leg, bytes, from: p, &self.pool)
     } else {
       write(bytes, p, request, to: l, &leg)
+      links[l].legs.append(leg)
     }
-    if !request.isQuiet { leg.exchange = newExchange(c) }
-    links[l].legs.append(leg)
     counters.add(.requestsForwarded)
     markDirty(link: l)
   }

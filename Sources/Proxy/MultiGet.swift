@@ -59,8 +59,8 @@ extension Worker {
     }
     let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
       owning: bytes, from: key.from, count: Int(key.length))
-    let s = slots[Int(poolStarts[pool]) &+ place]
-    let l = link(to: s, for: c)
+    let lane = lanes[Int(poolStarts[pool]) &+ place]
+    let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     let t = links[l].touch
     if t < touched.count && touched[Int(t)].link == l {
       var touch = touched[Int(t)]
@@ -70,7 +70,7 @@ extension Worker {
       if touch.trouble != nil { return }
       links[l].asked.append(byte: 32, &self.pool)
     } else {
-      guard touch(l, s, i, bytes, p, request, now: now) else { return }
+      guard touch(l, lane.server, i, bytes, p, request, now: now) else { return }
     }
     links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
   }
@@ -81,9 +81,7 @@ extension Worker {
   ) -> Bool {
     var touch = Touch(
       link: l, server: s, first: piece, last: piece, start: links[l].asked.count, keyStart: 0)
-    if links[l].state != .ready || links[l].asked.count > limits.serverQueue
-      || links[l].legs.count >= limits.serverDepth
-    {
+    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
       touch.trouble = admit(l, now: now)
     }
     if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }

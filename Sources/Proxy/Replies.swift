@@ -47,13 +47,13 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      switch answerAtHand(l, leg, bytes, p) {
+      switch links[l].answer(to: leg, bytes, at: p, maxValue: limits.maxValue) {
       case .reply(let length, let outcome):
         guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
           breach(l, .unsolicited, bytes, p)
           return bytes.byteCount
         }
-        dropFront(l, leg)
+        links[l].dropFront(leg, &pool)
         if leg.exchange != Slab<Exchange>.none {
           answer(leg.exchange, bytes, p, length)
           isAnswered = true
@@ -79,43 +79,11 @@ extension Worker {
     return false
   }
 
-  @inline(__always)
-  private func answerAtHand(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Answer {
-    let expected = leg.verb.expectation
-    if expected == .values || expected == .valuesWithCAS {
-      return ReplyParser.single(
-        bytes, at: p, asked: links[l].asked.readable, keyStart: Int(leg.keyStart),
-        keyLength: Int(leg.keyLength), withCAS: expected == .valuesWithCAS, maxValue: limits.maxValue)
-    }
-    return ReplyParser.line(bytes, at: p, expected)
-  }
-
-  /// The front leg has been answered. A server may answer before it has read the whole request (a
-  /// value that is too large); then the rest is still sent before the leg leaves.
-  @inline(__always)
-  private mutating func dropFront(_ l: UInt32, _ leg: Leg) {
-    let length = Int(leg.length)
-    guard links[l].sent >= length else {
-      links[l].isFrontAnswered = true
-      links[l].legs[0].exchange = Slab<Exchange>.none
-      links[l].legs[0].fanOut = Slab<FanOut>.none
-      return
-    }
-    links[l].legs.dropFirst()
-    links[l].asked.consume(length)
-    links[l].sent &-= length
-    links[l].cursorAt = 0
-    if links[l].late > 0 { links[l].late &-= 1 }
-    if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 {
-      links[l].asked.release(to: &pool)
-    }
-  }
-
   /// All of a request that was answered early has been sent now.
   mutating func finishFront(_ l: UInt32) {
     guard let leg = links[l].legs.first, links[l].sent >= Int(leg.length) else { return }
     links[l].isFrontAnswered = false
-    dropFront(l, leg)
+    links[l].dropFront(leg, &pool)
   }
 
   @inline(__always)
@@ -158,7 +126,7 @@ extension Worker {
         taken = length
       }
     }
-    dropFront(l, leg)
+    links[l].dropFront(leg, &pool)
     if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }

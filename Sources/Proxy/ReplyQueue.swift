@@ -19,13 +19,8 @@ extension Worker {
   @inline(__always) mutating func newExchange(_ c: UInt32) -> UInt32 {
     let x = exchanges.take()
     exchanges[x].client = clients.id(of: c)
-    if clients[c].last == Slab<Exchange>.none {
-      clients[c].first = x
-    } else {
-      exchanges[clients[c].last].next = x
-    }
-    clients[c].last = x
-    clients[c].inFlight &+= 1
+    let before = clients[c].enqueue(x)
+    if before != Slab<Exchange>.none { exchanges[before].next = x }
     return x
   }
 
@@ -83,14 +78,9 @@ extension Worker {
   private mutating func popHead(_ c: UInt32, _ x: UInt32) {
     let next = exchanges[x].next
     exchanges.give(x)
-    clients[c].first = next
-    clients[c].inFlight &-= 1
+    clients[c].dequeue(next: next)
     markDirty(client: c)
-    if next == Slab<Exchange>.none {
-      clients[c].last = next
-    } else if exchanges[next].isFinished {
-      followUp(c)
-    }
+    if next != Slab<Exchange>.none && exchanges[next].isFinished { followUp(c) }
     if clients[c].isStalled { considerResuming(c) }
   }
 

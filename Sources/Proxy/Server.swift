@@ -72,6 +72,56 @@ package struct Link: ~Copyable, Recyclable {
   package init() {}
   package mutating func reset() { self = Link() }
 
+  /// Whether another request may join the queue without further ado.
+  @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
+    state == .ready && asked.count <= bytes && legs.count < depth
+  }
+
+  /// Takes a request whose bytes may be sent on as they are.
+  @inline(__always)
+  mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ pool: inout BufferPool) {
+    asked.append(bytes, from: p, count: Int(leg.length), &pool)
+    legs.append(leg)
+  }
+
+  /// Takes its place among the connections with something to send; false if it has one.
+  @inline(__always) mutating func becomeDirty() -> Bool {
+    if isDirty { return false }
+    isDirty = true
+    return true
+  }
+
+  /// Reads the reply that the front leg is owed.
+  @inline(__always)
+  func answer(to leg: Leg, _ bytes: RawSpan, at p: Int, maxValue: Int) -> Answer {
+    let expected = leg.verb.expectation
+    if expected == .values || expected == .valuesWithCAS {
+      return ReplyParser.single(
+        bytes, at: p, asked: asked.readable, keyStart: Int(leg.keyStart), keyLength: Int(leg.keyLength),
+        withCAS: expected == .valuesWithCAS, maxValue: maxValue)
+    }
+    return ReplyParser.line(bytes, at: p, expected)
+  }
+
+  /// The front leg has been answered. A server may answer before it was sent the whole request (a
+  /// value that is too large); then the rest is still sent before the leg leaves.
+  @inline(__always)
+  mutating func dropFront(_ leg: Leg, _ pool: inout BufferPool) {
+    let length = Int(leg.length)
+    guard sent >= length else {
+      isFrontAnswered = true
+      legs[0].exchange = Slab<Exchange>.none
+      legs[0].fanOut = Slab<FanOut>.none
+      return
+    }
+    legs.dropFirst()
+    asked.consume(length)
+    sent &-= length
+    cursorAt = 0
+    if late > 0 { late &-= 1 }
+    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
+  }
+
   /// Bytes to be sent now.
   package var unsent: Int { state == .ready ? asked.count &- sent : 0 }
 }

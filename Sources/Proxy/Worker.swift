@@ -3,6 +3,13 @@ import Routing
 import Stats
 import Wire
 
+/// Where a place on a ring leads: the server, and its connection if it has only one.
+struct Lane: BitwiseCopyable {
+  var server: UInt32
+  var link: UInt32
+  var isAlone: Bool
+}
+
 /// One thread's whole world: its clients, its connections to the servers, and the requests between them.
 ///
 /// It moves bytes between buffers and says what is to be done (`Order`) and what was seen (`Notice`); it
@@ -26,8 +33,8 @@ package struct Worker: ~Copyable {
   var table: RoutingTable
   /// For each pool, where its servers begin in `slots`.
   var poolStarts: FixedArray<UInt32>
-  /// The server slots of all pools, in the order of the plan.
-  var slots: FixedArray<UInt32>
+  /// The servers of all pools, in the order of the plan.
+  var lanes: FixedArray<Lane>
 
   var dirtyClients = Fifo<UInt32>()
   var dirtyLinks = Fifo<UInt32>()
@@ -47,7 +54,7 @@ package struct Worker: ~Copyable {
   package init(plan: WorkerPlan, processID: Int32, now: Instant) {
     table = RoutingTable(plan.routing)
     poolStarts = FixedArray([])
-    slots = FixedArray([])
+    lanes = FixedArray([])
     limits = plan.limits
     self.processID = processID
     adopt(plan, now: now)
@@ -96,18 +103,12 @@ package struct Worker: ~Copyable {
 
   // MARK: - What is to be sent
 
-  mutating func markDirty(client c: UInt32) {
-    if !clients[c].isDirty {
-      clients[c].isDirty = true
-      dirtyClients.append(c)
-    }
+  @inline(__always) mutating func markDirty(client c: UInt32) {
+    if clients[c].becomeDirty() { dirtyClients.append(c) }
   }
 
   @inline(__always) mutating func markDirty(link l: UInt32) {
-    if !links[l].isDirty {
-      links[l].isDirty = true
-      dirtyLinks.append(l)
-    }
+    if links[l].becomeDirty() { dirtyLinks.append(l) }
   }
 
   /// A connection to a server with something to send; once per turn of the loop.
@@ -165,11 +166,18 @@ package struct Worker: ~Copyable {
     return nil
   }
 
+  /// Whether it pays to look for more requests before sending those at hand: a send costs as much for
+  /// one as for thirty. Never with few requests in flight, where waiting would only be waiting.
+  package func isWorthGathering(since forwarded: UInt64) -> Bool {
+    let gathered = counters[.requestsForwarded] &- forwarded
+    return gathered < 32 && exchanges.count >= 16 && gathered &* 2 < UInt64(exchanges.count)
+  }
+
   // MARK: - Back-pressure
 
   /// Whether another request of this client may be taken.
   @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
-    clients[c].inFlight < limits.clientRequests && clients[c].backlog < limits.clientOutput
+    clients[c].room(limits) > 0
   }
 
   @inline(never) mutating func stall(_ c: UInt32) {

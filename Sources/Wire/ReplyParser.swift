@@ -87,31 +87,20 @@ package enum ReplyParser {
     guard bytes.byte(at: i) == 32 else { return .otherKey }
     // " <flags> <bytes>[ <cas>]\r\n": at most 56 bytes.
     let limit = min(bytes.byteCount, i &+ 60)
-    i &+= 1
-    var digits = i
-    while i < limit, bytes.byte(at: i) &- 48 <= 9 { i &+= 1 }
-    guard i < limit else { return header(bytes, at: p) }
-    guard i > digits, bytes.byte(at: i) == 32 else { return .broken(.wrongType) }
-    i &+= 1
-    digits = i
-    var length = 0
-    while i < limit {
-      let digit = bytes.byte(at: i) &- 48
-      guard digit <= 9 else { break }
-      length = length &* 10 &+ Int(digit)
-      i &+= 1
-      guard i &- digits <= 10 else { return .broken(.badLength) }
-    }
-    guard i < limit else { return header(bytes, at: p) }
-    guard i > digits else { return .broken(.wrongType) }
-    guard length <= maxValue else { return .broken(.badLength) }
+    let flags = bytes.digits(from: i &+ 1, to: limit).end
+    guard flags < limit else { return header(bytes, at: p) }
+    guard flags > i &+ 1, bytes.byte(at: flags) == 32 else { return .broken(.wrongType) }
+    let (length, lengthEnd) = bytes.digits(from: flags &+ 1, to: limit)
+    guard lengthEnd < limit else { return header(bytes, at: p) }
+    guard lengthEnd > flags &+ 1 else { return .broken(.wrongType) }
+    guard lengthEnd &- flags <= 11, length <= maxValue else { return .broken(.badLength) }
+    i = lengthEnd
     if withCAS {
       guard bytes.byte(at: i) == 32 else { return .broken(.wrongType) }
-      i &+= 1
-      digits = i
-      while i < limit, bytes.byte(at: i) &- 48 <= 9 { i &+= 1 }
-      guard i < limit else { return header(bytes, at: p) }
-      guard i > digits else { return .broken(.wrongType) }
+      let unique = bytes.digits(from: i &+ 1, to: limit).end
+      guard unique < limit else { return header(bytes, at: p) }
+      guard unique > i &+ 1 else { return .broken(.wrongType) }
+      i = unique
     }
     guard i &+ 1 < bytes.byteCount else { return .partial }
     guard bytes.byte(at: i) == 13, bytes.byte(at: i &+ 1) == 10 else { return .broken(.wrongType) }
