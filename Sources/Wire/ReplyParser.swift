@@ -64,7 +64,7 @@ package enum Block: BitwiseCopyable {
 @usableFromInline
 package enum ReplyParser {
   @usableFromInline package static let longestLine = 2048
-  /// Largest report (`stats …`) that is read.
+  /// Bytes of a report (`stats …`) after which no further row is read.
   package static let longestReport = 8 << 20
 
   /// The block at `p`, whose key must be `keyLength` bytes of `asked` at `keyStart`.
@@ -80,8 +80,7 @@ package enum ReplyParser {
       return word & 0xff_ffff_ffff == 0x0a0d_444e45 ? .end : .other  // "END\r\n"
     }
     var i = p &+ 6
-    // The shortest header of this key: "VALUE <key> 0 0\r\n".
-    guard available >= keyLength &+ 12 else { return header(bytes, at: p) }
+    guard available > keyLength &+ 6 else { return header(bytes, at: p) }
     guard bytes.matches(at: i, asked, at: keyStart, count: keyLength) else { return .otherKey }
     i &+= keyLength
     guard bytes.byte(at: i) == 32 else { return .otherKey }
@@ -219,6 +218,7 @@ package enum ReplyParser {
   package static func report(_ bytes: RawSpan, at p: Int) -> Answer {
     var i = p
     while let newline = bytes.firstNewline(from: i) {
+      guard newline &- i < longestLine, i &- p <= longestReport else { return .broken(.lineTooLong) }
       guard newline > i, bytes.byte(at: newline &- 1) == 13 else { return .broken(.wrongType) }
       let end = newline &- 1
       let length = newline &+ 1 &- p
@@ -234,6 +234,7 @@ package enum ReplyParser {
       guard isRow else { return .broken(.wrongType) }
       i = newline &+ 1
     }
-    return bytes.byteCount &- p > longestReport ? .broken(.lineTooLong) : .partial
+    let isTooLong = bytes.byteCount &- i >= longestLine || i &- p > longestReport
+    return isTooLong ? .broken(.lineTooLong) : .partial
   }
 }
