@@ -146,12 +146,16 @@ enum CommandTable {
     guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
     request.isQuiet = endsQuietly(bytes, line)
     guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    let argument = number(bytes, line, 2)
+    var isPlain = argument?.isPlain ?? false
     if request.verb == .touch {
-      guard number(bytes, line, 2)?.cutToInt32 != nil else { return refuse(.badExptime, request) }
+      guard let argument, argument.cutToInt32 != nil else { return refuse(.badExptime, request) }
+      isPlain = isPlain && argument.magnitude <= UInt64(Int32.max)
     } else {
-      guard number(bytes, line, 2)?.cutToUInt64 != nil else { return refuse(.badDelta, request) }
+      guard let argument, argument.cutToUInt64 != nil else { return refuse(.badDelta, request) }
+      isPlain = isPlain && !argument.isNegative
     }
-    request.isVerbatim = isTidy && line.count == 3
+    request.isVerbatim = isTidy && isPlain && line.count == 3
     return .request
   }
 
@@ -162,6 +166,8 @@ enum CommandTable {
     if line.count != (request.isQuiet ? 2 : 1), number(bytes, line, 1)?.cutToInt32 == nil {
       return refuse(.badExptime, request)
     }
+    // The words go to the servers as they stand.
+    guard !line.isAmbiguous else { return refuse(.badFormat, request) }
     return .request
   }
 
@@ -215,7 +221,7 @@ enum CommandTable {
     let to = line[0].to
     if http.contains(where: { bytes.isText($0, from: from, to: to) }) { return .hangUp }
     // As memcached does: anything that ends in a protocol version is a browser.
-    if line.count <= RequestLine.most, bytes.hasText("HTTP/", at: line.last.from) { return .hangUp }
+    if bytes.hasText("HTTP/", at: line.last.from) { return .hangUp }
     if administrative.contains(where: { bytes.isText($0, from: from, to: to) }) {
       return refuse(.notPassedOn, request)
     }

@@ -9,8 +9,11 @@ import Bytes
 package struct Number: BitwiseCopyable, Equatable {
   package var isNegative: Bool
   package var magnitude: UInt64
-  /// Whether it was written with digits only (a minus in front is allowed).
+  /// Whether it is written the one plain way: digits, the first of several not zero, and a minus in
+  /// front when it is below zero.
   package var isPlain: Bool
+  /// Whether a minus stands anywhere in the word: memcached looks for it there when a number is large.
+  private var hasMinus: Bool
 
   /// The number in `from ..< to`, or nil where memcached finds none. Past 64 bits there is none.
   package init?(_ bytes: RawSpan, _ word: Word) {
@@ -19,12 +22,14 @@ package struct Number: BitwiseCopyable, Equatable {
     guard i >= 0, end <= bytes.byteCount, i < end else { return nil }
     isPlain = true
     isNegative = false
+    hasMinus = false
     while i < end, Self.isBlank(bytes.byte(at: i)) {
       isPlain = false
       i += 1
     }
     if i < end, bytes.byte(at: i) == 43 || bytes.byte(at: i) == 45 {
       isNegative = bytes.byte(at: i) == 45
+      hasMinus = isNegative
       if !isNegative { isPlain = false }
       i += 1
     }
@@ -43,7 +48,9 @@ package struct Number: BitwiseCopyable, Equatable {
     if i < end {
       guard Self.isBlank(bytes.byte(at: i)) else { return nil }
       isPlain = false
+      hasMinus = hasMinus || bytes.first(45, from: i, to: end) != nil
     }
+    if bytes.byte(at: digits) == 48, isNegative || i > digits &+ 1 { isPlain = false }
     magnitude = value
   }
 
@@ -62,7 +69,7 @@ package struct Number: BitwiseCopyable, Equatable {
   /// As C's `unsigned long`: a minus wraps, and is refused when the outcome is a large number.
   package var cutToUInt64: UInt64? {
     let value = isNegative ? 0 &- magnitude : magnitude
-    if isNegative && Int64(bitPattern: value) < 0 { return nil }
+    if hasMinus && Int64(bitPattern: value) < 0 { return nil }
     return value
   }
 

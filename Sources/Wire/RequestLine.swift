@@ -23,6 +23,8 @@ package struct RequestLine: BitwiseCopyable {
   var words = InlineArray<10, Word>(repeating: Word(start: 0, length: 0))
   /// Words on the line; those past `most` are counted and not kept.
   package private(set) var count = 0
+  /// The last word, kept or not; empty when the line is.
+  package private(set) var last = Word(start: 0, length: 0)
   /// Whether a byte stands on the line that would end it for some reader: NUL or CR.
   package private(set) var isAmbiguous = false
 
@@ -32,12 +34,10 @@ package struct RequestLine: BitwiseCopyable {
     i >= 0 && i < Self.most && i < count ? words[i] : Word(start: 0, length: 0)
   }
 
-  /// The last word; the line must not be empty.
-  package var last: Word { self[count - 1] }
-
   /// Cuts `from ..< to`, a line without its ending.
   package mutating func cut(_ bytes: RawSpan, from: Int, to: Int) {
     count = 0
+    last = Word(start: 0, length: 0)
     isAmbiguous = false
     var i = from
     var start = from
@@ -45,7 +45,8 @@ package struct RequestLine: BitwiseCopyable {
       let byte: UInt8 = i < to ? bytes.byte(at: i) : 32
       if byte == 32 {
         if i > start {
-          if count < Self.most { words[count] = Word(start: start, length: i &- start) }
+          last = Word(start: start, length: i &- start)
+          if count < Self.most { words[count] = last }
           count &+= 1
         }
         start = i &+ 1

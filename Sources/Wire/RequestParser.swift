@@ -53,12 +53,12 @@ package enum RequestParser {
     // A line may end in \n alone; memcached takes "\r\n" alone for the one-byte word "\r".
     let hasReturn = newline > p &+ 1 && bytes.byte(at: newline &- 1) == 13
     let end = hasReturn ? newline &- 1 : newline
+    if newline &- p > longestLine, !mayBeLong(bytes, from: p, count: newline &- p) { return .hangUp }
     request = Request()
     request.lineLength = newline &+ 1 &- p
     if isRetrieval(bytes, from: p, to: end) {
       return retrieval(bytes, from: p, to: end, hasReturn: hasReturn, into: &request)
     }
-    guard newline &- p <= longestLine else { return .hangUp }
     line.cut(bytes, from: p, to: end)
     guard line.count > 0, line[0].length >= 2 else { return refuse(.unknown, request) }
     let verdict = CommandTable.read(
@@ -80,13 +80,16 @@ package enum RequestParser {
   /// What to make of bytes without a newline: wait, unless memcached would have hung up by now.
   private static func unfinished(_ bytes: RawSpan, from p: Int) -> Verdict {
     let n = bytes.byteCount &- p
-    guard n > longestLine else { return .partial }
+    return n <= longestLine || mayBeLong(bytes, from: p, count: n) ? .partial : .hangUp
+  }
+
+  /// Whether `count` bytes, more than `longestLine`, may be (the beginning of) a line: a large multi-get.
+  @inline(never)
+  private static func mayBeLong(_ bytes: RawSpan, from p: Int, count: Int) -> Bool {
     var i = p
     while i < bytes.byteCount, i &- p <= 100, bytes.byte(at: i) == 32 { i += 1 }
-    guard i &- p <= 100, bytes.hasText("get ", at: i) || bytes.hasText("gets ", at: i) else {
-      return .hangUp
-    }
-    return n > longestGet ? .hangUp : .partial
+    return i &- p <= 100 && count <= longestGet
+      && (bytes.hasText("get ", at: i) || bytes.hasText("gets ", at: i))
   }
 
   /// Whether the words stand one space apart with none before or after.
@@ -139,7 +142,6 @@ extension RequestParser {
     }
     guard var key = words.next(bytes) else { return refuse(.unknown, request) }
     if request.verb.touches {
-      guard request.lineLength <= longestLine else { return .hangUp }
       guard let exptime = Number(bytes, key), exptime.cutToInt32 != nil else {
         return refuse(.badExptime, request)
       }
