@@ -1,0 +1,55 @@
+import Testing
+
+/// One client's stream and what must become of it.
+struct Case: CustomTestStringConvertible, Sendable {
+  let input: [UInt8]
+  let seen: [String]
+  let differs: Difference?
+
+  init(_ input: String, _ seen: String..., differs: Difference? = nil) {
+    self.init(Array(input.utf8), seen, differs: differs)
+  }
+
+  init(_ input: [UInt8], _ seen: [String], differs: Difference? = nil) {
+    self.input = input
+    self.seen = seen
+    self.differs = differs
+  }
+
+  var testDescription: String {
+    let text = escaped(input)
+    return text.count > 70 ? text.prefix(40) + "…" + text.suffix(20) : text
+  }
+}
+
+/// Why a stream is read otherwise than memcached reads it.
+enum Difference: String, CaseIterable, Sendable {
+  case ambiguous = "NUL or CR inside a line: refused, because two readers could see its end elsewhere"
+  case administrative = "commands that act on one server as a whole: refused by name"
+  case browser = "a line that begins as HTTP does: the connection is closed, whatever the line's end"
+  case limit =
+    "memcached reads a long line if it comes in one segment; here the way it is cut changes nothing"
+  case meta = "meta commands other than mn: not taken yet"
+  case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
+  case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"
+
+  /// Whether memcached answers otherwise for sure; of the others it depends on timing or on its options.
+  var isCertain: Bool {
+    switch self {
+    case .ambiguous, .browser, .meta, .lost, .binary: true
+    case .administrative, .limit: false
+    }
+  }
+}
+
+extension Case {
+  static let longKey = String(repeating: "k", count: 250)
+  static let tooLongKey = String(repeating: "k", count: 251)
+
+  /// `k1 k2 … kn`
+  static func keys(_ n: Int) -> String { (1...n).map { "k\($0)" }.joined(separator: " ") }
+
+  static let all: [Case] =
+    reads + keyWords + touchingReads + storage + values + numbers + compareAndSwap + deletes + arithmetic
+    + touches + flushes + reports + others + unknown + browsers + streams
+}

@@ -1,0 +1,37 @@
+import Glibc
+
+/// Memory that ends where a page begins that must not be touched: reading one byte too far faults.
+///
+///     ┌───────────────────┬─────────┐
+///     │      bytes placed │ no page │
+///     └───────────────────┴─────────┘
+@safe final class Cliff {
+  private let base: UnsafeMutableRawPointer
+  private let room: Int
+  private static let page = 4096
+
+  init(room wanted: Int) {
+    room = (max(wanted, 1) + Self.page - 1) / Self.page * Self.page
+    // SAFETY: a fresh mapping of our own; its last page is closed at once.
+    unsafe base = mmap(
+      nil, room + Self.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    // SAFETY: the page lies inside the mapping.
+    let closed = unsafe mprotect(base + room, Self.page, PROT_NONE)
+    unsafe precondition(base != MAP_FAILED && closed == 0)
+  }
+
+  deinit {
+    // SAFETY: our own mapping, of this size.
+    _ = unsafe munmap(base, room + Self.page)
+  }
+
+  /// Calls `body` with a copy of `bytes` that ends at the closed page.
+  func holding<Result>(_ bytes: [UInt8], _ body: (RawSpan) throws -> Result) rethrows -> Result {
+    precondition(bytes.count <= room)
+    // SAFETY: the range ends at `room`, and the span does not outlive the call.
+    let place = unsafe UnsafeMutableRawBufferPointer(
+      start: base + (room - bytes.count), count: bytes.count)
+    unsafe place.copyBytes(from: bytes)
+    return try body(unsafe UnsafeRawBufferPointer(place).bytes)
+  }
+}

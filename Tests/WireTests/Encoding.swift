@@ -1,0 +1,84 @@
+import Bytes
+
+@testable import Wire
+
+/// One request written the one plain way: a space between two words, numbers as memcached reads them, no
+/// `noreply`, CR LF. A request that is passed on verbatim must already be written so.
+struct Encoding {
+  private(set) var seen: Seen
+  private var bytes: [UInt8] = []
+
+  init(_ input: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {
+    seen = .hangUp
+    if request.verb.isRetrieval {
+      guard read(input, p, request) else {
+        seen = .refused(.badFormat, isQuiet: false)
+        return
+      }
+    } else {
+      command(input, p, request, line)
+    }
+    seen = .request(request.verb, bytes, isQuiet: request.isQuiet, isVerbatim: request.isVerbatim)
+  }
+
+  private mutating func add(_ input: RawSpan, _ word: Word) {
+    if !bytes.isEmpty { bytes.append(32) }
+    for i in word.from..<word.to { bytes.append(input.byte(at: i)) }
+  }
+
+  private mutating func add(_ number: (some BinaryInteger)?) {
+    bytes += Array((" " + (number.map { String($0) } ?? "?")).utf8)
+  }
+
+  /// False when one of the keys is bad: then the whole line is refused.
+  private mutating func read(_ input: RawSpan, _ p: Int, _ request: Request) -> Bool {
+    var end = p + request.lineLength - 1
+    if input.byte(at: end - 1) == 13 { end -= 1 }
+    var words = KeyWalk(from: p, to: end)
+    _ = words.next(input)
+    bytes = Array("\(request.verb)".utf8)
+    if request.verb.touches, let exptime = words.next(input) { add(Number(input, exptime)?.cutToInt32) }
+    var keys = 0
+    var isGood = true
+    var walk = KeyWalk(from: request.keyStart, to: end)
+    while let key = walk.next(input) {
+      add(input, key)
+      keys += 1
+      isGood = isGood && KeyWalk.isGood(input, key)
+    }
+    bytes += [13, 10]
+    if request.isMulti == (keys == 1) { bytes += Array("isMulti is wrong".utf8) }
+    return isGood
+  }
+
+  private mutating func command(_ input: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {
+    add(input, line[0])
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    switch request.verb {
+    case .set, .add, .replace, .append, .prepend, .cas:
+      add(input, key)
+      add(Number(input, line[2])?.cutToUInt32)
+      add(Number(input, line[3])?.cutToInt32)
+      add(Number(input, line[4])?.cutToInt32)
+      if request.verb == .cas { add(Number(input, line[5])?.cutToUInt64) }
+    case .delete:
+      add(input, key)
+    case .incr, .decr:
+      add(input, key)
+      add(Number(input, line[2])?.cutToUInt64)
+    case .touch:
+      add(input, key)
+      add(Number(input, line[2])?.cutToInt32)
+    case .flushAll where line.count > (request.isQuiet ? 2 : 1):
+      add(Number(input, line[1])?.cutToInt32)
+    case .verbosity:
+      add(Number(input, line[1])?.cutToUInt32)
+    case .stats:
+      for i in 1..<max(1, min(line.count, RequestLine.most)) { add(input, line[i]) }
+    default:
+      break
+    }
+    bytes += [13, 10]
+    for i in 0..<request.bodyLength { bytes.append(input.byte(at: p + request.lineLength + i)) }
+  }
+}

@@ -1,0 +1,164 @@
+import Bytes
+
+@testable import Wire
+
+/// What became of one stretch of a client's stream.
+enum Seen: Equatable {
+  /// A request, as a server would be sent it (without `noreply`); the value follows the line.
+  case request(Verb, [UInt8], isQuiet: Bool, isVerbatim: Bool)
+  case refused(Refusal, isQuiet: Bool)
+  case hangUp
+  /// The stream ends before a line does, in the value, or while bytes are skipped: so many have come, or
+  /// are still to come.
+  case openLine(Int)
+  case openValue(Int)
+  case skipping(Int)
+}
+
+extension Seen: CustomStringConvertible {
+  /// As the tables write it: `set k 0 0 1|x`, `quietly delete k`, `CLIENT_ERROR …`, `quietly ERROR`.
+  var description: String {
+    switch self {
+    case .request(let verb, let bytes, let isQuiet, _):
+      var text = escaped(bytes)
+      if verb.isStorage { text = text.replacing("\\r\\n", with: "|", maxReplacements: 1) }
+      if text.hasSuffix("\\r\\n") { text.removeLast(4) }
+      return (isQuiet ? "quietly " : "") + text
+    case .refused(let why, let isQuiet):
+      return (isQuiet ? "quietly " : "") + words(why)
+    case .hangUp: return "hang up"
+    case .openLine(let n): return "open line \(n)"
+    case .openValue(let n): return "open value \(n)"
+    case .skipping(let n): return "skipping \(n)"
+    }
+  }
+
+  private func words(_ why: Refusal) -> String {
+    String(describing: why.line).split(separator: "\r\n").joined()
+  }
+}
+
+/// Printable text as it is, the rest as escapes.
+func escaped(_ bytes: some Sequence<UInt8>) -> String {
+  var text = ""
+  for byte in bytes {
+    switch byte {
+    case 10: text += "\\n"
+    case 13: text += "\\r"
+    case 9: text += "\\t"
+    case 0: text += "\\0"
+    case 32..<127: text.unicodeScalars.append(Unicode.Scalar(byte))
+    default: text += "\\x" + String(byte, radix: 16)
+    }
+  }
+  return text
+}
+
+/// A client's stream, served as the proxy serves it: whole requests are taken as they come, the rest is
+/// kept, what is refused is skipped. Every parse sees bytes that end where memory ends.
+struct Reading {
+  var seen: [Seen] = []
+  private var kept: [UInt8] = []
+  private var scanned = 0
+  private var skip = 0
+  private var isOver = false
+  private var isInValue = false
+  private let maxValue: Int
+  private let cliff: Cliff
+
+  init(maxValue: Int, cliff: Cliff) {
+    self.maxValue = maxValue
+    self.cliff = cliff
+  }
+
+  mutating func receive(_ piece: ArraySlice<UInt8>) {
+    guard !isOver else { return }
+    kept += piece
+    let consumed = serve()
+    kept.removeFirst(consumed)
+  }
+
+  /// The stream has ended: notes what is unfinished.
+  mutating func finish() {
+    guard !isOver else { return }
+    if skip > 0 { seen.append(.skipping(skip)) }
+    if !kept.isEmpty { seen.append(isInValue ? .openValue(kept.count) : .openLine(kept.count)) }
+  }
+
+  private mutating func serve() -> Int {
+    var p = 0
+    while p < kept.count, !isOver {
+      if skip > 0 {
+        let n = min(skip, kept.count - p)
+        skip -= n
+        p += n
+        continue
+      }
+      var line = RequestLine()
+      var request = Request()
+      let (verdict, what) = cliff.holding(kept) { bytes in
+        let verdict = RequestParser.next(
+          bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+        guard case .request = verdict else { return (verdict, nil as Seen?) }
+        return (verdict, Encoding(bytes, p, request, line).seen)
+      }
+      if case .partial = verdict {
+        scanned = kept.count - p
+        isInValue = false
+        return p
+      }
+      scanned = 0
+      isInValue = false
+      switch verdict {
+      case .partial: break
+      case .partialBody:
+        isInValue = true
+        return p
+      case .request:
+        if let what { seen.append(what) }
+        p += request.length
+        if request.verb == .quit { isOver = true }
+      case .refused(let why, let n, let isQuiet):
+        seen.append(.refused(why, isQuiet: isQuiet))
+        skip = max(0, n - (kept.count - p))
+        p = min(kept.count, p + n)
+      case .hangUp:
+        seen.append(.hangUp)
+        isOver = true
+      }
+    }
+    return isOver ? kept.count : p
+  }
+
+  /// What becomes of a stream that comes in these pieces.
+  static func of(_ pieces: [ArraySlice<UInt8>], maxValue: Int, cliff: Cliff) -> [Seen] {
+    var reading = Reading(maxValue: maxValue, cliff: cliff)
+    for piece in pieces { reading.receive(piece) }
+    reading.finish()
+    return reading.seen
+  }
+
+  /// What becomes of a stream that comes at once.
+  static func of(_ input: [UInt8], maxValue: Int = 1 << 20) -> [Seen] {
+    of([input[...]], maxValue: maxValue, cliff: Cliff(room: input.count))
+  }
+
+  /// Cuts the stream in two at every byte, and into single bytes: every way must read the same.
+  /// Returns what a cut changed, if any did.
+  static func everySplit(_ input: [UInt8], maxValue: Int = 1 << 20) -> String? {
+    let cliff = Cliff(room: input.count)
+    let whole = of([input[...]], maxValue: maxValue, cliff: cliff)
+    // Of long inputs the first and last bytes, and some between.
+    let step = input.count > 600 ? 97 : 1
+    for cut in 1..<max(2, input.count)
+    where cut % step == 0 || cut < 20 || input.count - cut < 20 || (2040...2060).contains(cut) {
+      let got = of(
+        [input[..<min(cut, input.count)], input[min(cut, input.count)...]], maxValue: maxValue, cliff: cliff)
+      if got != whole { return "cut at \(cut): \(got), uncut: \(whole)" }
+    }
+    let size = input.count > 600 ? 31 : 1
+    let pieces = stride(from: 0, to: input.count, by: size).map { input[$0..<min($0 + size, input.count)] }
+    let got = of(pieces, maxValue: maxValue, cliff: cliff)
+    return got == whole ? nil : "in pieces of \(size): \(got), uncut: \(whole)"
+  }
+}
