@@ -95,7 +95,7 @@ import Testing
     let old = rig.link("a")
     rig.adopt(["b"])
     rig.adopt(["a", "b"])
-    let new = rig.worker.servers[rig.worker.slots[0]].links[0]
+    let new = rig.worker.servers[rig.worker.lanes[0].server].links[0]
     #expect(new != old)
     rig.say(c, "get \(a)")
     #expect(rig.asked(new) == lines("get \(a)"))

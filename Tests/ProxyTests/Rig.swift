@@ -242,7 +242,7 @@ final class Rig {
   /// The server that has a key now.
   func owner(of key: String) -> String {
     guard let place = worker.table.where(key) else { return "nobody" }
-    return Fleet.name(of: worker.servers[worker.slots[place.server]].id)
+    return Fleet.name(of: worker.servers[worker.lanes[place.server].server].id)
   }
 
   func notices() -> [Notice] {
