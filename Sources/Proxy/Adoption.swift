@@ -86,7 +86,7 @@ extension Worker {
     var n = retiring.count
     while n > 0, let l = retiring.popFirst() {
       n -= 1
-      guard links[l].legs.isEmpty || links[l].state == .closed else {
+      guard links[l].legs.isEmpty || links[l].state == .closed, !isNamed(links[l].server) else {
         retiring.append(l)
         continue
       }
@@ -95,6 +95,21 @@ extension Worker {
       links.give(l)
       if servers[s].isRetired && servers[s].links.isEmpty && !isAwaited(s) { servers.give(s) }
     }
+  }
+
+  /// Whether an answer in the making may name this server: its slot must not be another's by then.
+  private func isNamed(_ s: UInt32) -> Bool {
+    var f: UInt32 = 0
+    while f < fanOuts.end {
+      if fanOuts.isTaken(f) && fanOuts[f].exchange != Slab<Exchange>.none {
+        if fanOuts[f].troubledServer == s { return true }
+        if fanOuts[f].kind != .multiGet {
+          for i in 0..<fanOuts[f].pieces.count where fanOuts[f].pieces[i].next == s { return true }
+        }
+      }
+      f += 1
+    }
+    return false
   }
 
   private func isAwaited(_ s: UInt32) -> Bool {
