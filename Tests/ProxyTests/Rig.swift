@@ -1,7 +1,5 @@
 import Bytes
-import Routing
 import Stats
-import Synchronization
 import Wire
 
 @testable import Proxy
@@ -250,61 +248,8 @@ final class Rig {
     return worker.notices
   }
 
-  /// What was taken and not given back, apart from the connections' own buffers; nil when all is well.
-  var leak: String? {
-    var held = 0
-    var l: UInt32 = 0
-    while l < worker.links.end {
-      if worker.links.isTaken(l) { held += worker.links[l].asked.footprint + worker.links[l].input.footprint }
-      l += 1
-    }
-    if worker.exchanges.count > 0 { return "\(worker.exchanges.count) exchanges" }
-    if worker.fanOuts.count > 0 { return "\(worker.fanOuts.count) fan-outs" }
-    if worker.clients.count > 0 { return "\(worker.clients.count) clients" }
-    if worker.pool.inUse != held { return "\(worker.pool.inUse - held) bytes of buffers" }
-    return nil
-  }
-}
-
-/// Plans for servers called by one letter or word.
-enum Fleet {
-  static func id(of name: String) -> UInt32 { name.utf8.reduce(0) { $0 * 256 + UInt32($1) } }
-
-  static func name(of id: UInt32) -> String {
-    var bytes: [UInt8] = []
-    var rest = id
-    while rest > 0 {
-      bytes.insert(UInt8(rest % 256), at: 0)
-      rest /= 256
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  /// Rings that were computed before: it takes longer than most tests.
-  private static let known = Mutex<[[String]: PoolPlan]>([:])
-
-  static func pool(_ names: [String]) -> PoolPlan {
-    known.withLock { known in
-      if let pool = known[names] { return pool }
-      let servers = names.map { RingServer(host: $0, port: 11211) }
-      let pool = PoolPlan(name: "main", scheme: .ketama, servers: servers)
-      known[names] = pool
-      return pool
-    }
-  }
-
-  static func plan(
-    _ names: [String], limits: Limits = Limits(), pool: PoolPlan? = nil,
-    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
-  ) -> WorkerPlan {
-    var options = WorkerPlan.Options()
-    options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", standing: .up) }
-    change(&options)
-    var plan = WorkerPlan(
-      routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])
-    plan.limits = limits
-    return plan
-  }
+  /// What was taken and not given back, nil when all is well.
+  var leak: String? { worker.leak }
 }
 
 /// Lines as they go over the wire.
@@ -313,6 +258,21 @@ func lines(_ text: String...) -> String { lines(text) }
 func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
 
 extension Worker {
+  /// What was taken and not given back, apart from the connections' own buffers; nil when all is well.
+  var leak: String? {
+    var held = 0
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) { held += links[l].asked.footprint + links[l].input.footprint }
+      l += 1
+    }
+    if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
+    if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
+    if clients.count > 0 { return "\(clients.count) clients" }
+    if pool.inUse != held { return "\(pool.inUse - held) bytes of buffers" }
+    return nil
+  }
+
   /// What waits to be sent to a client.
   func text(for c: UInt32, atMost n: Int = .max) -> String {
     string(clients[c].output.readable, from: 0, atMost: n)

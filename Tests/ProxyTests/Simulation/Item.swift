@@ -1,0 +1,90 @@
+/// What a memcached keeps under a key, and what each command makes of it: the semantics that the model
+/// servers run by and the oracle judges by.
+struct Item: Equatable {
+  var flags: UInt32
+  var data: [UInt8]
+  /// Another for every change: the cas number.
+  var mark: Int
+
+  /// What a command on one key is answered with.
+  enum Answer: Equatable {
+    case stored, notStored, exists, notFound, deleted, touched, nonNumeric, tooLarge
+    case number(UInt64)
+
+    var line: String {
+      switch self {
+      case .stored: "STORED"
+      case .notStored: "NOT_STORED"
+      case .exists: "EXISTS"
+      case .notFound: "NOT_FOUND"
+      case .deleted: "DELETED"
+      case .touched: "TOUCHED"
+      case .nonNumeric: "CLIENT_ERROR cannot increment or decrement non-numeric value"
+      case .tooLarge: "SERVER_ERROR object too large for cache"
+      case .number(let value): "\(value)"
+      }
+    }
+  }
+
+  /// Largest value that a model server takes.
+  static let largest = 1000
+
+  /// Runs a command other than a read. `token` is the mark that `cas` asks for.
+  static func apply(_ deed: Deed, token: Int, mark: Int, to item: inout Item?) -> Answer {
+    switch deed.verb {
+    case .set, .add, .replace, .append, .prepend, .cas:
+      return store(deed, token: token, mark: mark, in: &item)
+    case .delete:
+      defer { item = nil }
+      return item == nil ? .notFound : .deleted
+    case .touch:
+      guard item != nil else { return .notFound }
+      if deed.exptime < 0 { item = nil }
+      return .touched
+    case .incr, .decr:
+      guard let old = item else { return .notFound }
+      guard let value = number(old.data) else { return .nonNumeric }
+      let new = deed.verb == .incr ? value &+ deed.delta : value > deed.delta ? value - deed.delta : 0
+      var data = Array("\(new)".utf8)
+      // A number that got shorter keeps its room, filled with blanks.
+      while data.count < old.data.count { data.append(32) }
+      item = Item(flags: old.flags, data: data, mark: mark)
+      return .number(new)
+    default:
+      return .notFound
+    }
+  }
+
+  private static func store(_ deed: Deed, token: Int, mark: Int, in item: inout Item?) -> Answer {
+    if deed.data.count > largest {
+      // So that nobody takes the old value for the new one.
+      if deed.verb == .set { item = nil }
+      return .tooLarge
+    }
+    var new = Item(flags: deed.flags, data: deed.data, mark: mark)
+    switch (deed.verb, item) {
+    case (.set, _), (.add, nil): break
+    case (.replace, .some): break
+    case (.append, .some(let old)):
+      new.data = old.data + deed.data
+      new.flags = old.flags
+    case (.prepend, .some(let old)):
+      new.data = deed.data + old.data
+      new.flags = old.flags
+    case (.cas, nil): return .notFound
+    case (.cas, .some(let old)):
+      guard old.mark == token else { return .exists }
+    default: return .notStored
+    }
+    // What is appended does not change how long an item lives.
+    let keepsLife = deed.verb == .append || deed.verb == .prepend
+    item = deed.exptime < 0 && !keepsLife ? nil : new
+    return .stored
+  }
+
+  static func number(_ data: [UInt8]) -> UInt64? {
+    var digits = data[...]
+    while digits.last == 32 { digits.removeLast() }
+    return UInt64(String(decoding: digits, as: UTF8.self))
+  }
+}

@@ -1,0 +1,174 @@
+/// A small memcached: the commands that the proxy sends, on a dictionary.
+///
+/// It is strict: anything that the proxy must not send (two spaces, `noreply`, a command of another kind) is
+/// noted in `complaint`.
+final class ModelServer {
+  let name: String
+  let version: String
+  private(set) var items: [[UInt8]: Item] = [:]
+  private(set) var complaint: String?
+  /// Nothing is read before.
+  var stalledUntil: UInt64 = 0
+  /// Refuses connections.
+  var isDown = false
+  /// Planted faults of the server's own.
+  var losesWrites = false
+  var countsTwice = false
+  private(set) var hasCheated = false
+
+  init(name: String, version: String) {
+    self.name = name
+    self.version = version
+  }
+
+  func restart() { items = [:] }
+
+  /// The oldest request in `input`, taken out and run; nil when it has not come as a whole.
+  ///
+  /// `refusedEarly` says that the answer is due although the value has not come.
+  func serve(_ input: inout Inbox, nextMark: () -> Int) -> [UInt8]? {
+    if input.swallow > 0 {
+      input.dropSwallowed()
+      if input.swallow > 0 { return nil }
+    }
+    guard let line = input.line() else { return nil }
+    let words = line.split(separator: 32, omittingEmptySubsequences: false).map(Array.init)
+    guard let first = words.first, words.allSatisfy({ !$0.isEmpty }) else {
+      return complain(line)
+    }
+    switch String(decoding: first, as: UTF8.self) {
+    case "get", "gets", "gat", "gats": return read(words, line, &input)
+    case "version":
+      input.take(line.count + 2)
+      return Array("VERSION \(version)\r\n".utf8)
+    case "flush_all":
+      input.take(line.count + 2)
+      items = [:]
+      return Array("OK\r\n".utf8)
+    case "stats":
+      input.take(line.count + 2)
+      return Array("STAT pid 1\r\nSTAT curr_items \(items.count)\r\nEND\r\n".utf8)
+    default: return change(words, line, &input, nextMark)
+    }
+  }
+
+  private func complain(_ line: [UInt8]) -> [UInt8]? {
+    if complaint == nil { complaint = "\(name) was asked: \(String(decoding: line, as: UTF8.self))" }
+    return nil
+  }
+
+  private func read(_ words: [[UInt8]], _ line: [UInt8], _ input: inout Inbox) -> [UInt8]? {
+    guard let verb = Deed.Verb(rawValue: String(decoding: words[0], as: UTF8.self)) else { return nil }
+    input.take(line.count + 2)
+    var keys = words.dropFirst()
+    var isEnd = false
+    if verb.touches {
+      guard let time = keys.popFirst().flatMap({ Int(String(decoding: $0, as: UTF8.self)) }) else {
+        return complain(line)
+      }
+      isEnd = time < 0
+    }
+    guard !keys.isEmpty, keys.allSatisfy({ $0.count <= 250 }) else { return complain(line) }
+    var reply: [UInt8] = []
+    for key in keys {
+      guard let item = items[key] else { continue }
+      let cas = verb.hasCAS ? " \(item.mark)" : ""
+      reply += Array("VALUE ".utf8) + key
+      reply += Array(" \(item.flags) \(item.data.count)\(cas)\r\n".utf8) + item.data + [13, 10]
+      if isEnd { items[key] = nil }
+    }
+    return reply + Array("END\r\n".utf8)
+  }
+
+  private func change(
+    _ words: [[UInt8]], _ line: [UInt8], _ input: inout Inbox, _ nextMark: () -> Int
+  ) -> [UInt8]? {
+    let text = words.map { String(decoding: $0, as: UTF8.self) }
+    guard let verb = Deed.Verb(rawValue: text[0]), words.count >= 2, words[1].count <= 250 else {
+      return complain(line)
+    }
+    var deed = Deed(verb: verb)
+    var token = -1
+    switch (verb, words.count) {
+    case (.set, 5), (.add, 5), (.replace, 5), (.append, 5), (.prepend, 5), (.cas, 6):
+      guard let flags = UInt32(text[2]), let time = Int(text[3]), let size = Int(text[4]) else {
+        return complain(line)
+      }
+      if verb == .cas { token = Int(text[5]) ?? -2 }
+      deed.flags = flags
+      deed.exptime = time
+      if size > Item.largest {
+        // Refused at once; the value is read and dropped as it comes.
+        input.take(line.count + 2)
+        input.swallow = size + 2
+        if verb == .set { items[words[1]] = nil }
+        return Array((Item.Answer.tooLarge.line + "\r\n").utf8)
+      }
+      guard let data = input.body(after: line.count + 2, count: size) else { return nil }
+      guard data.suffix(2) == [13, 10] else { return complain(line) }
+      deed.data = Array(data.dropLast(2))
+      input.take(line.count + 2 + data.count)
+    case (.delete, 2):
+      input.take(line.count + 2)
+    case (.incr, 3), (.decr, 3):
+      guard let delta = UInt64(text[2]) else { return complain(line) }
+      deed.delta = delta
+      input.take(line.count + 2)
+    case (.touch, 3):
+      guard let time = Int(text[2]) else { return complain(line) }
+      deed.exptime = time
+      input.take(line.count + 2)
+    default: return complain(line)
+    }
+    var item = items[words[1]]
+    var answer = Item.apply(deed, token: token, mark: nextMark(), to: &item)
+    if countsTwice, case .number = answer {
+      hasCheated = true
+      answer = Item.apply(deed, token: token, mark: nextMark(), to: &item)
+    }
+    if losesWrites && verb == .set {
+      hasCheated = true
+    } else {
+      items[words[1]] = item
+    }
+    return Array((answer.line + "\r\n").utf8)
+  }
+}
+
+/// Bytes that came to a server on one connection.
+struct Inbox {
+  private var bytes: [UInt8] = []
+  private var start = 0
+  /// Bytes still to come that are dropped.
+  var swallow = 0
+
+  var count: Int { bytes.count - start }
+
+  mutating func append(_ more: [UInt8]) { bytes += more }
+
+  mutating func dropSwallowed() {
+    let n = min(swallow, count)
+    take(n)
+    swallow -= n
+  }
+
+  mutating func take(_ n: Int) {
+    start += n
+    if start == bytes.count {
+      bytes = []
+      start = 0
+    }
+  }
+
+  /// The first line, without its CR LF.
+  func line() -> [UInt8]? {
+    guard let newline = bytes[start...].firstIndex(of: 10), newline > start else { return nil }
+    return Array(bytes[start..<(newline - 1)])
+  }
+
+  /// A value of `count` bytes and its CR LF, if it has come.
+  func body(after offset: Int, count: Int) -> [UInt8]? {
+    guard start + offset + count + 2 <= bytes.count else { return nil }
+    return Array(bytes[(start + offset)..<(start + offset + count + 2)])
+  }
+}

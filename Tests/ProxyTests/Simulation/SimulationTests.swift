@@ -1,0 +1,114 @@
+import Foundation
+import Stats
+import Testing
+
+/// What became of the world of one seed.
+struct Outcome: Sendable {
+  var seed: UInt64
+  var violation: String?
+  var counters: Counters
+  var pauses: Int
+  var requests: Int
+  var hasStruck: Bool
+  var trace: [String]
+
+  init(seed: UInt64, sabotage: Sabotage? = nil, weather: Weather? = nil, isTraced: Bool = false) {
+    let world = World(seed: seed, sabotage: sabotage, weather: weather, isTraced: isTraced)
+    world.run()
+    self.seed = seed
+    violation = world.violation
+    counters = world.worker.counters
+    pauses = world.pauses
+    requests = world.clients.reduce(0) { $0 + $1.requestsMade }
+    hasStruck = world.saboteur.hasStruck || world.servers.values.contains { $0.hasCheated }
+    trace = world.trace
+  }
+
+  static func of(_ seeds: Range<UInt64>, _ make: @escaping @Sendable (UInt64) -> Outcome) async -> [Outcome] {
+    await withTaskGroup(of: [Outcome].self) { group in
+      let workers = 2
+      for worker in 0..<workers {
+        group.addTask { seeds.filter { Int($0) % workers == worker }.map(make) }
+      }
+      return await group.reduce(into: []) { $0 += $1 }
+    }
+  }
+}
+
+/// Whole clusters in memory. `RINGROAD_SEEDS=100000` runs so many, `RINGROAD_SEED=17` runs one and shows it.
+@Suite struct SimulationTests {
+  private static func number(_ name: String) -> UInt64? {
+    ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
+  }
+
+  @Test func everyRequestHasItsOneAnswerWhateverFails() async {
+    if let seed = Self.number("RINGROAD_SEED") {
+      let outcome = Outcome(seed: seed, isTraced: true)
+      print(outcome.trace.joined(separator: "\n"))
+      #expect(outcome.violation == nil)
+      return
+    }
+    let seeds = Self.number("RINGROAD_SEEDS") ?? 500
+    let outcomes = await Outcome.of(0..<seeds) { Outcome(seed: $0) }
+    let violations = outcomes.compactMap(\.violation)
+    for violation in violations.prefix(5) { Issue.record("\(violation)") }
+    #expect(violations.isEmpty, "\(violations.count) of \(seeds) worlds; RINGROAD_SEED=<seed> replays one")
+    guard seeds >= 500 else { return }
+    expectThatMuchHappened(outcomes)
+  }
+
+  /// A simulation in which nothing goes wrong proves nothing.
+  private func expectThatMuchHappened(_ outcomes: [Outcome]) {
+    var total = Counters()
+    for outcome in outcomes { total += outcome.counters }
+    let wanted: [Counter] = [
+      .multigetRequests, .setRequests, .deleteRequests, .arithRequests, .adminRequests, .clientErrors,
+      .serverErrors, .readsAsMisses, .timeouts, .lateReplies, .queueFull, .noreplyDropped,
+      .integrityFailures, .unsolicitedBytes, .serverConnectFailures, .serverConnectionsLost,
+    ]
+    for counter in wanted {
+      #expect(total[counter] >= 20, "\(counter.description.name)")
+    }
+    #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
+    #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
+  }
+
+  @Test func aSeedIsReplayedToTheLetter() {
+    for seed in [2, 3, 4, 9] as [UInt64] {
+      let first = Outcome(seed: seed, isTraced: true)
+      let second = Outcome(seed: seed, isTraced: true)
+      #expect(first.trace == second.trace)
+      #expect(first.trace.count > 20)
+    }
+  }
+
+  /// Every fault that is planted is found out, in at least half of the worlds in which it took place.
+  @Test(arguments: Sabotage.allCases)
+  func plantedFaultsAreFound(_ sabotage: Sabotage) {
+    var dice = Dice(seed: 1)
+    var struck = 0
+    var found = 0
+    for seed in 0..<24 as Range<UInt64> {
+      let outcome = Outcome(seed: seed, sabotage: sabotage, weather: Weather.calm(&dice))
+      if outcome.hasStruck { struck += 1 }
+      if outcome.violation != nil { found += 1 }
+    }
+    #expect(struck >= 6)
+    #expect(found * 2 >= struck, "\(found) of \(struck)")
+  }
+
+  /// What no proxy can hide must be found when servers lie, too.
+  @Test(arguments: [Sabotage.leakValue, .flipByte, .dropReply, .extraBytes, .loseByte, .mute])
+  func plantedFaultsAreFoundAmongLiars(_ sabotage: Sabotage) {
+    var dice = Dice(seed: 2)
+    var struck = 0
+    var found = 0
+    for seed in 0..<24 as Range<UInt64> {
+      let outcome = Outcome(seed: seed, sabotage: sabotage, weather: Weather.lying(&dice))
+      if outcome.hasStruck { struck += 1 }
+      if outcome.violation != nil { found += 1 }
+    }
+    #expect(struck >= 6)
+    #expect(found * 2 >= struck, "\(found) of \(struck)")
+  }
+}

@@ -1,0 +1,82 @@
+/// How bad a world is: which faults there are, and how often. Rates are in thousandths.
+struct Weather {
+  /// What the oracle may hold the proxy to.
+  enum Strictness {
+    /// Nothing fails: every reply is known beforehand.
+    case exact
+    /// Requests may fail, but what was acknowledged holds, and what failed happened once or not at all.
+    case accountable
+    /// Servers come and go or lie: a value is always one that was written to its key, whole.
+    case sound
+  }
+
+  var name: String
+  var strictness: Strictness
+  var clients = 1
+  var missesOnFailure = true
+  /// Per attempt to connect.
+  var refusals = 0
+  var silentConnects = 0
+  /// Per request served: an answer after the deadline.
+  var lateReplies = 0
+  /// Per piece of bytes on its way to the proxy.
+  var resets = 0
+  var lies = 0
+  /// Per look around, every few milliseconds.
+  var stalls = 0
+  var restarts = 0
+  var outages = 0
+  var ejections = 0
+  var reloads = 0
+  /// Per client and turn of its own.
+  var leavings = 0
+  var deafness = 0
+
+  /// The weather of a seed.
+  static func of(_ seed: UInt64, _ dice: inout Dice) -> Weather {
+    let kinds: [(inout Dice) -> Weather] = [calm, calm, storm, moving, lying]
+    var weather = kinds[Int(seed % UInt64(kinds.count))](&dice)
+    weather.missesOnFailure = dice.happens(500)
+    return weather
+  }
+
+  static func calm(_ dice: inout Dice) -> Weather {
+    var weather = Weather(name: "calm", strictness: .exact)
+    weather.clients = dice.within(1...3)
+    weather.deafness = dice.pick([0, 30])
+    return weather
+  }
+
+  static func storm(_ dice: inout Dice) -> Weather {
+    var weather = Weather(name: "storm", strictness: .accountable)
+    weather.clients = dice.within(1...3)
+    weather.refusals = dice.pick([0, 200])
+    weather.silentConnects = dice.pick([0, 100])
+    weather.lateReplies = dice.pick([0, 20, 100])
+    weather.resets = dice.pick([0, 10, 50])
+    weather.stalls = dice.pick([0, 100])
+    weather.restarts = dice.pick([0, 60])
+    weather.outages = dice.pick([0, 60])
+    weather.leavings = dice.pick([0, 20])
+    weather.deafness = dice.pick([0, 30])
+    return weather
+  }
+
+  static func moving(_ dice: inout Dice) -> Weather {
+    var weather = storm(&dice)
+    weather.name = "moving"
+    weather.strictness = .sound
+    weather.ejections = dice.pick([0, 150])
+    weather.reloads = dice.pick([50, 150])
+    return weather
+  }
+
+  static func lying(_ dice: inout Dice) -> Weather {
+    var weather = Weather(name: "lying", strictness: .sound)
+    weather.clients = dice.within(1...3)
+    weather.lies = dice.pick([20, 60])
+    weather.lateReplies = dice.pick([0, 20])
+    weather.leavings = dice.pick([0, 20])
+    return weather
+  }
+}

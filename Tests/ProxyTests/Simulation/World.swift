@@ -1,0 +1,298 @@
+import Bytes
+import Routing
+import Stats
+
+@testable import Proxy
+
+/// A whole cluster in memory: one worker, model clients and model servers, joined by queues of bytes and a
+/// clock that jumps from event to event.
+///
+/// One seed decides everything: the weather, what clients ask, where bytes are cut, how long they travel,
+/// what fails. Two runs with one seed are the same. The first thing that must not be ends the run and stands
+/// in `violation`.
+///
+///     ModelClient ⇄ socket ⇄ Worker ⇄ LinkSocket ⇄ ModelServer
+///
+/// The edge (`WorldEdge.swift`) works as the runtime does: events of a turn, then orders, then sends.
+final class World {
+  enum Event {
+    case act(ModelClient)
+    case bytesToProxy(ModelClient, [UInt8])
+    case endToProxy(ModelClient)
+    case proxyReads(ModelClient)
+    case clientReads(ModelClient)
+    case clientWritable(ModelClient)
+    case connected(LinkSocket)
+    case refused(LinkSocket)
+    case bytesToServer(LinkSocket, [UInt8])
+    case serverReads(LinkSocket)
+    case bytesFromServer(LinkSocket, [UInt8])
+    case reset(LinkSocket)
+    case linkWritable(LinkSocket)
+    case tick
+    case chaos
+    case nothing
+  }
+
+  let seed: UInt64
+  var dice: Dice
+  let weather: Weather
+  var worker: Worker
+  var saboteur: Saboteur
+  var now: UInt64 = 1_000_000_000
+  var agenda = Agenda()
+  var servers: [String: ModelServer] = [:]
+  var members: [String]
+  var standings: [String: Standing] = [:]
+  var options = WorkerPlan.Options()
+  var limits = Limits()
+  var clients: [ModelClient] = []
+  var bySlot: [UInt32: ModelClient] = [:]
+  var byLink: [UInt32: LinkSocket] = [:]
+  var keys: [Key] = []
+  /// Which key each value ever written was for.
+  var writtenTo: [Int: Int] = [:]
+  var marks = 0
+  /// Servers that lost everything, in the order in which they did.
+  var restarts: [String] = []
+  /// Cleared when the world has healed.
+  var isRough = true
+  var isDraining = false
+  var deliveredAtDrain: [Int: Int] = [:]
+  var pauses = 0
+  private(set) var violation: String?
+  private(set) var trace: [String] = []
+  let isTraced: Bool
+
+  static let names = ["a", "b", "c", "d"]
+  static let versions = ["1.6.9", "1.6.40", "1.6.21", "1.6.33"]
+
+  init(seed: UInt64, sabotage: Sabotage? = nil, weather given: Weather? = nil, isTraced: Bool = false) {
+    self.seed = seed
+    self.isTraced = isTraced
+    dice = Dice(seed: seed)
+    let drawn = Weather.of(seed, &dice)
+    weather = given ?? drawn
+    saboteur = Saboteur(sabotage, patience: dice.below(12))
+    members = Array(Self.names.prefix(dice.within(1...3)))
+    for (name, version) in zip(Self.names, Self.versions) {
+      servers[name] = ModelServer(name: name, version: version)
+      standings[name] = .up
+    }
+    options.requestTimeout = .milliseconds(weather.strictness == .exact ? 400 : 40)
+    options.connectTimeout = .milliseconds(20)
+    options.missesOnFailure = weather.missesOnFailure
+    options.connections = dice.pick([1, 1, 2])
+    limits.reconnectDelay = .milliseconds(5)
+    limits.maxValue = 2000
+    limits.clientOutput = dice.pick([256 << 10, 500])
+    limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))
+    if weather.strictness != .exact {
+      limits.serverDepth = dice.pick([65_536, 12])
+      limits.lateReplies = dice.pick([1024, 3])
+    }
+    options.members = []
+    worker = Worker(
+      plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, now: Instant(nanoseconds: now))
+    let plan = currentPlan()
+    worker.adopt(plan, now: moment)
+    makeKeys()
+    for number in 0..<weather.clients { join(number, requests: dice.within(10...45)) }
+    for server in servers.values {
+      server.losesWrites = sabotage == .loseWrite
+      server.countsTwice = sabotage == .countTwice
+    }
+  }
+
+  var moment: Instant { Instant(nanoseconds: now) }
+
+  func currentPlan() -> WorkerPlan {
+    Fleet.plan(members, limits: limits) { options in
+      let members = options.members
+      options = self.options
+      options.members = members
+      for i in options.members.indices {
+        options.members[i].standing = self.standings[self.members[i]] ?? .up
+      }
+    }
+  }
+
+  // MARK: - The run
+
+  /// Runs to the end, or to the first violation.
+  func run() {
+    agenda.add(.tick, at: now)
+    agenda.add(.chaos, at: now + 2_000_000)
+    endTurn()
+    let drainsEarly = dice.happens(200)
+    let drainAt = now + UInt64(dice.within(1...40)) * 1_000_000
+    runOn("clients") { drainsEarly ? self.now >= drainAt : self.clients.allSatisfy(\.hasLeft) }
+    if !drainsEarly {
+      heal()
+      runOn("the healed cluster") { self.clients.allSatisfy(\.hasLeft) }
+    }
+    drain()
+    runOn("the drain") { self.worker.isDrained && self.clients.allSatisfy(\.hasLeft) }
+    // Fan-outs are given back when their last late reply has come or its connection is closed.
+    let end = now + 200_000_000
+    runOn("the last late replies") { self.now >= end }
+    inspectRemains()
+  }
+
+  private func runOn(_ what: String, until isDone: () -> Bool) {
+    let limit = now + 20_000_000_000
+    while violation == nil, !isDone() {
+      step()
+      if now > limit { fail("\(what): no end in sight; \(waitingList())") }
+    }
+  }
+
+  private func waitingList() -> String {
+    clients.filter { !$0.hasLeft }.map { client in
+      "client \(client.number) waits for \(client.front?.deed.verb.rawValue ?? "its end")"
+    }.joined(separator: ", ")
+  }
+
+  /// One turn of the loop: everything that happens within a moment.
+  private func step() {
+    guard let time = agenda.nextTime else { return fail("nothing will ever happen again") }
+    now = max(now, time)
+    let end = now + UInt64(dice.pick([0, 0, 20_000, 200_000]))
+    var isTouched = false
+    while violation == nil, let event = agenda.next(until: end) {
+      now = max(now, event.time)
+      isTouched = handle(event.event) || isTouched
+    }
+    if isTouched || worker.hasResumable { endTurn() }
+  }
+
+  /// Returns whether the proxy was concerned.
+  private func handle(_ event: Event) -> Bool {
+    switch event {
+    case .act(let client): act(client)
+    case .clientReads(let client): read(client)
+    case .bytesToServer(let socket, let bytes): receive(socket, bytes)
+    case .serverReads(let socket): serve(socket)
+    case .chaos: chaos()
+    default: return handleAtEdge(event)
+    }
+    return false
+  }
+
+  func later(_ range: ClosedRange<Int>) -> UInt64 { now + UInt64(dice.within(range)) * 1000 }
+
+  // MARK: - The end
+
+  /// No more faults, all servers up: from now on everything must work.
+  private func heal() {
+    isRough = false
+    for name in Self.names {
+      servers[name]?.isDown = false
+      servers[name]?.stalledUntil = 0
+      standings[name] = .up
+      worker.set(.up, of: Fleet.id(of: name), now: moment)
+    }
+    endTurn()
+    // Long enough for every deadline, and for connections that lost their place to show it.
+    let end = now + 200_000_000
+    runOn("healing") { self.now >= end }
+    guard violation == nil else { return }
+    let number = clients.count
+    let own = (0..<6).map { i in
+      Key(index: keys.count + i, bytes: Array("healed:\(i)".utf8), owner: number, isNumber: false)
+    }
+    keys += own
+    let client = join(number, requests: 0, strictness: .exact)
+    for key in own {
+      client.script.append(write(.set, key))
+      var read = Deed(verb: .get)
+      read.keys = [key] + own.prefix(dice.below(3))
+      client.script.append(read)
+    }
+    client.left = client.script.count
+    client.most = 4
+  }
+
+  private func drain() {
+    guard violation == nil else { return }
+    isDraining = true
+    if saboteur.strikes(.leakSlot, atOnce: true) { _ = worker.exchanges.take() }
+    if saboteur.strikes(.leakBuffer, atOnce: true) { worker.leakBuffer() }
+    for client in clients where client.slot != nil {
+      readAll(client)
+      deliveredAtDrain[client.number] = client.delivered
+    }
+    worker.drain()
+    endTurn()
+  }
+
+  private func inspectRemains() {
+    guard violation == nil else { return }
+    for client in clients where client.inbox.count > 0 || !client.unread.isEmpty {
+      fail("client \(client.number) was sent \(client.inbox.count) bytes that nobody asked for")
+    }
+    for server in servers.values { if let complaint = server.complaint { fail(complaint) } }
+    if let leak = worker.leak { fail("not given back: \(leak)") }
+    let expected = UInt32(members.count * options.connections)
+    if worker.links.count != expected { fail("\(worker.links.count) links, not \(expected)") }
+    if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
+    if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }
+  }
+
+  func fail(_ text: String) {
+    guard violation == nil else { return }
+    note("VIOLATION \(text)")
+    violation = "seed \(seed) (\(weather.name), at \((now - 1_000_000_000) / 1000) us): \(text)"
+  }
+
+  func note(_ text: @autoclosure () -> String) {
+    if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }
+  }
+}
+
+/// What is to happen, the earliest first; of one moment, in the order in which it was added.
+struct Agenda {
+  private struct Entry {
+    var time: UInt64
+    var number: UInt64
+    var event: World.Event
+  }
+
+  private var heap: [Entry] = []
+  private var number: UInt64 = 0
+
+  var nextTime: UInt64? { heap.first?.time }
+
+  mutating func add(_ event: World.Event, at time: UInt64) {
+    number += 1
+    heap.append(Entry(time: time, number: number, event: event))
+    var i = heap.count - 1
+    while i > 0, comes(i, before: (i - 1) / 2) {
+      heap.swapAt(i, (i - 1) / 2)
+      i = (i - 1) / 2
+    }
+  }
+
+  mutating func next(until end: UInt64) -> (time: UInt64, event: World.Event)? {
+    guard let first = heap.first, first.time <= end else { return nil }
+    let last = heap.removeLast()
+    if !heap.isEmpty {
+      heap[0] = last
+      var i = 0
+      while true {
+        var smallest = i
+        for child in [2 * i + 1, 2 * i + 2] where child < heap.count && comes(child, before: smallest) {
+          smallest = child
+        }
+        guard smallest != i else { break }
+        heap.swapAt(i, smallest)
+        i = smallest
+      }
+    }
+    return (first.time, first.event)
+  }
+
+  private func comes(_ i: Int, before j: Int) -> Bool {
+    heap[i].time != heap[j].time ? heap[i].time < heap[j].time : heap[i].number < heap[j].number
+  }
+}

@@ -1,0 +1,310 @@
+import Bytes
+import Stats
+
+@testable import Proxy
+
+/// A connection from the worker to a model server.
+final class LinkSocket {
+  let link: UInt32
+  let server: ModelServer
+  var isOpen = true
+  var isEstablished = false
+  /// What has come to the server and was not read.
+  var inbox = Inbox()
+  /// Bytes taken from the worker and not yet read by the server: on their way, and arrived; and how many
+  /// the kernel takes.
+  var underway = 0
+  var unread = 0
+  var window: Int
+  var isBlocked = false
+  /// Bytes keep their order: no earlier than what was sent before.
+  var arrivalAtServer: UInt64 = 0
+  var arrivalAtProxy: UInt64 = 0
+  /// Something untrue was sent on it: no more until the next connection.
+  var hasLied = false
+
+  init(link: UInt32, server: ModelServer, window: Int) {
+    self.link = link
+    self.server = server
+    self.window = window
+  }
+}
+
+// What the runtime does, without sockets: events, orders, sends.
+
+extension World {
+  func handleAtEdge(_ event: Event) -> Bool {
+    switch event {
+    case .bytesToProxy(let client, let bytes):
+      guard client.slot != nil else { return false }
+      client.waiting += bytes
+      read(fromClient: client)
+    case .endToProxy(let client):
+      guard client.slot != nil else { return false }
+      client.hasEnded = true
+      read(fromClient: client)
+    case .proxyReads(let client): read(fromClient: client)
+    case .clientWritable(let client):
+      guard client.slot != nil, client.isBlocked else { return false }
+      client.isBlocked = false
+      flush(client)
+    case .connected(let socket):
+      guard socket.isOpen else { return false }
+      finishConnecting(socket)
+    case .refused(let socket):
+      guard socket.isOpen else { return false }
+      worker.lost(socket.link, .refused, now: moment)
+    case .bytesFromServer(let socket, let bytes):
+      guard socket.isOpen else { return false }
+      // As the runtime does: a connection that is to be made anew is not read from.
+      guard worker.links[socket.link].state != .connecting else { return false }
+      note("server \(socket.server.name) → link \(socket.link): \(quoted(bytes))")
+      // SAFETY: a byte has no padding that could be uninitialised.
+      unsafe worker.serverReceived(socket.link, bytes.span.bytes, now: moment)
+    case .reset(let socket):
+      guard socket.isOpen else { return false }
+      note("link \(socket.link) is reset")
+      worker.lost(socket.link, .connectionLost, now: moment)
+    case .linkWritable(let socket):
+      guard socket.isOpen, socket.isBlocked else { return false }
+      socket.isBlocked = false
+      flush(socket)
+    case .tick:
+      worker.tick(now: moment)
+      if now / 1_000_000 % 100 < 5 { worker.sweep(now: moment) }
+      agenda.add(.tick, at: now + 5_000_000)
+    default: break
+    }
+    return true
+  }
+
+  /// Orders, then sends, then what orders came of that.
+  func endTurn() {
+    execute()
+    if worker.hasResumable { worker.resumeStalled(now: moment) }
+    while let l = worker.nextLinkToFlush() { if let socket = byLink[l] { flush(socket) } }
+    while let c = worker.nextClientToFlush() { if let client = bySlot[c] { flush(client) } }
+    execute()
+    if worker.hasResumable { agenda.add(.nothing, at: now) }
+    worker.notices.removeAll()
+    checkBounds()
+  }
+
+  private func execute() {
+    while let order = worker.nextOrder() {
+      switch order {
+      case .connect(let l): connect(l)
+      case .disconnect(let l):
+        guard let socket = byLink.removeValue(forKey: l) else { continue }
+        note("link \(l) is closed")
+        socket.isOpen = false
+      case .close(let c):
+        guard let client = bySlot[c] else {
+          fail("an order to close client \(c), which is not there")
+          continue
+        }
+        if saboteur.strikes(.neverClose, always: true, atOnce: true) { continue }
+        close(client, byProxy: true)
+      case .pause(let c):
+        pauses += 1
+        bySlot[c]?.isPaused = true
+      case .resume(let c):
+        guard let client = bySlot[c] else { continue }
+        client.isPaused = false
+        agenda.add(.proxyReads(client), at: now)
+      case .report(let exchange):
+        let text = Array("STAT own 1\r\nEND\r\n".utf8)
+        // SAFETY: a byte has no padding that could be uninitialised.
+        unsafe worker.report(exchange, text.span.bytes)
+      }
+    }
+  }
+
+  /// The client's connection is closed, by order or because it broke.
+  func close(_ client: ModelClient, byProxy: Bool) {
+    guard let slot = client.slot else { return }
+    note("client \(client.number) is closed")
+    bySlot[slot] = nil
+    client.slot = nil
+    worker.closed(client: slot)
+    if byProxy {
+      // What was sent still arrives.
+      agenda.add(.clientReads(client), at: max(later(1...200), client.deafUntil))
+    } else {
+      client.hasLeft = true
+      client.unread = []
+      client.inbox = Inbox()
+    }
+  }
+
+  // MARK: - Clients
+
+  @discardableResult
+  func join(_ number: Int, requests: Int, strictness: Weather.Strictness? = nil) -> ModelClient {
+    let farewell = dice.pick([ModelClient.Farewell.quit, .endOfInput, .hangUp])
+    let oracle = Oracle(
+      strictness: strictness ?? weather.strictness, missesOnFailure: weather.missesOnFailure)
+    let client = ModelClient(number: number, left: requests, farewell: farewell, oracle: oracle)
+    client.window = dice.pick([100, 1000, 65_536])
+    let slot = worker.open()
+    client.slot = slot
+    bySlot[slot] = client
+    clients.append(client)
+    agenda.add(.act(client), at: later(0...2000))
+    return client
+  }
+
+  private func read(fromClient client: ModelClient) {
+    guard let slot = client.slot, !client.isPaused, !isDraining else { return }
+    if client.waiting.isEmpty {
+      guard client.hasEnded, !client.isEndSeen else { return }
+      client.isEndSeen = true
+      note("client \(client.number) says no more")
+      worker.endOfInput(client: slot)
+      return
+    }
+    // One read takes what has come, or a part of it.
+    let n = dice.happens(700) ? client.waiting.count : dice.within(1...client.waiting.count)
+    give(Array(client.waiting.prefix(n)), of: client, slot)
+    if !client.waiting.isEmpty || client.hasEnded { agenda.add(.proxyReads(client), at: later(0...50)) }
+  }
+
+  func readAll(_ client: ModelClient) {
+    guard let slot = client.slot, !client.waiting.isEmpty else { return }
+    give(client.waiting, of: client, slot)
+  }
+
+  private func give(_ bytes: [UInt8], of client: ModelClient, _ slot: UInt32) {
+    client.waiting.removeFirst(bytes.count)
+    client.delivered += bytes.count
+    note("client \(client.number) → proxy: \(quoted(bytes))")
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe worker.clientReceived(slot, bytes.span.bytes, now: moment)
+  }
+
+  private func flush(_ client: ModelClient) {
+    guard let slot = client.slot, !client.isBlocked else { return }
+    let count = worker.clients[slot].output.count
+    guard count > 0 else { return }
+    var n = min(count, client.window - client.unread.count)
+    if n > 1 && dice.happens(150) { n = dice.within(1...n) }
+    guard n > 0 else {
+      client.isBlocked = true
+      worker.sent(client: slot, 0, now: moment)
+      return
+    }
+    let bytes = saboteur.tamper(worker.bytes(for: slot, n))
+    client.unread += bytes
+    note("proxy → client \(client.number): \(quoted(bytes))")
+    worker.sent(client: slot, n, now: moment)
+    agenda.add(.clientReads(client), at: max(later(5...300), client.deafUntil))
+    if n < count {
+      client.isBlocked = true
+      if client.unread.count < client.window { agenda.add(.clientWritable(client), at: later(5...500)) }
+    }
+  }
+
+  // MARK: - Servers
+
+  private func connect(_ l: UInt32) {
+    guard let server = servers[Fleet.name(of: worker.servers[worker.links[l].server].id)] else {
+      return fail("an order to connect to nobody")
+    }
+    let socket = LinkSocket(link: l, server: server, window: dice.pick([40, 300, 65_536]))
+    byLink[l] = socket
+    if server.isDown || (isRough && dice.happens(weather.refusals)) {
+      agenda.add(.refused(socket), at: later(10...1000))
+    } else if isRough && dice.happens(weather.silentConnects) {
+      note("link \(l) hears nothing")
+    } else {
+      agenda.add(.connected(socket), at: later(10...2000))
+    }
+  }
+
+  private func finishConnecting(_ socket: LinkSocket) {
+    worker.connected(socket.link, now: moment)
+    socket.isEstablished = true
+    let hello = Worker.hello.withUTF8Buffer { unsafe Array($0) }
+    send(hello, to: socket)
+  }
+
+  private func flush(_ socket: LinkSocket) {
+    guard !socket.isBlocked, socket.isEstablished else { return }
+    let unsent = worker.links[socket.link].unsent
+    guard unsent > 0 else { return }
+    var n = min(unsent, socket.window - socket.underway - socket.unread)
+    if n > 1 && dice.happens(150) { n = dice.within(1...n) }
+    if n > 0 {
+      let bytes = worker.bytes(toBeSentOn: socket.link, n)
+      note("link \(socket.link) → server \(socket.server.name): \(quoted(bytes))")
+      worker.sent(link: socket.link, n)
+      send(bytes, to: socket)
+    }
+    if n < unsent {
+      socket.isBlocked = true
+      if socket.underway + socket.unread < socket.window {
+        agenda.add(.linkWritable(socket), at: later(5...500))
+      }
+    }
+  }
+
+  /// Bytes on their way to a server, in one piece or several.
+  private func send(_ bytes: [UInt8], to socket: LinkSocket) {
+    socket.underway += bytes.count
+    for piece in cut(bytes) {
+      socket.arrivalAtServer = max(socket.arrivalAtServer, later(5...400))
+      agenda.add(.bytesToServer(socket, piece), at: socket.arrivalAtServer)
+    }
+  }
+
+  /// Bytes cut at chance places.
+  func cut(_ bytes: [UInt8]) -> [[UInt8]] {
+    guard bytes.count > 1, dice.happens(300) else { return bytes.isEmpty ? [] : [bytes] }
+    var pieces: [[UInt8]] = []
+    var start = 0
+    // Now and then every byte is a segment of its own.
+    let longest = dice.pick([1, 7, bytes.count])
+    while start < bytes.count {
+      let end = min(bytes.count, start + dice.within(1...longest))
+      pieces.append(Array(bytes[start..<end]))
+      start = end
+    }
+    return pieces
+  }
+
+  func quoted(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self).debugDescription }
+
+  // MARK: - Bounds
+
+  /// Nothing may ever wait beyond its limit.
+  private func checkBounds() {
+    for (slot, client) in bySlot where worker.clients[slot].inFlight > limits.clientRequests {
+      fail("client \(client.number) has \(worker.clients[slot].inFlight) requests in flight")
+    }
+    for l in byLink.keys {
+      let depth = worker.links[l].legs.count
+      if depth > limits.serverDepth + 1 { fail("\(depth) requests wait on link \(l)") }
+    }
+  }
+}
+
+extension Worker {
+  /// As a bug would: takes memory and forgets it.
+  mutating func leakBuffer() {
+    var buffer = Buffer()
+    buffer.append("forgotten", &pool)
+  }
+
+  func bytes(for c: UInt32, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
+
+  func bytes(toBeSentOn l: UInt32, _ n: Int) -> [UInt8] {
+    array(links[l].asked.readable, from: links[l].sent, n)
+  }
+}
+
+func array(_ bytes: RawSpan, from: Int, _ n: Int) -> [UInt8] {
+  var copy: [UInt8] = []
+  copy.reserveCapacity(n)
+  for i in 0..<n { copy.append(bytes.byte(at: from + i)) }
+  return copy
+}

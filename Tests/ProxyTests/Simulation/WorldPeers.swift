@@ -1,0 +1,269 @@
+@testable import Proxy
+
+// What clients ask and are told, what servers do, and what goes wrong.
+
+extension World {
+  func makeKeys() {
+    func add(_ text: String, owner: Int?, isNumber: Bool) {
+      keys.append(Key(index: keys.count, bytes: Array(text.utf8), owner: owner, isNumber: isNumber))
+    }
+    for client in 0..<weather.clients {
+      for i in 0..<4 { add("own:\(client):\(i)", owner: client, isNumber: false) }
+      add("count:\(client)", owner: client, isNumber: true)
+    }
+    add("shared", owner: nil, isNumber: false)
+    add("s", owner: nil, isNumber: false)
+    add(String(repeating: "long", count: 62) + "er", owner: nil, isNumber: false)
+    add("sum", owner: nil, isNumber: true)
+  }
+
+  // MARK: - Clients
+
+  func act(_ client: ModelClient) {
+    guard client.slot != nil, !client.hasEnded else { return }
+    if isRough && dice.happens(weather.leavings) {
+      note("client \(client.number) breaks off")
+      close(client, byProxy: false)
+      endTurn()
+      return
+    }
+    if saboteur.strikes(.closeEarly) { return close(client, byProxy: true) }
+    if isRough && dice.happens(weather.deafness) { client.deafUntil = later(1000...30_000) }
+    var bytes: [UInt8] = []
+    var n = dice.within(1...8)
+    while n > 0, client.left > 0, client.outstanding < client.most {
+      let deed = client.script.isEmpty ? invent(for: client) : client.script.removeFirst()
+      bytes += deed.bytes
+      client.left -= 1
+      n -= 1
+      client.written += deed.bytes.count
+      client.wait(for: deed, restarts: restarts.count)
+    }
+    if client.left == 0 { return takeLeave(client, bytes) }
+    send(bytes, from: client)
+    agenda.add(.act(client), at: later(0...3000))
+  }
+
+  private func takeLeave(_ client: ModelClient, _ bytes: [UInt8]) {
+    var bytes = bytes
+    switch client.farewell {
+    case .quit:
+      bytes += Deed(verb: .quit).bytes
+      client.hasSaidQuit = true
+      send(bytes, from: client)
+    case .endOfInput:
+      send(bytes, from: client)
+      agenda.add(.endToProxy(client), at: client.arrival)
+      client.hasSaidQuit = true
+    case .hangUp:
+      send(bytes, from: client)
+      settleQuiet(client)
+      if client.isWaiting {
+        agenda.add(.act(client), at: later(500...3000))
+      } else {
+        close(client, byProxy: false)
+        endTurn()
+      }
+    }
+  }
+
+  private func send(_ bytes: [UInt8], from client: ModelClient) {
+    for piece in cut(bytes) {
+      client.arrival = max(client.arrival, later(5...300))
+      agenda.add(.bytesToProxy(client, piece), at: client.arrival)
+    }
+    client.arrival = max(client.arrival, now)
+  }
+
+  private func settleQuiet(_ client: ModelClient) {
+    while let wait = client.front, wait.deed.isQuiet {
+      assume(wait, client)
+      client.settle()
+    }
+  }
+
+  func owner(of key: Key) -> String {
+    guard let place = worker.table.where(key.bytes), place.server < members.count else { return "" }
+    return members[place.server]
+  }
+
+  /// The client reads what has come for it and judges it.
+  func read(_ client: ModelClient) {
+    guard !client.hasLeft else { return }
+    guard now >= client.deafUntil else { return agenda.add(.clientReads(client), at: client.deafUntil) }
+    client.inbox.append(client.unread)
+    client.unread = []
+    if client.isBlocked { agenda.add(.clientWritable(client), at: later(1...100)) }
+    while let wait = client.front, violation == nil {
+      if wait.deed.isQuiet {
+        settleQuiet(client)
+        continue
+      }
+      do {
+        guard let heard = try Heard.read(&client.inbox, to: wait.deed) else { break }
+        for heard in saboteur.tamper(heard, to: wait.deed) {
+          guard let wait = client.front, violation == nil else { break }
+          judge(heard, wait, client)
+          client.settle()
+        }
+      } catch {
+        return fail("client \(client.number) was answered nonsense: \(error)")
+      }
+    }
+    if !client.isWaiting && client.inbox.count > 0 {
+      fail("client \(client.number) was sent \(client.inbox.count) bytes that nobody asked for")
+    }
+    if client.slot == nil { bury(client) }
+  }
+
+  /// The proxy has closed the connection, and all that it sent has been read.
+  private func bury(_ client: ModelClient) {
+    client.hasLeft = true
+    if !client.hasSaidQuit && !isDraining { fail("client \(client.number) was closed for no reason") }
+    guard let wait = client.front else { return }
+    if isDraining, let delivered = deliveredAtDrain[client.number], wait.end > delivered {
+      client.inbox = Inbox()
+      return
+    }
+    fail("client \(client.number) was closed before \(wait.deed.verb.rawValue) was answered")
+  }
+
+  // MARK: - Servers
+
+  func receive(_ socket: LinkSocket, _ bytes: [UInt8]) {
+    guard socket.isOpen else { return }
+    socket.inbox.append(bytes)
+    socket.underway -= bytes.count
+    socket.unread += bytes.count
+    if socket.server.stalledUntil > now {
+      agenda.add(.serverReads(socket), at: socket.server.stalledUntil)
+    } else {
+      serve(socket)
+    }
+  }
+
+  func serve(_ socket: LinkSocket) {
+    guard socket.isOpen else { return }
+    guard socket.server.stalledUntil <= now else {
+      return agenda.add(.serverReads(socket), at: socket.server.stalledUntil)
+    }
+    while let reply = socket.server.serve(&socket.inbox, nextMark: nextMark) {
+      var delay = dice.within(5...300)
+      if isRough && socket.isEstablished && dice.happens(weather.lateReplies) {
+        delay = dice.within(20_000...120_000)
+      }
+      respond(reply, on: socket, after: UInt64(delay) * 1000)
+    }
+    socket.unread = 0
+    if socket.isBlocked { agenda.add(.linkWritable(socket), at: later(1...100)) }
+  }
+
+  private func nextMark() -> Int {
+    marks += 1
+    return marks
+  }
+
+  private func respond(_ reply: [UInt8], on socket: LinkSocket, after delay: UInt64) {
+    var bytes = reply
+    if isRough && !socket.hasLied && dice.happens(weather.lies) {
+      socket.hasLied = true
+      bytes = spoil(reply)
+      note("server \(socket.server.name) lies on link \(socket.link)")
+    }
+    socket.arrivalAtProxy = max(socket.arrivalAtProxy, now + delay)
+    for piece in cut(bytes) {
+      socket.arrivalAtProxy = max(socket.arrivalAtProxy, socket.arrivalAtProxy + UInt64(dice.below(2)) * 1000)
+      agenda.add(.bytesFromServer(socket, piece), at: socket.arrivalAtProxy)
+    }
+    if isRough && dice.happens(weather.resets) { agenda.add(.reset(socket), at: later(0...600)) }
+  }
+
+  /// Bytes lost, repeated or put in. Only such as can be found out: what is left may be anything but a
+  /// well-formed answer with another content (a number that lost a digit is a number).
+  private func spoil(_ reply: [UInt8]) -> [UInt8] {
+    var bytes = reply
+    let at = dice.below(bytes.count)
+    switch dice.below(5) {
+    case 0:
+      let n = min(dice.within(1...3), bytes.count - at)
+      bytes.removeSubrange(at..<(at + n))
+    case 1:
+      let n = min(dice.within(1...3), bytes.count - at)
+      let piece = bytes[at..<(at + n)]
+      guard !piece.contains(where: { $0 >= 48 && $0 <= 57 }) else { return bytes + bytes }
+      bytes.insert(contentsOf: piece, at: at)
+    case 2: bytes += bytes
+    case 3: bytes.insert(contentsOf: dice.pick([[0, 255, 35], [35, 33, 13, 10], [126]]), at: at)
+    default: bytes += unsolicited()
+    }
+    return bytes
+  }
+
+  private func unsolicited() -> [UInt8] {
+    let key = dice.pick(keys)
+    let data = key.isNumber ? Array("7".utf8) : newValue(of: key)
+    let value = Array("VALUE \(key.text) 5 \(data.count)\r\n".utf8) + data + Array("\r\nEND\r\n".utf8)
+    return dice.pick([Array("STORED\r\n".utf8), Array("END\r\n".utf8), Array("ERROR\r\n".utf8), value])
+  }
+
+  // MARK: - Chaos
+
+  /// A look around, every few milliseconds.
+  func chaos() {
+    agenda.add(.chaos, at: later(2000...8000))
+    guard isRough, !isDraining else { return }
+    let name = dice.pick(members)
+    guard let server = servers[name] else { return }
+    if dice.happens(weather.stalls) { server.stalledUntil = later(5000...150_000) }
+    if dice.happens(weather.restarts) {
+      note("server \(name) restarts empty")
+      server.restart()
+      restarts.append(name)
+      for client in clients {
+        for key in keys where key.owner == client.number && owner(of: key) == name {
+          client.oracle.mayBeGone(key)
+        }
+      }
+      breakConnections(of: server)
+    }
+    if dice.happens(weather.outages) {
+      server.isDown.toggle()
+      if server.isDown { breakConnections(of: server) }
+    } else if server.isDown && dice.happens(300) {
+      server.isDown = false
+    }
+    if weather.lies > 0, dice.happens(weather.lies), let socket = byLink.values.min(by: { $0.link < $1.link })
+    {
+      if socket.isEstablished && !socket.hasLied {
+        socket.hasLied = true
+        agenda.add(.bytesFromServer(socket, unsolicited()), at: max(now, socket.arrivalAtProxy))
+      }
+    }
+    if dice.happens(weather.ejections) { toggleStanding(of: name) }
+    if dice.happens(weather.reloads) { reload() }
+  }
+
+  private func breakConnections(of server: ModelServer) {
+    for l in byLink.keys.sorted() {
+      if let socket = byLink[l], socket.server === server { agenda.add(.reset(socket), at: now) }
+    }
+  }
+
+  private func toggleStanding(of name: String) {
+    let standing: Standing = standings[name] == .up ? dice.pick([.ejected, .failFast]) : .up
+    note("server \(name) is \(standing)")
+    standings[name] = standing
+    worker.set(standing, of: Fleet.id(of: name), now: moment)
+    endTurn()
+  }
+
+  private func reload() {
+    members = Self.names.filter { _ in dice.happens(600) }
+    if members.isEmpty { members = ["b"] }
+    if dice.happens(200) { members.reverse() }
+    options.connections = dice.pick([1, 1, 2])
+    note("reload: \(members) with \(options.connections) connections each")
+    worker.adopt(currentPlan(), now: moment)
+    if dice.happens(700) { endTurn() }
+  }
+}
