@@ -86,6 +86,24 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  @Test func aRemovedServerIsNamedUntilTheAnswerIsMade() {
+    let rig = Rig(["a", "b"]) { $0.missesOnFailure = false }
+    let c = rig.open()
+    let keys = [rig.key(on: "a"), rig.key(on: "b")]
+    rig.say(c, "get \(keys[0]) \(keys[1])", "stats servers")
+    _ = rig.asked("b")
+    rig.lose("a")
+    rig.adopt(["b"])
+    rig.adopt(["b", "c"])
+    rig.tick()
+    rig.send(from: "b", lines("END"))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
+    rig.send(from: "b", lines("END"))
+    #expect(rig.got(c) == lines("STAT a:11211:ringroad_error connection lost", "END"))
+    rig.tick()
+    #expect(rig.slot("a") == .max)
+  }
+
   @Test func aServerThatComesBackIsANewOne() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
