@@ -35,7 +35,8 @@ let package = Package(
     .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
     .target(
       name: "Runtime", dependencies: ["Proxy", "Settings", "Net", "CRingroad"], swiftSettings: house),
-    .executableTarget(name: "ringroad", dependencies: ["Runtime", "Settings"], swiftSettings: house),
+    .executableTarget(
+      name: "ringroad", dependencies: ["Runtime", "Settings", "Net"], swiftSettings: house),
 
     .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: house),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),

@@ -1,0 +1,242 @@
+import Glibc
+import Net
+
+/// Those who play in the demo: real memcacheds, and the proxy, all children of this process; and a
+/// directory of their own for the configuration and the log.
+///
+///     memcached   memcached   memcached      ports that were free
+///           └─────────┼─────────┘
+///                 ringroad                   127.0.0.1:11311, or the next port that is free
+final class DemoCast {
+  struct Server {
+    var port: UInt16
+    /// Nil when it is not running.
+    var pid: pid_t?
+    var name: String { "127.0.0.1:\(port)" }
+  }
+
+  let patience: DemoPatience
+  let directory: String
+  private let log: Int32
+  private(set) var servers: [Server] = []
+  private(set) var port: UInt16 = 11311
+  private var proxy: pid_t?
+
+  var configuration: String { directory + "/ringroad.yml" }
+  var logPath: String { directory + "/ringroad.log" }
+
+  init(_ patience: DemoPatience) throws(DemoFailure) {
+    self.patience = patience
+    var template = Array((DemoCast.temporaryDirectory + "/ringroad-demo-XXXXXX").utf8CString)
+    // SAFETY: the template ends in NUL; mkdtemp writes over its last letters.
+    guard unsafe mkdtemp(&template) != nil else {
+      throw .told("no directory for the demo: \(SystemError.reason(errno))")
+    }
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // SAFETY: the path is a C string for the length of the call.
+    log = unsafe open(directory + "/ringroad.log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+  }
+
+  private static var temporaryDirectory: String {
+    // SAFETY: nobody changes the environment; the string is copied at once.
+    guard let path = unsafe getenv("TMPDIR") else { return "/tmp" }
+    let text = unsafe String(cString: path)
+    return text.hasPrefix("/") ? text : "/tmp"
+  }
+
+  // MARK: - Entrances
+
+  func start(servers count: Int) throws(DemoFailure) {
+    for _ in 0..<count { servers.append(try startAnywhere()) }
+    try startProxy()
+    let what = count == 1 ? "One memcached" : "\(count) memcacheds"
+    try tell("\(what) and a ringroad in front, on this machine only:\n")
+    for server in servers { try tell("  memcached  \(server.name)  pid \(server.pid ?? 0)") }
+    try tell("  ringroad   127.0.0.1:\(port)  pid \(proxy ?? 0)  \(configuration)")
+    if port != 11311 { try tell("             (11311 is taken)") }
+  }
+
+  /// A server on a port that was free a moment ago; should another take it first, on the next.
+  private func startAnywhere() throws(DemoFailure) -> Server {
+    for _ in 0..<5 {
+      guard let port = DemoCast.freePort(0) else { break }
+      if let pid = try startServer(on: port) { return Server(port: port, pid: pid) }
+    }
+    throw .told("no memcached could be started")
+  }
+
+  /// The one at this place in the list, again, where it was.
+  func restart(_ i: Int) throws(DemoFailure) {
+    guard let pid = try startServer(on: servers[i].port) else {
+      throw .told("memcached could not be started again on \(servers[i].name)")
+    }
+    servers[i].pid = pid
+  }
+
+  /// Starts a memcached and waits until it answers; nil when it ends instead.
+  private func startServer(on port: UInt16) throws(DemoFailure) -> pid_t? {
+    var words = ["memcached", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-m", "64", "-t", "1"]
+    // memcached does not serve as root.
+    if Privileges.areFull { words += ["-u", "nobody"] }
+    let pid = try start(words)
+    do throws(DemoFailure) {
+      return try answers(on: port, pid) ? pid : nil
+    } catch {
+      stop(pid, by: SIGKILL)
+      throw error
+    }
+  }
+
+  private func startProxy() throws(DemoFailure) {
+    while DemoCast.freePort(port) == nil {
+      guard port < 11411 else { throw .told("no port is free from 11311 to 11411") }
+      port += 1
+    }
+    var text = "# The demo's own. Change it and save it: the proxy follows, and says so in its log.\n"
+    text += "listen: 127.0.0.1:\(port)\nservers:\n"
+    for server in servers { text += "  - \(server.name)\n" }
+    // SAFETY: the path is a C string for the length of the call.
+    let file = unsafe open(configuration, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw .told("\(configuration): \(SystemError.reason(errno))") }
+    let isWritten = StandardStreams.write(Array(text.utf8), to: file)
+    close(file)
+    guard isWritten else { throw .told("\(configuration) could not be written") }
+    let pid = try start([DemoCast.executable, "--config", configuration])
+    proxy = pid
+    guard try answers(on: port, pid) else {
+      proxy = nil
+      throw .told("the proxy did not start")
+    }
+  }
+
+  private func start(_ words: [String]) throws(DemoFailure) -> pid_t {
+    do throws(SystemError) {
+      return try Spawn.start(words, output: log, errors: log)
+    } catch {
+      if words[0] == "memcached" && error.errno == ENOENT {
+        throw .told("the demo needs memcached, and there is none in PATH: apt-get install memcached")
+      }
+      throw .told(error.description)
+    }
+  }
+
+  /// Waits until a program that was started answers on its port; false when it has ended instead.
+  private func answers(on port: UInt16, _ pid: pid_t) throws(DemoFailure) -> Bool {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < deadline {
+      if Spawn.ended(pid) != nil { return false }
+      let answer = try? DemoClient(port, patience).ask("version")
+      if answer?.hasPrefix("VERSION ") == true { return Spawn.ended(pid) == nil }
+      try patience.sleep(.milliseconds(10))
+    }
+    throw .told("127.0.0.1:\(port) was started and does not answer")
+  }
+
+  /// A port that nobody listens on: the one asked for, or for 0 any; nil when it is taken.
+  private static func freePort(_ wanted: UInt16) -> UInt16? {
+    guard let address = Address(ip: "127.0.0.1", port: wanted), let listener = try? Listener(address) else {
+      return nil
+    }
+    return listener.address.port
+  }
+
+  /// This program's file.
+  private static var executable: String {
+    // SAFETY: realpath allocates a string that ends in NUL, which is freed here.
+    guard let path = unsafe realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
+  }
+
+  // MARK: - Exits
+
+  /// Ends a server without warning.
+  func kill(_ i: Int) {
+    guard let pid = servers[i].pid else { return }
+    stop(pid, by: SIGKILL)
+    servers[i].pid = nil
+  }
+
+  /// The servers that have ended by themselves, or by somebody's hand, since this was last asked.
+  func noteDeaths() -> [String] {
+    var names: [String] = []
+    for i in servers.indices {
+      guard let pid = servers[i].pid, Spawn.ended(pid) != nil else { continue }
+      servers[i].pid = nil
+      names.append(servers[i].name)
+    }
+    return names
+  }
+
+  var isProxyAlive: Bool {
+    guard let pid = proxy else { return false }
+    if Spawn.ended(pid) == nil { return true }
+    proxy = nil
+    return false
+  }
+
+  /// Ends everybody, the proxy first, and removes the directory.
+  func end() {
+    if let pid = proxy { stop(pid, by: SIGTERM) }
+    proxy = nil
+    // All at once: a memcached looks at its clock, and so at signals, once a second.
+    for server in servers { if let pid = server.pid { Spawn.terminate(pid) } }
+    for i in servers.indices {
+      if let pid = servers[i].pid { stop(pid, by: SIGTERM) }
+      servers[i].pid = nil
+    }
+    if log >= 0 { close(log) }
+    // SAFETY: paths are C strings for the length of the calls.
+    _ = unsafe unlink(configuration)
+    _ = unsafe unlink(logPath)
+    _ = unsafe rmdir(directory)
+  }
+
+  /// Asks a child to end and waits for it; one that takes longer than a drain is not asked again.
+  private func stop(_ pid: pid_t, by signal: Int32) {
+    Spawn.terminate(pid, signal: signal)
+    let deadline = ContinuousClock.now + .seconds(7)
+    while ContinuousClock.now < deadline {
+      if Spawn.ended(pid) != nil { return }
+      _ = usleep(2000)
+    }
+    Spawn.terminate(pid, signal: SIGKILL)
+    Spawn.wait(pid)
+  }
+
+  // MARK: - What they say
+
+  /// The last lines of the log.
+  var lastWords: ArraySlice<String> { logLines.suffix(8) }
+
+  var logLines: [String] {
+    var text: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 << 10)
+    while log >= 0 {
+      // SAFETY: at most `count` bytes of the array are filled, which outlives the call.
+      let n = unsafe chunk.withUnsafeMutableBytes {
+        unsafe pread(log, $0.baseAddress, $0.count, text.count)
+      }
+      guard n > 0 else { break }
+      text += chunk[..<n]
+    }
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  /// What to type, once the tour is over.
+  func invite() throws(DemoFailure) {
+    let program = CommandLine.arguments.first ?? "ringroad"
+    func ask(_ words: String) -> String { "  printf '\(words)\\r\\nquit\\r\\n' | nc 127.0.0.1 \(port)" }
+    try tell("\nIt is yours now. In another terminal, by nc or `telnet 127.0.0.1 \(port)`:\n")
+    try tell(ask("set greeting 0 0 5\\r\\nhello"))
+    try tell(ask("get greeting demo:1 demo:2 demo:3"))
+    try tell(ask("stats servers"))
+    try tell(ask("stats ringroad"))
+    try tell("  \(program) route --config \(configuration) greeting demo:1 demo:2 demo:3")
+    if let server = servers.first(where: { $0.pid != nil }), let pid = server.pid {
+      try tell("  kill -9 \(pid)    # \(server.name); then ask again")
+    }
+    try tell("  tail -f \(logPath)    # and edit ringroad.yml beside it")
+    try tell("\nCtrl-C ends all of it.")
+  }
+}
