@@ -62,10 +62,10 @@ extension Supervisor {
   }
 
   private func take(_ new: ProxySettings, opening opened: [Door], now: Instant) {
-    let threads = settings.threads
+    let old = settings
     settings = new
-    settings.threads = threads
-    if settings.log != new.log { log.reopen(new.log) }
+    settings.threads = old.threads
+    if old.log != new.log { log.reopen(new.log) }
     for door in doors where !new.listeners.contains(door.settings) { close(door) }
     doors.removeAll { !new.listeners.contains($0.settings) }
     for door in doors { loop.unwatch(door.watch) }
@@ -87,7 +87,6 @@ extension Supervisor {
     }
     for worker in workers { worker.post(.adopt(blueprint.plan, addresses: addresses)) }
     apply(changes)
-    log.reopen(new.log)
   }
 
   /// Where the servers are. A name that is not found keeps the address it had.

@@ -46,6 +46,7 @@ final class Supervisor {
   /// When the file was last seen to change, if it has not been read since.
   var fileChangedAt: Instant?
   var acceptingAgainAt: Instant?
+  var ticks = 0
   let startedAt = Clock.now()
   var reloads = 0
   var reloadFailures = 0
@@ -149,6 +150,9 @@ final class Supervisor {
       fileChangedAt = nil
       reload(why: "the file has changed", now: now)
     }
+    // A link further up the path is not watched: look for it now and then.
+    ticks &+= 1
+    if ticks % 100 == 0 { fileMoved(now: now) }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
     if let deadline = drainDeadline, now >= deadline {

@@ -51,14 +51,16 @@ extension Supervisor {
             "server": label(server.number), "cause": cause.words,
             "keys": isEjected ? "moved to the others" : "fail fast",
           ])
+        if isEjected { owe(server) }
         tell(server)
       case .rejoining(let server):
-        // Flushed by the probe if it owed that; there is nothing else to be made safe.
+        // The probe has flushed it if it owed that: nothing old is left on it.
         apply(board.rejoined(server, ok: true, at: Clock.now(), random: random.next()))
       case .up(let server):
         log.info("server up", ["server": label(server.number)])
         tell(server)
       case .ejected(let server):
+        owe(server)
         log.warning(
           "server ejected", ["server": label(server.number), "why": "there is room above the floor"])
         tell(server)
@@ -73,6 +75,13 @@ extension Supervisor {
   private func tell(_ server: ServerID) {
     let standing = Standing(board.standing(of: server))
     for worker in workers { worker.post(.standing(server: server.number, standing)) }
+  }
+
+  /// While others own its keys they change there: what it still holds would be stale when it is back. It is
+  /// flushed before it owns them again, unless the configuration wants it as it is.
+  private func owe(_ server: ServerID) {
+    guard let member = blueprint.members.first(where: { $0.id == server.number }) else { return }
+    if settings.pools[member.pool].rejoin != .asIs { owedFlushes.insert(server.number) }
   }
 
   func label(_ server: UInt32) -> String {

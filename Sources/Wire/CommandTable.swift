@@ -183,6 +183,9 @@ enum CommandTable {
       guard line.count >= 3, isText(2, "on") || isText(2, "off") || isText(2, "dump") else {
         return refuse(.badDetail, request)
       }
+    } else if isText(1, "sizes_enable") || isText(1, "sizes_disable") {
+      // A switch of one server, answered by a row without an end.
+      return refuse(.notPassedOn, request)
     } else if isText(1, "cachedump") {
       guard line.count >= 4 else { return refuse(.badStats, request) }
       guard let id = number(bytes, line, 2)?.cutToUInt32, number(bytes, line, 3)?.cutToUInt32 != nil else {
