@@ -166,13 +166,6 @@ package struct Worker: ~Copyable {
     return nil
   }
 
-  /// Whether it pays to look for more requests before sending those at hand: a send costs as much for
-  /// one as for thirty. Never with few requests in flight, where waiting would only be waiting.
-  package func isWorthGathering(since forwarded: UInt64) -> Bool {
-    let gathered = counters[.requestsForwarded] &- forwarded
-    return gathered < 32 && exchanges.count >= 16 && gathered &* 2 < UInt64(exchanges.count)
-  }
-
   // MARK: - Back-pressure
 
   /// Whether another request of this client may be taken.

@@ -41,8 +41,6 @@ struct WorkerThread: ~Copyable {
   var hasEnded = false
 
   static let tickLength = Duration.milliseconds(10)
-  /// How often a turn looks for more work before it sends, when it has gathered little.
-  static let mostLooks = 4
 
   init(
     number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
@@ -68,15 +66,8 @@ struct WorkerThread: ~Copyable {
         worker.hasResumable ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
       guard isServed else { break }
       let now = Clock.now()
-      let forwarded = worker.counters[.requestsForwarded]
-      walk(&scratch, now: now)
-      var looks = 0
-      while looks < Self.mostLooks, worker.isWorthGathering(since: forwarded),
-        loop.runOnce(nanoseconds: 0), loop.readyCount > 0
-      {
-        walk(&scratch, now: now)
-        looks &+= 1
-      }
+      for i in 0..<loop.readyCount { handle(loop.ready(i), &scratch, now: now) }
+      loop.clearReady()
       execute(now: now)
       if worker.hasResumable { worker.resumeStalled(now: now) }
       flush(now: now)
@@ -88,12 +79,6 @@ struct WorkerThread: ~Copyable {
   }
 
   // MARK: - Events
-
-  /// Does what the notes say, and strikes them out.
-  private mutating func walk(_ scratch: inout Scratch, now: Instant) {
-    for i in 0..<loop.readyCount { handle(loop.ready(i), &scratch, now: now) }
-    loop.clearReady()
-  }
 
   private mutating func handle(_ ready: Ready, _ scratch: inout Scratch, now: Instant) {
     switch ready.token.kind {
