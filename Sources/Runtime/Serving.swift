@@ -56,8 +56,9 @@ private struct Launcher {
     }
     let log = Log(settings.log)
     log.start()
+    // Not kept here: a listener that is closed later must have no other owner.
     let supervisor = try Supervisor(
-      settings: settings, launch: launch, log: log, signals: signals, doors: doors)
+      settings: settings, launch: launch, log: log, signals: signals, doors: consume doors)
     let code = supervisor.run()
     log.info("ended")
     log.finish(within: .seconds(1))

@@ -181,8 +181,12 @@ final class Supervisor {
 
   private func drain(now: Instant) {
     log.info("draining", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
+    // Who waits in a listener's queue has connected, and is taken; then the listeners go, so that who
+    // comes later is refused at once instead of waiting for nobody.
+    for i in doors.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: settings.drainTimeout)
-    for i in doors.indices { close(doors[i]) }
+    for door in doors { close(door) }
+    doors.removeAll()
     for worker in workers { worker.post(.drain) }
   }
 
