@@ -80,7 +80,7 @@ extension Supervisor {
   private func deal(_ descriptor: Int32) {
     let count = ledger.clients.load(ordering: .relaxed)
     guard count < settings.limits.clients else {
-      rejected += 1
+      let rejected = ledger.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
       if rejected & (rejected &- 1) == 0 {

@@ -58,6 +58,8 @@ final class Mailbox<Letter: Sendable>: Sendable {
 final class Ledger: Sendable {
   /// Clients connected, of all workers.
   let clients = Atomic<Int>(0)
+  /// Clients turned away because there were too many; the control thread's to count.
+  let rejected = Atomic<Int>(0)
   private let rows: Mutex<[Counters]>
   /// What the control thread adds: reloads, servers that are out, …
   private let notes = Mutex<[(name: String, value: String)]>([])
@@ -76,9 +78,10 @@ final class Ledger: Sendable {
 
   /// The answer to `stats ringroad`.
   func rendered() -> [UInt8] {
-    let total = rows.withLock { rows in
+    var total = rows.withLock { rows in
       rows.reduce(into: Counters()) { $0 += $1 }
     }
+    total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
     return total.rendered(after: notes.withLock { $0 })
   }
 }

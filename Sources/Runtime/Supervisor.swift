@@ -51,7 +51,6 @@ final class Supervisor {
   var reloads = 0
   var reloadFailures = 0
   var lastReloadError = ""
-  var rejected: UInt64 = 0
   var running = 0
   var drainDeadline: Instant?
   var hasEnded = false
