@@ -20,6 +20,11 @@ package struct Client: ~Copyable, Recyclable {
   var first = Slab<Exchange>.none
   var last = Slab<Exchange>.none
   var inFlight: UInt32 = 0
+  /// As many requests may be in flight as their answers, by the size of the last ones, fit the client's
+  /// output: a value may have a megabyte, and its client may not read.
+  var window: UInt32 = 0
+  /// Answers that have left the order since something was last sent.
+  var answered: UInt32 = 0
   /// Bytes of a refused request that are still to come and are dropped.
   var skip = 0
   /// Bytes of `input` in which no newline was found.
@@ -50,8 +55,17 @@ package struct Client: ~Copyable, Recyclable {
 
   /// How many more of its requests may be taken now.
   @inline(__always) func room(_ limits: Limits) -> Int {
-    guard backlog < limits.clientOutput, inFlight < limits.clientRequests else { return 0 }
-    return Int(limits.clientRequests &- inFlight)
+    let most = min(window, limits.clientRequests)
+    guard backlog < limits.clientOutput, inFlight < most else { return 0 }
+    return Int(most &- inFlight)
+  }
+
+  /// Learns from what waits to be sent now how large this client's answers are.
+  @inline(__always) mutating func learnWindow(_ limits: Limits) {
+    guard answered > 0 else { return }
+    let size = max(1, output.count / Int(answered))
+    window = UInt32(clamping: max(1, min(Int(limits.clientRequests), limits.clientOutput / size)))
+    answered = 0
   }
 
   /// A new place at the end of the order; returns the place before it.
@@ -68,6 +82,7 @@ package struct Client: ~Copyable, Recyclable {
     first = next
     if next == Slab<Exchange>.none { last = next }
     inFlight &-= 1
+    answered &+= 1
   }
 
   /// Takes its place among the clients with something to be sent; false if it has one.

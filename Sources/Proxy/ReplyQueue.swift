@@ -92,6 +92,7 @@ extension Worker {
       clients[c].unpark(from: exchange.parkedAt, count: exchange.parkedLength, &pool)
       exchanges.give(x)
       clients[c].inFlight &-= 1
+      clients[c].answered &+= 1
       x = exchange.next
     }
     clients[c].first = x

@@ -65,6 +65,7 @@ package struct Worker: ~Copyable {
   /// Takes a slot for a new client.
   package mutating func open() -> UInt32 {
     let c = clients.take()
+    clients[c].window = max(1, limits.firstRequests)
     counters.add(.clientConnections)
     counters.add(.clientConnectionsTotal)
     return c
@@ -132,6 +133,7 @@ package struct Worker: ~Copyable {
   /// The edge sent `n` bytes of the client's output.
   package mutating func sent(client c: UInt32, _ n: Int, now: Instant) {
     counters.add(n, to: .clientBytesOut)
+    clients[c].learnWindow(limits)
     clients[c].output.consume(n)
     if clients[c].output.isEmpty {
       clients[c].output.release(to: &pool)

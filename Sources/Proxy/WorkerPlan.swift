@@ -45,6 +45,8 @@ package struct Limits: Sendable, Equatable {
   package var clientOutput = 256 << 10
   /// Requests of one client in flight.
   package var clientRequests: UInt32 = 1024
+  /// As long as nothing is known of how large its answers are.
+  package var firstRequests: UInt32 = 4
   /// Largest value, either way.
   package var maxValue = 128 << 20
   /// Requests waiting for one server on one connection, in bytes and in number.

@@ -40,6 +40,8 @@ enum Fleet {
     var plan = WorkerPlan(
       routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])
     plan.limits = limits
+    // What a test sends in one piece is forwarded in one piece, unless that is what it is about.
+    plan.limits.firstRequests = limits.clientRequests
     return plan
   }
 }

@@ -61,6 +61,28 @@ import Testing
     #expect(got == (0..<20).map { "VALUE k\($0) 0 0\r\n\r\nEND\r\n" }.joined())
   }
 
+  /// Largest answers: a client that does not read may hold as many as were asked before one was seen.
+  @Test func noMoreIsInFlightThanWillFitTheOutputBySizeOfTheLast() {
+    var limits = Limits()
+    limits.clientOutput = 1000
+    let rig = Rig(["a"], limits: limits)
+    rig.worker.limits.firstRequests = 2
+    let c = rig.open()
+    rig.send(c, String(repeating: "get k\r\n", count: 60))
+    func answer(_ size: Int) -> Int {
+      let requests = rig.asked("a").split(separator: "\r\n").count
+      let value = String(repeating: "v", count: size)
+      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 \(size)", value, "END")) }
+      _ = rig.got(c)
+      return requests
+    }
+    #expect(answer(600) == 2)
+    #expect(answer(80) == 1, "one, however large it is")
+    #expect(answer(80) == 9)
+    #expect(answer(3000) == 9)
+    #expect(answer(3000) == 1)
+  }
+
   @Test func aPausedClientThatLeavesIsForgotten() {
     var limits = Limits()
     limits.clientRequests = 1
