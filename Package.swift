@@ -49,7 +49,11 @@ let package = Package(
       name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
-    .testTarget(name: "RuntimeTests", dependencies: ["Runtime"], swiftSettings: house),
-    .testTarget(name: "IntegrationTests", dependencies: ["Bytes"], swiftSettings: house),
+    .testTarget(
+      name: "RuntimeTests", dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes"],
+      swiftSettings: house),
+    .testTarget(
+      name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients"],
+      swiftSettings: house),
   ]
 )
