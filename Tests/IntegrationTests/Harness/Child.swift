@@ -1,0 +1,81 @@
+import Foundation
+import Glibc
+import Net
+import Synchronization
+
+/// A program that a test has started. It ends, whatever becomes of the test, when this goes.
+final class Child: Sendable {
+  let pid: pid_t
+  private let end = Mutex<Spawn.End?>(nil)
+
+  /// `output`, if given, is the file that gets what the program says on both its streams.
+  init(_ words: [String], environment: [String]? = nil, output: String? = nil) throws {
+    guard let output else {
+      pid = try Spawn.start(words, environment: environment)
+      return
+    }
+    // SAFETY: the path is a C string for the length of the call.
+    let descriptor = unsafe open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw SystemError.last("open \(output)") }
+    defer { close(descriptor) }
+    pid = try Spawn.start(words, environment: environment, output: descriptor, errors: descriptor)
+  }
+
+  deinit { kill() }
+
+  /// Nothing is sent to a program that has ended: its number may be another's.
+  func signal(_ number: Int32) {
+    if ended() == nil { Spawn.terminate(pid, signal: number) }
+  }
+
+  /// Ends it at once, and returns when it has.
+  func kill() {
+    guard ended() == nil else { return }
+    Spawn.terminate(pid, signal: SIGKILL)
+    end.withLock { $0 = Spawn.wait(pid) }
+  }
+
+  func ended() -> Spawn.End? {
+    end.withLock {
+      if $0 == nil { $0 = Spawn.ended(pid) }
+      return $0
+    }
+  }
+
+  /// How it ended; nil if it still runs after so long.
+  func end(within limit: Duration) -> Spawn.End? {
+    _ = eventually(within: limit) { self.ended() != nil }
+    return ended()
+  }
+
+  /// Memory that it holds, in KiB, as the kernel counts it.
+  var residentKiB: Int {
+    let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
+    for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
+    where line.hasPrefix("VmRSS:") {
+      return line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+    return 0
+  }
+}
+
+/// Waits until something is so; false if it is not after so long.
+func eventually(within limit: Duration, _ claim: () -> Bool) -> Bool {
+  let deadline = Clock.now().advanced(by: limit)
+  while !claim() {
+    if Clock.now() >= deadline { return false }
+    usleep(5000)
+  }
+  return true
+}
+
+func pause(_ duration: Duration) {
+  usleep(UInt32(duration.wholeNanoseconds / 1000))
+}
+
+extension Duration {
+  fileprivate var wholeNanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    return UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Glibc
+import Net
+
+/// A proxy with the file that it is configured by.
+///
+///     let proxy = try Proxy { "listen: 127.0.0.1:\($0)\nservers: [...]\n" }
+///
+/// What it logs goes to a file that a test can read. It ends when this goes.
+final class Proxy {
+  let directory: Directory
+  let port: UInt16
+  let child: Child
+
+  var configPath: String { directory.file("ringroad.yml") }
+  var log: String { directory.read("log") }
+
+  /// - Parameters:
+  ///   - flags: further words of the command line.
+  ///   - config: the file's text, given the port and the directory that is its own.
+  init(flags: [String] = [], _ config: (UInt16, Directory) -> String) throws {
+    directory = try Directory()
+    port = try Ports.free()
+    try Self.write(config(port, directory), to: directory.file("ringroad.yml"))
+    child = try Child(
+      [Programs.ringroad(), "--config", directory.file("ringroad.yml")] + flags,
+      output: directory.file("log"))
+    let isUp = eventually(within: .seconds(5)) {
+      (try? TextClient(port: self.port).ask("mn")) == "MN" || self.child.ended() != nil
+    }
+    guard isUp, child.ended() == nil else {
+      throw Missing(description: "ringroad does not start: \(log)")
+    }
+  }
+
+  func client(patience: Duration = .seconds(5)) throws -> TextClient {
+    try TextClient(port: port, patience: patience)
+  }
+
+  /// `stats ringroad`.
+  func numbers() throws -> [String: String] { try client().stats("ringroad") }
+
+  func number(_ name: String) throws -> Int { Int(try numbers()[name] ?? "") ?? 0 }
+
+  /// How a server stands, in the word of `stats ringroad`.
+  func standing(of address: String) throws -> String? {
+    let rows = try numbers()
+    return rows.first { $0.key.hasPrefix("server:") && $0.key.hasSuffix(":" + address) }?.value
+  }
+
+  // MARK: - The file
+
+  static func write(_ text: String, to path: String) throws {
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+  }
+
+  /// Writes into the file as it is.
+  func edit(_ text: String) throws { try Self.write(text, to: configPath) }
+
+  /// Puts another file in its place, at once.
+  func replace(_ text: String) throws {
+    try Self.write(text, to: configPath + ".new")
+    guard unsafe rename(configPath + ".new", configPath) == 0 else {
+      throw SystemError.last("rename \(configPath)")
+    }
+  }
+
+  // MARK: - Routes
+
+  /// Which server `ringroad route` says has each key.
+  func route(_ keys: [String]) throws -> [String: String] {
+    let answer = try Directory()
+    let child = try Child(
+      [Programs.ringroad(), "route", "--config", configPath] + keys, output: answer.file("out"))
+    guard child.end(within: .seconds(10)) == .exited(0) else {
+      throw Missing(description: "ringroad route: \(answer.read("out"))")
+    }
+    var owners: [String: String] = [:]
+    for line in answer.read("out").split(separator: "\n") {
+      let words = line.split(separator: "\t")
+      if words.count == 2 { owners[String(words[0])] = String(words[1]) }
+    }
+    return owners
+  }
+}
+
+/// Memcacheds and a proxy in front of them.
+final class Cluster {
+  let servers: [Memcached]
+  let proxy: Proxy
+  private let options: String
+
+  /// `options` are further lines of the file.
+  init(
+    servers count: Int = 3, options: String = "", flags: [String] = [], memcached: [String] = []
+  ) throws {
+    let servers = try (0..<count).map { _ in try Memcached(memcached) }
+    self.servers = servers
+    self.options = options
+    proxy = try Proxy(flags: flags) { port, _ in
+      Self.config(port, servers.map(\.address), options)
+    }
+  }
+
+  /// The file that lists these servers and is otherwise the same.
+  func config(_ addresses: [String]) -> String { Self.config(proxy.port, addresses, options) }
+
+  private static func config(_ port: UInt16, _ addresses: [String], _ options: String) -> String {
+    """
+    listen: 127.0.0.1:\(port)
+    threads: 2
+    servers: [\(addresses.joined(separator: ", "))]
+    \(options)
+
+    """
+  }
+
+  func client() throws -> TextClient { try proxy.client() }
+
+  /// Keys of each server, by its address.
+  func keys(_ prefix: String, count: Int = 300) throws -> [String: [String]] {
+    let keys = (0..<count).map { "\(prefix)\($0)" }
+    return Dictionary(grouping: try proxy.route(keys), by: \.value).mapValues { $0.map(\.key).sorted() }
+  }
+}

@@ -1,0 +1,44 @@
+import Glibc
+import Net
+
+/// A real memcached on a loopback port of its own, which it keeps across restarts.
+final class Memcached {
+  let port: UInt16
+  private let options: [String]
+  private var child: Child
+
+  init(_ options: [String] = []) throws {
+    port = try Ports.free()
+    self.options = options
+    child = try Self.start(port, options)
+  }
+
+  var address: String { "127.0.0.1:\(port)" }
+
+  func client() throws -> TextClient { try TextClient(port: port) }
+
+  /// Like a crash.
+  func kill() { child.kill() }
+
+  /// Hangs it: the kernel takes connections and bytes for it, and nothing is answered.
+  func stop() { child.signal(SIGSTOP) }
+
+  func goOn() { child.signal(SIGCONT) }
+
+  /// Starts it anew, empty.
+  func restart() throws {
+    child.kill()
+    child = try Self.start(port, options)
+  }
+
+  private static func start(_ port: UInt16, _ options: [String]) throws -> Child {
+    var words = ["memcached", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-m", "64", "-t", "1"]
+    if getuid() == 0 { words += ["-u", "root"] }
+    let child = try Child(words + options)
+    let isUp = eventually(within: .seconds(5)) {
+      (try? TextClient(port: port).ask("version"))?.hasPrefix("VERSION ") ?? false
+    }
+    guard isUp else { throw Missing(description: "memcached does not start on port \(port)") }
+    return child
+  }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import Glibc
+import Net
+import Testing
+
+extension Integration {
+  @Suite struct LifeTests {
+    @Test func theEndAnswersEverythingThatWasReceived() throws {
+      let cluster = try Cluster(servers: 2, options: "request_timeout: 5s\ndrain_timeout: 5s")
+      let clients = try (0..<4).map { _ in try cluster.client() }
+      let keys = (0..<100).map { "drain:\($0)" }
+      for key in keys { #expect(try clients[0].set(key, Stamp.value(key, 1)) == "STORED") }
+      // While the servers hold still, requests are received and wait.
+      for server in cluster.servers { server.stop() }
+      for client in clients { try client.send(keys.map { "get \($0)\r\n" }.joined()) }
+      pause(.milliseconds(200))
+      cluster.proxy.child.signal(SIGTERM)
+      pause(.milliseconds(200))
+      #expect(cluster.proxy.child.ended() == nil)
+      #expect(throws: ClientFailure.cannotConnect(ECONNREFUSED)) { try cluster.proxy.client() }
+      for server in cluster.servers { server.goOn() }
+      for client in clients {
+        for key in keys {
+          let value = try #require(try client.values().first)
+          try #require(value.key == key && Stamp.version(of: value.bytes, key: key) == 1)
+        }
+        #expect(client.isClosed(within: .seconds(2)))
+        #expect(client.leftover == 0)
+      }
+      #expect(cluster.proxy.child.end(within: .seconds(5)) == .exited(0))
+    }
+
+    @Test func theEndUnderLoadIsQuickAndCutsNoAnswerShort() throws {
+      let cluster = try Cluster(servers: 3)
+      let load = try Load(cluster.proxy)
+      pause(.milliseconds(500))
+      let begin = Clock.now()
+      cluster.proxy.child.signal(SIGTERM)
+      #expect(cluster.proxy.child.end(within: .seconds(6)) == .exited(0))
+      #expect(Clock.now().since(begin) < .seconds(5))
+      let seen = try load.stop()
+      let all = seen.all()
+      #expect(all.wrong == 0 && all.stale == 0 && all.errors == 0 && all.misses == 0, "\(seen.remarks)")
+      #expect(!seen.remarks.contains { $0.contains("timedOut") }, "\(seen.remarks)")
+      #expect(cluster.proxy.log.contains("draining") && cluster.proxy.log.contains("ended"))
+    }
+
+    @Test func theEndDoesNotWaitForWhoNeverReads() throws {
+      let cluster = try Cluster(servers: 1, options: "drain_timeout: 500ms")
+      let client = try cluster.client()
+      #expect(try client.set("big", [UInt8](repeating: 7, count: 1_000_000)) == "STORED")
+      try client.send(String(repeating: "get big\r\n", count: 20))
+      pause(.milliseconds(200))
+      let begin = Clock.now()
+      cluster.proxy.child.signal(SIGTERM)
+      #expect(cluster.proxy.child.end(within: .seconds(3)) == .exited(0))
+      let took = Clock.now().since(begin)
+      #expect(took > .milliseconds(400) && took < .milliseconds(1500), "\(took)")
+    }
+
+    @Test func toldASecondTimeItEndsAtOnce() throws {
+      let cluster = try Cluster(servers: 1, options: "request_timeout: 20s\ndrain_timeout: 20s")
+      let client = try cluster.client()
+      cluster.servers[0].stop()
+      try client.send("get k\r\n")
+      pause(.milliseconds(100))
+      cluster.proxy.child.signal(SIGTERM)
+      pause(.milliseconds(200))
+      #expect(cluster.proxy.child.ended() == nil)
+      let begin = Clock.now()
+      cluster.proxy.child.signal(SIGINT)
+      #expect(cluster.proxy.child.end(within: .seconds(3)) != nil)
+      #expect(Clock.now().since(begin) < .milliseconds(1500))
+      cluster.servers[0].goOn()
+    }
+
+    // MARK: - Starting
+
+    /// What cannot start, and what its one line must say.
+    enum BadStart: CaseIterable {
+      case portInUse, badFile, missingFile, unknownUser, badPIDFile
+    }
+
+    @Test(arguments: BadStart.allCases)
+    func whatCannotStartSaysWhyInOneLineAndExits1(_ start: BadStart) throws {
+      let directory = try Directory()
+      let server = try Memcached()
+      let port = try Ports.free()
+      let file = directory.file("c.yml")
+      try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\n", to: file)
+      var words = [try Programs.ringroad(), "--config", file]
+      let expected: String
+      switch start {
+      case .portInUse:
+        try Proxy.write("listen: \(server.address)\nservers: [127.0.0.1:1]\n", to: file)
+        expected = server.address
+      case .badFile:
+        try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nthread: 2\n", to: file)
+        expected = "\(file):3:1: "
+      case .missingFile:
+        words[2] = directory.file("none.yml")
+        expected = words[2]
+      case .unknownUser:
+        words += ["-u", "nobody-of-that-name"]
+        expected = "nobody-of-that-name"
+      case .badPIDFile:
+        words += ["-P", directory.file("no/such/pid")]
+        expected = directory.file("no/such/pid")
+      }
+      let child = try Child(words, output: directory.file("out"))
+      #expect(child.end(within: .seconds(5)) == .exited(1))
+      let lines = directory.read("out").split(separator: "\n")
+      #expect(lines.count == 1, "\(lines)")
+      #expect(lines.first?.contains(expected) == true, "\(lines)")
+    }
+
+    @Test func aDaemonWritesItsNumberAndTakesItAwayWhenItEnds() throws {
+      let directory = try Directory()
+      let server = try Memcached()
+      let port = try Ports.free()
+      try Proxy.write(
+        "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: \(directory.file("log"))}\n",
+        to: directory.file("c.yml"))
+      let starter = try Child(
+        [Programs.ringroad(), "-d", "-P", directory.file("pid"), "--config", directory.file("c.yml")],
+        output: directory.file("out"))
+      #expect(starter.end(within: .seconds(5)) == .exited(0))
+      #expect(eventually(within: .seconds(3)) { directory.read("pid").hasSuffix("\n") })
+      let pid = try #require(pid_t(directory.read("pid").trimmingCharacters(in: .whitespacesAndNewlines)))
+      defer { if Self.isAlive(pid) { Spawn.terminate(pid, signal: SIGKILL) } }
+      #expect(pid != starter.pid && Self.isAlive(pid))
+      #expect(eventually(within: .seconds(3)) { (try? TextClient(port: port).set("k", "v")) == "STORED" })
+      Spawn.terminate(pid, signal: SIGTERM)
+      #expect(eventually(within: .seconds(5)) { !Self.isAlive(pid) })
+      #expect(!FileManager.default.fileExists(atPath: directory.file("pid")))
+      #expect(directory.read("log").contains("serving"))
+      #expect(directory.read("out") == "")
+    }
+
+    /// Whether a process that is no child of ours runs; one that nobody has reaped does not.
+    private static func isAlive(_ pid: pid_t) -> Bool {
+      let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") ?? Data()
+      let words = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ")
+      return words?.first.map { $0 != "Z" && $0 != "X" } ?? false
+    }
+
+    // MARK: - Flags
+
+    @Test func theClientTooManyIsToldSoAndTheOthersLive() throws {
+      let cluster = try Cluster(servers: 1, flags: ["-c", "3"])
+      var clients: [TextClient] = []
+      _ = eventually(within: .seconds(2)) {
+        clients = []
+        clients = (0..<3).compactMap { _ in try? cluster.client() }
+        return clients.allSatisfy { (try? $0.ask("mn")) == "MN" }
+      }
+      let surplus = try cluster.client()
+      #expect(try surplus.line() == "ERROR Too many open connections")
+      #expect(surplus.isClosed(within: .seconds(1)))
+      for client in clients { #expect(try client.set("k", "v") == "STORED") }
+      #expect(try clients[0].stats("ringroad")["rejected_clients"].map { Int($0) ?? 0 } ?? 0 >= 1)
+      // When one has gone there is room again.
+      clients.removeLast()
+      #expect(eventually(within: .seconds(2)) { (try? cluster.client().ask("mn")) == "MN" })
+    }
+
+    @Test func moreVerbosityLogsMore() throws {
+      let cluster = try Cluster(
+        servers: 2, options: "log: {level: error}\nprobe_interval: 100ms", flags: ["-vv"])
+      #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains(" info serving") })
+      cluster.servers[0].kill()
+      let client = try cluster.client()
+      for i in 0..<20 { _ = try client.get("v:\(i)") }
+      #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains(" debug probe") })
+      let quiet = try Cluster(servers: 1, options: "log: {level: error}")
+      #expect(try quiet.client().ask("mn") == "MN")
+      #expect(quiet.proxy.log == "")
+      let one = try Cluster(servers: 1, options: "log: {level: error}", flags: ["-v"])
+      #expect(eventually(within: .seconds(2)) { one.proxy.log.contains(" info serving") })
+    }
+
+    @Test func serversOnTheCommandLineNeedNoFile() throws {
+      let servers = try [Memcached(), Memcached()]
+      let port = try Ports.free()
+      let directory = try Directory()
+      let child = try Child(
+        [Programs.ringroad(), "-l", "127.0.0.1:\(port)", "-t", "1"] + servers.map(\.address),
+        output: directory.file("log"))
+      #expect(eventually(within: .seconds(3)) { (try? TextClient(port: port).set("k", "v")) == "STORED" })
+      #expect(try servers.compactMap { try $0.client().get("k") }.count == 1)
+      #expect(child.ended() == nil)
+    }
+
+    @Test func theLogIsOpenedAnewOnSIGHUP() throws {
+      let server = try Memcached()
+      let logs = try Directory()
+      let proxy = try Proxy { port, _ in
+        "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: \(logs.file("log"))}\n"
+      }
+      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("serving") })
+      try FileManager.default.moveItem(atPath: logs.file("log"), toPath: logs.file("log.1"))
+      proxy.child.signal(SIGHUP)
+      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("reload") })
+    }
+  }
+}
