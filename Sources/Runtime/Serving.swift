@@ -41,6 +41,11 @@ private struct Launcher {
       guard code == 0 else { throw StartFailure("cannot go to the background: \(SystemError.reason(code))") }
     }
     let pidFile = try PIDFile(launch.pidFile)
+    defer { pidFile.remove() }
+    return try serve(consume doors)
+  }
+
+  private func serve(_ doors: consuming [Door]) throws(StartFailure) -> Int32 {
     if let user = launch.user {
       do throws(SystemError) {
         try Privileges.become(user: user)
@@ -62,7 +67,6 @@ private struct Launcher {
     let code = supervisor.run()
     log.info("ended")
     log.finish(within: .seconds(1))
-    pidFile.remove()
     return code
   }
 

@@ -101,7 +101,7 @@ extension Integration {
         words[2] = directory.file("none.yml")
         expected = words[2]
       case .unknownUser:
-        words += ["-u", "nobody-of-that-name"]
+        words += ["-u", "nobody-of-that-name", "-P", directory.file("pid")]
         expected = "nobody-of-that-name"
       case .badPIDFile:
         words += ["-P", directory.file("no/such/pid")]
@@ -112,6 +112,7 @@ extension Integration {
       let lines = directory.read("out").split(separator: "\n")
       #expect(lines.count == 1, "\(lines)")
       #expect(lines.first?.contains(expected) == true, "\(lines)")
+      #expect(!FileManager.default.fileExists(atPath: directory.file("pid")))
     }
 
     @Test func aDaemonWritesItsNumberAndTakesItAwayWhenItEnds() throws {
