@@ -102,6 +102,7 @@ extension Worker {
     } else {
       counters.add(.serverConnectFailures)
       links[l].retryAt = now.advanced(by: limits.reconnectDelay)
+      links[l].lastTrouble = trouble
     }
     let s = links[l].server
     reset(l, trouble)

@@ -269,7 +269,7 @@ extension Worker {
       return .queueFull
     }
     if links[l].state == .closed {
-      guard now >= links[l].retryAt else { return .refused }
+      guard now >= links[l].retryAt else { return links[l].lastTrouble }
       connect(l, now: now)
     }
     return nil

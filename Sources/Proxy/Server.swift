@@ -66,8 +66,9 @@ package struct Link: ~Copyable, Recyclable {
   var isDirty = false
   /// When the present state began.
   var since = Instant.origin
-  /// No attempt to connect before.
+  /// No attempt to connect before; until then requests fail for the reason that the last one failed.
   var retryAt = Instant.origin
+  var lastTrouble = Trouble.refused
 
   package init() {}
   package mutating func reset() { self = Link() }
