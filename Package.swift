@@ -53,7 +53,7 @@ let package = Package(
       name: "RuntimeTests", dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes"],
       swiftSettings: house),
     .testTarget(
-      name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients"],
+      name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],
       swiftSettings: house),
   ]
 )

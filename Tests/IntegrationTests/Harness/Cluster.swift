@@ -17,13 +17,17 @@ final class Proxy {
 
   /// - Parameters:
   ///   - flags: further words of the command line.
+  ///   - environment: further variables, `NAME=value`.
   ///   - config: the file's text, given the port and the directory that is its own.
-  init(flags: [String] = [], _ config: (UInt16, Directory) -> String) throws {
+  init(
+    flags: [String] = [], environment: [String] = [], _ config: (UInt16, Directory) -> String
+  ) throws {
     directory = try Directory()
     port = try Ports.free()
     try Self.write(config(port, directory), to: directory.file("ringroad.yml"))
     child = try Child(
       [Programs.ringroad(), "--config", directory.file("ringroad.yml")] + flags,
+      environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment,
       output: directory.file("log"))
     let isUp = eventually(within: .seconds(5)) {
       (try? TextClient(port: self.port).ask("mn")) == "MN" || self.child.ended() != nil
@@ -92,12 +96,13 @@ final class Cluster {
 
   /// `options` are further lines of the file.
   init(
-    servers count: Int = 3, options: String = "", flags: [String] = [], memcached: [String] = []
+    servers count: Int = 3, options: String = "", flags: [String] = [], memcached: [String] = [],
+    environment: [String] = []
   ) throws {
     let servers = try (0..<count).map { _ in try Memcached(memcached) }
     self.servers = servers
     self.options = options
-    proxy = try Proxy(flags: flags) { port, _ in
+    proxy = try Proxy(flags: flags, environment: environment) { port, _ in
       Self.config(port, servers.map(\.address), options)
     }
   }
@@ -108,7 +113,7 @@ final class Cluster {
   private static func config(_ port: UInt16, _ addresses: [String], _ options: String) -> String {
     """
     listen: 127.0.0.1:\(port)
-    threads: 2
+    \(options.contains("threads:") ? "" : "threads: 2")
     servers: [\(addresses.joined(separator: ", "))]
     \(options)
 
