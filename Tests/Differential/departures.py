@@ -1,0 +1,145 @@
+"""Where ringroad answers otherwise than memcached, and why: the only table of it.
+
+docs/PROTOCOL.md tells the same. Every departure has examples, which are played on every run: one that
+memcached does not contradict is none, and fails.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Callable
+
+from sequence import Sequence
+
+LINES = re.compile(rb"[^\n]*\n?")
+HTTP = rb"GET|POST|PUT|DELETE|HEAD|OPTIONS|PATCH|CONNECT|TRACE|Host:"
+ADMINISTRATIVE = (
+    rb"shutdown|slabs|lru|lru_crawler|cache_memlimit|watch|extstore|refresh_certs|debugtime|debugitem|misbehave"
+)
+
+
+@dataclass(frozen=True)
+class Departure:
+    name: str
+    reason: str
+    # Whether a sequence may be answered otherwise for this reason.
+    covers: Callable[[Sequence], bool]
+    # A stream, and what ringroad answers to it where memcached answers something else.
+    examples: tuple
+    # The answers are mostly the same; a difference that a replay does not show is excused.
+    is_rare: bool = False
+
+
+def has_long_line(sequence):
+    long = (line for line in LINES.findall(sequence.lines) if len(line) > 2048)
+    return any(not sequence.is_framed or not re.match(rb" *gets? ", line) for line in long)
+
+
+def has(pattern):
+    found = re.compile(pattern, re.M)
+    return lambda sequence: found.search(sequence.lines) is not None
+
+
+STORE = rb"(?:set|add|replace|append|prepend|cas) +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
+BLANK_VALUES = [
+    re.compile(STORE + rb"[-+\t\v\f]*0+[^1-9]"),
+    re.compile(rb"(?:" + STORE + rb"|ms +[^ \n]+ +)[^\n]*\n[ \t\r\n]+\n"),
+    re.compile(rb"ms +[^ \n]+ +[-+\t\v\f]*0+[^1-9]"),
+]
+HUGE = re.compile(rb"\d{19}")
+SIZES = re.compile(rb"(?:" + STORE + rb"|ms +[^ \n]+ +)[^- 0-9\n]*(-?\d+)")
+
+
+has_too_long_key = has(rb"(?:^|[ ])(?:gets?|gats?|bget) [^\n]*[^ \r\n]{251}")
+
+
+def has_large_value(sequence):
+    # Lengths are cut to 32 bits, as memcached does.
+    sizes = [int(size) & 0xFFFFFFFF for size in SIZES.findall(sequence.stream)]
+    return not sequence.is_framed and any(1_000_000 < size < 1 << 31 for size in sizes)
+
+
+def counts_blanks(sequence):
+    whole = b"".join(sequence.setup) + sequence.stream
+    return re.search(rb"incr|decr|ma ", whole) and any(pattern.search(whole) for pattern in BLANK_VALUES)
+
+
+DEPARTURES = [
+    Departure(
+        "ambiguous",
+        "NUL, or CR anywhere but before LF, on a request line: two readers could see the line's end in two "
+        "places, so nothing of it is passed on",
+        has(rb"\0|\r(?!\n)"),
+        (
+            (b"get a\0b\r\n", b"CLIENT_ERROR bad command line format\r\n"),
+            (b"delete a\rb\r\n", b"CLIENT_ERROR bad command line format\r\n"),
+        ),
+    ),
+    Departure(
+        "administrative",
+        "a command that acts on one server as a whole has no meaning for a cluster: refused by name",
+        has(rb"(?:^|[ ])(?:" + ADMINISTRATIVE + rb")(?:[ \r]|$)"),
+        ((b"slabs automove 1\r\n", b"CLIENT_ERROR ringroad does not pass this command on: ask the server itself\r\n"),),
+    ),
+    Departure(
+        "browser",
+        "a line that begins as HTTP does: the connection is closed at once, so that no web page can make a "
+        "browser write to the cache",
+        has(rb"(?:^|[ ])(?:" + HTTP + rb")(?:[ \r]|$)|HTTP/"),
+        ((b"GET /\r\n", b""), (b"Host: localhost\r\nset a 0 0 1\r\nx\r\n", b"")),
+    ),
+    Departure(
+        "long line",
+        "a line of more than 2,048 bytes that is not get or gets: memcached takes it when it comes in one "
+        "segment and hangs up when it does not; ringroad always hangs up",
+        has_long_line,
+        ((b"gat 0" + b" k" * 1100 + b"\r\n", b""),),
+    ),
+    Departure(
+        "dropped answers",
+        "memcached forgets the answers to earlier requests of the same segment when a read's key is too long; "
+        "ringroad gives them",
+        lambda sequence: sequence.mode != "steps" and has_too_long_key(sequence),
+        ((b"version\r\nget " + b"k" * 251 + b"\r\n", b"VERSION 1.6.18\r\nCLIENT_ERROR bad command line format\r\n"),),
+    ),
+    Departure(
+        "binary protocol",
+        "a connection whose first byte is 0x80 speaks memcached's binary protocol, which memcached itself "
+        "has deprecated; ringroad does not speak it",
+        lambda sequence: sequence.stream[:1] == b"\x80",
+        ((b"\x80\x0b" + b"\0" * 22 + b"\r\n", b"ERROR\r\n"),),
+    ),
+    Departure(
+        "statistics",
+        "the counters of several servers become one: docs/OPERATIONS.md has the rules",
+        has(rb"(?:^|[ ])stats *(?:\r?$| (?:items|slabs|sizes|settings|conns|servers|ringroad|proxy|extstore)\b)|stats +(?:detail +dump|cachedump +[^ ]*\d +[^ ]*\d)"),
+        ((b"stats\r\n", b"STAT "),),
+    ),
+    Departure(
+        "unfinished large value",
+        "a value too large for a server: memcached judges by the line and forgets the key's old value before the "
+        "new one has come; ringroad sends a request on when all of it is there and rightly ended",
+        has_large_value,
+        ((b"set k 0 0 1048577\r\n" + b"x" * 1048579, b"CLIENT_ERROR bad data chunk\r\n"),),
+    ),
+    Departure(
+        "blank number",
+        "incr and decr of a value that is empty or all blanks: memcached reads on into the memory behind it, so "
+        "that no two memcacheds answer alike",
+        counts_blanks,
+        (),
+    ),
+    Departure(
+        "huge number",
+        "incr and decr of a number of 2^63 or more: memcached looks for a minus in the memory behind the value, too, "
+        "and calls it non-numeric when it finds one there",
+        lambda sequence: re.search(rb"incr|decr|ma ", sequence.stream) is not None
+        and HUGE.search(b"".join(sequence.setup) + sequence.stream) is not None,
+        (),
+        is_rare=True,
+    ),
+]
+
+
+def covering(sequence):
+    """The departures that a sequence may fall under."""
+    return [one for one in DEPARTURES if one.covers(sequence)]

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Plays seeded sequences of requests to memcached and to ringroad in front of memcacheds, and compares
+every byte of the answers and everything that the servers hold afterwards.
+
+    differential.py --seeds 500                      seeds 1 … 500, over one server and over three
+    differential.py --seeds 1 --seed 4711            that one again
+    differential.py --seeds 200 --canary relay       must fail: a relay alters bytes
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+
+from compare import differs, holdings_differ, masked
+from departures import DEPARTURES, covering
+from grammar import Grammar
+from minimise import minimised
+from play import MARKED, Custodian, Player, Stuck
+from relay import Relay
+from sequence import Sequence
+from servers import Ringroad, default_binary, memcached
+
+
+class Lane:
+    """A memcached, and a ringroad per count of servers, each with memcacheds of its own."""
+
+    def __init__(self, options):
+        self.processes = []
+        try:
+            direct = self.start(memcached(["-C"] if options.canary == "option" else []))
+            self.direct = Player(direct.port)
+            self.through = {}
+            self.groups = {}
+            ports = [direct.port]
+            for count in options.servers:
+                behind = [self.start(memcached()).port for _ in range(count)]
+                port = self.start(Ringroad(options.binary, behind)).port
+                if options.canary == "relay":
+                    port = self.start(Relay(port)).port
+                self.through[count] = Player(port)
+                self.groups[count] = range(len(ports), len(ports) + count)
+                ports += behind
+            self.custodian = Custodian(ports)
+        except BaseException:
+            self.end()
+            raise
+
+    def start(self, process):
+        self.processes.append(process)
+        return process
+
+    def end(self):
+        for process in reversed(self.processes):
+            process.end()
+
+    def play(self, sequence):
+        """The answers, by count of servers; 0 is memcached itself."""
+        players = {0: self.direct, **self.through}
+        self.custodian.clear()
+        for player in players.values():
+            player.begin(sequence)
+        return {count: player.finish() for count, player in players.items()}
+
+    def difference(self, sequence):
+        """What is not the same and the answers, or None."""
+        try:
+            answers = self.play(sequence)
+            for count in self.through:
+                what = differs(answers[0], answers[count])
+                if what:
+                    return f"over {count} server(s): {what}", answers
+            held = self.custodian.holdings(sequence.keys)
+            for count in self.through:
+                what = holdings_differ(held[0], [held[i] for i in self.groups[count]])
+                if what:
+                    return f"over {count} server(s): {what}", answers
+            return None
+        except Stuck as stuck:
+            return f"no answer and no end: {stuck}", {}
+
+    def confirmed(self, sequence, may_vary):
+        """A difference that counts, or None; `may_vary` excuses what a replay does not show."""
+        first = self.difference(sequence)
+        if first is None:
+            return None
+        again = [self.difference(sequence) for _ in range(3)]
+        shown = sum(one is not None for one in again)
+        if may_vary and shown < len(again):
+            return None
+        return f"{first[0]} (shown by {shown} of {len(again)} replays)", first[1]
+
+    def check_departures(self):
+        """Every departure must show, as the table says."""
+        for one in DEPARTURES:
+            for stream, expected in one.examples:
+                example = Sequence(0, requests=(stream,))
+                answers = self.play(example)
+                if not one.covers(example):
+                    yield f"{one.name}: its own example is not covered: {stream[:80]!r}"
+                if differs(answers[0], answers[1]) is None:
+                    yield f"{one.name}: memcached answers the same to {stream[:80]!r}"
+                if not answers[1].startswith(expected) or (not expected and answers[1]):
+                    yield f"{one.name}: ringroad answers {answers[1][:200]!r} to {stream[:80]!r}"
+
+
+def told(sequence, what, answers):
+    lines = [f"seed {sequence.seed}: {what}", f"  sent ({sequence.mode}):"]
+    lines += [f"    first {one[:200]!r}" for one in sequence.setup]
+    lines += [f"    {one[:600]!r}" for one in sequence.requests]
+    for count, answer in answers.items():
+        lines.append(f"  {f'ringroad over {count}' if count else 'memcached'} answered:")
+        lines.append(f"    {masked(answer)[:600]!r}")
+    return "\n".join(lines + [f"  again: --replay '{sequence.dump()}'"])
+
+
+def run_lane(number, options, seeds, results):
+    """Plays its share of the seeds; sends a report of each difference, and its counts at the end."""
+    played, excepted, requests, failed = 0, {}, 0, 0
+    lane = Lane(options)
+    try:
+        if number == 0 and not options.canary and 1 in options.servers:
+            for line in lane.check_departures():
+                failed += 1
+                results.put(("difference", line))
+        for seed in seeds:
+            sequence = Sequence.load(options.replay) if options.replay else Grammar(seed, options.meta).sequence()
+            played += 1
+            requests += len(sequence.requests)
+            covered = covering(sequence)
+            reasons = [one for one in covered if not one.is_rare]
+            found = lane.confirmed(sequence, may_vary=bool(covered)) if not reasons else None
+            if reasons:
+                excepted[reasons[0].name] = excepted.get(reasons[0].name, 0) + 1
+                lane.play(sequence)
+            if found is None:
+                continue
+            failed += 1
+            if not options.canary:
+                rare = {one.name for one in covered}
+                small = minimised(
+                    sequence,
+                    lambda s: {one.name for one in covering(s)} <= rare and lane.difference(s) is not None,
+                )
+                again = lane.difference(small)
+                if again:
+                    sequence, found = small, (f"{found[0]}; made smaller: {again[0]}", again[1])
+            results.put(("difference", told(sequence, *found)))
+            if failed >= options.most:
+                break
+        if not all(p.is_alive for p in lane.processes if hasattr(p, "is_alive")):
+            results.put(("difference", "a process has ended"))
+    except BaseException:
+        results.put(("difference", traceback.format_exc()))
+    finally:
+        lane.end()
+        results.put(("done", (played, requests, excepted)))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=500, help="how many sequences")
+    parser.add_argument("--seed", type=int, default=1, help="the first")
+    parser.add_argument("--servers", default="1,3", help="memcacheds behind ringroad, a list")
+    parser.add_argument("--lanes", type=int, default=min(4, os.cpu_count() or 1), help="side by side")
+    parser.add_argument("--meta", action="store_true", help="meta commands too")
+    parser.add_argument("--canary", choices=["relay", "option"], help="plant a difference; must fail")
+    parser.add_argument("--most", type=int, default=3, help="differences per lane before it stops")
+    parser.add_argument("--replay", help="a sequence as a report prints it")
+    parser.add_argument("--binary", default=default_binary())
+    options = parser.parse_args()
+    options.servers = [int(count) for count in options.servers.split(",")]
+    return options
+
+
+def main():
+    options = arguments()
+    seeds = range(options.seed, options.seed + (1 if options.replay else options.seeds))
+    lanes = min(options.lanes, len(seeds))
+    results = multiprocessing.Queue()
+    begun = time.monotonic()
+    workers = [
+        multiprocessing.Process(target=run_lane, args=(i, options, seeds[i::lanes], results)) for i in range(lanes)
+    ]
+    for worker in workers:
+        worker.start()
+    played = requests = differences = done = 0
+    excepted = {}
+    while done < lanes:
+        kind, what = results.get()
+        if kind == "difference":
+            differences += 1
+            print(what, flush=True)
+            continue
+        done += 1
+        played += what[0]
+        requests += what[1]
+        for name, count in what[2].items():
+            excepted[name] = excepted.get(name, 0) + count
+    for worker in workers:
+        worker.join()
+    seconds = time.monotonic() - begun
+    listed = ", ".join(f"{count} {name}" for name, count in sorted(excepted.items())) or "none"
+    print(
+        f"{played} sequences ({requests} requests) in {seconds:.1f} s, seeds {seeds[0]}-{seeds[-1]}, "
+        f"over {options.servers} servers: {differences} differences; played but not compared: {listed}"
+    )
+    return 1 if differences or played < len(seeds) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
