@@ -10,6 +10,10 @@ let house: [SwiftSetting] = [
 /// Targets that hand out spans of memory they own.
 let spans: [SwiftSetting] = house + [.enableExperimentalFeature("Lifetimes")]
 
+/// `RINGROAD_FUZZ=1` (`make fuzz`) adds the fuzz targets, and instruments what they run.
+let isFuzzing = Context.environment["RINGROAD_FUZZ"] != nil
+let instrumented: [SwiftSetting] = isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : []
+
 let package = Package(
   name: "ringroad",
   products: [
@@ -23,8 +27,8 @@ let package = Package(
     .target(name: "CRingroad"),
 
     // The house, bottom up; docs/ARCHITECTURE.md is its map.
-    .target(name: "Bytes", swiftSettings: spans),
-    .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Bytes", swiftSettings: spans + instrumented),
+    .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
     .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
     .target(name: "Health", dependencies: ["Bytes"], swiftSettings: house),
     .target(name: "Stats", dependencies: ["Bytes"], swiftSettings: house),
@@ -57,3 +61,18 @@ let package = Package(
       swiftSettings: house),
   ]
 )
+
+if isFuzzing {
+  let settings = house + instrumented + [.unsafeFlags(["-parse-as-library"])]
+  package.targets += [
+    .target(name: "FuzzDriver", path: "Fuzz/Driver", swiftSettings: house + instrumented),
+    .executableTarget(
+      name: "FuzzRequests", dependencies: ["FuzzDriver", "Bytes", "Wire"], path: "Fuzz/Requests",
+      swiftSettings: settings,
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
+    .executableTarget(
+      name: "FuzzReplies", dependencies: ["FuzzDriver", "Bytes", "Wire"], path: "Fuzz/Replies",
+      swiftSettings: settings,
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
+  ]
+}

@@ -1,0 +1,20 @@
+import FuzzDriver
+import Wire
+
+/// The reply parser over a server's bytes: some bytes that were read before, then a reply to a request of
+/// the fuzzer's choice.
+@_cdecl("FuzzReplies_main")
+public func replyFuzz(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
+  // SAFETY: the process's own arguments, handed through.
+  unsafe drive(count, words) { bytes, count in
+    var choices = unsafe Choices(bytes, count)
+    let kind = Asked.Kind.allCases[choices.number(below: Asked.Kind.allCases.count)]
+    let before = choices.bytes(choices.number(below: 4))
+    let cut = choices.number(below: 65536)
+    let key = choices.bytes(1 + choices.number(below: 250))
+    guard !key.isEmpty else { return 0 }
+    let asked = Asked(kind: kind, key: Array(key), maxValue: cut % 2 == 0 ? 1 << 20 : 40)
+    ReplyInvariants.check(asked, before: before, reply: choices.rest, cut: cut % (choices.rest.count + 1))
+    return 0
+  }
+}

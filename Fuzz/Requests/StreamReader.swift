@@ -1,0 +1,93 @@
+import Bytes
+import FuzzDriver
+import Wire
+
+/// Reads a client's stream in pieces as the proxy does: takes whole requests, keeps the rest, skips what
+/// was refused. Every parse sees memory that ends where the bytes do.
+struct StreamReader {
+  private(set) var stretches: [Stretch] = []
+  private var kept: [UInt8] = []
+  /// Where `kept` begins in the stream.
+  private var position = 0
+  private var scanned = 0
+  private var skip = 0
+  private var isOver = false
+  private let maxValue: Int
+
+  /// Reads all of `stream`, handed over in pieces that end at `cuts`.
+  static func read(_ stream: ArraySlice<UInt8>, cuts: [Int], maxValue: Int) -> [Stretch] {
+    var reader = StreamReader(maxValue: maxValue)
+    var from = stream.startIndex
+    for cut in cuts.sorted() + [stream.count] {
+      let to = stream.startIndex + cut
+      reader.receive(stream[from..<to])
+      from = to
+    }
+    if !reader.isOver && (reader.skip > 0 || !reader.kept.isEmpty) {
+      reader.stretches.append(Stretch(kind: .open, start: reader.position, length: reader.kept.count))
+    }
+    return reader.stretches
+  }
+
+  private init(maxValue: Int) { self.maxValue = maxValue }
+
+  private mutating func receive(_ piece: ArraySlice<UInt8>) {
+    guard !isOver else { return }
+    kept += piece
+    var next = self
+    exactly(kept[...]) { next.serve($0) }
+    self = next
+  }
+
+  private mutating func serve(_ bytes: RawSpan) {
+    var p = 0
+    defer {
+      kept.removeFirst(p)
+      position += p
+    }
+    while p < bytes.byteCount, !isOver {
+      if skip > 0 {
+        let n = min(skip, bytes.byteCount - p)
+        skip -= n
+        p += n
+        continue
+      }
+      var line = RequestLine()
+      var request = Request()
+      let verdict = RequestParser.next(
+        bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+      scanned = 0
+      switch verdict {
+      case .partial:
+        scanned = bytes.byteCount - p
+        return
+      case .partialBody:
+        return
+      case .request:
+        take(bytes, p, request, line)
+        p += request.length
+      case .refused(let why, let length, let isQuiet):
+        guard length > 0 else { violated("a refusal takes \(length) bytes") }
+        stretches.append(Stretch(kind: .refused(why, isQuiet: isQuiet), start: position + p, length: length))
+        let n = min(length, bytes.byteCount - p)
+        p += n
+        skip = length - n
+      case .hangUp:
+        stretches.append(Stretch(kind: .hangUp, start: position + p, length: 0))
+        isOver = true
+      }
+    }
+  }
+
+  private mutating func take(_ bytes: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {
+    RequestInvariants.check(bytes, p, request, line, maxValue: maxValue)
+    let from = request.keyLength == 0 ? 0 : position + request.keyStart
+    stretches.append(
+      Stretch(
+        kind: .request(
+          request.verb, isQuiet: request.isQuiet, isVerbatim: request.isVerbatim, isMulti: request.isMulti,
+          key: from..<from + request.keyLength),
+        start: position + p, length: request.length))
+    if request.verb == .quit { isOver = true }
+  }
+}
