@@ -23,27 +23,28 @@ def masked(answer, is_padding_kept=True):
         line = answer[at:end]
         at = end
         words = line.rstrip(b"\r\n").split(b" ")
-        size = None
+        size = place = None
         if line.startswith(b"VALUE ") and len(words) in (4, 5) and words[3].isdigit():
-            size = int(words[3])
+            size, place = int(words[3]), 3
             if len(words) == 5:
                 of_key = seen.setdefault(words[1], [])
                 if words[4] not in of_key:
                     of_key.append(words[4])
-                line = b" ".join(words[:4]) + b" cas#%d\r\n" % of_key.index(words[4])
+                words[4] = b"cas#%d" % of_key.index(words[4])
         elif line[:3] in (b"VA ", b"HD ", b"EN ", b"NS ", b"EX ", b"NF "):
             if line.startswith(b"VA ") and len(words) > 1 and words[1].isdigit():
-                size = int(words[1])
+                size, place = int(words[1]), 1
             line = META_CAS.sub(b" c#", line)
             line = META_CLOCK.sub(rb" \1#", line)
+            words = line.rstrip(b"\r\n").split(b" ")
         elif line.startswith(b"ME "):
             line = DEBUG_CLOCK.sub(rb" \1=#", line)
         if size is not None:
             value = answer[at : at + size]
             if not is_padding_kept:
                 value = PADDING.sub(b"", value)
-                line = line.replace(b" %d" % size, b" %d" % len(value), 1)
-            out += [line, value, answer[at + size : at + size + 2]]
+                words[place] = b"%d" % len(value)
+            out += [b" ".join(words) + b"\r\n", value, answer[at + size : at + size + 2]]
             at += size + 2
         else:
             out.append(line)

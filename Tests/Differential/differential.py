@@ -153,7 +153,7 @@ def run_lane(number, options, seeds, results):
         if not all(p.is_alive for p in lane.processes if hasattr(p, "is_alive")):
             results.put(("difference", "a process has ended"))
     except BaseException:
-        results.put(("difference", traceback.format_exc()))
+        results.put(("accident", traceback.format_exc()))
     finally:
         lane.end()
         results.put(("done", (played, requests, excepted)))
@@ -186,12 +186,13 @@ def main():
     ]
     for worker in workers:
         worker.start()
-    played = requests = differences = done = 0
+    played = requests = differences = accidents = done = 0
     excepted = {}
     while done < lanes:
         kind, what = results.get()
-        if kind == "difference":
-            differences += 1
+        if kind != "done":
+            differences += kind == "difference"
+            accidents += kind == "accident"
             print(what, flush=True)
             continue
         done += 1
@@ -207,7 +208,8 @@ def main():
         f"{played} sequences ({requests} requests) in {seconds:.1f} s, seeds {seeds[0]}-{seeds[-1]}, "
         f"over {options.servers} servers: {differences} differences; played but not compared: {listed}"
     )
-    return 1 if differences or played < len(seeds) else 0
+    # An accident is not a difference: a canary must not take one for its catch.
+    return 2 if accidents else 1 if differences or played < len(seeds) else 0
 
 
 if __name__ == "__main__":

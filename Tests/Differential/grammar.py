@@ -120,7 +120,7 @@ class Grammar:
     def read(self):
         r = self.random
         verb = r.choice(READS)
-        count = r.choice([1, 1, 1, 2, 3, 6, 24, 24, 100]) if r.random() < 0.9 else 300
+        count = r.choice([1, 1, 1, 2, 3, 6, 24, 24, 100]) if r.random() < 0.9 or self.is_dirty else 300
         time = b" " + r.choice(TIMES) if verb.startswith(b"gat") else b""
         if time:
             count = min(count, 60)
