@@ -36,6 +36,9 @@ package struct Leg: BitwiseCopyable {
   var verb: Verb = .get
   /// Whether its deadline passed: it has been answered, and what comes for it is dropped.
   var isLate = false
+  /// For meta requests: what was asked, and the place of a key that the server was not asked for.
+  var meta = MetaFlags()
+  var keyPlace: UInt8 = 0
   /// When the worker took the request.
   var since = Instant.origin
 

@@ -40,8 +40,11 @@ extension Worker {
     append("\r\n", to: destination)
   }
 
-  /// Answers for a leg that will not be answered; its place in the queue is the caller's business.
-  private mutating func fail(_ leg: Leg, at s: UInt32, _ trouble: Trouble) {
+  /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
+  /// request stands in `asked` at `start`.
+  private mutating func fail(
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+  ) {
     if leg.fanOut != Slab<FanOut>.none {
       if fanOuts[leg.fanOut].kind != .multiGet {
         fanOuts[leg.fanOut].pieces[Int(leg.piece)].trouble = trouble
@@ -49,6 +52,7 @@ extension Worker {
       noteFailure(leg.fanOut, at: s, trouble)
       fanOuts[leg.fanOut].pending &-= 1
     } else if leg.exchange != Slab<Exchange>.none {
+      if leg.verb.isMeta { return failMeta(leg, at: s, trouble, asked, start) }
       fail(leg.exchange, leg.verb, at: s, trouble)
     }
   }
@@ -72,6 +76,7 @@ extension Worker {
     case .partial: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
       links[l].state = .ready
+      links[l].givesBareMisses = ReplyParser.givesBareMisses(bytes)
       links[l].since = now
       counters.add(.serverConnects)
       counters.add(.serverConnections)
@@ -115,17 +120,20 @@ extension Worker {
   private mutating func reset(_ l: UInt32, _ trouble: Trouble) {
     orders.append(.disconnect(link: l))
     links[l].state = .closed
-    links[l].asked.release(to: &pool)
+    var asked = exchange(&links[l].asked, with: Buffer())
+    var start = 0
     links[l].input.release(to: &pool)
     links[l].sent = 0
     links[l].late = 0
+    links[l].lateLength = 0
     links[l].cursorAt = 0
     // Answered already, only not sent to its end.
-    if links[l].isFrontAnswered { links[l].legs.dropFirst() }
+    if links[l].isFrontAnswered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
     links[l].isFrontAnswered = false
     // Answering may lead to new requests only through the edge, never here: the queue does not grow.
     while let leg = links[l].legs.popFirst() {
-      if !leg.isLate { fail(leg, at: links[l].server, trouble) }
+      if !leg.isLate { fail(leg, at: links[l].server, trouble, asked, start) }
+      start &+= Int(leg.length)
       if leg.fanOut != Slab<FanOut>.none {
         fanOuts[leg.fanOut].open &-= 1
         if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
@@ -134,6 +142,7 @@ extension Worker {
         counters.add(.noreplyDropped)
       }
     }
+    asked.release(to: &pool)
   }
 
   /// A server sent what no request can have been answered with: the connection has lost its place.
@@ -202,6 +211,7 @@ extension Worker {
       guard links[l].state == .ready else { return lost(l, .timedOut, now: now) }
       if !(links[l].isFrontAnswered && i == 0) { expire(leg, i, on: l) }
       links[l].late &+= 1
+      links[l].lateLength &+= Int(leg.length)
     }
     guard links[l].late > 0, let oldest = links[l].legs.first else { return }
     let age = now.nanoseconds &- min(now.nanoseconds, oldest.since.nanoseconds)
@@ -218,7 +228,9 @@ extension Worker {
     links[l].legs[i] = late
     servers[s].isSuspect = true
     notices.append(.failed(server: servers[s].id, .timedOut))
-    fail(leg, at: s, .timedOut)
+    let asked = exchange(&links[l].asked, with: Buffer())
+    fail(leg, at: s, .timedOut, asked, links[l].lateLength)
+    links[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 

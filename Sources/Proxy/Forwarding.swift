@@ -133,6 +133,8 @@ extension Worker {
     case .touch: counters.add(.touchRequests)
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug:
       counters.add(.metaRequests)
+      forwardMeta(c, bytes, p, request, now: now)
+      return
     case .metaNoop:
       counters.add(.metaRequests)
       say(c, "MN\r\n")

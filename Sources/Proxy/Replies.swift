@@ -47,6 +47,16 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
+      if leg.verb.isMeta {
+        guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
+        p &+= n
+        guard n > 0 else {
+          if isAnswered { noteAnswered(l) }
+          return p
+        }
+        isAnswered = isAnswered || !leg.isLate
+        continue
+      }
       switch links[l].answer(to: leg, bytes, at: p, maxValue: limits.maxValue) {
       case .reply(let length, let outcome):
         guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {

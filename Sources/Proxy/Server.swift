@@ -54,8 +54,11 @@ package struct Link: ~Copyable, Recyclable {
   /// An unfinished reply.
   var input = Buffer()
   var legs = Fifo<Leg>()
-  /// Legs at the front whose deadline has passed.
+  /// Legs at the front whose deadline has passed, and the bytes of their requests.
   var late = 0
+  var lateLength = 0
+  /// Whether its meta misses may come without what was asked back: memcached before 1.6.18.
+  var givesBareMisses = true
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0
@@ -119,7 +122,10 @@ package struct Link: ~Copyable, Recyclable {
     asked.consume(length)
     sent &-= length
     cursorAt = 0
-    if late > 0 { late &-= 1 }
+    if late > 0 {
+      late &-= 1
+      lateLength &-= length
+    }
     if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
   }
 

@@ -45,6 +45,8 @@ package struct Worker: ~Copyable {
   var line = RequestLine()
   /// Links that the multi-get at hand has begun to write to.
   var touched = Fifo<Touch>()
+  /// The opaque of the last meta request; no two that wait for answers have the same.
+  var opaque: UInt64 = 0
   /// Connections that go when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false

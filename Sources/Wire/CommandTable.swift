@@ -10,7 +10,7 @@ enum CommandTable {
     let from = line[0].from
     let to = line[0].to
     if to &- from == 2, bytes.byte(at: from) == 109 {
-      return meta(bytes, line: line, isTidy: isTidy, maxValue: maxValue, into: &request)
+      return meta(bytes, line: line, maxValue: maxValue, into: &request)
     }
     guard let verb = verb(bytes, from: from, to: to) else {
       return unknown(bytes, line: line, request)
@@ -72,11 +72,11 @@ enum CommandTable {
     return nil
   }
 
-  private static func refuse(_ why: Refusal, _ request: Request, swallowing body: Int = 0) -> Verdict {
+  static func refuse(_ why: Refusal, _ request: Request, swallowing body: Int = 0) -> Verdict {
     RequestParser.refuse(why, request, swallowing: body)
   }
 
-  private static func number(_ bytes: RawSpan, _ line: RequestLine, _ i: Int) -> Number? {
+  static func number(_ bytes: RawSpan, _ line: RequestLine, _ i: Int) -> Number? {
     Number(bytes, line[i])
   }
 
@@ -85,7 +85,7 @@ enum CommandTable {
   }
 
   /// Notes the key; false when it is too long.
-  private static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
+  static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
     request.keyStart = line[1].from
     request.keyLength = line[1].to &- line[1].from
     return request.keyLength <= RequestParser.longestKey
@@ -194,17 +194,6 @@ enum CommandTable {
       guard id < 64 else { return refuse(.badSlabID, request) }
     }
     return .request
-  }
-
-  /// The meta commands: `mn` has no key; the others have their place here.
-  private static func meta(
-    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
-  ) -> Verdict {
-    if bytes.isText("mn", from: line[0].from, to: line[0].to) {
-      request.verb = .metaNoop
-      return .request
-    }
-    return refuse(.unknown, request)
   }
 
   // MARK: - What is no command

@@ -26,6 +26,7 @@ package enum Outcome: UInt8, BitwiseCopyable {
 @usableFromInline @frozen
 package enum Breach: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case wrongKey
+  case wrongOpaque
   case wrongType
   case badLength
   case unsolicited
@@ -34,6 +35,7 @@ package enum Breach: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   package var words: StaticString {
     switch self {
     case .wrongKey: "a value of another key than the one asked for"
+    case .wrongOpaque: "a reply with the opaque of another request"
     case .wrongType: "a reply that the request cannot have"
     case .badLength: "a value of an impossible length"
     case .unsolicited: "bytes that nobody asked for"

@@ -8,7 +8,9 @@ package struct Request: BitwiseCopyable {
   @usableFromInline package var isVerbatim = false
   /// A retrieval of more than one key.
   @usableFromInline package var isMulti = false
-  /// Where the (first) key stands.
+  /// What a meta request's flags ask for; of no meaning for others.
+  @usableFromInline package var meta = MetaFlags()
+  /// Where the (first) key stands, as it is written.
   @usableFromInline package var keyStart = 0
   @usableFromInline package var keyLength = 0
   /// Bytes of the line with its ending.
@@ -40,6 +42,20 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case tooManyKeys
   case notPassedOn
   case noRoute
+  case flagsTooLong
+  case getFlagsTooLong
+  case duplicateFlag
+  case invalidFlag
+  case badFlags
+  case badToken
+  case badBase64
+  case badModeLength
+  case badSetMode
+  case badArithmeticMode
+  case badInitialValue
+  case badDeltaValue
+  case opaqueTooLong
+  case notShown
 
   /// The line that the client gets.
   package var line: StaticString {
@@ -59,6 +75,20 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .tooManyKeys: "CLIENT_ERROR too many keys\r\n"
     case .notPassedOn: "CLIENT_ERROR ringroad does not pass this command on: ask the server itself\r\n"
     case .noRoute: "SERVER_ERROR ringroad: no route for this key\r\n"
+    case .flagsTooLong: "CLIENT_ERROR options flags too long\r\n"
+    case .getFlagsTooLong: "CLIENT_ERROR options flags are too long\r\n"
+    case .duplicateFlag: "CLIENT_ERROR duplicate flag\r\n"
+    case .invalidFlag: "CLIENT_ERROR invalid flag\r\n"
+    case .badFlags: "CLIENT_ERROR invalid or duplicate flag\r\n"
+    case .badToken: "CLIENT_ERROR bad token in command line format\r\n"
+    case .badBase64: "CLIENT_ERROR error decoding key\r\n"
+    case .badModeLength: "CLIENT_ERROR incorrect length for M token\r\n"
+    case .badSetMode: "CLIENT_ERROR invalid mode for ms M token\r\n"
+    case .badArithmeticMode: "CLIENT_ERROR invalid mode for ma M token\r\n"
+    case .badInitialValue: "CLIENT_ERROR invalid numeric initial value\r\n"
+    case .badDeltaValue: "CLIENT_ERROR invalid numeric delta value\r\n"
+    case .opaqueTooLong: "CLIENT_ERROR opaque token too long\r\n"
+    case .notShown: "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"
     }
   }
 }

@@ -43,6 +43,14 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Whether it is a meta command that goes to its key's server.
+  @inlinable package var isMeta: Bool {
+    switch self {
+    case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug: true
+    default: false
+    }
+  }
+
   /// Whether it starts with an expiration time: `gat <exptime> <key>*`.
   @inlinable package var touches: Bool { self == .gat || self == .gats }
 

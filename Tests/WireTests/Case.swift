@@ -29,15 +29,16 @@ enum Difference: String, CaseIterable, Sendable {
   case browser = "a line that begins as HTTP does: the connection is closed, whatever the line's end"
   case limit =
     "memcached reads a long line if it comes in one segment; here the way it is cut changes nothing"
-  case meta = "meta commands other than mn: not taken yet"
+  case newer = "the flags E and x, which memcached knows since 1.6.30: passed on, an older server refuses them"
+  case raw = "me of a binary key that is no text: refused, because a server may print it raw"
   case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
   case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"
 
   /// Whether memcached answers otherwise for sure; of the others it depends on timing or on its options.
   var isCertain: Bool {
     switch self {
-    case .ambiguous, .browser, .meta, .lost, .binary: true
-    case .administrative, .limit: false
+    case .ambiguous, .browser, .raw, .lost, .binary: true
+    case .administrative, .limit, .newer: false
     }
   }
 }
@@ -52,4 +53,5 @@ extension Case {
   static let all: [Case] =
     reads + keyWords + touchingReads + storage + values + numbers + compareAndSwap + deletes + arithmetic
     + touches + flushes + reports + others + unknown + browsers + streams
+    + metaGets + badMetaGets + base64Keys + metaSets + metaDeletes + metaArithmetic + metaDebugs
 }

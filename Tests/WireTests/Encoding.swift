@@ -15,10 +15,13 @@ struct Encoding {
         seen = .refused(.badFormat, isQuiet: false)
         return
       }
+    } else if request.verb.isMeta {
+      meta(input, p, request)
     } else {
       command(input, p, request, line)
     }
-    seen = .request(request.verb, bytes, isQuiet: request.isQuiet, isVerbatim: request.isVerbatim)
+    let isQuiet = request.isQuiet || (request.verb.isMeta && request.meta.contains(.quiet))
+    seen = .request(request.verb, bytes, isQuiet: isQuiet, isVerbatim: request.isVerbatim)
   }
 
   private mutating func add(_ input: RawSpan, _ word: Word) {
@@ -49,6 +52,17 @@ struct Encoding {
     bytes += [13, 10]
     if request.isMulti == (keys == 1) { bytes += Array("isMulti is wrong".utf8) }
     return isGood
+  }
+
+  /// As a server is sent it, with the opaque 7 where the client gave none.
+  private mutating func meta(_ input: RawSpan, _ p: Int, _ request: Request) {
+    var pool = BufferPool()
+    var buffer = Buffer()
+    let line = MetaLine.write(input, p, request, opaque: 7, to: &buffer, &pool)
+    for i in 0..<buffer.count { bytes.append(buffer.readable.byte(at: i)) }
+    // Where the key was written is known.
+    let key = bytes[Int(line.keyStart)...].prefix { $0 != 32 && $0 != 13 }
+    if key.count != Int(line.keyLength) { bytes += Array("the key is elsewhere".utf8) }
   }
 
   private mutating func command(_ input: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {

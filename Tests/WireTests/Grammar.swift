@@ -1,9 +1,13 @@
+import Bytes
+
+@testable import Wire
+
 /// Streams that look like a client's, mostly: known words in odd numbers, odd places and odd spellings.
 enum Grammar {
   private static let commands = [
     "get", "gets", "gat", "gats", "bget", "set", "add", "replace", "append", "prepend", "cas", "delete",
     "incr",
-    "decr", "touch", "flush_all", "version", "verbosity", "mn", "stats", "foo", "ge", "s", "setx", "cass",
+    "mg", "mg", "mg", "ms", "ms", "md", "md", "ma", "ma", "me", "decr", "touch", "flush_all", "version", "verbosity", "mn", "stats", "foo", "ge", "s", "setx", "cass",
   ]
   private static let words = [
     "a", "b", "k", "noreply", "0", "1", "2", "3", "5", "-1", "-0", "+1", "00", "10", "4294967296",
@@ -47,7 +51,23 @@ enum Grammar {
   static func mayDiffer(_ bytes: [UInt8]) -> Bool {
     bytes.contains(0) || bytes.first == 0x80
       || bytes.indices.contains { bytes[$0] == 13 && ($0 + 1 == bytes.count || bytes[$0 + 1] != 10) }
-      || bytes.indices.contains { bytes[$0] == 109 && $0 + 1 < bytes.count && bytes[$0 + 1] != 110 }
+      || Reading.of(bytes).contains(.refused(.notShown, isQuiet: false))
+      || bytes.split(separator: 10).contains { hasNewFlag(Array($0)) }
+      || bytes.split { $0 == 32 || $0 == 10 || $0 == 13 }.contains { isNoText(Array($0)) }
+  }
+
+  /// Flags that only newer servers take.
+  private static func hasNewFlag(_ line: [UInt8]) -> Bool {
+    let words = line.split(separator: 32)
+    return words.first?.first == 109
+      && words.dropFirst(2).contains { $0.first == 69 || $0.first == 120 }
+  }
+
+  /// Whether a word may be a binary key that memcached prints raw, line ends and all.
+  private static func isNoText(_ word: [UInt8]) -> Bool {
+    // SAFETY: the bytes of an array of bytes are all initialised.
+    guard let key = DecodedKey(unsafe word.span.bytes, from: 0, count: word.count) else { return false }
+    return !key.isText
   }
 
   /// A read without a key that is too long.
@@ -60,11 +80,34 @@ enum Grammar {
   static func request(_ random: inout Seeded) -> [UInt8] {
     let command = commands.randomElement(using: &random) ?? "get"
     var line = gap(&random, least: 0) + command
+    if command.count == 2, command.first == "m", command != "mn" { return meta(line, command, &random) }
     let isStorage = ["set", "add", "replace", "append", "prepend", "cas"].contains(command)
     if isStorage, random.below(4) > 0 { return storage(line, &random, isCAS: command == "cas") }
     for _ in 0..<random.below(5) { line += gap(&random, least: 1) + word(&random) }
     if random.below(5) == 0 { line += gap(&random, least: 1) + "noreply" }
     return Array((line + gap(&random, least: 0) + end(&random)).utf8)
+  }
+
+  private static let flags = [
+    "v", "q", "k", "O", "O1", "Oabc", "s", "t", "c", "f", "l", "h", "u", "b", "N0", "N30", "T0", "T30", "T-1", "R30",
+    "C1", "C", "F5", "Fx", "MA", "ME", "MR", "MI", "MD", "M+", "M", "M12", "I", "D2", "Dx", "J5", "P", "Lx",
+  ]
+
+  /// A meta request with a few flags, now and then an odd one.
+  private static func meta(_ start: String, _ command: String, _ random: inout Seeded) -> [UInt8] {
+    let keys = ["a", "b", "k1", "k2", "Zm9v", "foo", "Zm9vYg==", "foob", "YQ==", "!", Case.longKey]
+    var line = start + gap(&random, least: 1) + (keys.randomElement(using: &random) ?? "a")
+    let size = random.below(12)
+    if command == "ms" { line += gap(&random, least: 1) + (random.below(8) == 0 ? word(&random) : "\(size)") }
+    for _ in 0..<random.below(random.below(12) == 0 ? 22 : 6) {
+      let flag = random.below(12) == 0 ? word(&random) : flags.randomElement(using: &random) ?? "v"
+      line += gap(&random, least: 1) + flag
+    }
+    var bytes = Array((line + gap(&random, least: 0) + end(&random)).utf8)
+    guard command == "ms" else { return bytes }
+    for _ in 0..<size { bytes.append(UInt8(48 + random.below(10))) }
+    if random.below(8) == 0 { bytes.append(48) }
+    return bytes + [13, 10]
   }
 
   /// A storage request whose numbers are mostly good.

@@ -54,12 +54,11 @@ struct RealServerTests {
 struct Comparison {
   private let seen: [Seen]
   private let answer: [UInt8]
-  private var position = 0
 
   /// What memcached does otherwise, or nil.
   static func difference(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
-    var one = Comparison(seen: Reading.of(input), answer: try server.answer(to: input))
-    return one.difference()
+    let one = Comparison(seen: Reading.of(input), answer: try server.answer(to: input))
+    return one.difference(from: 0, 0)
   }
 
   private init(seen: [Seen], answer: [UInt8]) {
@@ -67,26 +66,35 @@ struct Comparison {
     self.answer = answer
   }
 
-  private mutating func difference() -> String? {
-    for one in seen {
+  /// From the `first` of what was seen and from `position` in the answer on.
+  private func difference(from first: Int, _ start: Int) -> String? {
+    var position = start
+    for (i, one) in seen.enumerated().dropFirst(first) {
       // memcached keeps its answers back while it reads a value, and goes when that ends early.
       if isInValue, position == answer.count { return nil }
       switch one {
       case .refused(let why, isQuiet: false):
         let line = Array(String(describing: why.line).utf8)
-        guard answer[position...].starts(with: line) else { return "\(one), \(rest)" }
+        guard answer[position...].starts(with: line) else { return "\(one), \(rest(position))" }
         position += line.count
+      case .request(let verb, let request, isQuiet: true, _) where verb.isMeta:
+        // Only the plain outcome is not told: what comes may be its answer, or that of the next.
+        guard let what = difference(from: i + 1, position) else { return nil }
+        guard let length = length(of: verb, request, isQuiet: true, at: position) else { return what }
+        position += length
       case .request(let verb, let request, isQuiet: false, _):
-        if verb == .quit { return position == answer.count ? nil : "after quit, \(rest)" }
-        guard let length = length(of: verb, request) else { return "\(one), \(rest)" }
+        if verb == .quit { return position == answer.count ? nil : "after quit, \(rest(position))" }
+        guard let length = length(of: verb, request, isQuiet: false, at: position) else {
+          return "\(one), \(rest(position))"
+        }
         position += length
       case .refused, .request, .openLine, .openValue, .skipping:
         break
       case .hangUp:
-        return position == answer.count ? nil : "after hanging up, \(rest)"
+        return position == answer.count ? nil : "after hanging up, \(rest(position))"
       }
     }
-    return position == answer.count ? nil : "at the end, \(rest)"
+    return position == answer.count ? nil : "at the end, \(rest(position))"
   }
 
   /// Whether the stream ends in the middle of a value, taken or skipped.
@@ -97,27 +105,42 @@ struct Comparison {
     }
   }
 
-  private var rest: String { "memcached: " + escaped(answer[position...].prefix(120)) }
+  private func rest(_ position: Int) -> String {
+    "memcached: " + escaped(answer[position...].prefix(120))
+  }
 
   /// Length of the reply at hand, if it is one that the request can have.
-  private func length(of verb: Verb, _ request: [UInt8]) -> Int? {
+  private func length(of verb: Verb, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
     Cliff(room: answer.count).holding(answer) { bytes in
       if verb == .metaNoop { return bytes.hasText("MN\r\n", at: position) ? 4 : nil }
-      if verb.isRetrieval { return values(bytes, verb, request) }
+      if verb.isMeta { return meta(bytes, request, isQuiet: isQuiet, at: position) }
+      if verb.isRetrieval { return values(bytes, verb, request, at: position) }
       let reply =
         verb == .stats
         ? ReplyParser.report(bytes, at: position)
         : ReplyParser.line(bytes, at: position, verb.expectation)
       guard case .reply(let length, let outcome) = reply else { return nil }
       if case .error = outcome {
-        return isOfTheData(bytes, verb, length) ? length : nil
+        return isOfTheData(bytes, verb, length, at: position) ? length : nil
       }
       return length
     }
   }
 
+  /// The reply to a meta request, which memcached was asked as the client wrote it.
+  private func meta(_ bytes: RawSpan, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
+    let asked = MetaQuestion(withoutOpaque: request)
+    guard let reply = asked.reply(bytes, at: position, maxValue: 1 << 20) else { return nil }
+    if reply.status == .error {
+      return isOfTheData(bytes, .metaArithmetic, reply.length, at: position) ? reply.length : nil
+    }
+    // A counter that had to be made is told of by memcached before 1.6.40.
+    if isQuiet, reply.status.isSilent(asked.line.verb), asked.line.verb != .metaArithmetic { return nil }
+    return reply.length
+  }
+
   /// Whether an error line says something of the data, not of how the request was written.
-  private func isOfTheData(_ bytes: RawSpan, _ verb: Verb, _ length: Int) -> Bool {
+  private func isOfTheData(_ bytes: RawSpan, _ verb: Verb, _ length: Int, at position: Int) -> Bool {
     let line = bytes.extracting(position..<(position + length))
     return line.isText(
       "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", from: 0, to: length)
@@ -125,7 +148,7 @@ struct Comparison {
   }
 
   /// The blocks of a read, in the order of the keys asked, and `END`.
-  private func values(_ bytes: RawSpan, _ verb: Verb, _ request: [UInt8]) -> Int? {
+  private func values(_ bytes: RawSpan, _ verb: Verb, _ request: [UInt8], at position: Int) -> Int? {
     var keys = request.dropLast(2).split(separator: 32).dropFirst(verb.touches ? 2 : 1).map(Array.init)
     let isSingle = keys.count == 1
     var p = position

@@ -93,11 +93,6 @@ extension Case {
     Case("mx k\r\n", "ERROR"),
     Case("m\r\n", "ERROR"),
     Case("mnn\r\n", "ERROR"),
-    Case("mg k v\r\n", "ERROR", differs: .meta),
-    Case("ms k 1\r\nx\r\n", "ERROR", "ERROR", differs: .meta),
-    Case("md k\r\n", "ERROR", differs: .meta),
-    Case("ma k\r\n", "ERROR", differs: .meta),
-    Case("me k\r\n", "ERROR", differs: .meta),
   ]
 
   static let unknown: [Case] = [

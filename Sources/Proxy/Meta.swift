@@ -1,0 +1,209 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+// The meta commands: rewritten on the way to the server, checked and restored on the way back.
+//
+//     client   mg k v q           VA 2        (a miss: nothing)
+//     server   mg k v O17         VA 2 O17    (a miss: EN O17)
+
+extension Leg {
+  /// The request as it was sent.
+  var metaLine: MetaLine {
+    var line = MetaLine()
+    line.verb = verb
+    line.flags = meta
+    line.keyStart = keyStart
+    line.keyLength = keyLength
+    line.keyPlace = keyPlace
+    return line
+  }
+
+  init(_ line: MetaLine) {
+    self.init()
+    verb = line.verb
+    meta = line.flags
+    keyStart = line.keyStart
+    keyLength = line.keyLength
+    keyPlace = line.keyPlace
+  }
+}
+
+extension Worker {
+  /// A meta request goes to its key's server. A quiet one takes its place in the client's order like any
+  /// other: whether there is something to be said is known when the server has answered.
+  mutating func forwardMeta(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    guard let lane = lane(for: bytes, request) else { return refuse(c, .noRoute, isQuiet: false) }
+    let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
+    let x = newExchange(c)
+    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
+      if let trouble = admit(l, now: now) {
+        return failMeta(x, bytes, p, request, at: lane.server, trouble)
+      }
+    }
+    opaque &+= 1
+    let before = links[l].asked.count
+    let line = MetaLine.write(bytes, p, request, opaque: opaque, to: &links[l].asked, &pool)
+    var leg = Leg(line)
+    leg.exchange = x
+    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.since = now
+    links[l].legs.append(leg)
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+  }
+
+  /// Where a meta request's key lives. What base64 stands for is hashed, so that it is found where the
+  /// classic commands find it.
+  private func lane(for bytes: RawSpan, _ request: Request) -> Lane? {
+    if request.meta.contains(.base64),
+      let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
+    {
+      // SAFETY: a byte has no padding that could be uninitialised.
+      return unsafe lane(for: key.bytes.span.bytes, from: 0, count: key.count)
+    }
+    return lane(for: bytes, from: request.keyStart, count: request.keyLength)
+  }
+
+  private func lane(for bytes: RawSpan, from: Int, count: Int) -> Lane? {
+    let pool = table.pool(for: bytes, from: from, count: count)
+    guard pool >= 0 else { return nil }
+    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
+      owning: bytes, from: from, count: count)
+    return lanes[Int(poolStarts[pool]) &+ place]
+  }
+
+  // MARK: - Answers
+
+  /// Takes the reply at the front of what a server owes, where a meta request waits for it. Returns the
+  /// bytes it took, none when it is not all there; nil when the connection is no more.
+  mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
+    let answer = ReplyParser.meta(
+      bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, mayBeBare: links[l].givesBareMisses,
+      maxValue: limits.maxValue)
+    switch answer {
+    case .partial: return 0
+    case .broken(let why):
+      breach(l, why, bytes, p)
+      return nil
+    case .reply(let reply):
+      // Only that it will not take it may be said before the request was sent as a whole.
+      guard links[l].sent >= Int(leg.length) || reply.status == .error else {
+        breach(l, .unsolicited, bytes, p)
+        return nil
+      }
+      if leg.exchange != Slab<Exchange>.none {
+        give(leg, reply, bytes, p, on: l)
+      } else if leg.isLate {
+        counters.add(.lateReplies)
+      }
+      links[l].dropFront(leg, &pool)
+      return reply.length
+    }
+  }
+
+  /// Gives a reply to the client as its own request would have been answered: without the proxy's
+  /// opaque, with a key that the server was not asked for, or not at all.
+  private mutating func give(
+    _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, on l: UInt32
+  ) {
+    let destination = destination(of: leg.exchange)
+    if !(leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb)) {
+      let end = p &+ reply.length
+      var from = p
+      if leg.meta.contains(.hiddenKey), reply.status != .error, !reply.isBare {
+        from = append(bytes, from: from, to: reply.keyAt, leg, reply, destination)
+        let asked = exchange(&links[l].asked, with: Buffer())
+        appendKey(leg.metaLine, asked, 0, to: destination)
+        links[l].asked = asked
+      }
+      _ = append(bytes, from: from, to: end, leg, reply, destination)
+    }
+    conclude(leg.exchange, destination)
+  }
+
+  /// Appends bytes of a reply, leaving out the proxy's opaque; returns where they end.
+  private mutating func append(
+    _ bytes: RawSpan, from: Int, to end: Int, _ leg: Leg, _ reply: MetaReply, _ destination: Destination
+  ) -> Int {
+    var from = from
+    if leg.metaLine.hasOwnOpaque, reply.opaque.length > 0, reply.opaque.from >= from, reply.opaque.to <= end {
+      append(bytes.extracting(from..<reply.opaque.from), to: destination)
+      from = reply.opaque.to
+    }
+    append(bytes.extracting(from..<end), to: destination)
+    return end
+  }
+
+  /// ` k<key>`, with ` b` behind it if it is in base64.
+  private mutating func appendKey(
+    _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to destination: Destination
+  ) {
+    let key = line.key(from: start)
+    append(" k", to: destination)
+    append(asked.readable.extracting(key.from..<key.to), to: destination)
+    if line.flags.contains(.base64) { append(" b", to: destination) }
+  }
+
+  // MARK: - Failures
+
+  /// Answers a meta request that could not be sent at all.
+  private mutating func failMeta(
+    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble
+  ) {
+    var asked = Buffer()
+    // A miss gives back what the line asked for.
+    let isRead = request.verb == .metaGet
+    var leg = isRead ? Leg(MetaLine.write(bytes, p, request, opaque: 0, to: &asked, &pool)) : Leg()
+    leg.verb = request.verb
+    leg.exchange = x
+    failMeta(leg, at: s, trouble, asked, 0)
+    asked.release(to: &pool)
+  }
+
+  /// Answers a meta request whose server failed: a read may count as a miss, with the opaque and the key
+  /// that a miss gives back; everything else is an error line, whether it was quiet or not.
+  mutating func failMeta(_ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int) {
+    let destination = destination(of: leg.exchange)
+    let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
+    if isRead && servers[s].missesOnFailure {
+      counters.add(.readsAsMisses)
+      if !leg.meta.contains(.quiet) { appendMiss(leg.metaLine, asked, start, to: destination) }
+    } else {
+      counters.add(.serverErrors)
+      appendError(trouble, at: s, to: destination)
+    }
+    conclude(leg.exchange, destination)
+  }
+
+  /// `EN`, and the opaque and the key in the order in which they were asked for.
+  private mutating func appendMiss(
+    _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to destination: Destination
+  ) {
+    append("EN", to: destination)
+    if line.verb == .metaGet {
+      var place = 0
+      var isHidden = line.flags.contains(.hiddenKey)
+      var walk = line.sentFlags(asked.readable, from: start)
+      while let word = walk.next(asked.readable) {
+        if isHidden && place == line.keyPlace {
+          isHidden = false
+          appendKey(line, asked, start, to: destination)
+        }
+        let letter = asked.readable.byte(at: word.from)
+        if letter == 107 {
+          appendKey(line, asked, start, to: destination)
+        } else if letter == 79 && !line.hasOwnOpaque {
+          append(" ", to: destination)
+          append(asked.readable.extracting(word.from..<word.to), to: destination)
+        }
+        if MetaLine.comesBack(letter) { place &+= 1 }
+      }
+      if isHidden { appendKey(line, asked, start, to: destination) }
+    }
+    append("\r\n", to: destination)
+  }
+}

@@ -1,0 +1,138 @@
+import Bytes
+
+/// A meta request as a server was sent it, where it stands in what the server was asked.
+package struct MetaLine: BitwiseCopyable {
+  package var verb = Verb.metaGet
+  package var flags = MetaFlags()
+  /// Where the key stands, counted from the request's beginning.
+  package var keyStart: UInt8 = 0
+  package var keyLength: UInt8 = 0
+  /// For `hiddenKey`: how many tokens of a hit come before the key.
+  package var keyPlace: UInt8 = 0
+
+  package init() {}
+
+  /// Whether an opaque of the proxy's own was sent, which the client must not see.
+  package var hasOwnOpaque: Bool { !flags.contains(.opaque) && !flags.contains(.full) && verb != .metaDebug }
+
+  package func key(from start: Int) -> Word {
+    Word(start: start &+ Int(keyStart), length: Int(keyLength))
+  }
+
+  /// The flags of the request that begins at `start`.
+  package func sentFlags(_ asked: RawSpan, from start: Int) -> KeyWalk {
+    let key = key(from: start)
+    let newline = asked.firstNewline(from: min(key.to, asked.byteCount)) ?? asked.byteCount
+    var walk = KeyWalk(from: key.to, to: max(key.to, newline &- 1))
+    if verb == .metaSet { _ = walk.next(asked) }
+    return walk
+  }
+
+  /// Whether a hit gives something back for a flag: a token of its own.
+  package static func comesBack(_ letter: UInt8) -> Bool {
+    switch letter {
+    case 99, 102, 104, 107, 108, 115, 116, 79: true  // cfhklstO
+    default: false
+    }
+  }
+
+  /// Writes a request the one plain way: one space between two words, the key's base64 and all numbers as
+  /// memcached reads them, no `q`, and an opaque where the client gave none:
+  ///
+  ///     mg  Zm9v= v  qq b N+030   →   mg Zm9v v b N30 O7
+  ///
+  /// Returns where things stand in what was written.
+  package static func write(
+    _ bytes: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, to out: inout Buffer,
+    _ pool: inout BufferPool
+  ) -> MetaLine {
+    var line = MetaLine()
+    line.verb = request.verb
+    line.flags = request.meta
+    line.keyStart = 3
+    let before = out.count
+    switch request.verb {
+    case .metaSet: out.append("ms ", &pool)
+    case .metaDelete: out.append("md ", &pool)
+    case .metaArithmetic: out.append("ma ", &pool)
+    case .metaDebug: out.append("me ", &pool)
+    default: out.append("mg ", &pool)
+    }
+    appendKey(bytes, request, to: &out, &pool)
+    line.keyLength = UInt8(truncatingIfNeeded: out.count &- before &- 3)
+    if request.verb == .metaDebug {
+      if request.meta.contains(.base64) { out.append(" b", &pool) }
+    } else {
+      line.appendFlags(bytes, p, request, to: &out, &pool)
+    }
+    if line.hasOwnOpaque {
+      out.append(" O", &pool)
+      out.append(decimal: opaque, &pool)
+    }
+    out.append("\r\n", &pool)
+    out.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)
+    return line
+  }
+
+  private static func appendKey(
+    _ bytes: RawSpan, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
+  ) {
+    guard request.meta.contains(.base64),
+      let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
+    else { return out.append(bytes, from: request.keyStart, count: request.keyLength, &pool) }
+    let raw = key.bytes.span
+    for i in 0..<Base64.length(encoding: key.count) {
+      // SAFETY: a byte has no padding that could be uninitialised.
+      out.append(byte: unsafe Base64.letter(i, of: raw.bytes, from: 0, count: key.count), &pool)
+    }
+  }
+
+  /// The words behind the key.
+  private mutating func appendFlags(
+    _ bytes: RawSpan, _ p: Int, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
+  ) {
+    var end = p &+ request.lineLength &- 1
+    if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
+    var words = KeyWalk(from: request.keyStart &+ request.keyLength, to: end)
+    if verb == .metaSet, let size = words.next(bytes) {
+      out.append(byte: 32, &pool)
+      Self.append(Number(bytes, size)?.cutToInt32, to: &out, &pool)
+    }
+    var place: UInt8 = 0
+    while let word = words.next(bytes) {
+      let letter = bytes.byte(at: word.from)
+      if letter == 113 { continue }
+      if letter == 107, flags.contains(.hiddenKey) {
+        keyPlace = place
+        continue
+      }
+      if Self.comesBack(letter) { place &+= 1 }
+      out.append(byte: 32, &pool)
+      Self.append(bytes, word, letter, to: &out, &pool)
+    }
+  }
+
+  private static func append(
+    _ bytes: RawSpan, _ word: Word, _ letter: UInt8, to out: inout Buffer, _ pool: inout BufferPool
+  ) {
+    let number = Number(bytes, Word(start: word.from &+ 1, length: Int(word.length) &- 1))
+    switch MetaToken(letter) {
+    case .text, .mode:
+      out.append(bytes, from: word.from, count: Int(word.length), &pool)
+      return
+    default: out.append(byte: letter, &pool)
+    }
+    switch MetaToken(letter) {
+    case .time: append(number?.cutToInt32, to: &out, &pool)
+    case .clientFlags: out.append(decimal: UInt64(number?.cutToUInt32 ?? 0), &pool)
+    case .number: out.append(decimal: number?.cutToUInt64 ?? 0, &pool)
+    default: break
+    }
+  }
+
+  private static func append(_ value: Int32?, to out: inout Buffer, _ pool: inout BufferPool) {
+    let value = value ?? 0
+    if value < 0 { out.append("-", &pool) }
+    out.append(decimal: UInt64(value.magnitude), &pool)
+  }
+}

@@ -1,0 +1,225 @@
+import Bytes
+
+/// What a reply to a meta request says.
+package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
+  /// `VA <bytes> <flag>*`, then the value.
+  case value
+  /// `HD`: done, or a hit without its value.
+  case done
+  /// `EN`: a miss.
+  case miss
+  case notFound
+  case notStored
+  case exists
+  /// `ME <key> …`: what `me` shows.
+  case shown
+  /// An error line of the server's own.
+  case error
+
+  /// The two letters at `p`; nil when they are none. At least three bytes are there.
+  init?(_ bytes: RawSpan, at p: Int) {
+    let third = bytes.byte(at: p &+ 2)
+    guard third == 32 || third == 13 else { return nil }
+    switch (bytes.byte(at: p), bytes.byte(at: p &+ 1)) {
+    case (86, 65): self = .value
+    case (72, 68): self = .done
+    case (69, 78): self = .miss
+    case (78, 70): self = .notFound
+    case (78, 83): self = .notStored
+    case (69, 88): self = .exists
+    case (77, 69): self = .shown
+    default: return nil
+    }
+  }
+
+  /// Whether a request can be answered so.
+  func answers(_ verb: Verb, _ flags: MetaFlags) -> Bool {
+    switch (verb, self) {
+    case (.metaGet, .value), (.metaArithmetic, .value): flags.contains(.value)
+    case (.metaGet, .done): !flags.contains(.value) || flags.contains(.compare)
+    case (.metaArithmetic, .done): !flags.contains(.value)
+    case (.metaGet, .miss), (.metaDebug, .miss), (.metaDebug, .shown): true
+    case (.metaSet, .done), (.metaDelete, .done): true
+    case (.metaSet, .notFound), (.metaSet, .notStored), (.metaSet, .exists): true
+    case (.metaDelete, .notFound), (.metaDelete, .notStored), (.metaDelete, .exists): true
+    case (.metaArithmetic, .notFound), (.metaArithmetic, .notStored), (.metaArithmetic, .exists): true
+    default: false
+    }
+  }
+
+  /// Whether memcached keeps this to itself when `q` was asked: a read's miss, a change's success.
+  package func isSilent(_ verb: Verb) -> Bool {
+    switch verb {
+    case .metaGet: self == .miss
+    case .metaSet, .metaDelete: self == .done
+    case .metaArithmetic: self == .done || self == .value
+    default: false
+    }
+  }
+}
+
+/// A whole reply to a meta request, as offsets into the bytes it came in.
+package struct MetaReply: BitwiseCopyable {
+  package var status: MetaStatus
+  /// All its bytes.
+  package var length: Int
+  /// Where the opaque stands, with the space before it.
+  package var opaque = Word(start: 0, length: 0)
+  /// Where a key that was kept from the server belongs.
+  package var keyAt = 0
+  /// A miss as servers before 1.6.18 give it: nothing of what was asked comes back.
+  package var isBare = false
+
+  init(_ status: MetaStatus, length: Int) {
+    self.status = status
+    self.length = length
+  }
+}
+
+/// What a server's bytes turned out to be, where a meta request waits for its answer.
+package enum MetaAnswer: BitwiseCopyable {
+  case partial
+  case reply(MetaReply)
+  case broken(Breach)
+}
+
+extension ReplyParser {
+  /// The reply at `p` to the request that begins `asked`. Its kind must be one that the request can have,
+  /// its opaque the one sent, its key the one asked.
+  ///
+  /// Misses carry the opaque since memcached 1.6.18; `mayBeBare` says that the server may be older.
+  package static func meta(
+    _ bytes: RawSpan, at p: Int, to line: MetaLine, asked: RawSpan, mayBeBare: Bool, maxValue: Int
+  ) -> MetaAnswer {
+    guard bytes.byteCount &- p >= 3 else {
+      return bytes.firstNewline(from: p) == nil ? .partial : .broken(.wrongType)
+    }
+    guard let status = MetaStatus(bytes, at: p) else { return metaError(bytes, at: p) }
+    guard status.answers(line.verb, line.flags) else { return .broken(.wrongType) }
+    guard let newline = bytes.firstNewline(from: p), newline &- p < longestLine else {
+      return bytes.byteCount &- p >= longestLine ? .broken(.lineTooLong) : .partial
+    }
+    var reply = MetaReply(status, length: newline &+ 1 &- p)
+    let end = newline &- 1
+    guard end >= p &+ 2, bytes.byte(at: end) == 13, bytes.first(13, from: p, to: end) == nil else {
+      return .broken(.wrongType)
+    }
+    if line.verb == .metaDebug && status == .miss {
+      return end == p &+ 2 ? .reply(reply) : .broken(.wrongType)
+    }
+    if status == .shown { return shown(bytes, at: p, end, reply, line, asked) }
+    var i = p &+ 2
+    if status == .value {
+      let (size, sizeEnd) = bytes.digits(from: min(i &+ 1, end), to: end)
+      guard sizeEnd > i &+ 1, sizeEnd == end || bytes.byte(at: sizeEnd) == 32 else {
+        return .broken(.wrongType)
+      }
+      guard sizeEnd &- i <= 11, size <= maxValue else { return .broken(.badLength) }
+      reply.length &+= size &+ 2
+      i = sizeEnd
+    }
+    if let why = tokens(bytes, from: i, to: end, &reply, line, asked, mayBeBare) { return .broken(why) }
+    guard status == .value else { return .reply(reply) }
+    let valueEnd = p &+ reply.length
+    guard bytes.byteCount >= valueEnd else { return .partial }
+    guard bytes.byte(at: valueEnd &- 2) == 13, bytes.byte(at: valueEnd &- 1) == 10 else {
+      return .broken(.badLength)
+    }
+    return .reply(reply)
+  }
+
+  private static func metaError(_ bytes: RawSpan, at p: Int) -> MetaAnswer {
+    switch errorLine(bytes, at: p) {
+    case .reply(let length, _): .reply(MetaReply(.error, length: length))
+    case .partial: .partial
+    case .broken(let why): .broken(why)
+    }
+  }
+
+  /// Walks what comes back for the flags; returns what is wrong with it, if anything is.
+  private static func tokens(
+    _ bytes: RawSpan, from start: Int, to end: Int, _ reply: inout MetaReply, _ line: MetaLine,
+    _ asked: RawSpan, _ mayBeBare: Bool
+  ) -> Breach? {
+    let (sent, place) = opaque(line, asked)
+    // A miss gives back the opaque and the key, in the order asked, and nothing else.
+    var left = Int(line.keyPlace)
+    if reply.status == .miss { left = sent != nil && !line.hasOwnOpaque && place < left ? 1 : 0 }
+    reply.keyAt = end
+    var isMet = false
+    var i = start
+    while i < end {
+      guard bytes.byte(at: i) == 32 else { return .wrongType }
+      if left == 0 { reply.keyAt = i }
+      left &-= 1
+      let next = bytes.first(32, from: i &+ 1, to: end) ?? end
+      let token = Word(start: i &+ 1, length: next &- i &- 1)
+      guard token.length > 0 else { return .wrongType }
+      switch bytes.byte(at: token.from) {
+      case 79:  // O
+        guard !isMet, let sent, sent.length == token.length,
+          bytes.matches(at: token.from, asked, at: sent.from, count: Int(sent.length))
+        else { return .wrongOpaque }
+        isMet = true
+        reply.opaque = Word(start: i, length: next &- i)
+      case 107:  // k
+        let key = Word(start: token.from &+ 1, length: Int(token.length) &- 1)
+        guard isKey(bytes, key, line, asked) else { return .wrongKey }
+      default: break
+      }
+      i = next
+    }
+    if isMet || sent == nil { return nil }
+    reply.isBare = mayBeBare && reply.status == .miss && start == end
+    return reply.isBare ? nil : .wrongOpaque
+  }
+
+  /// The opaque that was sent, and how many of the tokens that come back stand before it.
+  private static func opaque(_ line: MetaLine, _ asked: RawSpan) -> (Word?, place: Int) {
+    var walk = line.sentFlags(asked, from: 0)
+    var place = 0
+    while let word = walk.next(asked) {
+      let letter = asked.byte(at: word.from)
+      if letter == 79 { return (word, place) }
+      if MetaLine.comesBack(letter) { place &+= 1 }
+    }
+    return (nil, place)
+  }
+
+  /// Whether a key that came back is the one asked: memcached writes it as it is or in base64, by how the
+  /// item was stored, not by how it was asked for.
+  private static func isKey(_ bytes: RawSpan, _ key: Word, _ line: MetaLine, _ asked: RawSpan) -> Bool {
+    let sent = line.key(from: 0)
+    if key.length == sent.length,
+      bytes.matches(at: key.from, asked, at: sent.from, count: Int(sent.length))
+    {
+      return true
+    }
+    return line.flags.contains(.base64)
+      ? Base64.isEncoding(asked, sent, of: bytes, key) : Base64.isEncoding(bytes, key, of: asked, sent)
+  }
+
+  /// `ME <key> exp=… la=… …`
+  private static func shown(
+    _ bytes: RawSpan, at p: Int, _ end: Int, _ reply: MetaReply, _ line: MetaLine, _ asked: RawSpan
+  ) -> MetaAnswer {
+    guard let space = bytes.first(32, from: p &+ 3, to: end), space > p &+ 3 else {
+      return .broken(.wrongType)
+    }
+    let key = Word(start: p &+ 3, length: space &- p &- 3)
+    return isKey(bytes, key, line, asked) ? .reply(reply) : .broken(.wrongKey)
+  }
+
+  /// Whether a server of this version, `VERSION 1.6.14`, may give misses without what was asked back;
+  /// one that calls itself otherwise may.
+  package static func givesBareMisses(_ version: RawSpan) -> Bool {
+    var i = 8
+    for least in [1, 6, 18] {
+      guard i < version.byteCount else { return true }
+      let (number, end) = version.digits(from: i, to: version.byteCount)
+      if number != least || end == i || end &- i > 9 { return number < least || end == i || end &- i > 9 }
+      i = end &+ 1
+    }
+    return false
+  }
+}
