@@ -215,19 +215,17 @@ extension Integration {
     @Test func metaCommandsReachTheSameServersAsClassicOnes() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
-      withKnownIssue("of the meta commands only mn is served so far") {
-        for i in 0..<30 {
-          let key = "meta:\(i)"
-          try #require(try client.ask("ms \(key) 3 T0\r\nabc") == "HD")
-          #expect(try client.get(key)?.text == "abc")
-          #expect(try client.ask("mg \(key) v k O123") == "VA 3 k\(key) O123")
-          #expect(try client.line() == "abc")
-          let encoded = Data(key.utf8).base64EncodedString()
-          #expect(try client.ask("mg \(encoded) b v").hasPrefix("VA 3"))
-          #expect(try client.line() == "abc")
-          #expect(try client.ask("md \(key) q\r\nmn") == "MN")
-          #expect(try client.ask("mg \(key) v") == "EN")
-        }
+      for i in 0..<30 {
+        let key = "meta:\(i)"
+        try #require(try client.ask("ms \(key) 3 T0\r\nabc") == "HD")
+        #expect(try client.get(key)?.text == "abc")
+        #expect(try client.ask("mg \(key) v k O123") == "VA 3 k\(key) O123")
+        #expect(try client.line() == "abc")
+        let encoded = Data(key.utf8).base64EncodedString()
+        #expect(try client.ask("mg \(encoded) b v").hasPrefix("VA 3"))
+        #expect(try client.line() == "abc")
+        #expect(try client.ask("md \(key) q\r\nmn") == "MN")
+        #expect(try client.ask("mg \(key) v") == "EN")
       }
     }
   }
