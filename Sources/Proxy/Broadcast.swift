@@ -96,7 +96,7 @@ extension Worker {
   ) {
     var piece = fanOuts[f].pieces[Int(leg.piece)]
     piece.offset = fanOuts[f].bytes.count
-    piece.length = length
+    piece.length = UInt32(truncatingIfNeeded: length)
     fanOuts[f].pieces[Int(leg.piece)] = piece
     fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
     // A server that refuses flush_all has not flushed.
@@ -147,7 +147,7 @@ extension Worker {
       guard piece.length > 10, fanOuts[f].bytes.readable.hasText("VERSION ", at: piece.offset) else {
         continue
       }
-      let word = Word(start: piece.offset + 8, length: piece.length - 10)
+      let word = Word(start: piece.offset + 8, length: Int(piece.length) - 10)
       versions.append(text(fanOuts[f].bytes.readable, word))
     }
     if let lowest = lowestVersion(versions) ?? versions.first {
@@ -170,7 +170,7 @@ extension Worker {
         if isListing { listing.add(label: label, failure: "\(piece.trouble?.words ?? "no answer")") }
         continue
       }
-      let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + piece.length)
+      let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
       if isListing {
         listing.add(label: label, answer: answer)
       } else {

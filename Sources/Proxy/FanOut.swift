@@ -22,7 +22,7 @@ struct FanOut: ~Copyable, Recyclable {
     /// The value's block, or the server's reply, in `bytes`.
     var offset = 0
     /// Zero: a miss, or no reply.
-    var length = 0
+    var length: UInt32 = 0
     /// The next key of the same leg; for a command to every server, the server's slot.
     var next = UInt32.max
     var keyLength: UInt8 = 0
@@ -33,7 +33,7 @@ struct FanOut: ~Copyable, Recyclable {
   var kind = Kind.multiGet
   var exchange = Slab<Exchange>.none
   var bytes = Buffer()
-  var pieces = Fifo<Piece>()
+  var pieces = List<Piece>()
   /// Legs that the answer waits for.
   var pending = 0
   /// Legs that still stand in a server's queue: a late one may have been answered for, but its reply is
@@ -49,7 +49,28 @@ struct FanOut: ~Copyable, Recyclable {
   var words: [String] = []
 
   init() {}
-  mutating func reset() { self = FanOut() }
+
+  /// Notes another key, as a miss until its value comes; returns its piece.
+  @inline(__always) mutating func add(_ key: Word) -> UInt32 {
+    var piece = Piece()
+    piece.keyLength = UInt8(truncatingIfNeeded: key.length)
+    let i = UInt32(truncatingIfNeeded: pieces.count)
+    pieces.append(piece)
+    return i
+  }
+
+  mutating func reset() {
+    kind = .multiGet
+    exchange = Slab<Exchange>.none
+    pieces.removeAll()
+    pending = 0
+    open = 0
+    failures = 0
+    trouble = nil
+    troubledServer = Slab<Server>.none
+    isStrict = false
+    if !words.isEmpty { words = [] }
+  }
 }
 
 /// Why a server's share of a request was not answered, in words that a person can tell apart.

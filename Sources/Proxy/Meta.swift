@@ -166,7 +166,9 @@ extension Worker {
 
   /// Answers a meta request whose server failed: a read may count as a miss, with the opaque and the key
   /// that a miss gives back; everything else is an error line, whether it was quiet or not.
-  mutating func failMeta(_ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int) {
+  mutating func failMeta(
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+  ) {
     let destination = destination(of: leg.exchange)
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
     if isRead && servers[s].missesOnFailure {

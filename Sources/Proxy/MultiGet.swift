@@ -7,9 +7,8 @@ import Wire
 struct Touch: BitwiseCopyable {
   var link: UInt32
   var server: UInt32
-  /// The first and the last piece of its chain.
+  /// The first piece of its chain.
   var first: UInt32
-  var last: UInt32
   /// Where its request begins in the connection's `asked`, and the first key in the request.
   var start: Int
   var keyStart: UInt8
@@ -27,9 +26,10 @@ extension Worker {
     touched.removeAll()
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
+    round &+= 1
     var words = KeyWalk(from: request.keyStart, to: end)
     while let key = words.next(bytes) {
-      guard KeyWalk.isGood(bytes, key) else {
+      guard words.isGood(bytes, key) else {
         abandon(f)
         return refuse(c, .badFormat, isQuiet: false)
       }
@@ -47,10 +47,7 @@ extension Worker {
   private mutating func route(
     _ c: UInt32, _ key: Word, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
   ) {
-    let i = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
-    var piece = FanOut.Piece()
-    piece.keyLength = UInt8(truncatingIfNeeded: key.length)
-    fanOuts[f].pieces.append(piece)
+    let i = fanOuts[f].add(key)
     let pool = table.pool(for: bytes, from: key.from, count: Int(key.length))
     guard pool >= 0 else {
       // A key without a route is nowhere: a miss.
@@ -61,31 +58,27 @@ extension Worker {
       owning: bytes, from: key.from, count: Int(key.length))
     let lane = lanes[Int(poolStarts[pool]) &+ place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
-    let t = links[l].touch
-    if t < touched.count && touched[Int(t)].link == l {
-      var touch = touched[Int(t)]
-      fanOuts[f].pieces[Int(touch.last)].next = i
-      touch.last = i
-      touched[Int(t)] = touch
-      if touch.trouble != nil { return }
-      links[l].asked.append(byte: 32, &self.pool)
-    } else {
-      guard touch(l, lane.server, i, bytes, p, request, now: now) else { return }
+    if links[l].round == round {
+      let before = links[l].join(i, bytes, key, &self.pool)
+      fanOuts[f].pieces[Int(before)].next = i
+    } else if touch(l, lane.server, i, bytes, p, request, now: now) {
+      links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
     }
-    links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
   }
 
   /// Begins a request on a connection; false when it takes none.
+  @inline(never)
   private mutating func touch(
     _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Bool {
-    var touch = Touch(
-      link: l, server: s, first: piece, last: piece, start: links[l].asked.count, keyStart: 0)
+    var touch = Touch(link: l, server: s, first: piece, start: links[l].asked.count, keyStart: 0)
     if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
       touch.trouble = admit(l, now: now)
     }
     if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
-    links[l].touch = UInt32(truncatingIfNeeded: touched.count)
+    links[l].round = round
+    links[l].lastPiece = piece
+    links[l].isRefusing = touch.trouble != nil
     touched.append(touch)
     return touch.trouble == nil
   }
@@ -142,74 +135,17 @@ extension Worker {
   /// whether the leg has ended; nil when the connection is no more.
   mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
     let f = leg.fanOut
-    var p = start
-    if links[l].cursorAt == 0 {
-      links[l].cursor = leg.piece
-      links[l].cursorAt = Int(leg.keyStart)
+    let (p, reading) = fanOuts[f].read(bytes, from: start, leg, &links[l], maxValue: limits.maxValue, &pool)
+    switch reading {
+    case .more: return (p &- start, false)
+    case .done: return (p &- start, true)
+    case .refused:
+      if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError) }
+      return (p &- start, true)
+    case .broken(let why):
+      breach(l, why, bytes, p)
+      return nil
     }
-    while p < bytes.byteCount {
-      let cursor = links[l].cursor
-      let keyLength = cursor == .max ? 0 : Int(fanOuts[f].pieces[Int(cursor)].keyLength)
-      switch ReplyParser.block(
-        bytes, at: p, asked: links[l].asked.readable, keyStart: links[l].cursorAt, keyLength: keyLength,
-        withCAS: leg.verb.expectation == .valuesWithCAS, maxValue: limits.maxValue)
-      {
-      case .value(let length):
-        // Past the last key only a value of the empty key would fit.
-        guard cursor != .max else {
-          breach(l, .wrongKey, bytes, p)
-          return nil
-        }
-        if !leg.isLate { keep(bytes, p, length, as: cursor, of: f) }
-        advance(l, past: cursor, of: f)
-        p &+= length
-      case .otherKey:
-        // The key at the cursor was missed: the value may be of the next one.
-        guard cursor != .max else {
-          breach(l, .wrongKey, bytes, p)
-          return nil
-        }
-        advance(l, past: cursor, of: f)
-      case .end:
-        guard links[l].sent >= Int(leg.length) else {
-          breach(l, .unsolicited, bytes, p)
-          return nil
-        }
-        return (p &+ 5 &- start, true)
-      case .partial: return (p &- start, false)
-      case .other:
-        switch ReplyParser.errorLine(bytes, at: p) {
-        case .reply(let length, _):
-          if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError) }
-          return (p &+ length &- start, true)
-        case .partial: return (p &- start, false)
-        case .broken(let why):
-          breach(l, why, bytes, p)
-          return nil
-        }
-      case .broken(let why):
-        breach(l, why, bytes, p)
-        return nil
-      }
-    }
-    return (p &- start, false)
-  }
-
-  @inline(__always)
-  private mutating func keep(_ bytes: RawSpan, _ p: Int, _ length: Int, as piece: UInt32, of f: UInt32) {
-    var entry = fanOuts[f].pieces[Int(piece)]
-    entry.offset = fanOuts[f].bytes.count
-    entry.length = length
-    fanOuts[f].pieces[Int(piece)] = entry
-    fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
-  }
-
-  @inline(__always)
-  private mutating func advance(_ l: UInt32, past piece: UInt32, of f: UInt32) {
-    guard piece != .max else { return }
-    let entry = fanOuts[f].pieces[Int(piece)]
-    links[l].cursorAt &+= Int(entry.keyLength) &+ 1
-    links[l].cursor = entry.next
   }
 
   /// Puts the values in the order asked and ends the answer.
@@ -222,7 +158,7 @@ extension Worker {
       for i in 0..<fanOuts[f].pieces.count {
         let piece = fanOuts[f].pieces[i]
         if piece.length > 0 {
-          clients[c].output.append(bytes, from: piece.offset, count: piece.length, &pool)
+          clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
         }
       }
     case .parked(let c, _):
@@ -230,7 +166,7 @@ extension Worker {
       for i in 0..<fanOuts[f].pieces.count {
         let piece = fanOuts[f].pieces[i]
         if piece.length > 0 {
-          clients[c].parked.append(bytes, from: piece.offset, count: piece.length, &pool)
+          clients[c].parked.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
         }
       }
     }
@@ -242,5 +178,70 @@ extension Worker {
       if fanOuts[f].failures > 0 { counters.add(.readsAsMisses) }
       append("END\r\n", to: destination)
     }
+  }
+}
+
+extension FanOut {
+  /// How far the reply to a part was read.
+  enum Reading: BitwiseCopyable {
+    /// There is more to come.
+    case more
+    /// Up to its `END`.
+    case done
+    /// It is an error line of the server's own.
+    case refused
+    case broken(Breach)
+  }
+
+  /// Takes values for the keys of a leg as they come, and finds those that were missed by what comes
+  /// instead. Returns where it stopped, and why.
+  mutating func read(
+    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ link: inout Link, maxValue: Int,
+    _ pool: inout BufferPool
+  ) -> (end: Int, Reading) {
+    var p = start
+    // The piece whose value comes next, and where its key stands in what was asked.
+    var cursor = link.cursorAt == 0 ? leg.piece : link.cursor
+    var keyAt = link.cursorAt == 0 ? Int(leg.keyStart) : link.cursorAt
+    let withCAS = leg.verb.expectation == .valuesWithCAS
+    defer {
+      link.cursor = cursor
+      link.cursorAt = keyAt
+    }
+    while p < bytes.byteCount {
+      let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
+      let block = ReplyParser.block(
+        bytes, at: p, asked: link.asked.readable, keyStart: keyAt, keyLength: keyLength, withCAS: withCAS,
+        maxValue: maxValue)
+      switch block {
+      case .value(let length):
+        // Past the last key only a value of the empty key would fit.
+        guard cursor != .max else { return (p, .broken(.wrongKey)) }
+        if !leg.isLate {
+          pieces[Int(cursor)].offset = self.bytes.count
+          pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
+          self.bytes.append(bytes, from: p, count: length, &pool)
+        }
+        keyAt &+= keyLength &+ 1
+        cursor = pieces[Int(cursor)].next
+        p &+= length
+      case .otherKey:
+        // The key at the cursor was missed: the value may be of the next one.
+        guard cursor != .max else { return (p, .broken(.wrongKey)) }
+        keyAt &+= keyLength &+ 1
+        cursor = pieces[Int(cursor)].next
+      case .end:
+        return link.sent >= Int(leg.length) ? (p &+ 5, .done) : (p, .broken(.unsolicited))
+      case .partial: return (p, .more)
+      case .other:
+        switch ReplyParser.errorLine(bytes, at: p) {
+        case .reply(let length, _): return (p &+ length, .refused)
+        case .partial: return (p, .more)
+        case .broken(let why): return (p, .broken(why))
+        }
+      case .broken(let why): return (p, .broken(why))
+      }
+    }
+    return (p, .more)
   }
 }

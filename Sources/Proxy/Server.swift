@@ -64,8 +64,10 @@ package struct Link: ~Copyable, Recyclable {
   var cursorAt = 0
   /// The front leg was answered before all of it was sent.
   var isFrontAnswered = false
-  /// Its place among the links that the multi-get at hand has touched.
-  var touch: UInt32 = .max
+  /// The last multi-get that has touched it, the last piece of its share, and whether it takes none.
+  var round: UInt64 = 0
+  var lastPiece: UInt32 = .max
+  var isRefusing = false
   var isDirty = false
   /// When the present state began.
   var since = Instant.origin
@@ -75,6 +77,18 @@ package struct Link: ~Copyable, Recyclable {
 
   package init() {}
   package mutating func reset() { self = Link() }
+
+  /// Another key of the multi-get at hand; returns the piece before it.
+  @inline(__always)
+  mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ pool: inout BufferPool) -> UInt32 {
+    let before = lastPiece
+    lastPiece = piece
+    if !isRefusing {
+      asked.append(byte: 32, &pool)
+      asked.append(bytes, from: key.from, count: Int(key.length), &pool)
+    }
+    return before
+  }
 
   /// Whether another request may join the queue without further ado.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {

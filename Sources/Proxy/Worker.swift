@@ -44,7 +44,9 @@ package struct Worker: ~Copyable {
   /// Cut words of the line at hand.
   var line = RequestLine()
   /// Links that the multi-get at hand has begun to write to.
-  var touched = Fifo<Touch>()
+  var touched = List<Touch>()
+  /// Counts multi-gets, to tell a touch of this one from older ones.
+  var round: UInt64 = 0
   /// The opaque of the last meta request; no two that wait for answers have the same.
   var opaque: UInt64 = 0
   /// Connections that go when nothing waits on them.

@@ -155,7 +155,7 @@ extension RequestParser {
     }
     request.keyStart = key.from
     request.keyLength = key.to &- key.from
-    guard KeyWalk.isGood(bytes, key) else { return refuse(.badFormat, request) }
+    guard words.isGood(bytes, key) else { return refuse(.badFormat, request) }
     var more = words
     request.isMulti = more.next(bytes) != nil
     // "get <key>\r\n" to the letter; everything else is written anew.
@@ -167,18 +167,21 @@ extension RequestParser {
 }
 
 /// The words of a retrieval's line, one after the other.
+@usableFromInline @frozen
 package struct KeyWalk: BitwiseCopyable {
-  package private(set) var position: Int
-  package let end: Int
+  @usableFromInline package var position: Int
+  @usableFromInline package let end: Int
+  /// Whether the last word has no control byte in it.
+  @usableFromInline var isPlain = true
 
   /// Walks `from ..< to`.
-  package init(from: Int, to: Int) {
+  @inlinable package init(from: Int, to: Int) {
     position = from
     end = to
   }
 
   /// The next word; nil at the end of the line.
-  @inline(__always)
+  @inlinable @inline(__always)
   package mutating func next(_ bytes: RawSpan) -> Word? {
     var i = position
     while i < end, bytes.byte(at: i) == 32 { i &+= 1 }
@@ -188,24 +191,30 @@ package struct KeyWalk: BitwiseCopyable {
     }
     let start = i
     i = bytes.firstBreak(from: i)
-    // Other control bytes belong to a word, as in memcached.
-    while i < end, bytes.byte(at: i) != 32 { i = bytes.firstBreak(from: i &+ 1) }
+    isPlain = i >= end || bytes.byte(at: i) == 32
+    if !isPlain { i = endOfOdd(bytes, from: i) }
     if i > end { i = end }
     position = i
     return Word(start: start, length: i &- start)
   }
 
-  /// Whether a word may be a key: not too long, and nothing in it that a server could take for the
-  /// end of the line.
-  @inline(__always)
-  package static func isGood(_ bytes: RawSpan, _ key: Word) -> Bool {
-    guard key.length <= RequestParser.longestKey else { return false }
-    // One scan finds what is suspicious at all.
-    let stop = bytes.firstBreak(from: key.from)
-    return stop >= key.to || isUnambiguous(bytes, from: stop, to: key.to)
+  /// Other control bytes belong to a word, as in memcached.
+  @inline(never) @usableFromInline
+  func endOfOdd(_ bytes: RawSpan, from: Int) -> Int {
+    var i = from
+    while i < end, bytes.byte(at: i) != 32 { i = bytes.firstBreak(from: i &+ 1) }
+    return i
   }
 
-  @inline(never)
+  /// Whether the word that `next` gave last may be a key: not too long, and nothing in it that a server
+  /// could take for the end of the line.
+  @inlinable @inline(__always)
+  package func isGood(_ bytes: RawSpan, _ key: Word) -> Bool {
+    key.length <= RequestParser.longestKey
+      && (isPlain || Self.isUnambiguous(bytes, from: key.from, to: key.to))
+  }
+
+  @inline(never) @usableFromInline
   static func isUnambiguous(_ bytes: RawSpan, from: Int, to: Int) -> Bool {
     var i = from
     while i < to {

@@ -29,7 +29,8 @@ enum Difference: String, CaseIterable, Sendable {
   case browser = "a line that begins as HTTP does: the connection is closed, whatever the line's end"
   case limit =
     "memcached reads a long line if it comes in one segment; here the way it is cut changes nothing"
-  case newer = "the flags E and x, which memcached knows since 1.6.30: passed on, an older server refuses them"
+  case newer =
+    "the flags E and x, which memcached knows since 1.6.30: passed on, an older server refuses them"
   case raw = "me of a binary key that is no text: refused, because a server may print it raw"
   case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
   case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"

@@ -47,7 +47,7 @@ struct Encoding {
     while let key = walk.next(input) {
       add(input, key)
       keys += 1
-      isGood = isGood && KeyWalk.isGood(input, key)
+      isGood = isGood && walk.isGood(input, key)
     }
     bytes += [13, 10]
     if request.isMulti == (keys == 1) { bytes += Array("isMulti is wrong".utf8) }

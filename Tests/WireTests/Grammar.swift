@@ -7,7 +7,8 @@ enum Grammar {
   private static let commands = [
     "get", "gets", "gat", "gats", "bget", "set", "add", "replace", "append", "prepend", "cas", "delete",
     "incr",
-    "mg", "mg", "mg", "ms", "ms", "md", "md", "ma", "ma", "me", "decr", "touch", "flush_all", "version", "verbosity", "mn", "stats", "foo", "ge", "s", "setx", "cass",
+    "mg", "mg", "mg", "ms", "ms", "md", "md", "ma", "ma", "me", "decr", "touch", "flush_all", "version",
+    "verbosity", "mn", "stats", "foo", "ge", "s", "setx", "cass",
   ]
   private static let words = [
     "a", "b", "k", "noreply", "0", "1", "2", "3", "5", "-1", "-0", "+1", "00", "10", "4294967296",
@@ -89,7 +90,8 @@ enum Grammar {
   }
 
   private static let flags = [
-    "v", "q", "k", "O", "O1", "Oabc", "s", "t", "c", "f", "l", "h", "u", "b", "N0", "N30", "T0", "T30", "T-1", "R30",
+    "v", "q", "k", "O", "O1", "Oabc", "s", "t", "c", "f", "l", "h", "u", "b", "N0", "N30", "T0", "T30", "T-1",
+    "R30",
     "C1", "C", "F5", "Fx", "MA", "ME", "MR", "MI", "MD", "M+", "M", "M12", "I", "D2", "Dx", "J5", "P", "Lx",
   ]
 

@@ -133,7 +133,9 @@ extension Case {
     Case("ms Zm9v 3 b k\r\nabc\r\nget foo\r\n", "ms Zm9v 3 b k O7|abc", "get foo"),
     Case("set foo 0 0 1\r\nx\r\nmg Zm9v b k v\r\n", "set foo 0 0 1|x", "mg Zm9v b k v O7"),
     Case("ms Zm9v 1 b\r\nx\r\nmg foo k v\r\nme foo\r\n", "ms Zm9v 1 b O7|x", "mg foo k v O7", "me foo"),
-    Case("ms Zm9v 1 b\r\nx\r\nmg Zm9v b k s\r\nme Zm9v b\r\n", "ms Zm9v 1 b O7|x", "mg Zm9v b k s O7", "me Zm9v b"),
+    Case(
+      "ms Zm9v 1 b\r\nx\r\nmg Zm9v b k s\r\nme Zm9v b\r\n", "ms Zm9v 1 b O7|x", "mg Zm9v b k s O7",
+      "me Zm9v b"),
     Case("ma Zm9vYg== b N0 k\r\nmg Zm9vYg== b k v\r\n", "ma Zm9vYg== b N0 k O7", "mg Zm9vYg== b k v O7"),
     // A key that is no text is not asked back where a server may print it raw.
     Case("mg \(blankKey) b k v\r\n", "mg \(blankKey) b v O7"),
@@ -141,7 +143,9 @@ extension Case {
     Case("ms \(lineKey) 1 b k\r\nx\r\n", "ms \(lineKey) 1 b k O7|x"),
     Case("md \(lineKey) b k q\r\n", "quietly md \(lineKey) b k O7"),
     Case("ma \(lineKey) b k\r\n", "ma \(lineKey) b k O7"),
-    Case("mg \(String(repeating: "QUFB", count: 62)) b k\r\n", "mg \(String(repeating: "QUFB", count: 62)) b k O7"),
+    Case(
+      "mg \(String(repeating: "QUFB", count: 62)) b k\r\n",
+      "mg \(String(repeating: "QUFB", count: 62)) b k O7"),
     Case("mg \(String(repeating: "Q", count: 252)) b\r\n", bad),
   ]
 
@@ -154,7 +158,8 @@ extension Case {
     Case("ms a 1 T30 F5 O1 k c\r\nx\r\nmg a f t v\r\n", "ms a 1 T30 F5 O1 k c|x", "mg a f t v O7"),
     Case("ms a 1 C99 I q\r\nx\r\n", "quietly ms a 1 C99 I O7|x"),
     Case("ms a 1 ME q\r\nx\r\nms a 1 ME q k\r\ny\r\n", "quietly ms a 1 ME O7|x", "quietly ms a 1 ME k O7|y"),
-    Case("ms a 1 MA\r\nx\r\nms a 1 MP q\r\nx\r\nms a 1 MR\r\nx\r\nms a 1 MS\r\nx\r\n", "ms a 1 MA O7|x",
+    Case(
+      "ms a 1 MA\r\nx\r\nms a 1 MP q\r\nx\r\nms a 1 MR\r\nx\r\nms a 1 MS\r\nx\r\n", "ms a 1 MA O7|x",
       "quietly ms a 1 MP O7|x", "ms a 1 MR O7|x", "ms a 1 MS O7|x"),
     Case("ms a 4\r\n\r\n\r\n\r\n", "ms a 4 O7|\\r\\n\\r\\n"),
     Case("ms O 1 Ok k\r\nx\r\n", "ms O 1 Ok k|x"),
@@ -195,10 +200,14 @@ extension Case {
 
   static let metaDeletes: [Case] = [
     Case("md a\r\n", "md a O7"),
-    Case("ms a 1\r\nx\r\nmd a q\r\nmd a q\r\nmd a\r\n", "ms a 1 O7|x", "quietly md a O7", "quietly md a O7", "md a O7"),
-    Case("ms a 1\r\nx\r\nmd a I T30 q\r\nmg a t v\r\nmg a v\r\nmd a\r\n", "ms a 1 O7|x", "quietly md a I T30 O7",
+    Case(
+      "ms a 1\r\nx\r\nmd a q\r\nmd a q\r\nmd a\r\n", "ms a 1 O7|x", "quietly md a O7", "quietly md a O7",
+      "md a O7"),
+    Case(
+      "ms a 1\r\nx\r\nmd a I T30 q\r\nmg a t v\r\nmg a v\r\nmd a\r\n", "ms a 1 O7|x", "quietly md a I T30 O7",
       "mg a t v O7", "mg a v O7", "md a O7"),
-    Case("ms a 1\r\nx\r\nmd a C1 q k O9\r\nmd a q\r\n", "ms a 1 O7|x", "quietly md a C1 k O9", "quietly md a O7"),
+    Case(
+      "ms a 1\r\nx\r\nmd a C1 q k O9\r\nmd a q\r\n", "ms a 1 O7|x", "quietly md a C1 k O9", "quietly md a O7"),
     Case("md a k O1\r\n", "md a k O1"),
     Case("md\r\n", "ERROR"),
     Case("md \(tooLongKey)\r\n", bad),
@@ -217,13 +226,18 @@ extension Case {
 
   static let metaArithmetic: [Case] = [
     Case("ma a\r\n", "ma a O7"),
-    Case("ma a N0 J5 v\r\nma a v D3 k O1\r\nma a MD v\r\nma a q\r\nmd a\r\n", "ma a N0 J5 v O7", "ma a v D3 k O1",
+    Case(
+      "ma a N0 J5 v\r\nma a v D3 k O1\r\nma a MD v\r\nma a q\r\nmd a\r\n", "ma a N0 J5 v O7",
+      "ma a v D3 k O1",
       "ma a MD v O7", "quietly ma a O7", "md a O7"),
-    Case("ma a N0 T30\r\nma a M+ t c v\r\nma a M- D18446744073709551615 v\r\nmd a\r\n", "ma a N0 T30 O7",
+    Case(
+      "ma a N0 T30\r\nma a M+ t c v\r\nma a M- D18446744073709551615 v\r\nmd a\r\n", "ma a N0 T30 O7",
       "ma a M+ t c v O7", "ma a M- D18446744073709551615 v O7", "md a O7"),
-    Case("ma a N0 q\r\nma a MI q v\r\nma a C5 q k\r\nmd a q\r\nma a q\r\n", "quietly ma a N0 O7",
+    Case(
+      "ma a N0 q\r\nma a MI q v\r\nma a C5 q k\r\nmd a q\r\nma a q\r\n", "quietly ma a N0 O7",
       "quietly ma a MI v O7", "quietly ma a C5 k O7", "quietly md a O7", "quietly ma a O7"),
-    Case("ms a 1\r\nx\r\nma a q\r\nma a v\r\nmd a\r\n", "ms a 1 O7|x", "quietly ma a O7", "ma a v O7", "md a O7"),
+    Case(
+      "ms a 1\r\nx\r\nma a q\r\nma a v\r\nmd a\r\n", "ms a 1 O7|x", "quietly ma a O7", "ma a v O7", "md a O7"),
     Case("ma\r\n", "ERROR"),
     Case("ma \(tooLongKey)\r\n", bad),
     Case("ma a z\r\n", badFlags),
@@ -256,7 +270,8 @@ extension Case {
     Case("me !! b\r\n", bad),
     Case("me \(longKey)\r\n", "me \(longKey)"),
     Case(
-      "me \(lineKey) b\r\n", "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL",
+      "me \(lineKey) b\r\n",
+      "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL",
       differs: .raw),
     Case("me YQ== b\0\r\n", bad, differs: .ambiguous),
   ]

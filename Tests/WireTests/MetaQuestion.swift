@@ -24,7 +24,9 @@ struct MetaQuestion {
     line.flags.insert(.full)
   }
 
-  private mutating func write(_ bytes: RawSpan, _ opaque: UInt64, _ out: inout Buffer, _ pool: inout BufferPool) {
+  private mutating func write(
+    _ bytes: RawSpan, _ opaque: UInt64, _ out: inout Buffer, _ pool: inout BufferPool
+  ) {
     var words = RequestLine()
     var request = Request()
     let verdict = RequestParser.next(
