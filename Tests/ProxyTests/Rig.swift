@@ -149,10 +149,10 @@ final class Rig {
   }
 
   /// The connection is made and greeted.
-  func accept(_ l: UInt32) {
+  func accept(_ l: UInt32, version: String = "1.6.40") {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
-    send(from: l, "VERSION 1.6.40\r\n")
+    send(from: l, "VERSION \(version)\r\n")
   }
 
   func lose(_ name: String, _ trouble: Trouble = .connectionLost) {
