@@ -1,0 +1,60 @@
+# `make` or `make help` says what there is. Needs a Swift 6.3 toolchain; the rest is installed by apt.
+SWIFT ?= $(shell command -v swift || echo /opt/swift/usr/bin/swift)
+PREFIX ?= /usr/local
+BINARY := .build/release/ringroad
+VENV := .build/test-venv
+# What `ringroad demo` is given, such as "-n 5 --once".
+DEMO ?=
+# How many seeded worlds `make simulate` runs.
+SEEDS ?= 20000
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check lint simulate install clean swift venv
+
+help: ## say what there is
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	  while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@printf '  make %-10s %s\n' bench "measure it beside other proxies; docs/PERFORMANCE.md tells how"
+
+run: ## build it and see it at work on this machine: ringroad demo
+	@.ci/packages build run
+	@$(MAKE) --no-print-directory build
+	@$(BINARY) demo $(DEMO)
+
+build: swift ## build .build/release/ringroad
+	@.ci/packages build
+	$(SWIFT) build -c release --static-swift-stdlib --product ringroad
+
+test: build venv ## run all tests, those with real memcacheds and client libraries included
+	RINGROAD_BINARY=$(abspath $(BINARY)) RINGROAD_PYTHON=$(abspath $(VENV))/bin/python $(SWIFT) test
+
+check: lint test ## what must hold before a change is taken: lint, no warnings, all tests
+
+lint: swift ## check the style of the Swift sources
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+simulate: swift ## run SEEDS=20000 seeded worlds in which everything fails; SEED=17 shows one
+	@.ci/packages build
+	RINGROAD_SEEDS=$(SEEDS) $(if $(SEED),RINGROAD_SEED=$(SEED)) $(SWIFT) test --filter SimulationTests
+
+install: ## put binary and manual page under PREFIX=/usr/local
+	@test -x $(BINARY) || { echo "there is no $(BINARY) yet: make build" >&2; exit 1; }
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/ringroad
+	install -D -m 644 docs/ringroad.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringroad.1
+
+clean: ## remove everything that was built
+	rm -rf .build
+	$(MAKE) -C Benchmarks clean
+
+swift:
+	@command -v $(firstword $(SWIFT)) >/dev/null || \
+	  { echo "there is no swift in PATH: https://www.swift.org/install/linux/" >&2; exit 1; }
+
+# Python with the client libraries that the integration tests use.
+venv:
+	@.ci/packages test
+	@$(VENV)/bin/python -c 'import pymemcache, pylibmc, memcache' 2>/dev/null || \
+	  { mkdir -p .build && python3 -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet \
+	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62; }
+
+include Benchmarks/bench.mk
