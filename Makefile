@@ -13,8 +13,10 @@ SEEDS ?= 20000
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='	' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
-	@printf '  make %-10s %s\n' bench "measure it beside other proxies; docs/PERFORMANCE.md tells how"
+	  while IFS='	' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
+	@printf '  make %-18s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
+	  bench "measure it beside other proxies; docs/PERFORMANCE.md tells how" \
+	  test-differential "compare every byte with a memcached's, for minutes"
 
 run: ## build it and see it at work on this machine: ringroad demo
 	@.ci/packages build run
@@ -57,4 +59,4 @@ venv:
 	  { mkdir -p .build && python3 -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet \
 	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62; }
 
-include Benchmarks/bench.mk
+include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk
