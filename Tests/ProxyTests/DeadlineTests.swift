@@ -118,6 +118,33 @@ import Testing
     #expect(rig.notices().last == .answered(server: Fleet.id(of: "a")))
   }
 
+  @Test func afterALostConnectionNothingOfItIsLeft() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get w", "get x", "set y 0 0 1", "y")
+    _ = rig.asked("a", atMost: 20)
+    rig.advance(.milliseconds(500))
+    rig.send(from: "a", "VALUE w 0 5\r\nab")
+    rig.isAccepting = false
+    rig.lose("a")
+    #expect(rig.got(c) == lines("END", "END", "SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.say(c, "get z")
+    rig.send(from: "a", "c\r\nEND\r\n")
+    #expect(rig.count(.integrityFailures) == 0, "what the old connection still says is nobody's")
+    rig.accept(rig.link("a"))
+    #expect(rig.asked("a") == lines("get z"), "nothing is asked a second time")
+    rig.advance(.milliseconds(400))
+    #expect(rig.waiting(for: c) == "")
+    rig.send(from: "a", lines("VALUE z 0 1", "z", "END"))
+    #expect(rig.got(c) == lines("VALUE z 0 1", "z", "END"))
+    rig.say(c, "delete z")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"), "and deadlines hold again")
+    rig.hangUp(c)
+    #expect(!rig.orders.suffix(1).contains(.disconnect(link: rig.link("a"))))
+  }
+
   @Test func aClientThatAsksHalfARequestIsNotWaitedFor() {
     let rig = Rig(["a"])
     let c = rig.open()

@@ -158,6 +158,29 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// Once warm, reads in flight take no block and no slot that was not there before.
+  @Test func aSteadyStreamTakesNoMoreMemory() {
+    let rig = Rig(["a", "b"])
+    let clients = (0..<4).map { _ in rig.open() }
+    let keys = [rig.key(on: "a"), rig.key(on: "b")]
+    var answered = 0
+    func round() {
+      for c in clients { rig.say(c, "get \(keys[0])", "get \(keys[1])", "get \(keys[0])") }
+      for (name, key) in zip(["b", "a"], keys.reversed()) {
+        for _ in 0..<rig.asked(name).split(separator: "\r\n").count {
+          rig.send(from: name, lines("VALUE \(key) 0 5", "value", "END"))
+        }
+      }
+      for c in clients { answered += rig.got(c).split(separator: "END\r\n").count }
+    }
+    for _ in 0..<3 { round() }
+    let (memory, slots) = (rig.memory, rig.slotsEverTaken)
+    for _ in 0..<300 { round() }
+    #expect(answered == 303 * 12)
+    #expect(rig.memory == memory)
+    #expect(rig.slotsEverTaken == slots)
+  }
+
   @Test func anIdleClientHoldsNoBuffer() {
     let rig = Rig(["a"])
     let c = rig.open()

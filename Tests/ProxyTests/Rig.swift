@@ -220,6 +220,10 @@ final class Rig {
     worker.clients[c].input.footprint + worker.clients[c].output.footprint + parkedFootprint(c)
   }
 
+  /// Bytes of buffers, handed out or idle.
+  var memory: Int { worker.pool.inUse + worker.pool.idleBytes }
+  var slotsEverTaken: UInt32 { worker.exchanges.end + worker.fanOuts.end + worker.clients.end }
+
   func parkedFootprint(_ c: UInt32) -> Int { worker.clients[c].parked.footprint }
 
   /// The `n`th of the keys `k0`, `k1`, … that this server has now.

@@ -43,6 +43,7 @@ struct Weather {
   static func calm(_ dice: inout Dice) -> Weather {
     var weather = Weather(name: "calm", strictness: .exact)
     weather.clients = dice.within(1...3)
+    weather.leavings = dice.pick([0, 0, 60])
     weather.deafness = dice.pick([0, 30])
     return weather
   }
@@ -57,7 +58,7 @@ struct Weather {
     weather.stalls = dice.pick([0, 100])
     weather.restarts = dice.pick([0, 60])
     weather.outages = dice.pick([0, 60])
-    weather.leavings = dice.pick([0, 20])
+    weather.leavings = dice.pick([0, 40])
     weather.deafness = dice.pick([0, 30])
     return weather
   }
@@ -76,7 +77,7 @@ struct Weather {
     weather.clients = dice.within(1...3)
     weather.lies = dice.pick([20, 60])
     weather.lateReplies = dice.pick([0, 20])
-    weather.leavings = dice.pick([0, 20])
+    weather.leavings = dice.pick([0, 40])
     return weather
   }
 }

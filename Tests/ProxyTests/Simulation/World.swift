@@ -96,7 +96,7 @@ final class World {
       plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, now: Instant(nanoseconds: now))
     let plan = currentPlan()
     worker.adopt(plan, now: moment)
-    makeKeys()
+    makeSharedKeys()
     for number in 0..<weather.clients { join(number, requests: dice.within(10...45)) }
     for server in servers.values {
       server.losesWrites = sabotage == .loseWrite

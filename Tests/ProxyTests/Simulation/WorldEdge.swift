@@ -144,6 +144,7 @@ extension World {
     let farewell = dice.pick([ModelClient.Farewell.quit, .endOfInput, .hangUp])
     let oracle = Oracle(
       strictness: strictness ?? weather.strictness, missesOnFailure: weather.missesOnFailure)
+    if requests > 0 { makeKeys(of: number) }
     let client = ModelClient(number: number, left: requests, farewell: farewell, oracle: oracle)
     client.window = dice.pick([100, 1000, 65_536])
     let slot = worker.open()

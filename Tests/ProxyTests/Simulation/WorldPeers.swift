@@ -3,14 +3,16 @@
 // What clients ask and are told, what servers do, and what goes wrong.
 
 extension World {
-  func makeKeys() {
-    func add(_ text: String, owner: Int?, isNumber: Bool) {
-      keys.append(Key(index: keys.count, bytes: Array(text.utf8), owner: owner, isNumber: isNumber))
-    }
-    for client in 0..<weather.clients {
-      for i in 0..<4 { add("own:\(client):\(i)", owner: client, isNumber: false) }
-      add("count:\(client)", owner: client, isNumber: true)
-    }
+  private func add(_ text: String, owner: Int?, isNumber: Bool) {
+    keys.append(Key(index: keys.count, bytes: Array(text.utf8), owner: owner, isNumber: isNumber))
+  }
+
+  func makeKeys(of client: Int) {
+    for i in 0..<4 { add("own:\(client):\(i)", owner: client, isNumber: false) }
+    add("count:\(client)", owner: client, isNumber: true)
+  }
+
+  func makeSharedKeys() {
     add("shared", owner: nil, isNumber: false)
     add("s", owner: nil, isNumber: false)
     add(String(repeating: "long", count: 62) + "er", owner: nil, isNumber: false)
@@ -24,7 +26,9 @@ extension World {
     if isRough && dice.happens(weather.leavings) {
       note("client \(client.number) breaks off")
       close(client, byProxy: false)
-      endTurn()
+      // Somebody else may have the slot before the turn ends.
+      if !isDraining && dice.happens(500) { join(clients.count, requests: dice.within(5...20)) }
+      if dice.happens(500) { endTurn() }
       return
     }
     if saboteur.strikes(.closeEarly) { return close(client, byProxy: true) }

@@ -82,14 +82,16 @@ extension World {
   }
 
   private func rarity() -> Deed {
-    switch dice.below(weather.clients == 1 || weather.strictness == .sound ? 9 : 8) {
+    // What others have stored is gone too: only where that is no surprise.
+    let mayFlush = clients.count == 1 || weather.strictness == .sound
+    if mayFlush && dice.happens(250) { return Deed(verb: .flushAll, isQuiet: dice.happens(200)) }
+    switch dice.below(8) {
     case 0: return Deed(verb: .version)
     case 1: return Deed(verb: .stats)
     case 2: return Deed(verb: .serverStats)
     case 3: return Deed(verb: .ownStats)
     case 4: return Deed(verb: .noop)
     case 5: return Deed(verb: .verbosity, isQuiet: dice.happens(300))
-    case 8: return Deed(verb: .flushAll, isQuiet: dice.happens(200))
     default:
       let (text, refusal) = dice.pick([
         ("bogus\r\n", "ERROR"), ("\r\n", "ERROR"), ("get\r\n", "ERROR"),
