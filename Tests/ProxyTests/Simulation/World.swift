@@ -87,6 +87,7 @@ final class World {
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
     limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))
+    limits.firstRequests = UInt32(dice.pick([1024, 4]))
     if weather.strictness != .exact {
       limits.serverDepth = dice.pick([65_536, 12])
       limits.lateReplies = dice.pick([1024, 3])
@@ -107,7 +108,7 @@ final class World {
   var moment: Instant { Instant(nanoseconds: now) }
 
   func currentPlan() -> WorkerPlan {
-    Fleet.plan(members, limits: limits) { options in
+    var plan = Fleet.plan(members, limits: limits) { options in
       let members = options.members
       options = self.options
       options.members = members
@@ -115,6 +116,8 @@ final class World {
         options.members[i].standing = self.standings[self.members[i]] ?? .up
       }
     }
+    plan.limits.firstRequests = limits.firstRequests
+    return plan
   }
 
   // MARK: - The run
