@@ -64,4 +64,20 @@ import Testing
     #expect(rig.got(c) == lines("VALUE k 0 1", "x", "END"))
     #expect(rig.count(.integrityFailures) == 0)
   }
+
+  /// The answers parked before and behind an unanswered request leave at different times.
+  @Test func anAnswerOfNoBytesOutlivesTheOnesParkedBeforeIt() {
+    let rig = Rig()
+    let c = rig.open()
+    let (a, b, other) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
+    rig.say(c, "get \(a)", "get \(b)", "get \(other)", "md \(b) q Ox")
+    rig.reply("b", "END", "HD Ox")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+    rig.reply("c", "END")
+    rig.say(c, "mn")
+    #expect(rig.got(c) == lines("END", "MN"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
 }
