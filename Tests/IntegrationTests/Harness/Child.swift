@@ -48,6 +48,15 @@ final class Child: Sendable {
     return ended()
   }
 
+  /// Whether none of its threads runs, after SIGSTOP.
+  var isStopped: Bool {
+    let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+    return tasks.allSatisfy { task in
+      let stat = FileManager.default.contents(atPath: "/proc/\(pid)/task/\(task)/stat") ?? Data()
+      return String(decoding: stat, as: UTF8.self).split(separator: ")").last?.hasPrefix(" T") ?? false
+    }
+  }
+
   /// Memory that it holds, in KiB, as the kernel counts it.
   var residentKiB: Int {
     let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()

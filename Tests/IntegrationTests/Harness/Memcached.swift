@@ -21,7 +21,11 @@ final class Memcached {
   func kill() { child.kill() }
 
   /// Hangs it: the kernel takes connections and bytes for it, and nothing is answered.
-  func stop() { child.signal(SIGSTOP) }
+  func stop() {
+    child.signal(SIGSTOP)
+    // A signal is on its way when kill(2) returns; a thread may still answer once.
+    _ = eventually(within: .seconds(2)) { child.isStopped }
+  }
 
   func goOn() { child.signal(SIGCONT) }
 
