@@ -10,6 +10,7 @@ extension Integration {
       let clients = try (0..<4).map { _ in try cluster.client() }
       let keys = (0..<100).map { "drain:\($0)" }
       for key in keys { #expect(try clients[0].set(key, Stamp.value(key, 1)) == "STORED") }
+      for client in clients { #expect(try client.get(keys).count == keys.count) }
       // While the servers hold still, requests are received and wait.
       for server in cluster.servers { server.stop() }
       for client in clients { try client.send(keys.map { "get \($0)\r\n" }.joined()) }
@@ -61,6 +62,8 @@ extension Integration {
     @Test func toldASecondTimeItEndsAtOnce() throws {
       let cluster = try Cluster(servers: 1, options: "request_timeout: 20s\ndrain_timeout: 20s")
       let client = try cluster.client()
+      // Its worker is connected to the server before that hangs.
+      #expect(try client.get("k") == nil)
       cluster.servers[0].stop()
       try client.send("get k\r\n")
       pause(.milliseconds(100))
@@ -171,8 +174,11 @@ extension Integration {
       #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains(" info serving") })
       cluster.servers[0].kill()
       let client = try cluster.client()
-      for i in 0..<20 { _ = try client.get("v:\(i)") }
-      #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains(" debug probe") })
+      let isProbed = eventually(within: .seconds(2)) {
+        for i in 0..<20 { _ = try? client.get("v:\(i)") }
+        return cluster.proxy.log.contains(" debug probe")
+      }
+      #expect(isProbed, "\(cluster.proxy.log)")
       let quiet = try Cluster(servers: 1, options: "log: {level: error}")
       #expect(try quiet.client().ask("mn") == "MN")
       #expect(quiet.proxy.log == "")
