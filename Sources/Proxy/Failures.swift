@@ -101,6 +101,7 @@ extension Worker {
   /// closed it, or is ordered to.
   package mutating func lost(_ l: UInt32, _ trouble: Trouble, now: Instant) {
     guard links[l].state != .closed else { return }
+    let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
     if links[l].state == .ready {
       counters.subtract(.serverConnections)
       counters.add(.serverConnectionsLost)
@@ -114,6 +115,9 @@ extension Worker {
     guard !servers[s].isRetired, trouble != .ejected, trouble != .shuttingDown else { return }
     servers[s].isSuspect = true
     notices.append(.failed(server: servers[s].id, trouble))
+    // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
+    // that was restarted costs nobody the time to connect.
+    if wasSettled && servers[s].standing == .up { connect(l, now: now) }
   }
 
   /// Fails what waits on a connection and makes it as new.
@@ -232,6 +236,28 @@ extension Worker {
     fail(leg, at: s, .timedOut, asked, links[l].lateLength)
     links[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+  }
+
+  /// Whether more memory is held than may be.
+  package var isOverfull: Bool { pool.inUse > limits.memory }
+
+  /// Closes the client that leaves the most unread. Nobody comes here who reads what was asked for; it is what
+  /// keeps a worker's memory bounded whatever its clients do.
+  package mutating func relieve() {
+    var most = 0
+    var victim = Slab<Client>.none
+    var c: UInt32 = 0
+    while c < clients.end {
+      if clients.isTaken(c), !clients[c].isClosed, clients[c].backlog > most {
+        most = clients[c].backlog
+        victim = c
+      }
+      c += 1
+    }
+    guard victim != Slab<Client>.none else { return }
+    clients[victim].isClosed = true
+    orders.append(.close(client: victim))
+    notices.append(.relieved(unread: most))
   }
 
   /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once

@@ -58,6 +58,10 @@ package struct Limits: Sendable, Equatable {
   package var requestPatience = Duration.seconds(10)
   /// An answer not taken for this long ends its client's connection.
   package var writePatience = Duration.seconds(10)
+  /// Bytes of all buffers of a worker above which the client that leaves the most unread is closed.
+  package var memory = 256 << 20
+  /// A connection that has held this long is tried again at once when it is lost.
+  package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.
   package var reconnectDelay = Duration.milliseconds(50)
 

@@ -17,6 +17,8 @@ extension Supervisor {
       return
     }
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
+    // It may have changed between being read and being watched.
+    fileChangedAt = Clock.now()
   }
 
   /// Something happened to the file. An editor takes several steps to write one: wait until it rests.
@@ -34,7 +36,7 @@ extension Supervisor {
     }
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
-      log.info("reload: nothing has changed", ["why": why])
+      log.debug("reload: nothing has changed", ["why": why])
       return
     }
     var opened: [Door] = []

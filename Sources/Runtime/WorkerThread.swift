@@ -71,6 +71,7 @@ struct WorkerThread: ~Copyable {
       execute(now: now)
       if worker.hasResumable { worker.resumeStalled(now: now) }
       flush(now: now)
+      if worker.isOverfull { worker.relieve() }
       execute(now: now)
       if !worker.notices.isEmpty { passOn() }
     }

@@ -194,4 +194,29 @@ import Testing
     #expect(rig.got(c) == lines("END", "END"))
     #expect(rig.footprint(c) == 0)
   }
+
+  /// Whatever a worker's clients do, it holds no more than its share of memory for long.
+  @Test func whenMemoryIsShortTheClientThatLeavesTheMostUnreadIsClosed() {
+    var limits = Limits()
+    limits.memory = 64 << 10
+    limits.clientOutput = 1 << 20
+    let rig = Rig(["a"], limits: limits)
+    let modest = rig.open()
+    let greedy = rig.open()
+    let value = String(repeating: "v", count: 50_000)
+    rig.send(modest, "get k\r\n")
+    rig.send(greedy, "get k\r\nget k\r\n")
+    _ = rig.asked("a")
+    rig.reply("a", "VALUE k 0 3", "abc", "END")
+    #expect(!rig.isOverfull)
+    rig.reply("a", "VALUE k 0 50000", value, "END")
+    rig.reply("a", "VALUE k 0 50000", value, "END")
+    #expect(rig.isOverfull)
+    rig.relieve()
+    #expect(rig.closed.contains(greedy) && !rig.closed.contains(modest))
+    #expect(!rig.isOverfull)
+    #expect(rig.got(modest) == lines("VALUE k 0 3", "abc", "END"))
+    rig.hangUp(modest)
+    #expect(rig.leak == nil)
+  }
 }

@@ -58,6 +58,11 @@ final class Rig {
     settle()
   }
 
+  func relieve() {
+    worker.relieve()
+    settle()
+  }
+
   // MARK: - Clients
 
   func open() -> UInt32 { worker.open() }
@@ -117,6 +122,7 @@ final class Rig {
   func isKnown(slot s: UInt32) -> Bool { worker.servers.isTaken(s) }
   var linkCount: UInt32 { worker.links.count }
   var isDrained: Bool { worker.isDrained }
+  var isOverfull: Bool { worker.isOverfull }
   /// Bytes of requests that wait on a server's connection.
   func queued(_ name: String) -> Int { worker.links[link(name)].asked.count }
 

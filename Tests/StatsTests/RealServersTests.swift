@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Stats
@@ -109,6 +110,8 @@ struct RealServersTests {
     #expect(try output("detail off") == ["OK"])
     #expect(try output("detail") == ["CLIENT_ERROR usage: stats detail on|off|dump"])
     #expect(try output("cachedump") == ["CLIENT_ERROR bad command line"])
+    // memcached lists what its maintainer thread has moved to the cold end, which it does in its own time.
+    for _ in 0..<500 where try output("cachedump 1 0").count < 4 { usleep(10_000) }
     #expect(try output("cachedump 1 0").count == 4)
     #expect(try output("cachedump 1 2").count == 3)
     #expect(try output("nonsense") == ["ERROR"])
