@@ -59,4 +59,7 @@ venv:
 	  { mkdir -p .build && python3 -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet \
 	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62; }
 
+# What is measured is what is here: the release build.
+bench bench-quick bench-real bench-instructions: build
+
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk

@@ -36,6 +36,14 @@ end() {
 trap 'end "$proxy"; end "$servers"; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM HUP
 
+# Valgrind before 3.21 gives up on the debugging information of a statically linked Swift program, and the
+# count needs none.
+if command -v objcopy > /dev/null; then
+  name=$scratch/$(basename "$binary")
+  objcopy --strip-debug "$(command -v "$binary")" "$name"
+  binary=$name
+fi
+
 # A port below the ephemeral range on which nobody listens.
 free_port() {
   local port
