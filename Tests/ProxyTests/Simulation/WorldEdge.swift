@@ -3,33 +3,6 @@ import Stats
 
 @testable import Proxy
 
-/// A connection from the worker to a model server.
-final class LinkSocket {
-  let link: UInt32
-  let server: ModelServer
-  var isOpen = true
-  var isEstablished = false
-  /// What has come to the server and was not read.
-  var inbox = Inbox()
-  /// Bytes taken from the worker and not yet read by the server: on their way, and arrived; and how many
-  /// the kernel takes.
-  var underway = 0
-  var unread = 0
-  var window: Int
-  var isBlocked = false
-  /// Bytes keep their order: no earlier than what was sent before.
-  var arrivalAtServer: UInt64 = 0
-  var arrivalAtProxy: UInt64 = 0
-  /// Something untrue was sent on it: no more until the next connection.
-  var hasLied = false
-
-  init(link: UInt32, server: ModelServer, window: Int) {
-    self.link = link
-    self.server = server
-    self.window = window
-  }
-}
-
 // What the runtime does, without sockets: events, orders, sends.
 
 extension World {
