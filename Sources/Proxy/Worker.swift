@@ -94,6 +94,7 @@ package struct Worker: ~Copyable {
   package mutating func endOfInput(client c: UInt32) {
     clients[c].isClosing = true
     if !clients[c].isStalled { clients[c].input.release(to: &pool) }
+    clients[c].partialSince = .never
     closeIfDone(c)
   }
 
