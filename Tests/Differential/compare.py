@@ -10,6 +10,8 @@ DEBUG_CLOCK = re.compile(rb" (exp|la|cas)=(\d+)")
 # incr and decr leave blanks behind a number that became shorter, unless the answer to an earlier read still
 # holds the value: which of the two is a matter of time.
 PADDING = re.compile(rb"(?<=\d) +")
+# So is whether the item is still the same, with its history.
+OF_AN_ITEM = re.compile(rb" (fetch=|size=|cls=|h)(?:\d+|yes|no)(?=[ \r])")
 
 
 def masked(answer, is_padding_kept=True):
@@ -39,6 +41,9 @@ def masked(answer, is_padding_kept=True):
             words = line.rstrip(b"\r\n").split(b" ")
         elif line.startswith(b"ME "):
             line = DEBUG_CLOCK.sub(rb" \1=#", line)
+        if not is_padding_kept and not line.startswith(b"VALUE "):
+            line = OF_AN_ITEM.sub(rb" \1#", line)
+            words = line.rstrip(b"\r\n").split(b" ")
         if size is not None:
             value = answer[at : at + size]
             if not is_padding_kept:

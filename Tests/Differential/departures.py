@@ -58,6 +58,12 @@ def has_large_value(sequence):
     return not sequence.is_framed and any(1_000_000 < size < 1 << 31 for size in sizes)
 
 
+def is_counting_with(letters, line):
+    """Whether it is an ma with all these flags."""
+    words = line.split()
+    return words[:1] == [b"ma"] and set(letters) <= {word[0] for word in words[2:]}
+
+
 def counts_blanks(sequence):
     whole = b"".join(sequence.setup) + sequence.stream
     return re.search(rb"incr|decr|ma ", whole) and any(pattern.search(whole) for pattern in BLANK_VALUES)
@@ -136,6 +142,27 @@ DEPARTURES = [
         and HUGE.search(b"".join(sequence.setup) + sequence.stream) is not None,
         (),
         is_rare=True,
+    ),
+    Departure(
+        "quiet creation",
+        "ma with q and N that makes its value: memcached tells of it in spite of q, and its own description says "
+        "otherwise; ringroad is quiet, as with every other success",
+        lambda sequence: any(is_counting_with(b"qN", line) for line in LINES.findall(sequence.lines)),
+        ((b"ma k N0 q\r\n", b"END\r\nERROR\r\n"),),
+    ),
+    Departure(
+        "held value",
+        "ma with T while the answer to an earlier read holds the value: memcached counts on in a copy and sets the "
+        "time of the old one; how long a value is held is a matter of time",
+        lambda sequence: any(is_counting_with(b"T", line) for line in LINES.findall(sequence.lines)),
+        (),
+    ),
+    Departure(
+        "refused halfway",
+        "an opaque that is too long, or the second key of a gat: memcached has touched, made or taken an item by the "
+        "time that it sees; ringroad says the same and does nothing",
+        has(rb"(?:^|[ ])(?:m[gsda] [^\n]* O[^ \r\n]{32}|gats? [^\n]*[^ \r\n]{251})"),
+        ((b"mg k N0 v O" + b"o" * 32 + b"\r\nget k\r\n", b"CLIENT_ERROR opaque token too long\r\nEND\r\n"),),
     ),
 ]
 

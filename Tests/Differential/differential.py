@@ -68,6 +68,8 @@ class Lane:
         """What is not the same and the answers, or None."""
         try:
             answers = self.play(sequence)
+            if self.ended:
+                return "a process has ended", answers
             for count in self.through:
                 what = differs(answers[0], answers[count])
                 if what:
@@ -80,6 +82,8 @@ class Lane:
             return None
         except Stuck as stuck:
             return f"no answer and no end: {stuck}", {}
+        except OSError as error:
+            return f"{error}; have ended: {self.ended}", {}
 
     def confirmed(self, sequence, may_vary):
         """A difference that counts, or None; `may_vary` excuses what a replay does not show."""
@@ -91,6 +95,11 @@ class Lane:
         if may_vary and shown < len(again):
             return None
         return f"{first[0]} (shown by {shown} of {len(again)} replays)", first[1]
+
+    @property
+    def ended(self):
+        """The last words of the processes that are no more."""
+        return [p.last_words for p in self.processes if not isinstance(p, Relay) and not p.is_alive]
 
     def check_departures(self):
         """Every departure must show, as the table says."""
@@ -138,7 +147,7 @@ def run_lane(number, options, seeds, results):
             if found is None:
                 continue
             failed += 1
-            if not options.canary:
+            if not options.canary and not lane.ended:
                 rare = {one.name for one in covered}
                 small = minimised(
                     sequence,
@@ -148,10 +157,10 @@ def run_lane(number, options, seeds, results):
                 if again:
                     sequence, found = small, (f"{found[0]}; made smaller: {again[0]}", again[1])
             results.put(("difference", told(sequence, *found)))
-            if failed >= options.most:
+            if failed >= options.most or lane.ended:
                 break
-        if not all(p.is_alive for p in lane.processes if hasattr(p, "is_alive")):
-            results.put(("difference", "a process has ended"))
+        for words in lane.ended:
+            results.put(("difference", words))
     except BaseException:
         results.put(("accident", traceback.format_exc()))
     finally:
@@ -165,7 +174,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--servers", default="1,3", help="memcacheds behind ringroad, a list")
     parser.add_argument("--lanes", type=int, default=min(4, os.cpu_count() or 1), help="side by side")
-    parser.add_argument("--meta", action="store_true", help="meta commands too")
+    parser.add_argument("--no-meta", dest="meta", action="store_false", help="classic commands only")
     parser.add_argument("--canary", choices=["relay", "option"], help="plant a difference; must fail")
     parser.add_argument("--most", type=int, default=3, help="differences per lane before it stops")
     parser.add_argument("--replay", help="a sequence as a report prints it")

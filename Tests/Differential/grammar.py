@@ -41,7 +41,7 @@ STATS = [
 class Grammar:
     """One sequence per seed, always the same."""
 
-    def __init__(self, seed, meta=False):
+    def __init__(self, seed, meta=True):
         self.seed = seed
         self.random = random.Random(seed)
         self.meta = meta

@@ -4,7 +4,7 @@ FLAGS = {
     b"mg": [b"v", b"v", b"v", b"k", b"f", b"s", b"t", b"c", b"h", b"q", b"N100", b"T100", b"R10", b"E77"],
     b"ms": [b"k", b"c", b"q", b"T0", b"T100", b"F7", b"I", b"MS", b"MA", b"MP", b"ME", b"MR", b"MX", b"C1", b"E77"],
     b"md": [b"k", b"q", b"I", b"T30", b"C1"],
-    b"ma": [b"v", b"v", b"k", b"q", b"t", b"c", b"N0", b"N100", b"J5", b"D2", b"MI", b"MD", b"M+", b"M-", b"T100"],
+    b"ma": [b"v", b"v", b"k", b"q", b"t", b"c", b"N0", b"N100", b"J5", b"D2", b"MI", b"MD", b"M+", b"M-"],
     b"me": [b"b", b"x"],
 }
 ODD_FLAGS = [b"v", b"q", b"b", b"O", b"O" + b"o" * 32, b"O" + b"o" * 33, b"Tx", b"T", b"-", b"1", b"zz", b"NN", b"F-1", b"CC", b"\xff"]
@@ -23,6 +23,8 @@ def meta_request(grammar, is_odd):
     flags = [f for f in flags if not (f[:1] in seen or seen.add(f[:1]))]
     if r.random() < 0.3:
         flags.insert(r.randrange(len(flags) + 1), b"O%d" % r.randrange(1000))
+    if verb == b"ma" and r.random() < 0.03:
+        flags.append(b"T100")
     if verb in (b"ms", b"md") and r.random() < 0.15:
         flags = [f for f in flags if f[:1] != b"C"] + [b"C{cas:%s}" % key]
     if r.random() < 0.12:

@@ -27,13 +27,13 @@ def end_with_parent():
 class Process:
     """One server process that listens on a port of its own; it says nothing and ends when told."""
 
-    def __init__(self, command, port):
+    def __init__(self, command, port, errors=subprocess.DEVNULL):
         self.port = port
         self.child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
             preexec_fn=end_with_parent,
         )
         self.wait_until_it_answers()
@@ -52,6 +52,11 @@ class Process:
                 pass
             time.sleep(0.02)
         raise RuntimeError(f"{self.child.args[0]} does not answer")
+
+    @property
+    def last_words(self):
+        """How it ended."""
+        return f"{os.path.basename(self.child.args[0])} ended with {self.child.returncode}"
 
     @property
     def is_alive(self):
@@ -86,8 +91,16 @@ class Ringroad(Process):
             file.write(f"listen: {LOOPBACK}:{port}\nthreads: 1\n")
             file.write("servers: [" + ", ".join(f"{LOOPBACK}:{p}" for p in ports) + "]\n")
             file.write("connect_timeout: 5s\nrequest_timeout: 10s\n")
-        super().__init__([binary, "--config", path], port)
+        self.errors = open(os.path.join(self.folder, "errors"), "w+b")
+        super().__init__([binary, "--config", path], port, self.errors)
+
+    @property
+    def last_words(self):
+        self.errors.seek(0)
+        text = self.errors.read().decode(errors="replace")
+        return super().last_words + "\n" + text[-6000:]
 
     def end(self):
         super().end()
+        self.errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)
