@@ -8,7 +8,13 @@ public func replyFuzz(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutable
   // SAFETY: the process's own arguments, handed through.
   unsafe drive(count, words) { bytes, count in
     var choices = unsafe Choices(bytes, count)
-    let kind = Asked.Kind.allCases[choices.number(below: Asked.Kind.allCases.count)]
+    let kinds = Asked.Kind.allCases
+    let chosen = choices.number(below: kinds.count + 1)
+    guard chosen < kinds.count else {
+      MetaFuzz.check(choices)
+      return 0
+    }
+    let kind = kinds[chosen]
     let before = choices.bytes(choices.number(below: 4))
     let cut = choices.number(below: 65536)
     let key = choices.bytes(1 + choices.number(below: 250))

@@ -158,6 +158,13 @@ DEPARTURES = [
         (),
     ),
     Departure(
+        "newer flag",
+        "the meta flags E and x of memcached 1.6.30: ringroad leaves them to the server; an older one that refuses "
+        "them may have called something else on the line wrong first",
+        has(rb"(?:^|[ ])m[gsda] [^\n]* [Ex]"),
+        ((b"mg k C x\r\n", b"CLIENT_ERROR bad token in command line format\r\n"),),
+    ),
+    Departure(
         "refused halfway",
         "an opaque that is too long, or the second key of a gat: memcached has touched, made or taken an item by the "
         "time that it sees; ringroad says the same and does nothing",

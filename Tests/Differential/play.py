@@ -42,6 +42,7 @@ class Player:
     def begin(self, sequence):
         """Connects and plays all that does not have to wait for the end."""
         self.connect()
+        self.is_framed = sequence.is_framed
         if sequence.setup:
             self.send(b"".join(sequence.setup) + MARK)
             self.wait_for_mark(PATIENCE)
@@ -77,7 +78,9 @@ class Player:
             return request
         for key, unique in UNIQUE.findall(self.answer):
             self.tokens[key] = unique
-        return TOKEN.sub(lambda m: self.tokens.get(m[1], b"1"), request)
+        # Where a line may be taken for a value, all must be of one length.
+        width = 0 if self.is_framed else 12
+        return TOKEN.sub(lambda m: self.tokens.get(m[1], b"1").zfill(width), request)
 
     def send(self, data):
         # Answers are taken while sending, or two full pipes would wait for each other.
