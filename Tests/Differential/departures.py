@@ -4,6 +4,7 @@ docs/PROTOCOL.md tells the same. Every departure has examples, which are played 
 memcached does not contradict is none, and fails.
 """
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import Callable
@@ -56,6 +57,23 @@ def has_large_value(sequence):
     # Lengths are cut to 32 bits, as memcached does.
     sizes = [int(size) & 0xFFFFFFFF for size in SIZES.findall(sequence.stream)]
     return not sequence.is_framed and any(1_000_000 < size < 1 << 31 for size in sizes)
+
+
+def names_blank_key(verb, letters, line):
+    """Whether it is that command with these flags, and a key in base64 that holds a blank or a control byte."""
+    words = line.split()
+    try:
+        flags = {word[:1] for word in words[2:]}
+        blank = words[0] == verb and b"b" in flags and min(base64.b64decode(words[1])) <= 32
+        return blank and {bytes([letter]) for letter in letters} <= flags
+    except (IndexError, ValueError):
+        return False
+
+
+def shows_blank_key(sequence):
+    lines = LINES.findall(sequence.lines)
+    makes = any(names_blank_key(b"mg", b"N", line) for line in lines)
+    return any(names_blank_key(b"me", b"", line) or (makes and names_blank_key(b"mg", b"k", line)) for line in lines)
 
 
 def is_counting_with(letters, line):
@@ -116,7 +134,7 @@ DEPARTURES = [
     ),
     Departure(
         "statistics",
-        "the counters of several servers become one: docs/OPERATIONS.md has the rules",
+        "the counters of several servers become one: Sources/Stats/MergeTable.swift has the rules",
         has(rb"(?:^|[ ])stats *(?:\r?$| (?:items|slabs|sizes|settings|conns|servers|ringroad|proxy|extstore)\b)|stats +(?:detail +dump|cachedump +[^ ]*\d +[^ ]*\d)"),
         ((b"stats\r\n", b"STAT "),),
     ),
@@ -170,6 +188,13 @@ DEPARTURES = [
         "time that it sees; ringroad says the same and does nothing",
         has(rb"(?:^|[ ])(?:m[gsda] [^\n]* O[^ \r\n]{32}|gats? [^\n]*[^ \r\n]{251})"),
         ((b"mg k N0 v O" + b"o" * 32 + b"\r\nget k\r\n", b"CLIENT_ERROR opaque token too long\r\nEND\r\n"),),
+    ),
+    Departure(
+        "hidden key",
+        "a key in base64 that holds a blank, a line end or a NUL: memcached prints it raw in answer to me, and to mg "
+        "with k when mg with N made it, and it could forge a line; ringroad refuses the one and writes base64 in the other",
+        shows_blank_key,
+        ((b"me IA== b\r\n", b"CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"),),
     ),
 ]
 

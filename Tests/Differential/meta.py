@@ -28,7 +28,7 @@ def meta_request(grammar, is_odd):
     if verb in (b"ms", b"md") and r.random() < 0.15:
         flags = [f for f in flags if f[:1] != b"C"] + [b"C{cas:%s}" % key]
     if r.random() < 0.12:
-        key = grammar.encoded(key)
+        key = grammar.encoded(r.randbytes(r.choice([1, 2, 3, 7, 30, 186])) if r.random() < 0.4 else key)
         flags = [b"b"] + flags
     if is_odd:
         for _ in range(r.randint(1, 2)):
