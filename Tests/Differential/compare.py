@@ -6,7 +6,7 @@ from play import LASTED
 
 META_CAS = re.compile(rb" c([1-9]\d*)")
 META_CLOCK = re.compile(rb" (t|l)([1-9]\d*|0)(?= |$)")
-DEBUG_CLOCK = re.compile(rb" (exp|la|cas)=(\d+)")
+DEBUG_CLOCK = re.compile(rb" (exp|la|cas)=(?!-1 )(-?\d+)")
 # incr and decr leave blanks behind a number that became shorter, unless the answer to an earlier read still
 # holds the value: which of the two is a matter of time.
 PADDING = re.compile(rb"(?<=\d) +")

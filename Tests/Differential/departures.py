@@ -55,7 +55,7 @@ has_too_long_key = has(rb"(?:^|[ ])(?:gets?|gats?|bget) [^\n]*[^ \r\n]{251}")
 
 def has_large_value(sequence):
     # Lengths are cut to 32 bits, as memcached does.
-    sizes = [int(size) & 0xFFFFFFFF for size in SIZES.findall(sequence.stream)]
+    sizes = [int(size) & 0xFFFFFFFF for size in SIZES.findall(sequence.everything)]
     return not sequence.is_framed and any(1_000_000 < size < 1 << 31 for size in sizes)
 
 

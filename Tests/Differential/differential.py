@@ -18,7 +18,7 @@ from compare import differs, holdings_differ, masked
 from departures import DEPARTURES, covering
 from grammar import Grammar
 from minimise import minimised
-from play import MARKED, Custodian, Player, Stuck
+from play import Custodian, Player, Stuck
 from relay import Relay
 from sequence import Sequence
 from servers import Ringroad, default_binary, memcached

@@ -4,13 +4,11 @@ import re
 import socket
 import time
 
-from sequence import TOKEN
+from sequence import LAST, MARK, TOKEN
 from servers import LOOPBACK
 
-# Follows every step and every sequence: had a server lost its place, it would be read differently.
-MARK = b"mn\r\n"
+# The ends of the answers to them.
 MARKED = b"MN\r\n"
-LAST = b"get after\r\nverbosity\r\nmn\r\nmn\r\n"
 LASTED = b"END\r\nERROR\r\nMN\r\nMN\r\n"
 UNIQUE = re.compile(rb"^VALUE (\S+) \d+ \d+ (\d+)\r$", re.M)
 PATIENCE = 20.0

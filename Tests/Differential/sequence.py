@@ -4,6 +4,9 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 
+# Follows every step and every sequence: had a server lost its place, it would be read differently.
+MARK = b"mn\r\n"
+LAST = b"get after\r\nverbosity\r\nmn\r\nmn\r\n"
 TOKEN = re.compile(rb"\{cas:([^}]*)\}")
 
 
@@ -45,7 +48,15 @@ class Sequence:
     @property
     def lines(self):
         """The bytes that may be read as request lines."""
-        return b"".join(r[: r.index(b"\n") + 1] for r in self.requests) if self.is_framed else self.stream
+        if self.is_framed:
+            return b"".join(r[: r.index(b"\n") + 1] for r in self.requests)
+        return self.everything
+
+    @property
+    def everything(self):
+        """All that is sent after the setup."""
+        mark = MARK if self.mode == "steps" else b""
+        return b"".join(r + mark for r in self.requests) + LAST
 
     def but(self, **changes):
         return replace(self, **changes)
