@@ -110,18 +110,16 @@ extension Worker {
   private mutating func give(
     _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, on l: UInt32
   ) {
+    if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) { return concludeSilently(leg.exchange) }
     let destination = destination(of: leg.exchange)
-    if !(leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb)) {
-      let end = p &+ reply.length
-      var from = p
-      if leg.meta.contains(.hiddenKey), reply.status != .error, !reply.isBare {
-        from = append(bytes, from: from, to: reply.keyAt, leg, reply, destination)
-        let asked = exchange(&links[l].asked, with: Buffer())
-        appendKey(leg.metaLine, asked, 0, to: destination)
-        links[l].asked = asked
-      }
-      _ = append(bytes, from: from, to: end, leg, reply, destination)
+    var from = p
+    if leg.meta.contains(.hiddenKey), reply.status != .error, !reply.isBare {
+      from = append(bytes, from: from, to: reply.keyAt, leg, reply, destination)
+      let asked = exchange(&links[l].asked, with: Buffer())
+      appendKey(leg.metaLine, asked, 0, to: destination)
+      links[l].asked = asked
     }
+    _ = append(bytes, from: from, to: p &+ reply.length, leg, reply, destination)
     conclude(leg.exchange, destination)
   }
 
@@ -169,11 +167,13 @@ extension Worker {
   mutating func failMeta(
     _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
   ) {
-    let destination = destination(of: leg.exchange)
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
-    if isRead && servers[s].missesOnFailure {
-      counters.add(.readsAsMisses)
-      if !leg.meta.contains(.quiet) { appendMiss(leg.metaLine, asked, start, to: destination) }
+    let isMiss = isRead && servers[s].missesOnFailure
+    if isMiss { counters.add(.readsAsMisses) }
+    if isMiss && leg.meta.contains(.quiet) { return concludeSilently(leg.exchange) }
+    let destination = destination(of: leg.exchange)
+    if isMiss {
+      appendMiss(leg.metaLine, asked, start, to: destination)
     } else {
       counters.add(.serverErrors)
       appendError(trouble, at: s, to: destination)

@@ -57,6 +57,17 @@ extension Worker {
     }
   }
 
+  /// There is nothing to be said: the exchange gives up its place without a byte.
+  mutating func concludeSilently(_ x: UInt32) {
+    let id = exchanges[x].client
+    guard clients.isCurrent(id) else { return exchanges.give(x) }
+    if clients[id.index].first == x { return popHead(id.index, x) }
+    // Nowhere in `parked`, which may be emptied before its turn comes.
+    exchanges[x].parkedAt = 0
+    exchanges[x].parkedLength = 0
+    exchanges[x].isFinished = true
+  }
+
   mutating func append(_ text: StaticString, to destination: Destination) {
     switch destination {
     case .nowhere: break

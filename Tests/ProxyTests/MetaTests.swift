@@ -178,6 +178,44 @@ import Wire
     #expect(rig.leak == nil)
   }
 
+  /// Silence that waits for its turn outlives the buffer that others waited in.
+  @Test func silenceBeforeItsTurnTakesNoRoom() {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let (x, y) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "get \(y)", "get \(x)", "get \(y)", "mg \(x) q", "get \(y)")
+    rig.reply("a", "END", "EN O1")
+    #expect(rig.got(c) == "")
+    rig.reply("b", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+    rig.reply("b", "END", "END")
+    #expect(rig.got(c) == lines("END", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func silenceStaysWhenWhatWaitsIsMovedTogether() {
+    let rig = Rig(["a", "b", "c"])
+    let c = rig.open()
+    let (x, y, z) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
+    func hit(_ n: Int) -> String { lines("VALUE \(x) 0 \(n)", String(repeating: "v", count: n), "END") }
+    rig.say(
+      c, "get \(y)", "get \(x)", "get \(y)", "get \(x)", "get \(x)", "get \(y)", "mg \(z) q")
+    rig.reply("c", "EN O1")
+    _ = rig.asked("a")
+    rig.send(from: "a", hit(60_000) + hit(1000))
+    rig.reply("b", "END")
+    #expect(rig.got(c) == "END\r\n" + hit(60_000))
+    rig.send(from: "a", hit(20_000))
+    #expect(rig.parkedFootprint(c) < 60_000, "what has left is dropped")
+    rig.send(from: "b", "END\r\n")
+    #expect(rig.got(c) == "END\r\n" + hit(1000) + hit(20_000))
+    rig.send(from: "b", "END\r\n")
+    #expect(rig.got(c) == lines("END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
   @Test func noTwoRequestsInFlightHaveTheSameOpaque() {
     let rig = Rig(["a", "b"])
     let (c, d) = (rig.open(), rig.open())
