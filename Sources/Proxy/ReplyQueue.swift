@@ -115,8 +115,7 @@ extension Worker {
   @inline(__always)
   private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int) {
     let n = clients[c].parked.count &- start
-    // An answer of no bytes, a quiet request's, holds nothing: `parked` may be gone before its turn comes.
-    exchanges[x].parkedAt = n > 0 ? start : 0
+    exchanges[x].parkedAt = start
     exchanges[x].parkedLength = n
     exchanges[x].isFinished = true
     clients[c].parkedLive &+= n
@@ -131,7 +130,7 @@ extension Worker {
     let old = exchange(&clients[c].parked, with: Buffer())
     var x = clients[c].first
     while x != Slab<Exchange>.none {
-      if exchanges[x].isFinished && exchanges[x].parkedLength > 0 {
+      if exchanges[x].isFinished {
         let start = clients[c].parked.count
         clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
         exchanges[x].parkedAt = start

@@ -40,7 +40,7 @@ import Testing
 
   @Test func oldAndNewProtocolMayHaveTheSamePort() throws {
     // The port that is free for one may be taken for the other: a few attempts.
-    for _ in 0..<5 {
+    for _ in 0..<50 {
       let six = try Listener(#require(Address(ip: "::", port: 0)))
       let port = try #require(six.address.port)
       let any = try #require(Address(ip: "0.0.0.0", port: port))
