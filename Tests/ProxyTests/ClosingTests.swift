@@ -37,6 +37,20 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  @Test func aHalfRequestIsNotWaitedForAfterTheEndOfInput() {
+    let rig = Rig(["a"]) { $0.requestTimeout = .seconds(30) }
+    let c = rig.open()
+    rig.send(c, "get x\r\nget")
+    rig.advance(.seconds(9))
+    rig.endInput(c)
+    rig.advance(.seconds(2))
+    rig.sweep()
+    #expect(rig.closed.isEmpty)
+    rig.reply("a", "VALUE x 0 1", "x", "END")
+    #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
+    #expect(rig.closed == [c])
+  }
+
   @Test func aPausedClientsRequestsAreAnsweredAfterTheEndOfInput() {
     var limits = Limits()
     limits.clientRequests = 1
