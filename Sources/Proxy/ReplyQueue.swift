@@ -130,7 +130,7 @@ extension Worker {
     let old = exchange(&clients[c].parked, with: Buffer())
     var x = clients[c].first
     while x != Slab<Exchange>.none {
-      if exchanges[x].isFinished {
+      if exchanges[x].isFinished && exchanges[x].parkedLength > 0 {
         let start = clients[c].parked.count
         clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
         exchanges[x].parkedAt = start

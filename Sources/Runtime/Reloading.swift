@@ -26,7 +26,14 @@ extension Supervisor {
     if file?.drain() == true { fileChangedAt = now }
   }
 
-  func reload(why: String, now: Instant) {
+  /// What a reload is for.
+  enum Cause: String {
+    case signal = "SIGHUP"
+    case file = "the file has changed"
+  }
+
+  func reload(_ cause: Cause, now: Instant) {
+    let why = cause.rawValue
     guard drainDeadline == nil else { return }
     let new: ProxySettings
     do throws(ConfigFailure) {
@@ -36,7 +43,8 @@ extension Supervisor {
     }
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
-      log.debug("reload: nothing has changed", ["why": why])
+      // Whoever asked is told; a file may be touched for no reason.
+      if cause == .signal { log.info("reload: nothing has changed", ["why": why]) }
       return
     }
     var opened: [Door] = []

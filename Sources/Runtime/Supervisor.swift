@@ -147,7 +147,7 @@ final class Supervisor {
   private func tick(now: Instant) {
     if let changed = fileChangedAt, now.since(changed) >= .milliseconds(50) {
       fileChangedAt = nil
-      reload(why: "the file has changed", now: now)
+      reload(.file, now: now)
     }
     // A link further up the path is not watched: look for it now and then.
     ticks &+= 1
@@ -166,7 +166,7 @@ final class Supervisor {
     switch number {
     case SIGHUP:
       log.reopen(settings.log)
-      reload(why: "SIGHUP", now: now)
+      reload(.signal, now: now)
     case SIGTERM, SIGINT:
       guard drainDeadline == nil else {
         log.warning("told to stop again: ending now")
