@@ -192,6 +192,9 @@ package struct Worker: ~Copyable {
     resumable.append(c)
   }
 
+  /// Requests that wait for an answer.
+  package var requestsInFlight: Int { Int(exchanges.count) }
+
   /// Whether a client waits to go on that could: the loop must not sleep.
   package var hasResumable: Bool { !resumable.isEmpty }
 
