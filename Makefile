@@ -16,7 +16,8 @@ help: ## say what there is
 	  while IFS='	' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
 	@printf '  make %-18s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
 	  bench "measure it beside other proxies; docs/PERFORMANCE.md tells how" \
-	  test-differential "compare every byte with a memcached's, for minutes"
+	  test-differential "compare every byte with a memcached's, for minutes" \
+	  test-clients "run real client libraries and their own tests through it"
 
 run: ## build it and see it at work on this machine: ringroad demo
 	@.ci/packages build run
@@ -62,4 +63,4 @@ venv:
 # What is measured is what is here: the release build.
 bench bench-quick bench-real bench-instructions: build
 
-include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk
+include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk

@@ -1,0 +1,100 @@
+"""Real clients beside each other: each runs against one memcached, then against ringroad in front of three.
+
+    clients.py [--short] [--only NAME]... [--verbose] [BINARY]
+
+What fails with memcached too is the client's own matter; exit 1 when ringroad fails what memcached passes.
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Differential"))
+
+from roster import CLIENTS  # noqa: E402
+from servers import LOOPBACK, Process, default_binary, free_port, memcached  # noqa: E402
+
+
+class Ringroad(Process):
+    """ringroad as its flags start it, with all its defaults but the port and two threads."""
+
+    def __init__(self, binary, servers):
+        port = free_port()
+        names = [f"{LOOPBACK}:{server.port}" for server in servers]
+        super().__init__([binary, "-l", f"{LOOPBACK}:{port}", "-t", "2", *names], port)
+
+
+def with_memcached(client):
+    server = memcached()
+    try:
+        return client.run(server.port)
+    finally:
+        server.end()
+
+
+def with_ringroad(client, binary):
+    servers = []
+    try:
+        for _ in range(3):
+            servers.append(memcached())
+        servers.append(Ringroad(binary, servers))
+        outcome = client.run(servers[-1].port)
+        if not servers[-1].is_alive:
+            outcome.failed["ringroad lives"] = f"it ended with {servers[-1].child.returncode}"
+        return outcome
+    finally:
+        for server in reversed(servers):
+            server.end()
+
+
+def worse(memcached_said, ringroad_said):
+    """What memcached passes and ringroad does not, with the reason."""
+    lost = {name: ringroad_said.failed.get(name, "not reached") for name in memcached_said.passed - ringroad_said.passed}
+    only_here = ("to its end", "ringroad lives")
+    lost.update((name, why) for name, why in ringroad_said.failed.items() if name in only_here and name not in memcached_said.failed)
+    return lost
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary", nargs="?", default=default_binary())
+    parser.add_argument("--short", action="store_true", help="the Python libraries only")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only clients whose name has this in it")
+    parser.add_argument("--verbose", action="store_true", help="say also what fails with memcached")
+    options = parser.parse_args()
+    if not os.access(options.binary, os.X_OK):
+        parser.error(f"there is no {options.binary} yet: make build")
+
+    chosen = [one for one in CLIENTS if one.is_short or not options.short]
+    if options.only:
+        chosen = [one for one in chosen if any(part.lower() in one.name.lower() for part in options.only)]
+    if not chosen:
+        parser.error("no client has such a name")
+
+    print(f"{'client':<26}{'on memcached':>20}{'on ringroad':>20}")
+    print(f"{'':<26}{'passed':>10}{'failed':>10}{'passed':>10}{'failed':>10}")
+    regressions, ran = {}, 0
+    for client in chosen:
+        absence = client.absence()
+        if absence:
+            print(f"{client.name:<26} not run: {absence}", flush=True)
+            continue
+        first = with_memcached(client)
+        second = with_ringroad(client, options.binary)
+        ran += 1
+        counts = [len(part) for part in (first.passed, first.failed, second.passed, second.failed)]
+        print(f"{client.name:<26}" + "".join(f"{count:>10}" for count in counts), flush=True)
+        if options.verbose:
+            for name, why in first.failed.items():
+                print(f"    memcached: {name}: {why[:200]}")
+        if not first.passed:
+            regressions[f"{client.name}: nothing passes, not even with memcached"] = str(first.failed)[:300]
+        for name, why in worse(first, second).items():
+            regressions[f"{client.name}: {name}"] = why
+    for name, why in regressions.items():
+        print(f"FAILED {name}: {why[:300]}")
+    return 1 if regressions or not ran else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
