@@ -192,6 +192,9 @@ enum CommandTable {
         return refuse(.badStatsFormat, request)
       }
       guard id < 64 else { return refuse(.badSlabID, request) }
+      // memcached prints keys raw, those too that were stored in base64: whoever chose such a key would say
+      // what the next reply on a connection that all share is.
+      return refuse(.notPassedOn, request)
     }
     return .request
   }
