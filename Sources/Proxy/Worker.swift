@@ -131,6 +131,8 @@ package struct Worker: ~Copyable {
     while let c = dirtyClients.popFirst() {
       clients[c].isDirty = false
       if !clients[c].output.isEmpty && !clients[c].isClosed { return c }
+      // The last answer awaited may have been one of no bytes, with nothing to be sent after which to close.
+      closeIfDone(c)
     }
     return nil
   }

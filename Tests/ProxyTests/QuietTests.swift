@@ -80,4 +80,18 @@ import Testing
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
+
+  @Test(arguments: [true, false])
+  func aClientThatHasLeftIsClosedAfterAnAnswerOfNoBytes(hasQuit: Bool) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "ms k 1 q Ox", "x")
+    if hasQuit { rig.say(c, "quit") } else { rig.endInput(c) }
+    rig.reply("a", "HD Ox")
+    // There is nothing to be sent, so nothing is: the edge only looks.
+    _ = rig.worker.nextClientToFlush()
+    rig.settle()
+    #expect(rig.closed == [c])
+    #expect(rig.leak == nil)
+  }
 }
