@@ -196,6 +196,14 @@ DEPARTURES = [
         shows_blank_key,
         ((b"me IA== b\r\n", b"CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"),),
     ),
+    Departure(
+        "delayed flush",
+        "flush_all with a delay takes back the flush before it: memcached shows again what was flushed and whose memory "
+        "was not used since",
+        has(rb"flush_all +[^\r\n]*[1-9]"),
+        (),
+        is_rare=True,
+    ),
 ]
 
 

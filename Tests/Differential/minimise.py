@@ -1,13 +1,15 @@
 """Makes a failing sequence small: fewer requests, plainer sending, fewer bytes."""
 
 
-def minimised(sequence, fails, tries=400):
-    """The smallest sequence found that still `fails`; that is asked at most `tries` times."""
-    left = [tries]
+import time
+
+
+def minimised(sequence, fails, seconds=30):
+    """The smallest sequence found in that time that still `fails`."""
+    deadline = time.monotonic() + seconds
 
     def still(candidate):
-        left[0] -= 1
-        return left[0] >= 0 and fails(candidate)
+        return time.monotonic() < deadline and fails(candidate)
 
     for mode in ("whole", "steps"):
         if sequence.mode not in (mode, "whole") and still(sequence.but(mode=mode, cuts=())):

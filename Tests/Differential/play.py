@@ -11,7 +11,7 @@ from servers import LOOPBACK
 MARKED = b"MN\r\n"
 LASTED = b"END\r\nERROR\r\nMN\r\nMN\r\n"
 UNIQUE = re.compile(rb"^VALUE (\S+) \d+ \d+ (\d+)\r$", re.M)
-PATIENCE = 20.0
+PATIENCE = 8.0
 
 
 class Stuck(Exception):
@@ -125,7 +125,7 @@ class Player:
         except BlockingIOError:
             raise
         except TimeoutError as error:
-            raise Stuck(self.answer) from error
+            raise Stuck(f"port {self.port}, after {self.answer[-200:]!r}") from error
         except OSError:
             more = b""
         if not more:
