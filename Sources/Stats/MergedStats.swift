@@ -21,7 +21,8 @@ package struct MergeLimits: Equatable, Sendable {
 ///
 /// Rows stand in the order of the first server's answer, rows that only others have behind them;
 /// those of a slab class or an item size are sorted by it. A list of stats carries one more row,
-/// `ringroad_servers_answered`, and `ringroad_rows_dropped` if a limit was met.
+/// `ringroad_servers_answered`, and `ringroad_rows_dropped` if a limit was met; `items`, `slabs`,
+/// `sizes` and `conns` do not, because clients take the names of their rows apart.
 ///
 /// Any bytes may be given: what is no whole answer of the right shape is not merged and not counted.
 /// For one thread, on the cold path; memory is bounded by the limits.
@@ -161,7 +162,7 @@ package struct MergedStats: Sendable {
     }
     for item in items { output += item + [13, 10] }
     prefixes.render(into: &output)
-    if kind.listsStats {
+    if kind.listsStats && !kind.numbersRows {
       append("STAT ringroad_servers_answered \(answered)/\(servers)\r\n", to: &output)
       if dropped > 0 { append("STAT ringroad_rows_dropped \(dropped)\r\n", to: &output) }
     }

@@ -48,4 +48,13 @@ package enum StatsKind: Equatable, Sendable {
     default: true
     }
   }
+
+  /// Whether its rows are each of a class, a size or a connection: `items:1:number`, `1:chunk_size`,
+  /// `96`, `23:addr`. Clients take such names apart and stumble over any other.
+  var numbersRows: Bool {
+    switch self {
+    case .items, .slabs, .sizes, .conns: true
+    default: false
+    }
+  }
 }

@@ -33,7 +33,8 @@ struct RealServersTests {
       #expect(stats.answered == 3, "\(command)")
       let output = stats.rendered(of: 3)
       let result = Dictionary(uniqueKeysWithValues: statRows(output).map { ($0.name, $0.value) })
-      #expect(result["ringroad_servers_answered"] == "3/3")
+      let isCounted = command.isEmpty || command == "settings"
+      #expect(result["ringroad_servers_answered"] == (isCounted ? "3/3" : nil))
       #expect(result["ringroad_rows_dropped"] == nil)
 
       var names: Set<String> = []
@@ -42,7 +43,7 @@ struct RealServersTests {
         #expect(result[name] != nil, "\(name) is lost")
         #expect(MergeTable.rule(for: name, in: kind) != nil, "\(command) \(name) has no row in the table")
       }
-      #expect(result.count == names.count + 1, "\(command)")
+      #expect(result.count == names.count + (isCounted ? 1 : 0), "\(command)")
       check(command, kind, names, answers, result)
     }
   }
