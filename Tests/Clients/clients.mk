@@ -27,4 +27,4 @@ clients-venv:
 clients-gems:
 	@.ci/packages clients
 	@test -d $(CLIENTS_GEMS)/gems || \
-	  timeout 60 gem install --quiet --silent --no-document --install-dir $(CLIENTS_GEMS) dalli --version 3.2.8 || true
+	  timeout 60 gem install --quiet --silent --no-document --install-dir $(CLIENTS_GEMS) dalli --version 4.3.3 || true

@@ -32,6 +32,8 @@ class Client:
     # Why it cannot be run on this machine, or None.
     absence: Callable[[], str | None] = lambda: None
     is_short: bool = False
+    # Where ringroad means to answer otherwise (docs/PROTOCOL.md): a pattern of the check's name, and why.
+    departures: tuple = ()
 
 
 def output_of(command, folder=REPOSITORY, settings=None):
@@ -103,7 +105,7 @@ def suite(name):
                     failed[test] = (bad[0].get("message") or "").replace("\n", " ")
                 elif case.find("skipped") is None:
                     passed.append(test)
-            os.remove(report)
+        shutil.rmtree(folder, ignore_errors=True)
         return outcome(passed, failed, said, end)
 
     return run
@@ -113,6 +115,7 @@ def django_suite(port):
     """Django's own tests of its memcached backends: unittest's `test_x (module.Class.test_x) ... ok`."""
     folder, command, settings = suites.prepared("django", port)
     said, end = output_of([PYTHON, *command], folder, settings)
+    shutil.rmtree(folder, ignore_errors=True)
     results = re.findall(r"^(test_\w+) \((.*?)\).*?\.\.\. (ok|FAIL|ERROR)$", said, re.M | re.S)
     failed = {}
     for _, name, word in results:
@@ -150,7 +153,12 @@ CLIENTS = [
     Client("dalli", everyday(["ruby", script("with_dalli.rb")]), without_dalli),
     Client("memccapable", memccapable, without_command("memccapable")),
     Client("libmemcached tools", everyday(["sh", script("with_tools.sh")]), without_command("memcstat")),
-    Client("pymemcache's tests", suite("pymemcache"), without_suite("pymemcache")),
+    Client(
+        "pymemcache's tests",
+        suite("pymemcache"),
+        without_suite("pymemcache"),
+        departures=((r"test_integration\.test_misc", "cache_memlimit acts on one server as a whole: refused by name"),),
+    ),
     Client("python-memcached's tests", suite("python-memcached"), without_suite("python-memcached")),
     Client("pylibmc's tests", suite("pylibmc"), without_suite("pylibmc")),
     Client("Django's tests", django_suite, without_suite("django")),

@@ -46,7 +46,8 @@ def fetched(name):
 def prepared(name, port):
     """A copy of the tests that meets the server at this port: its folder, the arguments, the environment."""
     source = fetched(name)
-    folder = os.path.join(FOLDER, f"{name}-run")
+    # Ports come back; what an earlier run has left behind must not.
+    folder = os.path.join(FOLDER, f"{name}-run-{port}")
     shutil.rmtree(folder, ignore_errors=True)
     if name == "pymemcache":
         shutil.copytree(os.path.join(source, "pymemcache"), os.path.join(folder, "pymemcache"))
@@ -55,13 +56,19 @@ def prepared(name, port):
         arguments += ["--server=127.0.0.1", f"--port={port}", "--count=200", "-k", "not tls"]
         return folder, arguments, {"PYTHONPATH": folder}
     if name == "python-memcached":
-        # Its tests name the usual port.
+        # Its tests name the usual port, and import a helper that the package lacks.
         shutil.copytree(os.path.join(source, "tests"), os.path.join(folder, "tests"))
+        for name, text in [("__init__.py", ""), ("utils.py", CAPTURED_STDERR)]:
+            with open(os.path.join(folder, "tests", name), "w") as file:
+                file.write(text)
         for path in glob.glob(os.path.join(folder, "tests", "*.py")):
             rewrite(path, r"127\.0\.0\.1:11211", f"127.0.0.1:{port}")
         return folder, ["tests"], {}
     if name == "pylibmc":
+        # Much of it asks for the binary protocol; the text protocol must do the same.
         shutil.copytree(os.path.join(source, "tests"), os.path.join(folder, "tests"))
+        for path in glob.glob(os.path.join(folder, "tests", "*.py")):
+            rewrite(path, r"binary=True", "binary=False")
         return folder, ["tests"], {"MEMCACHED_HOST": "127.0.0.1", "MEMCACHED_PORT": str(port)}
     shutil.copytree(os.path.join(source, "tests"), os.path.join(folder, "tests"))
     with open(os.path.join(folder, "tests", "settings_for_clients.py"), "w") as file:
@@ -76,6 +83,19 @@ def rewrite(path, pattern, replacement):
     with open(path, "w") as file:
         file.write(re.sub(pattern, replacement, text))
 
+
+CAPTURED_STDERR = """
+import contextlib, io, sys
+
+
+@contextlib.contextmanager
+def captured_stderr():
+    said, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        yield sys.stderr
+    finally:
+        sys.stderr = said
+"""
 
 # Django's tests find the backends to be tested among these.
 DJANGO_SETTINGS = """

@@ -75,5 +75,4 @@ for test in set get mget; do
     memcslap "$servers" --test=$test --concurrency=4 --execute-number=500 --non-blocking --tcp-nodelay
 done
 check 'memcslap, set, without replies' memcslap "$servers" --test=set --concurrency=2 --execute-number=500 --noreply
-check 'memcslap, set, buffered' memcslap "$servers" --test=set --concurrency=2 --execute-number=500 --buffer
 check 'memcslap with a flush first' memcslap "$servers" --flush --test=get --execute-number=200
