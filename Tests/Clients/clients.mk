@@ -23,7 +23,7 @@ clients-venv:
 	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62 aiomcache==0.8.2 \
 	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
-# Debian's dalli knows the binary protocol only. Without rubygems.org the rest is run.
+# Debian's dalli knows the binary protocol only; where its newer gem cannot be had, the rest is run.
 clients-gems:
 	@.ci/packages clients
 	@test -d $(CLIENTS_GEMS)/gems || \
