@@ -1,6 +1,5 @@
 """Makes a failing sequence small: fewer requests, plainer sending, fewer bytes."""
 
-
 import time
 
 
