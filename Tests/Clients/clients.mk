@@ -5,7 +5,7 @@ CLIENTS_VENV := .build/clients-venv
 CLIENTS_GEMS := .build/clients-gems
 CLIENTS = $(CLIENTS_VENV)/bin/python Tests/Clients/clients.py
 
-.PHONY: test-clients test-clients-short clients-venv clients-gems
+.PHONY: test-clients test-clients-short test-clients-canary clients-venv clients-gems
 
 # Everyday use by each client, and the libraries' own tests: minutes.
 test-clients: clients-venv clients-gems
@@ -15,6 +15,11 @@ test-clients: clients-venv clients-gems
 # Everyday use by the Python libraries: seconds.
 test-clients-short: clients-venv
 	$(CLIENTS) --short
+
+# Damaged answers must be found out by each of them.
+test-clients-canary: clients-venv
+	for client in pymemcache pylibmc python-memcached aiomcache django; do \
+	  timeout 300 $(CLIENTS) --short --canary --only $$client | grep -m 1 "^FAILED" || exit 1; done
 
 clients-venv:
 	@.ci/packages test

@@ -1,6 +1,6 @@
 """Real clients beside each other: each runs against one memcached, then against ringroad in front of three.
 
-    clients.py [--short] [--only NAME]... [--verbose] [BINARY]
+    clients.py [--short] [--only NAME]... [--verbose] [--canary] [BINARY]
 
 What fails with memcached too is the client's own matter; exit 1 when ringroad fails what memcached passes.
 """
@@ -16,6 +16,7 @@ from threading import Lock
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "Differential"))
 
 from roster import CLIENTS  # noqa: E402
+from relay import Relay  # noqa: E402
 from servers import LOOPBACK, Process, default_binary, free_port, memcached  # noqa: E402
 
 
@@ -38,6 +39,15 @@ starting = Lock()
 ENDS = ("to its end", "ringroad lives")
 
 
+class Canary(Relay):
+    """What must be found out: one memcached, a byte of whose answers is changed now and then."""
+
+    is_alive = True
+
+    def __init__(self, _, servers):
+        super().__init__(servers[0].port)
+
+
 def with_memcached(client):
     with starting:
         server = memcached()
@@ -47,13 +57,13 @@ def with_memcached(client):
         server.end()
 
 
-def with_ringroad(client, binary):
+def with_ringroad(client, binary, kind):
     servers = []
     try:
         with starting:
             for _ in range(3):
                 servers.append(memcached())
-            servers.append(Ringroad(binary, servers))
+            servers.append(kind(binary, servers))
         outcome = client.run(servers[-1].port)
         if not servers[-1].is_alive:
             outcome.failed["ringroad lives"] = f"it ended with {servers[-1].child.returncode}"
@@ -63,14 +73,15 @@ def with_ringroad(client, binary):
             server.end()
 
 
-def played(chosen, binary):
+def played(chosen, binary, kind):
     """Each client with both outcomes, in order. Most of the time is waiting, so several run at once."""
     with ThreadPoolExecutor(max_workers=5) as pool:
         runs = []
         for client in chosen:
             absence = client.absence()
-            both = (None, None) if absence else (pool.submit(with_memcached, client), pool.submit(with_ringroad, client, binary))
-            runs.append((client, absence, *both))
+            first = None if absence else pool.submit(with_memcached, client)
+            second = None if absence else pool.submit(with_ringroad, client, binary, kind)
+            runs.append((client, absence, first, second))
         yield from runs
 
 
@@ -99,8 +110,9 @@ def main():
     parser.add_argument("--short", action="store_true", help="the Python libraries only")
     parser.add_argument("--only", action="append", metavar="NAME", help="only clients whose name has this in it")
     parser.add_argument("--verbose", action="store_true", help="say also what fails with memcached")
+    parser.add_argument("--canary", action="store_true", help="damaged answers in ringroad's place; must exit 1")
     options = parser.parse_args()
-    if not os.access(options.binary, os.X_OK):
+    if not options.canary and not os.access(options.binary, os.X_OK):
         parser.error(f"there is no {options.binary} yet: make build")
 
     chosen = [one for one in CLIENTS if one.is_short or not options.short]
@@ -112,7 +124,7 @@ def main():
     print(f"{'client':<26}{'on memcached':>20}{'on ringroad':>20}")
     print(f"{'':<26}{'passed':>10}{'failed':>10}{'passed':>10}{'failed':>10}")
     regressions, ran = {}, 0
-    for client, absence, first, second in played(chosen, options.binary):
+    for client, absence, first, second in played(chosen, options.binary, Canary if options.canary else Ringroad):
         if absence:
             print(f"{client.name:<26} not run: {absence}", flush=True)
             continue
