@@ -115,7 +115,7 @@ def django_suite(port):
     """Django's own tests of its memcached backends: unittest's `test_x (module.Class.test_x) ... ok`."""
     folder, command, settings = suites.prepared("django", port)
     said, end = output_of([PYTHON, *command], folder, settings)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
     results = re.findall(r"^(test_\w+) \((.*?)\).*?\.\.\. (ok|FAIL|ERROR)$", said, re.M | re.S)
     failed = {}
     for _, name, word in results:
