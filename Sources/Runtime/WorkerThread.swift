@@ -42,11 +42,17 @@ struct WorkerThread: ~Copyable {
   var hasEnded = false
 
   static let tickLength = Duration.milliseconds(10)
-  /// With at least so many requests in flight and fewer events in a turn, the thread pauses for so many
-  /// nanoseconds before it looks again, so that the next turn has more to do. A thread with little in flight
-  /// never waits.
-  static let crowd = 40
-  static let gathering: Int64 = 40_000
+  /// A turn that has forwarded fewer requests than `worthSending` looks for more, so many times at the most,
+  /// before it sends; never with few requests in flight.
+  static let mostLooks = 4
+  static let company = 16
+  static let worthSending: UInt64 = 32
+  /// With at least `crowd` requests in flight and fewer than `few` events in a turn, the thread pauses for so
+  /// many nanoseconds before it looks again, so that the next turn has more to do. A pause costs as much CPU
+  /// as a few sends; a thread with little in flight never waits.
+  static let crowd = 64
+  static let few = 32
+  static let gathering: Int64 = 50_000
 
   init(
     number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
@@ -74,9 +80,17 @@ struct WorkerThread: ~Copyable {
         worker.hasResumable ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
       guard isServed else { break }
       let now = Clock.now()
-      let events = loop.readyCount
-      for i in 0..<events { handle(loop.ready(i), &scratch, now: now) }
-      loop.clearReady()
+      let forwarded = worker.counters[.requestsForwarded]
+      var events = walk(&scratch, now: now)
+      // A send costs as much for one request as for thirty: look for more before sending a few.
+      var looks = 0
+      while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
+        worker.counters[.requestsForwarded] &- forwarded < Self.worthSending,
+        loop.runOnce(nanoseconds: 0), loop.readyCount > 0
+      {
+        events &+= walk(&scratch, now: now)
+        looks &+= 1
+      }
       execute(now: now)
       if worker.hasResumable { worker.resumeStalled(now: now) }
       flush(now: now)
@@ -84,7 +98,7 @@ struct WorkerThread: ~Copyable {
       execute(now: now)
       if !worker.notices.isEmpty { passOn() }
       // Servers answer in small pieces, and a turn for each would cost more than what it brings.
-      if events < Self.crowd, worker.requestsInFlight >= Self.crowd {
+      if events < Self.few, worker.requestsInFlight >= Self.crowd {
         Clock.pause(nanoseconds: Self.gathering)
       }
     }
@@ -93,6 +107,14 @@ struct WorkerThread: ~Copyable {
   }
 
   // MARK: - Events
+
+  /// Does what the notes say, and strikes them out; returns how many there were.
+  private mutating func walk(_ scratch: inout Scratch, now: Instant) -> Int {
+    let events = loop.readyCount
+    for i in 0..<events { handle(loop.ready(i), &scratch, now: now) }
+    loop.clearReady()
+    return events
+  }
 
   private mutating func handle(_ ready: Ready, _ scratch: inout Scratch, now: Instant) {
     switch ready.token.kind {
