@@ -2,19 +2,10 @@
 #include "ringroad.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 int ringroad_daemonize(void) { return daemon(1, 0) == 0 ? 0 : errno; }
-
-int ringroad_pin_thread(int cpu) {
-  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpus > 0 ? cpu % cpus : cpu, &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno;
-}
 
 int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length) {
   return accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -159,7 +159,7 @@ struct WorkerThread: ~Copyable {
     case .bytes: worker.serverReceived(l, scratch.bytes, now: now)
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
-    case .failed(let reason): worker.lost(l, trouble(reason), now: now)
+    case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
     }
   }
 
@@ -256,7 +256,7 @@ struct WorkerThread: ~Copyable {
       watch(l, descriptor)
       loop.wantWrite(linkWires[Int(l)].watch, true)
     case .failed(let reason):
-      worker.lost(l, trouble(reason), now: now)
+      worker.lost(l, Trouble(errno: reason), now: now)
     }
   }
 
@@ -269,7 +269,7 @@ struct WorkerThread: ~Copyable {
     let wire = linkWires[Int(l)]
     guard wire.descriptor >= 0 else { return }
     let reason = Socket.connectError(wire.descriptor)
-    guard reason == 0 else { return worker.lost(l, trouble(reason), now: now) }
+    guard reason == 0 else { return worker.lost(l, Trouble(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
     worker.connected(l, now: now)
     let hello = Worker.hello
@@ -286,8 +286,6 @@ struct WorkerThread: ~Copyable {
     Socket.close(linkWires[Int(l)].descriptor)
     linkWires[Int(l)] = Wire()
   }
-
-  private func trouble(_ reason: Int32) -> Trouble { Trouble(errno: reason) }
 
   // MARK: - Sending
 
@@ -307,7 +305,7 @@ struct WorkerThread: ~Copyable {
       worker.sent(link: l, n)
       block(link: l, worker.links[l].unsent > 0)
     case .wouldBlock: block(link: l, true)
-    case .failed(let reason): worker.lost(l, trouble(reason), now: now)
+    case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
     }
   }
 

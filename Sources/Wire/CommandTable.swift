@@ -189,7 +189,7 @@ enum CommandTable {
     } else if isText(1, "cachedump") {
       guard line.count >= 4 else { return refuse(.badStats, request) }
       guard let id = number(bytes, line, 2)?.cutToUInt32, number(bytes, line, 3)?.cutToUInt32 != nil else {
-        return refuse(.badStatsFormat, request)
+        return refuse(.badFormat, request)
       }
       guard id < 64 else { return refuse(.badSlabID, request) }
       // memcached prints keys raw, those too that were stored in base64: whoever chose such a key would say

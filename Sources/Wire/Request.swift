@@ -34,12 +34,9 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case badExptime
   case badDataChunk
   case badStats
-  case badStatsFormat
   case badSlabID
   case badDetail
   case tooLarge
-  case lineTooLong
-  case tooManyKeys
   case notPassedOn
   case noRoute
   case flagsTooLong
@@ -67,12 +64,9 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .badExptime: "CLIENT_ERROR invalid exptime argument\r\n"
     case .badDataChunk: "CLIENT_ERROR bad data chunk\r\n"
     case .badStats: "CLIENT_ERROR bad command line\r\n"
-    case .badStatsFormat: "CLIENT_ERROR bad command line format\r\n"
     case .badSlabID: "CLIENT_ERROR Illegal slab id\r\n"
     case .badDetail: "CLIENT_ERROR usage: stats detail on|off|dump\r\n"
     case .tooLarge: "SERVER_ERROR object too large for cache\r\n"
-    case .lineTooLong: "CLIENT_ERROR line too long\r\n"
-    case .tooManyKeys: "CLIENT_ERROR too many keys\r\n"
     case .notPassedOn: "CLIENT_ERROR ringroad does not pass this command on: ask the server itself\r\n"
     case .noRoute: "SERVER_ERROR ringroad: no route for this key\r\n"
     case .flagsTooLong: "CLIENT_ERROR options flags too long\r\n"

@@ -11,9 +11,6 @@
 // Returns 0, or errno. Must be called before any thread is started.
 int ringroad_daemonize(void);
 
-// Binds the calling thread to one CPU (modulo the number there are). Returns 0, or errno.
-int ringroad_pin_thread(int cpu);
-
 // accept4(2): takes a connection that is non-blocking and closed on exec from the start.
 // Returns its descriptor, or -1 and errno.
 int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length);
