@@ -70,7 +70,7 @@ enum ReplyVerdict: Equatable {
 
   init(_ answer: Answer) {
     switch answer {
-    case .partial: self = .partial
+    case .partial, .opening: self = .partial
     case .reply(let length, .hit): self = .value(length)
     case .reply(let length, _): self = .taken(length)
     case .broken: self = .refused
@@ -79,7 +79,7 @@ enum ReplyVerdict: Equatable {
 
   init(_ block: Block) {
     switch block {
-    case .partial: self = .partial
+    case .partial, .opening: self = .partial
     case .value(let length): self = .value(length)
     case .end: self = .taken(5)
     case .otherKey, .other, .broken: self = .refused

@@ -84,6 +84,11 @@ enum MetaFuzz {
   private static func checkCut(_ whole: MetaAnswer, _ early: MetaAnswer) {
     switch (early, whole) {
     case (.partial, _), (.broken, .broken), (.broken, .partial): return
+    case (.opening(_, let header, let value), .reply(let last)):
+      guard header + value + 2 == last.length else { violated("a value that opened otherwise") }
+    case (.opening(_, let header, let value), .opening(_, let later, let same)):
+      guard header == later, value == same else { violated("a value that opened twice") }
+    case (.opening, .broken): return
     case (.reply(let first), .reply(let last)):
       guard first.length == last.length, first.status == last.status else { violated("two replies in one") }
     default: violated("\(early), then \(whole)")

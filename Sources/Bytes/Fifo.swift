@@ -64,6 +64,13 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     count = 0
   }
 
+  /// Takes out the elements that are equal to this one, wherever they stand. O(n).
+  package mutating func removeAll(_ element: Element) where Element: Equatable {
+    for _ in 0..<count {
+      if let first = popFirst(), first != element { append(first) }
+    }
+  }
+
   /// Gives the memory back when nothing is held.
   package mutating func releaseIfEmpty() {
     guard count == 0 else { return }

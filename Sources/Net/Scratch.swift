@@ -23,11 +23,12 @@ package struct Scratch: ~Copyable {
     unsafe base.deallocate()
   }
 
-  /// Reads once. What was received before is gone; `bytes` is empty unless the result is `.bytes`.
-  package mutating func receive(_ descriptor: Int32) -> ReceiveResult {
+  /// Reads once, at most `most` bytes. What was received before is gone; `bytes` is empty unless the result is
+  /// `.bytes`.
+  package mutating func receive(_ descriptor: Int32, atMost most: Int = .max) -> ReceiveResult {
     // SAFETY: the block is `capacity` bytes, and exclusive access to self is exclusive access to it.
     let result = unsafe Socket.receive(
-      descriptor, into: UnsafeMutableRawBufferPointer(start: base, count: capacity))
+      descriptor, into: UnsafeMutableRawBufferPointer(start: base, count: min(capacity, max(1, most))))
     if case .bytes(let n) = result { count = n } else { count = 0 }
     return result
   }

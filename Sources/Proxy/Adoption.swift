@@ -10,6 +10,7 @@ extension Worker {
   /// them; those that are gone answer what they were asked, and are then let go.
   package mutating func adopt(_ plan: WorkerPlan, now: Instant) {
     limits = plan.limits
+    easyQueue = min(limits.serverQueue, 64 << 10)
     var starts: [UInt32] = []
     var order: [UInt32] = []
     var staying: Set<UInt32> = []
@@ -78,6 +79,7 @@ extension Worker {
     guard !servers[s].isRetired else { return }
     servers[s].isRetired = true
     while let l = servers[s].links.popFirst() { retiring.append(l) }
+    while let l = servers[s].spares.popFirst() { shut(l) }
     releaseRetired(now: now)
   }
 
@@ -93,7 +95,23 @@ extension Worker {
       lost(l, .shuttingDown, now: now)
       let s = links[l].server
       links.give(l)
-      if servers[s].isRetired && servers[s].links.isEmpty && !isAwaited(s) { servers.give(s) }
+      forget(s)
+    }
+  }
+
+  /// Lets go of a retired server that nothing belongs to any more.
+  private mutating func forget(_ s: UInt32) {
+    guard servers[s].isRetired, servers[s].links.isEmpty, !isAwaited(s), !isStreaming(to: s), !isNamed(s)
+    else { return }
+    servers.give(s)
+  }
+
+  /// Lets go of retired servers whose last stream has ended.
+  mutating func forgetRetired() {
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s) { forget(s) }
+      s += 1
     }
   }
 
@@ -101,7 +119,7 @@ extension Worker {
   private func isNamed(_ s: UInt32) -> Bool {
     var f: UInt32 = 0
     while f < fanOuts.end {
-      if fanOuts.isTaken(f) && fanOuts[f].exchange != Slab<Exchange>.none {
+      if fanOuts.isTaken(f) && (fanOuts[f].exchange != Slab<Exchange>.none || fanOuts[f].hasPutOff) {
         if fanOuts[f].troubledServer == s { return true }
         if fanOuts[f].kind != .multiGet {
           for i in 0..<fanOuts[f].pieces.count where fanOuts[f].pieces[i].next == s { return true }
@@ -130,7 +148,7 @@ extension Worker {
         lost(l, .ejected, now: now)
       }
     }
-    if standing == .up { servers[s].isSuspect = false }
+    if standing == .up { servers[s].isSuspect = false } else { endStreams(of: s, .ejected, now: now) }
     for i in 0..<poolStarts.count { applyStandings(pool: i, size: size(ofPool: i)) }
   }
 

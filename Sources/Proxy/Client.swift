@@ -29,6 +29,21 @@ package struct Client: ~Copyable, Recyclable {
   var skip = 0
   /// Bytes of `input` in which no newline was found.
   var scanned = 0
+  /// A request's bytes after which it is worth looking at again.
+  package var awaited = 0
+  /// The long value that is on its way to or from it, and whether it is the client's own.
+  var stream = Slab<Stream>.none
+  var isUploading = false
+  /// Bytes of the value being uploaded that are still to come.
+  var bodyLeft = 0
+  /// Answers that are streamed when their turn comes: nothing more is taken until they have been given.
+  var putOff = 0
+  /// It has an upload to begin when its answers have been given.
+  var isOrderly = false
+  /// It has an upload to begin when there is a connection for it.
+  var isQueued = false
+  /// One of the worker's streams is kept for its upload.
+  var holdsStream = false
   /// When the unfinished request at the front of `input` began, and how much there was then.
   var partialSince = Instant.never
   var partialSize = 0
@@ -53,18 +68,21 @@ package struct Client: ~Copyable, Recyclable {
     self = Client()
   }
 
+  /// Bytes of a long request that are still to come before it is worth looking at.
+  package var missing: Int { max(0, awaited &- input.count) }
+
   /// How many more of its requests may be taken now.
-  @inline(__always) func room(_ limits: Limits) -> Int {
+  @inline(__always) func room(_ limits: Limits, allowance: Int) -> Int {
     let most = min(window, limits.clientRequests)
-    guard backlog < limits.clientOutput, inFlight < most else { return 0 }
+    guard backlog < allowance, inFlight < most else { return 0 }
     return Int(most &- inFlight)
   }
 
   /// Learns from what waits to be sent now how large this client's answers are.
-  @inline(__always) mutating func learnWindow(_ limits: Limits) {
-    guard answered > 0 else { return }
+  @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
+    guard answered > 0, putOff == 0 else { return }
     let size = max(1, output.count / Int(answered))
-    window = UInt32(clamping: max(1, min(Int(limits.clientRequests), limits.clientOutput / size)))
+    window = UInt32(clamping: max(1, min(Int(limits.clientRequests), allowance / size)))
     answered = 0
   }
 

@@ -9,12 +9,15 @@ package struct Exchange: BitwiseCopyable, Recyclable {
   /// An answer before its turn: where it lies in the client's `parked`.
   var parkedAt = 0
   var parkedLength = 0
-  /// Whether the answer is there.
+  /// A long answer, streamed when its turn has come.
+  var stream = Slab<Stream>.none
+  /// Whether the answer is there, or is to be streamed.
   var isFinished = false
 
   package init() {}
   package mutating func reset() {
     next = Slab<Exchange>.none
+    stream = Slab<Stream>.none
     isFinished = false
   }
 }

@@ -42,7 +42,7 @@ extension Worker {
 
   /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
   /// request stands in `asked` at `start`.
-  private mutating func fail(
+  mutating func fail(
     _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
   ) {
     if leg.fanOut != Slab<FanOut>.none {
@@ -73,7 +73,7 @@ extension Worker {
   mutating func greeting(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     guard links[l].state == .greeting else { return bytes.byteCount }
     switch ReplyParser.line(bytes, at: 0, .version) {
-    case .partial: return 0
+    case .partial, .opening: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
       links[l].state = .ready
       links[l].givesBareMisses = ReplyParser.givesBareMisses(bytes)
@@ -101,6 +101,7 @@ extension Worker {
   /// closed it, or is ordered to.
   package mutating func lost(_ l: UInt32, _ trouble: Trouble, now: Instant) {
     guard links[l].state != .closed else { return }
+    if links[l].isPrivate { return lostPrivate(l, trouble, now: now) }
     let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
     if links[l].state == .ready {
       counters.subtract(.serverConnections)
@@ -131,9 +132,10 @@ extension Worker {
     links[l].late = 0
     links[l].lateLength = 0
     links[l].cursorAt = 0
+    links[l].awaited = 0
     // Answered already, only not sent to its end.
-    if links[l].isFrontAnswered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
-    links[l].isFrontAnswered = false
+    if links[l].front == .answered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
+    links[l].front = .plain
     // Answering may lead to new requests only through the edge, never here: the queue does not grow.
     while let leg = links[l].legs.popFirst() {
       if !leg.isLate { fail(leg, at: links[l].server, trouble, asked, start) }
@@ -170,6 +172,7 @@ extension Worker {
     var i = leg.piece
     while i != .max {
       fanOuts[leg.fanOut].pieces[Int(i)].length = 0
+      fanOuts[leg.fanOut].pieces[Int(i)].isPutOff = false
       i = fanOuts[leg.fanOut].pieces[Int(i)].next
     }
   }
@@ -190,11 +193,13 @@ extension Worker {
   /// Looks at every clock there is; called every few milliseconds. Cost: one look per connection to a
   /// server, and per client once a second.
   package mutating func tick(now: Instant) {
+    clock = now
     var l: UInt32 = 0
     while l < links.end {
       if links.isTaken(l) && links[l].state != .closed { expire(l, now: now) }
       l += 1
     }
+    if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
     if !retiring.isEmpty { releaseRetired(now: now) }
   }
 
@@ -204,6 +209,7 @@ extension Worker {
       let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
       if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
     }
+    if links[l].isPrivate { return }
     let timeout = servers[s].requestTimeout
     while links[l].late < links[l].legs.count {
       let i = links[l].late
@@ -213,7 +219,7 @@ extension Worker {
       counters.add(.timeouts)
       // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
       guard links[l].state == .ready else { return lost(l, .timedOut, now: now) }
-      if !(links[l].isFrontAnswered && i == 0) { expire(leg, i, on: l) }
+      if !(links[l].front == .answered && i == 0) { expire(leg, i, on: l) }
       links[l].late &+= 1
       links[l].lateLength &+= Int(leg.length)
     }
@@ -239,7 +245,7 @@ extension Worker {
   }
 
   /// Whether more memory is held than may be.
-  package var isOverfull: Bool { pool.inUse > limits.memory }
+  package var isOverfull: Bool { pool.inUse > limits.memory &+ limits.memory / 4 }
 
   /// Closes the client that leaves the most unread. Nobody comes here who reads what was asked for; it is what
   /// keeps a worker's memory bounded whatever its clients do.
@@ -255,8 +261,7 @@ extension Worker {
       c += 1
     }
     guard victim != Slab<Client>.none else { return }
-    clients[victim].isClosed = true
-    orders.append(.close(client: victim))
+    close(client: victim)
     notices.append(.relieved(unread: most))
   }
 
@@ -272,13 +277,12 @@ extension Worker {
         let isDeaf =
           clients[c].blockedSince != .never
           && now.since(clients[c].blockedSince) >= limits.writePatience
-        if isHalfAsked || isDeaf {
-          clients[c].isClosed = true
-          orders.append(.close(client: c))
-        }
+        if isHalfAsked || isDeaf { close(client: c) }
       }
       c += 1
     }
+    sweepSpares(now: now)
+    forgetRetired()
     pool.trim()
   }
 }

@@ -26,6 +26,8 @@ struct FanOut: ~Copyable, Recyclable {
     /// The next key of the same leg; for a command to every server, the server's slot.
     var next = UInt32.max
     var keyLength: UInt8 = 0
+    /// Its value is too long to be kept: it will be asked for by itself. The key stands in `bytes`.
+    var isPutOff = false
     /// Why there is no reply.
     var trouble: Trouble?
   }
@@ -34,6 +36,12 @@ struct FanOut: ~Copyable, Recyclable {
   var exchange = Slab<Exchange>.none
   var bytes = Buffer()
   var pieces = List<Piece>()
+  /// Whether values come with their cas number.
+  var withCAS = false
+  /// Whether the answer has to be made piece by piece.
+  var hasPutOff = false
+  /// Whether nothing is taken from its client meanwhile.
+  var isHolding = false
   /// Legs that the answer waits for.
   var pending = 0
   /// Legs that still stand in a server's queue: a late one may have been answered for, but its reply is
@@ -59,8 +67,20 @@ struct FanOut: ~Copyable, Recyclable {
     return i
   }
 
+  /// A piece has a value too long to be kept; its key stands in `asked`.
+  mutating func putOff(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
+    pieces[i].offset = bytes.count
+    pieces[i].length = 0
+    pieces[i].isPutOff = true
+    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &pool)
+    hasPutOff = true
+  }
+
   mutating func reset() {
     kind = .multiGet
+    withCAS = false
+    hasPutOff = false
+    isHolding = false
     exchange = Slab<Exchange>.none
     pieces.removeAll()
     pending = 0

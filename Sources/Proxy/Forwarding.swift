@@ -9,13 +9,38 @@ extension Worker {
   /// Bytes came from a client: serves every whole request in them and keeps the unfinished rest.
   package mutating func clientReceived(_ c: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .clientBytesIn)
+    clock = now
     if clients[c].input.isEmpty && !clients[c].isStalled {
+      if clients[c].isUploading {
+        let n = continueUpload(c, bytes, now: now)
+        clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &pool)
+        return
+      }
       let consumed = serve(c, bytes, now: now)
       keepRest(c, bytes, from: consumed, now: now)
     } else {
       clients[c].input.append(bytes, &pool)
-      if !clients[c].isStalled { pump(c, now: now) }
+      clientFilled(c, now: now)
     }
+    closeIfDone(c)
+  }
+
+  /// More of a client's bytes stand in its `input`.
+  private mutating func clientFilled(_ c: UInt32, now: Instant) {
+    guard !clients[c].isStalled else { return }
+    if clients[c].isUploading { return pumpUpload(c, now: now) }
+    // A long value is looked at again when it is there; so far as it keeps coming, the clock starts anew.
+    if clients[c].missing > 0 {
+      return notePartial(c, rest: clients[c].input.count, consumed: 0, now: now)
+    }
+    pump(c, now: now)
+  }
+
+  /// The edge has read `n` bytes straight into the client's `input`.
+  package mutating func clientReceived(_ c: UInt32, filled n: Int, now: Instant) {
+    counters.add(n, to: .clientBytesIn)
+    clock = now
+    clientFilled(c, now: now)
     closeIfDone(c)
   }
 
@@ -24,7 +49,11 @@ extension Worker {
     var input = exchange(&clients[c].input, with: Buffer())
     let consumed = serve(c, input.readable, now: now)
     input.consume(consumed)
-    if input.isEmpty { input.release(to: &pool) }
+    if input.isEmpty {
+      input.release(to: &pool)
+    } else if clients[c].awaited > input.count {
+      input.reserve(clients[c].awaited &- input.count, &pool)
+    }
     let rest = input.count
     clients[c].input = input
     notePartial(c, rest: rest, consumed: consumed, now: now)
@@ -34,6 +63,7 @@ extension Worker {
   private mutating func keepRest(_ c: UInt32, _ bytes: RawSpan, from consumed: Int, now: Instant) {
     let rest = bytes.byteCount &- consumed
     if rest > 0 {
+      if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &pool) }
       clients[c].input.append(bytes, from: consumed, count: rest, &pool)
       notePartial(c, rest: rest, consumed: consumed, now: now)
     } else if clients[c].partialSince != .never {
@@ -58,6 +88,7 @@ extension Worker {
   private mutating func serve(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     var request = Request()
+    clients[c].awaited = 0
     while p < bytes.byteCount {
       if clients[c].hasQuit { return bytes.byteCount }
       if clients[c].skip > 0 {
@@ -67,7 +98,7 @@ extension Worker {
         continue
       }
       // Forwarding changes nothing of this but the number in flight; all else is looked at again.
-      var room = clients[c].room(limits)
+      var room = clients[c].room(limits, allowance: allowance)
       guard room > 0 else {
         stall(c)
         return p
@@ -100,6 +131,8 @@ extension Worker {
         clients[c].scanned = bytes.byteCount &- p
         return p
       case .partialBody:
+        if request.length > heldLimit { return p &+ beginUpload(c, bytes, p, request, now: now) }
+        clients[c].awaited = request.length
         return p
       case .refused(let why, let skip, let isQuiet):
         refuse(c, why, isQuiet: isQuiet)
@@ -158,7 +191,7 @@ extension Worker {
       owning: bytes, from: request.keyStart, count: request.keyLength)
     let lane = lanes[Int(poolStarts[pool]) &+ place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
-    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
+    if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
         return fail(c, request, at: lane.server, trouble)
       }
@@ -189,7 +222,7 @@ extension Worker {
 
   /// Writes a request anew: one space between two words, numbers as memcached reads them, no `noreply`.
   @inline(never)
-  private mutating func write(
+  mutating func write(
     _ bytes: RawSpan, _ p: Int, _ request: Request, to l: UInt32, _ leg: inout Leg
   ) {
     let before = links[l].asked.count
@@ -266,7 +299,7 @@ extension Worker {
     case .up: break
     case .ejected, .failFast: return .ejected
     }
-    if links[l].asked.count > limits.serverQueue || links[l].legs.count >= limits.serverDepth {
+    if links[l].asked.count > queueAllowance || links[l].legs.count >= limits.serverDepth {
       counters.add(.queueFull)
       return .queueFull
     }

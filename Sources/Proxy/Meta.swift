@@ -36,10 +36,13 @@ extension Worker {
   mutating func forwardMeta(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    guard let lane = lane(for: bytes, request) else { return refuse(c, .noRoute, isQuiet: false) }
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    guard let lane = lane(for: bytes, key, isEncoded: request.meta.contains(.base64)) else {
+      return refuse(c, .noRoute, isQuiet: false)
+    }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     let x = newExchange(c)
-    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
+    if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
         return failMeta(x, bytes, p, request, at: lane.server, trouble)
       }
@@ -58,14 +61,12 @@ extension Worker {
 
   /// Where a meta request's key lives. What base64 stands for is hashed, so that it is found where the
   /// classic commands find it.
-  private func lane(for bytes: RawSpan, _ request: Request) -> Lane? {
-    if request.meta.contains(.base64),
-      let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
-    {
+  func lane(for bytes: RawSpan, _ key: Word, isEncoded: Bool) -> Lane? {
+    if isEncoded, let key = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
       // SAFETY: a byte has no padding that could be uninitialised.
       return unsafe lane(for: key.bytes.span.bytes, from: 0, count: key.count)
     }
-    return lane(for: bytes, from: request.keyStart, count: request.keyLength)
+    return lane(for: bytes, from: key.from, count: Int(key.length))
   }
 
   private func lane(for bytes: RawSpan, from: Int, count: Int) -> Lane? {
@@ -86,6 +87,8 @@ extension Worker {
       maxValue: limits.maxValue)
     switch answer {
     case .partial: return 0
+    case .opening(_, let header, let value):
+      return begin(long: value, header: header, l, leg, bytes, p)
     case .broken(let why):
       breach(l, why, bytes, p)
       return nil
@@ -96,7 +99,9 @@ extension Worker {
         return nil
       }
       if leg.exchange != Slab<Exchange>.none {
-        give(leg, reply, bytes, p, on: l)
+        let asked = exchange(&links[l].asked, with: Buffer())
+        give(leg, reply, bytes, p, asked)
+        links[l].asked = asked
       } else if leg.isLate {
         counters.add(.lateReplies)
       }
@@ -107,20 +112,26 @@ extension Worker {
 
   /// Gives a reply to the client as its own request would have been answered: without the proxy's
   /// opaque, with a key that the server was not asked for, or not at all.
-  private mutating func give(
-    _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, on l: UInt32
+  mutating func give(
+    _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, _ asked: borrowing Buffer
   ) {
     if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) { return concludeSilently(leg.exchange) }
     let destination = destination(of: leg.exchange)
+    appendReply(leg, reply, bytes, p, to: p &+ reply.length, asked, destination)
+    conclude(leg.exchange, destination)
+  }
+
+  /// Appends a reply up to `end`, its line at least. The request stands at the front of `asked`.
+  mutating func appendReply(
+    _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, to end: Int, _ asked: borrowing Buffer,
+    _ destination: Destination
+  ) {
     var from = p
     if leg.meta.contains(.hiddenKey), reply.status != .error, !reply.isBare {
       from = append(bytes, from: from, to: reply.keyAt, leg, reply, destination)
-      let asked = exchange(&links[l].asked, with: Buffer())
       appendKey(leg.metaLine, asked, 0, to: destination)
-      links[l].asked = asked
     }
-    _ = append(bytes, from: from, to: p &+ reply.length, leg, reply, destination)
-    conclude(leg.exchange, destination)
+    _ = append(bytes, from: from, to: end, leg, reply, destination)
   }
 
   /// Appends bytes of a reply, leaving out the proxy's opaque; returns where they end.
@@ -149,7 +160,7 @@ extension Worker {
   // MARK: - Failures
 
   /// Answers a meta request that could not be sent at all.
-  private mutating func failMeta(
+  mutating func failMeta(
     _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble
   ) {
     var asked = Buffer()

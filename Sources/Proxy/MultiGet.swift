@@ -38,6 +38,7 @@ extension Worker {
     counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     let x = newExchange(c)
     fanOuts[f].exchange = x
+    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     send(f, request.verb, now: now)
     if fanOuts[f].pending == 0 { finish(f) }
   }
@@ -72,7 +73,7 @@ extension Worker {
     _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Bool {
     var touch = Touch(link: l, server: s, first: piece, start: links[l].asked.count, keyStart: 0)
-    if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth) {
+    if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       touch.trouble = admit(l, now: now)
     }
     if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
@@ -135,8 +136,13 @@ extension Worker {
   /// whether the leg has ended; nil when the connection is no more.
   mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
     let f = leg.fanOut
-    let (p, reading) = fanOuts[f].read(bytes, from: start, leg, &links[l], maxValue: limits.maxValue, &pool)
+    let (p, reading) = fanOuts[f].read(
+      bytes, from: start, leg, &links[l], maxValue: limits.maxValue, most: gatherLimit, &pool)
+    if fanOuts[f].hasPutOff { notePutOff(f) }
     switch reading {
+    case .long(let header, let value):
+      guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return nil }
+      return (p &- start &+ n, false)
     case .more: return (p &- start, false)
     case .done: return (p &- start, true)
     case .refused:
@@ -171,6 +177,11 @@ extension Worker {
       }
     }
     fanOuts[f].bytes = bytes
+    appendEnd(f, to: destination)
+  }
+
+  /// What stands behind the values: `END`, or why some are not there.
+  mutating func appendEnd(_ f: UInt32, to destination: Destination) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let trouble = fanOuts[f].trouble {
       appendError(trouble, at: fanOuts[f].troubledServer, to: destination)
       counters.add(.serverErrors)
@@ -186,6 +197,8 @@ extension FanOut {
   enum Reading: BitwiseCopyable {
     /// There is more to come.
     case more
+    /// A value has begun whose end is not there.
+    case long(header: Int, value: Int)
     /// Up to its `END`.
     case done
     /// It is an error line of the server's own.
@@ -196,7 +209,7 @@ extension FanOut {
   /// Takes values for the keys of a leg as they come, and finds those that were missed by what comes
   /// instead. Returns where it stopped, and why.
   mutating func read(
-    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ link: inout Link, maxValue: Int,
+    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ link: inout Link, maxValue: Int, most: Int,
     _ pool: inout BufferPool
   ) -> (end: Int, Reading) {
     var p = start
@@ -218,6 +231,14 @@ extension FanOut {
         // Past the last key only a value of the empty key would fit.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         if !leg.isLate {
+          guard self.bytes.count &+ length <= most || !link.mayAskAgain(keyAt: keyAt, count: keyLength) else {
+            // Enough is gathered: it is asked for again when it can be given.
+            putOff(Int(cursor), link.asked, keyAt: keyAt, &pool)
+            keyAt &+= keyLength &+ 1
+            cursor = pieces[Int(cursor)].next
+            p &+= length
+            continue
+          }
           pieces[Int(cursor)].offset = self.bytes.count
           pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
           self.bytes.append(bytes, from: p, count: length, &pool)
@@ -225,6 +246,9 @@ extension FanOut {
         keyAt &+= keyLength &+ 1
         cursor = pieces[Int(cursor)].next
         p &+= length
+      case .opening(let header, let value):
+        guard cursor != .max else { return (p, .broken(.wrongKey)) }
+        return (p, .long(header: header, value: value))
       case .otherKey:
         // The key at the cursor was missed: the value may be of the next one.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
@@ -236,7 +260,7 @@ extension FanOut {
       case .other:
         switch ReplyParser.errorLine(bytes, at: p) {
         case .reply(let length, _): return (p &+ length, .refused)
-        case .partial: return (p, .more)
+        case .partial, .opening: return (p, .more)
         case .broken(let why): return (p, .broken(why))
         }
       case .broken(let why): return (p, .broken(why))

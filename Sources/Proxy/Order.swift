@@ -12,6 +12,9 @@ package enum Order: BitwiseCopyable, Equatable {
   /// Read no more from this client until `resume`.
   case pause(client: UInt32)
   case resume(client: UInt32)
+  /// Read no more from this connection to a server until `resumeLink`.
+  case pauseLink(UInt32)
+  case resumeLink(UInt32)
   /// Answer this exchange with the whole process's numbers.
   case report(exchange: SlotID)
 }

@@ -8,31 +8,63 @@ extension Worker {
   /// Bytes came from a server: every whole reply in them goes to who asked; the unfinished rest is kept.
   package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
+    clock = now
     if links[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
-      if consumed < bytes.byteCount, links[l].state != .closed {
-        links[l].input.append(bytes, from: consumed, count: bytes.byteCount &- consumed, &pool)
+      let rest = bytes.byteCount &- consumed
+      if rest > 0, links[l].state != .closed {
+        if links[l].awaited > rest { links[l].input.reserve(links[l].awaited, &pool) }
+        links[l].input.append(bytes, from: consumed, count: rest, &pool)
       }
     } else {
       links[l].input.append(bytes, &pool)
-      var input = exchange(&links[l].input, with: Buffer())
-      let consumed = digest(l, input.readable, now: now)
-      input.consume(consumed)
-      if input.isEmpty || links[l].state == .closed {
-        input.release(to: &pool)
-      } else {
-        links[l].input = input
-      }
+      serverFilled(l, now: now)
+    }
+  }
+
+  /// The edge has read `n` bytes straight into the connection's `input`.
+  package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
+    counters.add(n, to: .serverBytesIn)
+    clock = now
+    serverFilled(l, now: now)
+  }
+
+  /// More of a server's bytes stand in `input`. A long reply is looked at when all of it is there.
+  private mutating func serverFilled(_ l: UInt32, now: Instant) {
+    guard links[l].missing == 0 else { return }
+    var input = exchange(&links[l].input, with: Buffer())
+    let consumed = digest(l, input.readable, now: now)
+    input.consume(consumed)
+    if input.isEmpty || links[l].state == .closed {
+      input.release(to: &pool)
+    } else {
+      if links[l].awaited > input.count { input.reserve(links[l].awaited &- input.count, &pool) }
+      links[l].input = input
     }
   }
 
   /// Takes the whole replies at the front; returns the bytes they took.
   private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     guard links[l].state == .ready else { return greeting(l, bytes, now: now) }
+    links[l].awaited = 0
+    if links[l].stream != Slab<Stream>.none {
+      return links[l].front == .upload
+        ? digestUpload(l, bytes, now: now) : digestDownload(l, bytes, now: now)
+    }
     var p = 0
     var isAnswered = false
     while p < bytes.byteCount {
-      guard let leg = links[l].legs.first, links[l].sent > 0, !links[l].isFrontAnswered else {
+      guard let leg = links[l].legs.first, links[l].sent > 0, links[l].front == .plain else {
+        if links[l].front == .passing {
+          guard let n = pass(l, bytes, p) else { return bytes.byteCount }
+          p &+= n
+          guard links[l].front == .plain else {
+            if isAnswered { noteAnswered(l) }
+            return p
+          }
+          isAnswered = true
+          continue
+        }
         counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
         breach(l, .unsolicited, bytes, p)
         return bytes.byteCount
@@ -40,7 +72,7 @@ extension Worker {
       if leg.fanOut != Slab<FanOut>.none {
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
-        guard isDone else {
+        guard isDone || links[l].front == .passing else {
           if isAnswered { noteAnswered(l) }
           return p
         }
@@ -71,6 +103,13 @@ extension Worker {
           counters.add(.lateReplies)
         }
         p &+= length
+      case .opening(let header, let value):
+        guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
+        p &+= n
+        guard n > 0 else {
+          if isAnswered { noteAnswered(l) }
+          return p
+        }
       case .partial:
         if isAnswered { noteAnswered(l) }
         return p
@@ -92,7 +131,7 @@ extension Worker {
   /// All of a request that was answered early has been sent now.
   mutating func finishFront(_ l: UInt32) {
     guard let leg = links[l].legs.first, links[l].sent >= Int(leg.length) else { return }
-    links[l].isFrontAnswered = false
+    links[l].front = .plain
     links[l].dropFront(leg, &pool)
   }
 
@@ -123,7 +162,7 @@ extension Worker {
         leg.verb == .stats
         ? ReplyParser.report(bytes, at: p) : ReplyParser.line(bytes, at: p, leg.verb.expectation)
       switch answer {
-      case .partial: return (0, false)
+      case .partial, .opening: return (0, false)
       case .broken(let why):
         breach(l, why, bytes, p)
         return nil
@@ -147,7 +186,13 @@ extension Worker {
   /// a queue any more.
   mutating func finish(_ f: UInt32) {
     let x = fanOuts[f].exchange
-    if x != Slab<Exchange>.none {
+    if x != Slab<Exchange>.none, fanOuts[f].hasPutOff {
+      fanOuts[f].exchange = Slab<Exchange>.none
+      // It may come to its end at once: the fan-out is kept until this is over.
+      fanOuts[f].open &+= 1
+      putOff(f, x)
+      fanOuts[f].open &-= 1
+    } else if x != Slab<Exchange>.none {
       fanOuts[f].exchange = Slab<Exchange>.none
       let destination = destination(of: x)
       if fanOuts[f].kind == .multiGet {

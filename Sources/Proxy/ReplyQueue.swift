@@ -98,7 +98,7 @@ extension Worker {
   /// Moves the parked answers whose turn has come to the output.
   private mutating func followUp(_ c: UInt32) {
     var x = clients[c].first
-    while x != Slab<Exchange>.none, exchanges[x].isFinished {
+    while x != Slab<Exchange>.none, exchanges[x].isFinished, exchanges[x].stream == Slab<Stream>.none {
       let exchange = exchanges[x]
       clients[c].unpark(from: exchange.parkedAt, count: exchange.parkedLength, &pool)
       exchanges.give(x)
@@ -109,6 +109,9 @@ extension Worker {
     clients[c].first = x
     if x == Slab<Exchange>.none { clients[c].last = x }
     if clients[c].parkedLive == 0 { clients[c].parked.release(to: &pool) }
+    if x != Slab<Exchange>.none, exchanges[x].stream != Slab<Stream>.none {
+      begin(download: exchanges[x].stream, for: c)
+    }
   }
 
   /// An answer before its turn lies in `parked` from `start` on.

@@ -10,6 +10,8 @@ package struct Server: ~Copyable, Recyclable {
   var standing = Standing.up
   /// The worker's connections to it.
   var links = Fifo<UInt32>()
+  /// Private connections that no stream uses now.
+  var spares = Fifo<UInt32>()
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true
@@ -45,14 +47,25 @@ package struct Link: ~Copyable, Recyclable {
     case ready
   }
 
+  enum Front: UInt8, BitwiseCopyable {
+    case plain
+    /// It was answered before all of it was sent.
+    case answered
+    /// A value of its reply goes by that nobody keeps.
+    case passing
+    /// It is an upload: what was sent is forgotten at once.
+    case upload
+  }
+
   package var server: UInt32 = .max
   package var state = State.closed
   /// Requests from the oldest that is unanswered to the youngest.
   package var asked = Buffer()
   /// Bytes at the front of `asked` that were sent.
   package var sent = 0
-  /// An unfinished reply.
-  var input = Buffer()
+  /// An unfinished reply, and how much there must be of it before it is worth looking at.
+  package var input = Buffer()
+  var awaited = 0
   var legs = Fifo<Leg>()
   /// Legs at the front whose deadline has passed, and the bytes of their requests.
   var late = 0
@@ -62,8 +75,14 @@ package struct Link: ~Copyable, Recyclable {
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0
-  /// The front leg was answered before all of it was sent.
-  var isFrontAnswered = false
+  /// What is odd about the front leg.
+  var front = Front.plain
+  /// For `passing`: bytes of the value that are still to come, and what must come behind them.
+  var passing = 0
+  var tail: StaticString = "\r\n"
+  /// Not shared: it carries one long value at a time.
+  var isPrivate = false
+  var stream = Slab<Stream>.none
   /// The last multi-get that has touched it, the last piece of its share, and whether it takes none.
   var round: UInt64 = 0
   var lastPiece: UInt32 = .max
@@ -90,9 +109,39 @@ package struct Link: ~Copyable, Recyclable {
     return before
   }
 
+  /// Bytes of a long reply that are still to come before it is worth looking at.
+  package var missing: Int { max(0, awaited &- input.count) }
+
   /// Whether another request may join the queue without further ado.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
     state == .ready && asked.count <= bytes && legs.count < depth
+  }
+
+  /// Whether to read a key of the front leg again later gives the same: a request behind it may change it, and
+  /// what is written in base64 is not compared; or a gat with a negative time ends it. O(requests that wait).
+  func mayAskAgain(keyAt: Int, count: Int) -> Bool {
+    var start = 0
+    for i in 0..<legs.count {
+      let leg = legs[i]
+      defer { start &+= Int(leg.length) }
+      switch leg.verb {
+      case .get, .gets, .metaGet, .metaDebug, .metaNoop, .stats, .version: continue
+      case .gat, .gats:
+        if asked.readable.byte(at: start &+ (leg.verb == .gat ? 4 : 5)) == 45 { return false }
+        continue
+      case .flushAll: return false
+      default: break
+      }
+      if i == 0 { continue }
+      if leg.meta.contains(.base64) { return false }
+      let bytes = asked.readable
+      if Int(leg.keyLength) == count,
+        bytes.matches(at: start &+ Int(leg.keyStart), bytes, at: keyAt, count: count)
+      {
+        return false
+      }
+    }
+    return true
   }
 
   /// Takes a request whose bytes may be sent on as they are.
@@ -127,7 +176,7 @@ package struct Link: ~Copyable, Recyclable {
   mutating func dropFront(_ leg: Leg, _ pool: inout BufferPool) {
     let length = Int(leg.length)
     guard sent >= length else {
-      isFrontAnswered = true
+      front = .answered
       legs[0].exchange = Slab<Exchange>.none
       legs[0].fanOut = Slab<FanOut>.none
       return

@@ -26,6 +26,10 @@ package struct Worker: ~Copyable {
   package var links = Slab<Link>(capacity: 8)
   var exchanges = Slab<Exchange>(capacity: 256)
   var fanOuts = Slab<FanOut>(capacity: 16)
+  var streams = Slab<Stream>(capacity: 4)
+  /// Streams that have a connection, and those that wait for one.
+  var streamsAtWork = 0
+  var streamWaits = Fifo<StreamWait>()
   package var pool = BufferPool()
   package var counters = Counters()
   package internal(set) var limits: Limits
@@ -45,10 +49,14 @@ package struct Worker: ~Copyable {
   var line = RequestLine()
   /// Links that the multi-get at hand has begun to write to.
   var touched = List<Touch>()
+  /// Bytes that may wait for a server without further ado.
+  var easyQueue = 0
   /// Counts multi-gets, to tell a touch of this one from older ones.
   var round: UInt64 = 0
   /// The opaque of the last meta request; no two that wait for answers have the same.
   var opaque: UInt64 = 0
+  /// The moment of the event at hand.
+  var clock = Instant.origin
   /// Connections that go when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false
@@ -77,9 +85,15 @@ package struct Worker: ~Copyable {
 
   /// The client's connection is closed; answers that are still to come for it will be dropped.
   package mutating func closed(client c: UInt32) {
+    let active = clients[c].stream
+    leaveStreams(of: c)
+    releaseStream(of: c)
     var x = clients[c].first
     while x != Slab<Exchange>.none {
       let next = exchanges[x].next
+      if exchanges[x].stream != Slab<Stream>.none, exchanges[x].stream != active {
+        end(stream: exchanges[x].stream, isClean: false)
+      }
       if exchanges[x].isFinished { exchanges.give(x) }
       x = next
     }
@@ -95,6 +109,8 @@ package struct Worker: ~Copyable {
     clients[c].isClosing = true
     if !clients[c].isStalled { clients[c].input.release(to: &pool) }
     clients[c].partialSince = .never
+    // Half a value is no request.
+    if clients[c].isUploading && clients[c].bodyLeft > clients[c].input.count { close(client: c) }
     closeIfDone(c)
   }
 
@@ -140,7 +156,7 @@ package struct Worker: ~Copyable {
   /// The edge sent `n` bytes of the client's output.
   package mutating func sent(client c: UInt32, _ n: Int, now: Instant) {
     counters.add(n, to: .clientBytesOut)
-    clients[c].learnWindow(limits)
+    clients[c].learnWindow(limits, allowance: allowance)
     clients[c].output.consume(n)
     if clients[c].output.isEmpty {
       clients[c].output.release(to: &pool)
@@ -149,14 +165,23 @@ package struct Worker: ~Copyable {
     } else if n > 0 || clients[c].blockedSince == .never {
       clients[c].blockedSince = now
     }
+    if clients[c].stream != Slab<Stream>.none {
+      clock = now
+      clientTook(c, now: now)
+    }
     if clients[c].isStalled { considerResuming(c) }
   }
 
   /// The edge sent `n` bytes of what this server is asked.
-  package mutating func sent(link l: UInt32, _ n: Int) {
+  package mutating func sent(link l: UInt32, _ n: Int, now: Instant) {
     counters.add(n, to: .serverBytesOut)
     links[l].sent &+= n
-    if links[l].isFrontAnswered { finishFront(l) }
+    if links[l].front == .answered {
+      finishFront(l)
+    } else if links[l].front == .upload {
+      clock = now
+      uploadSent(l, n)
+    }
   }
 
   /// The oldest order that still stands: a slot may have changed hands since it was given.
@@ -168,6 +193,8 @@ package struct Worker: ~Copyable {
         case .close(let c): clients.isTaken(c) && clients[c].isClosed
         case .pause(let c): clients.isTaken(c) && clients[c].isStalled
         case .resume(let c): clients.isTaken(c) && !clients[c].isStalled
+        case .pauseLink(let l): links.isTaken(l) && isHeldUp(link: l)
+        case .resumeLink(let l): links.isTaken(l) && !isHeldUp(link: l)
         case .disconnect, .report: true
         }
       if isStanding { return order }
@@ -179,7 +206,19 @@ package struct Worker: ~Copyable {
 
   /// Whether another request of this client may be taken.
   @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
-    clients[c].room(limits) > 0
+    clients[c].room(limits, allowance: allowance) > 0
+  }
+
+  /// Whether the client that this connection streams to takes less than comes.
+  private func isHeldUp(link l: UInt32) -> Bool {
+    links[l].stream != Slab<Stream>.none && streams[links[l].stream].isHeldUp
+  }
+
+  /// Whether a stalled client has what it waited for.
+  private func mayResume(_ c: UInt32) -> Bool {
+    if clients[c].isUploading || clients[c].isQueued { return false }
+    if clients[c].isOrderly { return clients[c].inFlight == 0 }
+    return hasRoom(c)
   }
 
   @inline(never) mutating func stall(_ c: UInt32) {
@@ -189,7 +228,7 @@ package struct Worker: ~Copyable {
   }
 
   @inline(never) mutating func considerResuming(_ c: UInt32) {
-    guard clients[c].isStalled, !clients[c].isResumable, hasRoom(c) else { return }
+    guard clients[c].isStalled, !clients[c].isResumable, mayResume(c) else { return }
     clients[c].isResumable = true
     resumable.append(c)
   }
@@ -202,14 +241,18 @@ package struct Worker: ~Copyable {
 
   /// Serves what stalled clients have sent, as far as there is room again.
   package mutating func resumeStalled(now: Instant) {
+    clock = now
     var n = resumable.count
     while n > 0, let c = resumable.popFirst() {
       n -= 1
       guard clients.isTaken(c), clients[c].isResumable else { continue }
       clients[c].isResumable = false
-      guard clients[c].isStalled, hasRoom(c) else { continue }
+      guard clients[c].isStalled, mayResume(c) else { continue }
       clients[c].isStalled = false
+      clients[c].isOrderly = false
       pump(c, now: now)
+      // Its value may have come as a whole meanwhile.
+      releaseStream(of: c)
       if !clients[c].isStalled {
         if clients[c].isClosing {
           clients[c].input.release(to: &pool)

@@ -58,8 +58,21 @@ package struct Limits: Sendable, Equatable {
   package var requestPatience = Duration.seconds(10)
   /// An answer not taken for this long ends its client's connection.
   package var writePatience = Duration.seconds(10)
-  /// Bytes of all buffers of a worker above which the client that leaves the most unread is closed.
-  package var memory = 256 << 20
+  /// Bytes of all buffers of a worker. The less of it is free, the less any one of them may take; a quarter
+  /// above it the client that leaves the most unread is closed.
+  package var memory = 48 << 20
+  /// Values longer than this are streamed, over a connection of their own; the shorter ones are held until
+  /// they have come as a whole. When memory is short it may go down to `heldLeast`.
+  package var held = 1 << 20
+  package var heldLeast = 16 << 10
+  /// Bytes of a streamed value that are read ahead of who takes them.
+  package var ahead = 256 << 10
+  /// Streams of a worker at a time, and how long a stream may stand still while others wait for their turn.
+  package var streams = 32
+  package var streamPatience = Duration.seconds(1)
+  /// Idle private connections kept for each server, and for how long.
+  package var spares = 2
+  package var sparePatience = Duration.seconds(10)
   /// A connection that has held this long is tried again at once when it is lost.
   package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.

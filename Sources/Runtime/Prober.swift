@@ -51,7 +51,7 @@ struct Probe {
     // SAFETY: a byte has no padding that could be uninitialised.
     let answer = ReplyParser.line(unsafe reply.span.bytes, at: 0, step == .flushing ? .done : .version)
     switch answer {
-    case .partial: return .waiting
+    case .partial, .opening: return .waiting
     case .reply(let length, .done) where length == reply.count:
       guard step == .asked, owesFlush else { return .alive }
       reply.removeAll()

@@ -4,6 +4,20 @@ import Net
 import Proxy
 import Stats
 
+extension Buffer {
+  /// One recv(2) of at most `most` bytes to the back.
+  mutating func receive(_ descriptor: Int32, _ most: Int, _ pool: inout BufferPool) -> ReceiveResult {
+    var result = ReceiveResult.wouldBlock
+    _ = unsafe fill(upTo: most, &pool) { room in
+      // SAFETY: the room is the buffer's own for the length of the call.
+      result = unsafe Socket.receive(descriptor, into: room)
+      if case .bytes(let n) = result { return n }
+      return 0
+    }
+    return result
+  }
+}
+
 /// A worker and its loop: the place where buffers meet sockets.
 ///
 ///     wait for events ─▶ read what is ready ─▶ do what the worker ordered ─▶ send, once per connection
@@ -53,6 +67,8 @@ struct WorkerThread: ~Copyable {
   static let crowd = 64
   static let few = 32
   static let gathering: Int64 = 50_000
+  /// Bytes that are still to come of a value from which on they are read to where they shall stand.
+  static let worthReadingInPlace = 32_768
 
   init(
     number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
@@ -142,7 +158,15 @@ struct WorkerThread: ~Copyable {
   private mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = clientWires[Int(c)].descriptor
     guard descriptor >= 0 else { return }
-    switch scratch.receive(descriptor) {
+    // The rest of a long value needs no copy; the less memory is left, the less is read at once.
+    let missing = worker.clients[c].missing
+    let result =
+      missing >= Self.worthReadingInPlace
+      ? worker.clients[c].input.receive(descriptor, missing, &worker.pool)
+      : scratch.receive(descriptor, atMost: worker.appetite)
+    switch result {
+    case .bytes(let n) where missing >= Self.worthReadingInPlace:
+      worker.clientReceived(c, filled: n, now: now)
     case .bytes: worker.clientReceived(c, scratch.bytes, now: now)
     case .wouldBlock: break
     case .closed:
@@ -155,7 +179,13 @@ struct WorkerThread: ~Copyable {
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = linkWires[Int(l)].descriptor
     guard descriptor >= 0 else { return }
-    switch scratch.receive(descriptor) {
+    let missing = worker.links[l].missing
+    let result =
+      missing >= Self.worthReadingInPlace
+      ? worker.links[l].input.receive(descriptor, missing, &worker.pool) : scratch.receive(descriptor)
+    switch result {
+    case .bytes(let n) where missing >= Self.worthReadingInPlace:
+      worker.serverReceived(l, filled: n, now: now)
     case .bytes: worker.serverReceived(l, scratch.bytes, now: now)
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
@@ -211,6 +241,10 @@ struct WorkerThread: ~Copyable {
         if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
       case .resume(let c):
         if clientWires[Int(c)].descriptor >= 0, !isEnding { loop.wantRead(clientWires[Int(c)].watch, true) }
+      case .pauseLink(let l):
+        if linkWires[Int(l)].descriptor >= 0 { loop.wantRead(linkWires[Int(l)].watch, false) }
+      case .resumeLink(let l):
+        if linkWires[Int(l)].descriptor >= 0 { loop.wantRead(linkWires[Int(l)].watch, true) }
       case .report(let exchange):
         ledger.publish(worker.counters, of: number)
         let text = ledger.rendered()
@@ -302,7 +336,7 @@ struct WorkerThread: ~Copyable {
     let sent = worker.links[l].sent
     switch Socket.send(wire.descriptor, worker.links[l].asked.readable.extracting(droppingFirst: sent)) {
     case .sent(let n):
-      worker.sent(link: l, n)
+      worker.sent(link: l, n, now: now)
       block(link: l, worker.links[l].unsent > 0)
     case .wouldBlock: block(link: l, true)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)

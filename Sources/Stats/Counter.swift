@@ -6,6 +6,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case metaRequests, adminRequests
   case requestsForwarded, keysRequested
   case clientErrors, serverErrors, readsAsMisses
+  case streamedValues, valuesCutShort
   case timeouts, lateReplies, queueFull, noreplyDropped, retries
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
@@ -45,6 +46,10 @@ extension Counter {
     case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered SERVER_ERROR")
     case .readsAsMisses:
       ("reads_as_misses", .counter, "Keys answered as a miss because their server could not answer")
+    case .streamedValues:
+      ("streamed_values", .counter, "Long values passed on as they came, over a connection of their own")
+    case .valuesCutShort:
+      ("values_cut_short", .counter, "Clients closed because their server failed within a long value")
     case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
     case .lateReplies: ("late_replies", .counter, "Replies that came after their deadline, discarded")
     case .queueFull:

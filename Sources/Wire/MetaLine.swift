@@ -28,6 +28,22 @@ package struct MetaLine: BitwiseCopyable {
     return walk
   }
 
+  /// Whether to send it once more changes nothing and is answered the same: not a read that makes or claims an
+  /// item, nor one that shows when it was read before.
+  package func isRepeatable(_ asked: RawSpan) -> Bool {
+    guard verb == .metaGet else { return false }
+    var walk = sentFlags(asked, from: 0)
+    while let word = walk.next(asked) {
+      switch asked.byte(at: word.from) {
+      case 78, 82, 104, 108: return false  // NRhl
+      // T-1 ends the item.
+      case 84 where word.length > 1 && asked.byte(at: word.from &+ 1) == 45: return false
+      default: break
+      }
+    }
+    return true
+  }
+
   /// Whether a hit gives something back for a flag: a token of its own.
   package static func comesBack(_ letter: UInt8) -> Bool {
     switch letter {

@@ -79,6 +79,8 @@ package struct MetaReply: BitwiseCopyable {
 /// What a server's bytes turned out to be, where a meta request waits for its answer.
 package enum MetaAnswer: BitwiseCopyable {
   case partial
+  /// The line is good, the value behind it has not come as a whole.
+  case opening(MetaReply, header: Int, value: Int)
   case reply(MetaReply)
   case broken(Breach)
 }
@@ -121,7 +123,10 @@ extension ReplyParser {
     if let why = tokens(bytes, from: i, to: end, &reply, line, asked, mayBeBare) { return .broken(why) }
     guard status == .value else { return .reply(reply) }
     let valueEnd = p &+ reply.length
-    guard bytes.byteCount >= valueEnd else { return .partial }
+    guard bytes.byteCount >= valueEnd else {
+      let header = newline &+ 1 &- p
+      return .opening(reply, header: header, value: reply.length &- header &- 2)
+    }
     guard bytes.byte(at: valueEnd &- 2) == 13, bytes.byte(at: valueEnd &- 1) == 10 else {
       return .broken(.badLength)
     }
@@ -131,7 +136,7 @@ extension ReplyParser {
   private static func metaError(_ bytes: RawSpan, at p: Int) -> MetaAnswer {
     switch errorLine(bytes, at: p) {
     case .reply(let length, _): .reply(MetaReply(.error, length: length))
-    case .partial: .partial
+    case .partial, .opening: .partial
     case .broken(let why): .broken(why)
     }
   }

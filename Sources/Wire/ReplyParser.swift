@@ -5,6 +5,8 @@ import Bytes
 package enum Answer: BitwiseCopyable {
   /// Not all of it has come.
   case partial
+  /// The line before a value is good, the value has not come as a whole.
+  case opening(header: Int, value: Int)
   /// A whole reply of that many bytes.
   case reply(length: Int, Outcome)
   /// Nothing that this request can be answered with: the connection has lost its place.
@@ -48,6 +50,9 @@ package enum Breach: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 @usableFromInline @frozen
 package enum Block: BitwiseCopyable {
   case partial
+  /// The header has come and is good, the value has not come as a whole: bytes of both, without the line
+  /// end behind the value.
+  case opening(header: Int, value: Int)
   /// Header, value and both line ends.
   case value(length: Int)
   /// `END\r\n`.
@@ -107,7 +112,7 @@ package enum ReplyParser {
     guard bytes.byte(at: i) == 13, bytes.byte(at: i &+ 1) == 10 else { return .broken(.wrongType) }
     i &+= 2
     let end = i &+ length &+ 2
-    guard end <= bytes.byteCount else { return .partial }
+    guard end <= bytes.byteCount else { return .opening(header: i &- p, value: length) }
     guard bytes.byte(at: end &- 2) == 13, bytes.byte(at: end &- 1) == 10 else {
       return .broken(.badLength)
     }
@@ -149,6 +154,7 @@ package enum ReplyParser {
       return .reply(length: length &+ 5, .hit)
     case .end: return .reply(length: 5, .miss)
     case .partial: return .partial
+    case .opening(let header, let value): return .opening(header: header, value: value)
     case .otherKey: return .broken(.wrongKey)
     case .other: return errorLine(bytes, at: p)
     case .broken(let breach): return .broken(breach)

@@ -24,6 +24,8 @@ final class Rig {
   private(set) var closed: [UInt32] = []
   /// Clients that are not read from.
   private(set) var paused: Set<UInt32> = []
+  /// Connections that are not read from.
+  private(set) var pausedLinks: Set<UInt32> = []
   /// Connections that were asked for and are neither made nor refused.
   private(set) var connecting: [UInt32] = []
   var isAccepting = true
@@ -118,6 +120,16 @@ final class Rig {
     return (0..<worker.servers[s].links.count).map { worker.servers[s].links[$0] }
   }
 
+  /// Connections that carry a long value now.
+  var privateLinks: [UInt32] {
+    (0..<worker.links.end).filter { worker.links.isTaken($0) && worker.links[$0].stream != .max }
+  }
+
+  func lose(link l: UInt32) {
+    worker.lost(l, .connectionLost, now: now)
+    settle()
+  }
+
   func isOpen(link l: UInt32) -> Bool { worker.links.isTaken(l) }
   func isKnown(slot s: UInt32) -> Bool { worker.servers.isTaken(s) }
   var linkCount: UInt32 { worker.links.count }
@@ -133,7 +145,7 @@ final class Rig {
     let unsent = worker.links[l].unsent
     guard unsent > 0 else { return "" }
     let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
-    worker.sent(link: l, text.utf8.count)
+    worker.sent(link: l, text.utf8.count, now: now)
     settle()
     return text
   }
@@ -195,13 +207,17 @@ final class Rig {
     case .connect(let l):
       connecting.append(l)
       if isAccepting { accept(l) }
-    case .disconnect(let l): connecting.removeAll { $0 == l }
+    case .disconnect(let l):
+      connecting.removeAll { $0 == l }
+      pausedLinks.remove(l)
     case .close(let c):
       closed.append(c)
       paused.remove(c)
       worker.closed(client: c)
     case .pause(let c): paused.insert(c)
     case .resume(let c): paused.remove(c)
+    case .pauseLink(let l): pausedLinks.insert(l)
+    case .resumeLink(let l): pausedLinks.remove(l)
     case .report(let x):
       if holdsReports {
         heldReports.append(x)
@@ -277,10 +293,22 @@ extension Worker {
       l += 1
     }
     if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
+    if streams.count > 0 { return "\(streams.count) streams" }
     if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
     if clients.count > 0 { return "\(clients.count) clients" }
     if pool.inUse != held { return "\(pool.inUse - held) bytes of buffers" }
     return nil
+  }
+
+  /// Private connections that wait for the next long value.
+  var spareLinks: Int {
+    var count = 0
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s) { count += servers[s].spares.count }
+      s += 1
+    }
+    return count
   }
 
   /// What waits to be sent to a client.

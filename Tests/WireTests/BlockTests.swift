@@ -18,6 +18,7 @@ struct BlockTests {
           maxValue: maxValue)
         return switch block {
         case .partial: "partial"
+        case .opening(let header, let value): "opening \(header) \(value)"
         case .value(let length): "value \(length)"
         case .end: "end"
         case .otherKey: "other key"
@@ -44,17 +45,18 @@ struct BlockTests {
     #expect(block("STORED\r\n", key: 5...5) == "other")
   }
 
-  @Test func aBlockIsPartialAtEveryByteUntilItIsWhole() {
-    for (text, key, cas) in [
-      ("VALUE ab 0 1\r\nx\r\n", 7...8, false),
-      ("VALUE abc 4294967295 12\r\n0123456789ab\r\n", 10...12, false),
-      ("VALUE a 0 0\r\n\r\n", 5...5, false), ("VALUE ab 7 3 18446744073709551615\r\nabc\r\n", 7...8, true),
-      ("VALUE a 0 5 1\r\n\r\n\r\n\r\r\n", 5...5, true),
+  @Test func aBlockIsPartialAtEveryByteUntilItsHeaderIsThereAndOpenUntilItIsWhole() {
+    for (text, key, cas, header, value) in [
+      ("VALUE ab 0 1\r\nx\r\n", 7...8, false, 14, 1),
+      ("VALUE abc 4294967295 12\r\n0123456789ab\r\n", 10...12, false, 25, 12),
+      ("VALUE a 0 0\r\n\r\n", 5...5, false, 13, 0),
+      ("VALUE ab 7 3 18446744073709551615\r\nabc\r\n", 7...8, true, 35, 3),
+      ("VALUE a 0 5 1\r\n\r\n\r\n\r\r\n", 5...5, true, 15, 5),
     ] {
       for n in 0..<text.utf8.count {
+        let part = String(decoding: text.utf8.prefix(n), as: UTF8.self)
         #expect(
-          block(String(decoding: text.utf8.prefix(n), as: UTF8.self), key: key, cas: cas) == "partial", "\(n)"
-        )
+          block(part, key: key, cas: cas) == (n < header ? "partial" : "opening \(header) \(value)"), "\(n)")
       }
       #expect(block(text, key: key, cas: cas) == "value \(text.utf8.count)")
     }

@@ -40,7 +40,7 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
       let question = MetaQuestion(
         Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]))
       switch question.answer(span, at: lead.count, mayBeBare: mayBeBare, maxValue: 1 << 20) {
-      case .partial: return (.partial, "")
+      case .partial, .opening: return (.partial, "")
       case .broken(let why): return (.broken(why), "")
       case .reply(let reply):
         var shown: [UInt8] = []

@@ -14,7 +14,7 @@ enum Told: Equatable, Sendable {
 
   init(_ answer: Answer) {
     switch answer {
-    case .partial: self = .partial
+    case .partial, .opening: self = .partial
     case .reply(let n, .hit): self = .hit(n)
     case .reply(let n, .miss): self = .miss(n)
     case .reply(let n, .done): self = .done(n)

@@ -12,6 +12,9 @@ final class LinkSocket {
   var unread = 0
   var window: Int
   var isBlocked = false
+  /// The worker does not read it for now; what has come meanwhile.
+  var isPaused = false
+  var held: [UInt8] = []
   /// Bytes keep their order: no earlier than what was sent before.
   var arrivalAtServer: UInt64 = 0
   var arrivalAtProxy: UInt64 = 0

@@ -8,6 +8,7 @@ struct Outcome: Sendable {
   var violation: String?
   var counters: Counters
   var pauses: Int
+  var linkPauses: Int
   var requests: Int
   var hasStruck: Bool
   var trace: [String]
@@ -19,6 +20,7 @@ struct Outcome: Sendable {
     violation = world.violation
     counters = world.worker.counters
     pauses = world.pauses
+    linkPauses = world.linkPauses
     requests = world.clients.reduce(0) { $0 + $1.requestsMade }
     hasStruck = world.saboteur.hasStruck || world.servers.values.contains { $0.hasCheated }
     trace = world.trace
@@ -65,11 +67,13 @@ struct Outcome: Sendable {
       .multigetRequests, .setRequests, .deleteRequests, .arithRequests, .adminRequests, .clientErrors,
       .serverErrors, .readsAsMisses, .timeouts, .lateReplies, .queueFull, .noreplyDropped,
       .integrityFailures, .unsolicitedBytes, .serverConnectFailures, .serverConnectionsLost,
+      .streamedValues, .valuesCutShort,
     ]
     for counter in wanted {
       #expect(total[counter] >= 20, "\(counter.description.name)")
     }
     #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
+    #expect(outcomes.reduce(0) { $0 + $1.linkPauses } > 100)
     #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
   }
 

@@ -60,6 +60,9 @@ final class World {
   var isDraining = false
   var deliveredAtDrain: [Int: Int] = [:]
   var pauses = 0
+  var linkPauses = 0
+  /// Clients that were closed within a long value.
+  var excused = 0
   private(set) var violation: String?
   private(set) var trace: [String] = []
   let isTraced: Bool
@@ -88,6 +91,12 @@ final class World {
     limits.clientOutput = dice.pick([256 << 10, 500])
     limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))
     limits.firstRequests = UInt32(dice.pick([1024, 4]))
+    // Values that are streamed, in half of the worlds.
+    limits.held = dice.pick([1 << 20, 1 << 20, 100, 30])
+    limits.heldLeast = 30
+    limits.ahead = dice.pick([256 << 10, 100])
+    limits.streams = dice.pick([32, 2, 1])
+    limits.spares = dice.pick([2, 0])
     if weather.strictness != .exact {
       limits.serverDepth = dice.pick([65_536, 12])
       limits.lateReplies = dice.pick([1024, 3])
@@ -151,9 +160,11 @@ final class World {
   }
 
   private func waitingList() -> String {
-    clients.filter { !$0.hasLeft }.map { client in
+    let work = "\(worker.streamsAtWork) of \(worker.streams.count) streams at work"
+    let waits = clients.filter { !$0.hasLeft }.map { client in
       "client \(client.number) waits for \(client.front?.deed.verb.rawValue ?? "its end")"
-    }.joined(separator: ", ")
+    }
+    return ([work] + waits).joined(separator: ", ")
   }
 
   /// One turn of the loop: everything that happens within a moment.
@@ -235,8 +246,9 @@ final class World {
       fail("client \(client.number) was sent \(client.inbox.count) bytes that nobody asked for")
     }
     for server in servers.values { if let complaint = server.complaint { fail(complaint) } }
+    if worker.streamsAtWork != 0 { fail("\(worker.streamsAtWork) streams have not ended") }
     if let leak = worker.leak { fail("not given back: \(leak)") }
-    let expected = UInt32(members.count * options.connections)
+    let expected = UInt32(members.count * options.connections + worker.spareLinks)
     if worker.links.count != expected { fail("\(worker.links.count) links, not \(expected)") }
     if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
     if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }

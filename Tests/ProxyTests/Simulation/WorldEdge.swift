@@ -31,6 +31,9 @@ extension World {
       guard socket.isOpen else { return false }
       // As the runtime does: a connection that is to be made anew is not read from.
       guard worker.links[socket.link].state != .connecting else { return false }
+      let bytes = socket.held + bytes
+      socket.held = socket.isPaused ? bytes : []
+      guard !socket.isPaused, !bytes.isEmpty else { return false }
       note("server \(socket.server.name) → link \(socket.link): \(quoted(bytes))")
       // SAFETY: a byte has no padding that could be uninitialised.
       unsafe worker.serverReceived(socket.link, bytes.span.bytes, now: moment)
@@ -85,6 +88,13 @@ extension World {
         guard let client = bySlot[c] else { continue }
         client.isPaused = false
         agenda.add(.proxyReads(client), at: now)
+      case .pauseLink(let l):
+        linkPauses += 1
+        byLink[l]?.isPaused = true
+      case .resumeLink(let l):
+        guard let socket = byLink[l], socket.isPaused else { continue }
+        socket.isPaused = false
+        if !socket.held.isEmpty { agenda.add(.bytesFromServer(socket, []), at: now) }
       case .report(let exchange):
         let text = Array("STAT own 1\r\nEND\r\n".utf8)
         // SAFETY: a byte has no padding that could be uninitialised.
@@ -211,7 +221,7 @@ extension World {
     if n > 0 {
       let bytes = worker.bytes(toBeSentOn: socket.link, n)
       note("link \(socket.link) → server \(socket.server.name): \(quoted(bytes))")
-      worker.sent(link: socket.link, n)
+      worker.sent(link: socket.link, n, now: moment)
       send(bytes, to: socket)
     }
     if n < unsent {

@@ -1,0 +1,437 @@
+import Bytes
+import Stats
+import Wire
+
+// Long values on their way to clients.
+//
+//     shared connection    VALUE k 0 67108864 …            let go by, not kept
+//     private connection   get k ─▶ VALUE k 0 67108864 …   when the answer's turn has come
+
+extension Worker {
+  // MARK: - On the shared connection
+
+  /// A value of the front leg has begun to come that is long: it is let go by, or kept as it comes. Returns the
+  /// bytes to take now, none when it is kept; nil when the connection is no more.
+  mutating func begin(
+    long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+  ) -> Int? {
+    guard links[l].sent >= Int(leg.length) else {
+      breach(l, .unsolicited, bytes, p)
+      return nil
+    }
+    let isSingle = leg.fanOut == Slab<FanOut>.none
+    let tail: StaticString = isSingle && !leg.verb.isMeta ? "\r\nEND\r\n" : "\r\n"
+    if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
+      guard value > heldLimit, mayAskAgain(l, leg) else {
+        links[l].awaited = header &+ value &+ tail.utf8CodeUnitCount
+        return 0
+      }
+      if isSingle {
+        putOff(l, leg)
+      } else {
+        let asked = exchange(&links[l].asked, with: Buffer())
+        fanOuts[leg.fanOut].putOff(Int(links[l].cursor), asked, keyAt: links[l].cursorAt, &pool)
+        links[l].asked = asked
+        notePutOff(leg.fanOut)
+      }
+    }
+    if !isSingle { step(l, leg.fanOut) }
+    links[l].front = .passing
+    links[l].passing = header &+ value
+    links[l].tail = tail
+    return pass(l, bytes, p)
+  }
+
+  /// The value at the connection's cursor is done with.
+  private mutating func step(_ l: UInt32, _ f: UInt32) {
+    let piece = fanOuts[f].pieces[Int(links[l].cursor)]
+    links[l].cursorAt &+= Int(piece.keyLength) &+ 1
+    links[l].cursor = piece.next
+  }
+
+  /// Drops what comes of a value that is let go by; nil when the connection is no more.
+  mutating func pass(_ l: UInt32, _ bytes: RawSpan, _ p: Int) -> Int? {
+    let n = min(links[l].passing, bytes.byteCount &- p)
+    links[l].passing &-= n
+    if !links[l].legs[0].isLate { links[l].legs[0].since = clock }
+    let tail = links[l].tail
+    guard links[l].passing == 0, bytes.byteCount &- p &- n >= tail.utf8CodeUnitCount else { return n }
+    guard bytes.hasText(tail, at: p &+ n) else {
+      breach(l, .badLength, bytes, p &+ n)
+      return nil
+    }
+    links[l].front = .plain
+    let leg = links[l].legs[0]
+    if leg.fanOut == Slab<FanOut>.none {
+      links[l].dropFront(leg, &pool)
+      if leg.isLate { counters.add(.lateReplies) }
+    }
+    return n &+ tail.utf8CodeUnitCount
+  }
+
+  /// Whether to ask again later gives what this reply gives: nothing behind it on this connection changes the
+  /// key, and to ask has changed nothing.
+  private func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
+    if leg.fanOut != Slab<FanOut>.none {
+      let piece = fanOuts[leg.fanOut].pieces[Int(links[l].cursor)]
+      return links[l].mayAskAgain(keyAt: links[l].cursorAt, count: Int(piece.keyLength))
+    }
+    if leg.verb.isMeta && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(links[l].asked.readable)) {
+      return false
+    }
+    return links[l].mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))
+  }
+
+  /// The front leg's answer will be streamed when its turn has come.
+  private mutating func putOff(_ l: UInt32, _ leg: Leg) {
+    let x = leg.exchange
+    links[l].legs[0].exchange = Slab<Exchange>.none
+    guard clients.isCurrent(exchanges[x].client) else { return exchanges.give(x) }
+    hold(exchanges[x].client)
+    let i = newDownload(x)
+    streams[i].server = links[l].server
+    streams[i].leg = leg
+    streams[i].leg.exchange = Slab<Exchange>.none
+    let asked = exchange(&links[l].asked, with: Buffer())
+    if leg.verb.isMeta {
+      streams[i].line.append(asked, from: 0, count: Int(leg.length), &pool)
+    } else {
+      writeLine(
+        i, leg.verb.expectation == .valuesWithCAS ? .gets : .get, asked, keyAt: Int(leg.keyStart),
+        count: Int(leg.keyLength))
+    }
+    links[l].asked = asked
+    beginIfTurn(x)
+  }
+
+  /// A stream for an exchange whose client is there.
+  private mutating func newDownload(_ x: UInt32) -> UInt32 {
+    let i = streams.take()
+    streams[i].client = exchanges[x].client
+    streams[i].exchange = x
+    exchanges[x].stream = i
+    exchanges[x].parkedAt = 0
+    exchanges[x].parkedLength = 0
+    exchanges[x].isFinished = true
+    counters.add(.streamedValues)
+    return i
+  }
+
+  /// Nothing more is taken from a client until it has been given what was put off: a change would overtake it.
+  private mutating func hold(_ id: SlotID) {
+    guard clients.isCurrent(id) else { return }
+    clients[id.index].putOff &+= 1
+    clients[id.index].window = 0
+  }
+
+  private mutating func unhold(_ c: UInt32) {
+    clients[c].putOff &-= 1
+    if clients[c].putOff == 0 { clients[c].window = 1 }
+  }
+
+  /// A value of a multi-get was put off.
+  mutating func notePutOff(_ f: UInt32) {
+    guard fanOuts[f].hasPutOff, !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
+      return
+    }
+    fanOuts[f].isHolding = true
+    hold(exchanges[fanOuts[f].exchange].client)
+  }
+
+  /// The line that asks for one key's value.
+  private mutating func writeLine(
+    _ i: UInt32, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
+  ) {
+    streams[i].line.removeAll()
+    streams[i].line.append(verb == .gets ? "gets " : "get ", &pool)
+    streams[i].leg.verb = verb
+    streams[i].leg.keyStart = UInt8(truncatingIfNeeded: streams[i].line.count)
+    streams[i].leg.keyLength = UInt8(truncatingIfNeeded: count)
+    streams[i].line.append(source, from: keyAt, count: count, &pool)
+    streams[i].line.append("\r\n", &pool)
+    streams[i].leg.length = UInt32(truncatingIfNeeded: streams[i].line.count)
+  }
+
+  /// The answer of a multi-get some of whose values were put off: it is made piece by piece.
+  mutating func putOff(_ f: UInt32, _ x: UInt32) {
+    guard clients.isCurrent(exchanges[x].client) else { return exchanges.give(x) }
+    let i = newDownload(x)
+    streams[i].fanOut = f
+    fanOuts[f].open &+= 1
+    beginIfTurn(x)
+  }
+
+  /// Begins at once if it is the exchange's turn.
+  private mutating func beginIfTurn(_ x: UInt32) {
+    let c = exchanges[x].client.index
+    if clients[c].first == x { begin(download: exchanges[x].stream, for: c) }
+  }
+
+  // MARK: - When its turn has come
+
+  mutating func begin(download i: UInt32, for c: UInt32) {
+    clients[c].stream = i
+    advance(i, now: clock)
+  }
+
+  /// Goes on as far as the client takes what it is given.
+  mutating func advance(_ i: UInt32, now: Instant) {
+    let f = streams[i].fanOut
+    guard f != Slab<FanOut>.none else { return ask(i, now: now) }
+    let c = streams[i].client.index
+    markDirty(client: c)
+    while streams[i].piece < fanOuts[f].pieces.count {
+      guard clients[c].output.count <= limits.ahead else {
+        streams[i].isHeldUp = true
+        return
+      }
+      let piece = fanOuts[f].pieces[streams[i].piece]
+      if piece.isPutOff {
+        let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
+        writeLine(
+          i, fanOuts[f].withCAS ? .gets : .get, bytes, keyAt: piece.offset, count: Int(piece.keyLength))
+        fanOuts[f].bytes = bytes
+        return ask(i, now: now)
+      }
+      if piece.length > 0 {
+        let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
+        clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
+        fanOuts[f].bytes = bytes
+      }
+      streams[i].piece += 1
+    }
+    appendEnd(f, to: .output(c))
+    finishDownload(i, isClean: true)
+  }
+
+  /// Asks for the value on a connection of its own, or waits for one.
+  private mutating func ask(_ i: UInt32, now: Instant) {
+    let leg = streams[i].leg
+    let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
+    let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
+    guard let lane = lane(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
+      // A route that is gone since: nowhere is a miss.
+      guard streams[i].fanOut == Slab<FanOut>.none else {
+        streams[i].piece += 1
+        return advance(i, now: now)
+      }
+      return failedDownload(i, .unreachable, now: now)
+    }
+    streams[i].server = lane.server
+    if let trouble = admit(link(to: lane.server, for: streams[i].client.index), now: now) {
+      return failedDownload(i, trouble, now: now)
+    }
+    if streams[i].link == Slab<Link>.none {
+      guard streamsAtWork < limits.streams else {
+        streamWaits.append(StreamWait(client: streams[i].client, stream: streams.id(of: i), since: now))
+        return
+      }
+    }
+    let l = takeLink(for: i, to: lane.server, now: now)
+    let line = exchange(&streams[i].line, with: Buffer())
+    links[l].asked.append(line, from: 0, count: line.count, &pool)
+    streams[i].line = line
+    var asked = streams[i].leg
+    asked.since = now
+    links[l].legs.append(asked)
+    streams[i].stage = .head
+    streams[i].hasBegun = false
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+  }
+
+  // MARK: - On the private connection
+
+  /// Takes what a server sends for a download; returns the bytes taken.
+  mutating func digestDownload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    var p = 0
+    while p < bytes.byteCount {
+      let i = links[l].stream
+      guard i != Slab<Stream>.none, links[l].sent > 0 else {
+        counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
+        breach(l, .unsolicited, bytes, p)
+        return bytes.byteCount
+      }
+      switch streams[i].stage {
+      case .waiting, .head:
+        guard let n = digestHead(i, l, bytes, p, now: now) else { return bytes.byteCount }
+        if n == 0 { return p }
+        p &+= n
+      case .value:
+        let n = min(streams[i].left, bytes.byteCount &- p)
+        give(i, bytes, p, n)
+        streams[i].left &-= n
+        streams[i].move(n, now: now)
+        p &+= n
+        if streams[i].left == 0 { streams[i].stage = .tail }
+      case .tail:
+        let tail: StaticString = streams[i].leg.verb.isMeta ? "\r\n" : "\r\nEND\r\n"
+        guard bytes.byteCount &- p >= tail.utf8CodeUnitCount else { return p }
+        guard bytes.hasText(tail, at: p) else {
+          breach(l, .badLength, bytes, p)
+          return bytes.byteCount
+        }
+        // A multi-get has one END for all its values.
+        give(i, bytes, p, streams[i].fanOut == Slab<FanOut>.none ? tail.utf8CodeUnitCount : 2)
+        p &+= tail.utf8CodeUnitCount
+        finishValue(i, l, isLast: p == bytes.byteCount, now: now)
+      }
+    }
+    return p
+  }
+
+  private mutating func give(_ i: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
+    let c = streams[i].client.index
+    clients[c].output.append(bytes, from: p, count: n, &pool)
+    streams[i].hasBegun = true
+    markDirty(client: c)
+    if clients[c].output.count > limits.ahead && !streams[i].isHeldUp {
+      streams[i].isHeldUp = true
+      streams[i].movedAt = clock
+      orders.append(.pauseLink(streams[i].link))
+    }
+  }
+
+  /// The reply's line; returns its bytes, none when it has not come as a whole, nil when the connection is no
+  /// more or not this stream's any more.
+  private mutating func digestHead(
+    _ i: UInt32, _ l: UInt32, _ bytes: RawSpan, _ p: Int, now: Instant
+  ) -> Int? {
+    guard let newline = bytes.firstNewline(from: p) else {
+      guard bytes.byteCount &- p >= ReplyParser.longestLine else { return 0 }
+      breach(l, .lineTooLong, bytes, p)
+      return nil
+    }
+    // Only the line: whether the value is there makes no difference.
+    let line = bytes.extracting(p..<newline &+ 1)
+    let isLast = newline &+ 1 == bytes.byteCount
+    let leg = links[l].legs[0]
+    guard links[l].sent >= Int(leg.length) else {
+      breach(l, .unsolicited, bytes, p)
+      return nil
+    }
+    if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now) }
+    switch links[l].answer(to: leg, line, at: 0, maxValue: limits.maxValue) {
+    case .opening(let header, let value):
+      give(i, line, 0, header)
+      expectValue(i, value, now: now)
+    case .reply(let length, let outcome):
+      if streams[i].fanOut == Slab<FanOut>.none {
+        give(i, line, 0, length)
+      } else if outcome == .error {
+        noteFailure(streams[i].fanOut, at: streams[i].server, .protocolError)
+      }
+      finishValue(i, l, isLast: isLast, now: now)
+    case .partial:
+      breach(l, .wrongType, bytes, p)
+      return nil
+    case .broken(let why):
+      breach(l, why, bytes, p)
+      return nil
+    }
+    return line.byteCount
+  }
+
+  private mutating func digestMetaHead(
+    _ i: UInt32, _ l: UInt32, _ line: RawSpan, isLast: Bool, now: Instant
+  ) -> Int? {
+    let answer = ReplyParser.meta(
+      line, at: 0, to: links[l].legs[0].metaLine, asked: links[l].asked.readable,
+      mayBeBare: links[l].givesBareMisses, maxValue: limits.maxValue)
+    switch answer {
+    case .opening(let reply, let header, let value):
+      giveLine(i, l, reply, line, to: header)
+      streams[i].hasBegun = true
+      expectValue(i, value, now: now)
+    case .reply(let reply):
+      let isSilent = streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(streams[i].leg.verb)
+      if !isSilent { giveLine(i, l, reply, line, to: reply.length) }
+      finishValue(i, l, isLast: isLast, now: now)
+    case .partial:
+      breach(l, .wrongType, line, 0)
+      return nil
+    case .broken(let why):
+      breach(l, why, line, 0)
+      return nil
+    }
+    return line.byteCount
+  }
+
+  private mutating func giveLine(_ i: UInt32, _ l: UInt32, _ reply: MetaReply, _ line: RawSpan, to end: Int) {
+    let asked = exchange(&links[l].asked, with: Buffer())
+    appendReply(
+      streams[i].leg, reply, line, 0, to: end, asked, .output(streams[i].client.index))
+    links[l].asked = asked
+    markDirty(client: streams[i].client.index)
+  }
+
+  private mutating func expectValue(_ i: UInt32, _ value: Int, now: Instant) {
+    streams[i].left = value
+    streams[i].stage = value > 0 ? .value : .tail
+    streams[i].movedAt = now
+    streams[i].moved = 0
+  }
+
+  /// A value has been given as a whole; the stream ends, or goes on with the next piece.
+  private mutating func finishValue(_ i: UInt32, _ l: UInt32, isLast: Bool, now: Instant) {
+    links[l].asked.removeAll()
+    links[l].sent = 0
+    links[l].legs.removeAll()
+    guard streams[i].fanOut != Slab<FanOut>.none else { return finishDownload(i, isClean: isLast) }
+    leaveLink(i, isClean: isLast)
+    streams[i].stage = .waiting
+    streams[i].piece += 1
+    advance(i, now: now)
+  }
+
+  /// The answer is complete.
+  private mutating func finishDownload(_ i: UInt32, isClean: Bool) {
+    let c = streams[i].client.index
+    let x = streams[i].exchange
+    clients[c].stream = Slab<Stream>.none
+    exchanges[x].stream = Slab<Stream>.none
+    unhold(c)
+    end(stream: i, isClean: isClean)
+    conclude(x, .output(c))
+  }
+
+  /// The value cannot be had (any more).
+  mutating func failedDownload(_ i: UInt32, _ trouble: Trouble, now: Instant) {
+    // Half a value is taken for a whole one by nobody only if nothing comes after it.
+    guard !streams[i].hasBegun else {
+      counters.add(.valuesCutShort)
+      return close(client: streams[i].client.index)
+    }
+    if streams[i].fanOut != Slab<FanOut>.none {
+      noteFailure(streams[i].fanOut, at: streams[i].server, trouble)
+      streams[i].piece += 1
+      return advance(i, now: now)
+    }
+    let c = streams[i].client.index
+    var leg = streams[i].leg
+    leg.exchange = streams[i].exchange
+    let line = exchange(&streams[i].line, with: Buffer())
+    let s = streams[i].server
+    clients[c].stream = Slab<Stream>.none
+    exchanges[leg.exchange].stream = Slab<Stream>.none
+    unhold(c)
+    end(stream: i, isClean: false)
+    fail(leg, at: s, trouble, line, 0)
+    var gone = line
+    gone.release(to: &pool)
+  }
+
+  /// The client has taken some of what it was given.
+  mutating func clientTook(_ c: UInt32, now: Instant) {
+    let i = clients[c].stream
+    guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= limits.ahead / 2
+    else { return }
+    streams[i].isHeldUp = false
+    streams[i].movedAt = now
+    if streams[i].link != Slab<Link>.none {
+      orders.append(.resumeLink(streams[i].link))
+    } else {
+      advance(i, now: now)
+    }
+  }
+}

@@ -1,0 +1,231 @@
+import Bytes
+import Stats
+import Wire
+
+// Long values on their way to servers: the client's bytes go on to a connection of their own as they come.
+
+extension Worker {
+  /// A request has come whose value is long and not all there. Returns the bytes taken; none while it has to
+  /// wait, for the client's earlier answers or for a connection.
+  mutating func beginUpload(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) -> Int {
+    let available = bytes.byteCount &- p
+    guard clients[c].inFlight == 0 else {
+      clients[c].isOrderly = true
+      stall(c)
+      return 0
+    }
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
+    let isDeaf = request.isQuiet && !request.verb.isMeta
+    guard let lane = lane(for: bytes, key, isEncoded: isEncoded) else {
+      count(request)
+      refuse(c, .noRoute, isQuiet: isDeaf)
+      return skipOver(c, request.length, of: available)
+    }
+    if let trouble = admit(link(to: lane.server, for: c), now: now) {
+      count(request)
+      if request.verb.isMeta {
+        failMeta(newExchange(c), bytes, p, lineOnly(request), at: lane.server, trouble)
+      } else {
+        fail(c, request, at: lane.server, trouble)
+      }
+      return skipOver(c, request.length, of: available)
+    }
+    if streamsAtWork < limits.streams { admitWaiting() }
+    guard clients[c].holdsStream || hasFreeStream else {
+      clients[c].isQueued = true
+      streamWaits.append(StreamWait(client: clients.id(of: c), stream: nil, since: now))
+      stall(c)
+      return 0
+    }
+    count(request)
+    let l = startUpload(c, bytes, p, request, to: lane.server, now: now)
+    let n = available &- request.lineLength
+    links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
+    clients[c].bodyLeft = request.bodyLength &- n
+    return available
+  }
+
+  /// Sends the line on a connection of its own.
+  private mutating func startUpload(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: UInt32, now: Instant
+  ) -> UInt32 {
+    let i = streams.take()
+    let l = takeLink(for: i, to: s, now: now)
+    var leg = Leg()
+    if request.verb.isMeta {
+      opaque &+= 1
+      leg = Leg(
+        MetaLine.write(bytes, p, lineOnly(request), opaque: opaque, to: &links[l].asked, &pool))
+    } else {
+      leg.verb = request.verb
+      leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
+      write(bytes, p, lineOnly(request), to: l, &leg)
+    }
+    let asked = exchange(&links[l].asked, with: Buffer())
+    let length = asked.count
+    streams[i].line.append(asked, from: 0, count: length, &pool)
+    links[l].asked = asked
+    if !request.isQuiet || request.verb.isMeta { leg.exchange = newExchange(c) }
+    leg.since = now
+    links[l].front = .upload
+    links[l].legs.append(leg)
+    streams[i].course = .upload
+    streams[i].client = clients.id(of: c)
+    streams[i].exchange = leg.exchange
+    streams[i].leg = leg
+    streams[i].left = length &+ request.bodyLength
+    clients[c].stream = i
+    clients[c].isUploading = true
+    counters.add(.streamedValues)
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+    return l
+  }
+
+  private func lineOnly(_ request: Request) -> Request {
+    var line = request
+    line.bodyLength = 0
+    return line
+  }
+
+  private mutating func count(_ request: Request) {
+    counters.add(request.verb.isMeta ? .metaRequests : .setRequests)
+  }
+
+  /// The request was answered for: as many of its bytes as are there are taken, the others when they come.
+  private mutating func skipOver(_ c: UInt32, _ length: Int, of available: Int) -> Int {
+    let n = min(length, available)
+    clients[c].skip = length &- n
+    return n
+  }
+
+  /// More has come from a client whose value is under way; returns the bytes taken.
+  mutating func continueUpload(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    let l = streams[clients[c].stream].link
+    let n = min(clients[c].bodyLeft, bytes.byteCount)
+    links[l].asked.append(bytes, from: 0, count: n, &pool)
+    clients[c].bodyLeft &-= n
+    if links[l].state == .ready { markDirty(link: l) }
+    if clients[c].bodyLeft > 0 {
+      clients[c].partialSize &+= n
+      if clients[c].partialSize >= 65_536 || clients[c].partialSince == .never {
+        clients[c].partialSince = now
+        clients[c].partialSize = 0
+      }
+      // The client is not read while the server takes less than has come.
+      if links[l].asked.count > limits.ahead {
+        clients[c].partialSince = .never
+        stall(c)
+      }
+    } else {
+      clients[c].partialSince = .never
+      // What else it asks waits until this has been answered.
+      stall(c)
+    }
+    return n
+  }
+
+  /// What was kept of the client's bytes goes on.
+  mutating func pumpUpload(_ c: UInt32, now: Instant) {
+    guard !clients[c].input.isEmpty else { return }
+    var input = exchange(&clients[c].input, with: Buffer())
+    input.consume(continueUpload(c, input.readable, now: now))
+    if input.isEmpty { input.release(to: &pool) }
+    clients[c].input = input
+  }
+
+  /// The server has taken `n` bytes.
+  mutating func uploadSent(_ l: UInt32, _ n: Int) {
+    let i = links[l].stream
+    links[l].asked.consume(links[l].sent)
+    links[l].sent = 0
+    guard i != Slab<Stream>.none else { return }
+    streams[i].left &-= n
+    streams[i].move(n, now: clock)
+    // What waits now is the client's next piece, or the answer: both have a time of their own.
+    if links[l].asked.isEmpty { streams[i].movedAt = clock }
+    let id = streams[i].client
+    guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
+      links[l].asked.count <= limits.ahead / 2
+    else { return }
+    clients[id.index].isStalled = false
+    clients[id.index].partialSince = clock
+    pumpUpload(id.index, now: clock)
+    if !clients[id.index].isStalled && !clients[id.index].isClosing {
+      orders.append(.resume(client: id.index))
+    }
+  }
+
+  /// Takes what a server answers to an upload; returns the bytes taken.
+  mutating func digestUpload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    let i = links[l].stream
+    guard i != Slab<Stream>.none, let leg = links[l].legs.first else { return bytes.byteCount }
+    let length: Int
+    let isError: Bool
+    var meta: MetaReply?
+    if leg.verb.isMeta {
+      switch ReplyParser.meta(
+        bytes, at: 0, to: leg.metaLine, asked: streams[i].line.readable,
+        mayBeBare: links[l].givesBareMisses, maxValue: limits.maxValue)
+      {
+      case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
+      case .partial, .opening: return 0
+      case .broken(let why):
+        breach(l, why, bytes, 0)
+        return bytes.byteCount
+      }
+    } else {
+      switch ReplyParser.line(bytes, at: 0, leg.verb.expectation) {
+      case .reply(let n, let outcome): (length, isError) = (n, outcome == .error)
+      case .partial, .opening: return 0
+      case .broken(let why):
+        breach(l, why, bytes, 0)
+        return bytes.byteCount
+      }
+    }
+    // Only that it will not take it may be said before it was sent as a whole.
+    guard streams[i].left == 0 || isError, length == bytes.byteCount else {
+      breach(l, .unsolicited, bytes, 0)
+      return bytes.byteCount
+    }
+    if let meta {
+      let line = exchange(&streams[i].line, with: Buffer())
+      give(leg, meta, bytes, 0, line)
+      streams[i].line = line
+    } else if leg.exchange != Slab<Exchange>.none {
+      answer(leg.exchange, bytes, 0, length)
+    }
+    links[l].legs.removeAll()
+    finishUpload(i, isClean: streams[i].left == 0)
+    return length
+  }
+
+  /// The upload has been answered: its client goes on behind it.
+  private mutating func finishUpload(_ i: UInt32, isClean: Bool) {
+    let id = streams[i].client
+    end(stream: i, isClean: isClean)
+    guard clients.isCurrent(id) else { return }
+    let c = id.index
+    clients[c].stream = Slab<Stream>.none
+    clients[c].isUploading = false
+    clients[c].skip &+= clients[c].bodyLeft
+    clients[c].bodyLeft = 0
+    clients[c].partialSince = .never
+    considerResuming(c)
+    closeIfDone(c)
+  }
+
+  /// The server cannot be given the value (any more).
+  mutating func failedUpload(_ i: UInt32, _ trouble: Trouble) {
+    let leg = streams[i].leg
+    let s = streams[i].server
+    let line = exchange(&streams[i].line, with: Buffer())
+    if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
+    fail(leg, at: s, trouble, line, 0)
+    streams[i].line = line
+    finishUpload(i, isClean: false)
+  }
+}

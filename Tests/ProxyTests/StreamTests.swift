@@ -1,0 +1,293 @@
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Long values pass through on connections of their own, and nobody waits for one who is slow.
+@Suite struct StreamTests {
+  private func rig(_ change: (inout Limits) -> Void = { _ in }) -> Rig {
+    var limits = Limits()
+    limits.held = 100
+    limits.heldLeast = 100
+    limits.ahead = 200
+    change(&limits)
+    return Rig(["a"], limits: limits)
+  }
+
+  private let long = String(repeating: "v", count: 1000)
+
+  @Test func aLongValueIsLetGoByAndAskedForOnAConnectionOfItsOwn() throws {
+    let rig = rig()
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "get k")
+    rig.say(other, "get j")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\nvvv")
+    #expect(rig.waiting(for: c) == "")
+    let own = try #require(rig.privateLinks.first)
+    #expect(rig.asked(own) == lines("get k"))
+    // What is let go by is not kept, and those behind it have their answers.
+    rig.send(from: "a", String(long.dropFirst(3)) + "\r\nEND\r\n" + "END\r\n")
+    #expect(rig.got(other) == lines("END"))
+    rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(150))")
+    #expect(rig.got(c) == "VALUE k 0 1000\r\n\(long.prefix(150))")
+    rig.send(from: own, String(long.dropFirst(150)) + "\r\nEND\r\n")
+    #expect(rig.got(c) == long.dropFirst(150) + "\r\nEND\r\n")
+    #expect(rig.count(.streamedValues) == 1)
+    // The next one takes the connection that is there.
+    rig.say(c, "gets k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000 7\r\nv")
+    #expect(rig.asked(own) == lines("gets k"))
+    rig.hangUp(c)
+    rig.hangUp(other)
+    rig.send(from: "a", String(long.dropFirst(1)) + "\r\nEND\r\n")
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aClientThatTakesLittleHoldsUpNobodyButItsOwnConnection() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+    rig.send(from: "a", "\r\nEND\r\n")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(300))")
+    #expect(rig.pausedLinks == [own])
+    var got = rig.got(c, atMost: 100)
+    #expect(rig.pausedLinks == [own])
+    got += rig.got(c)
+    #expect(rig.pausedLinks.isEmpty)
+    rig.send(from: own, long.dropFirst(300) + "\r\nEND\r\n")
+    got += rig.got(c)
+    #expect(got == lines("VALUE k 0 1000", long, "END"))
+  }
+
+  /// What the client has asked to be changed behind the read must not be seen by it.
+  @Test(arguments: ["set k 0 0 1\r\nx", "delete k", "touch k 0", "gat -1 k j", "ma aw== b", "flush_all"])
+  func aValueThatChangesBehindTheReadIsHeldInstead(change: String) {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get k", change)
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+    #expect(rig.privateLinks.isEmpty)
+    rig.send(from: "a", "\r\nEND\r\n")
+    #expect(rig.got(c) == lines("VALUE k 0 1000", long, "END"))
+  }
+
+  @Test(arguments: ["get j", "set j 0 0 1\r\nx", "get k", "mg k v"])
+  func whatLeavesTheKeyAloneIsNoReasonToHoldAValue(other: String) {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get k", other)
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+    #expect(rig.privateLinks.count == 1)
+  }
+
+  @Test func valuesOfAMultiGetKeepTheirOrderWhicheverAreLong() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get s k t")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE s 0 1\r\ns\r\nVALUE k 0 1000\r\n\(long)")
+    rig.send(from: "a", "\r\nVALUE t 0 1\r\nt\r\nEND\r\n")
+    let own = try #require(rig.privateLinks.first)
+    #expect(rig.got(c) == lines("VALUE s 0 1", "s"))
+    #expect(rig.asked(own) == lines("get k"))
+    rig.send(from: own, lines("VALUE k 0 1000", long, "END"))
+    // What follows is given when there is room for it.
+    #expect(rig.got(c) == lines("VALUE k 0 1000", long))
+    #expect(rig.got(c) == lines("VALUE t 0 1", "t", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aMetaValueIsStreamedWithoutTheProxysOpaque() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "mg k v s k q")
+    let opaque = try #require(rig.asked("a").split(separator: " ").last.map { $0.dropLast() })
+    rig.send(from: "a", "VA 1000 s1000 kk \(opaque)\r\n\(long)")
+    rig.send(from: "a", "\r\n")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.send(from: own, "VA 1000 s1000 kk \(opaque)\r\n\(long)\r\n")
+    #expect(rig.got(c) == lines("VA 1000 s1000 kk", long))
+  }
+
+  @Test(arguments: ["N30", "R30", "h", "l", "T-1"])
+  func aMetaReadThatWouldBeAnsweredOtherwiseTheSecondTimeIsHeld(flag: String) throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "mg k v \(flag)")
+    let opaque = try #require(rig.asked("a").split(separator: " ").last.map { $0.dropLast() })
+    let shown = flag == "h" ? "h0 " : flag == "l" ? "l1 " : ""
+    rig.send(from: "a", "VA 1000 \(shown)\(opaque)\r\n\(long)")
+    #expect(rig.privateLinks.isEmpty)
+    rig.send(from: "a", "\r\n")
+    #expect(rig.got(c) == lines("VA 1000 \(shown)".trimmed, long))
+  }
+
+  // MARK: - Uploads
+
+  @Test func aLongValueGoesToItsServerAsItComes() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 1 2 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    #expect(rig.asked(own) == "set k 1 2 1000\r\n\(long.prefix(10))")
+    rig.send(c, String(long.prefix(150)))
+    #expect(rig.asked(own) == long.prefix(150))
+    rig.send(c, long.dropFirst(160) + "\r\nget k\r\n")
+    #expect(rig.asked("a") == "", "not before the value is stored")
+    #expect(rig.asked(own) == long.dropFirst(160) + "\r\n")
+    rig.send(from: own, lines("STORED"))
+    #expect(rig.got(c) == lines("STORED"))
+    #expect(rig.asked("a") == lines("get k"))
+    rig.hangUp(c)
+    rig.reply("a", "END")
+    #expect(rig.leak == nil)
+  }
+
+  @Test func anUploadWaitsForTheAnswersBeforeIt() {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "delete k\r\nset k 0 0 1000\r\n\(long.prefix(10))")
+    #expect(rig.privateLinks.isEmpty)
+    rig.reply("a", "NOT_FOUND")
+    #expect(rig.privateLinks.count == 1)
+  }
+
+  @Test func aClientIsReadAsFastAsTheServerTakes() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(500))")
+    rig.send(c, String(long.prefix(1)))
+    #expect(rig.paused == [c])
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    #expect(rig.paused.isEmpty)
+  }
+
+  @Test func aServerThatRefusesAValueAtOnceCostsNobodyAnything() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.send(from: own, lines("SERVER_ERROR object too large for cache"))
+    #expect(rig.got(c) == lines("SERVER_ERROR object too large for cache"))
+    rig.send(c, long.dropFirst(10) + "\r\nversion\r\n")
+    rig.reply("a", "VERSION 1.6.40")
+    #expect(rig.got(c) == lines("VERSION 1.6.40"))
+    #expect(rig.orders.contains(.disconnect(link: own)))
+  }
+
+  @Test func aServerLostWithinAnUploadIsAnErrorAndTheRestIsDropped() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.lose(link: own)
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
+    rig.send(c, long.dropFirst(10) + "\r\nmn\r\n")
+    #expect(rig.got(c) == lines("MN"))
+  }
+
+  @Test func aClientLostWithinAnUploadEndsItsConnectionToTheServer() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    rig.hangUp(c)
+    #expect(rig.orders.contains(.disconnect(link: own)))
+    #expect(rig.leak == nil)
+  }
+
+  // MARK: - Failures
+
+  @Test func aServerLostBeforeTheValueIsAMissAndWithinItTheClientIsClosed() throws {
+    let rig = rig()
+    let c = rig.open()
+    for hasBegun in [false, true] {
+      rig.say(c, "get k")
+      _ = rig.asked("a")
+      rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+      rig.send(from: "a", "\r\nEND\r\n")
+      let own = try #require(rig.privateLinks.first)
+      _ = rig.asked(own)
+      if hasBegun { rig.send(from: own, "VALUE k 0 1000\r\nv") }
+      rig.lose(link: own)
+      if !hasBegun { #expect(rig.got(c) == lines("END")) }
+      rig.tick()
+    }
+    #expect(rig.closed == [c])
+    #expect(rig.count(.valuesCutShort) == 1)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aServerThatStopsWithinAValueIsNotWaitedForLongerThanADeadline() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+    rig.send(from: "a", "\r\nEND\r\n")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.advance(.milliseconds(499))
+    #expect(rig.got(c) == "")
+    rig.advance(.milliseconds(2))
+    #expect(rig.got(c) == lines("END"))
+  }
+
+  /// With all connections for long values taken by clients that do not read, those go after a while.
+  @Test func oneThatDoesNotReadGivesWayToThoseThatWait() throws {
+    let rig = rig { $0.streams = 1 }
+    let (deaf, other) = (rig.open(), rig.open())
+    for c in [deaf, other] {
+      rig.say(c, "get k")
+      _ = rig.asked("a")
+      rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+      rig.send(from: "a", "\r\nEND\r\n")
+    }
+    #expect(rig.privateLinks.count == 1)
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(300))")
+    rig.advance(.milliseconds(900))
+    #expect(rig.closed.isEmpty)
+    rig.advance(.milliseconds(200))
+    #expect(rig.closed == [deaf])
+    let next = try #require(rig.privateLinks.first { $0 != own })
+    _ = rig.asked(next)
+    rig.send(from: next, lines("VALUE k 0 1000", long, "END"))
+    #expect(rig.got(other) == lines("VALUE k 0 1000", long, "END"))
+  }
+
+  /// The less memory there is, the less of it anybody may take.
+  @Test func whatIsHeldShrinksWithTheMemoryThatIsLeft() {
+    var limits = Limits()
+    limits.memory = 1 << 20
+    let rig = Rig(["a"], limits: limits)
+    let (before, allowance) = (rig.worker.heldLimit, rig.worker.allowance)
+    let c = rig.open()
+    let value = String(repeating: "v", count: 100_000)
+    rig.send(c, String(repeating: "get k\r\n", count: 6))
+    for _ in 0..<6 { rig.reply("a", "VALUE k 0 100000", value, "END") }
+    #expect(rig.worker.heldLimit < before)
+    #expect(rig.worker.allowance < allowance)
+    _ = rig.got(c)
+    #expect(rig.worker.heldLimit > before - 1000)
+  }
+}
+
+extension String {
+  /// Without a blank at the end.
+  fileprivate var trimmed: String { last == " " ? String(dropLast()) : self }
+}
