@@ -42,15 +42,17 @@ let package = Package(
     .executableTarget(
       name: "ringroad", dependencies: ["Runtime", "Settings", "Net"], swiftSettings: house),
 
-    .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: house),
-    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: house),
+    // What several test targets use; nothing of the product does.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+    .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: house),
+    .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: house),
     .testTarget(
-      name: "RoutingTests", dependencies: ["Routing"], resources: [.copy("Vectors")],
+      name: "RoutingTests", dependencies: ["Routing", "TestSupport"], resources: [.copy("Vectors")],
       swiftSettings: house),
-    .testTarget(name: "HealthTests", dependencies: ["Health"], swiftSettings: house),
-    .testTarget(name: "StatsTests", dependencies: ["Stats"], swiftSettings: house),
+    .testTarget(name: "HealthTests", dependencies: ["Health", "TestSupport"], swiftSettings: house),
+    .testTarget(name: "StatsTests", dependencies: ["Stats", "TestSupport"], swiftSettings: house),
     .testTarget(
-      name: "SettingsTests", dependencies: ["Settings"], swiftSettings: house),
+      name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: house),
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(

@@ -8,19 +8,6 @@ func ms(_ n: UInt64) -> Instant { Instant(nanoseconds: n * 1_000_000) }
 let least: UInt64 = 0
 let most: UInt64 = .max
 
-/// Numbers that a seed decides (xorshift).
-struct Seeded: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
-  mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
-}
-
 extension Duration {
   /// In milliseconds, cut.
   var ms: UInt64 { wholeNanoseconds / 1_000_000 }

@@ -1,19 +1,7 @@
 import Foundation
 import Settings
+import TestSupport
 import Testing
-
-/// A small generator with a seed, so that a failure can be had again (splitmix64).
-private struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 @Suite struct DamagedFileTests {
   /// The full example without its comments: every byte of it means something.
@@ -65,7 +53,7 @@ private struct Seeded: RandomNumberGenerator {
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func flippedBytesAreReadOrRefusedInPlace(_ seed: UInt64) throws {
     let bytes = try Self.dense()
-    var random = Seeded(state: seed)
+    var random = Seeded(seed)
     var refused = 0
     for round in 0..<250 {
       var damaged = bytes
@@ -86,7 +74,7 @@ private struct Seeded: RandomNumberGenerator {
   }
 
   @Test func noiseIsRefusedInPlace() {
-    var random = Seeded(state: 5)
+    var random = Seeded(5)
     for round in 0..<300 {
       let alphabet = Array("ab: \n-[]{},'\"|>&*!%?#\\x0\t\r".utf8)
       let noise = (0..<Int.random(in: 1...80, using: &random)).map { _ in

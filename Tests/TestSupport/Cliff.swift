@@ -5,12 +5,12 @@ import Glibc
 ///     ┌───────────────────┬─────────┐
 ///     │      bytes placed │ no page │
 ///     └───────────────────┴─────────┘
-@safe final class Cliff {
+@safe package final class Cliff {
   private let base: UnsafeMutableRawPointer
   private let room: Int
   private static let page = 4096
 
-  init(room wanted: Int) {
+  package init(room wanted: Int) {
     room = (max(wanted, 1) + Self.page - 1) / Self.page * Self.page
     // SAFETY: a fresh mapping of our own; its last page is closed at once.
     unsafe base = mmap(
@@ -26,7 +26,7 @@ import Glibc
   }
 
   /// Calls `body` with a copy of `bytes` that ends at the closed page.
-  func holding<Result>(_ bytes: [UInt8], _ body: (RawSpan) throws -> Result) rethrows -> Result {
+  package func holding<Result>(_ bytes: [UInt8], _ body: (RawSpan) throws -> Result) rethrows -> Result {
     precondition(bytes.count <= room)
     // SAFETY: the range ends at `room`, and the span does not outlive the call.
     let place = unsafe UnsafeMutableRawBufferPointer(

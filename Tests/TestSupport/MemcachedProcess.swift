@@ -1,41 +1,42 @@
 import Glibc
 
 /// A real memcached on a free loopback port; it ends when this goes.
-final class MemcachedProcess {
-  enum Failure: Error {
+package final class MemcachedProcess {
+  package enum Failure: Error {
     case noSocket
     case noStart(Int32)
     case noAnswer
   }
 
-  let port: UInt16
-  private let pid: pid_t
+  package let port: UInt16
+  package let processID: pid_t
 
   /// The child starts with an empty signal mask, whatever this process blocks.
-  init(_ options: [String] = []) throws {
+  package init(_ options: [String] = []) throws {
     port = try Self.freePort()
     var words = ["memcached", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-m", "16", "-t", "1"]
     if getuid() == 0 { words += ["-u", "root"] }
     let (code, child) = Self.spawn(words + options)
     guard code == 0 else { throw Failure.noStart(code) }
-    pid = child
+    processID = child
     for _ in 0..<200 {
-      if let answer = try? answer(to: Array("version\r\n".utf8)), answer.starts(with: Array("VERSION".utf8)) {
-        return
-      }
+      if let answer = try? ask("version"), answer.starts(with: Array("VERSION".utf8)) { return }
       usleep(20_000)
     }
     throw Failure.noAnswer
   }
 
   deinit {
-    kill(pid, SIGKILL)
-    _ = waitpid(pid, nil, 0)
+    kill(processID, SIGKILL)
+    _ = waitpid(processID, nil, 0)
   }
+
+  /// What memcached answers to one request, given without its line end.
+  package func ask(_ request: String) throws -> [UInt8] { try answer(to: Array((request + "\r\n").utf8)) }
 
   /// What memcached answers on a connection of its own that sends these bytes and no more, up to the
   /// moment that it closes.
-  func answer(to input: [UInt8]) throws -> [UInt8] {
+  package func answer(to input: [UInt8]) throws -> [UInt8] {
     let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard fd >= 0 else { throw Failure.noSocket }
     defer { close(fd) }
