@@ -10,8 +10,8 @@ DEBUG_CLOCK = re.compile(rb" (exp|la|cas)=(?!-1 )(-?\d+)")
 # incr and decr leave blanks behind a number that became shorter, unless the answer to an earlier read still
 # holds the value: which of the two is a matter of time.
 PADDING = re.compile(rb"(?<=\d) +")
-# So is whether the item is still the same, with its history.
-OF_AN_ITEM = re.compile(rb" (fetch=|size=|cls=|h)(?:\d+|yes|no)(?=[ \r])")
+# So is whether the item is still the same, with its history, and how long it is with its blanks.
+OF_AN_ITEM = re.compile(rb" (fetch=|size=|cls=|h|s)(?:\d+|yes|no)(?=[ \r])")
 
 
 def masked(answer, is_padding_kept=True):
@@ -58,6 +58,8 @@ def masked(answer, is_padding_kept=True):
 
 def differs(direct, through):
     """What the two answers have not in common, or None."""
+    if direct == through:
+        return None
     a, b = masked(direct), masked(through)
     if a == b:
         return None
@@ -67,8 +69,20 @@ def differs(direct, through):
         return None
     if masked(direct, False) == masked(through, False):
         return None
-    n = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+    n = agreement(a, b)
     return f"the answers differ from byte {n} on: {a[max(0, n - 40) : n + 60]!r} against {b[max(0, n - 40) : n + 60]!r}"
+
+
+def agreement(a, b):
+    """How many bytes at their beginnings are the same."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def holdings_differ(direct, through):

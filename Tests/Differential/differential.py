@@ -4,12 +4,13 @@ every byte of the answers and everything that the servers hold afterwards.
 
     differential.py --seeds 500                      seeds 1 … 500, over one server and over three
     differential.py --seeds 1 --seed 4711            that one again
-    differential.py --seeds 200 --canary relay       must fail: a relay alters bytes
+    differential.py --seeds 200 --canary relay       must fail: a relay alters bytes (drip: answers never end)
 """
 
 import argparse
 import multiprocessing
 import os
+import queue
 import sys
 import time
 import traceback
@@ -18,7 +19,7 @@ from compare import differs, holdings_differ, masked
 from departures import DEPARTURES, covering
 from grammar import Grammar
 from minimise import minimised
-from play import Custodian, Player, Stuck
+from play import Custodian, Player, Stuck, together, within
 from relay import Relay
 from sequence import Sequence
 from servers import Ringroad, default_binary, memcached
@@ -39,11 +40,12 @@ class Lane:
             for count in options.servers:
                 behind = [self.start(memcached()).port for _ in range(count)]
                 port = self.start(Ringroad(options.binary, behind)).port
-                if options.canary == "relay":
-                    port = self.start(Relay(port)).port
+                if options.canary in ("relay", "drip"):
+                    port = self.start(Relay(port, is_dripping=options.canary == "drip")).port
                 self.through[count] = Player(port)
                 self.groups[count] = range(len(ports), len(ports) + count)
                 ports += behind
+            self.ports = ports
             self.custodian = Custodian(ports)
         except BaseException:
             self.end()
@@ -59,38 +61,51 @@ class Lane:
 
     def play(self, sequence):
         """The answers, by count of servers; 0 is memcached itself."""
-        players = {0: self.direct, **self.through}
         self.custodian.clear()
-        for player in players.values():
-            player.begin(sequence)
-        return {count: player.finish() for count, player in players.items()}
+        return dict(zip([0, *self.through], together([self.direct, *self.through.values()], sequence)))
 
-    def difference(self, sequence):
-        """What is not the same and the answers, or None."""
+    def difference(self, sequence, seconds=None, is_compared=True):
+        """What is not the same and the answers, or None. No end within the time is a difference, without answers."""
         try:
-            answers = self.play(sequence)
-            if self.ended:
-                return "a process has ended", answers
-            for count in self.through:
-                what = differs(answers[0], answers[count])
-                if what:
-                    return f"over {count} server(s): {what}", answers
-            held = self.custodian.holdings(sequence.keys)
-            for count in self.through:
-                what = holdings_differ(held[0], [held[i] for i in self.groups[count]])
-                if what:
-                    return f"over {count} server(s): {what}", answers
-            return None
-        except Stuck as stuck:
-            return f"no answer and no end: {stuck}", {}
-        except OSError as error:
-            return f"{error}; have ended: {self.ended}", {}
+            with within(seconds or self.options.deadline):
+                return self.compared(sequence) if is_compared else self.play(sequence) and None
+        except (Stuck, OSError) as error:
+            reason = f"no answer and no end: {error}" if isinstance(error, Stuck) else str(error)
+            self.begin_again()
+            return f"{reason}; have ended: {self.ended}", {}
+
+    def compared(self, sequence):
+        answers = self.play(sequence)
+        if self.ended:
+            return "a process has ended", answers
+        for count in self.through:
+            what = differs(answers[0], answers[count])
+            if what:
+                return f"over {count} server(s): {what}", answers
+        held = self.custodian.holdings(sequence.keys)
+        for count in self.through:
+            what = holdings_differ(held[0], [held[i] for i in self.groups[count]])
+            if what:
+                return f"over {count} server(s): {what}", answers
+        return None
+
+    def begin_again(self):
+        """Fresh connections: what was cut short may have left answers on the old ones."""
+        for player in [self.direct, *self.through.values()]:
+            player.forget()
+        self.custodian.end()
+        try:
+            self.custodian = Custodian(self.ports)
+        except OSError:
+            # One has ended, and is told of.
+            pass
 
     def confirmed(self, sequence, may_vary):
         """A difference that counts, or None; `may_vary` excuses what a replay does not show."""
         first = self.difference(sequence)
-        if first is None:
-            return None
+        if first is None or not first[1]:
+            # Without answers it has not ended: once is enough.
+            return first
         again = [self.difference(sequence) for _ in range(3)]
         shown = sum(one is not None for one in again)
         # What else lies in a server's memory is another matter: a fresh one's is all zeros.
@@ -134,11 +149,17 @@ def told(sequence, what, answers):
     return "\n".join(lines + [f"  again: --replay '{sequence.dump()}'"])
 
 
+def is_alike(found, other):
+    """Whether both are differences in what was answered, or both have no end."""
+    return other is not None and bool(found[1]) == bool(other[1])
+
+
 def run_lane(number, options, seeds, results):
     """Plays its share of the seeds; sends a report of each difference, and its counts at the end."""
     played, excepted, requests, failed = 0, {}, 0, 0
-    lane = Lane(options)
+    lane = seed = None
     try:
+        lane = Lane(options)
         if number == 0 and not options.canary and 1 in options.servers:
             for line in lane.check_departures():
                 failed += 1
@@ -152,18 +173,20 @@ def run_lane(number, options, seeds, results):
             found = lane.confirmed(sequence, may_vary=bool(covered)) if not reasons else None
             if reasons:
                 excepted[reasons[0].name] = excepted.get(reasons[0].name, 0) + 1
-                lane.play(sequence)
+                found = lane.difference(sequence, is_compared=False)
             if found is None:
                 continue
             failed += 1
             if not options.canary and not lane.ended:
                 rare = {one.name for one in covered}
+                has_end = bool(found[1])
                 small = minimised(
                     sequence,
-                    lambda s: {one.name for one in covering(s)} <= rare and lane.difference(s) is not None,
+                    lambda s: ({one.name for one in covering(s)} <= rare or not has_end)
+                    and is_alike(found, lane.difference(s, None if has_end else options.deadline / 4)),
                 )
                 again = lane.difference(small)
-                if again:
+                if is_alike(found, again):
                     sequence, found = small, (f"{found[0]}; made smaller: {again[0]}", again[1])
             results.put(("difference", told(sequence, *found)))
             if failed >= options.most or lane.ended:
@@ -171,9 +194,10 @@ def run_lane(number, options, seeds, results):
         for words in lane.ended:
             results.put(("difference", words))
     except BaseException:
-        results.put(("accident", traceback.format_exc()))
+        results.put(("accident", f"after seed {seed} had begun:\n{traceback.format_exc()}"))
     finally:
-        lane.end()
+        if lane:
+            lane.end()
         results.put(("done", (played, requests, excepted)))
 
 
@@ -182,10 +206,11 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=500, help="how many sequences")
     parser.add_argument("--seed", type=int, default=1, help="the first")
     parser.add_argument("--servers", default="1,3", help="memcacheds behind ringroad, a list")
-    parser.add_argument("--lanes", type=int, default=min(4, os.cpu_count() or 1), help="side by side")
+    parser.add_argument("--lanes", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="side by side")
     parser.add_argument("--no-meta", dest="meta", action="store_false", help="classic commands only")
-    parser.add_argument("--canary", choices=["relay", "option"], help="plant a difference; must fail")
+    parser.add_argument("--canary", choices=["relay", "option", "drip"], help="plant a difference; must fail")
     parser.add_argument("--most", type=int, default=3, help="differences per lane before it stops")
+    parser.add_argument("--deadline", type=float, default=30, help="seconds that a sequence may take; more is a failure")
     parser.add_argument("--replay", help="a sequence as a report prints it")
     parser.add_argument("--binary", default=default_binary())
     options = parser.parse_args()
@@ -207,7 +232,14 @@ def main():
     played = requests = differences = accidents = done = 0
     excepted = {}
     while done < lanes:
-        kind, what = results.get()
+        try:
+            kind, what = results.get(timeout=1)
+        except queue.Empty:
+            if results.empty() and any(worker.exitcode for worker in workers):
+                accidents += 1
+                print("a lane was killed", flush=True)
+                break
+            continue
         if kind != "done":
             differences += kind == "difference"
             accidents += kind == "accident"
@@ -219,6 +251,8 @@ def main():
         for name, count in what[2].items():
             excepted[name] = excepted.get(name, 0) + count
     for worker in workers:
+        if accidents:
+            worker.terminate()
         worker.join()
     seconds = time.monotonic() - begun
     listed = ", ".join(f"{count} {name}" for name, count in sorted(excepted.items())) or "none"

@@ -1,6 +1,9 @@
-"""Plays a sequence to an address, and looks at what the servers hold afterwards."""
+"""Plays a sequence to several addresses at once, and looks at what the servers hold afterwards."""
 
+import contextlib
 import re
+import select
+import signal
 import socket
 import time
 
@@ -10,12 +13,53 @@ from servers import LOOPBACK
 # The ends of the answers to them.
 MARKED = b"MN\r\n"
 LASTED = b"END\r\nERROR\r\nMN\r\nMN\r\n"
-UNIQUE = re.compile(rb"^VALUE (\S+) \d+ \d+ (\d+)\r$", re.M)
+UNIQUE = re.compile(rb"VALUE (\S+) \d+ \d+ (\d+)\r\n")
+# How long a server may be silent while it owes an answer.
 PATIENCE = 8.0
+# And how long while the rest can go on without it.
+BRIEFLY = 2.0
 
 
 class Stuck(Exception):
-    """A server neither answered nor hung up."""
+    """A server neither answered nor hung up, or not in time."""
+
+
+@contextlib.contextmanager
+def within(seconds):
+    """Whatever is done inside ends in that time, with Stuck if need be. For the first thread, and not nested."""
+
+    def stop(*_):
+        raise Stuck(f"not at its end after {seconds} s")
+
+    former = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def together(players, sequence):
+    """Plays it to all of them side by side: the whole answers, each up to the server's hanging up."""
+    talks = {player: player.talk(sequence) for player in players}
+    # What each waits for: when it goes on in any case, and whether it has more to send.
+    waits = {player: next(talk) for player, talk in talks.items()}
+    while waits:
+        soonest = min(moment for moment, _ in waits.values())
+        readers = [player for player in waits if not player.is_over]
+        writers = [player for player, (_, is_sending) in waits.items() if is_sending]
+        readable, writable, _ = select.select(readers, writers, [], max(0, soonest - time.monotonic()))
+        now = time.monotonic()
+        for player in readable:
+            player.receive()
+        for player in list(waits):
+            if player in readable or player in writable or waits[player][0] <= now:
+                try:
+                    waits[player] = next(talks[player])
+                except StopIteration:
+                    del waits[player]
+    return [player.taken() for player in players]
 
 
 class Player:
@@ -24,6 +68,11 @@ class Player:
     def __init__(self, port):
         self.port = port
         self.count = 0
+        self.room = memoryview(bytearray(262144))
+        self.socket = None
+
+    def fileno(self):
+        return self.socket.fileno()
 
     def connect(self):
         # Addresses in turn, so that ports do not run out.
@@ -33,49 +82,64 @@ class Player:
         self.socket.bind((f"127.0.{1 + self.count % 50}.1", 0))
         self.socket.settimeout(PATIENCE)
         self.socket.connect((LOOPBACK, self.port))
-        self.answer = b""
+        self.socket.setblocking(False)
+        self.answer = bytearray()
+        # How much of the answer was searched for cas numbers.
+        self.searched = 0
         self.tokens = {}
         self.is_over = False
 
-    def begin(self, sequence):
-        """Connects and plays all that does not have to wait for the end."""
+    def talk(self, sequence):
+        """Plays it, step by step: each yield tells until when it waits for bytes, and whether to send some, too."""
         self.connect()
         self.is_framed = sequence.is_framed
         if sequence.setup:
-            self.send(b"".join(sequence.setup) + MARK)
-            self.wait_for_mark(PATIENCE)
+            yield from self.send(b"".join(sequence.setup) + MARK)
+            yield from self.wait_for_mark(BRIEFLY)
         # A value that has not ended keeps the mark for itself; cas numbers are worth waiting for.
-        patience = 0.15 if TOKEN.search(sequence.stream) else 0.03
+        patience = BRIEFLY if self.is_framed else 0.15 if TOKEN.search(sequence.stream) else 0.03
         if sequence.mode == "steps":
             for request in sequence.requests:
-                self.send(self.resolved(request) + MARK)
-                if not self.wait_for_mark(patience):
+                yield from self.send(self.resolved(request) + MARK)
+                if not (yield from self.wait_for_mark(patience)):
                     patience = 0.005
-            self.send(LAST)
+            yield from self.send(LAST)
         else:
-            data = self.resolved(sequence.stream) + LAST
-            pieces = sequence.pieces(data)
+            pieces = sequence.pieces(self.resolved(sequence.stream) + LAST)
             for piece in pieces:
-                self.send(piece)
+                yield from self.send(piece)
                 if len(pieces) > 1:
-                    time.sleep(0.0003)
+                    yield from self.rest(0.0003)
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+        while not self.is_over:
+            yield from self.more(PATIENCE)
 
-    def finish(self):
-        """The whole answer, up to the server's hanging up."""
-        while self.receive():
-            pass
+    def taken(self):
+        """The whole answer; the connection is over."""
         self.socket.close()
-        return self.answer
+        answer, self.answer = bytes(self.answer), bytearray()
+        return answer
+
+    def forget(self):
+        """Hangs up, wherever it was."""
+        if self.socket:
+            self.socket.close()
+        self.answer = bytearray()
 
     def resolved(self, request):
         if b"{cas:" not in request:
             return request
-        for key, unique in UNIQUE.findall(self.answer):
-            self.tokens[key] = unique
+        at = self.answer.find(b"VALUE ", self.searched)
+        while at >= 0:
+            found = UNIQUE.match(self.answer, at) if at == 0 or self.answer[at - 1] == 10 else None
+            if found:
+                self.tokens[bytes(found[1])] = bytes(found[2])
+            at = self.answer.find(b"VALUE ", at + 6)
+        # A line that is not there as a whole is looked at again.
+        self.searched = self.answer.rfind(b"\n") + 1
         # Where a line may be taken for a value, all must be of one length.
         width = 0 if self.is_framed else 12
         return TOKEN.sub(lambda m: self.tokens.get(m[1], b"1").zfill(width), request)
@@ -85,53 +149,49 @@ class Player:
         view = memoryview(data)
         while view and not self.is_over:
             try:
-                sent = self.socket.send(view[:65536])
+                view = view[self.socket.send(view) :]
+            except BlockingIOError:
+                yield from self.more(PATIENCE, is_sending=True)
             except OSError:
-                self.is_over = True
+                # It has hung up; what it said before can still be read.
                 return
-            view = view[sent:]
-            if view:
-                self.drain()
 
-    def drain(self):
-        self.socket.settimeout(0)
-        try:
-            while self.receive():
-                pass
-        except (BlockingIOError, Stuck):
-            pass
-        self.socket.settimeout(PATIENCE)
+    def rest(self, seconds):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            yield until, False
 
     def wait_for_mark(self, patience):
-        deadline = time.monotonic() + patience
+        """Whether it comes, with no longer silence before it than that."""
         begun = len(self.answer)
-        try:
-            while not (self.answer.endswith(MARKED) and len(self.answer) > begun):
-                left = deadline - time.monotonic()
-                if left <= 0:
+        while not (len(self.answer) > begun and self.answer.endswith(MARKED)):
+            held = len(self.answer)
+            until = time.monotonic() + patience
+            while len(self.answer) == held:
+                if self.is_over or time.monotonic() >= until:
                     return False
-                self.socket.settimeout(left)
-                if not self.receive():
-                    return False
-        except Stuck:
-            return False
-        finally:
-            self.socket.settimeout(PATIENCE)
+                yield until, False
         return True
 
+    def more(self, patience, is_sending=False):
+        """Waits for a byte, the end, or room to send; Stuck when none comes."""
+        held = len(self.answer)
+        until = time.monotonic() + patience
+        yield until, is_sending
+        if time.monotonic() >= until and len(self.answer) == held and not self.is_over:
+            raise Stuck(f"port {self.port}, after {bytes(self.answer[-200:])!r}")
+
     def receive(self):
+        """Takes what has come; to be called when something has."""
         try:
-            more = self.socket.recv(262144)
+            count = self.socket.recv_into(self.room)
         except BlockingIOError:
-            raise
-        except TimeoutError as error:
-            raise Stuck(f"port {self.port}, after {self.answer[-200:]!r}") from error
+            return
         except OSError:
-            more = b""
-        if not more:
+            count = 0
+        if count == 0:
             self.is_over = True
-        self.answer += more
-        return bool(more)
+        self.answer += self.room[:count]
 
 
 class Custodian:
@@ -142,18 +202,22 @@ class Custodian:
         for wire in self.wires:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def end(self):
+        for wire in self.wires:
+            wire.close()
+
     def ask_all(self, request, end):
         for wire in self.wires:
             wire.sendall(request)
         answers = []
         for wire in self.wires:
-            answer = b""
+            answer = bytearray()
             while not answer.endswith(end):
                 more = wire.recv(262144)
                 if not more:
                     raise Stuck("a memcached has gone")
                 answer += more
-            answers.append(answer)
+            answers.append(bytes(answer))
         return answers
 
     def clear(self):

@@ -1,18 +1,23 @@
-"""A relay that alters one byte of an answer now and then: what the comparison must catch."""
+"""A relay that alters one byte of an answer now and then, or drips: what the comparison must catch."""
 
 import selectors
 import socket
 import threading
+import time
 
 from servers import LOOPBACK
 
 
 class Relay:
-    """Forwards connections to a port; every `every`-th piece of an answer has one byte changed."""
+    """Forwards connections to a port; every `every`-th piece of an answer has one byte changed.
 
-    def __init__(self, target, every=50):
+    One that drips changes nothing, but hands answers on so slowly that they have no end.
+    """
+
+    def __init__(self, target, every=50, is_dripping=False):
         self.target = target
         self.every = every
+        self.is_dripping = is_dripping
         self.pieces = 0
         self.listener = socket.create_server((LOOPBACK, 0))
         self.port = self.listener.getsockname()[1]
@@ -38,7 +43,12 @@ class Relay:
                         selector.unregister(client)
                         server.shutdown(socket.SHUT_WR)
                         continue
-                    key.data.sendall(self.altered(data) if key.fileobj is server else data)
+                    if key.fileobj is client:
+                        server.sendall(data)
+                    elif self.is_dripping:
+                        self.drip(data, client)
+                    else:
+                        client.sendall(self.altered(data))
         except OSError:
             pass
         finally:
@@ -51,6 +61,11 @@ class Relay:
             return data
         at = self.pieces % len(data)
         return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+    def drip(self, data, client):
+        for i in range(len(data)):
+            client.sendall(data[i : i + 1])
+            time.sleep(0.5)
 
     def end(self):
         self.listener.close()
