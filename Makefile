@@ -28,7 +28,9 @@ build: swift ## build .build/release/ringroad
 	@.ci/packages build
 	$(SWIFT) build -c release --static-swift-stdlib --product ringroad
 
+# The Swift tests come last: what they say is the end of it.
 test: build venv ## run all tests, those with real memcacheds and client libraries included
+	@$(MAKE) --no-print-directory test-differential-short test-clients-short
 	RINGROAD_BINARY=$(abspath $(BINARY)) RINGROAD_PYTHON=$(abspath $(VENV))/bin/python $(SWIFT) test
 
 check: lint test ## what must hold before a change is taken: lint, no warnings, all tests
@@ -53,12 +55,13 @@ swift:
 	@command -v $(firstword $(SWIFT)) >/dev/null || \
 	  { echo "there is no swift in PATH: https://www.swift.org/install/linux/" >&2; exit 1; }
 
-# Python with the client libraries that the integration tests use.
+# Python with the client libraries that the tests use, and pytest, which runs the libraries' own.
 venv:
 	@.ci/packages test
-	@$(VENV)/bin/python -c 'import pymemcache, pylibmc, memcache' 2>/dev/null || \
+	@$(VENV)/bin/python -c 'import aiomcache, django, memcache, mock, pylibmc, pymemcache, pytest' 2>/dev/null || \
 	  { mkdir -p .build && python3 -m venv --clear $(VENV) && $(VENV)/bin/python -m pip install --quiet \
-	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62; }
+	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62 aiomcache==0.8.2 \
+	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
 # What is measured is what is here: the release build.
 bench bench-quick bench-real bench-instructions: build

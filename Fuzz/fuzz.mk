@@ -11,9 +11,10 @@ FUZZ_OPTIONS = -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0
 
 fuzz: fuzz-requests fuzz-replies fuzz-canary
 
-fuzz-build:
-	RINGROAD_FUZZ=1 swift build -c release --scratch-path $(FUZZ_BUILD) --product FuzzRequests
-	RINGROAD_FUZZ=1 swift build -c release --scratch-path $(FUZZ_BUILD) --product FuzzReplies
+fuzz-build: swift
+	@.ci/packages build fuzz
+	RINGROAD_FUZZ=1 $(SWIFT) build -c release --scratch-path $(FUZZ_BUILD) --product FuzzRequests
+	RINGROAD_FUZZ=1 $(SWIFT) build -c release --scratch-path $(FUZZ_BUILD) --product FuzzReplies
 
 # New inputs go to the first folder; the committed ones are only read.
 fuzz-requests: fuzz-build

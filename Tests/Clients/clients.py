@@ -107,7 +107,7 @@ def judged(client, lost):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", nargs="?", default=default_binary())
-    parser.add_argument("--short", action="store_true", help="the Python libraries only")
+    parser.add_argument("--short", action="store_true", help="everyday use only, without the libraries' own tests")
     parser.add_argument("--only", action="append", metavar="NAME", help="only clients whose name has this in it")
     parser.add_argument("--verbose", action="store_true", help="say also what fails with memcached")
     parser.add_argument("--canary", action="store_true", help="damaged answers in ringroad's place; must exit 1")
@@ -123,9 +123,10 @@ def main():
 
     print(f"{'client':<26}{'on memcached':>20}{'on ringroad':>20}")
     print(f"{'':<26}{'passed':>10}{'failed':>10}{'passed':>10}{'failed':>10}")
-    regressions, ran = {}, 0
+    regressions, ran, absent = {}, 0, []
     for client, absence, first, second in played(chosen, options.binary, Canary if options.canary else Ringroad):
         if absence:
+            absent.append(client.name)
             print(f"{client.name:<26} not run: {absence}", flush=True)
             continue
         first, second = first.result(), second.result()
@@ -144,6 +145,7 @@ def main():
             regressions[f"{client.name}: {name}"] = why
     for name, why in regressions.items():
         print(f"FAILED {name}: {why[:300]}")
+    print(f"{ran} clients run" + (f", not run: {', '.join(absent)}" if absent else ""))
     return 1 if regressions or not ran else 0
 
 

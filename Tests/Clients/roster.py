@@ -12,7 +12,7 @@ import suites
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
-PYTHON = os.path.join(REPOSITORY, ".build", "clients-venv", "bin", "python")
+PYTHON = os.path.join(REPOSITORY, ".build", "test-venv", "bin", "python")
 GEMS = os.path.join(REPOSITORY, ".build", "clients-gems")
 LIMIT = 120
 
@@ -132,6 +132,13 @@ def without_command(name):
     return lambda: None if shutil.which(name) else f"there is no {name}"
 
 
+def without_php():
+    if not shutil.which("php"):
+        return "there is no php"
+    said, _ = output_of(["php", "-r", 'echo extension_loaded("memcached") ? "with it" : "without";'])
+    return None if said.endswith("with it") else "php has no memcached extension"
+
+
 def without_dalli():
     if not shutil.which("ruby"):
         return "there is no ruby"
@@ -149,13 +156,14 @@ CLIENTS = [
     Client("python-memcached", python("python_memcached"), is_short=True),
     Client("aiomcache", python("aiomcache"), is_short=True),
     Client("Django", python("django"), is_short=True),
-    Client("php-memcached", everyday(["php", script("with_memcached.php")]), without_command("php")),
-    Client("dalli", everyday(["ruby", script("with_dalli.rb")]), without_dalli),
-    Client("memccapable", memccapable, without_command("memccapable")),
+    Client("php-memcached", everyday(["php", script("with_memcached.php")]), without_php, is_short=True),
+    Client("dalli", everyday(["ruby", script("with_dalli.rb")]), without_dalli, is_short=True),
+    Client("memccapable", memccapable, without_command("memccapable"), is_short=True),
     Client(
         "libmemcached tools",
         everyday(["sh", script("with_tools.sh")]),
         without_command("memcstat"),
+        is_short=True,
         departures=((r"^memcdump$", "stats cachedump prints keys raw: refused by name"),),
     ),
     Client(

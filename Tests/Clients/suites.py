@@ -11,7 +11,7 @@ import tarfile
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(REPOSITORY, ".build", "clients-suites")
-PYTHON = os.path.join(REPOSITORY, ".build", "clients-venv", "bin", "python")
+PYTHON = os.path.join(REPOSITORY, ".build", "test-venv", "bin", "python")
 PACKAGES = {
     "pymemcache": "pymemcache==4.0.0",
     "python-memcached": "python-memcached==1.62",
