@@ -17,7 +17,8 @@ help: ## say what there is
 	@printf '  make %-18s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
 	  bench "measure it beside other proxies; docs/PERFORMANCE.md tells how" \
 	  test-differential "compare every byte with a memcached's, for minutes" \
-	  test-clients "run real client libraries and their own tests through it"
+	  test-clients "run real client libraries and their own tests through it" \
+	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer"
 
 run: ## build it and see it at work on this machine: ringroad demo
 	@.ci/packages build run
@@ -67,3 +68,4 @@ venv:
 bench bench-quick bench-real bench-instructions: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk
+include Tests/Sanitizers/sanitize.mk
