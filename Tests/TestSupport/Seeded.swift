@@ -15,5 +15,7 @@ package struct Seeded: RandomNumberGenerator {
   /// From zero up to, and without, `n`.
   package mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
 
-  package mutating func bytes(_ n: Int) -> [UInt8] { (0..<n).map { _ in UInt8(truncatingIfNeeded: next() >> 24) } }
+  package mutating func bytes(_ n: Int) -> [UInt8] {
+    (0..<n).map { _ in UInt8(truncatingIfNeeded: next() >> 24) }
+  }
 }
