@@ -5,7 +5,8 @@
 # are in their place. XCTest, of which there is no test here, leaks 144 bytes at its end: it is left out.
 
 SANITIZE_SEEDS ?= 100
-SANITIZE_RUN = ASAN_OPTIONS=halt_on_error=1 TSAN_OPTIONS=halt_on_error=1
+SANITIZE_RUN = ASAN_OPTIONS=halt_on_error=1 \
+  TSAN_OPTIONS=halt_on_error=1:suppressions=$(abspath Tests/Sanitizers/thread.supp)
 
 .PHONY: sanitize sanitize-address sanitize-thread
 
