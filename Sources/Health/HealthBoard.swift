@@ -131,6 +131,11 @@ package struct HealthBoard: Sendable {
     return [.up(server)] + settle(pool, except: server)
   }
 
+  /// A server is another machine now: what it did before does not count, and if it is out it is probed at once.
+  package mutating func moved(_ server: ServerID, at now: Instant) {
+    entries[server]?.health.moved(at: now)
+  }
+
   /// New pools: servers that are kept (by their number, in whichever pool) keep what is known of them,
   /// others are forgotten, new ones are up. The changes are those of servers that were out and still
   /// are; a new configuration comes with new views anyway.

@@ -126,6 +126,20 @@ package struct ServerHealth: Equatable, Sendable {
     probeFailed(at: now, random: random, rules)
   }
 
+  /// It is at another address: a machine of which nothing is known, good or bad.
+  mutating func moved(at now: Instant) {
+    failures = 0
+    switch state {
+    case .up: returned = nil
+    case .confirming(let since, let cause, _): state = .down(since: since, cause: cause)
+    // What is under way comes to its end, and fails if it goes to the old one.
+    case .rejoining: return
+    case .down: break
+    }
+    backoff = Backoff()
+    if !isUp { nextProbe = now }
+  }
+
   /// New rules: no wait lasts longer than they allow.
   mutating func obey(_ rules: HealthRules, at now: Instant) {
     guard !isUp else { return }

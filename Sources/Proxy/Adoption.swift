@@ -68,7 +68,7 @@ extension Worker {
       if i < connections {
         kept.append(l)
       } else {
-        retiring.append(l)
+        retire(link: l)
       }
     }
     servers[s].links = kept
@@ -78,9 +78,14 @@ extension Worker {
   private mutating func retire(_ s: UInt32, now: Instant) {
     guard !servers[s].isRetired else { return }
     servers[s].isRetired = true
-    while let l = servers[s].links.popFirst() { retiring.append(l) }
+    while let l = servers[s].links.popFirst() { retire(link: l) }
     while let l = servers[s].spares.popFirst() { shut(l) }
     releaseRetired(now: now)
+  }
+
+  mutating func retire(link l: UInt32) {
+    links[l].isRetiring = true
+    retiring.append(l)
   }
 
   /// Lets go of connections and servers that nothing waits on any more.
@@ -163,6 +168,41 @@ extension Worker {
     var out = [Bool](repeating: false, count: size)
     for k in 0..<size { out[k] = servers[lanes[start + k].server].standing == .ejected }
     table.pools[UInt32(truncatingIfNeeded: i)].exclude(out)
+  }
+
+  /// The server is at another address. A connection on which something is on its way answers that and goes, with
+  /// another in its place; all others are made anew, with what waits to be sent on them.
+  package mutating func relocate(_ id: UInt32, now: Instant) {
+    guard let s = slot(of: id) else { return }
+    for i in 0..<servers[s].links.count {
+      var l = servers[s].links[i]
+      if links[l].sent > 0 {
+        let old = l
+        l = links.take()
+        links[l].server = s
+        put(l, inPlaceOf: old, at: i, of: s)
+        retire(link: old)
+      } else {
+        unmake(l)
+      }
+      if servers[s].standing == .up { connect(l, now: now) }
+    }
+    releaseRetired(now: now)
+  }
+
+  /// From now on requests take another connection.
+  mutating func put(_ l: UInt32, inPlaceOf old: UInt32, at i: Int, of s: UInt32) {
+    servers[s].links[i] = l
+    for k in 0..<lanes.count where lanes[k].link == old { lanes[k].link = l }
+  }
+
+  /// Closes a connection on which nothing was sent; what waits on it stays.
+  private mutating func unmake(_ l: UInt32) {
+    if links[l].state == .ready { counters.subtract(.serverConnections) }
+    if links[l].state != .closed { orders.append(.disconnect(link: l)) }
+    links[l].state = .closed
+    links[l].input.release(to: &pool)
+    links[l].retryAt = .origin
   }
 
   // MARK: - The end

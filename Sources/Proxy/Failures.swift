@@ -113,7 +113,7 @@ extension Worker {
     }
     let s = links[l].server
     reset(l, trouble)
-    guard !servers[s].isRetired, trouble != .ejected, trouble != .shuttingDown else { return }
+    guard !servers[s].isRetired, !links[l].isRetiring, trouble != .ejected, trouble != .shuttingDown else { return }
     servers[s].isSuspect = true
     notices.append(.failed(server: servers[s].id, trouble))
     // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
@@ -236,8 +236,10 @@ extension Worker {
     late.isLate = true
     late.exchange = Slab<Exchange>.none
     links[l].legs[i] = late
-    servers[s].isSuspect = true
-    notices.append(.failed(server: servers[s].id, .timedOut))
+    if !links[l].isRetiring {
+      servers[s].isSuspect = true
+      notices.append(.failed(server: servers[s].id, .timedOut))
+    }
     let asked = exchange(&links[l].asked, with: Buffer())
     fail(leg, at: s, .timedOut, asked, links[l].lateLength)
     links[l].asked = asked

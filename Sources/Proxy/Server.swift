@@ -93,6 +93,8 @@ package struct Link: ~Copyable, Recyclable {
   /// No attempt to connect before; until then requests fail for the reason that the last one failed.
   var retryAt = Instant.origin
   var lastTrouble = Trouble.refused
+  /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
+  var isRetiring = false
 
   package init() {}
   package mutating func reset() { self = Link() }

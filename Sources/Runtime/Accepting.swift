@@ -10,11 +10,14 @@ final class Door {
   let listener: Listener
   var watch = Watch.none
 
-  init(_ settings: ListenerSettings) throws(StartFailure) {
+  /// `find` looks a host name up; at the start it may take its time.
+  init(
+    _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = Door.lookUp
+  ) throws(StartFailure) {
     self.settings = settings
     do throws(SystemError) {
       listener = try Listener(
-        try Self.address(settings.endpoint),
+        try Self.address(settings.endpoint, find),
         mode: settings.endpoint.isUnix ? UInt32(settings.mode ?? ListenerSettings.defaultMode) : nil,
         owner: settings.owner)
     } catch {
@@ -23,7 +26,9 @@ final class Door {
   }
 
   /// Where to listen; a host name is looked up and its first address taken.
-  private static func address(_ endpoint: Endpoint) throws(SystemError) -> Address {
+  private static func address(
+    _ endpoint: Endpoint, _ find: (String, UInt16) -> Address?
+  ) throws(SystemError) -> Address {
     switch endpoint {
     case .unix(let path):
       guard let address = Address(unixPath: path) else {
@@ -32,13 +37,15 @@ final class Door {
       return address
     case .tcp(let host, let port):
       if let address = Address(ip: host, port: port) { return address }
-      do throws(ResolveError) {
-        if let first = try Address.resolve(host: host, port: port).first { return first }
-      } catch {
-        throw SystemError(errno: EADDRNOTAVAIL, operation: error.description)
-      }
-      throw SystemError(errno: EADDRNOTAVAIL, operation: host)
+      if let address = find(host.lowercased(), port) { return address }
+      throw SystemError(errno: EADDRNOTAVAIL, operation: "find \(host)")
     }
+  }
+
+  /// Asks the system, and waits for it.
+  static func lookUp(host: String, port: UInt16) -> Address? {
+    guard let found = try? Address.resolve(host: host, port: port) else { return nil }
+    return found.first
   }
 }
 

@@ -11,6 +11,8 @@ enum Message: Sendable {
   /// Work by this plan; servers are found at these addresses.
   case adopt(WorkerPlan, addresses: [UInt32: Address])
   case standing(server: UInt32, Standing)
+  /// The server is at another address from now on.
+  case moved(server: UInt32, to: Address)
   /// Answer what has come, then end.
   case drain
   /// End now.
@@ -19,7 +21,10 @@ enum Message: Sendable {
 
 /// What a worker tells the control thread.
 enum Report: Sendable {
-  case seen(worker: Int, Notice)
+  /// With the address of the server that it is about, as the worker knows it.
+  case seen(worker: Int, Notice, at: Address?)
+  /// A connection to a server was made, and it answers.
+  case reached(server: UInt32, at: Address)
   /// A worker has ended, as it was told.
   case ended(worker: Int)
 }

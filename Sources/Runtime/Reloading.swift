@@ -7,6 +7,20 @@ import Settings
 // A new configuration: read, checked and built whole beside the one in force, then handed to every
 // worker between two of its requests. A bad one changes nothing.
 
+/// A configuration that is good, and waits for names that were never looked up.
+struct WaitingReload {
+  let settings: ProxySettings
+  let changes: [SettingsChange]
+  let why: String
+  let deadline: Instant
+
+  /// All hosts that have to be looked up: those of servers and of listeners.
+  var names: [String] {
+    let servers = settings.pools.flatMap(\.servers).map(\.endpoint)
+    return (servers + settings.listeners.map(\.endpoint)).compactMap(NameBook.name)
+  }
+}
+
 extension Supervisor {
   func watchFile() {
     guard let path = launch.configPath else { return }
@@ -41,24 +55,49 @@ extension Supervisor {
     } catch {
       return keepOld(error.errors.map(\.description), why: why)
     }
+    if let waiting {
+      if SettingsChange.compare(waiting.settings, new).isEmpty { return }
+      // What waits for its names goes first, with what is known.
+      complete(waiting, now: now)
+    }
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
       // Whoever asked is told; a file may be touched for no reason.
       if cause == .signal { log.info("reload: nothing has changed", ["why": why]) }
       return
     }
+    let next = WaitingReload(
+      settings: new, changes: changes, why: why, deadline: now.advanced(by: Self.patience))
+    for name in next.names { names.wantLookup(of: name) }
+    askForNames(now: now)
+    waiting = next
+    finishReload(now: now)
+  }
+
+  /// Takes the configuration that waits, once its names were looked up or it has waited long enough.
+  func finishReload(now: Instant) {
+    guard let waiting, drainDeadline == nil else { return }
+    guard now >= waiting.deadline || waiting.names.allSatisfy(names.isAnswered) else { return }
+    complete(waiting, now: now)
+  }
+
+  private func complete(_ reload: WaitingReload, now: Instant) {
+    waiting = nil
+    let (new, why) = (reload.settings, reload.why)
     var opened: [Door] = []
     do throws(StartFailure) {
       for listener in new.listeners where !doors.contains(where: { $0.settings == listener }) {
-        opened.append(try Door(listener))
+        let known = names
+        opened.append(try Door(listener) { host, port in known.address(ofHost: host, port: port) })
       }
     } catch {
+      findMembers()
       return keepOld([error.reason], why: why)
     }
     take(new, opening: opened, now: now)
     reloads += 1
     lastReloadError = ""
-    for change in changes { log.info("reload", ["change": change.description, "why": why]) }
+    for change in reload.changes { log.info("reload", ["change": change.description, "why": why]) }
     report()
   }
 
@@ -87,33 +126,11 @@ extension Supervisor {
     // The floor may fall otherwise among the new servers.
     let current = self.board
     blueprint = Blueprint(new, roster: &roster) { Standing(current.standing(of: ServerID($0))) }
-    addresses = resolve(blueprint)
+    findMembers()
     let ids = Set(blueprint.members.map(\.id))
     owedFlushes.formIntersection(ids)
-    for (server, probe) in probes where !ids.contains(server) {
-      loop.unwatch(probe.watch)
-      Socket.close(probe.descriptor)
-      probes.removeValue(forKey: server)
-    }
+    for server in Array(probes.keys) where !ids.contains(server) { abandonProbe(server) }
     for worker in workers { worker.post(.adopt(blueprint.plan, addresses: addresses)) }
     apply(changes)
-  }
-
-  /// Where the servers are. A name that is not found keeps the address it had.
-  func resolve(_ blueprint: Blueprint) -> [UInt32: Address] {
-    var found: [UInt32: Address] = [:]
-    for member in blueprint.members {
-      switch member.settings.endpoint {
-      case .unix(let path): found[member.id] = Address(unixPath: path)
-      case .tcp(let host, let port):
-        do throws(ResolveError) {
-          found[member.id] = try Address.resolve(host: host, port: port).first
-        } catch {
-          log.warning("host not found", ["server": member.settings.address, "reason": error.description])
-          found[member.id] = addresses[member.id]
-        }
-      }
-    }
-    return found
   }
 }

@@ -12,6 +12,7 @@ import Synchronization
 ///
 ///     signals, the watched file ─▶ Reloading.swift      new plans to all workers
 ///     workers' reports, probes  ─▶ Watching.swift       standings to all workers
+///     lookups that have ended   ─▶ Naming.swift         addresses to all workers
 ///     listeners                 ─▶ Accepting.swift      descriptors, to one worker after the other
 final class Supervisor {
   enum Kind {
@@ -21,6 +22,7 @@ final class Supervisor {
     static let file: UInt8 = 4
     static let tick: UInt8 = 5
     static let probe: UInt8 = 6
+    static let names: UInt8 = 7
   }
 
   let launch: LaunchOptions
@@ -31,7 +33,15 @@ final class Supervisor {
   var file: FileWatch?
   var roster = Roster()
   var blueprint: Blueprint
+  let resolver: Resolver
+  var names = NameBook()
+  /// As the workers know them.
   var addresses: [UInt32: Address] = [:]
+  var hostLookups = 0
+  var hostLookupFailures = 0
+  var addressChanges = 0
+  /// A configuration that waits for its names.
+  var waiting: WaitingReload?
   var board: HealthBoard
   var doors: [Door] = []
   var workers: [Mailbox<Message>] = []
@@ -57,7 +67,7 @@ final class Supervisor {
 
   init(
     settings: ProxySettings, launch: LaunchOptions, log: Log, signals: consuming Signals,
-    doors: [Door]
+    doors: [Door], lookup: @escaping Resolver.Lookup = Resolver.system
   ) throws(StartFailure) {
     self.settings = settings
     self.launch = launch
@@ -67,13 +77,14 @@ final class Supervisor {
     do throws(SystemError) {
       loop = try EventLoop()
       outbox = try Mailbox()
+      resolver = try Resolver(lookup)
     } catch {
       throw StartFailure(error.description)
     }
     blueprint = Blueprint(settings, roster: &roster) { _ in .up }
     board = HealthBoard(blueprint.healthPools)
     ledger = Ledger(workers: settings.threads ?? Self.cores)
-    addresses = resolve(blueprint)
+    findServers()
   }
 
   /// Processors that this process may use.
@@ -127,6 +138,7 @@ final class Supervisor {
 
   private func watchEverything() {
     _ = loop.watch(outbox.bell, token: Token(kind: Kind.mail))
+    _ = loop.watch(resolver.answers.bell, token: Token(kind: Kind.names))
     _ = loop.watch(signals.descriptor, token: Token(kind: Kind.signal))
     for (i, door) in doors.enumerated() { open(door, at: i) }
     watchFile()
@@ -137,6 +149,7 @@ final class Supervisor {
     switch ready.token.kind {
     case Kind.listener: accept(at: Int(ready.token.index), now: now)
     case Kind.mail: readReports(now: now)
+    case Kind.names: readAnswers(now: now)
     case Kind.signal: while let number = signals.next() { heard(number, now: now) }
     case Kind.file: fileMoved(now: now)
     case Kind.probe: probeReady(ready.token.index, ready.events, now: now)
@@ -152,6 +165,10 @@ final class Supervisor {
     // A link further up the path is not watched: look for it now and then.
     ticks &+= 1
     if ticks % 100 == 0 { fileMoved(now: now) }
+    if ticks % 10 == 0 {
+      askForNames(now: now)
+      finishReload(now: now)
+    }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
     if let deadline = drainDeadline, now >= deadline {
@@ -166,6 +183,7 @@ final class Supervisor {
     switch number {
     case SIGHUP:
       log.reopen(settings.log)
+      names.refresh(at: now)
       reload(.signal, now: now)
     case SIGTERM, SIGINT:
       guard drainDeadline == nil else {
@@ -200,6 +218,8 @@ final class Supervisor {
     var rows: [(name: String, value: String)] = [
       ("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)"),
       ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
+      ("host_lookups", "\(hostLookups)"), ("host_lookup_failures", "\(hostLookupFailures)"),
+      ("address_changes", "\(addressChanges)"),
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
     for member in blueprint.members {

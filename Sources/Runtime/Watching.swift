@@ -12,7 +12,9 @@ extension Supervisor {
     for report in outbox.take() {
       switch report {
       case .ended(let worker): workerEnded(worker)
-      case .seen(_, let notice): consider(notice, now: now)
+      case .seen(_, let notice, let address):
+        if !isPast(notice, at: address) { consider(notice, now: now) }
+      case .reached(let server, let address): reached(server, at: address)
       }
     }
   }
@@ -21,7 +23,7 @@ extension Supervisor {
     switch notice {
     case .failed(let server, let trouble):
       log.debug("failure", ["server": label(server), "cause": "\(trouble.words)"])
-      guard let cause = trouble.failureCause else { return }
+      guard let cause = trouble.failureCause, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(ServerID(server), cause, at: now, random: random.next()))
     case .answered(let server): board.answered(ServerID(server), at: now)
     case .breach(let server, let breach, let asked, let got):
@@ -53,7 +55,7 @@ extension Supervisor {
             "server": label(server.number), "cause": cause.words,
             "keys": isEjected ? "moved to the others" : "fail fast",
           ])
-        if isEjected { owe(server) }
+        if isEjected { owe(server.number) }
         tell(server)
       case .rejoining(let server):
         // The probe has flushed it if it owed that: nothing old is left on it.
@@ -62,7 +64,7 @@ extension Supervisor {
         log.info("server up", ["server": label(server.number)])
         tell(server)
       case .ejected(let server):
-        owe(server)
+        owe(server.number)
         log.warning(
           "server ejected", ["server": label(server.number), "why": "there is room above the floor"])
         tell(server)
@@ -81,9 +83,9 @@ extension Supervisor {
 
   /// While others own its keys they change there: what it still holds would be stale when it is back. It is
   /// flushed before it owns them again, unless the configuration wants it as it is.
-  private func owe(_ server: ServerID) {
-    guard let member = blueprint.members.first(where: { $0.id == server.number }) else { return }
-    if settings.pools[member.pool].rejoin != .asIs { owedFlushes.insert(server.number) }
+  func owe(_ server: UInt32) {
+    guard let member = blueprint.members.first(where: { $0.id == server }) else { return }
+    if settings.pools[member.pool].rejoin != .asIs { owedFlushes.insert(server) }
   }
 
   func label(_ server: UInt32) -> String {
@@ -103,7 +105,7 @@ extension Supervisor {
     guard probes[server] == nil, let member = blueprint.members.first(where: { $0.id == server }),
       let address = addresses[server]
     else {
-      // A name that could not be looked up when it was read may be known by now.
+      // Its name was not found yet.
       return end(server, isAlive: false, now: now)
     }
     let pool = settings.pools[member.pool]
@@ -141,12 +143,23 @@ extension Supervisor {
   }
 
   private func end(_ server: UInt32, isAlive: Bool, now: Instant) {
-    if let probe = probes.removeValue(forKey: server) {
-      loop.unwatch(probe.watch)
-      Socket.close(probe.descriptor)
-      if isAlive && probe.owesFlush { owedFlushes.remove(server) }
-    }
+    if isAlive && probes[server]?.owesFlush == true { owedFlushes.remove(server) }
+    abandonProbe(server)
     log.debug("probe", ["server": label(server), "alive": "\(isAlive)"])
+    if isAlive {
+      names.proved(server)
+    } else {
+      names.failed(server, at: now)
+      // Of several addresses each is tried before the server counts as dead once more.
+      if goesOn(server) { return start(server, now: now) }
+    }
     apply(board.probed(ServerID(server), ok: isAlive, at: now, random: random.next()))
+  }
+
+  /// Ends a probe that nobody waits for any more.
+  func abandonProbe(_ server: UInt32) {
+    guard let probe = probes.removeValue(forKey: server) else { return }
+    loop.unwatch(probe.watch)
+    Socket.close(probe.descriptor)
   }
 }

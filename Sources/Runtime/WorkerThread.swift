@@ -40,6 +40,8 @@ struct WorkerThread: ~Copyable {
     var isBlocked = false
     /// The write event is armed.
     var isArmed = false
+    /// It is not decided yet whether the connection can be made.
+    var isConnecting = false
   }
 
   let number: Int
@@ -142,7 +144,10 @@ struct WorkerThread: ~Copyable {
       }
     case Kind.link:
       if worker.links[ready.token.index].state == .connecting {
-        finishConnecting(ready.token.index, now: now)
+        // What is still noted of a connection that is to be made anew is nobody's.
+        if ready.events.canWrite, linkWires[Int(ready.token.index)].isConnecting {
+          finishConnecting(ready.token.index, now: now)
+        }
       } else {
         if ready.events.canRead { readLink(ready.token.index, &scratch, now: now) }
         if ready.events.canWrite, linkWires[Int(ready.token.index)].descriptor >= 0 {
@@ -179,6 +184,7 @@ struct WorkerThread: ~Copyable {
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = linkWires[Int(l)].descriptor
     guard descriptor >= 0 else { return }
+    let isNew = worker.links[l].state == .greeting
     let missing = worker.links[l].missing
     let result =
       missing >= Self.worthReadingInPlace
@@ -186,7 +192,9 @@ struct WorkerThread: ~Copyable {
     switch result {
     case .bytes(let n) where missing >= Self.worthReadingInPlace:
       worker.serverReceived(l, filled: n, now: now)
-    case .bytes: worker.serverReceived(l, scratch.bytes, now: now)
+    case .bytes:
+      worker.serverReceived(l, scratch.bytes, now: now)
+      if isNew && worker.links[l].state == .ready { noteReached(l) }
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
@@ -208,6 +216,12 @@ struct WorkerThread: ~Copyable {
       case .adopt(let plan, let addresses):
         self.addresses = addresses
         worker.adopt(plan, now: now)
+      case .moved(let server, let address):
+        // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
+        passOn()
+        addresses[server] = address
+        worker.relocate(server, now: now)
+        execute(now: now)
       case .standing(let server, let standing):
         worker.set(standing, of: server, now: now)
       case .drain:
@@ -288,6 +302,7 @@ struct WorkerThread: ~Copyable {
       finishConnecting(l, now: now)
     case .inProgress(let descriptor):
       watch(l, descriptor)
+      linkWires[Int(l)].isConnecting = true
       loop.wantWrite(linkWires[Int(l)].watch, true)
     case .failed(let reason):
       worker.lost(l, Trouble(errno: reason), now: now)
@@ -303,6 +318,7 @@ struct WorkerThread: ~Copyable {
     let wire = linkWires[Int(l)]
     guard wire.descriptor >= 0 else { return }
     let reason = Socket.connectError(wire.descriptor)
+    linkWires[Int(l)].isConnecting = false
     guard reason == 0 else { return worker.lost(l, Trouble(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
     worker.connected(l, now: now)
@@ -375,7 +391,17 @@ struct WorkerThread: ~Copyable {
 
   /// Tells the control thread what was seen.
   private mutating func passOn() {
-    for notice in worker.notices { outbox.post(.seen(worker: number, notice)) }
+    for notice in worker.notices {
+      var address: Address?
+      if case .failed(let server, _) = notice { address = addresses[server] }
+      outbox.post(.seen(worker: number, notice, at: address))
+    }
     worker.notices.removeAll(keepingCapacity: true)
+  }
+
+  /// Tells it that a server answers where it is now.
+  private func noteReached(_ l: UInt32) {
+    let server = worker.servers[worker.links[l].server].id
+    if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
   }
 }
