@@ -11,6 +11,12 @@ package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible
   /// The kernel's, when `code` is `EAI_SYSTEM`.
   package let errno: Int32
 
+  package init(host: String, code: Int32, errno: Int32 = 0) {
+    self.host = host
+    self.code = code
+    self.errno = errno
+  }
+
   /// Whether asking again later may help.
   package var isTemporary: Bool { code == EAI_AGAIN || code == EAI_SYSTEM }
 

@@ -84,6 +84,7 @@ extension Worker {
   }
 
   mutating func retire(link l: UInt32) {
+    dissolveRelief(of: l)
     links[l].isRetiring = true
     retiring.append(l)
   }
@@ -176,7 +177,7 @@ extension Worker {
     guard let s = slot(of: id) else { return }
     for i in 0..<servers[s].links.count {
       var l = servers[s].links[i]
-      if links[l].sent > 0 {
+      if links[l].sent > 0 || links[l].late > 0 {
         let old = l
         l = links.take()
         links[l].server = s

@@ -39,6 +39,8 @@ package struct Leg: BitwiseCopyable {
   var verb: Verb = .get
   /// Whether its deadline passed: it has been answered, and what comes for it is dropped.
   var isLate = false
+  /// A read that was sent once before, on a connection that was dead. There is no third time.
+  var isRetried = false
   /// For meta requests: what was asked, and the place of a key that the server was not asked for.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0

@@ -46,10 +46,12 @@ extension Worker {
     _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
   ) {
     if leg.fanOut != Slab<FanOut>.none {
-      if fanOuts[leg.fanOut].kind != .multiGet {
+      if fanOuts[leg.fanOut].kind == .multiGet {
+        noteFailure(leg.fanOut, at: s, trouble, keysFrom: leg.piece)
+      } else {
         fanOuts[leg.fanOut].pieces[Int(leg.piece)].trouble = trouble
+        noteFailure(leg.fanOut, at: s, trouble)
       }
-      noteFailure(leg.fanOut, at: s, trouble)
       fanOuts[leg.fanOut].pending &-= 1
     } else if leg.exchange != Slab<Exchange>.none {
       if leg.verb.isMeta { return failMeta(leg, at: s, trouble, asked, start) }
@@ -78,8 +80,10 @@ extension Worker {
       links[l].state = .ready
       links[l].givesBareMisses = ReplyParser.givesBareMisses(bytes)
       links[l].since = now
+      links[l].heard = now
       counters.add(.serverConnects)
       counters.add(.serverConnections)
+      if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
       if links[l].unsent > 0 { markDirty(link: l) }
       noteUsable(l)
       return length
@@ -103,26 +107,30 @@ extension Worker {
     guard links[l].state != .closed else { return }
     if links[l].isPrivate { return lostPrivate(l, trouble, now: now) }
     let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
+    let isStale = trouble == .connectionLost && isStale(l)
+    dissolveRelief(of: l)
     if links[l].state == .ready {
       counters.subtract(.serverConnections)
       counters.add(.serverConnectionsLost)
-    } else {
+    } else if trouble != .shuttingDown {
       counters.add(.serverConnectFailures)
       links[l].retryAt = now.advanced(by: limits.reconnectDelay)
       links[l].lastTrouble = trouble
     }
     let s = links[l].server
-    reset(l, trouble)
+    reset(l, trouble, readsTo: isStale ? l : Slab<Link>.none)
     guard !servers[s].isRetired, !links[l].isRetiring, trouble != .ejected, trouble != .shuttingDown else { return }
     servers[s].isSuspect = true
     notices.append(.failed(server: servers[s].id, trouble))
+    if links[l].relieves != Slab<Link>.none { return giveUpRelief(l, trouble, now: now) }
     // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
     // that was restarted costs nobody the time to connect.
-    if wasSettled && servers[s].standing == .up { connect(l, now: now) }
+    if (wasSettled || isStale) && servers[s].standing == .up { connect(l, now: now) }
   }
 
-  /// Fails what waits on a connection and makes it as new.
-  private mutating func reset(_ l: UInt32, _ trouble: Trouble) {
+  /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
+  /// which may be the same connection, before anything that comes later.
+  mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32) {
     orders.append(.disconnect(link: l))
     links[l].state = .closed
     var asked = exchange(&links[l].asked, with: Buffer())
@@ -133,11 +141,19 @@ extension Worker {
     links[l].lateLength = 0
     links[l].cursorAt = 0
     links[l].awaited = 0
+    links[l].blamedUntil = .origin
     // Answered already, only not sent to its end.
     if links[l].front == .answered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
     links[l].front = .plain
-    // Answering may lead to new requests only through the edge, never here: the queue does not grow.
-    while let leg = links[l].legs.popFirst() {
+    // Answering may lead to new requests only through the edge, never here: nothing else joins the queue.
+    var left = links[l].legs.count
+    while left > 0, let leg = links[l].legs.popFirst() {
+      left &-= 1
+      if target != Slab<Link>.none, mayBeSentAgain(leg, asked, start) {
+        sendAgain(leg, asked, start, on: target)
+        start &+= Int(leg.length)
+        continue
+      }
       if !leg.isLate { fail(leg, at: links[l].server, trouble, asked, start) }
       start &+= Int(leg.length)
       if leg.fanOut != Slab<FanOut>.none {
@@ -204,6 +220,7 @@ extension Worker {
   }
 
   private mutating func expire(_ l: UInt32, now: Instant) {
+    let before = links[l].late
     let s = links[l].server
     if links[l].state != .ready {
       let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
@@ -223,10 +240,15 @@ extension Worker {
       links[l].late &+= 1
       links[l].lateLength &+= Int(leg.length)
     }
-    guard links[l].late > 0, let oldest = links[l].legs.first else { return }
+    // A silent connection is judged by what another one meets.
+    if links[l].late > before && !isSilent(l, now: now) { blame(l, now: now) }
+    guard links[l].late > 0, let oldest = links[l].legs.first else { return dissolveRelief(of: l) }
     let age = now.nanoseconds &- min(now.nanoseconds, oldest.since.nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
-    if links[l].late > limits.lateReplies || (!overflow && age >= limit) { lost(l, .timedOut, now: now) }
+    if links[l].late > limits.lateReplies || (!overflow && age >= limit) {
+      return lost(l, .timedOut, now: now)
+    }
+    seekRelief(for: l, now: now)
   }
 
   /// Answers for a leg whose deadline has passed; its reply will be recognised in its place and dropped.
@@ -236,10 +258,6 @@ extension Worker {
     late.isLate = true
     late.exchange = Slab<Exchange>.none
     links[l].legs[i] = late
-    if !links[l].isRetiring {
-      servers[s].isSuspect = true
-      notices.append(.failed(server: servers[s].id, .timedOut))
-    }
     let asked = exchange(&links[l].asked, with: Buffer())
     fail(leg, at: s, .timedOut, asked, links[l].lateLength)
     links[l].asked = asked

@@ -49,6 +49,8 @@ struct FanOut: ~Copyable, Recyclable {
   var open = 0
   /// Legs that failed, and why the first of them did.
   var failures = 0
+  /// Keys of a multi-get that nobody answered for.
+  var unanswered = 0
   var trouble: Trouble?
   var troubledServer = Slab<Server>.none
   /// Whether failed keys are an error line rather than misses.
@@ -86,6 +88,7 @@ struct FanOut: ~Copyable, Recyclable {
     pending = 0
     open = 0
     failures = 0
+    unanswered = 0
     trouble = nil
     troubledServer = Slab<Server>.none
     isStrict = false

@@ -90,7 +90,7 @@ extension Worker {
       let touch = touched[i]
       let l = touch.link
       if let trouble = touch.trouble {
-        noteFailure(f, at: touch.server, trouble)
+        noteFailure(f, at: touch.server, trouble, keysFrom: touch.first)
         continue
       }
       links[l].asked.append("\r\n", &pool)
@@ -119,8 +119,13 @@ extension Worker {
     release(f)
   }
 
-  /// A server's share of a fan-out will not be answered.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble) {
+  /// A server's share of a fan-out will not be answered: in a multi-get, the keys from this piece on.
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keysFrom first: UInt32 = .max) {
+    var i = first
+    while i != .max {
+      if fanOuts[f].pieces[Int(i)].length == 0 { fanOuts[f].unanswered &+= 1 }
+      i = fanOuts[f].pieces[Int(i)].next
+    }
     if fanOuts[f].trouble == nil {
       fanOuts[f].trouble = trouble
       fanOuts[f].troubledServer = s
@@ -146,7 +151,7 @@ extension Worker {
     case .more: return (p &- start, false)
     case .done: return (p &- start, true)
     case .refused:
-      if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError) }
+      if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError, keysFrom: leg.piece) }
       return (p &- start, true)
     case .broken(let why):
       breach(l, why, bytes, p)
@@ -186,7 +191,7 @@ extension Worker {
       appendError(trouble, at: fanOuts[f].troubledServer, to: destination)
       counters.add(.serverErrors)
     } else {
-      if fanOuts[f].failures > 0 { counters.add(.readsAsMisses) }
+      counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
       append("END\r\n", to: destination)
     }
   }

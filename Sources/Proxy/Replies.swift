@@ -9,6 +9,7 @@ extension Worker {
   package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
+    links[l].heard = now
     if links[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
       let rest = bytes.byteCount &- consumed
@@ -26,6 +27,7 @@ extension Worker {
   package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
     counters.add(n, to: .serverBytesIn)
     clock = now
+    links[l].heard = now
     serverFilled(l, now: now)
   }
 

@@ -95,6 +95,13 @@ package struct Link: ~Copyable, Recyclable {
   var lastTrouble = Trouble.refused
   /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
   var isRetiring = false
+  /// When something was last read from it.
+  var heard = Instant.origin
+  /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
+  var relief = Slab<Link>.none
+  var relieves = Slab<Link>.none
+  /// No deadline that passes on it before is another failure of the server.
+  var blamedUntil = Instant.origin
 
   package init() {}
   package mutating func reset() { self = Link() }

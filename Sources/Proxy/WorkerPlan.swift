@@ -77,6 +77,9 @@ package struct Limits: Sendable, Equatable {
   package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.
   package var reconnectDelay = Duration.milliseconds(50)
+  /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
+  /// be lost before it says another word, reads are sent once more.
+  package var idling = Duration.seconds(1)
 
   package init() {}
 }

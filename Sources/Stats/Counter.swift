@@ -7,7 +7,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case requestsForwarded, keysRequested
   case clientErrors, serverErrors, readsAsMisses
   case streamedValues, valuesCutShort
-  case timeouts, lateReplies, queueFull, noreplyDropped, retries
+  case timeouts, lateReplies, queueFull, noreplyDropped, readRetries
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
@@ -56,7 +56,8 @@ extension Counter {
       ("queue_full", .counter, "Requests refused because a server's queue was full")
     case .noreplyDropped:
       ("noreply_dropped", .counter, "noreply and quiet requests lost because their server failed")
-    case .retries: ("retries", .counter, "Reads sent again after a stale connection")
+    case .readRetries:
+      ("read_retries", .counter, "Reads sent once more because the connection they were on was dead")
     case .integrityFailures:
       ("integrity_failures", .counter, "Replies that did not fit their request; connection closed")
     case .unsolicitedBytes:

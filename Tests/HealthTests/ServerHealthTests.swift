@@ -35,6 +35,30 @@ struct ServerHealthTests {
     #expect(health.nextProbe == ms(UInt64(needed) + 950))
   }
 
+  @Test func anotherMachineStartsWithNothingAgainstIt() {
+    var health = ServerHealth()
+    for i in 1...2 as ClosedRange<UInt64> { _ = health.failed(.timedOut, at: ms(i), random: least, rules) }
+    health.moved(at: ms(3))
+    #expect(health.failed(.timedOut, at: ms(4), random: least, rules) == .none)
+    // One that is out is probed at once, and its flaps are forgotten.
+    _ = health.failed(.refused, at: ms(5), random: least, rules)
+    _ = health.probeSucceeded(at: ms(6), random: least, rules)
+    _ = health.rejoined(at: ms(7))
+    _ = health.failed(.refused, at: ms(8), random: least, rules)
+    _ = health.probeSucceeded(at: ms(9), random: least, rules)
+    #expect(health.backoff.flaps == 1)
+    #expect(health.state == .confirming(since: ms(8), cause: .refused, answers: 1))
+    health.moved(at: ms(20))
+    #expect(health.state == .down(since: ms(8), cause: .refused))
+    #expect(health.nextProbe == ms(20))
+    #expect(health.probeSucceeded(at: ms(21), random: least, rules) == .rejoin)
+    // What is under way is not disturbed.
+    let next = health.nextProbe
+    health.moved(at: ms(22))
+    #expect(health.nextProbe == next)
+    #expect(health.rejoined(at: ms(23)) == .bringBack)
+  }
+
   @Test func anAnswerBetweenFailuresStartsTheCountAgain() {
     var health = ServerHealth()
     for i in 0..<20 as Range<UInt64> {

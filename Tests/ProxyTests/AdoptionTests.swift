@@ -208,6 +208,109 @@ import Testing
     #expect(rig.orders.last == .connect(link: rig.link("b")))
   }
 
+  // MARK: - Another address
+
+  @Test func aMoveDrainsWhatIsOnItsWayAndAsksTheNewAddress() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    let other = rig.open()
+    let old = rig.link("a")
+    rig.say(c, "get x", "set y 0 0 1", "1")
+    _ = rig.asked("a")
+    rig.relocate("a")
+    let new = rig.link("a")
+    #expect(new != old)
+    rig.say(other, "get x")
+    #expect(rig.asked(new) == lines("get x"))
+    rig.send(from: new, lines("VALUE x 0 3", "new", "END"))
+    #expect(rig.got(other) == lines("VALUE x 0 3", "new", "END"))
+    #expect(!rig.orders.contains(.disconnect(link: old)))
+    rig.send(from: old, lines("VALUE x 0 3", "old", "END", "STORED"))
+    #expect(rig.got(c) == lines("VALUE x 0 3", "old", "END", "STORED"))
+    rig.tick()
+    #expect(rig.orders.last == .disconnect(link: old))
+    #expect(rig.linkCount == 1)
+    #expect(rig.count(.serverConnections) == 1)
+    rig.hangUp(c)
+    rig.hangUp(other)
+    #expect(rig.leak == nil)
+  }
+
+  /// Nobody cares how the old machine ends.
+  @Test func whatFailsAtTheOldAddressIsNoFailureOfTheServer() {
+    let rig = Rig(["a"]) { $0.missesOnFailure = false }
+    let c = rig.open()
+    let old = rig.link("a")
+    rig.say(c, "get x")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "delete y")
+    _ = rig.asked("a")
+    rig.relocate("a")
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.worker.lost(old, .connectionLost, now: rig.now)
+    rig.settle()
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
+    rig.tick()
+    #expect(rig.notices().isEmpty)
+    #expect(rig.linkCount == 1)
+  }
+
+  @Test func whatWasNotSentYetGoesToTheNewAddress() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "1")
+    let l = rig.link("a")
+    rig.relocate("a")
+    #expect(rig.orders.suffix(2) == [.disconnect(link: l), .connect(link: l)])
+    rig.accept(rig.link("a"))
+    rig.reply("a", "STORED")
+    #expect(rig.got(c) == lines("STORED"))
+    // One that is idle, and one that had been refused.
+    rig.relocate("a")
+    rig.lose("a", .refused)
+    rig.relocate("a")
+    #expect(rig.orders.last == .connect(link: l), "at once, whenever the old address was tried last")
+    rig.accept(rig.link("a"))
+    rig.say(c, "get x")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.count(.serverConnections) == 1)
+    #expect(rig.linkCount == 1)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aServerThatIsOutIsNotConnectedToWhenItMoves() {
+    let rig = Rig(["a", "b"])
+    rig.set(.ejected, "a")
+    let orders = rig.orders.count
+    rig.relocate("a")
+    rig.relocate("nobody")
+    #expect(rig.orders.count == orders)
+    rig.set(.up, "a")
+    #expect(rig.orders.last == .connect(link: rig.link("a")))
+  }
+
+  @Test func everyOneOfSeveralConnectionsMoves() {
+    let rig = Rig(["a"]) { $0.connections = 3 }
+    let clients = (0..<3).map { _ in rig.open() }
+    for c in clients { rig.say(c, "get x") }
+    let old = rig.links("a")
+    for l in old { _ = rig.asked(l) }
+    rig.relocate("a")
+    #expect(Set(old).isDisjoint(with: rig.links("a")))
+    for c in clients { rig.say(c, "get y") }
+    for l in rig.links("a") {
+      #expect(rig.asked(l) == lines("get y"))
+      rig.send(from: l, lines("END"))
+    }
+    for l in old { rig.send(from: l, lines("END")) }
+    for c in clients { #expect(rig.got(c) == lines("END", "END")) }
+    rig.tick()
+    #expect(rig.linkCount == 3)
+  }
+
   @Test func limitsChangeAtOnce() {
     let rig = Rig(["a"])
     let c = rig.open()

@@ -329,6 +329,7 @@ import Wire
   @Test func lateMetaRepliesAreDroppedInTheirPlaces() {
     let rig = Rig(["a"])
     let c = rig.open()
+    rig.isAccepting = false
     rig.say(c, "mg x v", "ms y 1 q", "z", "mg z O9")
     _ = rig.asked("a")
     rig.advance(.milliseconds(300))

@@ -109,6 +109,22 @@ import Testing
     rig.send(from: "a", "VALUE x 0 1\r\nx\r\nVALUE y 0 5\r\nab")
     rig.lose("a")
     #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
+    #expect(rig.count(.readsAsMisses) == 2)
+  }
+
+  @Test func everyKeyOfAServerThatCannotAnswerIsCounted() {
+    let rig = Rig()
+    let c = rig.open()
+    let (a, b) = ((0..<3).map { rig.key(on: "a", $0) }, (0..<2).map { rig.key(on: "b", $0) })
+    rig.set(.failFast, "a")
+    rig.say(c, "get \((a + b).joined(separator: " "))")
+    rig.reply("b", "VALUE \(b[0]) 0 1", "b", "END")
+    #expect(rig.got(c) == lines("VALUE \(b[0]) 0 1", "b", "END"))
+    #expect(rig.count(.readsAsMisses) == 3, "what b missed was missed indeed")
+    rig.say(c, "get \(b[0]) \(b[1])")
+    rig.reply("b", "SERVER_ERROR out of memory")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.count(.readsAsMisses) == 5)
   }
 
   @Test func valuesOfAReplyThatTurnsOutWrongAreNotGiven() {
@@ -137,6 +153,7 @@ import Testing
     let rig = Rig()
     let c = rig.open()
     let (a1, a2, b) = (rig.key(on: "a", 0), rig.key(on: "a", 1), rig.key(on: "b"))
+    rig.isAccepting = false
     rig.say(c, "get \(a1) \(b) \(a2)")
     rig.reply("b", "VALUE \(b) 0 1", "b", "END")
     _ = rig.asked("a")

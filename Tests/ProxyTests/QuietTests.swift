@@ -56,6 +56,7 @@ import Testing
   @Test func aLateAnswerToAQuietRequestIsDroppedInItsPlace() {
     let rig = Rig(["a"])
     let c = rig.open()
+    rig.isAccepting = false
     rig.say(c, "set k 0 0 1 noreply", "x")
     _ = rig.asked("a")
     rig.advance(.milliseconds(500))

@@ -186,6 +186,12 @@ final class Rig {
     settle()
   }
 
+  /// The server is at another address.
+  func relocate(_ name: String) {
+    worker.relocate(Fleet.id(of: name), now: now)
+    settle()
+  }
+
   func set(_ standing: Standing, _ name: String) {
     worker.set(standing, of: Fleet.id(of: name), now: now)
     settle()

@@ -38,10 +38,10 @@ struct CountersTests {
 
   @Test func countingWrapsInsteadOfStopping() {
     var counters = Counters()
-    counters.subtract(.retries)
-    #expect(counters[.retries] == .max)
-    counters.add(.retries)
-    #expect(counters[.retries] == 0)
+    counters.subtract(.readRetries)
+    #expect(counters[.readRetries] == .max)
+    counters.add(.readRetries)
+    #expect(counters[.readRetries] == 0)
   }
 
   @Test func theAnswerListsEveryNumberBehindTheRowsGiven() {

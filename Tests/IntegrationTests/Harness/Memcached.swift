@@ -3,19 +3,21 @@ import Net
 
 /// A real memcached on a loopback port of its own, which it keeps across restarts.
 final class Memcached {
+  let ip: String
   let port: UInt16
   private let options: [String]
   private var child: Child
 
-  init(_ options: [String] = []) throws {
-    port = try Ports.free()
+  init(_ options: [String] = [], ip: String = "127.0.0.1", port: UInt16? = nil) throws {
+    self.ip = ip
+    self.port = try port ?? Ports.free()
     self.options = options
-    child = try Self.start(port, options)
+    child = try Self.start(ip, self.port, options)
   }
 
-  var address: String { "127.0.0.1:\(port)" }
+  var address: String { "\(ip):\(port)" }
 
-  func client() throws -> TextClient { try TextClient(port: port) }
+  func client() throws -> TextClient { try TextClient(ip: ip, port: port) }
 
   /// Like a crash.
   func kill() { child.kill() }
@@ -32,17 +34,17 @@ final class Memcached {
   /// Starts it anew, empty.
   func restart() throws {
     child.kill()
-    child = try Self.start(port, options)
+    child = try Self.start(ip, port, options)
   }
 
-  private static func start(_ port: UInt16, _ options: [String]) throws -> Child {
-    var words = ["memcached", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-m", "64", "-t", "1"]
+  private static func start(_ ip: String, _ port: UInt16, _ options: [String]) throws -> Child {
+    var words = ["memcached", "-l", ip, "-p", String(port), "-U", "0", "-m", "64", "-t", "1"]
     if getuid() == 0 { words += ["-u", "root"] }
     let child = try Child(words + options)
     let isUp = eventually(within: .seconds(5)) {
-      (try? TextClient(port: port).ask("version"))?.hasPrefix("VERSION ") ?? false
+      (try? TextClient(ip: ip, port: port).ask("version"))?.hasPrefix("VERSION ") ?? false
     }
-    guard isUp else { throw Missing(description: "memcached does not start on port \(port)") }
+    guard isUp else { throw Missing(description: "memcached does not start on \(ip):\(port)") }
     return child
   }
 }

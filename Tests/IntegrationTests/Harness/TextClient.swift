@@ -41,8 +41,10 @@ final class TextClient {
     }
   }
 
-  convenience init(port: UInt16, patience: Duration = .seconds(5)) throws(ClientFailure) {
-    guard let address = Address(ip: "127.0.0.1", port: port) else { throw .cannotConnect(EINVAL) }
+  convenience init(
+    ip: String = "127.0.0.1", port: UInt16, patience: Duration = .seconds(5)
+  ) throws(ClientFailure) {
+    guard let address = Address(ip: ip, port: port) else { throw .cannotConnect(EINVAL) }
     try self.init(address, patience: patience)
   }
 

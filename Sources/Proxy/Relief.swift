@@ -1,0 +1,122 @@
+import Bytes
+import Stats
+import Wire
+
+// Connections that are dead and do not say so: a way that forgot them, a server that has gone without a word.
+//
+//     silent for one deadline ─▶ another is opened beside it ─┬▶ greeted: the old one is dead, the new one takes its place
+//                                                             └▶ not greeted: the server has failed twice
+//
+// One that speaks again, or a server that is only slow, keeps its connection and what waits on it.
+
+extension Worker {
+  /// Whether a request has been waiting for a whole deadline while nothing at all has come.
+  func isSilent(_ l: UInt32, now: Instant) -> Bool {
+    guard links[l].state == .ready, let oldest = links[l].legs.first else { return false }
+    let from = max(links[l].heard, oldest.since)
+    return now.nanoseconds &- min(now.nanoseconds, from.nanoseconds)
+      >= servers[links[l].server].requestTimeout
+  }
+
+  /// Tells the board that a deadline has passed: once per connection and deadline, however many requests it was.
+  /// They failed for one reason.
+  mutating func blame(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    guard !links[l].isRetiring, !servers[s].isRetired, now >= links[l].blamedUntil else { return }
+    links[l].blamedUntil = now.advanced(
+      by: .nanoseconds(Int64(clamping: servers[s].requestTimeout)))
+    servers[s].isSuspect = true
+    notices.append(.failed(server: servers[s].id, .timedOut))
+  }
+
+  // MARK: - Another connection
+
+  /// Opens another connection beside one that is silent; one at a time.
+  mutating func seekRelief(for l: UInt32, now: Instant) {
+    guard isSilent(l, now: now) else { return dissolveRelief(of: l) }
+    let s = links[l].server
+    guard links[l].relief == Slab<Link>.none, !links[l].isRetiring, servers[s].standing == .up,
+      now >= links[l].retryAt
+    else { return }
+    let r = links.take()
+    links[r].server = s
+    links[r].relieves = l
+    links[l].relief = r
+    connect(r, now: now)
+  }
+
+  /// It was greeted, and takes the place of the one that it was opened for, unless that has spoken meanwhile.
+  mutating func takeOver(_ r: UInt32, now: Instant) {
+    let l = links[r].relieves
+    let s = links[r].server
+    links[r].relieves = Slab<Link>.none
+    links[l].relief = Slab<Link>.none
+    guard isSilent(l, now: now), let i = place(of: l, at: s) else { return retire(link: r) }
+    put(r, inPlaceOf: l, at: i, of: s)
+    counters.subtract(.serverConnections)
+    counters.add(.serverConnectionsLost)
+    reset(l, .connectionLost, readsTo: r)
+    retire(link: l)
+  }
+
+  private func place(of l: UInt32, at s: UInt32) -> Int? {
+    for i in 0..<servers[s].links.count where servers[s].links[i] == l { return i }
+    return nil
+  }
+
+  /// It could not be made, as the board was told: so the silence is a failure as well. Tried again after a while,
+  /// which has passed already if it took its whole time.
+  mutating func giveUpRelief(_ r: UInt32, _ trouble: Trouble, now: Instant) {
+    let l = links[r].relieves
+    links[l].retryAt = trouble == .timedOut ? now : now.advanced(by: limits.reconnectDelay)
+    blame(l, now: now)
+    dissolveRelief(of: l)
+  }
+
+  /// Nobody needs it any more.
+  mutating func dissolveRelief(of l: UInt32) {
+    let r = links[l].relief
+    guard r != Slab<Link>.none else { return }
+    links[l].relief = Slab<Link>.none
+    links[r].relieves = Slab<Link>.none
+    retire(link: r)
+  }
+
+  // MARK: - Reads once more
+
+  /// Whether nothing has come from a connection since long before the oldest of its requests: it may have been dead
+  /// before that was sent.
+  func isStale(_ l: UInt32) -> Bool {
+    let s = links[l].server
+    guard links[l].state == .ready, !links[l].isRetiring, servers[s].standing == .up,
+      let oldest = links[l].legs.first
+    else { return false }
+    return oldest.since.since(links[l].heard) >= limits.idling
+  }
+
+  /// Only a read that changes nothing, whose deadline has not passed, and once: not one that touches or creates.
+  func mayBeSentAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
+    guard !leg.isLate, !leg.isRetried, leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none
+    else { return false }
+    switch leg.verb {
+    case .get, .gets, .metaDebug: return true
+    case .metaGet:
+      var flags = leg.metaLine.sentFlags(asked.readable, from: start)
+      while let word = flags.next(asked.readable) {
+        // N creates, R wins the right to store anew, T touches.
+        if [78, 82, 84].contains(asked.readable.byte(at: word.from)) { return false }
+      }
+      return true
+    default: return false
+    }
+  }
+
+  /// Puts a request at the end of a connection's queue, as it was first sent and with its first deadline.
+  mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
+    var again = leg
+    again.isRetried = true
+    links[l].asked.append(asked, from: start, count: Int(leg.length), &pool)
+    links[l].legs.append(again)
+    counters.add(.readRetries)
+  }
+}

@@ -1,0 +1,197 @@
+import Bytes
+import Foundation
+import Glibc
+import Net
+import Testing
+
+/// Whether this process may give a program hosts and a resolver of its own.
+private let hasMounts: Bool = {
+  guard getuid() == 0, let child = try? Child(["unshare", "-m", "true"]) else { return false }
+  return child.end(within: .seconds(5)) == .exited(0)
+}()
+
+/// A proxy that sees an `/etc/hosts` and an `/etc/resolv.conf` of the test's own, and by default a resolver
+/// that never says a word.
+private final class NamedProxy {
+  let directory: Directory
+  let port: UInt16
+  let child: Child
+  let silence: SilentResolver
+
+  init(hosts: String, _ config: (UInt16) -> String) throws {
+    directory = try Directory()
+    silence = try SilentResolver()
+    port = try Ports.free()
+    let files = directory
+    try Proxy.write(hosts, to: files.file("hosts"))
+    try Proxy.write("nameserver \(silence.ip)\noptions timeout:5 attempts:2\n", to: files.file("resolv.conf"))
+    try Proxy.write(config(port), to: files.file("ringroad.yml"))
+    let script = """
+      mount --bind \(files.file("hosts")) /etc/hosts && mount --bind \(files.file("resolv.conf")) /etc/resolv.conf \
+      && exec \(try Programs.ringroad()) --config \(files.file("ringroad.yml"))
+      """
+    child = try Child(["unshare", "-m", "sh", "-c", script], output: files.file("log"))
+  }
+
+  var log: String { directory.read("log") }
+  func client() throws -> TextClient { try TextClient(port: port) }
+  func numbers() throws -> [String: String] { try client().stats("ringroad") }
+  func number(_ name: String) throws -> Int { Int(try numbers()[name] ?? "") ?? -1 }
+
+  /// In place: the mount shows the same file.
+  func hosts(_ text: String) throws { try Self.overwrite(directory.file("hosts"), text) }
+  func config(_ text: String) throws { try Self.overwrite(directory.file("ringroad.yml"), text) }
+
+  private static func overwrite(_ path: String, _ text: String) throws {
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try handle.truncate(atOffset: 0)
+    try handle.write(contentsOf: Data(text.utf8))
+    try handle.close()
+  }
+
+  func isUp(within limit: Duration) -> Bool {
+    eventually(within: limit) { (try? self.client().ask("mn")) == "MN" }
+  }
+}
+
+/// A name server's socket that takes questions and answers none.
+private final class SilentResolver {
+  let ip: String
+  private let descriptor: Int32
+
+  init() throws {
+    ip = "127.77.\(Int.random(in: 0..<250)).\(Int.random(in: 1..<250))"
+    descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(53).bigEndian
+    let (text, socket) = (ip, descriptor)
+    // SAFETY: a C string and a structure of this frame, for the length of the calls.
+    let code = unsafe withUnsafeMutablePointer(to: &address) { address in
+      unsafe inet_pton(AF_INET, text, &address.pointee.sin_addr)
+      return unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard code == 0 else { throw SystemError.last("bind \(ip):53") }
+  }
+
+  deinit { close(descriptor) }
+}
+
+extension Integration {
+  @Suite(.enabled(if: hasMounts, "a mount namespace of its own takes root and unshare(1)"))
+  struct NameTests {
+    /// Two servers on one port of two loopback addresses.
+    private func twins() throws -> (Memcached, Memcached, UInt16) {
+      let first = try Memcached(ip: "127.0.0.2")
+      let second = try Memcached(ip: "127.0.0.3", port: first.port)
+      return (first, second, first.port)
+    }
+
+    private func config(_ port: UInt16, _ servers: [String], _ more: String = "") -> String {
+      "listen: 127.0.0.1:\(port)\nthreads: 2\nservers: [\(servers.joined(separator: ", "))]\n\(more)\n"
+    }
+
+    @Test func aServerIsFollowedToItsNewAddressWithoutALostRequest() throws {
+      let (first, second, port) = try twins()
+      let proxy = try NamedProxy(hosts: "127.0.0.2 cache-a.test\n") { config($0, ["cache-a.test:\(port)"]) }
+      #expect(proxy.isUp(within: .seconds(5)))
+      let client = try proxy.client()
+      #expect(try client.set("k", "first") == "STORED")
+      #expect(try first.client().get("k")?.text == "first")
+      try proxy.hosts("127.0.0.3 cache-a.test\n")
+      proxy.child.signal(SIGHUP)
+      var answered = 0
+      let hasMoved = eventually(within: .seconds(3)) {
+        answered += 1
+        return (try? client.set("k\(answered)", "v")) == "STORED"
+          && (try? second.client().get("k\(answered)")) != nil
+      }
+      #expect(hasMoved)
+      #expect(try proxy.number("address_changes") == 1)
+      #expect(try proxy.number("server_errors") == 0 && proxy.number("reads_as_misses") == 0)
+      let line = "server address server=cache-a.test:\(port) from=127.0.0.2:\(port) to=127.0.0.3:\(port)"
+      #expect(proxy.log.contains(line))
+    }
+
+    @Test func aServerThatFailsIsLookedUpAgain() throws {
+      let (first, second, port) = try twins()
+      let proxy = try NamedProxy(hosts: "127.0.0.2 cache-a.test\n") {
+        config($0, ["cache-a.test:\(port)"], "probe_interval: 300ms")
+      }
+      #expect(proxy.isUp(within: .seconds(5)))
+      let client = try proxy.client()
+      #expect(try client.set("k", "v") == "STORED")
+      try proxy.hosts("127.0.0.3 cache-a.test\n")
+      first.kill()
+      let killed = Clock.now()
+      #expect(eventually(within: .seconds(5)) { (try? client.set("k", "v")) == "STORED" })
+      #expect(Clock.now().since(killed) < .milliseconds(2500))
+      withExtendedLifetime(second) {}
+    }
+
+    /// Like `localhost`, which means two addresses where a server often has but one.
+    @Test func ofSeveralAddressesOneThatAnswersIsFound() throws {
+      let server = try Memcached(ip: "127.0.0.4")
+      let proxy = try NamedProxy(hosts: "127.0.0.5 c.test\n127.0.0.6 c.test\n127.0.0.4 c.test\n") {
+        config($0, ["c.test:\(server.port)"])
+      }
+      #expect(proxy.isUp(within: .seconds(5)))
+      let client = try proxy.client()
+      #expect(eventually(within: .milliseconds(800)) { (try? client.set("k", "v")) == "STORED" })
+      #expect(!proxy.log.contains("server down"))
+    }
+
+    @Test func aSilentResolverDelaysTheStartAndNothingElse() throws {
+      let server = try Memcached()
+      let begin = Clock.now()
+      let proxy = try NamedProxy(hosts: "127.0.0.1 localhost\n") {
+        config($0, ["lost.test:11211", server.address])
+      }
+      #expect(proxy.isUp(within: .seconds(8)))
+      let took = Clock.now().since(begin)
+      #expect((.seconds(2)...(.milliseconds(3500))).contains(took), "the start took \(took)")
+      let client = try proxy.client()
+      // What lost.test would have goes to the other one.
+      #expect(
+        eventually(within: .seconds(2)) {
+          (0..<20).allSatisfy { (try? client.set("k\($0)", "v")) == "STORED" }
+        })
+      #expect(try proxy.numbers()["server:main:lost.test:11211"] == "ejected")
+      // A reload with another silent name: clients are accepted and served all the while.
+      try proxy.config(config(proxy.port, ["lost.test:11211", "gone.test:11211", server.address]))
+      var slowest = Duration.zero
+      let deadline = Clock.now().advanced(by: .seconds(4))
+      while Clock.now() < deadline {
+        let start = Clock.now()
+        #expect(try proxy.client().get("k1")?.text == "v")
+        slowest = max(slowest, Clock.now().since(start))
+        pause(.milliseconds(5))
+      }
+      #expect(slowest < .milliseconds(300), "a new client waited for \(slowest)")
+      #expect(try proxy.number("reloads") == 1)
+      // It is found at last.
+      try proxy.hosts("127.0.0.1 localhost lost.test gone.test\n")
+      #expect(eventually(within: .seconds(20)) { proxy.log.contains("host found again") })
+    }
+
+    /// What was found stands when the name is gone.
+    @Test func aNameThatIsGoneKeepsItsAddress() throws {
+      let server = try Memcached()
+      let proxy = try NamedProxy(hosts: "127.0.0.1 cache-a.test\n") {
+        config($0, ["cache-a.test:\(server.port)"])
+      }
+      #expect(proxy.isUp(within: .seconds(5)))
+      let client = try proxy.client()
+      try proxy.hosts("127.0.0.1 localhost\n")
+      proxy.child.signal(SIGHUP)
+      let isSaid = eventually(within: .seconds(25)) {
+        (try? client.set("k", "v")) != "STORED" || proxy.log.contains("host not found")
+      }
+      #expect(isSaid)
+      #expect(try client.set("k", "v") == "STORED")
+      #expect(try proxy.number("host_lookup_failures") == 1)
+    }
+  }
+}
