@@ -286,7 +286,7 @@ import Testing
     rig.set(.ejected, "a")
     let orders = rig.orders.count
     rig.relocate("a")
-    rig.relocate("nobody")
+    rig.relocate("z")
     #expect(rig.orders.count == orders)
     rig.set(.up, "a")
     #expect(rig.orders.last == .connect(link: rig.link("a")))
