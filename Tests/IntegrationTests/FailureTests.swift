@@ -210,6 +210,32 @@ extension Integration {
       }
     }
 
+    /// Nobody but the probes knocks at a server that is out, and when all return they are not run over.
+    @Test(arguments: ["eject", "fail_fast"])
+    func whoIsOutIsNotConnectedTo(onFailure: String) throws {
+      let cluster = try Cluster(
+        servers: 4, options: "on_failure: \(onFailure)\nprobe_max: 1s\nconnections: 2")
+      let load = try Load(cluster.proxy)
+      pause(.milliseconds(500))
+      func attempts() throws -> Int {
+        try cluster.proxy.number("server_connects") + cluster.proxy.number("server_connect_failures")
+      }
+      let before = try attempts()
+      #expect(before == 16, "two workers, four servers, two connections")
+      for server in cluster.servers { server.kill() }
+      pause(.milliseconds(3000))
+      let meanwhile = try attempts() - before
+      for server in cluster.servers { try server.restart() }
+      #expect(eventually(within: .seconds(4)) {
+        cluster.servers.allSatisfy { (try? cluster.proxy.standing(of: $0.address)) == "up" }
+      })
+      pause(.milliseconds(500))
+      let all = try attempts() - before
+      _ = try load.stop()
+      #expect(meanwhile <= 48, "\(meanwhile) attempts while all were out")
+      #expect(all <= 100, "\(all) attempts in all")
+    }
+
     @Test func whenAllAreGoneEveryRequestIsAnsweredAndTheirReturnIsSeen() throws {
       let cluster = try Cluster(servers: 2, options: "probe_interval: 300ms\nprobe_max: 500ms")
       let client = try cluster.client()
