@@ -119,7 +119,9 @@ extension Worker {
     }
     let s = links[l].server
     reset(l, trouble, readsTo: isStale ? l : Slab<Link>.none)
-    guard !servers[s].isRetired, !links[l].isRetiring, trouble != .ejected, trouble != .shuttingDown else { return }
+    guard !servers[s].isRetired, !links[l].isRetiring, trouble != .ejected, trouble != .shuttingDown else {
+      return
+    }
     servers[s].isSuspect = true
     notices.append(.failed(server: servers[s].id, trouble))
     if links[l].relieves != Slab<Link>.none { return giveUpRelief(l, trouble, now: now) }
@@ -147,9 +149,10 @@ extension Worker {
     links[l].front = .plain
     // Answering may lead to new requests only through the edge, never here: nothing else joins the queue.
     var left = links[l].legs.count
+    let trailing = target == Slab<Link>.none ? 0 : readsAtTheEnd(of: l, asked, start)
     while left > 0, let leg = links[l].legs.popFirst() {
       left &-= 1
-      if target != Slab<Link>.none, mayBeSentAgain(leg, asked, start) {
+      if left < trailing, mayBeSentAgain(leg) {
         sendAgain(leg, asked, start, on: target)
         start &+= Int(leg.length)
         continue

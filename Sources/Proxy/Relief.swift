@@ -94,10 +94,26 @@ extension Worker {
     return oldest.since.since(links[l].heard) >= limits.idling
   }
 
-  /// Only a read that changes nothing, whose deadline has not passed, and once: not one that touches or creates.
-  func mayBeSentAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
-    guard !leg.isLate, !leg.isRetried, leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none
-    else { return false }
+  /// How many reads end the queue, whose first request stands in `asked` at `start`. A read before a write is not
+  /// among them: the write may have been done, and the read must not see what was asked after it.
+  func readsAtTheEnd(of l: UInt32, _ asked: borrowing Buffer, _ start: Int) -> Int {
+    var count = 0
+    var start = start
+    for i in 0..<links[l].legs.count {
+      let leg = links[l].legs[i]
+      count = changesNothing(leg, asked, start) ? count &+ 1 : 0
+      start &+= Int(leg.length)
+    }
+    return count
+  }
+
+  /// Only what somebody waits for, whose deadline has not passed, and once.
+  func mayBeSentAgain(_ leg: Leg) -> Bool {
+    !leg.isLate && !leg.isRetried && (leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none)
+  }
+
+  /// Whether it is a read, and not one that touches or creates.
+  private func changesNothing(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
     switch leg.verb {
     case .get, .gets, .metaDebug: return true
     case .metaGet:

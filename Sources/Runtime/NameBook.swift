@@ -86,7 +86,9 @@ struct NameBook {
 
   /// The name that has to be looked up to reach an endpoint; nil for a literal address or a path.
   static func name(in endpoint: Endpoint) -> String? {
-    guard case .tcp(let host, _) = endpoint, !HostName.isIPv4(host), !HostName.isIPv6(host) else { return nil }
+    guard case .tcp(let host, _) = endpoint, !HostName.isIPv4(host), !HostName.isIPv6(host) else {
+      return nil
+    }
     return host.lowercased()
   }
 
@@ -133,7 +135,8 @@ struct NameBook {
   }
 
   /// A lookup has ended.
-  mutating func answered(_ name: String, _ result: Result<[Address], ResolveError>, at now: Instant) -> [Change]
+  mutating func answered(_ name: String, _ result: Result<[Address], ResolveError>, at now: Instant)
+    -> [Change]
   {
     guard var host = hosts[name] else { return [] }
     defer { hosts[name] = host }
@@ -153,7 +156,8 @@ struct NameBook {
     return changes
   }
 
-  private static func fail(_ host: inout Host, _ name: String, _ reason: String, at now: Instant) -> [Change] {
+  private static func fail(_ host: inout Host, _ name: String, _ reason: String, at now: Instant) -> [Change]
+  {
     defer { host.isFailing = true }
     host.nextLookup = now.advanced(by: host.addresses.isEmpty ? anxious : interval)
     return host.isFailing ? [] : [.lost(host: name, reason: reason)]

@@ -226,9 +226,10 @@ extension Integration {
       pause(.milliseconds(3000))
       let meanwhile = try attempts() - before
       for server in cluster.servers { try server.restart() }
-      #expect(eventually(within: .seconds(4)) {
-        cluster.servers.allSatisfy { (try? cluster.proxy.standing(of: $0.address)) == "up" }
-      })
+      #expect(
+        eventually(within: .seconds(4)) {
+          cluster.servers.allSatisfy { (try? cluster.proxy.standing(of: $0.address)) == "up" }
+        })
       pause(.milliseconds(500))
       let all = try attempts() - before
       _ = try load.stop()
