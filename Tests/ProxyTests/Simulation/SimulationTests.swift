@@ -66,7 +66,7 @@ struct Outcome: Sendable {
     let wanted: [Counter] = [
       .multigetRequests, .setRequests, .deleteRequests, .arithRequests, .adminRequests, .clientErrors,
       .serverErrors, .readsAsMisses, .timeouts, .lateReplies, .queueFull, .noreplyDropped,
-      .integrityFailures, .unsolicitedBytes, .serverConnectFailures, .serverConnectionsLost,
+      .integrityFailures, .unsolicitedBytes, .serverConnectFailures, .serverConnectionsLost, .readRetries,
       .streamedValues, .valuesCutShort,
     ]
     for counter in wanted {

@@ -87,6 +87,7 @@ final class World {
     options.missesOnFailure = weather.missesOnFailure
     options.connections = dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
+    limits.idling = .milliseconds(dice.pick([2, 1000]))
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
     limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))
