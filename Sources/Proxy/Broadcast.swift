@@ -30,9 +30,18 @@ extension Worker {
       orders.append(.report(exchange: exchanges.id(of: newExchange(c))))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
       broadcast(c, bytes, request, .serverStats, words: 1, now: now)
+    } else if printsKeys(bytes) {
+      broadcast(c, bytes, request, .dump, words: line.count, now: now)
     } else {
       broadcast(c, bytes, request, .stats, words: line.count, now: now)
     }
+  }
+
+  /// Whether the report at hand holds bytes that clients have chosen.
+  private func printsKeys(_ bytes: RawSpan) -> Bool {
+    bytes.isText("cachedump", from: line[1].from, to: line[1].to)
+      || (bytes.isText("detail", from: line[1].from, to: line[1].to)
+        && bytes.isText("dump", from: line[2].from, to: line[2].to))
   }
 
   /// Asks every server of every pool the first `words` words of the line.
@@ -42,7 +51,7 @@ extension Worker {
     let f = fanOuts.take()
     fanOuts[f].kind = kind
     let kept = min(words, RequestLine.most)
-    if kind == .stats {
+    if kind == .stats || kind == .dump {
       for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
     }
     if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
@@ -58,7 +67,9 @@ extension Worker {
     var piece = FanOut.Piece()
     piece.next = s
     let l = link(to: s, for: c)
-    if let trouble = admit(l, now: now) {
+    let isDump = fanOuts[f].kind == .dump
+    // A server that knows no meta commands would not answer the fence.
+    if let trouble = admit(l, now: now) ?? (isDump && !links[l].speaksMeta ? .protocolError : nil) {
       piece.trouble = trouble
       fanOuts[f].pieces.append(piece)
       noteFailure(f, at: s, trouble)
@@ -70,6 +81,7 @@ extension Worker {
       links[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &pool)
     }
     links[l].asked.append("\r\n", &pool)
+    if isDump { Fence.write(secret, to: &links[l].asked, &pool) }
     var leg = Leg()
     leg.verb = verb
     leg.fanOut = f
@@ -108,7 +120,7 @@ extension Worker {
     switch fanOuts[f].kind {
     case .flushAll: summariseFlush(f, into: destination)
     case .version: summariseVersion(f, into: destination)
-    case .stats, .serverStats: summariseStats(f, into: destination)
+    case .stats, .serverStats, .dump: summariseStats(f, into: destination)
     case .multiGet: break
     }
   }

@@ -50,6 +50,8 @@ package struct Client: ~Copyable, Recyclable {
   /// When `output` was last seen to move while the peer did not take all of it.
   package var blockedSince = Instant.never
   var isDirty = false
+  /// Whether anything has come from it.
+  var hasSpoken = false
   /// Not read from: too much waits to be answered or sent.
   var isStalled = false
   /// Whether it stands in the list of those that may go on.

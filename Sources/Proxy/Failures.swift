@@ -78,7 +78,8 @@ extension Worker {
     case .partial, .opening: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
       links[l].state = .ready
-      links[l].givesBareMisses = ReplyParser.givesBareMisses(bytes)
+      links[l].givesBareMisses = !ReplyParser.isVersion(bytes, atLeast: 1, 6, 18)
+      links[l].speaksMeta = ReplyParser.isVersion(bytes, atLeast: 1, 6, 0)
       links[l].since = now
       links[l].heard = now
       counters.add(.serverConnects)

@@ -16,6 +16,8 @@ struct FanOut: ~Copyable, Recyclable {
     case version
     case stats
     case serverStats
+    /// `stats` of a kind that prints keys raw: a `Fence` says where each server's report ends.
+    case dump
   }
 
   struct Piece: BitwiseCopyable {
@@ -55,7 +57,7 @@ struct FanOut: ~Copyable, Recyclable {
   var troubledServer = Slab<Server>.none
   /// Whether failed keys are an error line rather than misses.
   var isStrict = false
-  /// Which report was asked for; for `stats` only.
+  /// Which report was asked for; for `stats` and `dump` only.
   var words: [String] = []
 
   init() {}

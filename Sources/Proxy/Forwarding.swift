@@ -10,6 +10,7 @@ extension Worker {
   package mutating func clientReceived(_ c: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .clientBytesIn)
     clock = now
+    if !clients[c].hasSpoken, isForeign(c, bytes) { return }
     if clients[c].input.isEmpty && !clients[c].isStalled {
       if clients[c].isUploading {
         let n = continueUpload(c, bytes, now: now)
@@ -42,6 +43,19 @@ extension Worker {
     clock = now
     clientFilled(c, now: now)
     closeIfDone(c)
+  }
+
+  /// Looks at the first bytes of a connection: whether they are another protocol's, memcached's binary one or TLS. There
+  /// may never be a line in them to be refused, and their client would wait until its own patience ends: it is hung up on.
+  @inline(never)
+  private mutating func isForeign(_ c: UInt32, _ bytes: RawSpan) -> Bool {
+    clients[c].hasSpoken = true
+    guard bytes.hasText("\u{16}\u{3}", at: 0) || (bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80) else {
+      return false
+    }
+    counters.add(.foreignClients)
+    hangUp(c)
+    return true
   }
 
   /// Serves what is kept of a client's bytes.
@@ -135,11 +149,13 @@ extension Worker {
         clients[c].awaited = request.length
         return p
       case .refused(let why, let skip, let isQuiet):
+        if why == .tooLarge { forget(c, bytes, request, now: now) }
         refuse(c, why, isQuiet: isQuiet)
         let n = min(skip, bytes.byteCount &- p)
         p &+= n
         clients[c].skip = skip &- n
       case .hangUp:
+        counters.add(.foreignClients)
         hangUp(c)
         return bytes.byteCount
       }

@@ -36,8 +36,7 @@ extension Worker {
   mutating func forwardMeta(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    guard let lane = lane(for: bytes, key, isEncoded: request.meta.contains(.base64)) else {
+    guard let lane = lane(for: bytes, request) else {
       return refuse(c, .noRoute, isQuiet: false)
     }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
@@ -61,6 +60,12 @@ extension Worker {
 
   /// Where a meta request's key lives. What base64 stands for is hashed, so that it is found where the
   /// classic commands find it.
+  func lane(for bytes: RawSpan, _ request: Request) -> Lane? {
+    lane(
+      for: bytes, Word(start: request.keyStart, length: request.keyLength),
+      isEncoded: request.verb.isMeta && request.meta.contains(.base64))
+  }
+
   func lane(for bytes: RawSpan, _ key: Word, isEncoded: Bool) -> Lane? {
     if isEncoded, let key = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
       // SAFETY: a byte has no padding that could be uninitialised.

@@ -159,6 +159,16 @@ extension Worker {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
       taken = n
+    } else if fanOuts[f].kind == .dump {
+      switch Fence(bytes, at: p, asked: links[l].asked.readable, length: Int(leg.length)) {
+      case .partial: return (0, false)
+      case .broken(let why):
+        breach(l, why, bytes, p)
+        return nil
+      case .met(let report, let length):
+        if !leg.isLate { keepReply(f, leg, bytes, p, report, .done) }
+        taken = length
+      }
     } else {
       let answer =
         leg.verb == .stats

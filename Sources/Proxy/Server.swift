@@ -72,6 +72,8 @@ package struct Link: ~Copyable, Recyclable {
   var lateLength = 0
   /// Whether its meta misses may come without what was asked back: memcached before 1.6.18.
   var givesBareMisses = true
+  /// Whether it knows the meta commands: memcached 1.6.0 and later.
+  var speaksMeta = false
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0

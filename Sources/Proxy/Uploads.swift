@@ -16,10 +16,8 @@ extension Worker {
       stall(c)
       return 0
     }
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
     let isDeaf = request.isQuiet && !request.verb.isMeta
-    guard let lane = lane(for: bytes, key, isEncoded: isEncoded) else {
+    guard let lane = lane(for: bytes, request) else {
       count(request)
       refuse(c, .noRoute, isQuiet: isDeaf)
       return skipOver(c, request.length, of: available)

@@ -57,18 +57,21 @@ package struct Worker: ~Copyable {
   var opaque: UInt64 = 0
   /// The moment of the event at hand.
   var clock = Instant.origin
+  /// A random number of the edge's, told to nobody but the servers: what stands behind a `Fence`.
+  package var secret: UInt64
   /// Connections that go when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false
   /// This process, for `stats`.
   let processID: Int32
 
-  package init(plan: WorkerPlan, processID: Int32, now: Instant) {
+  package init(plan: WorkerPlan, processID: Int32, secret: UInt64, now: Instant) {
     table = RoutingTable(plan.routing)
     poolStarts = FixedArray([])
     lanes = FixedArray([])
     limits = plan.limits
     self.processID = processID
+    self.secret = secret
     adopt(plan, now: now)
   }
 

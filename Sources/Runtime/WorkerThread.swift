@@ -82,7 +82,7 @@ struct WorkerThread: ~Copyable {
     self.ledger = ledger
     self.addresses = addresses
     loop = try EventLoop()
-    worker = Worker(plan: plan, processID: processID, now: Clock.now())
+    worker = Worker(plan: plan, processID: processID, secret: Self.random(), now: Clock.now())
     _ = loop.watch(inbox.bell, token: Token(kind: Kind.mail))
     loop.tick(every: Self.tickLength, token: Token(kind: Kind.tick))
   }
@@ -205,9 +205,15 @@ struct WorkerThread: ~Copyable {
     ticks &+= 1
     worker.tick(now: now)
     if ticks % 10 == 0 { ledger.publish(worker.counters, of: number) }
-    if ticks % 100 == 0 { worker.sweep(now: now) }
+    if ticks % 100 == 0 {
+      worker.sweep(now: now)
+      worker.secret = Self.random()
+    }
     if isEnding && worker.isDrained { hasEnded = true }
   }
+
+  /// From the kernel.
+  private static func random() -> UInt64 { UInt64.random(in: .min ... .max) }
 
   private mutating func readMail(_ scratch: inout Scratch, now: Instant) {
     for message in inbox.take() {

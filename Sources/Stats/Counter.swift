@@ -1,7 +1,7 @@
 /// One of the proxy's own numbers. The order is the order of `stats ringroad`.
 @frozen @usableFromInline
 package enum Counter: Int, CaseIterable, Sendable {
-  case clientConnections, clientConnectionsTotal, rejectedClients
+  case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
   case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
   case metaRequests, adminRequests
   case requestsForwarded, keysRequested
@@ -28,6 +28,11 @@ extension Counter {
       ("client_connections_total", .counter, "Clients that ever connected")
     case .rejectedClients:
       ("rejected_clients", .counter, "Clients turned away because there were too many")
+    case .foreignClients:
+      (
+        "foreign_clients", .counter,
+        "Clients closed for what they sent: memcached's binary protocol, TLS, HTTP, or a line without an end"
+      )
     case .getRequests: ("requests_get", .counter, "Reads of one key")
     case .multigetRequests: ("requests_multiget", .counter, "Reads of several keys")
     case .setRequests:

@@ -1,4 +1,5 @@
-/// The rule of every stat that memcached 1.6.18 prints, in the order in which it prints them.
+/// The rule of every stat that memcached prints, 1.6.18's in the order in which it prints them; later ones' stand with those
+/// they are akin to.
 ///
 /// `*` stands for a number: a slab class, an item size or a connection. What is not here has the
 /// default rule of its kind, so that a newer server's rows still come through.
@@ -88,6 +89,9 @@ package enum MergeTable {
     "slab_reassign_inline_reclaim": .sum,
     "slab_reassign_busy_items": .sum,
     "slab_reassign_busy_deletes": .sum,
+    "slab_reassign_busy_nomem": .sum,
+    // Words: shown once, or each that differs.
+    "slab_reassign_last_busy_status": .same,
     "slab_reassign_running": .any,
     "slabs_moved": .sum,
     "lru_crawler_running": .any,
@@ -101,6 +105,7 @@ package enum MergeTable {
     "log_watchers": .sum,
     "ssl_new_sessions": .sum,
     "ssl_handshake_errors": .sum,
+    "ssl_proto_errors": .sum,
     // The certificate that has been in use longest.
     "time_since_server_cert_refresh": .largest,
     "unexpected_napi_ids": .sum,
@@ -122,7 +127,11 @@ package enum MergeTable {
     "moves_within_lru": .sum,
     "direct_reclaims": .sum,
     "lru_bumps_dropped": .sum,
+    // A share of one server's memory.
+    "extstore_memory_pressure": .same,
     "extstore_compact_lost": .sum,
+    "extstore_compact_resc_cold": .sum,
+    "extstore_compact_resc_old": .sum,
     "extstore_compact_rescues": .sum,
     "extstore_compact_skipped": .sum,
     "extstore_page_allocs": .sum,
@@ -143,6 +152,9 @@ package enum MergeTable {
     "extstore_io_queue": .sum,
     "proxy_config_reloads": .sum,
     "proxy_config_reload_fails": .sum,
+    "proxy_config_cron_runs": .sum,
+    "proxy_config_cron_fails": .sum,
+    "proxy_request_failed_depth": .sum,
     "proxy_backend_total": .sum,
     "proxy_backend_marked_bad": .sum,
     "proxy_backend_failed": .sum,
@@ -179,7 +191,7 @@ package enum MergeTable {
     "ssl_keyformat": .same, "ssl_ciphers": .same, "ssl_ca_cert": .same, "ssl_wbuf_size": .same,
     "ssl_session_cache": .same, "ssl_kernel_tls": .same, "ssl_min_version": .same,
     "proxy_enabled": .same, "proxy_uring_enabled": .same,
-    "num_napi_ids": .same, "memory_file": .same,
+    "num_napi_ids": .same, "memory_file": .same, "client_flags_size": .same,
   ]
 
   // MARK: - stats items

@@ -70,7 +70,8 @@ package struct MergedStats: Sendable {
     answered += 1
     connectionOffset = highestConnection.map { $0 == .max ? $0 : $0 + 1 } ?? 0
     answer.forEachLine { from, to in
-      if answer.isText("END", from: from, to: to) { return false }
+      // Among keys that are printed raw it may be a piece of one.
+      if answer.isText("END", from: from, to: to) { return kind.printsKeys }
       if !take(answer, from, to) { dropped += 1 }
       return true
     }
@@ -88,10 +89,12 @@ package struct MergedStats: Sendable {
     guard allowance.rows > 0 else { return false }
     switch kind {
     case .cachedump(let limit):
-      guard answer.hasText("ITEM ", at: from), length > 5 else { return false }
+      guard answer.isItemRow(from: from, to: to) else { return false }
       // Each server listed up to the limit; one memcached would have stopped there.
       guard limit == 0 || items.count < limit else { return true }
-      items.append(answer.cleaned(from: from, to: to))
+      var row: [UInt8] = []
+      for i in from..<to { row.append(answer.byte(at: i)) }
+      items.append(row)
       allowance.rows -= 1
       return true
     case .detailDump:

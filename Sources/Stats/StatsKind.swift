@@ -49,6 +49,14 @@ package enum StatsKind: Equatable, Sendable {
     }
   }
 
+  /// Whether a server prints keys, or parts of them, as they were stored.
+  var printsKeys: Bool {
+    switch self {
+    case .detailDump, .cachedump: true
+    default: false
+    }
+  }
+
   /// Whether its rows are each of a class, a size or a connection: `items:1:number`, `1:chunk_size`,
   /// `96`, `23:addr`. Clients take such names apart and stumble over any other.
   var numbersRows: Bool {

@@ -39,4 +39,16 @@ extension RawSpan {
   func text(from: Int, to: Int) -> String {
     String(decoding: cleaned(from: from, to: to), as: UTF8.self)
   }
+
+  /// Whether a line is one that `stats cachedump` prints for a key that is text: `ITEM <key> [<n> b; <n> s]`.
+  func isItemRow(from: Int, to: Int) -> Bool {
+    guard hasText("ITEM ", at: from), let space = first(32, from: from + 5, to: to) else { return false }
+    guard space > from + 5, space <= from + 5 + 250, first(0, from: from, to: to) == nil,
+      first(13, from: from, to: to) == nil, hasText(" [", at: space)
+    else { return false }
+    let size = digits(from: space + 2, to: to).end
+    guard size > space + 2, size + 4 < to, hasText(" b; ", at: size) else { return false }
+    let time = digits(from: size + 4, to: to).end
+    return time > size + 4 && time + 3 == to && hasText(" s]", at: time)
+  }
 }

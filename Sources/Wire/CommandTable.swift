@@ -192,9 +192,6 @@ enum CommandTable {
         return refuse(.badFormat, request)
       }
       guard id < 64 else { return refuse(.badSlabID, request) }
-      // memcached prints keys raw, those too that were stored in base64: whoever chose such a key would say
-      // what the next reply on a connection that all share is.
-      return refuse(.notPassedOn, request)
     }
     return .request
   }

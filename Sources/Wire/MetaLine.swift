@@ -90,6 +90,25 @@ package struct MetaLine: BitwiseCopyable {
     return line
   }
 
+  /// Writes `md` for the key of another request, and nothing else of it.
+  package static func writeDelete(
+    _ bytes: RawSpan, _ request: Request, opaque: UInt64, to out: inout Buffer, _ pool: inout BufferPool
+  ) -> MetaLine {
+    var line = MetaLine()
+    line.verb = .metaDelete
+    line.flags = request.meta.intersection(.base64)
+    line.keyStart = 3
+    out.append("md ", &pool)
+    let before = out.count
+    appendKey(bytes, request, to: &out, &pool)
+    line.keyLength = UInt8(truncatingIfNeeded: out.count &- before)
+    if line.flags.contains(.base64) { out.append(" b", &pool) }
+    out.append(" O", &pool)
+    out.append(decimal: opaque, &pool)
+    out.append("\r\n", &pool)
+    return line
+  }
+
   private static func appendKey(
     _ bytes: RawSpan, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
   ) {

@@ -215,16 +215,16 @@ extension ReplyParser {
     return isKey(bytes, key, line, asked) ? .reply(reply) : .broken(.wrongKey)
   }
 
-  /// Whether a server of this version, `VERSION 1.6.14`, may give misses without what was asked back;
-  /// one that calls itself otherwise may.
-  package static func givesBareMisses(_ version: RawSpan) -> Bool {
+  /// Whether `VERSION 1.6.14` names no earlier version than this; one that calls itself otherwise does not.
+  package static func isVersion(_ version: RawSpan, atLeast major: Int, _ minor: Int, _ patch: Int) -> Bool {
     var i = 8
-    for least in [1, 6, 18] {
-      guard i < version.byteCount else { return true }
+    for least in [major, minor, patch] {
+      guard i < version.byteCount else { return false }
       let (number, end) = version.digits(from: i, to: version.byteCount)
-      if number != least || end == i || end &- i > 9 { return number < least || end == i || end &- i > 9 }
+      guard end > i, end &- i <= 9 else { return false }
+      if number != least { return number > least }
       i = end &+ 1
     }
-    return false
+    return true
   }
 }

@@ -164,7 +164,6 @@ CLIENTS = [
         everyday(["sh", script("with_tools.sh")]),
         without_command("memcstat"),
         is_short=True,
-        departures=((r"^memcdump$", "stats cachedump prints keys raw: refused by name"),),
     ),
     Client(
         "pymemcache's tests",

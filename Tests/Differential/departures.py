@@ -128,9 +128,15 @@ DEPARTURES = [
     Departure(
         "binary protocol",
         "a connection whose first byte is 0x80 speaks memcached's binary protocol, which memcached itself "
-        "has deprecated; ringroad does not speak it",
-        lambda sequence: sequence.stream[:1] == b"\x80",
-        ((b"\x80\x0b" + b"\0" * 22 + b"\r\n", b"ERROR\r\n"),),
+        "has deprecated; ringroad does not speak it and hangs up, so that the client does not wait",
+        lambda sequence: not sequence.setup and sequence.stream[:1] == b"\x80",
+        ((b"\x80\x0b" + b"\0" * 22 + b"\r\n", b""),),
+    ),
+    Departure(
+        "TLS",
+        "a connection that begins as TLS does: memcached waits for the end of a line that may never come",
+        lambda sequence: not sequence.setup and sequence.stream[:2] == b"\x16\x03",
+        ((b"\x16\x03\x01\x02\x00\x01" + b"t" * 60 + b"\r\n", b""),),
     ),
     Departure(
         "statistics",

@@ -125,7 +125,7 @@ import Testing
 /// The edge carries orders out at the end of a turn, when a slot may be another's.
 @Suite struct StaleOrderTests {
   private func worker(_ names: [String], _ limits: Limits = Limits()) -> Worker {
-    var worker = Worker(plan: Fleet.plan(names, limits: limits), processID: 1, now: .origin)
+    var worker = Worker(plan: Fleet.plan(names, limits: limits), processID: 1, secret: 1, now: .origin)
     while worker.nextOrder() != nil {}
     return worker
   }

@@ -39,7 +39,7 @@ final class Rig {
     _ change: (inout WorkerPlan.Options) -> Void = { _ in }
   ) {
     self.isAccepting = isAccepting
-    worker = Worker(plan: Fleet.plan(names, limits: limits, change), processID: 4711, now: now)
+    worker = Worker(plan: Fleet.plan(names, limits: limits, change), processID: 4711, secret: 77, now: now)
     settle()
   }
 

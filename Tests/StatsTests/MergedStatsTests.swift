@@ -73,6 +73,24 @@ struct MergedStatsTests {
     #expect(merged(.cachedump(limit: 2), [one, two]) == ["ITEM a [3 b; 0 s]", "ITEM b [3 b; 0 s]", "END"])
   }
 
+  static let longKey = String(repeating: "k", count: 250)
+
+  @Test(arguments: [
+    ("ITEM k [0 b; 18446744073709551615 s]", true), ("ITEM \(longKey) [1 b; 0 s]", true),
+    ("ITEM a\tb\u{1}\u{7f}ü [1 b; 0 s]", true), ("ITEM [1 [1 b; 0 s]", true),
+    ("ITEM k\(longKey) [1 b; 0 s]", false), ("ITEM  [1 b; 0 s]", false), ("ITEM a b [1 b; 0 s]", false),
+    ("ITEM a\rb [1 b; 0 s]", false), ("ITEM a\0b [1 b; 0 s]", false), ("ITEM a", false), ("ITEM a [", false),
+    ("ITEM a [1 b; 0 s] ", false), ("ITEM a [1 b; 0 s", false), ("ITEM a [1 b; s]", false),
+    ("ITEM a [ b; 0 s]", false), ("ITEM a [-1 b; 0 s]", false), ("ITEM a [1 b;0 s]", false),
+    ("ITEM a [1 b; ", false), ("ITEM a [1", false), ("item a [1 b; 0 s]", false), ("END", false), ("", false),
+    ("VALUE a 0 1", false), ("STAT a 1", false),
+  ])
+  func onlyRowsOfKeysThatAreTextAreListed(_ row: String, _ isListed: Bool) {
+    let output = merged(.cachedump(limit: 0), [answer("ITEM a [1 b; 0 s]", row)])
+    #expect(output.count == (isListed ? 3 : 2))
+    #expect(!isListed || output[1] == row)
+  }
+
   @Test func detailDumpIsSummedByPrefix() {
     let output = merged(
       .detailDump,
@@ -163,8 +181,8 @@ struct MergedStatsTests {
     limits.line = 8
     #expect(merged(.general, [answer("STAT a 1", "STAT a 11")], limits: limits)[0] == "STAT a 1")
     limits.rows = 1
-    let items = answer("ITEM a", "ITEM b")
-    #expect(merged(.cachedump(limit: 0), [items, items], limits: limits) == ["ITEM a", "END"])
+    let items = answer("ITEM a [1 b; 0 s]", "ITEM b [1 b; 0 s]")
+    #expect(merged(.cachedump(limit: 0), [items, items], limits: limits) == ["ITEM a [1 b; 0 s]", "END"])
     #expect(merged(.conns, [answer("STAT 1:a", "STAT 2:b")], limits: limits)[0] == "STAT 1:a ")
   }
 

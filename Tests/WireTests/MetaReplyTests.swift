@@ -228,7 +228,18 @@ struct MetaReplyTests {
   ])
   func aServersVersionTellsWhetherTheyMay(version: String, mayBeBare: Bool) {
     let bytes = Array(version.utf8)
-    #expect(Cliff(room: bytes.count).holding(bytes) { ReplyParser.givesBareMisses($0) } == mayBeBare)
+    #expect(
+      Cliff(room: bytes.count).holding(bytes) { !ReplyParser.isVersion($0, atLeast: 1, 6, 18) } == mayBeBare)
+  }
+
+  @Test(arguments: [
+    ("VERSION 1.6.0\r\n", true), ("VERSION 1.6.40\r\n", true), ("VERSION 1.5.22\r\n", false),
+    ("VERSION 1.4.99\r\n", false), ("VERSION 2.0\r\n", true), ("VERSION own\r\n", false),
+    ("VERSION 1.6\r\n", false),
+  ])
+  func itTellsWhetherTheServerKnowsMeta(version: String, knows: Bool) {
+    let bytes = Array(version.utf8)
+    #expect(Cliff(room: bytes.count).holding(bytes) { ReplyParser.isVersion($0, atLeast: 1, 6, 0) } == knows)
   }
 
   @Test(arguments: ["mg k v", "ms k 1", "md k", "ma k v", "me k"])

@@ -104,7 +104,8 @@ final class World {
     }
     options.members = []
     worker = Worker(
-      plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, now: Instant(nanoseconds: now))
+      plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, secret: 1,
+      now: Instant(nanoseconds: now))
     let plan = currentPlan()
     worker.adopt(plan, now: moment)
     makeSharedKeys()
