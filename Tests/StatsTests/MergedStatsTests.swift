@@ -180,6 +180,7 @@ struct MergedStatsTests {
     limits = MergeLimits()
     limits.line = 8
     #expect(merged(.general, [answer("STAT a 1", "STAT a 11")], limits: limits)[0] == "STAT a 1")
+    limits.line = 17
     limits.rows = 1
     let items = answer("ITEM a [1 b; 0 s]", "ITEM b [1 b; 0 s]")
     #expect(merged(.cachedump(limit: 0), [items, items], limits: limits) == ["ITEM a [1 b; 0 s]", "END"])
