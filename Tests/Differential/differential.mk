@@ -8,6 +8,7 @@ DIFFERENTIAL_SEED ?= 1
 
 # 40,000 sequences over one server and over three, then the canaries: minutes.
 test-differential:
+	$(DIFFERENTIAL) --table
 	$(DIFFERENTIAL) --seeds 40000 --seed $(DIFFERENTIAL_SEED)
 	@$(MAKE) --no-print-directory test-differential-canary
 
@@ -20,6 +21,7 @@ test-differential-short:
 	esac
 
 differential-seeds:
+	$(DIFFERENTIAL) --table
 	$(DIFFERENTIAL) --seeds 4000 --seed $(DIFFERENTIAL_SEED)
 
 # A planted difference must be found: a relay that alters a byte now and then, a memcached without cas numbers,

@@ -4,6 +4,7 @@ every byte of the answers and everything that the servers hold afterwards.
 
     differential.py --seeds 500                      seeds 1 … 500, over one server and over three
     differential.py --seeds 1 --seed 4711            that one again
+    differential.py --table                          requests that are wrong in one way each
     differential.py --seeds 200 --canary relay       must fail: a relay alters bytes (drip: answers never end)
 """
 
@@ -16,6 +17,7 @@ import time
 import traceback
 
 from compare import differs, holdings_differ, masked
+from corners import corners
 from departures import DEPARTURES, covering
 from grammar import Grammar
 from minimise import minimised
@@ -154,6 +156,14 @@ def is_alike(found, other):
     return other is not None and bool(found[1]) == bool(other[1])
 
 
+def chosen(options, seeds):
+    if options.replay:
+        return [Sequence.load(options.replay)]
+    if options.table:
+        return [one for i, one in enumerate(corners()) if i in seeds]
+    return (Grammar(seed, options.meta).sequence() for seed in seeds)
+
+
 def run_lane(number, options, seeds, results):
     """Plays its share of the seeds; sends a report of each difference, and its counts at the end."""
     played, excepted, requests, failed = 0, {}, 0, 0
@@ -164,9 +174,9 @@ def run_lane(number, options, seeds, results):
             for line in lane.check_departures():
                 failed += 1
                 results.put(("difference", line))
-        for seed in seeds:
-            sequence = Sequence.load(options.replay) if options.replay else Grammar(seed, options.meta).sequence()
+        for sequence in chosen(options, seeds):
             played += 1
+            seed = getattr(sequence, "seed", played)
             requests += len(sequence.requests)
             covered = covering(sequence)
             reasons = [one for one in covered if not one.is_rare]
@@ -211,6 +221,7 @@ def arguments():
     parser.add_argument("--canary", choices=["relay", "option", "drip"], help="plant a difference; must fail")
     parser.add_argument("--most", type=int, default=3, help="differences per lane before it stops")
     parser.add_argument("--deadline", type=float, default=30, help="seconds that a sequence may take; more is a failure")
+    parser.add_argument("--table", action="store_true", help="the table of corners instead of seeds")
     parser.add_argument("--replay", help="a sequence as a report prints it")
     parser.add_argument("--binary", default=default_binary())
     options = parser.parse_args()
@@ -221,6 +232,8 @@ def arguments():
 def main():
     options = arguments()
     seeds = range(options.seed, options.seed + (1 if options.replay else options.seeds))
+    if options.table:
+        seeds = range(sum(1 for _ in corners()))
     lanes = min(options.lanes, len(seeds))
     results = multiprocessing.Queue()
     begun = time.monotonic()
