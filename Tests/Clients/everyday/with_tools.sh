@@ -62,7 +62,18 @@ refused 'memccp, add of what is there' memccp "$servers" --add first
 check 'memccp, replace' memccp "$servers" --replace first
 check 'memctouch' memctouch "$servers" --expire=100 first
 refused 'memctouch of nothing' memctouch "$servers" --expire=100 nothing
+check 'memcstat of items' memcstat "$servers" --args=items
+holds 'memcstat has a class of items' grep -q 'items:[0-9]*:number: ' output
+check 'memcstat of slabs' memcstat "$servers" --args=slabs
+holds 'memcstat has active_slabs' grep -q 'active_slabs: ' output
+# memcached lists what its maintainer has moved to the cold end, in its own time.
+dumps() { memcdump "$servers" | grep -q '^third$'; }
+for wait in 1 2 3 4 5 6 7 8 9 10; do
+  dumps && break
+  sleep 1
+done
 check 'memcdump' memcdump "$servers"
+holds 'memcdump has what was stored' grep -q '^third$' output
 check 'memcrm' memcrm "$servers" first
 refused 'memcexist of what was removed' memcexist "$servers" first
 refused 'memcrm of nothing' memcrm "$servers" first
