@@ -1,0 +1,639 @@
+"""Clients that check every byte: a process with one loop, told what to do over a pipe.
+
+A client has a connection and keys of its own. It sends a few requests at once, checks every answer against what its keys
+may hold, and pauses. Half of the clients are pinned: all their keys are on one server, so that it can be told whether a
+server's failure touches anybody else. What happened is told as events: (when, client, server, what, seconds).
+"""
+
+import collections
+import ctypes
+import gc
+import heapq
+import multiprocessing
+import os
+import random
+import re
+import selectors
+import signal
+import socket
+import time
+
+from model import VIOLATIONS, Counter, Key
+
+LOOPBACK = "127.0.0.1"
+FAILED = re.compile(rb"SERVER_ERROR ringroad: (\S+) (refused|unreachable|timed out|connection lost|protocol error|queue full|ejected|shutting down)(?: .*)?$")
+# Said of a request that was never sent: it cannot have been applied.
+UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}
+OK, MISS, ERROR, BAD = range(4)
+
+
+class Bad(Exception):
+    """An answer that cannot be. The connection's place is lost."""
+
+    def __init__(self, what, why):
+        super().__init__(why)
+        self.what = what
+
+
+class Ask:
+    """One request and what may answer it."""
+
+    __slots__ = ("kind", "keys", "version", "limits", "at", "words")
+
+    def __init__(self, kind, keys, version=0, words=()):
+        self.kind = kind
+        self.keys = keys
+        self.version = version
+        self.words = words
+        self.limits = [key.tried if isinstance(key, Key) else 0 for key in keys]
+        self.at = 0
+
+
+class Client:
+    def __init__(self, crew, number, keys, counters, pinned):
+        self.crew = crew
+        self.number = number
+        self.keys = keys
+        self.counters = counters
+        self.pinned = pinned
+        self.dice = random.Random(crew.spec["seed"] * 1000 + number)
+        self.wire = None
+        self.buffer = bytearray()
+        self.asks = collections.deque()
+        self.out = b""
+        self.sent_at = 0.0
+        self.batch = 0
+        # Gone with their server, to be made anew.
+        self.lost_counters = set()
+        self.kind = ""
+        self.is_filling = True
+
+    # MARK: the connection
+
+    def connect(self):
+        self.buffer.clear()
+        self.asks.clear()
+        self.out = b""
+        self.wire = socket.socket()
+        self.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.wire.settimeout(5)
+            self.wire.connect((LOOPBACK, self.crew.spec["port"]))
+        except OSError:
+            self.wire.close()
+            self.wire = None
+            self.crew.refused += 1
+            return False
+        self.wire.setblocking(False)
+        self.crew.selector.register(self.wire, selectors.EVENT_READ, self)
+        return True
+
+    def disconnect(self):
+        if self.wire:
+            self.crew.selector.unregister(self.wire)
+            self.wire.close()
+            self.wire = None
+        for ask in self.asks:
+            self.doubt(ask)
+        self.asks.clear()
+
+    # MARK: asking
+
+    def turn(self, now):
+        """Asks for something, unless answers are still awaited."""
+        if self.asks:
+            return
+        if self.wire is None and not self.connect():
+            self.crew.later(now + 0.05, self)
+            return
+        batch = bytearray()
+        if self.is_filling:
+            for key in self.keys:
+                batch += self.store(key)
+            for counter in self.counters:
+                batch += b"set %s 0 0 1\r\n0\r\n" % counter.name
+                self.asks.append(Ask("set counter", [counter]))
+        else:
+            for _ in range(self.dice.choice(self.crew.batches)):
+                batch += self.request()
+        if not self.asks:
+            self.asks.append(Ask("mn", []))
+            batch += b"mn\r\n"
+        self.sent_at = now
+        self.batch = len(self.asks)
+        self.out = bytes(batch)
+        self.write()
+
+    def write(self):
+        step = self.crew.spec.get("segment")
+        try:
+            while self.out:
+                sent = self.wire.send(self.out[: step or len(self.out)])
+                self.out = self.out[sent:]
+        except BlockingIOError:
+            self.crew.selector.modify(self.wire, selectors.EVENT_READ | selectors.EVENT_WRITE, self)
+            return
+        except OSError:
+            return self.over()
+        self.crew.selector.modify(self.wire, selectors.EVENT_READ, self)
+
+    def store(self, key, quiet=False):
+        version = key.next_version()
+        value = key.value(version)
+        if quiet:
+            key.doubts[version] = False
+            return b"set %s %d 0 %d noreply\r\n%s\r\n" % (key.name, key.flags, len(value), value)
+        self.asks.append(Ask("set", [key], version))
+        return b"set %s %d 0 %d\r\n%s\r\n" % (key.name, key.flags, len(value), value)
+
+    def request(self):
+        dice = self.dice
+        key = dice.choice(self.keys)
+        kind = dice.random()
+        if kind < 0.36:
+            self.asks.append(Ask("get", [key]))
+            return b"get %s\r\n" % key.name
+        if kind < 0.54:
+            return self.store(key)
+        if kind < 0.57:
+            return self.store(key, quiet=True)
+        if kind < 0.70:
+            # A key asked for twice is answered twice.
+            keys = [dice.choice(self.keys) for _ in range(dice.randint(2, 12))]
+            self.asks.append(Ask("get", keys))
+            return b"get %s\r\n" % b" ".join(k.name for k in keys)
+        if kind < 0.80:
+            opaque = b"%d" % dice.randrange(1 << 20)
+            self.asks.append(Ask("mg", [key], words=(b"f%d" % key.flags, b"O" + opaque, b"k" + key.name)))
+            return b"mg %s v f O%s k\r\n" % (key.name, opaque)
+        if kind < 0.86:
+            version = key.next_version()
+            value = key.value(version)
+            self.asks.append(Ask("ms", [key], version, (b"O7",)))
+            return b"ms %s %d F%d O7\r\n%s\r\n" % (key.name, len(value), key.flags, value)
+        if kind < 0.90:
+            self.asks.append(Ask("delete", [key], key.next_version()))
+            return b"delete %s\r\n" % key.name
+        if kind < 0.93:
+            self.asks.append(Ask("touch", [key]))
+            return b"touch %s 0\r\n" % key.name
+        if kind < 0.97 and self.counters:
+            counter = dice.choice(self.counters)
+            if counter in self.lost_counters:
+                self.lost_counters.discard(counter)
+                self.asks.append(Ask("add", [counter]))
+                return b"add %s 0 0 1\r\n0\r\n" % counter.name
+            self.asks.append(Ask("incr", [counter]))
+            return b"incr %s 1\r\n" % counter.name
+        if kind < 0.985:
+            self.asks.append(Ask("gets", [key]))
+            return b"gets %s\r\n" % key.name
+        self.asks.append(Ask("mn", []))
+        return b"mn\r\n"
+
+    # MARK: answers
+
+    def readable(self):
+        try:
+            data = self.wire.recv(262144)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            return self.over()
+        self.buffer += data
+        now = time.monotonic()
+        p = 0
+        try:
+            while self.asks:
+                taken = self.take(self.asks[0], p, now)
+                if taken is None:
+                    break
+                p = taken
+                self.asks.popleft()
+            if not self.asks and p < len(self.buffer):
+                raise Bad("extra", f"{bytes(self.buffer[p:p+80])!r}")
+        except Bad as bad:
+            about = self.asks[0] if self.asks else None
+            self.violate(bad.what, f"{about and about.kind} {about and about.keys and about.keys[0].name}: {bad}")
+            return self.again()
+        del self.buffer[:p]
+        if not self.asks:
+            self.is_filling = False
+            self.crew.done(self, now)
+
+    def over(self):
+        """The other side has closed."""
+        if self.crew.is_ending and not self.buffer and len(self.asks) == self.batch:
+            self.crew.raced += len(self.asks)
+        elif self.asks:
+            self.violate("unanswered", f"{len(self.asks)} requests, first {self.asks[0].kind}, after {bytes(self.buffer[:60])!r}")
+        else:
+            self.violate("dropped", "closed while idle")
+        self.again()
+
+    def again(self):
+        self.disconnect()
+        self.crew.later(time.monotonic() + 0.02, self)
+
+    def violate(self, what, why):
+        self.crew.violate(what, f"client {self.number}: {why}")
+
+    def line(self, p):
+        end = self.buffer.find(b"\r\n", p)
+        if end < 0:
+            if len(self.buffer) - p > 4096:
+                raise Bad("desync", f"no line: {bytes(self.buffer[p:p+80])!r}")
+            return None, p
+        return bytes(self.buffer[p:end]), end + 2
+
+    def note(self, key, what, now, cause=None):
+        self.crew.events.append((now, self.number, key.owner, what, now - self.sent_at, cause, self.kind))
+
+    def doubt(self, ask):
+        for key in ask.keys:
+            if ask.kind in ("set", "ms", "delete"):
+                key.doubts[ask.version] = ask.kind == "delete"
+            elif ask.kind == "incr":
+                key.doubts += 1
+
+    def failed(self, ask, line, now):
+        """Whether it is an error line that an answer may be; then it has been noted."""
+        match = FAILED.match(line)
+        allowed = any(line.startswith(one) for one in self.crew.spec["allowed"])
+        if not match and not allowed:
+            return False
+        cause = match[2] if match else line
+        if allowed or cause not in UNSENT:
+            self.doubt(ask)
+        if match:
+            self.crew.causes[cause.decode()] += 1
+        for key in ask.keys:
+            self.note(key, ERROR, now, cause.decode(errors="replace"))
+        return True
+
+    def take(self, ask, p, now):
+        """Takes the answer to a request; None while there is not all of it."""
+        self.kind = ask.kind
+        if ask.kind in ("get", "gets"):
+            return self.take_values(ask, p, now)
+        line, after = self.line(p)
+        if line is None:
+            return None
+        if ask.kind != "mn" and self.failed(ask, line, now):
+            return after
+        if ask.kind == "mn":
+            if line != b"MN":
+                raise Bad("desync", repr(line[:80]))
+            return after
+        key = ask.keys[0]
+        if ask.kind == "mg":
+            return self.take_meta(ask, key, line, after, now)
+        if ask.kind == "set counter" and line == b"STORED":
+            key.low = 0
+        elif ask.kind == "add" and line in (b"STORED", b"NOT_STORED"):
+            key.low = 0 if line == b"STORED" else None
+        elif (ask.kind == "set" and line == b"STORED") or (ask.kind == "ms" and line == b"HD O7"):
+            key.acknowledged(ask.version)
+        elif ask.kind == "delete" and line in (b"DELETED", b"NOT_FOUND"):
+            if line == b"NOT_FOUND" and not key.may_be_missing():
+                self.missed(key, now)
+            key.acknowledged(ask.version, deletes=True)
+        elif ask.kind == "touch" and line in (b"TOUCHED", b"NOT_FOUND"):
+            if line == b"NOT_FOUND" and not key.may_be_missing():
+                return self.missed(key, now) or after
+        elif ask.kind == "incr" and line.isdigit():
+            bad = key.judge(int(line))
+            if bad and not self.crew.forgetful[key.owner]:
+                self.violate(bad, f"{key.name} is {line}, doubts {key.doubts}")
+        elif ask.kind == "incr" and line == b"NOT_FOUND":
+            self.missed(key, now)
+            key.low = None
+            self.lost_counters.add(key)
+            return after
+        else:
+            raise Bad("desync", repr(line[:120]))
+        self.note(key, OK, now)
+        return after
+
+    def missed(self, key, now):
+        """A miss where there should be a value."""
+        if self.crew.forgetful[key.owner]:
+            self.note(key, MISS, now)
+        else:
+            self.violate("false_miss", f"{key.name}, version {key.known}")
+            self.note(key, BAD, now)
+
+    def seen(self, key, data, flags, limit, now):
+        bad = key.judge(data, limit) if flags == key.flags else "mismatch"
+        if bad == "zombie":
+            self.crew.zombies += 1
+        elif bad:
+            self.violate(bad, f"{key.name}: known {key.known}, tried {limit}, got {bytes(data[:60])!r} ({len(data)} bytes, flags {flags})")
+            return self.note(key, BAD, now)
+        self.note(key, OK, now)
+
+    def value(self, size, p):
+        if not 0 <= size <= 1 << 21:
+            raise Bad("desync", f"a value of {size} bytes")
+        if len(self.buffer) < p + size + 2:
+            return None
+        if self.buffer[p + size : p + size + 2] != b"\r\n":
+            raise Bad("desync", f"no line end behind a value: {bytes(self.buffer[p+size-20:p+size+20])!r}")
+        return bytes(self.buffer[p : p + size])
+
+    def take_meta(self, ask, key, line, after, now):
+        words = line.split(b" ")
+        # memcached gives a miss its opaque and key since 1.6.18 only.
+        is_miss = words[0] == b"EN" and words[1:] in ([], list(ask.words[1:]))
+        if not is_miss and not (words[0] == b"VA" and words[2:] == list(ask.words)):
+            raise Bad("desync", repr(line[:120]))
+        if is_miss:
+            if key.may_be_missing():
+                self.note(key, OK, now)
+            else:
+                self.missed(key, now)
+            return after
+        data = self.value(int(words[1]), after)
+        if data is None:
+            return None
+        self.seen(key, data, key.flags, ask.limits[0], now)
+        return after + len(data) + 2
+
+    def take_values(self, ask, p, now):
+        found = []
+        while True:
+            line, after = self.line(p)
+            if line is None:
+                return None
+            if not line.startswith(b"VALUE "):
+                break
+            words = line.split(b" ")
+            if len(words) != (5 if ask.kind == "gets" else 4) or not words[3].isdigit() or not words[2].isdigit():
+                raise Bad("desync", repr(line[:120]))
+            data = self.value(int(words[3]), after)
+            if data is None:
+                return None
+            found.append((words[1], int(words[2]), data))
+            p = after + len(data) + 2
+        error = None
+        if line != b"END":
+            error = FAILED.match(line)
+            if not error:
+                raise Bad("desync", repr(line[:120]))
+            self.crew.causes[error[2].decode()] += 1
+        at = 0
+        for i, key in enumerate(ask.keys):
+            if at < len(found) and found[at][0] == key.name:
+                self.seen(key, found[at][2], found[at][1], ask.limits[i], now)
+                at += 1
+            elif error and (not key.may_be_missing() or self.crew.spec["labels"][key.owner] == error[1]):
+                # One line stands for all servers that failed.
+                self.note(key, ERROR, now, error[2].decode())
+            elif key.may_be_missing():
+                self.note(key, OK, now)
+            else:
+                self.missed(key, now)
+        if at < len(found):
+            raise Bad("mismatch", f"values that nobody asked for, or out of order: {[one[0] for one in found[at:]]}")
+        return after
+
+
+class Crew:
+    """All clients, in one loop."""
+
+    def __init__(self, spec, control):
+        self.spec = spec
+        self.control = control
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(control, selectors.EVENT_READ, None)
+        self.timers = []
+        self.order = 0
+        self.batches = spec["batches"]
+        self.think = spec["think"]
+        self.events = []
+        self.counts = collections.Counter()
+        self.causes = collections.Counter()
+        self.remarks = []
+        self.zombies = self.refused = self.raced = 0
+        self.forgetful = list(spec["forgetful"])
+        self.is_paused = self.is_ending = False
+        self.clients = []
+        for number, one in enumerate(spec["clients"]):
+            keys = [Key(name, owner, spec["scale"]) for name, owner in one["keys"]]
+            counters = [Counter(name, owner) for name, owner in one["counters"]]
+            self.clients.append(Client(self, number, keys, counters, one["pinned"]))
+
+    def later(self, when, client):
+        self.order += 1
+        heapq.heappush(self.timers, (when, self.order, client))
+
+    def done(self, client, now):
+        self.later(now + client.dice.expovariate(1 / self.think) if self.think else now, client)
+
+    def violate(self, what, why):
+        self.counts[what] += 1
+        if len(self.remarks) < 40:
+            self.remarks.append(f"{what}: {why}")
+
+    def run(self):
+        gc.disable()
+        now = time.monotonic()
+        for client in self.clients:
+            self.later(now, client)
+        looked = now
+        while True:
+            now = time.monotonic()
+            while self.timers and self.timers[0][0] <= now:
+                client = heapq.heappop(self.timers)[2]
+                if self.is_paused:
+                    if not client.asks:
+                        self.later(now + 0.01, client)
+                        break
+                    continue
+                client.turn(now)
+            if now - looked > 0.5:
+                looked = now
+                for client in self.clients:
+                    if client.asks and now - client.sent_at > self.spec["hang"]:
+                        client.violate("hang", f"{len(client.asks)} requests, first {client.asks[0].kind}")
+                        client.again()
+            wait = self.timers[0][0] - now if self.timers else 0.2
+            for key, events in self.selector.select(max(0, min(wait, 0.2))):
+                client = key.data
+                if client is None:
+                    if self.obey():
+                        return
+                    continue
+                if client.wire is not key.fileobj:
+                    continue
+                if events & selectors.EVENT_WRITE:
+                    client.write()
+                if client.wire and events & selectors.EVENT_READ:
+                    client.readable()
+
+    # MARK: orders
+
+    def obey(self):
+        try:
+            order, argument = self.control.recv()
+        except EOFError:
+            os._exit(0)
+        answer = None
+        if order == "filled":
+            answer = not any(client.is_filling for client in self.clients)
+        elif order == "forget":
+            # What this server held may be gone from now on.
+            self.forgetful[argument] = True
+        elif order == "pause":
+            self.is_paused = argument
+        elif order == "idle":
+            answer = not any(client.asks for client in self.clients)
+        elif order == "ending":
+            self.is_ending = True
+        elif order == "stop":
+            self.is_paused = True
+            answer = self.finish(argument)
+        self.control.send(answer)
+        return order == "stop"
+
+    def finish(self, verify):
+        deadline = time.monotonic() + self.spec["hang"]
+        while any(client.asks for client in self.clients) and time.monotonic() < deadline:
+            for key, events in self.selector.select(0.1):
+                if key.data is not None and key.data.wire is key.fileobj:
+                    if events & selectors.EVENT_WRITE:
+                        key.data.write()
+                    if key.data.wire:
+                        key.data.readable()
+        for client in self.clients:
+            if client.asks:
+                client.violate("hang", f"{len(client.asks)} requests at the end, first {client.asks[0].kind}")
+        # What nobody asked for comes now, if ever.
+        for client in self.clients:
+            if client.wire and not client.asks:
+                client.wire.setblocking(True)
+                client.wire.settimeout(0.02 if client.number == 0 else 0.001)
+                try:
+                    if client.wire.recv(100):
+                        client.violate("extra", "at the end")
+                except OSError:
+                    pass
+            client.disconnect()
+        if verify:
+            from verify import verify_all
+
+            verify_all(self, verify)
+        return {
+            "events": self.events,
+            "violations": {what: self.counts[what] for what in VIOLATIONS},
+            "causes": dict(self.causes),
+            "remarks": self.remarks,
+            "zombies": self.zombies,
+            "refused": self.refused,
+            "raced": self.raced,
+            "pinned": [client.pinned for client in self.clients],
+        }
+
+
+def run(spec, control):
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Crew(spec, control).run()
+
+
+class Load:
+    """The clients as a row sees them."""
+
+    def __init__(self, rig, *, seed=1, clients=16, keys=40, think=0.01, batches=(1, 1, 2, 3, 6), port=None, segment=None,
+                 allowed=(), scale=1500, counters=True, hang=10.0):  # fmt: skip
+        names = [f"{kind}{c}:{i}" for c in range(clients) for kind in ("k", "n") for i in range(120 if kind == "k" else 24)]
+        owners = rig.proxy.route(names)
+        crew = []
+        for c in range(clients):
+            pinned = c // 2 % 4 if c < clients // 2 else None
+            fits = [n for n in names if n[1:].startswith(f"{c}:") and pinned in (None, owners[n])]
+            own = [n for n in fits if n[0] == "k"][:keys]
+            counts = [n for n in fits if n[0] == "n"][:4] if counters and not rig.ejects else []
+            crew.append({
+                "keys": [(n.encode(), owners[n]) for n in own],
+                "counters": [(n.encode(), owners[n]) for n in counts],
+                "pinned": pinned,
+            })  # fmt: skip
+        self.rig = rig
+        spec = {
+            "port": port or rig.proxy.port, "seed": seed, "clients": crew, "think": think, "batches": batches,
+            "segment": segment, "allowed": [a.encode() for a in allowed], "scale": scale,
+            "forgetful": [rig.ejects] * 4, "hang": hang,
+            "labels": [server.encode() for server in rig.proxy.servers],
+        }  # fmt: skip
+        self.control, other = multiprocessing.Pipe()
+        self.child = multiprocessing.Process(target=run, args=(spec, other), daemon=True)
+        self.child.start()
+        other.close()
+        deadline = time.monotonic() + 15
+        while not self.order("filled"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the clients cannot store their keys")
+            time.sleep(0.02)
+
+    def order(self, order, argument=None, patience=60):
+        self.control.send((order, argument))
+        if not self.control.poll(patience):
+            raise RuntimeError(f"the clients do not answer: {order}")
+        return self.control.recv()
+
+    def forget(self, server):
+        self.order("forget", server)
+
+    def pause(self):
+        self.order("pause", True)
+        while not self.order("idle"):
+            time.sleep(0.01)
+
+    def go_on(self):
+        self.order("pause", False)
+
+    def stop(self, verify=True):
+        """Ends it. With `verify`, the servers are read past the proxy, and everything is written and read once more."""
+        spec = {"servers": [server.port for server in self.rig.servers], "ejects": self.rig.ejects} if verify else None
+        result = Result(self.order("stop", spec))
+        self.child.join(5)
+        return result
+
+    def end(self):
+        if self.child.is_alive():
+            self.child.kill()
+        self.child.join()
+
+
+class Result:
+    def __init__(self, told):
+        self.__dict__.update(told)
+
+    @property
+    def bad(self):
+        return sum(self.violations.values())
+
+    def of(self, *, owner=None, but=None, since=0.0, until=float("inf"), pinned=None):
+        """Events by the server that owns the key, in a span of time; of pinned clients, of the others, or of all."""
+        return [
+            e for e in self.events
+            if since <= e[0] < until
+            and (owner is None or e[2] == owner)
+            and (but is None or e[2] not in but)
+            and (pinned is None or (self.pinned[e[1]] is not None) == pinned)
+        ]  # fmt: skip
+
+
+def share_ok(events):
+    return sum(e[3] in (OK, MISS) for e in events) / len(events) if events else 1.0
+
+
+def quantile(events, q):
+    """Seconds that a share q of the events did not exceed."""
+    if not events:
+        return 0.0
+    took = sorted(e[4] for e in events)
+    return took[min(len(took) - 1, int(q * len(took)))]

@@ -1,0 +1,110 @@
+"""What a client knows of its own keys, and so what an answer may be.
+
+Every key belongs to one client, which numbers its writes. A write that was answered is known; one that was not (an error
+that says that the bytes may have left, or noreply) is in doubt and may be seen later, or never.
+"""
+
+import random
+import zlib
+
+PATTERN = random.Random(7).randbytes(4096).replace(b"\r", b" ") + b"\r\nEND\r\nVALUE x 0 1\r\n" * 8 + random.Random(8).randbytes(2048)
+# What can never be excused, with what each means.
+VIOLATIONS = {
+    "mismatch": "a value that was never this key's",
+    "stale": "an older value than the last that was acknowledged or seen",
+    "false_miss": "a miss of a key that its server holds",
+    "lost_ack": "after healing, an acknowledged value is not on its server",
+    "dup_apply": "an increment that was applied twice, or not at all",
+    "desync": "an answer that does not belong to its request, or no answer at all as the protocol has it",
+    "extra": "bytes that nobody asked for",
+    "unanswered": "a connection closed with requests unanswered",
+    "dropped": "a connection closed, nothing being asked",
+    "hang": "no answer within ten seconds",
+}
+
+
+def value_of(name, version, scale=1500):
+    """The bytes of a version of a key: who reads them knows whose they are, and all of them."""
+    seed = zlib.crc32(b"%s %d" % (name, version))
+    head = b"%s %d %d " % (name, version, seed)
+    at = seed % 4096
+    return head + PATTERN[at : at + (seed >> 12) % scale]
+
+
+def flags_of(name):
+    return zlib.crc32(name) & 0xFFFF
+
+
+class Key:
+    __slots__ = ("name", "owner", "tried", "known", "is_absent", "doubts", "flags", "scale")
+
+    def __init__(self, name, owner, scale=1500):
+        self.name = name
+        self.owner = owner
+        self.scale = scale
+        self.flags = flags_of(name)
+        self.tried = 0
+        # The last write known to have been applied, and whether it was a delete. 0: nothing was ever written.
+        self.known = 0
+        self.is_absent = True
+        # Writes that may have been applied, or may yet be: version -> whether it deletes.
+        self.doubts = {}
+
+    def next_version(self):
+        self.tried += 1
+        return self.tried
+
+    def value(self, version):
+        return value_of(self.name, version, self.scale)
+
+    def acknowledged(self, version, deletes=False):
+        if version >= self.known:
+            self.known = version
+            self.is_absent = deletes
+        self.doubts.pop(version, None)
+
+    def judge(self, data, limit):
+        """What is wrong with a value that was read when `limit` was the last version tried; None if nothing is."""
+        try:
+            version = int(data[len(self.name) + 1 :].split(b" ", 1)[0])
+        except ValueError:
+            return "mismatch"
+        if not 0 < version <= limit or data != self.value(version):
+            return "mismatch"
+        if version == self.known:
+            # Of a version that deletes there is no value.
+            return "mismatch" if self.is_absent else None
+        if version not in self.doubts:
+            return "mismatch" if version > self.known else "stale"
+        if self.doubts[version]:
+            return "mismatch"
+        if version > self.known:
+            self.acknowledged(version)
+            return None
+        return "zombie"
+
+    def may_be_missing(self):
+        return self.is_absent or any(self.doubts.values())
+
+
+class Counter:
+    """A number that is only ever added one to: how often it was applied can be told from it."""
+
+    __slots__ = ("name", "owner", "low", "doubts")
+
+    def __init__(self, name, owner):
+        self.name = name
+        self.owner = owner
+        self.low = None
+        self.doubts = 0
+
+    def judge(self, number):
+        if self.low is None:
+            self.low = number
+            return None
+        steps = number - self.low
+        self.low = number
+        if not 1 <= steps <= 1 + self.doubts:
+            return "dup_apply"
+        self.doubts -= steps - 1
+        return None
