@@ -139,6 +139,7 @@ extension Worker {
     var asked = exchange(&links[l].asked, with: Buffer())
     var start = 0
     links[l].input.release(to: &pool)
+    let sent = links[l].sent
     links[l].sent = 0
     links[l].late = 0
     links[l].lateLength = 0
@@ -158,7 +159,10 @@ extension Worker {
         start &+= Int(leg.length)
         continue
       }
-      if !leg.isLate { fail(leg, at: links[l].server, trouble, asked, start) }
+      // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
+      let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
+      let told = mayBeServed ? .connectionLost : trouble
+      if !leg.isLate { fail(leg, at: links[l].server, told, asked, start) }
       start &+= Int(leg.length)
       if leg.fanOut != Slab<FanOut>.none {
         fanOuts[leg.fanOut].open &-= 1

@@ -121,4 +121,12 @@ package enum Trouble: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .shuttingDown: "shutting down"
     }
   }
+
+  /// Whether it tells that the request was never sent: what it was to change has not been changed.
+  package var meansUnsent: Bool {
+    switch self {
+    case .refused, .unreachable, .queueFull, .ejected: true
+    case .timedOut, .connectionLost, .protocolError, .shuttingDown: false
+    }
+  }
 }

@@ -64,6 +64,11 @@ extension Supervisor {
     guard !changes.isEmpty else {
       // Whoever asked is told; a file may be touched for no reason.
       if cause == .signal { log.info("reload: nothing has changed", ["why": why]) }
+      // The file that is in force is back.
+      if !lastReloadError.isEmpty {
+        lastReloadError = ""
+        report()
+      }
       return
     }
     let next = WaitingReload(

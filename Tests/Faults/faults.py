@@ -78,8 +78,8 @@ def report(row, options, found):
     took = time.monotonic() - begin
     print(f"{row.name:5} {state}  {row.title} [{took:.1f} s{', median of 3' if plays > 1 else ''}]\n            {text}", flush=True)
     if state == "FAIL" or options.verbose:
-        for remark in remarks[:12]:
-            print("            | " + remark.rstrip().replace("\n", "\n            | "), flush=True)
+        for remark in remarks[: 100 if options.verbose else 4]:
+            print("            | " + remark.rstrip()[:100000 if options.verbose else 1500].replace("\n", "\n            | "), flush=True)
     if state == "FAIL" and options.keep_logs and log:
         path = os.path.join(options.keep_logs, f"{row.name}.log")
         os.makedirs(options.keep_logs, exist_ok=True)

@@ -229,7 +229,7 @@ class Client:
             self.crew.raced += len(self.asks)
         elif self.asks:
             self.violate("unanswered", f"{len(self.asks)} requests, first {self.asks[0].kind}, after {bytes(self.buffer[:60])!r}")
-        else:
+        elif not self.crew.is_ending:
             self.violate("dropped", "closed while idle")
         self.again()
 
@@ -322,7 +322,7 @@ class Client:
         if self.crew.forgetful[key.owner]:
             self.note(key, MISS, now)
         else:
-            self.violate("false_miss", f"{key.name}, version {key.known}")
+            self.violate("false_miss", f"{key.name}, {'a number' if isinstance(key, Counter) else f'version {key.known}'}")
             self.note(key, BAD, now)
 
     def seen(self, key, data, flags, limit, now):
@@ -330,7 +330,7 @@ class Client:
         if bad == "zombie":
             self.crew.zombies += 1
         elif bad:
-            self.violate(bad, f"{key.name}: known {key.known}, tried {limit}, got {bytes(data[:60])!r} ({len(data)} bytes, flags {flags})")
+            self.violate(bad, f"{key.name}: known {key.known}, tried {limit}, got {bytes(data[:24])!r} ({len(data)} bytes, flags {flags})")
             return self.note(key, BAD, now)
         self.note(key, OK, now)
 

@@ -48,6 +48,5 @@ SMUGGLING = [
     b"GET / HTTP/1.1\r\n" + INSIDE,
     b"Host: a\r\n" + INSIDE,
     b"set a 0 0 3000000\r\n" + INSIDE * (3000000 // len(INSIDE)) + b"x" * (3000000 % len(INSIDE)) + b"\r\n",
-    b"set " + LONG + b" 0 0 %d\r\n%s\r\n" % (len(INSIDE), INSIDE),
     b"cas a 0 0 %d 1\r\n%s\r\n" % (len(INSIDE), INSIDE),
 ]

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 from bars import Skipped, quantile, share_ok
+from rig import DEFAULTS, STRICT
 from table import row
 
 # One client's requests that may be in flight at once; all clients' may be lost with one connection.
@@ -74,8 +75,8 @@ def cut(play, how):
     play.judge((0,), since)
 
 
-def damaged(play, least_ok, seconds=4, chance=0.02, **faults):
-    rig, load = play.start(relayed=True, head="log: {level: debug}\n")
+def damaged(play, least_ok, seconds=4, chance=0.02, settings=STRICT, **faults):
+    rig, load = play.start(settings, relayed=True, head="log: {level: debug}\n")
     since = time.monotonic()
     rig.relay.set(0, chance=chance, **faults)
     play.wait(seconds)
@@ -98,12 +99,20 @@ def lost_bytes(play):
     damaged(play, 90, lose=True)
 
 
+@row("F12d", "bytes missing inside the stream, by default")
+def lost_bytes_by_default(play):
+    damaged(play, 90, settings=DEFAULTS, lose=True)
+
+
 @row("F13", "garbage before answers", short=True)
 def garbage(play):
     rig = damaged(play, 50, garbage=True)
-    raw = rig.proxy.log.encode(errors="surrogateescape")
-    odd = sum(byte < 32 and byte != 10 or byte > 126 for byte in raw)
-    play.bar("bytes of the log that are not text", odd, "==", 0)
+    with open(rig.proxy.log_path, "rb") as file:
+        text = file.read().decode(errors="surrogateescape")
+    odd = [c for c in text if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000]
+    lines = sum("reply does not fit" in line for line in text.splitlines())
+    play.bar("lines of it in the log", lines, ">=", 10)
+    play.bar("bytes of the log that are not text", len(odd), "==", 0)
 
 
 @row("F14", "bytes that nobody asked for, while nothing is asked", short=True)

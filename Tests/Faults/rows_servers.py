@@ -115,6 +115,20 @@ def blackhole_reset(play):
     down_and_back(play, lambda r: r.relay.set(0, hold=True), lambda r: r.relay.do(0, "reset"), seconds=2.5, relayed=True, detect=1000 * T + 500)
 
 
+@row("F4d", "the network swallows everything, then delivers it, by default")
+def blackhole_by_default(play):
+    rig, load = play.start(DEFAULTS, relayed=True)
+    since = time.monotonic()
+    for _ in range(2):
+        rig.relay.set(0, hold=True)
+        play.pause(2)
+        rig.relay.set(0)
+        play.until_all_are_up(20)
+        play.pause(0.7)
+    play.stop()
+    play.judge((0,), since)
+
+
 @row("F5", "the kernel drops what asks to connect: the queue of the accepted is full")
 def syn_dropped(play):
     rig, load = play.start(relayed=True)
@@ -356,6 +370,20 @@ def flood(proxy, keys, seconds):
                     return total
                 total += len(value)
     return total
+
+
+@row("F18d", "all servers refuse, and are back, by default")
+def all_refused_by_default(play):
+    rig, load = play.start(DEFAULTS, relayed=True)
+    failed_at = time.monotonic()
+    rig.relay.set(range(4), refuse=True)
+    play.pause(3)
+    rig.relay.set(range(4))
+    back = play.until_all_are_up()
+    play.pause(1)
+    play.stop()
+    play.time_bar("recover", back, "<=", 1500)
+    play.judge(range(4), failed_at)
 
 
 @row("F37", "servers are stopped one by one, and go on in any order")

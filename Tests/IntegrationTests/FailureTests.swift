@@ -71,7 +71,7 @@ extension Integration {
       var took = Clock.now().since(begin)
       #expect((.milliseconds(280)...(.milliseconds(600))).contains(took), "the first took \(took)")
       // Its own deadline, or the ejection that the other one led to.
-      let causes = ["timed out", "ejected"].map { "SERVER_ERROR ringroad: \(victim.address) \($0)" }
+      let causes = ["timed out", "connection lost"].map { "SERVER_ERROR ringroad: \(victim.address) \($0)" }
       #expect(causes.contains(try writer.line()))
       #expect(
         eventually(within: .seconds(1)) { (try? cluster.proxy.standing(of: victim.address)) == "ejected" })

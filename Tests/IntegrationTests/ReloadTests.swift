@@ -94,7 +94,13 @@ extension Integration {
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 3 })
       try cluster.proxy.edit("")
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 4 })
+      // The file that is in force is good, too.
+      try cluster.proxy.replace(good)
+      #expect(
+        eventually(within: .seconds(2)) { (try? cluster.proxy.numbers())?["last_reload_error"] == nil })
       // And a good one clears it.
+      try cluster.proxy.replace(bad)
+      #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 5 })
       try cluster.proxy.replace(good + "request_timeout: 1s\n")
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reloads")) == 1 })
       #expect(try cluster.proxy.numbers()["last_reload_error"] == nil)
