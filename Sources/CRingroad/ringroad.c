@@ -2,6 +2,7 @@
 #include "ringroad.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -19,3 +20,5 @@ int ringroad_set_ids(uid_t user, gid_t group) {
 void ringroad_fine_timers(void) { prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); }
 
 void ringroad_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL); }
+
+void ringroad_trim_memory(void) { malloc_trim(0); }

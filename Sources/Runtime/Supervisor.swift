@@ -1,4 +1,5 @@
 import Bytes
+import CRingroad
 import Glibc
 import Health
 import Net
@@ -169,6 +170,8 @@ final class Supervisor {
       askForNames(now: now)
       finishReload(now: now)
     }
+    // What a burst has left goes back to the system: malloc would keep what is free in the middle of its heaps.
+    if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
     if let deadline = drainDeadline, now >= deadline {

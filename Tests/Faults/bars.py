@@ -87,8 +87,8 @@ class Play:
 
     # MARK: judging
 
-    def bar(self, name, value, relation, limit, unit=""):
-        self.bars.append(Bar(name, value, relation, limit, unit))
+    def bar(self, name, value, relation, limit, unit="", is_time=False):
+        self.bars.append(Bar(name, value, relation, limit, unit, is_time))
 
     def time_bar(self, name, seconds, relation, limit, unit=" ms"):
         """Seconds in, milliseconds shown."""

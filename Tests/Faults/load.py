@@ -150,7 +150,7 @@ class Client:
         dice = self.dice
         key = dice.choice(self.keys)
         kind = dice.random()
-        if kind < 0.36:
+        if kind < 0.36 or (self.crew.spec["plain"] and 0.70 <= kind < 0.80):
             self.asks.append(Ask("get", [key]))
             return b"get %s\r\n" % key.name
         if kind < 0.54:
@@ -330,7 +330,7 @@ class Client:
         if bad == "zombie":
             self.crew.zombies += 1
         elif bad:
-            self.violate(bad, f"{key.name}: known {key.known}, tried {limit}, got {bytes(data[:24])!r} ({len(data)} bytes, flags {flags})")
+            self.violate(bad, f"{self.kind} {key.name}: known {key.known}, tried {limit}, got {bytes(data[:24])!r} ({len(data)} bytes, flags {flags})")
             return self.note(key, BAD, now)
         self.note(key, OK, now)
 
@@ -421,7 +421,7 @@ class Crew:
         self.is_paused = self.is_ending = False
         self.clients = []
         for number, one in enumerate(spec["clients"]):
-            keys = [Key(name, owner, spec["scale"]) for name, owner in one["keys"]]
+            keys = [Key(name, owner, spec["scale"], spec["plain"]) for name, owner in one["keys"]]
             counters = [Counter(name, owner) for name, owner in one["counters"]]
             self.clients.append(Client(self, number, keys, counters, one["pinned"]))
 
@@ -547,7 +547,7 @@ class Load:
     """The clients as a row sees them."""
 
     def __init__(self, rig, *, seed=1, clients=16, keys=40, think=0.01, batches=(1, 1, 2, 3, 6), port=None, segment=None,
-                 allowed=(), scale=1500, counters=True, hang=10.0):  # fmt: skip
+                 allowed=(), scale=1500, counters=True, hang=10.0, plain=False):  # fmt: skip
         names = [f"{kind}{c}:{i}" for c in range(clients) for kind in ("k", "n") for i in range(120 if kind == "k" else 24)]
         owners = rig.proxy.route(names)
         crew = []
@@ -565,7 +565,7 @@ class Load:
         spec = {
             "port": port or rig.proxy.port, "seed": seed, "clients": crew, "think": think, "batches": batches,
             "segment": segment, "allowed": [a.encode() for a in allowed], "scale": scale,
-            "forgetful": [rig.ejects] * 4, "hang": hang,
+            "forgetful": [rig.ejects] * 4, "hang": hang, "plain": plain,
             "labels": [server.encode() for server in rig.proxy.servers],
         }  # fmt: skip
         self.control, other = multiprocessing.Pipe()

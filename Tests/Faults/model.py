@@ -7,6 +7,8 @@ that says that the bytes may have left, or noreply) is in doubt and may be seen 
 import random
 import zlib
 
+# Bytes of every kind but ends of lines; and, with what looks like answers, those too.
+PLAIN = random.Random(7).randbytes(8192).replace(b"\r", b" ").replace(b"\n", b" ")
 PATTERN = random.Random(7).randbytes(4096).replace(b"\r", b" ") + b"\r\nEND\r\nVALUE x 0 1\r\n" * 8 + random.Random(8).randbytes(2048)
 # What can never be excused, with what each means.
 VIOLATIONS = {
@@ -23,12 +25,12 @@ VIOLATIONS = {
 }
 
 
-def value_of(name, version, scale=1500):
+def value_of(name, version, scale=1500, pattern=PATTERN):
     """The bytes of a version of a key: who reads them knows whose they are, and all of them."""
     seed = zlib.crc32(b"%s %d" % (name, version))
     head = b"%s %d %d " % (name, version, seed)
     at = seed % 4096
-    return head + PATTERN[at : at + (seed >> 12) % scale]
+    return head + pattern[at : at + (seed >> 12) % scale]
 
 
 def flags_of(name):
@@ -36,12 +38,13 @@ def flags_of(name):
 
 
 class Key:
-    __slots__ = ("name", "owner", "tried", "known", "is_absent", "doubts", "flags", "scale")
+    __slots__ = ("name", "owner", "tried", "known", "is_absent", "doubts", "flags", "scale", "pattern")
 
-    def __init__(self, name, owner, scale=1500):
+    def __init__(self, name, owner, scale=1500, is_plain=False):
         self.name = name
         self.owner = owner
         self.scale = scale
+        self.pattern = PLAIN if is_plain else PATTERN
         self.flags = flags_of(name)
         self.tried = 0
         # The last write known to have been applied, and whether it was a delete. 0: nothing was ever written.
@@ -55,7 +58,7 @@ class Key:
         return self.tried
 
     def value(self, version):
-        return value_of(self.name, version, self.scale)
+        return value_of(self.name, version, self.scale, self.pattern)
 
     def acknowledged(self, version, deletes=False):
         if version >= self.known:

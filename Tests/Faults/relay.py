@@ -11,7 +11,7 @@ It is a process of its own with one loop. Faults, by server:
     segment       no more than so many bytes at a time, both ways
     chance        the share of the pieces of answers that one of these is done to:
       cut         "rst" or "fin" in the middle of it
-      lose        bytes missing inside it
+      lose        9 to 40 bytes missing inside it
       garbage     bytes before it that mean nothing
       extra       a value nobody asked for before it
       stall       it, and what follows, waits so many seconds
@@ -149,7 +149,7 @@ class Connection:
                 return self.close(faults["cut"] == "rst")
             if "lose" in faults and len(data) > 1:
                 at = dice.randrange(len(data))
-                data = data[:at] + data[at + dice.randint(1, 40) :]
+                data = data[:at] + data[at + dice.randint(9, 40) :]
             if "garbage" in faults:
                 noise = bytes(dice.choice(range(256)) for _ in range(dice.randint(1, 60)))
                 data = noise + dice.choice([b"", b"\r\n"]) + data

@@ -25,4 +25,8 @@ void ringroad_fine_timers(void);
 // Names the calling thread for ps and top; at most 15 bytes.
 void ringroad_name_thread(const char *name);
 
+// Gives back to the system what malloc keeps free, in the middle of its heaps as well. Takes time that goes
+// with what is free; other threads that need memory wait for it.
+void ringroad_trim_memory(void);
+
 #endif
