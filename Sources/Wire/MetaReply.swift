@@ -170,6 +170,8 @@ extension ReplyParser {
       case 107:  // k
         let key = Word(start: token.from &+ 1, length: Int(token.length) &- 1)
         guard isKey(bytes, key, line, asked) else { return .wrongKey }
+      // W, X and Z stand alone, and nothing else in a capital comes back: this is the beginning of another reply.
+      case 65...90 where token.length > 1: return .wrongType
       default: break
       }
       i = next

@@ -169,8 +169,9 @@ class Client:
         if kind < 0.86:
             version = key.next_version()
             value = key.value(version)
-            self.asks.append(Ask("ms", [key], version, (b"O7",)))
-            return b"ms %s %d F%d O7\r\n%s\r\n" % (key.name, len(value), key.flags, value)
+            opaque = b"O%d" % dice.randrange(1 << 20)
+            self.asks.append(Ask("ms", [key], version, (opaque,)))
+            return b"ms %s %d F%d %s\r\n%s\r\n" % (key.name, len(value), key.flags, opaque, value)
         if kind < 0.90:
             self.asks.append(Ask("delete", [key], key.next_version()))
             return b"delete %s\r\n" % key.name
@@ -294,7 +295,7 @@ class Client:
             key.low = 0
         elif ask.kind == "add" and line in (b"STORED", b"NOT_STORED"):
             key.low = 0 if line == b"STORED" else None
-        elif (ask.kind == "set" and line == b"STORED") or (ask.kind == "ms" and line == b"HD O7"):
+        elif (ask.kind == "set" and line == b"STORED") or (ask.kind == "ms" and line == b"HD " + ask.words[0]):
             key.acknowledged(ask.version)
         elif ask.kind == "delete" and line in (b"DELETED", b"NOT_FOUND"):
             if line == b"NOT_FOUND" and not key.may_be_missing():

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Differential"))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Differential"))
 from servers import LOOPBACK, Process, default_binary, end_with_parent  # noqa: E402
 
 from relay import Relay  # noqa: E402
