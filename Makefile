@@ -18,7 +18,9 @@ help: ## say what there is
 	  bench "measure it beside other proxies; docs/PERFORMANCE.md tells how" \
 	  test-differential "compare every byte with a memcached's, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
-	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer"
+	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
+	  test-faults "make servers, networks and clients fail, for minutes; docs/FAILURES.md tells how it is taken" \
+	  soak "faults for half an hour"
 
 run: ## build it and see it at work on this machine: ringroad demo
 	@.ci/packages build run
@@ -65,7 +67,7 @@ venv:
 	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
 # What is measured is what is here: the release build.
-bench bench-quick bench-real bench-instructions: build
+bench bench-quick bench-real bench-instructions test-faults test-faults-short soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk
-include Tests/Sanitizers/sanitize.mk
+include Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk

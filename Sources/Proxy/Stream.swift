@@ -39,7 +39,8 @@ struct Stream: ~Copyable, Recyclable {
   var leg = Leg()
   /// Bytes that are still to pass: of an upload's request to the server, of a download's value to the client.
   var left = 0
-  /// Bytes of this value have been given to the client: it cannot be told anything else any more.
+  /// Bytes of this value have been given to the client, which cannot be told anything else any more; or to the
+  /// server, which may have stored it.
   var hasBegun = false
   /// The client takes less than comes: its connection to the server is not read.
   var isHeldUp = false

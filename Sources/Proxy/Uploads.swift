@@ -142,6 +142,7 @@ extension Worker {
     links[l].sent = 0
     guard i != Slab<Stream>.none else { return }
     streams[i].left &-= n
+    streams[i].hasBegun = true
     streams[i].move(n, now: clock)
     // What waits now is the client's next piece, or the answer: both have a time of their own.
     if links[l].asked.isEmpty { streams[i].movedAt = clock }
@@ -222,7 +223,7 @@ extension Worker {
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
     if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
-    fail(leg, at: s, trouble, line, 0)
+    fail(leg, at: s, streams[i].hasBegun && trouble.meansUnsent ? .connectionLost : trouble, line, 0)
     streams[i].line = line
     finishUpload(i, isClean: false)
   }
