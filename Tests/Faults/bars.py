@@ -2,7 +2,8 @@
 
 import time
 
-from load import ERROR, OK, Load, quantile, share_ok
+from client import ERROR, OK
+from load import Load, quantile, share_ok
 from rig import STRICT, Rig, Sampler, eventually
 
 MEGABYTE = 1 << 20
@@ -27,10 +28,14 @@ class Bar:
     def holds(self):
         if self.value is None:
             return False
-        return {"<=": self.value <= self.limit, ">=": self.value >= self.limit, "==": self.value == self.limit}[self.relation]
+        return {"<=": self.value <= self.limit, ">=": self.value >= self.limit, "==": self.value == self.limit}[
+            self.relation
+        ]
 
     def __str__(self):
-        value = "never" if self.value is None else f"{self.value:.4g}" if isinstance(self.value, float) else str(self.value)
+        value = (
+            "never" if self.value is None else f"{self.value:.4g}" if isinstance(self.value, float) else str(self.value)
+        )
         return f"{self.name} {value}{self.unit} {self.relation} {self.limit}{self.unit}"
 
 
@@ -48,7 +53,14 @@ class Play:
     # MARK: playing
 
     def start(self, settings=STRICT, *, relayed=False, server_options=None, load=None, **proxy):
-        self.rig = Rig(self.options.binary, settings, seed=self.options.seed, relayed=relayed, server_options=server_options, **proxy)
+        self.rig = Rig(
+            self.options.binary,
+            settings,
+            seed=self.options.seed,
+            relayed=relayed,
+            server_options=server_options,
+            **proxy,
+        )
         if load is not False:
             self.load = Load(self.rig, seed=self.options.seed, **(load or {}))
         self.sampler = Sampler(self.rig.proxy)
@@ -92,7 +104,9 @@ class Play:
 
     def time_bar(self, name, seconds, relation, limit, unit=" ms"):
         """Seconds in, milliseconds shown."""
-        self.bars.append(Bar(name, None if seconds is None else round(seconds * 1000, 1), relation, limit, unit, is_time=True))
+        self.bars.append(
+            Bar(name, None if seconds is None else round(seconds * 1000, 1), relation, limit, unit, is_time=True)
+        )
 
     def judge(self, faulty=(), since=None, until=None, *, rss=64, is_isolated=True, p99=50):
         """What holds everywhere: integrity, hangs, life, memory, and whom the failure does not concern."""
@@ -131,7 +145,11 @@ class Play:
         return next((e[0] - since for e in self.share(server, since) if e[3] != ERROR), None)
 
     def errors(self, server=None, since=None, until=None):
-        return [e for e in self.result.of(owner=server, since=since or self.begun, until=until or float("inf")) if e[3] == ERROR]
+        return [
+            e
+            for e in self.result.of(owner=server, since=since or self.begun, until=until or float("inf"))
+            if e[3] == ERROR
+        ]
 
     def until_all_are_up(self, seconds=8):
         return self.rig.wait_until_all_are_up(seconds)

@@ -59,7 +59,9 @@ def judged(row, options):
                 middle = statistics.median(known)
                 bar.value = None if middle == float("inf") else middle
             else:
-                bar.value = next((b.value for p in plays for b in p.bars if b.name == bar.name and not b.holds), bar.value)
+                bar.value = next(
+                    (b.value for p in plays for b in p.bars if b.name == bar.name and not b.holds), bar.value
+                )
         names = {bar.name for bar in bars}
         bars += [b for p in plays[1:] for b in p.bars if b.name not in names and not b.holds]
     return bars, [remark for p in plays for remark in p.remarks], len(plays), plays[-1].log
@@ -76,10 +78,17 @@ def report(row, options, found):
     except Exception:
         state, bars, remarks, plays, text, log = "FAIL", [], [traceback.format_exc()], 1, "could not be played", ""
     took = time.monotonic() - begin
-    print(f"{row.name:5} {state}  {row.title} [{took:.1f} s{', median of 3' if plays > 1 else ''}]\n            {text}", flush=True)
+    print(
+        f"{row.name:5} {state}  {row.title} [{took:.1f} s{', median of 3' if plays > 1 else ''}]\n            {text}",
+        flush=True,
+    )
     if state == "FAIL" or options.verbose:
         for remark in remarks[: 100 if options.verbose else 4]:
-            print("            | " + remark.rstrip()[:100000 if options.verbose else 1500].replace("\n", "\n            | "), flush=True)
+            print(
+                "            | "
+                + remark.rstrip()[: 100000 if options.verbose else 1500].replace("\n", "\n            | "),
+                flush=True,
+            )
     if state == "FAIL" and options.keep_logs and log:
         path = os.path.join(options.keep_logs, f"{row.name}.log")
         os.makedirs(options.keep_logs, exist_ok=True)
@@ -108,7 +117,9 @@ def main():
     parser.add_argument("--keep-logs", help="a folder for the logs of rows that failed")
     parser.add_argument("--verbose", action="store_true", help="all that was remarked, of rows that passed as well")
     options = parser.parse_args()
-    options.command = shlex.join([sys.executable, os.path.abspath(__file__), "--binary", options.binary, "--seed", str(options.seed)])
+    options.command = shlex.join(
+        [sys.executable, os.path.abspath(__file__), "--binary", options.binary, "--seed", str(options.seed)]
+    )
     random.seed(options.seed)
     rows = {**canaries.ROWS} if options.canary else {**soak.ROWS} if options.soak else ROWS
     if options.only:
@@ -127,7 +138,9 @@ def main():
     found = []
     states = [report(row, options, found) for row in chosen]
     seconds = time.monotonic() - begin
-    print(f"{len(states)} rows in {seconds:.0f} s: {states.count('PASS')} pass, {states.count('FAIL')} fail, {states.count('SKIP')} skipped")
+    print(
+        f"{len(states)} rows in {seconds:.0f} s: {states.count('PASS')} pass, {states.count('FAIL')} fail, {states.count('SKIP')} skipped"
+    )
     if options.json:
         with open("/dev/stdout" if options.json == "-" else options.json, "w") as file:
             json.dump({"seed": options.seed, "seconds": round(seconds, 1), "rows": found}, file, indent=1)

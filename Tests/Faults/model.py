@@ -9,7 +9,11 @@ import zlib
 
 # Bytes of every kind but ends of lines; and, with what looks like answers, those too.
 PLAIN = random.Random(7).randbytes(8192).replace(b"\r", b" ").replace(b"\n", b" ")
-PATTERN = random.Random(7).randbytes(4096).replace(b"\r", b" ") + b"\r\nEND\r\nVALUE x 0 1\r\n" * 8 + random.Random(8).randbytes(2048)
+PATTERN = (
+    random.Random(7).randbytes(4096).replace(b"\r", b" ")
+    + b"\r\nEND\r\nVALUE x 0 1\r\n" * 8
+    + random.Random(8).randbytes(2048)
+)
 # What can never be excused, with what each means.
 VIOLATIONS = {
     "mismatch": "a value that was never this key's",

@@ -91,7 +91,20 @@ class Memcached:
 class Proxy:
     """One ringroad, its file and its log."""
 
-    def __init__(self, binary, servers, settings, *, threads=2, head="", wrap=(), environment=None, errors=None, files=None, host=LOOPBACK):
+    def __init__(
+        self,
+        binary,
+        servers,
+        settings,
+        *,
+        threads=2,
+        head="",
+        wrap=(),
+        environment=None,
+        errors=None,
+        files=None,
+        host=LOOPBACK,
+    ):
         self.folder = tempfile.mkdtemp(prefix="ringroad-faults-")
         self.path = os.path.join(self.folder, "ringroad.yml")
         self.log_path = os.path.join(self.folder, "log")
@@ -168,7 +181,9 @@ class Proxy:
 
     def standings(self):
         rows = self.numbers()
-        return [next((v for k, v in rows.items() if k.startswith("server:") and k.endswith(s)), None) for s in self.servers]
+        return [
+            next((v for k, v in rows.items() if k.startswith("server:") and k.endswith(s)), None) for s in self.servers
+        ]
 
     def route(self, keys):
         """The place in the list of servers of each key's owner."""

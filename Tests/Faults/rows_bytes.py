@@ -58,7 +58,7 @@ def cut_fin(play):
 
 
 def cut(play, how):
-    rig, load = play.start(relayed=True)
+    rig, _ = play.start(relayed=True)
     since = time.monotonic()
     rig.relay.set(0, cut=how, chance=0.01)
     play.wait(3)
@@ -123,8 +123,14 @@ def garbage(play):
 @row("F14", "bytes that nobody asked for, while nothing is asked", short=True)
 def unsolicited(play):
     rig, load = play.start(relayed=True)
-    begun = rig.proxy.numbers()["unsolicited_bytes"]
-    for said in (b"STORED\r\n", b"END\r\n", b"VALUE k0:0 0 5\r\nhello\r\nEND\r\n", b"\0", b"HD\r\n", b"SERVER_ERROR x\r\n"):
+    for said in (
+        b"STORED\r\n",
+        b"END\r\n",
+        b"VALUE k0:0 0 5\r\nhello\r\nEND\r\n",
+        b"\0",
+        b"HD\r\n",
+        b"SERVER_ERROR x\r\n",
+    ):
         load.pause()
         play.pause(0.05)
         rig.relay.do(range(4), said)
@@ -136,7 +142,6 @@ def unsolicited(play):
     play.bar("seen", seen, ">=", 6)
     play.bar("errors", len(play.errors()), "==", 0)
     play.judge()
-    assert begun is not None
 
 
 @row("F15", "a value that nobody asked for in a busy pipe", short=True)
@@ -169,8 +174,13 @@ def emulated_loss(play):
 
 def stalls(play, chance):
     # A packet lost twice takes longer than half a second: the deadline is for servers, not for this.
-    settings = {"request_timeout": "3s", "connect_timeout": "3s", "on_failure": "fail_fast", "reads_on_failure": "error"}
-    rig, load = play.start(settings, relayed=True)
+    settings = {
+        "request_timeout": "3s",
+        "connect_timeout": "3s",
+        "on_failure": "fail_fast",
+        "reads_on_failure": "error",
+    }
+    rig, _ = play.start(settings, relayed=True)
     since = time.monotonic()
     rig.relay.set(range(4), stall=0.2, chance=chance)
     play.wait(5)

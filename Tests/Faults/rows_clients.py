@@ -33,13 +33,20 @@ def hang_up(one):
 
 @row("F21", "clients leave in the middle of a request or of an answer", short=True)
 def leavers(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     with rig.proxy.connect() as one:
         one.sendall(b"set leaver 0 0 500000\r\n" + b"l" * 500000 + b"\r\n")
         one.recv(100)
     play.pause(0.3)
     files = rig.proxy.files()
-    halves = [b"set half 0 0 100000\r\nabc", b"get leaver\r\n" * 20, b"ge", b"get k0:0 k1:0 leaver\r\nmg leaver v\r\n", b"ms x 9999 T", b""]
+    halves = [
+        b"set half 0 0 100000\r\nabc",
+        b"get leaver\r\n" * 20,
+        b"ge",
+        b"get k0:0 k1:0 leaver\r\nmg leaver v\r\n",
+        b"ms x 9999 T",
+        b"",
+    ]
     since = time.monotonic()
     left = 0
     while time.monotonic() < since + 3 * play.scale:
@@ -60,7 +67,7 @@ def leavers(play):
 
 @row("F22", "clients that never read")
 def never_reads(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     value = b"v" * 900_000
     with rig.proxy.connect() as one:
         for i in range(8):
@@ -92,7 +99,7 @@ def never_reads(play):
 
 @row("F23", "300 clients of 10 bytes a second")
 def slow_loris(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     files = rig.proxy.files()
     base = rig.proxy.rss()
     since = time.monotonic()
@@ -123,7 +130,9 @@ def storm(play):
     rig, load = play.start()
     files = rig.proxy.files()
     since = time.monotonic()
-    said = subprocess.run([program, str(rig.proxy.port), str(int(20000 * play.scale)), "4"], capture_output=True, text=True, timeout=120)
+    said = subprocess.run(
+        [program, str(rig.proxy.port), str(int(20000 * play.scale)), "4"], capture_output=True, text=True, timeout=120
+    )
     took = time.monotonic() - since
     back = eventually(5, lambda: rig.proxy.files() <= files + 1)
     play.stop()
@@ -167,7 +176,7 @@ def descriptors(play):
 
 @row("F25s", "connections to servers are lost at the limit of descriptors: they are made again")
 def descriptors_for_servers(play):
-    rig, load = play.start(relayed=True, files=100)
+    rig, _ = play.start(relayed=True, files=100)
     since = time.monotonic()
     crowd = []
     for _ in range(150):
@@ -181,19 +190,18 @@ def descriptors_for_servers(play):
     play.pause(0.3)
     rig.relay.do(0, "reset")
     play.wait(3)
-    ok = share_ok
     until = time.monotonic()
     for one in crowd:
         one.close()
     play.pause(0.5)
     play.stop()
-    play.bar("ok since", round(100 * ok(play.share(0, since + 1.5, until)), 1), ">=", 99, " %")
+    play.bar("ok since", round(100 * share_ok(play.share(0, since + 1.5, until)), 1), ">=", 99, " %")
     play.judge((0,), since)
 
 
 @row("F26", "malformed requests", short=True)
 def malformed(play):
-    rig, load = play.start(STRICT)
+    rig, _ = play.start(STRICT)
     since = time.monotonic()
     silent = told = closed = 0
     for case in CASES + SMUGGLING:
@@ -224,7 +232,7 @@ def malformed(play):
 
 @row("F27", "noreply and quiet requests beside a memcached", short=True)
 def noreply(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     other = Memcached()
     differences = []
     try:
@@ -263,14 +271,19 @@ def greedy(play):
     rig, load = play.start()
     program = os.path.join(HERE, "..", "..", "Benchmarks", "build", "loadgen")
     if not os.path.exists(program):
-        built_it = subprocess.run(["make", "-C", os.path.join(HERE, "..", "..", "Benchmarks")], capture_output=True, text=True)
+        built_it = subprocess.run(
+            ["make", "-C", os.path.join(HERE, "..", "..", "Benchmarks")], capture_output=True, text=True
+        )
         if built_it.returncode:
             raise Skipped(f"no load generator: {built_it.stderr[-200:]}")
     common = [program, "--port", str(rig.proxy.port), "--keys", "1000"]
     subprocess.run([*common, "--fill", "--connections", "1"], capture_output=True, timeout=60)
     since = time.monotonic()
     greed = subprocess.run(
-        [*common, "--connections", "1", "--depth", "5000", "--seconds", str(3 * play.scale)], capture_output=True, text=True, timeout=60
+        [*common, "--connections", "1", "--depth", "5000", "--seconds", str(3 * play.scale)],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     play.stop()
     play.bar("greedy client's run", greed.returncode, "==", 0)
@@ -300,5 +313,3 @@ def in_background(*calls):
     for thread in threads:
         thread.start()
     return threads
-
-

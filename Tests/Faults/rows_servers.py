@@ -38,18 +38,19 @@ def down_and_back(play, down, up, *, seconds, relayed=False, detect, forgets=Fal
 
 @row("F1", "a server is killed and comes back empty", short=True)
 def killed(play):
-    down_and_back(play, lambda r: r.servers[0].kill(), lambda r: r.servers[0].start(), seconds=1.5, detect=50, forgets=True)
+    down_and_back(
+        play, lambda r: r.servers[0].kill(), lambda r: r.servers[0].start(), seconds=1.5, detect=50, forgets=True
+    )
 
 
 @row("F1d", "the same with ringroad's defaults: eject, miss, invalidate")
 def killed_by_default(play):
-    rig, load = play.start(DEFAULTS)
+    rig, _ = play.start(DEFAULTS)
     play.wait(0.6)
     failed_at = time.monotonic()
     rig.servers[0].kill()
     play.pause(1.5)
     rig.servers[0].start()
-    back_at = time.monotonic()
     back = eventually(5, lambda: set(rig.proxy.standings()) == {"up"}, 0.02)
     play.pause(1)
     play.stop()
@@ -62,22 +63,28 @@ def killed_by_default(play):
 
 @row("F2", "every connection refused, every connection reset")
 def refused(play):
-    down_and_back(play, lambda r: r.relay.set(0, refuse=True), lambda r: r.relay.set(0), seconds=1.5, relayed=True, detect=50)
+    down_and_back(
+        play, lambda r: r.relay.set(0, refuse=True), lambda r: r.relay.set(0), seconds=1.5, relayed=True, detect=50
+    )
 
 
 @row("F2r", "who connects is reset at once")
 def reset(play):
-    down_and_back(play, lambda r: r.relay.set(0, reset=True), lambda r: r.relay.set(0), seconds=1.5, relayed=True, detect=700)
+    down_and_back(
+        play, lambda r: r.relay.set(0, reset=True), lambda r: r.relay.set(0), seconds=1.5, relayed=True, detect=700
+    )
 
 
 @row("F3", "a server is stopped and goes on: late answers arrive", short=True)
 def stopped(play):
-    down_and_back(play, lambda r: r.servers[0].stop(), lambda r: r.servers[0].go_on(), seconds=2.5, detect=1000 * T + 500)
+    down_and_back(
+        play, lambda r: r.servers[0].stop(), lambda r: r.servers[0].go_on(), seconds=2.5, detect=1000 * T + 500
+    )
 
 
 @row("F3b", "a server is stopped for less than the deadline, or just beyond, again and again")
 def hiccups(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     dice = random.Random(play.options.seed)
     since = time.monotonic()
     for _ in range(int(8 * play.scale)):
@@ -93,7 +100,7 @@ def hiccups(play):
 
 @row("F3d", "a server is stopped and goes on, by default: it is emptied before it is back")
 def stopped_by_default(play):
-    rig, load = play.start(DEFAULTS)
+    rig, _ = play.start(DEFAULTS)
     since = time.monotonic()
     for _ in range(2 if play.scale < 1 else 3):
         rig.servers[0].stop()
@@ -107,17 +114,31 @@ def stopped_by_default(play):
 
 @row("F4", "the network swallows everything, then delivers it")
 def blackhole(play):
-    down_and_back(play, lambda r: r.relay.set(0, hold=True), lambda r: r.relay.set(0), seconds=2.5, relayed=True, detect=1000 * T + 500)
+    down_and_back(
+        play,
+        lambda r: r.relay.set(0, hold=True),
+        lambda r: r.relay.set(0),
+        seconds=2.5,
+        relayed=True,
+        detect=1000 * T + 500,
+    )
 
 
 @row("F4r", "the network swallows everything, then resets")
 def blackhole_reset(play):
-    down_and_back(play, lambda r: r.relay.set(0, hold=True), lambda r: r.relay.do(0, "reset"), seconds=2.5, relayed=True, detect=1000 * T + 500)
+    down_and_back(
+        play,
+        lambda r: r.relay.set(0, hold=True),
+        lambda r: r.relay.do(0, "reset"),
+        seconds=2.5,
+        relayed=True,
+        detect=1000 * T + 500,
+    )
 
 
 @row("F4d", "the network swallows everything, then delivers it, by default")
 def blackhole_by_default(play):
-    rig, load = play.start(DEFAULTS, relayed=True)
+    rig, _ = play.start(DEFAULTS, relayed=True)
     since = time.monotonic()
     for _ in range(2):
         rig.relay.set(0, hold=True)
@@ -131,7 +152,7 @@ def blackhole_by_default(play):
 
 @row("F5", "the kernel drops what asks to connect: the queue of the accepted is full")
 def syn_dropped(play):
-    rig, load = play.start(relayed=True)
+    rig, _ = play.start(relayed=True)
     failed_at = time.monotonic()
     before = rig.proxy.numbers()["server_connect_failures"]
     rig.relay.set(0, backlog=True)
@@ -153,7 +174,7 @@ def syn_dropped(play):
 
 @row("F6", "half-open: the connections there are fall silent, new ones are fine")
 def half_open(play):
-    rig, load = play.start(relayed=True)
+    rig, _ = play.start(relayed=True)
     failed_at = time.monotonic()
     rig.relay.do(0, "mute")
     play.pause(5)
@@ -192,12 +213,19 @@ def slow_drip(play):
 
 
 def dripping(play, rate):
-    down_and_back(play, lambda r: r.relay.set(0, drip=rate), lambda r: r.relay.do(0, "reset"), seconds=3, relayed=True, detect=1000 * T + 500)
+    down_and_back(
+        play,
+        lambda r: r.relay.set(0, drip=rate),
+        lambda r: r.relay.do(0, "reset"),
+        seconds=3,
+        relayed=True,
+        detect=1000 * T + 500,
+    )
 
 
 @row("F8", "every answer takes 50 ms longer")
 def latency(play):
-    rig, load = play.start(relayed=True)
+    rig, _ = play.start(relayed=True)
     rig.relay.set(range(4), delay=(0.05, 0.05, 1.0))
     play.pause(0.3)
     since = time.monotonic()
@@ -211,7 +239,7 @@ def latency(play):
 
 @row("F9", "answers take between nothing and twice the deadline (failures: 10000, so that nobody is taken out)")
 def random_latency(play):
-    rig, load = play.start({**STRICT, "failures": "10000"}, relayed=True)
+    rig, _ = play.start({**STRICT, "failures": "10000"}, relayed=True)
     before = rig.relay.counts()[0]
     since = time.monotonic()
     rig.relay.set(0, delay=(0, 2 * T, 0.4))
@@ -231,7 +259,10 @@ def random_latency(play):
 
 @row("F16", "a server is out of memory and says so")
 def out_of_memory(play):
-    rig, load = play.start(server_options={0: ["-M", "-m", "3", "-o", "no_lru_maintainer"]}, load={"allowed": ["SERVER_ERROR out of memory"]})
+    rig, load = play.start(
+        server_options={0: ["-M", "-m", "3", "-o", "no_lru_maintainer"]},
+        load={"allowed": ["SERVER_ERROR out of memory"]},
+    )
     load.forget(0)
     junk = b"j" * 1600
     with socket.create_connection(("127.0.0.1", rig.servers[0].port), 5) as one:
@@ -258,7 +289,7 @@ def out_of_memory(play):
 
 @row("F17", "a value that is too large for its server", short=True)
 def too_large(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     connects = rig.proxy.numbers()["server_connects"]
     value = b"v" * (2 << 20)
     said = []
@@ -291,7 +322,7 @@ def all_stalled(play):
 
 
 def all_down(play, down, up):
-    rig, load = play.start(relayed=True)
+    rig, _ = play.start(relayed=True)
     before = sum(c["accepts"] for c in rig.relay.counts())
     failed_at = time.monotonic()
     cpu = rig.proxy.cpu()
@@ -326,7 +357,7 @@ def flapping(play):
 
 @row("F19d", "a server flaps every 300 ms, keeping what it holds, by default")
 def flapping_by_default(play):
-    rig, load = play.start({**DEFAULTS, "probe_interval": "200ms", "probe_max": "400ms"}, relayed=True)
+    rig, _ = play.start({**DEFAULTS, "probe_interval": "200ms", "probe_max": "400ms"}, relayed=True)
     since = time.monotonic()
     for _ in range(int(14 * play.scale)):
         rig.relay.set(0, refuse=True)
@@ -341,7 +372,7 @@ def flapping_by_default(play):
 
 @row("F20", "a stopped server and noreply writes of 100 kB")
 def stalled_noreply(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     keys = rig.proxy.route([f"bulk:{i}" for i in range(60)])
     mine = [key.encode() for key in keys if keys[key] == 0]
     since = time.monotonic()
@@ -375,7 +406,7 @@ def flood(proxy, keys, seconds):
 
 @row("F18d", "all servers refuse, and are back, by default")
 def all_refused_by_default(play):
-    rig, load = play.start(DEFAULTS, relayed=True)
+    rig, _ = play.start(DEFAULTS, relayed=True)
     failed_at = time.monotonic()
     rig.relay.set(range(4), refuse=True)
     play.pause(3)
@@ -389,7 +420,7 @@ def all_refused_by_default(play):
 
 @row("F37", "servers are stopped one by one, and go on in any order")
 def swizzle(play):
-    rig, load = play.start()
+    rig, _ = play.start()
     dice = random.Random(play.options.seed)
     since = time.monotonic()
     slowest = 0.0
@@ -410,4 +441,3 @@ def swizzle(play):
     slowest = max(play.recovered(i, at) or 99 for i, at in healed)
     play.time_bar("recover", slowest, "<=", 1500)
     play.judge(range(4), since)
-

@@ -23,12 +23,16 @@ def long(name, title):
     return add
 
 
-@long("connections", "a million connections, one after the other on four threads")
+@long("connections", "connections, a million, one after the other on four threads")
 def connections(play):
     program = built("storm.c", "-pthread")
-    rig, load = play.start(load={"think": 0.05})
+    rig, _ = play.start(load={"think": 0.05})
     total = int(1_000_000 * play.options.soak_scale)
-    storm = lambda n: subprocess.run([program, str(rig.proxy.port), str(n), "4"], capture_output=True, text=True, timeout=3000).stdout.split()  # noqa: E731
+
+    def storm(count):
+        command = [program, str(rig.proxy.port), str(count), "4"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=3000).stdout.split()
+
     storm(total // 20)
     play.pause(1)
     base, files = rig.proxy.rss(), rig.proxy.files()
@@ -45,14 +49,14 @@ def connections(play):
     play.judge((), since, p99=150)
 
 
-@long("reloads", "a thousand reloads under load")
+@long("reloads", "reloads under load, a thousand")
 def thousand_reloads(play):
     reloads(play, max(20, int(1000 * play.options.soak_scale)))
 
 
-@long("flaps", "ten thousand flaps of a server, on both sides of the deadline to find it out")
+@long("flaps", "flaps of a server, ten thousand")
 def flaps(play):
-    rig, load = play.start({**STRICT, "probe_interval": "10ms", "probe_max": "20ms"}, relayed=True, load={"think": 0.1})
+    rig, _ = play.start({**STRICT, "probe_interval": "10ms", "probe_max": "20ms"}, relayed=True, load={"think": 0.1})
     total = max(50, int(10_000 * play.options.soak_scale))
     dice = random.Random(play.options.seed)
     since = time.monotonic()
@@ -99,10 +103,10 @@ def mixed_deeds(rig, dice):
     time.sleep(dice.uniform(0, 1.5))
 
 
-@long("mixed", "ten minutes of mixed faults")
+@long("mixed", "mixed faults, ten minutes")
 def mixed(play):
     # Every event is kept until the end: fewer of them.
-    rig, load = play.start(relayed=True, load={"think": 0.06})
+    rig, _ = play.start(relayed=True, load={"think": 0.06})
     dice = random.Random(play.options.seed)
     since = time.monotonic()
     rounds = 0
@@ -120,5 +124,3 @@ def mixed(play):
 @long("memory", "memory limited by a cgroup, for as long again")
 def memory(play):
     pressed(play, max(6, 600 * play.options.soak_scale), think=0.1)
-
-
