@@ -93,6 +93,8 @@ package final class Log: Sendable {
 
   private func write() {
     var sink = LogSink(state.withLock { $0.settings.destination })
+    // Told as soon as lines are taken again.
+    var lost: UInt64 = 0
     while true {
       bell.wait()
       let (lines, dropped, reopening, isEnding) = state.withLock { state in
@@ -105,11 +107,12 @@ package final class Log: Sendable {
         return taken
       }
       if let reopening { sink.reopen(reopening) }
-      if !lines.isEmpty { sink.write(lines) }
-      if dropped > 0 {
+      if !lines.isEmpty { lost += sink.write(lines) }
+      lost += dropped
+      if lost > 0 {
         let note = LogLine.render(
-          .warning, "log lines dropped", ["lines": "\(dropped)"], state.withLock { $0.settings.format })
-        sink.write(Array(note.utf8))
+          .warning, "log lines dropped", ["lines": "\(lost)"], state.withLock { $0.settings.format })
+        if sink.write(Array(note.utf8)) == 0 { lost = 0 }
       }
       if isEnding {
         state.withLock { $0.hasEnded = true }

@@ -34,8 +34,8 @@ struct LogSink: ~Copyable {
     }
   }
 
-  /// Writes lines; what the device does not take is lost.
-  func write(_ lines: [UInt8]) {
+  /// Writes lines; what the device does not take is lost. Returns how many lines that were.
+  func write(_ lines: [UInt8]) -> UInt64 {
     if isSyslog {
       for line in lines.split(separator: 10) {
         let text = String(decoding: line, as: UTF8.self)
@@ -44,15 +44,16 @@ struct LogSink: ~Copyable {
           unsafe withVaList([OpaquePointer(start)]) { unsafe vsyslog(LOG_INFO, "%s", $0) }
         }
       }
-      return
+      return 0
     }
     var rest = lines[...]
     while !rest.isEmpty {
       // SAFETY: the slice's own bytes and count.
       let n = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if n < 0 && errno == EINTR { continue }
-      guard n > 0 else { return }
+      guard n > 0 else { return rest.reduce(0) { $1 == 10 ? $0 + 1 : $0 } }
       rest = rest.dropFirst(n)
     }
+    return 0
   }
 }

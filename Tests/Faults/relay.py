@@ -267,6 +267,9 @@ class Server:
         return value
 
     def readable(self, _):
+        # It may have been closed since the event.
+        if self.listener is None:
+            return
         if self.faults.get("hold"):
             return self.loop.pause_listener(self)
         try:
@@ -352,7 +355,8 @@ class Loop:
     def resume(self, server):
         for one in self.paused.pop(server, []):
             if one is server:
-                self.selector.register(server.listener, selectors.EVENT_READ, server)
+                if server.listener and server.listener not in self.selector.get_map():
+                    self.selector.register(server.listener, selectors.EVENT_READ, server)
             elif not one.is_closed:
                 for end in (one.near, one.far):
                     self.selector.register(end, selectors.EVENT_READ, one)
