@@ -67,9 +67,10 @@ struct BlockTests {
   }
 
   @Test func aValueAboveTheLimitIsNotWaitedFor() {
-    #expect(block("VALUE a 0 100\r\n", key: 5...5) == "partial")
+    #expect(block("VALUE a 0 100\r\n", key: 5...5) == "opening 15 100")
     #expect(block("VALUE a 0 101\r\n", key: 5...5) == "badLength")
     #expect(block("VALUE a 0 2147483647\r\n", key: 5...5) == "badLength")
-    #expect(block("VALUE a 0 2147483647\r\n", key: 5...5, maxValue: Int(Int32.max)) == "partial")
+    #expect(
+      block("VALUE a 0 2147483647\r\n", key: 5...5, maxValue: Int(Int32.max)) == "opening 22 2147483647")
   }
 }
