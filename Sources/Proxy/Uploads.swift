@@ -11,6 +11,8 @@ extension Worker {
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Int {
     let available = bytes.byteCount &- p
+    // Its end will never come.
+    if clients[c].isClosing { return available }
     guard clients[c].inFlight == 0 else {
       clients[c].isOrderly = true
       stall(c)

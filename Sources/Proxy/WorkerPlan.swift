@@ -62,8 +62,9 @@ package struct Limits: Sendable, Equatable {
   /// above it the client that leaves the most unread is closed.
   package var memory = 48 << 20
   /// Values longer than this are streamed, over a connection of their own; the shorter ones are held until
-  /// they have come as a whole. When memory is short it may go down to `heldLeast`.
-  package var held = 1 << 20
+  /// they have come as a whole. When memory is short it may go down to `heldLeast`. A little less than memcached's
+  /// own limit, so that what a server may refuse by its line alone is not waited for.
+  package var held = (1 << 20) - 4096
   package var heldLeast = 16 << 10
   /// Bytes of a streamed value that are read ahead of who takes them.
   package var ahead = 256 << 10

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Net
+import Synchronization
 import Testing
 
 extension Integration {
@@ -140,11 +141,15 @@ extension Integration {
 
     /// A reply after its deadline is dropped in its place; those behind it in the pipe arrive.
     @Test func aLateReplyIsNobodyElses() throws {
+      // Slow to everybody: another connection would be no better.
+      let busy = Mutex(())
       let fake = try FakeServer { line in
-        if line == "version" { return .init("VERSION 1.6.18\r\n") }
-        let key = String(line.dropFirst(4))
-        if key.hasPrefix("late") { usleep(280_000) }
-        return .init("VALUE \(key) 0 \(key.count)\r\n\(key)\r\nEND\r\n")
+        busy.withLock { _ in
+          if line == "version" { return .init("VERSION 1.6.18\r\n") }
+          let key = String(line.dropFirst(4))
+          if key.hasPrefix("late") { usleep(280_000) }
+          return .init("VALUE \(key) 0 \(key.count)\r\n\(key)\r\nEND\r\n")
+        }
       }
       let proxy = try Proxy { port, _ in
         """
