@@ -170,8 +170,10 @@ extension ReplyParser {
       case 107:  // k
         let key = Word(start: token.from &+ 1, length: Int(token.length) &- 1)
         guard isKey(bytes, key, line, asked) else { return .wrongKey }
-      // W, X and Z stand alone, and nothing else in a capital comes back: this is the beginning of another reply.
-      case 65...90 where token.length > 1: return .wrongType
+      case 87, 88, 90:  // W, X, Z
+        guard token.length == 1 else { return .wrongType }
+      // Nothing else in a capital comes back: this is another reply, or what is left of one.
+      case 65...90: return .wrongType
       default: break
       }
       i = next

@@ -134,6 +134,7 @@ extension MetaCase {
     MetaCase("mg k v", "HD O7\r\n", .wrongType),
     MetaCase("mg k", "NF O7\r\n", .wrongType),
     MetaCase("ms k 1", "HD HD O7\r\n", .wrongType),
+    MetaCase("ms k 1", "HD D O7\r\n", .wrongType),
     MetaCase("mg k v", "VA 2 EN O7\r\nab\r\n", .wrongType),
     MetaCase("mg k", "NS O7\r\n", .wrongType),
     MetaCase("mg k", "ME k exp=-1\r\n", .wrongType),

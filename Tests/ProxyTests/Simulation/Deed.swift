@@ -41,6 +41,8 @@ struct Deed {
   var token: UInt64 = 0
   var tokenMark = -1
   var isQuiet = false
+  /// How it is said, if not with a classic command.
+  var meta: MetaSpeech?
   /// Of no other deed.
   var mark = 0
   /// What nonsense is written as, and what it is answered with.
@@ -49,6 +51,7 @@ struct Deed {
 
   /// As it goes over the wire.
   var bytes: [UInt8] {
+    if let meta { return meta.bytes(of: self) }
     let quiet = isQuiet ? " noreply" : ""
     var text = verb.rawValue
     switch verb {

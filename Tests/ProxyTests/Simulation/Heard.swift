@@ -15,6 +15,7 @@ enum Heard: Equatable {
 
   /// Reads the reply to a deed from the front of `inbox`: nil when it has not come as a whole.
   static func read(_ inbox: inout Inbox, to deed: Deed) throws(Malformed) -> Heard? {
+    if let meta = deed.meta { return try meta.read(&inbox, to: deed) }
     switch deed.verb {
     case .get, .gets, .gat, .gats: return try readValues(&inbox, withCAS: deed.verb.hasCAS)
     case .stats, .serverStats, .ownStats: return readReport(&inbox)

@@ -58,7 +58,7 @@ struct Item: Equatable {
   private static func store(_ deed: Deed, token: Int, mark: Int, in item: inout Item?) -> Answer {
     if deed.data.count > largest {
       // So that nobody takes the old value for the new one.
-      if deed.verb == .set { item = nil }
+      if deed.verb == .set || deed.meta != nil { item = nil }
       return .tooLarge
     }
     var new = Item(flags: deed.flags, data: deed.data, mark: mark)

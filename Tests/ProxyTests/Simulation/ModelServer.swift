@@ -48,6 +48,7 @@ final class ModelServer {
     case "stats":
       input.take(line.count + 2)
       return Array("STAT pid 1\r\nSTAT curr_items \(items.count)\r\nEND\r\n".utf8)
+    case "mg", "ms", "md", "ma": return meta(words, line, &input, nextMark)
     default: return change(words, line, &input, nextMark)
     }
   }
@@ -78,6 +79,45 @@ final class ModelServer {
       if isEnd { items[key] = nil }
     }
     return reply + Array("END\r\n".utf8)
+  }
+
+  private func meta(
+    _ words: [[UInt8]], _ line: [UInt8], _ input: inout Inbox, _ nextMark: () -> Int
+  ) -> [UInt8]? {
+    guard var order = MetaOrder(words), order.key.count <= 250 else { return complain(line) }
+    let verb = order.deed.verb
+    if let size = order.size {
+      if size > Item.largest {
+        input.take(line.count + 2)
+        input.swallow = size + 2
+        // Whatever the mode.
+        items[order.key] = nil
+        return Array((Item.Answer.tooLarge.line + "\r\n").utf8)
+      }
+      guard let data = input.body(after: line.count + 2, count: size) else { return nil }
+      guard data.suffix(2) == [13, 10] else { return complain(line) }
+      order.deed.data = Array(data.dropLast(2))
+      input.take(line.count + 2 + data.count)
+    } else {
+      input.take(line.count + 2)
+    }
+    if verb == .get {
+      guard let item = items[order.key] else {
+        let isBare = version == "1.6.9"
+        return Array("EN\(isBare ? "" : order.tail(nil))\r\n".utf8)
+      }
+      return Array("VA \(item.data.count)\(order.tail(item))\r\n".utf8) + item.data + [13, 10]
+    }
+    switch apply(order.deed, to: order.key, token: order.token, nextMark) {
+    case .stored, .deleted, .touched: return Array("HD\(order.tail(nil))\r\n".utf8)
+    case .notStored: return Array("NS\(order.tail(nil))\r\n".utf8)
+    case .exists: return Array("EX\(order.tail(nil))\r\n".utf8)
+    case .notFound: return Array("NF\(order.tail(nil))\r\n".utf8)
+    case .number(let value):
+      let text = "\(value)"
+      return Array("VA \(text.utf8.count)\(order.tail(nil))\r\n\(text)\r\n".utf8)
+    case let answer: return Array((answer.line + "\r\n").utf8)
+    }
   }
 
   private func change(
@@ -120,18 +160,23 @@ final class ModelServer {
       input.take(line.count + 2)
     default: return complain(line)
     }
-    var item = items[words[1]]
+    let answer = apply(deed, to: words[1], token: token, nextMark)
+    return Array((answer.line + "\r\n").utf8)
+  }
+
+  private func apply(_ deed: Deed, to key: [UInt8], token: Int, _ nextMark: () -> Int) -> Item.Answer {
+    var item = items[key]
     var answer = Item.apply(deed, token: token, mark: nextMark(), to: &item)
     if countsTwice, case .number = answer {
       hasCheated = true
       answer = Item.apply(deed, token: token, mark: nextMark(), to: &item)
     }
-    if losesWrites && verb == .set {
+    if losesWrites && deed.verb == .set {
       hasCheated = true
     } else {
-      items[words[1]] = item
+      items[key] = item
     }
-    return Array((answer.line + "\r\n").utf8)
+    return answer
   }
 }
 

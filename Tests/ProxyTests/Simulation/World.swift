@@ -95,7 +95,7 @@ final class World {
     // Values that are streamed, in half of the worlds.
     limits.held = dice.pick([1 << 20, 1 << 20, 100, 30])
     limits.heldLeast = 30
-    limits.ahead = dice.pick([256 << 10, 100])
+    limits.ahead = dice.pick([256 << 10, 60, 20])
     limits.streams = dice.pick([32, 2, 1])
     limits.spares = dice.pick([2, 0])
     if weather.strictness != .exact {

@@ -58,6 +58,12 @@ extension World {
     }
     let mayBeQuiet = deed.verb.isStorage || deed.keys.count == 1 && !deed.verb.isRead
     if mayBeQuiet && dice.happens(120) { deed.isQuiet = true }
+    if !deed.isQuiet && MetaSpeech.knows(deed) && dice.happens(300) {
+      deed.meta = MetaSpeech(
+        opaque: dice.happens(500) ? dice.below(1000) : nil,
+        isEncoded: deed.keys[0].bytes.count <= 180 && dice.happens(300))
+      if deed.meta?.isEncoded == false { deed.meta?.wantsKey = dice.happens(400) }
+    }
     return deed
   }
 
