@@ -45,6 +45,16 @@ package enum Socket {
     _ = Glibc.close(descriptor)
   }
 
+  /// Closes a descriptor and forgets what was not delivered: after an ordinary close the kernel goes on trying
+  /// for minutes, and requests that were given up long ago would arrive when a cut network heals.
+  package static func abort(_ descriptor: Int32) {
+    var patience = linger(l_onoff: 1, l_linger: 0)
+    // SAFETY: the address of a local of the size that is said.
+    _ = unsafe setsockopt(
+      descriptor, SOL_SOCKET, SO_LINGER, &patience, socklen_t(MemoryLayout<linger>.size))
+    close(descriptor)
+  }
+
   /// No more will be sent; the other side reads an end.
   package static func finishSending(_ descriptor: Int32) {
     _ = shutdown(descriptor, Int32(SHUT_WR))

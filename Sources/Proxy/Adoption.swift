@@ -14,7 +14,9 @@ extension Worker {
     var starts: [UInt32] = []
     var order: [UInt32] = []
     var staying: Set<UInt32> = []
-    for pool in plan.pools {
+    for (number, pool) in plan.pools.enumerated() {
+      let patience = pool.requestTimeout * 4
+      if pool.isJournaled, patience > limits.journalLife { limits.journalLife = patience }
       starts.append(UInt32(truncatingIfNeeded: order.count))
       for member in pool.members {
         let s = slot(of: member.id) ?? servers.take()
@@ -24,6 +26,9 @@ extension Worker {
         servers[s].connectTimeout = pool.connectTimeout.wholeNanoseconds
         servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
         servers[s].missesOnFailure = pool.missesOnFailure
+        servers[s].pool = UInt32(truncatingIfNeeded: number)
+        servers[s].isJournaled = pool.isJournaled
+        if !pool.isJournaled { journal.forget(member.id) }
         servers[s].isRetired = false
         servers[s].standing = member.standing
         equip(s, connections: max(1, pool.connections), now: now)
@@ -36,15 +41,18 @@ extension Worker {
         Lane(server: s, link: servers[s].links[0], isAlone: servers[s].links.count == 1)
       })
     table = RoutingTable(plan.routing)
+    let wasJournaling = isJournaling
+    isJournaling = false
     for i in 0..<plan.pools.count { applyStandings(pool: i, size: plan.pools[i].members.count) }
     var s: UInt32 = 0
     while s < servers.end {
       if servers.isTaken(s) && !staying.contains(s) { retire(s, now: now) }
       s += 1
     }
+    if wasJournaling { endStrayUploads(now: now) }
   }
 
-  private func slot(of id: UInt32) -> UInt32? {
+  func slot(of id: UInt32) -> UInt32? {
     var s: UInt32 = 0
     while s < servers.end {
       if servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired { return s }
@@ -78,6 +86,8 @@ extension Worker {
   private mutating func retire(_ s: UInt32, now: Instant) {
     guard !servers[s].isRetired else { return }
     servers[s].isRetired = true
+    servers[s].isJournaled = false
+    journal.forget(servers[s].id)
     while let l = servers[s].links.popFirst() { retire(link: l) }
     while let l = servers[s].spares.popFirst() { shut(l) }
     releaseRetired(now: now)
@@ -142,8 +152,12 @@ extension Worker {
   }
 
   /// A server's standing has changed; the rings follow at once.
-  package mutating func set(_ standing: Standing, of id: UInt32, now: Instant) {
-    guard let s = slot(of: id), servers[s].standing != standing else { return }
+  package mutating func set(
+    _ standing: Standing, of id: UInt32, wasFlushed: Bool? = nil, now: Instant
+  ) {
+    guard let s = slot(of: id) else { return }
+    if let wasFlushed { servers[s].wasFlushed = wasFlushed }
+    guard servers[s].standing != standing else { return }
     servers[s].standing = standing
     for i in 0..<servers[s].links.count {
       let l = servers[s].links[i]
@@ -154,8 +168,15 @@ extension Worker {
         lost(l, .ejected, now: now)
       }
     }
-    if standing == .up { servers[s].isSuspect = false } else { endStreams(of: s, .ejected, now: now) }
+    if standing == .up {
+      servers[s].isSuspect = false
+    } else {
+      endStreams(of: s, .ejected, now: now)
+      journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
+    }
+    isJournaling = false
     for i in 0..<poolStarts.count { applyStandings(pool: i, size: size(ofPool: i)) }
+    endStrayUploads(now: now)
   }
 
   private func size(ofPool i: Int) -> Int {
@@ -169,6 +190,7 @@ extension Worker {
     var out = [Bool](repeating: false, count: size)
     for k in 0..<size { out[k] = servers[lanes[start + k].server].standing == .ejected }
     table.pools[UInt32(truncatingIfNeeded: i)].exclude(out)
+    if !table.pools[UInt32(truncatingIfNeeded: i)].isWhole { isJournaling = true }
   }
 
   /// The server is at another address. A connection on which something is on its way answers that and goes, with

@@ -76,6 +76,8 @@ extension Worker {
       return
     }
     let before = links[l].asked.count
+    // A delay would take back the flush that made this server safe.
+    let words = verb == .flushAll && servers[s].wasFlushed ? 1 : words
     for i in 0..<words {
       if i > 0 { links[l].asked.append(" ", &pool) }
       links[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &pool)

@@ -162,7 +162,10 @@ extension Worker {
       // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
       let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
       let told = mayBeServed ? .connectionLost : trouble
-      if !leg.isLate { fail(leg, at: links[l].server, told, asked, start) }
+      if !leg.isLate {
+        recordDoubt(leg, at: links[l].server, asked, start)
+        fail(leg, at: links[l].server, told, asked, start)
+      }
       start &+= Int(leg.length)
       if leg.fanOut != Slab<FanOut>.none {
         fanOuts[leg.fanOut].open &-= 1
@@ -267,6 +270,7 @@ extension Worker {
     late.exchange = Slab<Exchange>.none
     links[l].legs[i] = late
     let asked = exchange(&links[l].asked, with: Buffer())
+    recordDoubt(leg, at: s, asked, links[l].lateLength)
     fail(leg, at: s, .timedOut, asked, links[l].lateLength)
     links[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
@@ -312,5 +316,6 @@ extension Worker {
     sweepSpares(now: now)
     forgetRetired()
     pool.trim()
+    if !journal.isEmpty { journal.turn(now: now, life: limits.journalLife) }
   }
 }

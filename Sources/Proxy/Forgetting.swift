@@ -12,9 +12,11 @@ extension Worker {
     guard request.verb == .set || request.verb == .metaSet, let lane = lane(for: bytes, request) else {
       return
     }
+    if isJournaling { recordSet(bytes, request) }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth), admit(l, now: now) != nil {
       counters.add(.noreplyDropped)
+      recordRefusal(bytes, 0, request, at: lane.server)
       return
     }
     let before = links[l].asked.count
@@ -24,6 +26,8 @@ extension Worker {
       leg = Leg(MetaLine.writeDelete(bytes, request, opaque: opaque, to: &links[l].asked, &pool))
     } else {
       leg.verb = .delete
+      leg.keyStart = 7
+      leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
       links[l].asked.append("delete ", &pool)
       links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
       links[l].asked.append("\r\n", &pool)

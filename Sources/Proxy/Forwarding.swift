@@ -170,6 +170,7 @@ extension Worker {
     switch request.verb {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
+        if request.verb.touches, isJournaling { recordChanges(bytes, p, request) }
         counters.add(.multigetRequests)
         multiGet(c, bytes, p, request, now: now)
         return
@@ -182,6 +183,7 @@ extension Worker {
     case .touch: counters.add(.touchRequests)
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug:
       counters.add(.metaRequests)
+      if isJournaling { recordMetaChange(bytes, p, request) }
       forwardMeta(c, bytes, p, request, now: now)
       return
     case .metaNoop:
@@ -192,6 +194,9 @@ extension Worker {
       counters.add(.adminRequests)
       administer(c, bytes, p, request, now: now)
       return
+    }
+    if isJournaling, request.verb.mayChange {
+      recordChange(bytes, from: request.keyStart, count: request.keyLength)
     }
     forward(c, bytes, p, request, now: now)
   }
@@ -209,6 +214,7 @@ extension Worker {
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
+        if request.verb.mayChange { recordRefusal(bytes, p, request, at: lane.server) }
         return fail(c, request, at: lane.server, trouble)
       }
     }

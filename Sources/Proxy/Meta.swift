@@ -43,6 +43,7 @@ extension Worker {
     let x = newExchange(c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
+        recordRefusal(bytes, p, request, at: lane.server)
         return failMeta(x, bytes, p, request, at: lane.server, trouble)
       }
     }

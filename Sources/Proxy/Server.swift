@@ -15,6 +15,12 @@ package struct Server: ~Copyable, Recyclable {
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true
+  /// The pool's place in the plan.
+  var pool: UInt32 = 0
+  /// Whether the journal is kept for it.
+  var isJournaled = false
+  /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
+  var wasFlushed = false
   /// Whether the board was told of a failure since the last good reply.
   var isSuspect = false
   /// No longer in the configuration: its last requests are answered, then it is forgotten.

@@ -26,6 +26,7 @@ extension Worker {
     }
     if let trouble = admit(link(to: lane.server, for: c), now: now) {
       count(request)
+      recordRefusal(bytes, p, request, at: lane.server)
       if request.verb.isMeta {
         failMeta(newExchange(c), bytes, p, lineOnly(request), at: lane.server, trouble)
       } else {
@@ -41,6 +42,7 @@ extension Worker {
       return 0
     }
     count(request)
+    if isJournaling { recordSet(bytes, request) }
     let l = startUpload(c, bytes, p, request, to: lane.server, now: now)
     let n = available &- request.lineLength
     links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
@@ -219,12 +221,33 @@ extension Worker {
     closeIfDone(c)
   }
 
+  /// Ends the uploads whose key is another server's by now. Others last no longer than two deadlines, and what they leave
+  /// is looked for after that; these may take minutes, and would leave a copy that nobody looks for.
+  mutating func endStrayUploads(now: Instant) {
+    var i: UInt32 = 0
+    while i < streams.end {
+      if streams.isTaken(i), streams[i].course == .upload, isStray(upload: i) {
+        lost(streams[i].link, .ejected, now: now)
+      }
+      i += 1
+    }
+  }
+
+  private func isStray(upload i: UInt32) -> Bool {
+    let (leg, s) = (streams[i].leg, streams[i].server)
+    guard servers[s].isJournaled, streams[i].link != Slab<Link>.none else { return false }
+    let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
+    let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
+    return lane(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
+  }
+
   /// The server cannot be given the value (any more).
   mutating func failedUpload(_ i: UInt32, _ trouble: Trouble) {
     let leg = streams[i].leg
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
     if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
+    recordDoubt(leg, at: s, line, 0)
     fail(leg, at: s, streams[i].hasBegun && trouble.meansUnsent ? .connectionLost : trouble, line, 0)
     streams[i].line = line
     finishUpload(i, isClean: false)

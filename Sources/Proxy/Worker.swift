@@ -62,6 +62,9 @@ package struct Worker: ~Copyable {
   /// Connections that go when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false
+  /// What servers must forget, and whether anybody's keys are with a stand-in.
+  var journal = Journal()
+  var isJournaling = false
   /// This process, for `stats`.
   let processID: Int32
 

@@ -20,6 +20,8 @@ package struct WorkerPlan: Sendable {
     package var connectTimeout = Duration.milliseconds(200)
     package var requestTimeout = Duration.milliseconds(500)
     package var missesOnFailure = true
+    /// Whether a server that was out must forget what changed meanwhile.
+    package var isJournaled = true
     /// Connections to each server.
     package var connections = 1
     /// The servers, in the order of the routing plan's pool.
@@ -81,6 +83,12 @@ package struct Limits: Sendable, Equatable {
   /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
   /// be lost before it says another word, reads are sent once more.
   package var idling = Duration.seconds(1)
+  /// What the journal holds against one server, in keys and in bytes of memory.
+  package var journalKeys = 100_000
+  package var journalBytes = 16 << 20
+  /// What is in doubt on a server that stays up is forgotten after this long, and no sooner than after four
+  /// request deadlines: no connection that it could come over lives longer than two.
+  package var journalLife = Duration.seconds(10)
 
   package init() {}
 }

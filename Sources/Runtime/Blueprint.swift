@@ -40,6 +40,7 @@ struct Blueprint {
   var members: [Member] = []
   var plan: WorkerPlan
   var healthPools: [HealthPool] = []
+  var handoverPools: [Handover.Pool] = []
 
   /// Places every server and computes every ring. `standing` says how each server stands now.
   init(_ settings: ProxySettings, roster: inout Roster, standing: (UInt32) -> Standing) {
@@ -50,6 +51,7 @@ struct Blueprint {
       option.connectTimeout = pool.connectTimeout
       option.requestTimeout = pool.requestTimeout
       option.missesOnFailure = pool.readsOnFailure == .miss
+      option.isJournaled = pool.rejoin != .asIs
       option.connections = pool.connections
       for server in pool.servers {
         let key = Roster.Key(pool: pool.name, endpoint: server.endpoint.comparable, name: server.name)
@@ -60,6 +62,10 @@ struct Blueprint {
           WorkerPlan.Member(id: id, label: server.address, standing: standing(id)))
       }
       options.append(option)
+      handoverPools.append(
+        Handover.Pool(
+          members: option.members.map(\.id), rejoin: RejoinRule(pool.rejoin),
+          requestTimeout: pool.requestTimeout))
       healthPools.append(
         HealthPool(
           id: PoolID(UInt32(index)), servers: option.members.map { ServerID($0.id) },
@@ -72,5 +78,15 @@ struct Blueprint {
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
+  }
+}
+
+extension RejoinRule {
+  init(_ action: RejoinAction) {
+    switch action {
+    case .invalidate: self = .invalidate
+    case .flush: self = .flush
+    case .asIs: self = .asIs
+    }
   }
 }

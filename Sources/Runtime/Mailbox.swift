@@ -10,7 +10,11 @@ enum Message: Sendable {
   case client(descriptor: Int32)
   /// Work by this plan; servers are found at these addresses.
   case adopt(WorkerPlan, addresses: [UInt32: Address])
-  case standing(server: UInt32, Standing)
+  /// How a server stands from now on. Say that you know, and surrender what your journal holds against it if
+  /// that is wanted. `wasFlushed`: whether it was made safe by a flush, if that is news.
+  case standing(server: UInt32, Standing, ticket: UInt64, surrenders: Bool, wasFlushed: Bool?)
+  /// Surrender the copies that these servers hold of others' keys.
+  case strays([UInt32], ticket: UInt64)
   /// The server is at another address from now on.
   case moved(server: UInt32, to: Address)
   /// Answer what has come, then end.
@@ -25,6 +29,8 @@ enum Report: Sendable {
   case seen(worker: Int, Notice, at: Address?)
   /// A connection to a server was made, and it answers.
   case reached(server: UInt32, at: Address)
+  /// The ticket's message has been read, and this was surrendered.
+  case answered(worker: Int, ticket: UInt64, [UInt32: Journal.Entries])
   /// A worker has ended, as it was told.
   case ended(worker: Int)
 }
@@ -65,6 +71,8 @@ final class Ledger: Sendable {
   let clients = Atomic<Int>(0)
   /// Clients turned away because there were too many; the control thread's to count.
   let rejected = Atomic<Int>(0)
+  /// Keys deleted on servers because the journal held them; the control thread's to count.
+  let deleted = Atomic<Int>(0)
   private let rows: Mutex<[Counters]>
   /// What the control thread adds: reloads, servers that are out, …
   private let notes = Mutex<[(name: String, value: String)]>([])
@@ -87,6 +95,7 @@ final class Ledger: Sendable {
       rows.reduce(into: Counters()) { $0 += $1 }
     }
     total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
+    total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
     return total.rendered(after: notes.withLock { $0 })
   }
 }

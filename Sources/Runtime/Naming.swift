@@ -74,16 +74,16 @@ extension Supervisor {
   private func move(_ server: UInt32, from: Address?, to: Address, now: Instant) {
     if from != nil { addressChanges += 1 }
     send(server, to: to)
-    abandonProbe(server)
+    abandonVisit(server, now: now)
     board.moved(ServerID(server), at: now)
   }
 
   /// Tells everybody where a server is. One that is out and has been used elsewhere may hold what changed there
-  /// meanwhile: it is flushed before it comes back.
+  /// meanwhile, and nobody has kept a list of that: it is flushed before it comes back.
   private func send(_ server: UInt32, to address: Address) {
     addresses[server] = address
     for worker in workers { worker.post(.moved(server: server, to: address)) }
-    if board.standing(of: ServerID(server)) != .up, names.hasServed(server) { owe(server) }
+    if names.hasServed(server) { handover.moved(server) }
   }
 
   // MARK: - Failures

@@ -125,17 +125,15 @@ extension Supervisor {
     for door in doors { loop.unwatch(door.watch) }
     doors += opened
     for (i, door) in doors.enumerated() { open(door, at: i) }
-    let board = self.board
-    blueprint = Blueprint(new, roster: &roster) { Standing(board.standing(of: ServerID($0))) }
-    let changes = self.board.reload(blueprint.healthPools, at: now)
-    // The floor may fall otherwise among the new servers.
-    let current = self.board
-    blueprint = Blueprint(new, roster: &roster) { Standing(current.standing(of: ServerID($0))) }
+    let current = handover
+    blueprint = Blueprint(new, roster: &roster) { current.standing(of: $0) }
+    let changes = board.reload(blueprint.healthPools, at: now)
     findMembers()
     let ids = Set(blueprint.members.map(\.id))
-    owedFlushes.formIntersection(ids)
-    for server in Array(probes.keys) where !ids.contains(server) { abandonProbe(server) }
+    for server in Array(visits.keys) where !ids.contains(server) { leave(server) }
     for worker in workers { worker.post(.adopt(blueprint.plan, addresses: addresses)) }
-    apply(changes)
+    perform(handover.reload(blueprint.handoverPools, now: now), now: now)
+    // The floor may fall otherwise among the new servers.
+    apply(changes, now: now)
   }
 }

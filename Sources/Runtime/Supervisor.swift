@@ -22,7 +22,7 @@ final class Supervisor {
     static let signal: UInt8 = 3
     static let file: UInt8 = 4
     static let tick: UInt8 = 5
-    static let probe: UInt8 = 6
+    static let visit: UInt8 = 6
     static let names: UInt8 = 7
   }
 
@@ -49,8 +49,9 @@ final class Supervisor {
   let outbox: Mailbox<Report>
   let ledger: Ledger
   var nextWorker = 0
-  var probes: [UInt32: Probe] = [:]
-  var owedFlushes: Set<UInt32> = []
+  var visits: [UInt32: Visit] = [:]
+  var errands: [UInt32: Handover.Errand] = [:]
+  var handover: Handover
   var scratch = Scratch(capacity: 4096)
   var reserve = ReserveDescriptor()
   var random = SystemRandomNumberGenerator()
@@ -84,7 +85,9 @@ final class Supervisor {
     }
     blueprint = Blueprint(settings, roster: &roster) { _ in .up }
     board = HealthBoard(blueprint.healthPools)
-    ledger = Ledger(workers: settings.threads ?? Self.cores)
+    let workers = settings.threads ?? Self.cores
+    ledger = Ledger(workers: workers)
+    handover = Handover(blueprint.handoverPools, workers: workers, limits: blueprint.plan.limits)
     findServers()
   }
 
@@ -153,7 +156,7 @@ final class Supervisor {
     case Kind.names: readAnswers(now: now)
     case Kind.signal: while let number = signals.next() { heard(number, now: now) }
     case Kind.file: fileMoved(now: now)
-    case Kind.probe: probeReady(ready.token.index, ready.events, now: now)
+    case Kind.visit: visitReady(ready.token.index, ready.events, now: now)
     default: tick(now: now)
     }
   }
@@ -174,6 +177,7 @@ final class Supervisor {
     if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
+    if now >= handover.nextDeadline { perform(handover.tick(now: now), now: now) }
     if let deadline = drainDeadline, now >= deadline {
       log.warning("drain deadline passed", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
       hasEnded = true
@@ -226,7 +230,7 @@ final class Supervisor {
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
     for member in blueprint.members {
-      let standing = Standing(board.standing(of: ServerID(member.id)))
+      let standing = handover.standing(of: member.id)
       rows.append(("server:\(settings.pools[member.pool].name):\(member.settings.address)", standing.word))
     }
     ledger.note(rows)

@@ -228,8 +228,11 @@ struct WorkerThread: ~Copyable {
         addresses[server] = address
         worker.relocate(server, now: now)
         execute(now: now)
-      case .standing(let server, let standing):
-        worker.set(standing, of: server, now: now)
+      case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
+        worker.set(standing, of: server, wasFlushed: wasFlushed, now: now)
+        let entries = surrenders ? worker.surrender(server) : Journal.Entries()
+        answer(ticket, entries.isEmpty ? [:] : [server: entries])
+      case .strays(let servers, let ticket): answer(ticket, worker.surrenderStrays(of: servers))
       case .drain:
         guard !isEnding else { break }
         isEnding = true
@@ -339,7 +342,7 @@ struct WorkerThread: ~Copyable {
   private mutating func disconnect(_ l: UInt32) {
     guard Int(l) < linkWires.count, linkWires[Int(l)].descriptor >= 0 else { return }
     loop.unwatch(linkWires[Int(l)].watch)
-    Socket.close(linkWires[Int(l)].descriptor)
+    Socket.abort(linkWires[Int(l)].descriptor)
     linkWires[Int(l)] = Wire()
   }
 
@@ -393,6 +396,12 @@ struct WorkerThread: ~Copyable {
     guard clientWires[Int(c)].isArmed != isBlocked else { return }
     clientWires[Int(c)].isArmed = isBlocked
     loop.wantWrite(clientWires[Int(c)].watch, isBlocked)
+  }
+
+  /// Says that a message has been read; what was seen before it is told before it.
+  private mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
+    passOn()
+    outbox.post(.answered(worker: number, ticket: ticket, entries))
   }
 
   /// Tells the control thread what was seen.

@@ -11,6 +11,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
+  case journalKeys, journalDeleted, journalOverflows
 }
 
 /// How a number behaves: a counter only grows, a gauge is a state.
@@ -77,6 +78,11 @@ extension Counter {
     case .clientBytesOut: ("client_bytes_out", .counter, "Bytes written to clients")
     case .serverBytesIn: ("server_bytes_in", .counter, "Bytes read from servers")
     case .serverBytesOut: ("server_bytes_out", .counter, "Bytes written to servers")
+    case .journalKeys:
+      ("journal_keys", .counter, "Keys noted that a server must delete before it is trusted with them")
+    case .journalDeleted: ("journal_deleted", .counter, "Keys deleted on servers because they were noted")
+    case .journalOverflows:
+      ("journal_overflows", .counter, "Times there was too much to note for one server")
     }
   }
 }

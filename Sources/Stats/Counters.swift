@@ -6,7 +6,7 @@
 /// nothing and wraps at 2^64. A gauge may wrap below zero in one worker's row; the sum is still right.
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
-  @usableFromInline var values: InlineArray<34, UInt64>
+  @usableFromInline var values: InlineArray<37, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
 

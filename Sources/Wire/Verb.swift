@@ -51,6 +51,14 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Whether it may change its key: how long it lives counts. Of `mg`, its flags decide.
+  @inlinable package var mayChange: Bool {
+    switch self {
+    case .gat, .gats, .delete, .incr, .decr, .touch, .metaGet, .metaDelete, .metaArithmetic: true
+    default: isStorage
+    }
+  }
+
   /// Whether it starts with an expiration time: `gat <exptime> <key>*`.
   @inlinable package var touches: Bool { self == .gat || self == .gats }
 

@@ -29,6 +29,22 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// No notice tells of them: the journal has to.
+  @Test func theWritesOfADeadConnectionAreInDoubtAndItsReadsAreNot() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get k0")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "set k1 0 0 1", "x", "delete k2 noreply", "get k3", "mg k4 v")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(200))
+    #expect(rig.notices().isEmpty)
+    #expect(rig.asked("a").contains("get k3"), "reads are sent again")
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == ["k1", "k2"])
+  }
+
   /// One failure for its silence and one for each connection that is not greeted: three within half a second of
   /// the deadline.
   @Test(arguments: [1, 50])

@@ -1,0 +1,333 @@
+import Bytes
+
+/// What a pool's servers owe each other when one of them has been out.
+package enum RejoinRule: Sendable, Equatable {
+  /// What changed meanwhile is deleted on it.
+  case invalidate
+  /// It is flushed, if others had its keys.
+  case flush
+  /// It is trusted.
+  case asIs
+}
+
+/// Hands keys over when a server leaves the ring or returns, so that no key ever has two owners and none is
+/// with an owner that has an old copy.
+///
+///     out    up ─▶ failFast ─ all workers know ─ pool is clean ─▶ ejected
+///     back   ejected ─ collect ─ delete ─▶ failFast ─ all workers know, collect ─ delete ─▶ up
+///            then, when nothing can be underway any more, the stand-ins' copies are collected and deleted
+///
+/// Between two owners a key has none: every worker fails fast for it before any worker uses the next one. A
+/// pool is *clean* when no server that is up holds copies of others' keys; as long as it is not, who fails
+/// there fails fast and is ejected later.
+///
+/// Plain decisions: events come in, steps come out, in order (what follows from what: `HandoverRules.swift`). It reads no clock and does nothing itself; the
+/// control thread carries the steps out, as the simulation does.
+package struct Handover: Sendable {
+  package struct Pool: Sendable, Equatable {
+    package var members: [UInt32]
+    package var rejoin: RejoinRule
+    package var requestTimeout: Duration
+
+    package init(members: [UInt32], rejoin: RejoinRule, requestTimeout: Duration) {
+      self.members = members
+      self.rejoin = rejoin
+      self.requestTimeout = requestTimeout
+    }
+  }
+
+  /// What is to be done on a server before it is trusted.
+  package struct Errand: Sendable, Equatable {
+    package var flushes: Bool
+    package var keys: [[UInt8]]
+
+    package init(flushes: Bool, keys: [[UInt8]]) {
+      self.flushes = flushes
+      self.keys = keys
+    }
+  }
+
+  package enum Step: Sendable, Equatable {
+    /// Tell every worker how the server stands; each says `answered`, and if it shall surrender what its
+    /// journal holds against the server, with that. `wasFlushed` is nil where nothing is new.
+    case tell(UInt32, Standing, ticket: UInt64, surrenders: Bool, wasFlushed: Bool?)
+    /// Ask every worker for the copies that these servers hold of others' keys.
+    case collectStrays([UInt32], ticket: UInt64)
+    /// Do this on the server and say `cleaned`.
+    case clean(UInt32, Errand)
+    /// Whatever is being done on the server: stop it, and do not say `cleaned`.
+    case abandon(UInt32)
+    /// To the board: the server has been made safe, or could not be.
+    case rejoined(UInt32, ok: Bool)
+    /// For the log.
+    case remark(UInt32, Remark)
+  }
+
+  package enum Remark: Sendable, Equatable {
+    /// The server is back, after so many deletes or a flush.
+    case safe(deleted: Int, isFlushed: Bool)
+    /// It was a stand-in and holds no others' keys any more.
+    case swept(deleted: Int)
+    /// It was a stand-in for more keys than could be noted.
+    case distrusted
+    /// It could not be reached, or did not do as it was told; tried again.
+    case unswept
+  }
+
+  enum Phase: Sendable, Equatable {
+    case none
+    /// Returning: the workers are asked what they have so far.
+    case collecting
+    case deleting
+    /// The workers stop using its stand-ins, and say what has come since.
+    case closing
+    case finishing
+  }
+
+  struct Member: Sendable {
+    var pool: Int
+    /// What the board wants, and what the workers were told.
+    var wanted = Standing.up
+    var told = Standing.up
+    /// The last thing told, and whether all workers have it.
+    var ticket: UInt64 = 0
+    var isKnown = true
+    /// It left a state in which others had its keys, and not all workers know.
+    var isReclaiming = false
+    var phase = Phase.none
+    /// To be deleted on it, and what an errand is deleting now.
+    var held = Journal.Entries()
+    var underway: Journal.Entries?
+    var flushes = false
+    var owesFlush = false
+    var wasEjected = false
+    var isEmpty = false
+    var deleted = 0
+    var isFlushed = false
+    var isDistrusted = false
+  }
+
+  struct PoolState: Sendable {
+    var rules: Pool
+    /// When the stand-ins' copies are to be collected.
+    var due: Instant?
+    /// The workers are being asked for them.
+    var round: UInt64?
+
+    var isJournaled: Bool { rules.rejoin != .asIs }
+  }
+
+  enum Purpose: Sendable {
+    case told(UInt32)
+    case strays(Int)
+  }
+
+  struct Inquiry: Sendable {
+    var purpose: Purpose
+    var pending: Set<Int>
+  }
+
+  var members: [UInt32: Member] = [:]
+  var pools: [PoolState] = []
+  var inquiries: [UInt64: Inquiry] = [:]
+  var lastTicket: UInt64 = 0
+  let workers: Int
+  let mostKeys: Int
+  let mostBytes: Int
+  /// Keys deleted on servers since the start.
+  package private(set) var deleted = 0
+
+  /// How long after a failure, or after an errand that failed, stand-ins are looked at again.
+  static let retry = Duration.seconds(1)
+  /// A worker looks at its deadlines every few milliseconds.
+  static let slack = Duration.milliseconds(100)
+
+  /// All servers are up. The limits are a worker's; what is held here for one server may be as much of each.
+  package init(_ pools: [Pool], workers: Int, limits: Limits = Limits()) {
+    self.workers = workers
+    let share = max(1, workers)
+    mostKeys = limits.journalKeys.multipliedReportingOverflow(by: share).partialValue
+    mostBytes = limits.journalBytes.multipliedReportingOverflow(by: share).partialValue
+    self.pools = pools.map { PoolState(rules: $0) }
+    for (i, pool) in pools.enumerated() {
+      for id in pool.members { members[id] = Member(pool: i) }
+    }
+  }
+
+  /// How the workers have been told that a server stands.
+  package func standing(of server: UInt32) -> Standing { members[server]?.told ?? .up }
+
+  /// Whether the server could leave the ring now: the pool's stand-ins hold nothing that they should not.
+  package func mayEject(_ server: UInt32) -> Bool { members[server].map { isClean($0.pool) } ?? false }
+
+  /// When `tick` has something to do.
+  package var nextDeadline: Instant {
+    pools.reduce(.never) { $1.round == nil ? min($0, $1.due ?? .never) : $0 }
+  }
+
+  // MARK: - Events
+
+  /// The board's word on a server has changed.
+  package mutating func wants(_ server: UInt32, _ standing: Standing, now: Instant) -> [Step] {
+    guard members[server] != nil else { return [] }
+    var steps: [Step] = []
+    members[server]?.wanted = standing
+    if standing != .up { giveUpSweeping(server, &steps) }
+    reconcile(server, now: now, &steps)
+    advance(poolOf: server, now: now, &steps)
+    return steps
+  }
+
+  /// The server answers probes again, and the way to it is open. `isEmpty` says that it was started anew
+  /// while it was out.
+  package mutating func returns(_ server: UInt32, isEmpty: Bool, now: Instant) -> [Step] {
+    guard var member = members[server], member.phase == .none else { return [] }
+    var steps: [Step] = []
+    member.isEmpty = isEmpty
+    member.deleted = 0
+    member.isFlushed = false
+    member.phase = .collecting
+    members[server] = member
+    if pools[member.pool].isJournaled {
+      tell(server, member.told, surrenders: true, &steps)
+    } else {
+      members[server]?.phase = .finishing
+      clean(server, now: now, &steps)
+    }
+    return steps
+  }
+
+  /// A worker has done what a ticket asked of it, and surrendered this.
+  package mutating func answered(
+    _ worker: Int, ticket: UInt64, _ entries: [UInt32: Journal.Entries], now: Instant
+  ) -> [Step] {
+    for (server, entries) in entries where !entries.isEmpty {
+      members[server]?.held.merge(entries, mostKeys: mostKeys, mostBytes: mostBytes)
+    }
+    guard inquiries[ticket]?.pending.remove(worker) != nil, let inquiry = inquiries[ticket],
+      inquiry.pending.isEmpty
+    else { return [] }
+    inquiries[ticket] = nil
+    var steps: [Step] = []
+    switch inquiry.purpose {
+    case .strays(let pool):
+      guard pool < pools.count, pools[pool].round == ticket else { return [] }
+      pools[pool].round = nil
+      for id in pools[pool].rules.members { sweep(id, now: now, &steps) }
+      advance(pool, now: now, &steps)
+    case .told(let server):
+      guard members[server]?.ticket == ticket else { return [] }
+      members[server]?.isKnown = true
+      allKnow(server, now: now, &steps)
+    }
+    return steps
+  }
+
+  /// An errand has come to its end.
+  package mutating func cleaned(_ server: UInt32, ok: Bool, now: Instant) -> [Step] {
+    guard var member = members[server], let underway = member.underway else { return [] }
+    var steps: [Step] = []
+    member.underway = nil
+    if ok {
+      deleted += underway.keys.count
+      member.deleted += underway.keys.count
+      member.isDistrusted = false
+      if member.flushes { member.isFlushed = true }
+    } else {
+      member.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
+      if member.flushes { member.owesFlush = true }
+    }
+    member.flushes = false
+    let phase = member.phase
+    if !ok { member.phase = .none }
+    members[server] = member
+    switch (phase, ok) {
+    case (.none, true):
+      if pools[member.pool].round == nil, member.held.isEmpty {
+        steps.append(.remark(server, .swept(deleted: member.deleted)))
+        members[server]?.deleted = 0
+      }
+      sweep(server, now: now, &steps)
+    case (.none, false):
+      schedule(member.pool, at: now.advanced(by: Self.retry))
+      steps.append(.remark(server, .unswept))
+    case (_, false): steps.append(.rejoined(server, ok: false))
+    case (.deleting, true): close(server, &steps)
+    // What has come since: a flush that a client wants.
+    default: clean(server, now: now, &steps)
+    }
+    advance(poolOf: server, now: now, &steps)
+    return steps
+  }
+
+  /// The way to a returning server broke before it was asked anything.
+  package mutating func interrupted(_ server: UInt32, now: Instant) -> [Step] {
+    guard let member = members[server], member.phase != .none else { return [] }
+    if member.underway != nil { return cleaned(server, ok: false, now: now) }
+    members[server]?.phase = .none
+    var steps: [Step] = [.rejoined(server, ok: false)]
+    advance(poolOf: server, now: now, &steps)
+    return steps
+  }
+
+  /// A client's `flush_all` did not reach the server.
+  package mutating func oweFlush(_ server: UInt32, now: Instant) -> [Step] {
+    members[server]?.owesFlush = true
+    var steps: [Step] = []
+    sweep(server, now: now, &steps)
+    return steps
+  }
+
+  /// The server is at another address. If it is out, what it must forget was noted of another machine: which keys
+  /// this one must forget is not known.
+  package mutating func moved(_ server: UInt32) {
+    guard let member = members[server], member.told != .up || member.wanted != .up,
+      pools[member.pool].isJournaled
+    else { return }
+    members[server]?.held.overflow()
+  }
+
+  /// Looks at the stand-ins of pools where that is due.
+  package mutating func tick(now: Instant) -> [Step] {
+    var steps: [Step] = []
+    for i in pools.indices {
+      guard let due = pools[i].due, now >= due, pools[i].round == nil else { continue }
+      pools[i].due = nil
+      let up = pools[i].rules.members.filter { members[$0]?.told == .up }
+      let ticket = newTicket(.strays(i))
+      pools[i].round = ticket
+      steps.append(.collectStrays(up, ticket: ticket))
+    }
+    return steps
+  }
+
+  /// A new configuration. Servers that stay keep what is known of them, the others are forgotten. If a
+  /// server was out, or its stand-ins were not clean yet, keys that were written elsewhere may have other owners
+  /// from now on: all pools are looked at once more for copies that nobody should hold.
+  package mutating func reload(_ new: [Pool], now: Instant) -> [Step] {
+    let (old, oldPools) = (members, pools)
+    let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy(isClean)
+    var steps: [Step] = []
+    members = [:]
+    pools = new.map { PoolState(rules: $0) }
+    for (i, pool) in new.enumerated() {
+      let wait = pool.requestTimeout * 2 + Self.slack
+      pools[i].due = isQuiet || pool.rejoin == .asIs ? nil : now.advanced(by: wait)
+      var isBegun = false
+      for id in pool.members {
+        guard var member = old[id] else {
+          members[id] = Member(pool: i)
+          continue
+        }
+        isBegun = isBegun || !oldPools[member.pool].isJournaled && pool.rejoin != .asIs
+        member.pool = i
+        members[id] = member
+      }
+      if isBegun { begin(i) }
+    }
+    for (id, member) in old where members[id] == nil && member.underway != nil {
+      steps.append(.abandon(id))
+    }
+    return steps
+  }
+}

@@ -1,0 +1,165 @@
+import Bytes
+
+// What follows from what: who may leave the ring, what is done on a server next, which pools are clean.
+
+extension Handover {
+  // MARK: - Leaving and returning
+
+  /// A journal that begins while servers are out does not know what changed before.
+  mutating func begin(_ pool: Int) {
+    guard pools[pool].rules.members.contains(where: { members[$0]?.told != .up }) else { return }
+    for id in pools[pool].rules.members { members[id]?.held.overflow() }
+  }
+
+  /// Brings what the workers were told nearer to what the board wants.
+  mutating func reconcile(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server], member.phase == .none else { return }
+    switch (member.wanted, member.told) {
+    case (.up, .failFast), (.up, .ejected):
+      members[server]?.wasEjected = false
+      steps.append(.remark(server, .safe(deleted: member.deleted, isFlushed: member.isFlushed)))
+      let wasFlushed: Bool? = member.isFlushed ? true : member.isEmpty ? false : nil
+      members[server]?.deleted = 0
+      tell(server, .up, surrenders: true, wasFlushed: wasFlushed, &steps)
+    case (.failFast, .up), (.failFast, .ejected), (.ejected, .up):
+      tell(server, .failFast, surrenders: false, &steps)
+    case (.ejected, .failFast):
+      guard member.isKnown, isClean(member.pool) else { break }
+      members[server]?.wasEjected = true
+      tell(server, .ejected, surrenders: false, &steps)
+    default: break
+    }
+  }
+
+  mutating func allKnow(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server] else { return }
+    if member.isReclaiming {
+      members[server]?.isReclaiming = false
+      // What was sent to its stand-ins is answered or given up within a deadline, and a connection that owes
+      // answers is closed within two.
+      let wait = pools[member.pool].rules.requestTimeout * 2 + Self.slack
+      schedule(member.pool, at: now.advanced(by: wait))
+    }
+    switch member.phase {
+    case .collecting:
+      members[server]?.phase = .deleting
+      clean(server, now: now, &steps)
+    case .closing:
+      members[server]?.phase = .finishing
+      clean(server, now: now, &steps)
+    default:
+      // Refused while it failed fast, after it was asked for the last time.
+      sweep(server, now: now, &steps)
+      reconcile(server, now: now, &steps)
+    }
+    advance(poolOf: server, now: now, &steps)
+  }
+
+  /// Does what is to be done on a returning server, and goes on when there is nothing.
+  mutating func clean(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard var member = members[server] else { return }
+    let isForgotten = member.held.hasOverflowed && !member.isEmpty
+    let isWanted = pools[member.pool].rules.rejoin == .flush && member.wasEjected && !member.isFlushed
+    let flushes = member.owesFlush || isForgotten || isWanted
+    if flushes || !member.held.keys.isEmpty {
+      send(server, flushes: flushes, &steps)
+    } else if member.phase == .deleting {
+      member.held = Journal.Entries()
+      members[server] = member
+      close(server, &steps)
+    } else {
+      member.held = Journal.Entries()
+      member.phase = .none
+      member.isDistrusted = false
+      members[server] = member
+      steps.append(.rejoined(server, ok: true))
+    }
+  }
+
+  mutating func close(_ server: UInt32, _ steps: inout [Step]) {
+    members[server]?.phase = .closing
+    tell(server, .failFast, surrenders: true, &steps)
+  }
+
+  /// Deletes on a server that is up what it must not hold.
+  mutating func sweep(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server], member.told == .up, member.phase == .none, member.underway == nil
+    else { return }
+    if member.held.hasOverflowed && !member.isDistrusted {
+      members[server]?.isDistrusted = true
+      steps.append(.remark(server, .distrusted))
+    }
+    guard member.owesFlush || !member.held.keys.isEmpty else { return }
+    send(server, flushes: member.owesFlush, &steps)
+  }
+
+  mutating func send(_ server: UInt32, flushes: Bool, _ steps: inout [Step]) {
+    guard let member = members[server] else { return }
+    let keys = flushes ? [] : Array(member.held.keys)
+    members[server]?.underway = member.held
+    members[server]?.held = Journal.Entries()
+    members[server]?.flushes = flushes
+    members[server]?.owesFlush = false
+    steps.append(.clean(server, Errand(flushes: flushes, keys: keys)))
+  }
+
+  /// A server that goes out is not swept any more: what it holds is deleted before it returns.
+  mutating func giveUpSweeping(_ server: UInt32, _ steps: inout [Step]) {
+    guard let member = members[server], member.phase == .none, let underway = member.underway else { return }
+    members[server]?.underway = nil
+    members[server]?.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
+    if member.flushes { members[server]?.owesFlush = true }
+    members[server]?.flushes = false
+    steps.append(.abandon(server))
+  }
+
+  mutating func tell(
+    _ server: UInt32, _ standing: Standing, surrenders: Bool, wasFlushed: Bool? = nil,
+    _ steps: inout [Step]
+  ) {
+    let ticket = newTicket(.told(server))
+    if members[server]?.told == .ejected && standing != .ejected { members[server]?.isReclaiming = true }
+    members[server]?.told = standing
+    members[server]?.ticket = ticket
+    members[server]?.isKnown = false
+    steps.append(
+      .tell(server, standing, ticket: ticket, surrenders: surrenders, wasFlushed: wasFlushed))
+  }
+
+  mutating func newTicket(_ purpose: Purpose) -> UInt64 {
+    lastTicket &+= 1
+    inquiries[lastTicket] = Inquiry(purpose: purpose, pending: Set(0..<workers))
+    return lastTicket
+  }
+
+  // MARK: - Clean pools
+
+  mutating func schedule(_ pool: Int, at time: Instant) {
+    guard pool < pools.count, pools[pool].isJournaled else { return }
+    pools[pool].due = max(pools[pool].due ?? .origin, time)
+  }
+
+  /// Whether no server of the pool that is up holds copies of keys that are not its own, as far as that is
+  /// known; unknown counts as no.
+  func isClean(_ pool: Int) -> Bool {
+    guard pools[pool].isJournaled else { return true }
+    guard pools[pool].due == nil, pools[pool].round == nil else { return false }
+    return pools[pool].rules.members.allSatisfy { id in
+      guard let member = members[id] else { return true }
+      if member.isReclaiming { return false }
+      return member.told != .up || member.held.isEmpty && member.underway == nil
+    }
+  }
+
+  mutating func advance(poolOf server: UInt32, now: Instant, _ steps: inout [Step]) {
+    if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
+  }
+
+  /// Ejects those that have waited for a clean pool.
+  mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
+    for id in pools[pool].rules.members
+    where members[id]?.wanted == .ejected && members[id]?.told == .failFast {
+      reconcile(id, now: now, &steps)
+    }
+  }
+}

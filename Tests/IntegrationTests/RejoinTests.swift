@@ -1,0 +1,142 @@
+import Bytes
+import Net
+import Testing
+
+extension Integration {
+  /// Servers that hang and go on, with what they held; everything else as it comes.
+  @Suite struct RejoinTests {
+    private func isOut(_ cluster: Cluster, _ server: Memcached) -> Bool {
+      eventually(within: .seconds(6)) { (try? cluster.proxy.standing(of: server.address)) == "ejected" }
+    }
+
+    private func isUp(_ cluster: Cluster, _ server: Memcached) -> Bool {
+      eventually(within: .seconds(6)) { (try? cluster.proxy.standing(of: server.address)) == "up" }
+    }
+
+    /// Stops a server and asks for its keys until it is out of the ring.
+    private func stop(_ server: Memcached, _ key: String, _ cluster: Cluster) throws {
+      server.stop()
+      let client = try cluster.client()
+      let isEjected = eventually(within: .seconds(8)) {
+        _ = try? client.get(key)
+        return (try? cluster.proxy.standing(of: server.address)) == "ejected"
+      }
+      #expect(isEjected, "\(cluster.proxy.log)")
+    }
+
+    /// With the defaults: what changed meanwhile is gone from the server that returns, what did not is still
+    /// there; when it goes out again, its stand-ins have nothing of the first time.
+    @Test func onlyWhatChangedIsDeletedOnTheServerAndOnItsStandIns() throws {
+      let cluster = try Cluster(servers: 3)
+      let victim = cluster.servers[1]
+      let own = try #require(try cluster.keys("v:")[victim.address])
+      try #require(own.count >= 60)
+      let client = try cluster.client()
+      for key in own { #expect(try client.set(key, "first") == "STORED") }
+      try stop(victim, own[59], cluster)
+      defer { victim.goOn() }
+      for key in own[..<10] { #expect(try client.set(key, "second") == "STORED") }
+      for key in own[10..<20] { #expect(try client.ask("delete \(key)") == "NOT_FOUND") }
+      for key in own[20..<25] { try client.send("set \(key) 0 0 1 noreply\r\nx\r\n") }
+      for key in own[25..<30] { #expect(try client.ask("ms \(key) 1\r\ny") == "HD") }
+      #expect(try client.ask("mn") == "MN")
+      victim.goOn()
+      #expect(isUp(cluster, victim), "\(cluster.proxy.log)")
+      #expect(try client.get(Array(own[..<30])).isEmpty)
+      #expect(try victim.client().get(Array(own[..<30])).isEmpty)
+      #expect(try client.get(Array(own[30..<60])).map(\.text) == own[30..<60].map { _ in "first" })
+      #expect(try cluster.proxy.number("journal_keys") >= 60)
+      #expect(try cluster.proxy.number("journal_overflows") == 0)
+
+      for key in own[..<20] { #expect(try client.set(key, "third") == "STORED") }
+      let isSwept = eventually(within: .seconds(4)) {
+        cluster.servers.filter { $0 !== victim }.allSatisfy { server in
+          (try? server.client().get(Array(own[..<30])).isEmpty) == true
+        }
+      }
+      #expect(isSwept, "\(cluster.proxy.log)")
+      try stop(victim, own[59], cluster)
+      #expect(try client.get(Array(own[..<30])).isEmpty)
+      for key in own[..<5] { #expect(try client.set(key, "fourth") == "STORED") }
+      victim.goOn()
+      #expect(isUp(cluster, victim))
+      #expect(try client.get(Array(own[..<5])).isEmpty)
+      #expect(try client.get(Array(own[5..<20])).map(\.text) == own[5..<20].map { _ in "third" })
+    }
+
+    /// A write that timed out may have been done, or be done when the server goes on.
+    @Test(arguments: [false, true])
+    func whatTimedOutDoesNotComeBackFromTheDead(isQuiet: Bool) throws {
+      let cluster = try Cluster(
+        servers: 3, options: "request_timeout: 200ms\nfailures: 1\nprobe_interval: 300ms")
+      let victim = cluster.servers[0]
+      let own = try #require(try cluster.keys("d:")[victim.address])
+      let client = try cluster.client()
+      for key in own { #expect(try client.set(key, "old") == "STORED") }
+      victim.stop()
+      defer { victim.goOn() }
+      if isQuiet {
+        for key in own[..<10] { try client.send("delete \(key) noreply\r\n") }
+        _ = try client.get(own[20])
+      } else {
+        try client.send(own[..<10].map { "delete \($0)\r\n" }.joined())
+        for _ in own[..<10] { #expect(try client.line().hasPrefix("SERVER_ERROR ringroad: ")) }
+      }
+      #expect(isOut(cluster, victim))
+      victim.goOn()
+      #expect(isUp(cluster, victim))
+      #expect(try client.get(Array(own[..<10])).isEmpty)
+      #expect(try client.get(own[30])?.text == "old")
+    }
+
+    /// Killed, it comes back empty: nothing is to be waited for.
+    @Test func aServerThatWasRestartedIsBackAtOnce() throws {
+      let cluster = try Cluster(servers: 3, options: "probe_max: 1s")
+      let victim = cluster.servers[2]
+      let own = try #require(try cluster.keys("r:")[victim.address])
+      let client = try cluster.client()
+      victim.kill()
+      _ = try client.get(own[0])
+      #expect(isOut(cluster, victim))
+      for key in own { _ = try client.set(key, "meanwhile") }
+      try victim.restart()
+      let restarted = Clock.now()
+      #expect(isUp(cluster, victim))
+      let took = Clock.now().since(restarted)
+      #expect(took < .milliseconds(1200), "\(took)")
+      #expect(try client.get(own).isEmpty)
+    }
+
+    /// The first stand-in hangs too: whoever has the key then, no old value is seen when they return, whichever
+    /// does first.
+    @Test(arguments: [false, true])
+    func twoServersThatHangReturnWithoutOldValues(isInOrder: Bool) throws {
+      let cluster = try Cluster(
+        servers: 4, options: "request_timeout: 400ms\nfailures: 2\nprobe_interval: 300ms\nprobe_max: 600ms")
+      let (first, second) = (cluster.servers[0], cluster.servers[1])
+      let keys = try cluster.keys("two:", count: 400)
+      let own = try #require(keys[first.address])
+      let others = try #require(keys[second.address])
+      let client = try cluster.client()
+      for key in own + others { #expect(try client.set(key, "1") == "STORED") }
+      try stop(first, own[0], cluster)
+      defer { first.goOn() }
+      for key in own { #expect(try client.set(key, "2") == "STORED") }
+      try stop(second, others[0], cluster)
+      defer { second.goOn() }
+      for key in own + others { #expect(try client.set(key, "3") == "STORED") }
+      for server in isInOrder ? [first, second] : [second, first] {
+        server.goOn()
+        #expect(isUp(cluster, server), "\(cluster.proxy.log)")
+        let seen = Set(try client.get(own + others).map(\.text))
+        #expect(seen.isSubset(of: ["3"]), "\(seen)")
+      }
+      for key in own + others { #expect(try client.set(key, "4") == "STORED") }
+      // Nor when they go out once more.
+      pause(.milliseconds(1200))
+      try stop(first, own[0], cluster)
+      let seen = Set(try client.get(own + others).map(\.text))
+      #expect(seen.isSubset(of: ["4"]), "\(seen)")
+    }
+  }
+}

@@ -1,0 +1,319 @@
+import Bytes
+import Testing
+
+@testable import Proxy
+
+/// The handover's decisions, one event after the other, with two workers.
+@Suite struct HandoverTests {
+  private static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
+  private static func entries(_ keys: String...) -> Journal.Entries {
+    var entries = Journal.Entries()
+    for key in keys { entries.insert(Array(key.utf8)) }
+    return entries
+  }
+  private static let lost: Journal.Entries = {
+    var entries = Journal.Entries()
+    entries.overflow()
+    return entries
+  }()
+
+  private final class Desk {
+    var handover: Handover
+    var now: UInt64 = 1000
+    init(_ rejoin: RejoinRule = .invalidate, _ limits: Limits = Limits()) {
+      handover = Handover(
+        [Handover.Pool(members: [1, 2, 3], rejoin: rejoin, requestTimeout: .milliseconds(500))], workers: 2,
+        limits: limits)
+    }
+
+    var moment: Instant { HandoverTests.at(now) }
+    func wants(_ server: UInt32, _ standing: Standing) -> [Handover.Step] {
+      handover.wants(server, standing, now: moment)
+    }
+    func returns(_ server: UInt32, isEmpty: Bool = false) -> [Handover.Step] {
+      handover.returns(server, isEmpty: isEmpty, now: moment)
+    }
+    /// Both workers answer the ticket of the only question among the steps.
+    func answer(_ steps: [Handover.Step], _ entries: [UInt32: Journal.Entries] = [:]) -> [Handover.Step] {
+      var next: [Handover.Step] = []
+      for step in steps {
+        let ticket: UInt64
+        switch step {
+        case .tell(_, _, let t, _, _): ticket = t
+        case .collectStrays(_, let t): ticket = t
+        default: continue
+        }
+        #expect(handover.answered(0, ticket: ticket, entries, now: moment) == [])
+        next += handover.answered(1, ticket: ticket, [:], now: moment)
+      }
+      return next
+    }
+    func cleaned(_ server: UInt32, _ ok: Bool = true) -> [Handover.Step] {
+      handover.cleaned(server, ok: ok, now: moment)
+    }
+    func tick(after ms: UInt64) -> [Handover.Step] {
+      now += ms
+      return handover.tick(now: moment)
+    }
+    /// Out of the ring, in two steps.
+    func eject(_ server: UInt32) { _ = answer(answer(wants(server, .ejected))) }
+  }
+
+  private static func told(_ steps: [Handover.Step]) -> [String] {
+    steps.map { step in
+      switch step {
+      case .tell(let server, let standing, _, let surrenders, _):
+        "tell \(server) \(standing)\(surrenders ? " surrenders" : "")"
+      case .collectStrays(let servers, _): "strays \(servers)"
+      case .clean(let server, let errand):
+        "clean \(server) \(errand.flushes ? "flush" : "")"
+          + errand.keys.map { String(decoding: $0, as: UTF8.self) }.sorted().joined(separator: ",")
+      case .abandon(let server): "abandon \(server)"
+      case .rejoined(let server, let ok): "rejoined \(server) \(ok)"
+      case .remark(let server, let remark): "remark \(server) \(remark)"
+      }
+    }
+  }
+
+  @Test func aServerLeavesTheRingWhenAllWorkersFailFastForIt() {
+    let desk = Desk()
+    let first = desk.wants(1, .ejected)
+    #expect(Self.told(first) == ["tell 1 failFast"])
+    #expect(desk.handover.standing(of: 1) == .failFast)
+    let second = desk.answer(first)
+    #expect(Self.told(second) == ["tell 1 ejected"])
+    #expect(Self.told(desk.answer(second)) == [])
+  }
+
+  @Test func aReturnIsCollectDeleteFailFastCollectDeleteUp() {
+    let desk = Desk()
+    desk.eject(1)
+    var steps = desk.returns(1)
+    #expect(Self.told(steps) == ["tell 1 ejected surrenders"])
+    steps = desk.answer(steps, [1: Self.entries("x", "y")])
+    #expect(Self.told(steps) == ["clean 1 x,y"])
+    steps = desk.cleaned(1)
+    #expect(Self.told(steps) == ["tell 1 failFast surrenders"])
+    steps = desk.answer(steps, [1: Self.entries("z")])
+    #expect(Self.told(steps) == ["clean 1 z"])
+    #expect(Self.told(desk.cleaned(1)) == ["rejoined 1 true"])
+    steps = desk.wants(1, .up)
+    #expect(
+      Self.told(steps) == ["remark 1 safe(deleted: 3, isFlushed: false)", "tell 1 up surrenders"])
+    // Refused between the last collection and now.
+    steps = desk.answer(steps, [1: Self.entries("late")])
+    #expect(Self.told(steps) == ["clean 1 late"])
+    #expect(desk.handover.deleted == 3)
+  }
+
+  /// Brings server 1 back, with nothing to be deleted on it.
+  private func back(_ desk: Desk) {
+    let steps = desk.answer(desk.answer(desk.returns(1)))
+    #expect(Self.told(steps) == ["rejoined 1 true"])
+    _ = desk.answer(desk.wants(1, .up))
+  }
+
+  // MARK: - Another address
+
+  @Test(arguments: [RejoinRule.invalidate, .flush])
+  func whoIsOutAndElsewhereIsFlushedUnlessItIsEmpty(_ rejoin: RejoinRule) {
+    for (standing, isEmpty) in [
+      (Standing.ejected, false), (.ejected, true), (.failFast, false), (.failFast, true),
+    ] {
+      let desk = Desk(rejoin)
+      if standing == .ejected { desk.eject(1) } else { _ = desk.answer(desk.wants(1, .failFast)) }
+      desk.handover.moved(1)
+      let steps = desk.answer(desk.returns(1, isEmpty: isEmpty), [1: Self.entries("x")])
+      let isWanted = rejoin == .flush && standing == .ejected
+      #expect(Self.told(steps).first == (isEmpty && !isWanted ? "tell 1 failFast surrenders" : "clean 1 flush"))
+    }
+  }
+
+  @Test func whoIsUpAndElsewhereIsTakenAsItIs() {
+    let desk = Desk()
+    desk.handover.moved(1)
+    desk.handover.moved(99)
+    #expect(desk.handover.isClean(0))
+    desk.eject(1)
+    #expect(Self.told(desk.answer(desk.returns(1))) == ["tell 1 failFast surrenders"])
+  }
+
+  @Test func whoIsTrustedIsTrustedElsewhere() {
+    let desk = Desk(.asIs)
+    desk.eject(1)
+    desk.handover.moved(1)
+    #expect(Self.told(desk.returns(1)) == ["rejoined 1 true"])
+  }
+
+  /// What was underway at the old address is not done at the new one.
+  @Test func aReturnThatIsBrokenOffByAMoveBeginsAnew() {
+    let desk = Desk()
+    desk.eject(1)
+    var steps = desk.answer(desk.returns(1), [1: Self.entries("x")])
+    #expect(Self.told(steps) == ["clean 1 x"])
+    desk.handover.moved(1)
+    steps = desk.handover.interrupted(1, now: desk.moment)
+    #expect(Self.told(steps) == ["rejoined 1 false"])
+    #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
+  }
+
+  @Test func standInsAreSweptWhenNothingCanBeUnderway() {
+    let desk = Desk()
+    desk.eject(1)
+    back(desk)
+    #expect(desk.tick(after: 1050) == [])
+    var steps = desk.tick(after: 60)
+    #expect(Self.told(steps) == ["strays [1, 2, 3]"])
+    steps = desk.answer(steps, [2: Self.entries("x"), 3: Self.entries("y")])
+    #expect(Self.told(steps) == ["clean 2 x", "clean 3 y"])
+    #expect(Self.told(desk.cleaned(2)) == ["remark 2 swept(deleted: 1)"])
+    _ = desk.cleaned(3)
+    #expect(desk.handover.isClean(0) && desk.tick(after: 5000) == [])
+  }
+
+  @Test func whoFailsBeforeThePoolIsCleanFailsFastUntilItIs() {
+    let desk = Desk()
+    desk.eject(1)
+    back(desk)
+    var steps = desk.wants(1, .ejected)
+    #expect(Self.told(steps) == ["tell 1 failFast"])
+    #expect(desk.answer(steps) == [])
+    steps = desk.answer(desk.tick(after: 1200), [2: Self.entries("x")])
+    #expect(Self.told(steps) == ["clean 2 x"])
+    #expect(Self.told(desk.cleaned(2)) == ["remark 2 swept(deleted: 1)", "tell 1 ejected"])
+  }
+
+  @Test func anErrandThatFailsIsTriedAgain() {
+    let desk = Desk()
+    desk.eject(1)
+    back(desk)
+    _ = desk.answer(desk.tick(after: 1200), [2: Self.entries("x")])
+    #expect(Self.told(desk.cleaned(2, false)) == ["remark 2 unswept"])
+    #expect(!desk.handover.isClean(0) && desk.tick(after: 900) == [])
+    #expect(Self.told(desk.answer(desk.tick(after: 200))) == ["clean 2 x"])
+  }
+
+  @Test func aStandInThatGoesOutIsSweptWhenItReturns() {
+    let desk = Desk()
+    desk.eject(1)
+    back(desk)
+    _ = desk.answer(desk.tick(after: 1200), [2: Self.entries("x")])
+    let steps = desk.wants(2, .ejected)
+    #expect(Self.told(steps) == ["abandon 2", "tell 2 failFast"])
+    // Its copies block nobody while it is out.
+    #expect(Self.told(desk.answer(steps)) == ["tell 2 ejected"])
+    let found = desk.answer(desk.returns(2), [2: Self.entries("y")])
+    #expect(Self.told(found) == ["clean 2 x,y"])
+  }
+
+  @Test func aReturnThatFailsKeepsWhatWasCollected() {
+    let desk = Desk()
+    desk.eject(1)
+    _ = desk.answer(desk.returns(1), [1: Self.entries("x")])
+    #expect(Self.told(desk.cleaned(1, false)) == ["rejoined 1 false"])
+    #expect(desk.handover.standing(of: 1) == .ejected)
+    let steps = desk.answer(desk.returns(1), [1: Self.entries("y")])
+    #expect(Self.told(steps) == ["clean 1 x,y"])
+  }
+
+  @Test func aReturnThatFailsLateMakesTheRingWaitForTheStandIns() {
+    let desk = Desk()
+    desk.eject(1)
+    let closing = desk.answer(desk.returns(1))
+    #expect(Self.told(closing) == ["tell 1 failFast surrenders"])
+    #expect(Self.told(desk.handover.interrupted(1, now: desk.moment)) == ["rejoined 1 false"])
+    #expect(desk.answer(closing) == [])
+    let steps = desk.tick(after: 1200)
+    #expect(Self.told(steps) == ["strays [2, 3]"])
+    #expect(Self.told(desk.answer(steps)) == ["tell 1 ejected"])
+  }
+
+  @Test func tooMuchToKnowIsAFlushUnlessTheServerIsNew() {
+    for isEmpty in [false, true] {
+      let desk = Desk()
+      desk.eject(1)
+      let steps = desk.answer(desk.returns(1, isEmpty: isEmpty), [1: Self.lost])
+      #expect(Self.told(steps) == [isEmpty ? "tell 1 failFast surrenders" : "clean 1 flush"])
+    }
+  }
+
+  @Test func aStandInOfWhichTooMuchIsUnknownKeepsOthersInTheRing() {
+    let desk = Desk()
+    desk.eject(1)
+    back(desk)
+    var steps = desk.answer(desk.tick(after: 1200), [2: Self.lost])
+    #expect(Self.told(steps) == ["remark 2 distrusted"])
+    #expect(desk.answer(desk.wants(3, .ejected)) == [])
+    #expect(desk.handover.standing(of: 3) == .failFast)
+    // It goes out itself, is flushed, and returns: all is well again.
+    steps = desk.wants(2, .failFast)
+    #expect(Self.told(steps) == ["tell 2 failFast", "tell 3 ejected"])
+    _ = desk.answer(steps)
+    steps = desk.answer(desk.returns(2))
+    #expect(Self.told(steps) == ["clean 2 flush"])
+  }
+
+  @Test func flushEmptiesWhoWasEjectedAndNobodyElse() {
+    let desk = Desk(.flush)
+    desk.eject(1)
+    #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
+    _ = desk.answer(desk.wants(2, .failFast))
+    #expect(Self.told(desk.answer(desk.returns(2))) == ["tell 2 failFast surrenders"])
+  }
+
+  @Test func asIsDoesNothing() {
+    let desk = Desk(.asIs)
+    desk.eject(1)
+    #expect(Self.told(desk.returns(1)) == ["rejoined 1 true"])
+    _ = desk.answer(desk.wants(1, .up))
+    #expect(desk.tick(after: 5000) == [])
+    desk.eject(1)
+    #expect(desk.handover.standing(of: 1) == .ejected)
+  }
+
+  @Test(arguments: [RejoinRule.invalidate, .flush, .asIs])
+  func aClientsFlushIsOwed(_ rule: RejoinRule) {
+    let desk = Desk(rule)
+    desk.eject(1)
+    #expect(desk.handover.oweFlush(1, now: desk.moment) == [])
+    var steps = desk.returns(1, isEmpty: true)
+    if rule != .asIs { steps = desk.answer(steps) }
+    #expect(Self.told(steps) == ["clean 1 flush"])
+    // Said when the server is back already: at once.
+    let late = Desk(rule)
+    #expect(Self.told(late.handover.oweFlush(2, now: late.moment)) == ["clean 2 flush"])
+  }
+
+  @Test func aReloadForgetsWhoLeavesAndLooksOnceMore() {
+    let desk = Desk()
+    desk.eject(1)
+    let pool = Handover.Pool(members: [2, 3, 4], rejoin: .invalidate, requestTimeout: .milliseconds(500))
+    #expect(desk.handover.reload([pool], now: desk.moment) == [])
+    #expect(desk.wants(1, .up) == [])
+    #expect(Self.told(desk.tick(after: 1200)) == ["strays [2, 3, 4]"])
+    let quiet = Desk()
+    _ = quiet.handover.reload([pool], now: quiet.moment)
+    #expect(quiet.tick(after: 5000) == [])
+  }
+
+  @Test func aJournalThatBeginsWhileAServerIsOutKnowsNothing() {
+    let desk = Desk(.asIs)
+    desk.eject(1)
+    let pool = Handover.Pool(members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(500))
+    _ = desk.handover.reload([pool], now: desk.moment)
+    #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
+    #expect(!desk.handover.isClean(0))
+  }
+
+  @Test func manyFailedReturnsHoldNoMoreThanTheLimit() {
+    var limits = Limits()
+    limits.journalKeys = 5
+    let desk = Desk(.invalidate, limits)
+    desk.eject(1)
+    for n in 0..<20 {
+      _ = desk.answer(desk.returns(1), [1: Self.entries("k\(n)")])
+      _ = desk.cleaned(1, false)
+    }
+    #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
+  }
+}

@@ -1,0 +1,266 @@
+import Bytes
+import Testing
+
+@testable import Proxy
+
+/// What each kind of request leaves in the journal while its key's owner is out.
+@Suite struct RecordingTests {
+  private static let changes: [[String]] = [
+    ["set K 0 0 1", "x"], ["set K 0 0 1 noreply", "x"], ["add K 0 0 1", "x"], ["replace K 0 0 1", "x"],
+    ["append K 0 0 1", "x"], ["prepend K 0 0 1", "x"], ["cas K 0 0 1 7", "x"], ["delete K"],
+    ["delete K noreply"], ["delete K 0"], ["incr K 1"], ["decr K 1 noreply"], ["touch K 10"], ["gat 10 K"],
+    ["gats 10 K"], ["gat 10 L K"], ["gats  10  L  K "], ["ms K 1", "x"], ["ms K 1 q", "x"],
+    ["ms K 1 ME", "x"],
+    ["md K"], ["md K q"], ["md K I T30"], ["ma K"], ["ma K N0 J1 q"], ["mg K v T30"], ["mg K N30 v"],
+    ["mg K s v T0 q k O1"],
+  ]
+  private static let reads: [[String]] = [
+    ["get K"], ["gets K"], ["get K L"], ["mg K v"], ["mg K k v t q O9"], ["mg K"], ["me K"],
+  ]
+
+  private static func say(_ rig: Rig, _ lines: [String], _ key: String, _ other: String = "none") {
+    let text = lines.map {
+      $0.split(separator: " ", omittingEmptySubsequences: false)
+        .map { $0 == "K" ? key : $0 == "L" ? other : String($0) }.joined(separator: " ")
+    }
+    rig.send(rig.open(), Runtime.lines(text))
+  }
+
+  /// So that `lines` of the rig is not hidden by a parameter of that name.
+  private enum Runtime {
+    static func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
+  }
+
+  @Test(arguments: changes)
+  func aChangeOnAStandInIsHeldAgainstBoth(_ lines: [String]) {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    let other = rig.key(on: "a", 1)
+    rig.set(.failFast, "a")
+    rig.set(.ejected, "a")
+    let standIn = rig.owner(of: key)
+    Self.say(rig, lines, key, other)
+    #expect(rig.held(against: "a").contains(key))
+    #expect(rig.held(against: standIn).contains(key))
+
+  }
+
+  @Test(arguments: reads)
+  func aReadLeavesNothing(_ lines: [String]) {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.ejected, "a")
+    Self.say(rig, lines, key, rig.key(on: "b"))
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  @Test(arguments: changes)
+  func nothingIsNotedWhileAllAreUp(_ lines: [String]) {
+    let rig = Rig()
+    Self.say(rig, lines, rig.key(on: "a"), rig.key(on: "b"))
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  @Test(arguments: changes)
+  func aKeyThatIsWithItsOwnerLeavesNothing(_ lines: [String]) {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "b"), rig.key(on: "b", 1))
+    rig.set(.ejected, "a")
+    Self.say(rig, lines, key, other)
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  /// Whoever takes no notice of the error must not meet the old value later.
+  @Test(arguments: changes.filter { !$0[0].contains("L") })
+  func aRefusedChangeIsHeldAgainstTheServer(_ lines: [String]) {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    Self.say(rig, lines, key)
+    #expect(rig.held(against: "a") == [key])
+  }
+
+  @Test(arguments: reads)
+  func aRefusedReadIsNot(_ lines: [String]) {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    Self.say(rig, lines, key, rig.key(on: "a", 1))
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  /// Its server may have done it, or will.
+  @Test(arguments: changes)
+  func aChangeWhoseDeadlinePassedIsInDoubt(_ lines: [String]) {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
+    Self.say(rig, lines, key, other)
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(600))
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a").contains(key))
+  }
+
+  @Test(arguments: changes)
+  func aChangeWhoseConnectionBrokeIsInDoubt(_ lines: [String]) {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
+    Self.say(rig, lines, key, other)
+    _ = rig.asked("a")
+    rig.lose("a")
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a").contains(key))
+  }
+
+  @Test(arguments: changes)
+  func whatIsUnderwayWhenAServerGoesOutIsInDoubt(_ lines: [String]) {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
+    Self.say(rig, lines, key, other)
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a").contains(key))
+  }
+
+  @Test(arguments: reads)
+  func readsAreNeverInDoubt(_ lines: [String]) {
+    let rig = Rig()
+    Self.say(rig, lines, rig.key(on: "a"), rig.key(on: "a", 1))
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(600))
+    rig.lose("a")
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  @Test func doubtOnAServerThatStaysUpIsForgotten() {
+    let rig = Rig()
+    rig.sweep()
+    rig.say(rig.open(), "delete \(rig.key(on: "a"))")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(600))
+    #expect(rig.count(.journalKeys) == 1)
+    for _ in 0..<25 {
+      rig.advance(.seconds(1))
+      rig.sweep()
+    }
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == [])
+  }
+
+  @Test func base64IsDecoded() {
+    let rig = Rig()
+    let keys = (0..<200).map { "bin \($0)" }
+    let encoded = { (key: String) in
+      let raw = Array(key.utf8)
+      // SAFETY: a byte has no padding that could be uninitialised.
+      return String(
+        decoding: (0..<((raw.count + 2) / 3 * 4)).map {
+          unsafe Wire64.letter($0, raw.span.bytes, raw.count)
+        }, as: UTF8.self)
+    }
+    rig.set(.ejected, "a")
+    let c = rig.open()
+    for key in keys { rig.say(c, "md \(encoded(key)) b q") }
+    let held = rig.held(against: "a")
+    #expect(held.count > 20 && Set(held).isSubset(of: keys))
+  }
+
+  /// a is out, its stand-in has the key; the stand-in goes out, the last one has it; then the first returns.
+  @Test func aSecondFailureIsHeldAgainstTheFirstStandInOnlyForWhatItHas() {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.ejected, "a")
+    let first = rig.owner(of: key)
+    rig.say(rig.open(), "delete \(key)")
+    rig.set(.ejected, first)
+    let second = rig.owner(of: key)
+    #expect(Set(["a", first, second]).count == 3)
+    rig.say(rig.open(), "delete \(key)")
+    #expect(rig.held(against: first) == [key])
+    #expect(rig.held(against: "a") == [key])
+    // The first stand-in is back, a is not: the second one's copy is a stray.
+    rig.set(.up, first)
+    #expect(rig.strays() == [second: [key]])
+    #expect(rig.strays() == [:])
+  }
+
+  @Test func copiesThatAreInUseAreNoStrays() {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.ejected, "a")
+    let standIn = rig.owner(of: key)
+    rig.say(rig.open(), "delete \(key)")
+    #expect(rig.strays() == [:])
+    rig.set(.failFast, "a")
+    #expect(rig.strays() == [standIn: [key]])
+  }
+
+  @Test func aPoolThatTrustsItsServersKeepsNoJournal() {
+    let rig = Rig { $0.isJournaled = false }
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    rig.say(rig.open(), "delete \(key)")
+    rig.set(.ejected, "a")
+    rig.say(rig.open(), "delete \(key)")
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  @Test func aServerThatLeavesTakesItsPageWithIt() {
+    let rig = Rig()
+    rig.set(.ejected, "a")
+    let c = rig.open()
+    for n in 0..<20 { rig.say(c, "delete k\(n)") }
+    rig.adopt(["b", "c"])
+    #expect(rig.held(against: "a") == [])
+  }
+
+  @Test func theJournalIsBounded() {
+    var limits = Limits()
+    limits.journalKeys = 5
+    let rig = Rig(limits: limits)
+    rig.set(.ejected, "a")
+    let c = rig.open()
+    for n in 0..<100 { rig.say(c, "delete k\(n)") }
+    #expect(rig.worker.surrender(Fleet.id(of: "a")).hasOverflowed)
+    #expect(rig.count(.journalOverflows) >= 1)
+  }
+
+  /// memcached takes a flush back when one with a delay follows.
+  @Test func aServerThatWasFlushedToBeSafeIsNotFlushedLater() {
+    let rig = Rig()
+    rig.set(.ejected, "a")
+    rig.worker.set(.up, of: Fleet.id(of: "a"), wasFlushed: true, now: rig.now)
+    rig.settle()
+    rig.say(rig.open(), "flush_all 10")
+    #expect(rig.asked("a") == "flush_all\r\n")
+    #expect(rig.asked("b") == "flush_all 10\r\n")
+  }
+}
+
+/// Letters of base64, not by the code that is tested.
+enum Wire64 {
+  private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+  static func letter(_ i: Int, _ raw: RawSpan, _ count: Int) -> UInt8 {
+    let bit = i % 4 * 6
+    let group = i / 4 * 3
+    if group + bit / 8 >= count { return 61 }
+    var block = 0
+    for j in 0..<3 { block = block << 8 | (group + j < count ? Int(raw.byte(at: group + j)) : 0) }
+    return letters[block >> (18 - bit) & 63]
+  }
+}
+
+extension Rig {
+  /// What the journal holds against a server; it holds it no more.
+  func held(against name: String) -> [String] {
+    worker.surrender(Fleet.id(of: name)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+  }
+
+  func strays() -> [String: [String]] {
+    var found: [String: [String]] = [:]
+    for (id, entries) in worker.surrenderStrays(of: ["a", "b", "c"].map(Fleet.id)) {
+      found[Fleet.name(of: id)] = entries.keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+    }
+    return found
+  }
+}

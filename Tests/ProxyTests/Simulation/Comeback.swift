@@ -1,0 +1,316 @@
+import Bytes
+import Health
+import Stats
+
+@testable import Proxy
+
+/// A world in which servers hang, go on, are cut off with all they hold, and flap; two workers, a board and a
+/// handover as the control thread has them, with mail that takes its time. What is looked for: a value that
+/// was overwritten or deleted before it was asked for.
+///
+/// One seed decides everything.
+final class Comeback {
+  /// What the harness leaves out, as if the proxy did: proof that it would be seen.
+  enum Omission: String, CaseIterable, Sendable {
+    /// What returning servers should forget.
+    case journal
+    /// The stand-ins' copies.
+    case strays
+    /// Waiting until all workers know that a server's stand-ins are not to be used.
+    case acknowledgement
+  }
+
+  final class Host {
+    let model: ModelServer
+    /// Stopped: connections are taken, nothing is answered.
+    var hangsUntil: UInt64 = 0
+    /// Cut off: connections are refused.
+    var isCutUntil: UInt64 = 0
+    init(_ name: String) { model = ModelServer(name: name, version: "1.6.40") }
+  }
+
+  static let names = ["a", "b", "c"]
+  static let timeout = Duration.milliseconds(20)
+  /// Longer than a server takes to look into old connections.
+  static let rest: UInt64 = 60_000_000
+
+  let seed: UInt64
+  let omission: Omission?
+  var dice: Dice
+  var now: UInt64 = 1_000_000_000
+  var events: [UInt64: [() -> Void]] = [:]
+  var hosts: [String: Host] = [:]
+  var seats: [Seat] = []
+  var askers: [Asker] = []
+  var histories: [String: KeyHistory] = [:]
+  var versions = 0
+  var board: HealthBoard
+  var handover: Handover
+  /// The present visit to each server.
+  var visits: [UInt32: Int] = [:]
+  var lastVisit = 0
+  private(set) var violation: String?
+  private(set) var trace: [String] = []
+  let isTraced: Bool
+  private(set) var reads = 0
+  private(set) var remarks: [Handover.Remark] = []
+  var ejections = 0
+
+  static func id(_ name: String) -> UInt32 { Fleet.id(of: name) }
+
+  init(seed: UInt64, omission: Omission? = nil, isTraced: Bool = false) {
+    self.seed = seed
+    self.isTraced = isTraced
+    self.omission = omission
+    dice = Dice(seed: seed)
+    let rules = HealthRules(
+      failures: dice.pick([1, 2, 3]), probeInterval: .milliseconds(40), probeMax: .milliseconds(100),
+      floorPercent: dice.pick([0, 33, 33, 50]))
+    let ids = Self.names.map(Self.id)
+    board = HealthBoard([HealthPool(id: PoolID(0), servers: ids.map { ServerID($0) }, rules: rules)])
+    var limits = Limits()
+    limits.reconnectDelay = .milliseconds(3)
+    limits.journalKeys = dice.pick([100_000, 100_000, 100_000, 3])
+    handover = Handover(
+      [Handover.Pool(members: ids, rejoin: .invalidate, requestTimeout: Self.timeout)], workers: 2,
+      limits: limits)
+    for name in Self.names { hosts[name] = Host(name) }
+    let plan = Fleet.plan(Self.names, limits: limits) { options in
+      options.requestTimeout = Self.timeout
+      options.connectTimeout = .milliseconds(10)
+    }
+    for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
+    for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
+  }
+
+  var moment: Instant { Instant(nanoseconds: now) }
+
+  // MARK: - Time
+
+  func at(_ time: UInt64, _ event: @escaping () -> Void) {
+    // Never before its time: what waits for a moment would find that it has to wait.
+    events[(max(time, now) + 99_999) / 100_000, default: []].append(event)
+  }
+
+  func after(_ range: ClosedRange<Int>, _ event: @escaping () -> Void) {
+    at(now + UInt64(dice.within(range)) * 1000, event)
+  }
+
+  func run() {
+    for seat in seats { endTurn(seat) }
+    for asker in askers { after(1000...5000) { self.ask(asker) } }
+    at(now + 5_000_000) { self.tick() }
+    at(now + 20_000_000) { self.chaos() }
+    let end = now + 3_000_000_000
+    while now < end, violation == nil {
+      now += 100_000
+      while let due = events.removeValue(forKey: now / 100_000) {
+        for event in due { event() }
+      }
+    }
+  }
+
+  private func tick() {
+    at(now + 5_000_000) { self.tick() }
+    for seat in seats {
+      seat.worker.tick(now: moment)
+      if now / 1_000_000 % 100 < 5 { seat.worker.sweep(now: moment) }
+      endTurn(seat)
+    }
+    perform(handover.tick(now: moment))
+    for server in board.dueProbes(at: moment) where visits[server.number] == nil {
+      visit(server.number, errand: nil)
+    }
+  }
+
+  /// Something happens to a server: mostly it hangs for long, sometimes only for a moment, also when another
+  /// one does.
+  private func chaos() {
+    after(10_000...250_000) { self.chaos() }
+    guard let host = hosts[dice.pick(Self.names)] else { return }
+    let length = UInt64(dice.pick([15, 40, 100, 200, 400])) * 1_000_000
+    if dice.happens(750) {
+      host.hangsUntil = max(host.hangsUntil, now + length)
+      note("\(host.model.name) hangs for \(length / 1_000_000) ms")
+    } else {
+      host.isCutUntil = now + length
+      note("\(host.model.name) is cut off for \(length / 1_000_000) ms")
+      for seat in seats {
+        for pipe in seat.pipes.values.sorted(by: { $0.link < $1.link })
+        where pipe.server == host.model.name && pipe.isOpen {
+          after(10...500) {
+            guard pipe.isOpen else { return }
+            seat.worker.lost(pipe.link, .connectionLost, now: self.moment)
+            self.endTurn(seat)
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: - Clients
+
+  private func ask(_ asker: Asker) {
+    let key = "key:\(dice.below(12))"
+    asker.key = key
+    asker.start = now
+    asker.isWaiting = true
+    versions += 1
+    asker.version = versions
+    let text: String
+    switch dice.below(10) {
+    case 0..<5:
+      asker.wish = .read
+      text = "get \(key)\r\n"
+    case 5..<8:
+      asker.wish = .write
+      text = "set \(key) 0 0 \("\(versions)".utf8.count)\r\n\(versions)\r\n"
+    default:
+      asker.wish = .delete
+      text = "delete \(key)\r\n"
+    }
+    if asker.wish != .read { histories[key, default: KeyHistory()].writes[versions] = Write(start: now) }
+    note("worker \(asker.seat.number), \(versions): \(text.debugDescription)")
+    let bytes = Array(text.utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe asker.seat.worker.clientReceived(asker.slot, bytes.span.bytes, now: moment)
+    endTurn(asker.seat)
+  }
+
+  private func hear(_ asker: Asker) {
+    let text = asker.seat.worker.text(for: asker.slot)
+    guard asker.isWaiting, text.hasSuffix("\r\n") else { return }
+    if asker.wish == .read, !text.hasSuffix("END\r\n"), !text.hasPrefix("SERVER_ERROR") { return }
+    asker.seat.worker.sent(client: asker.slot, text.utf8.count, now: moment)
+    asker.isWaiting = false
+    note("\(asker.key): worker \(asker.seat.number) answers \(asker.version): \(text.debugDescription)")
+    if asker.wish == .read {
+      let words = text.split(whereSeparator: { $0 == "\r\n" || $0 == " " })
+      if words.count == 6, let version = Int(words[4]) {
+        reads += 1
+        if histories[asker.key]?.isStale(version, readAt: asker.start) ?? true {
+          violation =
+            violation ?? "seed \(seed): \(asker.key) is \(version) at \((now - 1_000_000_000) / 1000) us"
+        }
+      }
+    } else {
+      histories[asker.key]?.writes[asker.version]?.end = now
+      histories[asker.key]?.writes[asker.version]?.isDone = !text.contains("ERROR")
+    }
+    after(100...4000) { self.ask(asker) }
+  }
+
+  /// A server did this for somebody.
+  func note(_ line: [UInt8], by host: Host) {
+    let words = String(decoding: line, as: UTF8.self).split(separator: " ")
+    guard words.count >= 2 else { return }
+    let key = String(words[1])
+    let deed = (server: host.model.name, time: now)
+    note("\(host.model.name) does \(words.joined(separator: " "))")
+    if words[0] == "set", let item = host.model.items[Array(key.utf8)],
+      let version = Int(String(decoding: item.data, as: UTF8.self))
+    {
+      histories[key]?.writes[version]?.deeds.append(deed)
+    } else if words[0] == "delete" {
+      // Whose it is does not show: all that are underway.
+      for asker in askers where asker.isWaiting && asker.wish == .delete && asker.key == key {
+        histories[key]?.writes[asker.version]?.deeds.append(deed)
+      }
+    }
+  }
+
+  // MARK: - A worker's edge
+
+  func endTurn(_ seat: Seat) {
+    execute(seat)
+    while let l = seat.worker.nextLinkToFlush() {
+      guard let pipe = seat.pipes[l] else { continue }
+      let bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.links[l].unsent)
+      seat.worker.sent(link: l, bytes.count, now: moment)
+      send(bytes, over: pipe, of: seat)
+    }
+    while seat.worker.nextClientToFlush() != nil {}
+    for asker in askers where asker.seat === seat { hear(asker) }
+    execute(seat)
+    for notice in seat.worker.notices { report(seat) { self.consider(notice) } }
+    seat.worker.notices.removeAll()
+  }
+
+  private func execute(_ seat: Seat) {
+    while let order = seat.worker.nextOrder() {
+      switch order {
+      case .connect(let l): connect(l, of: seat)
+      case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
+      default: break
+      }
+    }
+  }
+
+  private func connect(_ l: UInt32, of seat: Seat) {
+    let name = Fleet.name(of: seat.worker.servers[seat.worker.links[l].server].id)
+    let pipe = Pipe(link: l, server: name)
+    seat.pipes[l] = pipe
+    let isRefused = (hosts[name]?.isCutUntil ?? 0) > now
+    after(100...1000) {
+      guard pipe.isOpen else { return }
+      if isRefused {
+        seat.worker.lost(l, .refused, now: self.moment)
+      } else {
+        pipe.isEstablished = true
+        seat.worker.connected(l, now: self.moment)
+        self.send(Array("version\r\n".utf8), over: pipe, of: seat)
+      }
+      self.endTurn(seat)
+    }
+  }
+
+  private func send(_ bytes: [UInt8], over pipe: Pipe, of seat: Seat) {
+    pipe.arrivalAtServer = max(pipe.arrivalAtServer, now + UInt64(dice.within(50...600)) * 1000)
+    at(pipe.arrivalAtServer) {
+      pipe.inbox.append(bytes)
+      self.serve(pipe, of: seat)
+    }
+  }
+
+  /// A server that goes on after a stop finds what lies in its connections, one after the other.
+  private func serve(_ pipe: Pipe, of seat: Seat) {
+    guard let host = hosts[pipe.server] else { return }
+    if host.hangsUntil > now {
+      pipe.servedAt = max(pipe.servedAt, host.hangsUntil + UInt64(dice.below(10_000)) * 1000)
+    }
+    if pipe.servedAt > now { return at(pipe.servedAt) { self.serve(pipe, of: seat) } }
+    while let line = pipe.inbox.line() {
+      guard let reply = host.model.serve(&pipe.inbox, nextMark: { 0 }) else { return }
+      note(line, by: host)
+      pipe.arrivalAtProxy = max(pipe.arrivalAtProxy, now + UInt64(dice.within(50...600)) * 1000)
+      at(pipe.arrivalAtProxy) {
+        guard pipe.isOpen else { return }
+        // SAFETY: a byte has no padding that could be uninitialised.
+        unsafe seat.worker.serverReceived(pipe.link, reply.span.bytes, now: self.moment)
+        self.endTurn(seat)
+      }
+    }
+  }
+
+  // MARK: - Mail
+
+  /// To a worker: in order, and not at once.
+  func mail(_ seat: Seat, _ letter: @escaping () -> Void) {
+    seat.mailAt = max(seat.mailAt + 1, now + UInt64(dice.pick([50, 200, 1000, 6000])) * 1000)
+    at(seat.mailAt) {
+      letter()
+      self.endTurn(seat)
+    }
+  }
+
+  func report(_ seat: Seat, _ letter: @escaping () -> Void) {
+    seat.reportAt = max(seat.reportAt + 1, now + UInt64(dice.within(50...400)) * 1000)
+    at(seat.reportAt, letter)
+  }
+
+  func remember(_ remark: Handover.Remark) { remarks.append(remark) }
+
+  func note(_ text: @autoclosure () -> String) {
+    if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }
+  }
+}

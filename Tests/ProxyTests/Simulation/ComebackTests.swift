@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+
+@testable import Proxy
+
+/// Servers that return, in worlds of their own. `RINGROAD_SEEDS=1000` runs so many, `RINGROAD_SEED=17` runs one and
+/// shows it.
+@Suite struct ComebackTests {
+  struct Outcome: Sendable {
+    var violation: String?
+    var reads: Int
+    var ejections: Int
+    var returns: Int
+    var deleted: Int
+    var flushes: Int
+    var swept: Int
+
+    init(_ seed: UInt64, _ omission: Comeback.Omission? = nil) {
+      let world = Comeback(seed: seed, omission: omission)
+      world.run()
+      violation = world.violation
+      reads = world.reads
+      ejections = world.ejections
+      deleted = world.handover.deleted
+      returns = 0
+      flushes = 0
+      swept = 0
+      for remark in world.remarks {
+        switch remark {
+        case .safe(_, let isFlushed):
+          returns += 1
+          if isFlushed { flushes += 1 }
+        case .swept: swept += 1
+        default: break
+        }
+      }
+    }
+  }
+
+  private static func outcomes(_ seeds: Range<UInt64>, _ omission: Comeback.Omission?) async -> [Outcome] {
+    await withTaskGroup(of: Outcome.self) { group in
+      for seed in seeds { group.addTask { Outcome(seed, omission) } }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+  }
+
+  @Test func noServerReturnsWithAnOldValue() async {
+    if let seed = ProcessInfo.processInfo.environment["RINGROAD_SEED"].flatMap({ UInt64($0) }) {
+      let world = Comeback(seed: seed, isTraced: true)
+      world.run()
+      print(world.trace.joined(separator: "\n"))
+      #expect(world.violation == nil)
+      return
+    }
+    let seeds = ProcessInfo.processInfo.environment["RINGROAD_SEEDS"].flatMap { UInt64($0) } ?? 60
+    let outcomes = await Self.outcomes(0..<seeds, nil)
+    let violations = outcomes.compactMap(\.violation)
+    for violation in violations.prefix(5) { Issue.record("\(violation)") }
+    #expect(violations.isEmpty, "\(violations.count) of \(seeds)")
+    guard seeds >= 60 else { return }
+    let sum = outcomes.reduce(into: [0, 0, 0, 0, 0, 0]) { sum, one in
+      sum[0] += one.reads
+      sum[1] += one.ejections
+      sum[2] += one.returns
+      sum[3] += one.deleted
+      sum[4] += one.flushes
+      sum[5] += one.swept
+    }
+    // Reads of values, ejections, returns, deletes, flushes, stand-ins swept: all of it much.
+    print("comebacks: \(sum)")
+    for (what, least) in zip(sum, [50_000, 100, 200, 500, 10, 50]) { #expect(what >= least, "\(sum)") }
+  }
+
+  /// What is left out is found out.
+  @Test(arguments: Comeback.Omission.allCases)
+  func whatIsLeftOutIsSeen(_ omission: Comeback.Omission) async {
+    let outcomes = await Self.outcomes(0..<20, omission)
+    let found = outcomes.filter { $0.violation != nil }.count
+    print("without \(omission): \(found) of 20")
+    #expect(found >= 4)
+  }
+}
