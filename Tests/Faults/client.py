@@ -15,6 +15,7 @@ FAILED = re.compile(
 )
 # Said of a request that was never sent: it cannot have been applied.
 UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}
+READS = {"get", "gets", "mg"}
 OK, MISS, ERROR, BAD = range(4)
 
 
@@ -133,6 +134,7 @@ class Client:
         value = key.value(version)
         if quiet:
             key.doubts[version] = False
+            key.quiet.append(time.monotonic())
             return b"set %s %d 0 %d noreply\r\n%s\r\n" % (key.name, key.flags, len(value), value)
         self.asks.append(Ask("set", [key], version))
         return b"set %s %d 0 %d\r\n%s\r\n" % (key.name, key.flags, len(value), value)
@@ -263,6 +265,10 @@ class Client:
             self.doubt(ask)
         if match:
             self.crew.causes[cause.decode()] += 1
+            self.crew.trouble(match[1], now)
+            if ask.kind not in READS:
+                for key in ask.keys:
+                    key.may_be_forgotten = True
         for key in ask.keys:
             self.note(key, ERROR, now, cause.decode(errors="replace"))
         return True
@@ -302,7 +308,10 @@ class Client:
             if bad and not self.crew.forgetful[key.owner]:
                 self.violate(bad, f"{key.name} is {line}, doubts {key.doubts}")
         elif ask.kind == "incr" and line == b"NOT_FOUND":
-            self.missed(key, now)
+            if key.may_be_forgotten:
+                self.note(key, MISS, now)
+            else:
+                self.missed(key, now)
             key.low = None
             self.lost_counters.add(key)
             return after
@@ -382,6 +391,7 @@ class Client:
             if not error:
                 raise Bad("desync", repr(line[:120]))
             self.crew.causes[error[2].decode()] += 1
+            self.crew.trouble(error[1], now)
         at = 0
         for i, key in enumerate(ask.keys):
             if at < len(found) and found[at][0] == key.name:

@@ -38,9 +38,13 @@ class Crew:
         self.zombies = self.refused = self.raced = 0
         self.forgetful = list(spec["forgetful"])
         self.is_paused = self.is_ending = False
+        # When a server failed a request, to a tenth of a second.
+        self.troubles = [[] for _ in spec["labels"]]
         self.clients = []
         for number, one in enumerate(spec["clients"]):
             keys = [Key(name, owner, spec["scale"], spec["plain"]) for name, owner in one["keys"]]
+            for key in keys:
+                key.troubles = self.troubles[key.owner]
             counters = [Counter(name, owner) for name, owner in one["counters"]]
             self.clients.append(Client(self, number, keys, counters, one["pinned"]))
 
@@ -50,6 +54,11 @@ class Crew:
 
     def done(self, client, now):
         self.later(now + client.dice.expovariate(1 / self.think) if self.think else now, client)
+
+    def trouble(self, label, now):
+        times = self.troubles[self.spec["labels"].index(label)]
+        if not times or now - times[-1] > 0.1:
+            times.append(now)
 
     def violate(self, what, why):
         self.counts[what] += 1

@@ -1,7 +1,8 @@
 """What a client knows of its own keys, and so what an answer may be.
 
 Every key belongs to one client, which numbers its writes. A write that was answered is known; one that was not (an error
-that says that the bytes may have left, or noreply) is in doubt and may be seen later, or never.
+that says that the bytes may have left, or noreply) is in doubt and may be seen later, or never. A key of which a change
+failed may be gone when its server has been out: ringroad deletes it there, so that nobody meets the value of before.
 """
 
 import random
@@ -42,7 +43,7 @@ def flags_of(name):
 
 
 class Key:
-    __slots__ = ("name", "owner", "tried", "known", "is_absent", "doubts", "flags", "scale", "pattern")
+    __slots__ = ("name", "owner", "tried", "known", "is_absent", "doubts", "may_be_forgotten", "quiet", "troubles", "flags", "scale", "pattern")
 
     def __init__(self, name, owner, scale=1500, is_plain=False):
         self.name = name
@@ -56,6 +57,11 @@ class Key:
         self.is_absent = True
         # Writes that may have been applied, or may yet be: version -> whether it deletes.
         self.doubts = {}
+        # A change of it failed. Not taken back by a later one: what failed may be noted for a while.
+        self.may_be_forgotten = False
+        # When it was changed with noreply; and when its server failed, as all clients together know.
+        self.quiet = []
+        self.troubles = []
 
     def next_version(self):
         self.tried += 1
@@ -91,19 +97,26 @@ class Key:
         return "zombie"
 
     def may_be_missing(self):
-        return self.is_absent or any(self.doubts.values())
+        return self.is_absent or any(self.doubts.values()) or self.was_given_up()
+
+    def was_given_up(self):
+        """Whether a change of it failed, or may have failed without a word."""
+        if not self.may_be_forgotten:
+            self.may_be_forgotten = any(abs(q - t) < 1 for q in self.quiet for t in self.troubles)
+        return self.may_be_forgotten
 
 
 class Counter:
     """A number that is only ever added one to: how often it was applied can be told from it."""
 
-    __slots__ = ("name", "owner", "low", "doubts")
+    __slots__ = ("name", "owner", "low", "doubts", "may_be_forgotten")
 
     def __init__(self, name, owner):
         self.name = name
         self.owner = owner
         self.low = None
         self.doubts = 0
+        self.may_be_forgotten = False
 
     def judge(self, number):
         if self.low is None:

@@ -98,7 +98,7 @@ def hiccups(play):
     play.judge((0,), since)
 
 
-@row("F3d", "a server is stopped and goes on, by default: it is emptied before it is back")
+@row("F3d", "a server is stopped and goes on, by default: it forgets what changed before it is back")
 def stopped_by_default(play):
     rig, _ = play.start(DEFAULTS)
     since = time.monotonic()
