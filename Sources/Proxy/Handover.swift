@@ -82,6 +82,8 @@ package struct Handover: Sendable {
     /// The workers stop using its stand-ins, and say what has come since.
     case closing
     case finishing
+    /// It is safe; the board has its say before anything else is decided about it.
+    case returned
   }
 
   struct Member: Sendable {
@@ -171,6 +173,7 @@ package struct Handover: Sendable {
   package mutating func wants(_ server: UInt32, _ standing: Standing, now: Instant) -> [Step] {
     guard members[server] != nil else { return [] }
     var steps: [Step] = []
+    if members[server]?.phase == .returned { members[server]?.phase = .none }
     members[server]?.wanted = standing
     if standing != .up { giveUpSweeping(server, &steps) }
     reconcile(server, now: now, &steps)
@@ -181,7 +184,7 @@ package struct Handover: Sendable {
   /// The server answers probes again, and the way to it is open. `isEmpty` says that it was started anew
   /// while it was out.
   package mutating func returns(_ server: UInt32, isEmpty: Bool, now: Instant) -> [Step] {
-    guard var member = members[server], member.phase == .none else { return [] }
+    guard var member = members[server], member.phase == .none || member.phase == .returned else { return [] }
     var steps: [Step] = []
     member.isEmpty = isEmpty
     member.deleted = 0
@@ -220,7 +223,7 @@ package struct Handover: Sendable {
       members[server]?.isKnown = true
       allKnow(server, now: now, &steps)
     }
-    return steps
+    return Self.ordered(steps)
   }
 
   /// An errand has come to its end.
@@ -257,7 +260,7 @@ package struct Handover: Sendable {
     default: clean(server, now: now, &steps)
     }
     advance(poolOf: server, now: now, &steps)
-    return steps
+    return Self.ordered(steps)
   }
 
   /// The way to a returning server broke before it was asked anything.
@@ -267,7 +270,7 @@ package struct Handover: Sendable {
     members[server]?.phase = .none
     var steps: [Step] = [.rejoined(server, ok: false)]
     advance(poolOf: server, now: now, &steps)
-    return steps
+    return Self.ordered(steps)
   }
 
   /// A client's `flush_all` did not reach the server.

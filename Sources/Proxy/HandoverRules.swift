@@ -69,11 +69,20 @@ extension Handover {
       close(server, &steps)
     } else {
       member.held = Journal.Entries()
-      member.phase = .none
+      member.phase = .returned
       member.isDistrusted = false
       members[server] = member
       steps.append(.rejoined(server, ok: true))
     }
+  }
+
+  /// What is told to the board comes last: its answer makes steps of its own, which must not overtake these.
+  static func ordered(_ steps: [Step]) -> [Step] {
+    func isForBoard(_ step: Step) -> Bool {
+      if case .rejoined = step { return true }
+      return false
+    }
+    return steps.filter { !isForBoard($0) } + steps.filter(isForBoard)
   }
 
   mutating func close(_ server: UInt32, _ steps: inout [Step]) {

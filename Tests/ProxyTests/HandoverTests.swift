@@ -113,6 +113,25 @@ import Testing
     _ = desk.answer(desk.wants(1, .up))
   }
 
+  /// The board still wants it out when it is told that it is safe: that is no reason to send it out once more.
+  @Test func aServerThatIsSafeWaitsForTheBoardEvenIfItsPoolIsCleanByThen() {
+    let desk = Desk()
+    desk.eject(2)
+    _ = desk.answer(desk.answer(desk.returns(2)))
+    _ = desk.answer(desk.wants(2, .up))
+    // The stand-ins of 2 are not clean: 1 fails fast.
+    #expect(desk.answer(desk.wants(1, .ejected)) == [])
+    let closing = desk.answer(desk.returns(1))
+    #expect(Self.told(closing) == ["tell 1 failFast surrenders"])
+    #expect(desk.answer(desk.tick(after: 1200)) == [])
+    #expect(desk.handover.isClean(0))
+    #expect(Self.told(desk.answer(closing)) == ["rejoined 1 true"])
+    #expect(
+      Self.told(desk.wants(1, .up)) == [
+        "remark 1 safe(deleted: 0, isFlushed: false)", "tell 1 up surrenders",
+      ])
+  }
+
   // MARK: - Another address
 
   @Test(arguments: [RejoinRule.invalidate, .flush])
@@ -125,7 +144,8 @@ import Testing
       desk.handover.moved(1)
       let steps = desk.answer(desk.returns(1, isEmpty: isEmpty), [1: Self.entries("x")])
       let isWanted = rejoin == .flush && standing == .ejected
-      #expect(Self.told(steps).first == (isEmpty && !isWanted ? "tell 1 failFast surrenders" : "clean 1 flush"))
+      #expect(
+        Self.told(steps).first == (isEmpty && !isWanted ? "tell 1 failFast surrenders" : "clean 1 flush"))
     }
   }
 
