@@ -1,21 +1,31 @@
-/// Free blocks of memory for buffers, in sizes 2, 4, … 64 KiB; larger ones go to malloc and back.
+/// Free blocks of memory for buffers, in sizes 2, 4, … 64 KiB and, for long values, 128, 256, … 2048 KiB and a
+/// page; larger ones go to malloc and back.
 ///
 /// Last in, first out, so that the block taken next is one that is still in the cache. A block costs
-/// a handful of instructions to take or give. `trim()` returns what stood idle to the system.
+/// a handful of instructions to take or give. What is handed out and what stands idle are together at most
+/// `bound` bytes more than what is asked for requires, and `trim()` returns what stood idle to the system.
 /// One pool serves one worker and is never shared.
 @safe @usableFromInline
 package struct BufferPool: ~Copyable {
   @usableFromInline static let smallest = 2048
-  @usableFromInline static let classes = 6
+  @usableFromInline static let classes = 11
+  /// From this class on a block is a page longer, for the line before a value and what stands behind it, less
+  /// what malloc writes before a block, so that all of it fills whole pages.
+  @usableFromInline static let long = 6
+  @usableFromInline static let margin = 4096 - 64
 
   /// Heads of the lists; each free block's first word points to the next.
-  @usableFromInline var heads: InlineArray<6, UnsafeMutableRawPointer?>
+  @usableFromInline var heads: InlineArray<11, UnsafeMutableRawPointer?>
   /// Blocks in each list, and the fewest there were since the last trim.
-  @usableFromInline var idle: InlineArray<6, Int>
-  @usableFromInline var fewest: InlineArray<6, Int>
+  @usableFromInline var idle: InlineArray<11, Int>
+  @usableFromInline var fewest: InlineArray<11, Int>
 
   /// Bytes of memory handed out and not yet given back.
   @usableFromInline package var inUse = 0
+  /// Bytes that wait in the lists.
+  @usableFromInline package var idleBytes = 0
+  /// Nothing waits in the lists that would make it more than this together.
+  package var bound = 64 << 20
 
   @inlinable package init() {
     unsafe heads = InlineArray(repeating: nil)
@@ -34,31 +44,26 @@ package struct BufferPool: ~Copyable {
     }
   }
 
-  /// Bytes that wait in the lists.
-  package var idleBytes: Int {
-    var total = 0
-    for size in 0..<Self.classes { total += idle[size] * (Self.smallest << size) }
-    return total
+  @usableFromInline static func bytes(of size: Int) -> Int {
+    (smallest << size) &+ (size < long ? 0 : margin)
   }
 
   @usableFromInline static func sizeClass(holding n: Int) -> Int {
-    n <= smallest ? 0 : Int.bitWidth &- (n &- 1).leadingZeroBitCount &- 11
+    if n <= smallest { return 0 }
+    let wanted = n <= smallest << (long - 1) ? n : max(smallest << (long - 1), n &- margin)
+    let size = Int.bitWidth &- (wanted &- 1).leadingZeroBitCount &- 11
+    return n > smallest << (long - 1) ? max(long, size) : size
   }
 
   /// A block of at least `n` bytes and its true size; the content is undefined.
   @unsafe @usableFromInline
   mutating func take(atLeast n: Int) -> (UnsafeMutableRawPointer, size: Int) {
     let size = Self.sizeClass(holding: n)
-    guard size < Self.classes else {
-      let bytes = (n &+ 0xffff) & ~0xffff
-      inUse &+= bytes
-      return (UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16), bytes)
-    }
-    let bytes = Self.smallest << size
+    guard size < Self.classes else { return unsafe takeNew((n &+ 0xffff) & ~0xffff) }
+    let bytes = Self.bytes(of: size)
+    guard let block = unsafe heads[size] else { return unsafe takeNew(bytes) }
     inUse &+= bytes
-    guard let block = unsafe heads[size] else {
-      return (UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16), bytes)
-    }
+    idleBytes &-= bytes
     // SAFETY: a listed block's first word is the next block's address.
     unsafe heads[size] = block.load(as: UnsafeMutableRawPointer?.self)
     idle[size] &-= 1
@@ -66,12 +71,20 @@ package struct BufferPool: ~Copyable {
     return unsafe (block, bytes)
   }
 
+  /// From the system; blocks of other sizes that stand idle make room for it.
+  @unsafe @inline(never)
+  private mutating func takeNew(_ bytes: Int) -> (UnsafeMutableRawPointer, size: Int) {
+    inUse &+= bytes
+    if idleBytes > 0 && inUse &+ idleBytes > bound { dropIdle() }
+    return (UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16), bytes)
+  }
+
   /// Takes a block back. `size` is what `take` said.
   @unsafe @usableFromInline
   mutating func give(_ block: UnsafeMutableRawPointer, size bytes: Int) {
     inUse &-= bytes
     let size = Self.sizeClass(holding: bytes)
-    guard size < Self.classes else {
+    guard size < Self.classes, inUse &+ idleBytes &+ bytes <= bound else {
       unsafe block.deallocate()
       return
     }
@@ -79,21 +92,34 @@ package struct BufferPool: ~Copyable {
     unsafe block.storeBytes(of: heads[size], as: UnsafeMutableRawPointer?.self)
     unsafe heads[size] = block
     idle[size] &+= 1
+    idleBytes &+= bytes
   }
 
   /// Frees half of the blocks that nobody needed since the last call. Called once a second, it
   /// gives a burst's memory back within a minute and leaves steady traffic its blocks.
   package mutating func trim() {
     for size in 0..<Self.classes {
-      var surplus = (fewest[size] + 1) / 2
-      while surplus > 0, let block = unsafe heads[size] {
-        // SAFETY: as in take.
-        unsafe heads[size] = block.load(as: UnsafeMutableRawPointer?.self)
-        unsafe block.deallocate()
-        idle[size] -= 1
-        surplus -= 1
-      }
+      drop((fewest[size] + 1) / 2, of: size)
       fewest[size] = idle[size]
+    }
+  }
+
+  private mutating func dropIdle() {
+    for size in 0..<Self.classes {
+      drop(idle[size], of: size)
+      fewest[size] = 0
+    }
+  }
+
+  private mutating func drop(_ count: Int, of size: Int) {
+    var count = count
+    while count > 0, let block = unsafe heads[size] {
+      // SAFETY: as in take.
+      unsafe heads[size] = block.load(as: UnsafeMutableRawPointer?.self)
+      unsafe block.deallocate()
+      idle[size] -= 1
+      idleBytes -= Self.bytes(of: size)
+      count -= 1
     }
   }
 }

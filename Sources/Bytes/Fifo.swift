@@ -81,11 +81,17 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     head = 0
   }
 
-  @inline(never) @usableFromInline mutating func grow() {
-    let size = max(8, (mask &+ 1) * 2)
+  @inline(never) @usableFromInline mutating func grow() { move(to: max(8, (mask &+ 1) * 2)) }
+
+  /// Gives most of the memory back when little of it is used.
+  package mutating func trim(keeping least: Int = 1024) {
+    if mask >= least && count < mask / 8 { move(to: (mask &+ 1) / 4) }
+  }
+
+  private mutating func move(to size: Int) {
     let ring = UnsafeMutablePointer<Element>.allocate(capacity: size)
     for i in 0..<count {
-      // SAFETY: i < count <= old size < new size.
+      // SAFETY: i < count, which both sizes hold.
       unsafe (ring + i).initialize(to: elements.unsafelyUnwrapped[(head &+ i) & mask])
     }
     unsafe elements?.deallocate()

@@ -24,7 +24,8 @@ package struct SlotID: BitwiseCopyable, Hashable, Sendable {
 ///     free          4 → 2
 ///
 /// A slot always holds an initialised value, so a bounds check is enough for memory safety; the
-/// generation tells apart the owners that a slot has had. Grows by doubling; never shrinks.
+/// generation tells apart the owners that a slot has had. Grows by doubling; shrinks when `trim()` finds it all but
+/// empty.
 @safe @usableFromInline
 package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @usableFromInline struct Head: BitwiseCopyable {
@@ -43,6 +44,8 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   /// Slots that were ever taken: those below are initialised.
   @usableFromInline var high: UInt32 = 0
   @usableFromInline var free: UInt32 = .max
+  /// The generation that a new slot begins with: higher than any that a slot given up by `trim` has had.
+  @usableFromInline var firstGeneration: UInt32 = 0
   /// Slots taken now.
   @usableFromInline package var count: UInt32 = 0
 
@@ -97,15 +100,38 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     unsafe (elements + Int(i)).initialize(to: Element())
     unsafe (heads + Int(i)).initialize(to: Head())
     unsafe heads[Int(i)].isTaken = true
+    unsafe heads[Int(i)].generation = firstGeneration
     high += 1
     return i
   }
 
-  @inline(never) @usableFromInline mutating func grow() {
-    let size = Int(capacity) * 2
+  @inline(never) @usableFromInline mutating func grow() { move(to: Int(capacity) * 2) }
+
+  /// Gives memory back when less than a quarter of the slots are taken: those above the highest that is, and
+  /// the next ones taken will be the lowest. O(slots) then. Called now and then.
+  package mutating func trim(keeping least: Int = 1024) {
+    guard Int(high) > least, count < high / 4 else { return }
+    var end = Int(high)
+    // SAFETY: heads below `high` are initialised, and so are the elements, free or not.
+    while end > least, unsafe !heads[end - 1].isTaken {
+      end -= 1
+      firstGeneration = max(firstGeneration, unsafe heads[end].generation &+ 1)
+      unsafe (elements + end).deinitialize(count: 1)
+    }
+    high = UInt32(end)
+    free = .max
+    for i in (0..<end).reversed() where unsafe !heads[i].isTaken {
+      unsafe heads[i].next = free
+      free = UInt32(i)
+    }
+    let size = max(least, end)
+    if size <= Int(capacity) / 2 { move(to: size) }
+  }
+
+  private mutating func move(to size: Int) {
     let newElements = UnsafeMutablePointer<Element>.allocate(capacity: size)
     let newHeads = UnsafeMutablePointer<Head>.allocate(capacity: size)
-    // SAFETY: the new arrays are larger; the old values are moved out before their memory goes.
+    // SAFETY: the new arrays hold at least `high` values; the old ones are moved out before their memory goes.
     unsafe newElements.moveInitialize(from: elements, count: Int(high))
     unsafe newHeads.moveInitialize(from: heads, count: Int(high))
     unsafe elements.deallocate()

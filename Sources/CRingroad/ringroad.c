@@ -22,3 +22,5 @@ void ringroad_fine_timers(void) { prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL
 void ringroad_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL); }
 
 void ringroad_trim_memory(void) { malloc_trim(0); }
+
+void ringroad_map_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 128 * 1024); }

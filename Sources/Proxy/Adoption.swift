@@ -10,6 +10,7 @@ extension Worker {
   /// them; those that are gone answer what they were asked, and are then let go.
   package mutating func adopt(_ plan: WorkerPlan, now: Instant) {
     limits = plan.limits
+    pool.bound = limits.memory
     easyQueue = min(limits.serverQueue, 64 << 10)
     var starts: [UInt32] = []
     var order: [UInt32] = []

@@ -74,8 +74,8 @@ package struct Client: ~Copyable, Recyclable {
   package var missing: Int { max(0, awaited &- input.count) }
 
   /// How many more of its requests may be taken now.
-  @inline(__always) func room(_ limits: Limits, allowance: Int) -> Int {
-    let most = min(window, limits.clientRequests)
+  @inline(__always) func room(_ requests: UInt32, allowance: Int) -> Int {
+    let most = min(window, requests)
     guard backlog < allowance, inFlight < most else { return 0 }
     return Int(most &- inFlight)
   }

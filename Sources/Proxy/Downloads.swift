@@ -181,7 +181,7 @@ extension Worker {
     let c = streams[i].client.index
     markDirty(client: c)
     while streams[i].piece < fanOuts[f].pieces.count {
-      guard clients[c].output.count <= limits.ahead else {
+      guard clients[c].output.count <= ahead else {
         streams[i].isHeldUp = true
         return
       }
@@ -285,7 +285,7 @@ extension Worker {
     clients[c].output.append(bytes, from: p, count: n, &pool)
     streams[i].hasBegun = true
     markDirty(client: c)
-    if clients[c].output.count > limits.ahead && !streams[i].isHeldUp {
+    if clients[c].output.count > ahead && !streams[i].isHeldUp {
       streams[i].isHeldUp = true
       streams[i].movedAt = clock
       orders.append(.pauseLink(streams[i].link))
@@ -424,7 +424,7 @@ extension Worker {
   /// The client has taken some of what it was given.
   mutating func clientTook(_ c: UInt32, now: Instant) {
     let i = clients[c].stream
-    guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= limits.ahead / 2
+    guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= ahead / 2
     else { return }
     streams[i].isHeldUp = false
     streams[i].movedAt = now

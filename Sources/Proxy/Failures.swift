@@ -276,27 +276,6 @@ extension Worker {
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
-  /// Whether more memory is held than may be.
-  package var isOverfull: Bool { pool.inUse > limits.memory &+ limits.memory / 4 }
-
-  /// Closes the client that leaves the most unread. Nobody comes here who reads what was asked for; it is what
-  /// keeps a worker's memory bounded whatever its clients do.
-  package mutating func relieve() {
-    var most = 0
-    var victim = Slab<Client>.none
-    var c: UInt32 = 0
-    while c < clients.end {
-      if clients.isTaken(c), !clients[c].isClosed, clients[c].backlog > most {
-        most = clients[c].backlog
-        victim = c
-      }
-      c += 1
-    }
-    guard victim != Slab<Client>.none else { return }
-    close(client: victim)
-    notices.append(.relieved(unread: most))
-  }
-
   /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once
   /// a second; also gives memory back that a burst has left.
   package mutating func sweep(now: Instant) {
@@ -315,7 +294,7 @@ extension Worker {
     }
     sweepSpares(now: now)
     forgetRetired()
-    pool.trim()
+    trimMemory()
     if !journal.isEmpty { journal.turn(now: now, life: limits.journalLife) }
   }
 }

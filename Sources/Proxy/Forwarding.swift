@@ -112,7 +112,7 @@ extension Worker {
         continue
       }
       // Forwarding changes nothing of this but the number in flight; all else is looked at again.
-      var room = clients[c].room(limits, allowance: allowance)
+      var room = clients[c].room(requestAllowance, allowance: allowance)
       guard room > 0 else {
         stall(c)
         return p

@@ -27,8 +27,8 @@ package enum Notice: Equatable, Sendable {
   case answered(server: UInt32)
   /// Bytes that no request can have been answered with; the connection was closed.
   case breach(server: UInt32, breach: Breach, asked: [UInt8], got: [UInt8])
-  /// Memory was short: the client that left the most unread, so many bytes, was closed.
-  case relieved(unread: Int)
+  /// Memory was short: the client that held the most, so many bytes, was closed.
+  case relieved(held: Int)
   /// A client asked for this log level.
   case verbosity(UInt64)
   /// flush_all reached everybody but these servers: they are flushed before they come back.

@@ -5,25 +5,6 @@ import Wire
 // Connections to servers that carry one long value at a time.
 
 extension Worker {
-  /// Values longer than this are streamed; shorter ones are held as a whole. The less memory there is, the
-  /// less is held.
-  var heldLimit: Int { min(limits.held, max(limits.heldLeast, free / 8)) }
-
-  /// Bytes of buffers that may still be taken.
-  private var free: Int { max(0, limits.memory &- pool.inUse) }
-
-  /// Bytes that a client may leave unread before its next request waits.
-  var allowance: Int { min(limits.clientOutput, max(2048, free / 4)) }
-
-  /// Bytes to read from a client at once.
-  package var appetite: Int { max(16_384, allowance) }
-
-  /// Bytes that may wait for one server.
-  var queueAllowance: Int { min(limits.serverQueue, max(65_536, free / 2)) }
-
-  /// Bytes of a multi-get's values that are gathered before they are given.
-  var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 4, free / 4)) }
-
   /// Whether there may be one stream more.
   var hasFreeStream: Bool { streamsAtWork < limits.streams && streamWaits.isEmpty }
 

@@ -118,7 +118,7 @@ extension Worker {
         clients[c].partialSize = 0
       }
       // The client is not read while the server takes less than has come.
-      if links[l].asked.count > limits.ahead {
+      if links[l].asked.count > ahead {
         clients[c].partialSince = .never
         stall(c)
       }
@@ -152,7 +152,7 @@ extension Worker {
     if links[l].asked.isEmpty { streams[i].movedAt = clock }
     let id = streams[i].client
     guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
-      links[l].asked.count <= limits.ahead / 2
+      links[l].asked.count <= ahead / 2
     else { return }
     clients[id.index].isStalled = false
     clients[id.index].partialSince = clock

@@ -212,7 +212,7 @@ package struct Worker: ~Copyable {
 
   /// Whether another request of this client may be taken.
   @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
-    clients[c].room(limits, allowance: allowance) > 0
+    clients[c].room(requestAllowance, allowance: allowance) > 0
   }
 
   /// Whether the client that this connection streams to takes less than comes.

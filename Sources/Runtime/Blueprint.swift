@@ -42,8 +42,13 @@ struct Blueprint {
   var healthPools: [HealthPool] = []
   var handoverPools: [Handover.Pool] = []
 
+  /// A worker with less could not hold a few values at once.
+  static let leastMemory = 16 << 20
+
   /// Places every server and computes every ring. `standing` says how each server stands now.
-  init(_ settings: ProxySettings, roster: inout Roster, standing: (UInt32) -> Standing) {
+  init(
+    _ settings: ProxySettings, workers: Int = 1, roster: inout Roster, standing: (UInt32) -> Standing
+  ) {
     var options: [WorkerPlan.Options] = []
     var keys: Set<Roster.Key> = []
     for (index, pool) in settings.pools.enumerated() {
@@ -78,6 +83,7 @@ struct Blueprint {
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
+    plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
   }
 }
 

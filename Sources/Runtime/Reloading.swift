@@ -126,7 +126,7 @@ extension Supervisor {
     doors += opened
     for (i, door) in doors.enumerated() { open(door, at: i) }
     let current = handover
-    blueprint = Blueprint(new, roster: &roster) { current.standing(of: $0) }
+    blueprint = Blueprint(new, workers: workers.count, roster: &roster) { current.standing(of: $0) }
     let changes = board.reload(blueprint.healthPools, at: now)
     findMembers()
     let ids = Set(blueprint.members.map(\.id))

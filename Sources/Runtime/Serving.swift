@@ -59,6 +59,7 @@ private struct Launcher {
     } catch {
       throw StartFailure(error.description)
     }
+    ringroad_map_large_blocks()
     let log = Log(settings.log)
     log.start()
     // Not kept here: a listener that is closed later must have no other owner.

@@ -83,7 +83,7 @@ final class Supervisor {
     } catch {
       throw StartFailure(error.description)
     }
-    blueprint = Blueprint(settings, roster: &roster) { _ in .up }
+    blueprint = Blueprint(settings, workers: settings.threads ?? Self.cores, roster: &roster) { _ in .up }
     board = HealthBoard(blueprint.healthPools)
     let workers = settings.threads ?? Self.cores
     ledger = Ledger(workers: workers)
@@ -227,6 +227,7 @@ final class Supervisor {
       ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
       ("host_lookups", "\(hostLookups)"), ("host_lookup_failures", "\(hostLookupFailures)"),
       ("address_changes", "\(addressChanges)"),
+      ("memory_limit", "\(blueprint.plan.limits.memory * max(1, workers.count))"),
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
     for member in blueprint.members {

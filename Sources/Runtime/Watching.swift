@@ -35,8 +35,8 @@ extension Supervisor {
           "server": label(server), "why": "\(breach.words)", "asked": LogLine.peer(asked),
           "got": LogLine.peer(got),
         ])
-    case .relieved(let unread):
-      log.warning("memory is short: closed the client that left the most unread", ["bytes": "\(unread)"])
+    case .relieved(let held):
+      log.warning("memory is short: closed the client that held the most", ["bytes": "\(held)"])
     case .verbosity(let level):
       log.setLevel(LogSettings.Level(verbosity: level))
       log.info("log level set by a client", ["level": log.level.rawValue])

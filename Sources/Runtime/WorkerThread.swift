@@ -204,7 +204,10 @@ struct WorkerThread: ~Copyable {
   private mutating func tick(now: Instant) {
     ticks &+= 1
     worker.tick(now: now)
-    if ticks % 10 == 0 { ledger.publish(worker.counters, of: number) }
+    if ticks % 10 == 0 {
+      worker.noteMemory()
+      ledger.publish(worker.counters, of: number)
+    }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
       worker.secret = Self.random()

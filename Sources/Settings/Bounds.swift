@@ -15,6 +15,7 @@ package enum Bounds {
   /// Up to what memcached's `-I` takes.
   package static let maxValue = (1 << 10)...(1 << 30)
   package static let serverQueue = (64 << 10)...(64 << 30)
+  package static let memory = (16 << 20)...(64 << 30)
   /// A longer prefix than a key can be fits no key.
   package static let prefixBytes = 250
   package static let nameBytes = 250

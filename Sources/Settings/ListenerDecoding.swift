@@ -93,6 +93,7 @@ extension SettingsDecoder {
       case .clientOutput: readSize(value, key, into: &limits.clientOutput, in: Bounds.clientOutput)
       case .maxValue: readSize(value, key, into: &limits.maxValue, in: Bounds.maxValue)
       case .serverQueue: readSize(value, key, into: &limits.serverQueue, in: Bounds.serverQueue)
+      case .memory: readSize(value, key, into: &limits.memory, in: Bounds.memory)
       }
     }
     return limits

@@ -90,6 +90,8 @@ package struct LimitSettings: Equatable, Sendable {
   package var maxValue = 128 << 20
   /// Bytes that may wait for one server, per worker.
   package var serverQueue = 64 << 20
+  /// Bytes of all buffers of the process, shared evenly by the workers; none gets less than 16 MiB.
+  package var memory = 48 << 20
 
   package init() {}
 }

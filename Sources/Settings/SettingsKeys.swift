@@ -40,6 +40,7 @@ enum LimitKey: String, SettingsKey {
   case clientOutput = "client_output"
   case maxValue = "max_value"
   case serverQueue = "server_queue"
+  case memory
 }
 
 enum LogKey: String, SettingsKey {

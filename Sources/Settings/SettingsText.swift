@@ -41,6 +41,7 @@ extension LimitSettings {
     case .clientOutput: Quantity.writtenSize(clientOutput)
     case .maxValue: Quantity.writtenSize(maxValue)
     case .serverQueue: Quantity.writtenSize(serverQueue)
+    case .memory: Quantity.writtenSize(memory)
     }
   }
 }

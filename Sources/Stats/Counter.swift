@@ -12,6 +12,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
   case journalKeys, journalDeleted, journalOverflows
+  case memoryInUse, memoryIdle, streams, streamsWaiting
 }
 
 /// How a number behaves: a counter only grows, a gauge is a state.
@@ -83,6 +84,10 @@ extension Counter {
     case .journalDeleted: ("journal_deleted", .counter, "Keys deleted on servers because they were noted")
     case .journalOverflows:
       ("journal_overflows", .counter, "Times there was too much to note for one server")
+    case .memoryInUse: ("memory_in_use", .gauge, "Bytes of buffers, and of what is known of requests, in use")
+    case .memoryIdle: ("memory_idle", .gauge, "Bytes of buffers that stand ready to be used again")
+    case .streams: ("streams", .gauge, "Long values that are being passed on now")
+    case .streamsWaiting: ("streams_waiting", .gauge, "Clients that wait for a connection for a long value")
     }
   }
 }

@@ -6,7 +6,7 @@
 /// nothing and wraps at 2^64. A gauge may wrap below zero in one worker's row; the sum is still right.
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
-  @usableFromInline var values: InlineArray<37, UInt64>
+  @usableFromInline var values: InlineArray<41, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
 
@@ -27,6 +27,11 @@ package struct Counters: BitwiseCopyable, Sendable {
   /// Takes one off a gauge.
   @inlinable @inline(__always) package mutating func subtract(_ counter: Counter) {
     values[counter.rawValue] &-= 1
+  }
+
+  /// What a gauge stands at.
+  package mutating func set(_ counter: Counter, to count: Int) {
+    values[counter.rawValue] = UInt64(truncatingIfNeeded: count)
   }
 
   /// Adds another worker's numbers.

@@ -5,7 +5,8 @@ import Testing
 struct BufferPoolTests {
   @Test(arguments: [
     (1, 2048), (2048, 2048), (2049, 4096), (4096, 4096), (4097, 8192), (16_384, 16_384), (16_385, 32_768),
-    (65_536, 65_536), (65_537, 131_072), (131_072, 131_072), (131_073, 196_608), (1 << 20, 1 << 20),
+    (65_536, 65_536), (65_537, 135_104), (131_072, 135_104), (135_104, 135_104), (135_105, 266_176),
+    ((1 << 20) + 300, (1 << 20) + 4032), (2 << 20, (2 << 20) + 4032), ((2 << 20) + 4033, (2 << 20) + 65_536),
   ])
   func aBlockIsTheSmallestSizeThatFits(wanted: Int, size: Int) {
     var pool = BufferPool()
@@ -15,8 +16,23 @@ struct BufferPoolTests {
     #expect(pool.inUse == size)
     buffer.release(to: &pool)
     #expect(pool.inUse == 0)
-    // Blocks above 64 KiB go back to the system at once.
-    #expect(pool.idleBytes == (size <= 65_536 ? size : 0))
+    // Blocks above 2 MiB and a page go back to the system at once.
+    #expect(pool.idleBytes == (wanted <= (2 << 20) + 4032 ? size : 0))
+  }
+
+  @Test func whatStandsIdleMakesRoomForWhatIsWanted() {
+    var pool = BufferPool()
+    pool.bound = 100 * 2048
+    burst(100, &pool)
+    #expect(pool.idleBytes == 100 * 2048)
+    var other = Buffer()
+    other.reserve(5000, &pool)
+    #expect(pool.idleBytes == 0 && pool.inUse == 8192)
+    // Beyond the bound nothing is kept.
+    burst(100, &pool, beside: 8192)
+    #expect(pool.idleBytes == 96 * 2048)
+    other.release(to: &pool)
+    #expect(pool.idleBytes == 96 * 2048 + 8192)
   }
 
   @Test func aBlockGivenBackIsTheNextOneTaken() {
@@ -44,12 +60,12 @@ struct BufferPoolTests {
   }
 
   /// Takes so many blocks at once and gives them all back.
-  private func burst(_ blocks: Int, _ pool: inout BufferPool) {
+  private func burst(_ blocks: Int, _ pool: inout BufferPool, beside rest: Int = 0) {
     var taken = Slab<Held>()
     for _ in 0..<blocks { taken[taken.take()].buffer.reserve(2048, &pool) }
-    #expect(pool.inUse == blocks * 2048)
+    #expect(pool.inUse == blocks * 2048 + rest)
     for i in 0..<UInt32(blocks) { taken[i].buffer.release(to: &pool) }
-    #expect(pool.inUse == 0)
+    #expect(pool.inUse == rest)
   }
 
   @Test func aBurstIsGivenBackWithinAMinuteOfTrims() {

@@ -28,6 +28,8 @@ struct FifoTests {
         if random.below(2) == 0 { fifo.releaseIfEmpty() }
       case 98:
         fifo.releaseIfEmpty()
+      case 97:
+        fifo.trim(keeping: 4)
       default:
         if random.below(2) == 0 || model.isEmpty {
           #expect(fifo.popFirst() == (model.isEmpty ? nil : model.removeFirst()))

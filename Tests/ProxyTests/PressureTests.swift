@@ -219,4 +219,44 @@ import Testing
     rig.hangUp(modest)
     #expect(rig.leak == nil)
   }
+
+  /// Half a value is as much memory as an answer unread.
+  @Test func whenMemoryIsShortOneWhoLeavesAValueHalfSentIsClosedAndNotOneWhoReads() {
+    var limits = Limits()
+    limits.memory = 64 << 10
+    let rig = Rig(["a"], limits: limits)
+    let modest = rig.open()
+    rig.say(modest, "get k")
+    _ = rig.asked("a")
+    rig.send(from: "a", lines("VALUE k 0 3", "abc", "END"))
+    let halves = (0..<6).map { _ in rig.open() }
+    for c in halves { rig.send(c, "set k 0 0 16000\r\n" + String(repeating: "v", count: 8000)) }
+    #expect(rig.isOverfull)
+    while rig.isOverfull {
+      let before = rig.closed.count
+      rig.relieve()
+      guard rig.closed.count > before else { break }
+    }
+    #expect(!rig.isOverfull)
+    #expect(!rig.closed.isEmpty && !rig.closed.contains(modest))
+    #expect(rig.got(modest) == lines("VALUE k 0 3", "abc", "END"))
+    for c in [modest] + halves where !rig.closed.contains(c) { rig.hangUp(c) }
+    #expect(rig.leak == nil)
+  }
+
+  /// The less is free, the less any one may take.
+  @Test func whatOneMayTakeShrinksWithWhatIsFree() {
+    var limits = Limits()
+    limits.memory = 16 << 20
+    let rig = Rig(["a"], limits: limits)
+    let shares = { [rig.worker.heldLimit, rig.worker.allowance, rig.worker.ahead, rig.worker.queueAllowance] }
+    #expect(shares() == [1 << 20, 256 << 10, 256 << 10, 8 << 20])
+    let halves = (0..<12).map { _ in rig.open() }
+    for c in halves { rig.send(c, "set k 0 0 900000\r\nv") }
+    let few = shares()
+    #expect(few[0] == 16 << 10 && few[1] == 2048 && few[2] == 16 << 10 && few[3] < 4 << 20)
+    #expect(rig.worker.requestAllowance == 1024, "what moves has room")
+    for c in halves { rig.hangUp(c) }
+    #expect(rig.leak == nil)
+  }
 }

@@ -95,6 +95,13 @@ import Testing
     #expect(blueprint.healthPools[1].rules.onFailure == .eject)
   }
 
+  @Test(arguments: [(1, 48), (2, 24), (3, 16), (8, 16)])
+  func theWorkersShareTheMemoryButEachHasEnough(workers: Int, mebibytes: Int) throws {
+    var roster = Roster()
+    let blueprint = Blueprint(try settings("servers: [a:1]"), workers: workers, roster: &roster) { _ in .up }
+    #expect(blueprint.plan.limits.memory == mebibytes << 20)
+  }
+
   @Test func whoIsOutStaysOutAcrossAReload() throws {
     var roster = Roster()
     let before = Blueprint(try settings("servers: [a:1, b:2]"), roster: &roster) { _ in .up }

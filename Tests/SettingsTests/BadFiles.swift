@@ -413,9 +413,11 @@ let badFiles = #"""
   |   client_output: 1B
   |   max_value: 2GiB
   |   server_queue: 0.0001KiB
+  |   memory: 15MiB
   > 3:18: client_output: expected a size from 4KiB to 1GiB, found "1B"
   > 4:14: max_value: expected a size from 1KiB to 1GiB, found "2GiB"
   > 5:17: server_queue: expected a size from 64KiB to 64GiB, found "0.0001KiB"; at most three digits after the point
+  > 6:11: memory: expected a size from 16MiB to 64GiB, found "15MiB"
   ## limits as a list
   | servers: [a]
   | limits: [1]

@@ -43,6 +43,7 @@ import Testing
     #expect(pool.floor == 50 && pool.connections == 1)
     #expect(settings.limits.clients == 10_000 && settings.limits.clientOutput == 262_144)
     #expect(settings.limits.maxValue == 134_217_728 && settings.limits.serverQueue == 67_108_864)
+    #expect(settings.limits.memory == 50_331_648)
     #expect(
       settings.log.destination == .stderr && settings.log.level == .info && settings.log.format == .text)
     #expect(settings.drainTimeout == .seconds(5))
@@ -97,7 +98,7 @@ import Testing
       routes:
         - {pool: sessions, prefix: "session:"}
         - {pool: main}
-      limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB}
+      limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB}
       log: {to: /var/log/ringroad.log, level: debug, format: json}
       """)
     #expect(
@@ -139,6 +140,7 @@ import Testing
     #expect(settings.threads == 4 && settings.drainTimeout == .seconds(60))
     #expect(settings.limits.clients == 5 && settings.limits.clientOutput == 1_000_000)
     #expect(settings.limits.maxValue == 1536 && settings.limits.serverQueue == 1_000_000_000)
+    #expect(settings.limits.memory == 20_971_520)
     #expect(settings.log.destination == .file(path: "/var/log/ringroad.log"))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")

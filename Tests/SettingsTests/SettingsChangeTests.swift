@@ -118,6 +118,7 @@ import Testing
     vary { $0.limits.clientOutput += 1 }
     vary { $0.limits.maxValue += 1 }
     vary { $0.limits.serverQueue += 1 }
+    vary { $0.limits.memory += 1 }
     vary { $0.log.destination = .file(path: "/x") }
     vary { $0.log.level = .error }
     vary { $0.log.format = .json }

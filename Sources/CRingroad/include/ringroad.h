@@ -29,4 +29,8 @@ void ringroad_name_thread(const char *name);
 // with what is free; other threads that need memory wait for it.
 void ringroad_trim_memory(void);
 
+// From now on malloc gets each block of 128 KiB and more from the system by itself, and gives it back when it is
+// freed. Of its own accord it would soon keep such blocks among the small ones, and the holes that they leave.
+void ringroad_map_large_blocks(void);
+
 #endif
