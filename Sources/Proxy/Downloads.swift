@@ -22,11 +22,14 @@ extension Worker {
     let isSingle = leg.fanOut == Slab<FanOut>.none
     let tail: StaticString = isSingle && !leg.verb.isMeta ? "\r\nEND\r\n" : "\r\n"
     if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
-      guard value > heldLimit, mayAskAgain(l, leg) else {
+      let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
+      guard isRepeatable || value > mostHeld else {
         links[l].awaited = header &+ value &+ tail.utf8CodeUnitCount
         return 0
       }
-      if isSingle {
+      if !isRepeatable {
+        giveUp(l, leg)
+      } else if isSingle {
         putOff(l, leg)
       } else {
         let asked = exchange(&links[l].asked, with: Buffer())
@@ -40,6 +43,19 @@ extension Worker {
     links[l].passing = header &+ value
     links[l].tail = tail
     return pass(l, bytes, p)
+  }
+
+  /// The value that comes can neither be asked for again nor held: it is answered for as if its server had failed.
+  private mutating func giveUp(_ l: UInt32, _ leg: Leg) {
+    counters.add(.queueFull)
+    guard leg.fanOut == Slab<FanOut>.none else {
+      fanOuts[leg.fanOut].unanswered &+= 1
+      return noteFailure(leg.fanOut, at: links[l].server, .queueFull)
+    }
+    links[l].legs[0].exchange = Slab<Exchange>.none
+    let asked = exchange(&links[l].asked, with: Buffer())
+    fail(leg, at: links[l].server, .queueFull, asked, 0)
+    links[l].asked = asked
   }
 
   /// The value at the connection's cursor is done with.

@@ -30,6 +30,9 @@ extension Worker {
   /// less is held.
   var heldLimit: Int { min(limits.held, max(limits.heldLeast, freeToWait / 8)) }
 
+  /// The longest value that is held when it cannot be asked for again.
+  var mostHeld: Int { max(limits.held, free) }
+
   /// Bytes that a client may leave unread before its next request waits.
   var allowance: Int { min(limits.clientOutput, max(2048, freeToWait / 4)) }
 

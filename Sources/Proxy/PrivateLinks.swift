@@ -166,7 +166,9 @@ extension Worker {
       if !streamWaits.isEmpty && rest >= limits.streamPatience && clients.isCurrent(streams[i].client) {
         close(client: streams[i].client.index)
       }
-    } else if rest >= .nanoseconds(Int64(clamping: servers[links[l].server].requestTimeout)) {
+    } else if min(rest, now.since(streams[i].askedAt))
+      >= .nanoseconds(Int64(clamping: servers[links[l].server].requestTimeout))
+    {
       counters.add(.timeouts)
       lost(l, .timedOut, now: now)
     }

@@ -108,6 +108,8 @@ extension Worker {
   mutating func continueUpload(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     let l = streams[clients[c].stream].link
     let n = min(clients[c].bodyLeft, bytes.byteCount)
+    // Until now the server had nothing to take.
+    if links[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
     links[l].asked.append(bytes, from: 0, count: n, &pool)
     clients[c].bodyLeft &-= n
     if links[l].state == .ready { markDirty(link: l) }
@@ -148,8 +150,8 @@ extension Worker {
     streams[i].left &-= n
     streams[i].hasBegun = true
     streams[i].move(n, now: clock)
-    // What waits now is the client's next piece, or the answer: both have a time of their own.
-    if links[l].asked.isEmpty { streams[i].movedAt = clock }
+    // All of it is there: the answer has a time of its own.
+    if streams[i].left == 0 { streams[i].askedAt = clock }
     let id = streams[i].client
     guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
       links[l].asked.count <= ahead / 2

@@ -179,6 +179,10 @@ class Proxy:
         rows = re.findall(rb"STAT (\S+) (.*)\r\n", self.ask(b"stats ringroad\r\n", b"END\r\n"))
         return {name.decode(): int(text) if text.isdigit() else text.decode() for name, text in rows}
 
+    def most_memory(self, idle, clients):
+        """What docs/LIMITS.md promises, in bytes."""
+        return idle + self.numbers()["memory_limit"] * 5 // 4 + 8192 * clients
+
     def standings(self):
         rows = self.numbers()
         return [

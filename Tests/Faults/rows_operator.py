@@ -208,8 +208,7 @@ def memory_limited(play):
 
 def pressed(play, seconds, think=0.01):
     rig, load = play.start(load={"think": think})
-    # The workers' buffers are bounded (256 MiB each), and so is what a connection takes.
-    limit = rig.proxy.rss() + 2 * 256 * MEGABYTE + 64 * MEGABYTE
+    limit = rig.proxy.most_memory(rig.proxy.rss(), 600)
     group = memory_group(rig.proxy.pid, int(limit * 1.1))
     value = b"v" * 900_000
     with rig.proxy.connect() as one:

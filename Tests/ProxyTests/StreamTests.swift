@@ -65,6 +65,29 @@ import Testing
     #expect(got == lines("VALUE k 0 1000", long, "END"))
   }
 
+  /// There must be room for it.
+  @Test func aValueThatCannotBeAskedForAgainAndDoesNotFitFails() {
+    let rig = rig { $0.memory = 8192 }
+    let (c, d) = (rig.open(), rig.open())
+    let huge = String(repeating: "v", count: 9000)
+    rig.say(c, "get k", "delete k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 9000\r\n\(huge)")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.privateLinks.isEmpty && rig.count(.queueFull) == 1 && rig.count(.readsAsMisses) == 1)
+    rig.send(from: "a", "\r\nEND\r\nDELETED\r\n")
+    #expect(rig.got(c) == lines("DELETED"))
+    // Of several, those that fit are given.
+    rig.say(d, "get i k j", "delete k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE i 0 1\r\ni\r\nVALUE k 0 9000\r\n")
+    rig.send(from: "a", "\(huge)\r\nVALUE j 0 1\r\nj\r\nEND\r\nDELETED\r\n")
+    #expect(rig.got(d) == lines("VALUE i 0 1", "i", "VALUE j 0 1", "j", "END", "DELETED"))
+    #expect(rig.count(.queueFull) == 2 && rig.count(.readsAsMisses) == 2)
+    for one in [c, d] { rig.hangUp(one) }
+    #expect(rig.leak == nil)
+  }
+
   /// What the client has asked to be changed behind the read must not be seen by it.
   @Test(arguments: ["set k 0 0 1\r\nx", "delete k", "touch k 0", "gat -1 k j", "ma aw== b", "flush_all"])
   func aValueThatChangesBehindTheReadIsHeldInstead(change: String) {
@@ -171,6 +194,40 @@ import Testing
     let own = try #require(rig.privateLinks.first)
     _ = rig.asked(own)
     #expect(rig.paused.isEmpty)
+  }
+
+  /// Its server is waited for only while it has something to take.
+  @Test func aClientThatSendsSlowlyIsNotItsServersFailure() throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    for byte in 10..<14 {
+      _ = rig.asked(own)
+      rig.advance(.milliseconds(900))
+      rig.send(c, String(long.dropFirst(byte).prefix(1)))
+      rig.advance(.milliseconds(10))
+    }
+    #expect(rig.count(.timeouts) == 0 && rig.waiting(for: c) == "")
+    // And not for ever then.
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    #expect(rig.count(.timeouts) == 1)
+  }
+
+  /// However often a byte of it comes: others wait for its place.
+  @Test func aClientThatSendsSlowlyGoesWhenOthersWait() throws {
+    let rig = rig { $0.streams = 1 }
+    let (c, d) = (rig.open(), rig.open())
+    rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
+    let own = try #require(rig.privateLinks.first)
+    rig.send(d, "set j 0 0 1000\r\n\(long.prefix(10))")
+    for byte in 10..<16 where !rig.closed.contains(c) {
+      _ = rig.asked(own)
+      rig.advance(.milliseconds(200))
+      rig.send(c, String(long.dropFirst(byte).prefix(1)))
+    }
+    #expect(rig.closed == [c])
   }
 
   @Test func aServerThatRefusesAValueAtOnceCostsNobodyAnything() throws {
