@@ -10,16 +10,23 @@
 /// `BufferPool`, so that a connection that is idle costs nothing.
 @safe @usableFromInline
 package struct Buffer: ~Copyable {
-  @usableFromInline var base: UnsafeMutableRawPointer?
+  /// The block; of no meaning while `capacity` is zero.
+  @usableFromInline var base: UnsafeMutableRawPointer
   @usableFromInline var capacity = 0
   @usableFromInline var start = 0
   @usableFromInline var end = 0
 
-  @inlinable package init() { unsafe base = nil }
+  @inlinable package init() { unsafe base = Self.nowhere }
+
+  /// What `base` is while there is no block: no run of more than no bytes begins there.
+  @inlinable static var nowhere: UnsafeMutableRawPointer {
+    // SAFETY: sixteen is not zero.
+    @inline(__always) get { unsafe UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped }
+  }
 
   deinit {
-    // SAFETY: `base` is nil or a block from malloc that nothing else owns.
-    unsafe base?.deallocate()
+    // SAFETY: a buffer with room has a block from malloc that nothing else owns.
+    if capacity > 0 { unsafe base.deallocate() }
   }
 
   /// Bytes that can be read.
@@ -32,8 +39,7 @@ package struct Buffer: ~Copyable {
   /// What has been appended and not yet consumed.
   @inlinable package var readable: RawSpan {
     @_lifetime(borrow self) @inline(__always) get {
-      guard let base = unsafe base else { return RawSpan() }
-      // SAFETY: start ..< end was written by append; the span borrows self, so nothing moves it.
+      // SAFETY: start ..< end was written by append, or is empty; the span borrows self, so nothing moves it.
       let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(base) + start, byteCount: end &- start)
       return unsafe _overrideLifetime(span, borrowing: self)
     }
@@ -66,7 +72,6 @@ package struct Buffer: ~Copyable {
   package mutating func append(_ source: RawSpan, from: Int, count n: Int, _ pool: inout BufferPool) {
     precondition(from >= 0 && n >= 0 && n <= source.byteCount &- from)
     if n > capacity &- end { makeRoom(n, &pool) }
-    guard let base = unsafe base else { return }
     // SAFETY: the source range was checked above, the target's room by makeRoom; they are
     // different objects, because self is held exclusively.
     unsafe source.withUnsafeBytes { bytes in
@@ -92,7 +97,6 @@ package struct Buffer: ~Copyable {
   @inlinable package mutating func append(_ text: StaticString, _ pool: inout BufferPool) {
     let n = text.utf8CodeUnitCount
     if n > capacity &- end { makeRoom(n, &pool) }
-    guard let base = unsafe base else { return }
     // SAFETY: a StaticString's text is n bytes of the executable; room was made above.
     unsafe copyBytes(base + end, UnsafeRawPointer(text.utf8Start), n)
     end &+= n
@@ -100,7 +104,6 @@ package struct Buffer: ~Copyable {
 
   @inlinable package mutating func append(byte: UInt8, _ pool: inout BufferPool) {
     if capacity == end { makeRoom(1, &pool) }
-    guard let base = unsafe base else { return }
     // SAFETY: end < capacity.
     unsafe base.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
     end &+= 1
@@ -137,7 +140,7 @@ package struct Buffer: ~Copyable {
   /// block of twice the size.
   @inline(never) @usableFromInline mutating func makeRoom(_ n: Int, _ pool: inout BufferPool) {
     let live = end &- start
-    if let base = unsafe base, start >= capacity / 2, live &+ n <= capacity {
+    if capacity > 0, start >= capacity / 2, live &+ n <= capacity {
       // SAFETY: both ranges lie inside the block; memmove allows them to overlap.
       unsafe base.copyMemory(from: base + start, byteCount: live)
       start = 0
@@ -147,7 +150,7 @@ package struct Buffer: ~Copyable {
     let (needed, overflow) = live.addingReportingOverflow(n)
     precondition(!overflow)
     let (block, size) = unsafe pool.take(atLeast: max(needed, live &* 2))
-    if let base = unsafe base {
+    if capacity > 0 {
       // SAFETY: the new block holds at least `live` bytes and is a different allocation.
       unsafe block.copyMemory(from: base + start, byteCount: live)
       unsafe pool.give(base, size: capacity)
@@ -162,10 +165,10 @@ package struct Buffer: ~Copyable {
   @inlinable package mutating func release(to pool: inout BufferPool) {
     start = 0
     end = 0
-    guard let block = unsafe base else { return }
+    guard capacity > 0 else { return }
     // SAFETY: the block came from this kind of pool with this size, and is forgotten here.
-    unsafe pool.give(block, size: capacity)
-    unsafe base = nil
+    unsafe pool.give(base, size: capacity)
+    unsafe base = Self.nowhere
     capacity = 0
   }
 
@@ -175,7 +178,6 @@ package struct Buffer: ~Copyable {
     upTo n: Int, _ pool: inout BufferPool, _ body: (UnsafeMutableRawBufferPointer) -> Int
   ) -> Int {
     if n > capacity &- end { makeRoom(n, &pool) }
-    guard let base = unsafe base else { return 0 }
     // SAFETY: end + n <= capacity after makeRoom.
     let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + end, count: n))
     precondition(written >= 0 && written <= n)

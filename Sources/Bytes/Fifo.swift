@@ -26,17 +26,17 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
-  /// The `i`th from the front.
+  /// The `i`th from the front, in place: who reads one field loads one field.
   @inlinable package subscript(i: Int) -> Element {
-    @inline(__always) get {
+    // SAFETY: the ring exists when count > 0, and its first `count` slots from `head` on were written; exclusive
+    // access to self is exclusive access to each of them.
+    @inline(__always) unsafeAddress {
       precondition(i >= 0 && i < count)
-      // SAFETY: checked above; the ring exists when count > 0.
-      return unsafe elements.unsafelyUnwrapped[(head &+ i) & mask]
+      return unsafe UnsafePointer(elements.unsafelyUnwrapped + ((head &+ i) & mask))
     }
-    @inline(__always) set {
+    @inline(__always) unsafeMutableAddress {
       precondition(i >= 0 && i < count)
-      // SAFETY: as above.
-      unsafe elements.unsafelyUnwrapped[(head &+ i) & mask] = newValue
+      return unsafe elements.unsafelyUnwrapped + ((head &+ i) & mask)
     }
   }
 

@@ -24,6 +24,50 @@ extension RawSpan {
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt32.self)
   }
 
+  /// Two bytes as a little-endian number, checked.
+  @inlinable @inline(__always) package func pair(at i: Int) -> UInt16 {
+    precondition(i >= 0 && i <= byteCount &- 2)
+    // SAFETY: checked above.
+    return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt16.self)
+  }
+
+  /// Goes over `count` bytes from `i` on, first to last, checked once: for hashes that take a byte at a time.
+  @inlinable @inline(__always)
+  package func fold(
+    _ start: UInt32, from i: Int, count: Int, _ step: (_ sum: UInt32, _ byte: UInt8) -> UInt32
+  ) -> UInt32 {
+    precondition(i >= 0 && count >= 0 && count <= byteCount &- i)
+    var sum = start
+    var q = i
+    let end = i &+ count
+    while q &+ 8 <= end {
+      // SAFETY: i <= q and q + 8 <= end <= byteCount, here and for the four bytes and the rest below.
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 1, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 2, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 3, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 4, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 5, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 6, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 7, as: UInt8.self))
+      q &+= 8
+    }
+    if q &+ 4 <= end {
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 1, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 2, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 3, as: UInt8.self))
+      q &+= 4
+    }
+    if q &+ 2 <= end {
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self))
+      sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q &+ 1, as: UInt8.self))
+      q &+= 2
+    }
+    if q < end { sum = step(sum, unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self)) }
+    return sum
+  }
+
   /// Where the first byte at or after `i` is that is a space or a control byte; `byteCount` if none.
   @inlinable @inline(__always) package func firstBreak(from i: Int) -> Int {
     precondition(i >= 0)
@@ -68,17 +112,16 @@ extension RawSpan {
       return false
     }
     var k = 0
-    while k &+ 8 <= count {
-      // SAFETY: both ranges were checked above.
-      let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ k, as: UInt64.self)
-      let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ k, as: UInt64.self)
-      if a != b { return false }
-      k &+= 8
-    }
-    if k == count { return true }
-    if count >= 8 {
-      // SAFETY: the last eight bytes of both ranges; some are compared twice.
-      let last = count &- 8
+    let last = count &- 8
+    if last >= 0 {
+      while k < last {
+        // SAFETY: both ranges were checked above, and k + 8 < count.
+        let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ k, as: UInt64.self)
+        let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ k, as: UInt64.self)
+        if a != b { return false }
+        k &+= 8
+      }
+      // SAFETY: the last eight bytes of both ranges; some may be compared twice.
       let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ last, as: UInt64.self)
       let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ last, as: UInt64.self)
       return a == b
@@ -113,10 +156,33 @@ extension RawSpan {
   /// More than eighteen digits wrap; whoever reads hostile lengths bounds their number.
   @inlinable @inline(__always) package func digits(from i: Int, to end: Int) -> (value: Int, end: Int) {
     precondition(i >= 0 && end <= byteCount)
+    if i &+ 8 <= end {
+      // SAFETY: 0 <= i and i + 8 <= end <= byteCount.
+      let word =
+        unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self) ^ 0x3030_3030_3030_3030
+      // The top bit of each byte that is no digit; of the bytes behind the first such one it means nothing.
+      let stops = (word &+ 0x7676_7676_7676_7676 | word) & 0x8080_8080_8080_8080
+      if stops != 0 {
+        let bits = stops.trailingZeroBitCount & 0x38
+        return (Self.number((word &<< UInt64(truncatingIfNeeded: 56 &- bits)) &<< 8), i &+ bits &>> 3)
+      }
+    }
+    return manyDigits(from: i, to: end)
+  }
+
+  /// The number of eight digits, the first in the lowest byte: neighbours are joined to pairs, these to fours.
+  @inlinable @inline(__always) static func number(_ digits: UInt64) -> Int {
+    let pairs = (digits &* 2561) &>> 8 & 0x00ff_00ff_00ff_00ff
+    let fours = (pairs &* 6_553_601) &>> 16 & 0x0000_ffff_0000_ffff
+    return Int(truncatingIfNeeded: (fours &* 42_949_672_960_001) &>> 32)
+  }
+
+  /// The same byte by byte.
+  @inline(never) @usableFromInline func manyDigits(from i: Int, to end: Int) -> (value: Int, end: Int) {
     var value = 0
     var q = i
     while q < end {
-      // SAFETY: 0 <= q < end <= byteCount.
+      // SAFETY: 0 <= q < end <= byteCount, as `digits` checked.
       let digit = unsafe unsafeLoad(fromUncheckedByteOffset: q, as: UInt8.self) &- 48
       if digit > 9 { break }
       value = value &* 10 &+ Int(digit)

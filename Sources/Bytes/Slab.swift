@@ -29,14 +29,11 @@ package struct SlotID: BitwiseCopyable, Hashable, Sendable {
 @safe @usableFromInline
 package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @usableFromInline struct Head: BitwiseCopyable {
-    @usableFromInline var generation: UInt32
-    @usableFromInline var next: UInt32
-    @usableFromInline var isTaken: Bool
-    @usableFromInline init() {
-      generation = 0
-      next = .max
-      isTaken = false
-    }
+    /// Counts takings and givings: odd while the slot is taken.
+    @usableFromInline var generation: UInt32 = 0
+    @usableFromInline var next: UInt32 = .max
+    @inlinable var isTaken: Bool { @inline(__always) get { generation & 1 == 1 } }
+    @inlinable init() {}
   }
   @usableFromInline var elements: UnsafeMutablePointer<Element>
   @usableFromInline var heads: UnsafeMutablePointer<Head>
@@ -44,7 +41,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   /// Slots that were ever taken: those below are initialised.
   @usableFromInline var high: UInt32 = 0
   @usableFromInline var free: UInt32 = .max
-  /// The generation that a new slot begins with: higher than any that a slot given up by `trim` has had.
+  /// The last generation of the slots that `trim` gave up: a new slot begins with the next one.
   @usableFromInline var firstGeneration: UInt32 = 0
   /// Slots taken now.
   @usableFromInline package var count: UInt32 = 0
@@ -89,7 +86,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     if i == .max { return takeNew() }
     // SAFETY: the free list holds only slots below `high`.
     unsafe free = heads[Int(i)].next
-    unsafe heads[Int(i)].isTaken = true
+    unsafe heads[Int(i)].generation &+= 1
     return i
   }
 
@@ -99,8 +96,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     // SAFETY: `high` is below capacity, and its slot was never initialised.
     unsafe (elements + Int(i)).initialize(to: Element())
     unsafe (heads + Int(i)).initialize(to: Head())
-    unsafe heads[Int(i)].isTaken = true
-    unsafe heads[Int(i)].generation = firstGeneration
+    unsafe heads[Int(i)].generation = firstGeneration &+ 1
     high += 1
     return i
   }
@@ -115,7 +111,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     // SAFETY: heads below `high` are initialised, and so are the elements, free or not.
     while end > least, unsafe !heads[end - 1].isTaken {
       end -= 1
-      firstGeneration = max(firstGeneration, unsafe heads[end].generation &+ 1)
+      firstGeneration = max(firstGeneration, unsafe heads[end].generation)
       unsafe (elements + end).deinitialize(count: 1)
     }
     high = UInt32(end)
@@ -148,7 +144,6 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     unsafe precondition(heads[Int(i)].isTaken)
     unsafe elements[Int(i)].reset()
     unsafe heads[Int(i)].generation &+= 1
-    unsafe heads[Int(i)].isTaken = false
     unsafe heads[Int(i)].next = free
     free = i
     count &-= 1
@@ -165,7 +160,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @inlinable @inline(__always) package func isCurrent(_ id: SlotID) -> Bool {
     // SAFETY: the index is checked before the head is read.
     unsafe id.index < high && heads[Int(id.index)].generation == id.generation
-      && heads[Int(id.index)].isTaken
+      && id.generation & 1 == 1
   }
 
   @inlinable package func isTaken(_ i: UInt32) -> Bool {

@@ -71,7 +71,7 @@ package struct Client: ~Copyable, Recyclable {
   }
 
   /// Bytes of a long request that are still to come before it is worth looking at.
-  package var missing: Int { max(0, awaited &- input.count) }
+  package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
   /// How many more of its requests may be taken now.
   @inline(__always) func room(_ requests: UInt32, allowance: Int) -> Int {
@@ -113,7 +113,7 @@ package struct Client: ~Copyable, Recyclable {
   }
 
   /// A parked answer's turn has come.
-  mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {
+  @inline(always) mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {
     output.append(parked, from: from, count: count, &pool)
     parkedLive &-= count
   }

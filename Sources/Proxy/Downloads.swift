@@ -79,7 +79,7 @@ extension Worker {
     links[l].front = .plain
     let leg = links[l].legs[0]
     if leg.fanOut == Slab<FanOut>.none {
-      links[l].dropFront(leg, &pool)
+      links[l].dropFront(&pool)
       if leg.isLate { counters.add(.lateReplies) }
     }
     return n &+ tail.utf8CodeUnitCount
@@ -327,7 +327,7 @@ extension Worker {
       return nil
     }
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now) }
-    switch links[l].answer(to: leg, line, at: 0, maxValue: limits.maxValue) {
+    switch links[l].answer(line, at: 0, maxValue: limits.maxValue) {
     case .opening(let header, let value):
       give(i, line, 0, header)
       expectValue(i, value, now: now)

@@ -179,7 +179,7 @@ extension Worker {
   }
 
   /// A server sent what no request can have been answered with: the connection has lost its place.
-  mutating func breach(_ l: UInt32, _ why: Breach, _ bytes: RawSpan, _ p: Int) {
+  @inline(never) mutating func breach(_ l: UInt32, _ why: Breach, _ bytes: RawSpan, _ p: Int) {
     counters.add(.integrityFailures)
     let s = links[l].server
     notices.append(

@@ -63,7 +63,7 @@ struct FanOut: ~Copyable, Recyclable {
   init() {}
 
   /// Notes another key, as a miss until its value comes; returns its piece.
-  @inline(__always) mutating func add(_ key: Word) -> UInt32 {
+  @inline(always) mutating func add(_ key: Word) -> UInt32 {
     var piece = Piece()
     piece.keyLength = UInt8(truncatingIfNeeded: key.length)
     let i = UInt32(truncatingIfNeeded: pieces.count)

@@ -23,7 +23,7 @@ extension Worker {
       clients[c].input.append(bytes, &pool)
       clientFilled(c, now: now)
     }
-    closeIfDone(c)
+    if clients[c].isClosing { closeIfDone(c) }
   }
 
   /// More of a client's bytes stand in its `input`.
@@ -119,23 +119,21 @@ extension Worker {
       }
       let scanned = clients[c].scanned
       if scanned > 0 { clients[c].scanned = 0 }
-      var gets = 0
-      var verdict = RequestParser.next(
-        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
-      while case .request = verdict, request.verb == .get, !request.isMulti {
-        gets &+= 1
-        forward(c, bytes, p, request, now: now)
-        p &+= request.length
+      let before = room
+      while room > 0 {
+        let keyLength = RequestParser.plainGet(bytes, from: p)
+        if keyLength == 0 { break }
+        forward(c, bytes, p, Request(plainGetAt: p, keyLength: keyLength), now: now)
+        p &+= keyLength &+ 6
         room &-= 1
-        if room == 0 || p >= bytes.byteCount { break }
-        verdict = RequestParser.next(
-          bytes, from: p, scanned: 0, maxValue: limits.maxValue, line: &line, into: &request)
       }
-      if gets > 0 {
-        counters.add(gets, to: .getRequests)
-        counters.add(gets, to: .keysRequested)
-        if room == 0 || p >= bytes.byteCount { continue }
+      if room < before {
+        counters.add(before &- room, to: .getRequests)
+        counters.add(before &- room, to: .keysRequested)
+        continue
       }
+      let verdict = RequestParser.next(
+        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
       switch verdict {
       case .request:
         dispatch(c, bytes, p, request, now: now)
@@ -202,15 +200,13 @@ extension Worker {
   }
 
   /// A request of one key goes to the key's server.
-  @inline(__always)
+  @inline(always)
   private mutating func forward(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    let pool = table.pool(for: bytes, from: request.keyStart, count: request.keyLength)
-    guard pool >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
-    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
-      owning: bytes, from: request.keyStart, count: request.keyLength)
-    let lane = lanes[Int(poolStarts[pool]) &+ place]
+    let place = place(of: bytes, from: request.keyStart, count: request.keyLength)
+    guard place >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
+    let lane = lanes[place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
@@ -226,18 +222,35 @@ extension Worker {
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
-      links[l].take(leg, bytes, from: p, &self.pool)
+      links[l].take(leg, bytes, from: p, &pool)
     } else {
-      write(bytes, p, request, to: l, &leg)
-      links[l].legs.append(leg)
+      // A copy, so that the leg of the common case needs no place in memory.
+      var rewritten = leg
+      write(bytes, p, request, to: l, &rewritten)
+      links[l].legs.append(rewritten)
     }
     counters.add(.requestsForwarded)
     markDirty(link: l)
   }
 
+  /// The place of a key's lane in `lanes`; negative when no route leads anywhere.
+  ///
+  /// Reaches for each field by itself: see `docs/ARCHITECTURE.md` for what borrowing a large value costs.
+  @inline(always)
+  mutating func place(of bytes: RawSpan, from: Int, count: Int) -> Int {
+    let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
+    guard pool >= 0 else { return pool }
+    let i = UInt32(truncatingIfNeeded: pool)
+    let server =
+      table.pools[i].live.isSingle
+      ? table.pools[i].live.firstServer
+      : table.pools[i].live.server(owning: table.pools[i].hash(of: bytes, from: from, count: count))
+    return Int(poolStarts[pool]) &+ Int(server)
+  }
+
   /// The connection that this client's requests to a server take: always the same one, so that they
   /// stay in order.
-  @inline(__always) func link(to s: UInt32, for c: UInt32) -> UInt32 {
+  @inline(always) mutating func link(to s: UInt32, for c: UInt32) -> UInt32 {
     let n = servers[s].links.count
     return servers[s].links[n == 1 ? 0 : Int(c) % n]
   }

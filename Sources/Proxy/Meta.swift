@@ -111,7 +111,7 @@ extension Worker {
       } else if leg.isLate {
         counters.add(.lateReplies)
       }
-      links[l].dropFront(leg, &pool)
+      links[l].dropFront(&pool)
       return reply.length
     }
   }

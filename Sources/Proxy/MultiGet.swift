@@ -44,20 +44,18 @@ extension Worker {
   }
 
   /// Adds a key to the request for its server.
-  @inline(__always)
+  @inline(always)
   private mutating func route(
     _ c: UInt32, _ key: Word, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
   ) {
     let i = fanOuts[f].add(key)
-    let pool = table.pool(for: bytes, from: key.from, count: Int(key.length))
-    guard pool >= 0 else {
+    let place = place(of: bytes, from: key.from, count: Int(key.length))
+    guard place >= 0 else {
       // A key without a route is nowhere: a miss.
       counters.add(.readsAsMisses)
       return
     }
-    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
-      owning: bytes, from: key.from, count: Int(key.length))
-    let lane = lanes[Int(poolStarts[pool]) &+ place]
+    let lane = lanes[place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if links[l].round == round {
       let before = links[l].join(i, bytes, key, &self.pool)
@@ -244,9 +242,10 @@ extension FanOut {
             p &+= length
             continue
           }
-          pieces[Int(cursor)].offset = self.bytes.count
-          pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
+          let offset = self.bytes.count
           self.bytes.append(bytes, from: p, count: length, &pool)
+          pieces[Int(cursor)].offset = offset
+          pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
         }
         keyAt &+= keyLength &+ 1
         cursor = pieces[Int(cursor)].next

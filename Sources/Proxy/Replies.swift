@@ -56,7 +56,7 @@ extension Worker {
     var p = 0
     var isAnswered = false
     while p < bytes.byteCount {
-      guard let leg = links[l].legs.first, links[l].sent > 0, links[l].front == .plain else {
+      guard !links[l].legs.isEmpty, links[l].sent > 0, links[l].front == .plain else {
         if links[l].front == .passing {
           guard let n = pass(l, bytes, p) else { return bytes.byteCount }
           p &+= n
@@ -71,7 +71,8 @@ extension Worker {
         breach(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      if leg.fanOut != Slab<FanOut>.none {
+      if links[l].legs[0].fanOut != Slab<FanOut>.none {
+        let leg = links[l].legs[0]
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard isDone || links[l].front == .passing else {
@@ -81,7 +82,8 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      if leg.verb.isMeta {
+      if links[l].legs[0].verb.isMeta {
+        let leg = links[l].legs[0]
         guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard n > 0 else {
@@ -91,21 +93,22 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      switch links[l].answer(to: leg, bytes, at: p, maxValue: limits.maxValue) {
+      switch links[l].answer(bytes, at: p, maxValue: limits.maxValue) {
       case .reply(let length, let outcome):
-        guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
+        guard links[l].hasSentFront || mayComeEarly(outcome) else {
           breach(l, .unsolicited, bytes, p)
           return bytes.byteCount
         }
-        links[l].dropFront(leg, &pool)
-        if leg.exchange != Slab<Exchange>.none {
-          answer(leg.exchange, bytes, p, length)
+        let x = links[l].legs[0].exchange
+        if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
+        links[l].dropFront(&pool)
+        if x != Slab<Exchange>.none {
+          answer(x, bytes, p, length)
           isAnswered = true
-        } else if leg.isLate {
-          counters.add(.lateReplies)
         }
         p &+= length
       case .opening(let header, let value):
+        let leg = links[l].legs[0]
         guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard n > 0 else {
@@ -132,9 +135,9 @@ extension Worker {
 
   /// All of a request that was answered early has been sent now.
   mutating func finishFront(_ l: UInt32) {
-    guard let leg = links[l].legs.first, links[l].sent >= Int(leg.length) else { return }
+    guard !links[l].legs.isEmpty, links[l].hasSentFront else { return }
     links[l].front = .plain
-    links[l].dropFront(leg, &pool)
+    links[l].dropFront(&pool)
   }
 
   @inline(__always)
@@ -187,7 +190,7 @@ extension Worker {
         taken = length
       }
     }
-    links[l].dropFront(leg, &pool)
+    links[l].dropFront(&pool)
     if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }

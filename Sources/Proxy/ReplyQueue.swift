@@ -16,7 +16,7 @@ enum Destination: BitwiseCopyable {
 
 extension Worker {
   /// A place at the end of the client's order.
-  @inline(__always) mutating func newExchange(_ c: UInt32) -> UInt32 {
+  @inline(always) mutating func newExchange(_ c: UInt32) -> UInt32 {
     let x = exchanges.take()
     exchanges[x].client = clients.id(of: c)
     let before = clients[c].enqueue(x)
@@ -25,7 +25,7 @@ extension Worker {
   }
 
   /// The whole answer to an exchange: `n` bytes at `p`.
-  @inline(__always)
+  @inline(always)
   mutating func answer(_ x: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
     let id = exchanges[x].client
     guard clients.isCurrent(id) else { return exchanges.give(x) }
@@ -98,14 +98,16 @@ extension Worker {
   /// Moves the parked answers whose turn has come to the output.
   private mutating func followUp(_ c: UInt32) {
     var x = clients[c].first
+    var count: UInt32 = 0
     while x != Slab<Exchange>.none, exchanges[x].isFinished, exchanges[x].stream == Slab<Stream>.none {
-      let exchange = exchanges[x]
-      clients[c].unpark(from: exchange.parkedAt, count: exchange.parkedLength, &pool)
+      clients[c].unpark(from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
+      let next = exchanges[x].next
       exchanges.give(x)
-      clients[c].inFlight &-= 1
-      clients[c].answered &+= 1
-      x = exchange.next
+      count &+= 1
+      x = next
     }
+    clients[c].inFlight &-= count
+    clients[c].answered &+= count
     clients[c].first = x
     if x == Slab<Exchange>.none { clients[c].last = x }
     if clients[c].parkedLive == 0 { clients[c].parked.release(to: &pool) }

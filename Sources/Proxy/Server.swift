@@ -114,20 +114,20 @@ package struct Link: ~Copyable, Recyclable {
   package init() {}
   package mutating func reset() { self = Link() }
 
-  /// Another key of the multi-get at hand; returns the piece before it.
-  @inline(__always)
+  /// Another key of the multi-get at hand; returns the piece before it. In its line as in ours a space
+  /// stands before the key.
+  @inline(always)
   mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ pool: inout BufferPool) -> UInt32 {
     let before = lastPiece
     lastPiece = piece
     if !isRefusing {
-      asked.append(byte: 32, &pool)
-      asked.append(bytes, from: key.from, count: Int(key.length), &pool)
+      asked.append(bytes, from: key.from &- 1, count: Int(key.length) &+ 1, &pool)
     }
     return before
   }
 
   /// Bytes of a long reply that are still to come before it is worth looking at.
-  package var missing: Int { max(0, awaited &- input.count) }
+  package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
   /// Whether another request may join the queue without further ado.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
@@ -162,7 +162,7 @@ package struct Link: ~Copyable, Recyclable {
   }
 
   /// Takes a request whose bytes may be sent on as they are.
-  @inline(__always)
+  @inline(always)
   mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ pool: inout BufferPool) {
     asked.append(bytes, from: p, count: Int(leg.length), &pool)
     legs.append(leg)
@@ -175,23 +175,24 @@ package struct Link: ~Copyable, Recyclable {
     return true
   }
 
-  /// Reads the reply that the front leg is owed.
-  @inline(__always)
-  func answer(to leg: Leg, _ bytes: RawSpan, at p: Int, maxValue: Int) -> Answer {
-    let expected = leg.verb.expectation
-    if expected == .values || expected == .valuesWithCAS {
-      return ReplyParser.single(
-        bytes, at: p, asked: asked.readable, keyStart: Int(leg.keyStart), keyLength: Int(leg.keyLength),
-        withCAS: expected == .valuesWithCAS, maxValue: maxValue)
-    }
-    return ReplyParser.line(bytes, at: p, expected)
+  /// Reads the reply that the front leg, which there is, is owed.
+  @inline(always)
+  mutating func answer(_ bytes: RawSpan, at p: Int, maxValue: Int) -> Answer {
+    let verb = legs[0].verb
+    guard verb.isRetrieval else { return ReplyParser.line(bytes, at: p, verb.expectation) }
+    return ReplyParser.single(
+      bytes, at: p, asked: asked.readable, keyStart: Int(legs[0].keyStart), keyLength: Int(legs[0].keyLength),
+      withCAS: verb.givesCAS, maxValue: maxValue)
   }
+
+  /// Whether all of the front leg's request has been sent.
+  var hasSentFront: Bool { @inline(always) mutating get { sent >= Int(legs[0].length) } }
 
   /// The front leg has been answered. A server may answer before it was sent the whole request (a
   /// value that is too large); then the rest is still sent before the leg leaves.
-  @inline(__always)
-  mutating func dropFront(_ leg: Leg, _ pool: inout BufferPool) {
-    let length = Int(leg.length)
+  @inline(always)
+  mutating func dropFront(_ pool: inout BufferPool) {
+    let length = Int(legs[0].length)
     guard sent >= length else {
       front = .answered
       legs[0].exchange = Slab<Exchange>.none
@@ -210,5 +211,5 @@ package struct Link: ~Copyable, Recyclable {
   }
 
   /// Bytes to be sent now.
-  package var unsent: Int { state == .ready ? asked.count &- sent : 0 }
+  package var unsent: Int { mutating get { state == .ready ? asked.count &- sent : 0 } }
 }

@@ -240,10 +240,10 @@ package struct Worker: ~Copyable {
   }
 
   /// Requests that wait for an answer.
-  package var requestsInFlight: Int { Int(exchanges.count) }
+  package var requestsInFlight: Int { mutating get { Int(exchanges.count) } }
 
   /// Whether a client waits to go on that could: the loop must not sleep.
-  package var hasResumable: Bool { !resumable.isEmpty }
+  package var hasResumable: Bool { mutating get { !resumable.isEmpty } }
 
   /// Serves what stalled clients have sent, as far as there is room again.
   package mutating func resumeStalled(now: Instant) {

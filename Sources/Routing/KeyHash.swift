@@ -49,9 +49,10 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   /// The hash of bytes `from ..< from + count`, which must lie in `bytes`. Allocates nothing.
   @inlinable @inline(__always)
   package func hash(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
-    precondition(from >= 0 && count >= 0 && count <= bytes.byteCount &- from)
     switch self {
-    case .md5: return hashMD5(bytes, from: from, count: count)
+    case .md5:
+      precondition(from >= 0 && count >= 0 && count <= bytes.byteCount &- from)
+      return hashMD5(bytes, from: from, count: count)
     case .fnv1a64: return hashFNV1a64(bytes, from: from, count: count)
     default: return hashOtherwise(bytes, from: from, count: count)
     }

@@ -70,9 +70,12 @@ package struct RoutingTable: ~Copyable {
   /// Without prefixes this is one load; with them, only those that share the key's first byte are compared.
   @inlinable @inline(__always)
   package func pool(for key: RawSpan, from: Int, count: Int) -> Int {
-    if prefixes.count == 0 || count == 0 { return defaultPool }
+    if !hasPrefixes || count == 0 { return defaultPool }
     return poolByPrefix(of: key, from: from, count: count)
   }
+
+  /// Whether a key's pool depends on the key.
+  @inlinable package var hasPrefixes: Bool { @inline(__always) get { prefixes.count != 0 } }
 
   @inlinable
   func poolByPrefix(of key: RawSpan, from: Int, count: Int) -> Int {

@@ -20,6 +20,14 @@ package struct Request: BitwiseCopyable {
 
   @inlinable package init() {}
 
+  /// `get <key>\r\n` at `p`.
+  @inlinable @inline(__always) package init(plainGetAt p: Int, keyLength: Int) {
+    isVerbatim = true
+    keyStart = p &+ 4
+    self.keyLength = keyLength
+    lineLength = keyLength &+ 6
+  }
+
   /// All its bytes.
   @inlinable package var length: Int { lineLength &+ bodyLength }
 }

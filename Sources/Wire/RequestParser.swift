@@ -22,24 +22,22 @@ package enum RequestParser {
     _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, line: inout RequestLine,
     into request: inout Request
   ) -> Verdict {
-    if bytes.byteCount &- p >= 8, bytes.halfWord(at: p) == 0x2074_6567 {  // "get "
-      let end = bytes.firstBreak(from: p &+ 4)
-      let length = end &- p &- 4
-      if length > 0 && length <= longestKey && end &+ 1 < bytes.byteCount
-        && bytes.byte(at: end) == 13 && bytes.byte(at: end &+ 1) == 10
-      {
-        request.verb = .get
-        request.isQuiet = false
-        request.isVerbatim = true
-        request.isMulti = false
-        request.keyStart = p &+ 4
-        request.keyLength = length
-        request.lineLength = length &+ 6
-        request.bodyLength = 0
-        return .request
-      }
+    let keyLength = plainGet(bytes, from: p)
+    if keyLength > 0 {
+      request = Request(plainGetAt: p, keyLength: keyLength)
+      return .request
     }
     return general(bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+  }
+
+  /// The length of the key when `get <key>\r\n` stands at `p` to the letter; zero for everything else.
+  @inlinable @inline(__always)
+  package static func plainGet(_ bytes: RawSpan, from p: Int) -> Int {
+    guard bytes.byteCount &- p >= 8, bytes.halfWord(at: p) == 0x2074_6567 else { return 0 }  // "get "
+    let end = bytes.firstBreak(from: p &+ 4)
+    let length = end &- p &- 4
+    guard length <= longestKey, end &+ 1 < bytes.byteCount, bytes.pair(at: end) == 0x0a0d else { return 0 }
+    return length
   }
 
   @inline(never) @usableFromInline

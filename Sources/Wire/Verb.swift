@@ -43,6 +43,9 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Whether it is a classic read whose values come with their cas numbers.
+  @inlinable package var givesCAS: Bool { @inline(__always) get { self == .gets || self == .gats } }
+
   /// Whether it is a meta command that goes to its key's server.
   @inlinable package var isMeta: Bool {
     switch self {
