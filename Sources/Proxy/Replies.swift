@@ -9,9 +9,9 @@ extension Worker {
   package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
-    links[l].heard = now
     if links[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
+      if consumed > 0 { links[l].heard = now }
       let rest = bytes.byteCount &- consumed
       if rest > 0, links[l].state != .closed {
         if links[l].awaited > rest { links[l].input.reserve(links[l].awaited, &pool) }
@@ -27,7 +27,6 @@ extension Worker {
   package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
     counters.add(n, to: .serverBytesIn)
     clock = now
-    links[l].heard = now
     serverFilled(l, now: now)
   }
 
@@ -36,6 +35,7 @@ extension Worker {
     guard links[l].missing == 0 else { return }
     var input = exchange(&links[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
+    if consumed > 0 { links[l].heard = now }
     input.consume(consumed)
     if input.isEmpty || links[l].state == .closed {
       input.release(to: &pool)

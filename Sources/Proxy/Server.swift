@@ -103,7 +103,7 @@ package struct Link: ~Copyable, Recyclable {
   var lastTrouble = Trouble.refused
   /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
   var isRetiring = false
-  /// When something was last read from it.
+  /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
   var heard = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
   var relief = Slab<Link>.none

@@ -307,7 +307,8 @@ def too_large(play):
     play.bar("told so", said.count(b"SERVER_ERROR object too large for cache\r\n"), "==", len(mine))
     play.bar("in step", said.count(b"END\r\n"), "==", len(mine))
     play.bar("errors of others", len(play.errors()), "==", 0)
-    play.bar("connections made", gained, "==", 0)
+    # A value of that length has a connection of its own, which ends with it when it was refused half-way.
+    play.bar("connections made", gained, "<=", len(mine))
     play.judge((), since, p99=100)
 
 

@@ -252,7 +252,7 @@ import Testing
     let shares = {
       [rig.worker.heldLimit, rig.worker.allowance, rig.worker.ahead, rig.worker.queueAllowance]
     }
-    #expect(shares() == [1 << 20, 256 << 10, 256 << 10, 8 << 20])
+    #expect(shares() == [Limits().held, 256 << 10, 256 << 10, 8 << 20])
     let halves = (0..<60).map { _ in rig.open() }
     for c in halves { rig.send(c, "set k 0 0 \(rig.worker.heldLimit - 100)\r\nv") }
     #expect(rig.privateLinks.isEmpty && !rig.isOverfull)
