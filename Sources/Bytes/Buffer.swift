@@ -83,7 +83,14 @@ package struct Buffer: ~Copyable {
 
   @inlinable @inline(__always)
   package mutating func append(_ source: RawSpan, _ pool: inout BufferPool) {
-    append(source, from: 0, count: source.byteCount, &pool)
+    let n = source.byteCount
+    if n > capacity &- end { makeRoom(n, &pool) }
+    // SAFETY: all of the source, and the room that was made; they are different objects, as above.
+    unsafe source.withUnsafeBytes { bytes in
+      guard let p = bytes.baseAddress else { return }
+      unsafe copyBytes(base + end, p, n)
+    }
+    end &+= n
   }
 
   /// Copies bytes of another buffer's readable part to the back.

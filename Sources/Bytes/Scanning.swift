@@ -3,6 +3,24 @@ import Glibc
 // Reading text that came off the wire. A range is checked once, then read word by word.
 
 extension RawSpan {
+  /// All from byte `i` on, checked: in it places are sums of what cannot be negative, which saves checks.
+  @_lifetime(copy self) @inlinable @inline(always) package func rest(from i: Int) -> RawSpan {
+    precondition(i >= 0 && i <= byteCount)
+    return part(from: i, count: byteCount &- i)
+  }
+
+  /// The first `n` bytes, checked.
+  @_lifetime(copy self) @inlinable @inline(always) package func first(_ n: Int) -> RawSpan {
+    precondition(n >= 0 && n <= byteCount)
+    return part(from: 0, count: n)
+  }
+
+  /// `count` bytes from `i` on, of which the caller knows that they are there.
+  @_lifetime(copy self) @inlinable @inline(always) func part(from i: Int, count: Int) -> RawSpan {
+    // SAFETY: both callers checked that neither is negative and that i + count is within the span.
+    unsafe extracting(unchecked: Range(uncheckedBounds: (i, i &+ count)))
+  }
+
   /// One byte, checked.
   @inlinable @inline(__always) package func byte(at i: Int) -> UInt8 {
     precondition(i >= 0 && i < byteCount)

@@ -12,7 +12,7 @@ extension Worker {
 
   /// A value of the front leg has begun to come that is long: it is let go by, or kept as it comes. Returns the
   /// bytes to take now, none when it is kept; nil when the connection is no more.
-  mutating func begin(
+  @inline(never) mutating func begin(
     long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> Int? {
     guard links[l].sent >= Int(leg.length) else {
@@ -102,7 +102,7 @@ extension Worker {
   private mutating func putOff(_ l: UInt32, _ leg: Leg) {
     let x = leg.exchange
     links[l].legs[0].exchange = Slab<Exchange>.none
-    guard clients.isCurrent(exchanges[x].client) else { return exchanges.give(x) }
+    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
     hold(exchanges[x].client)
     let i = newDownload(x)
     streams[i].server = links[l].server
@@ -123,7 +123,7 @@ extension Worker {
   /// A stream for an exchange whose client is there.
   private mutating func newDownload(_ x: UInt32) -> UInt32 {
     let i = streams.take()
-    streams[i].client = exchanges[x].client
+    streams[i].client = clients.id(of: exchanges[x].client)
     streams[i].exchange = x
     exchanges[x].stream = i
     exchanges[x].parkedAt = 0
@@ -134,10 +134,10 @@ extension Worker {
   }
 
   /// Nothing more is taken from a client until it has been given what was put off: a change would overtake it.
-  private mutating func hold(_ id: SlotID) {
-    guard clients.isCurrent(id) else { return }
-    clients[id.index].putOff &+= 1
-    clients[id.index].window = 0
+  private mutating func hold(_ c: UInt32) {
+    guard c != Slab<Client>.none else { return }
+    clients[c].putOff &+= 1
+    clients[c].window = 0
   }
 
   private mutating func unhold(_ c: UInt32) {
@@ -170,7 +170,7 @@ extension Worker {
 
   /// The answer of a multi-get some of whose values were put off: it is made piece by piece.
   mutating func putOff(_ f: UInt32, _ x: UInt32) {
-    guard clients.isCurrent(exchanges[x].client) else { return exchanges.give(x) }
+    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
     let i = newDownload(x)
     streams[i].fanOut = f
     fanOuts[f].open &+= 1
@@ -179,7 +179,7 @@ extension Worker {
 
   /// Begins at once if it is the exchange's turn.
   private mutating func beginIfTurn(_ x: UInt32) {
-    let c = exchanges[x].client.index
+    let c = exchanges[x].client
     if clients[c].first == x { begin(download: exchanges[x].stream, for: c) }
   }
 

@@ -3,16 +3,17 @@ import Wire
 
 /// One request of a client until its answer is on its way: a place in the client's order.
 package struct Exchange: BitwiseCopyable, Recyclable {
-  var client = SlotID(index: .max, generation: 0)
+  /// Whose it is; none when the client has left.
+  var client = Slab<Client>.none
   /// The client's next exchange.
   var next = Slab<Exchange>.none
-  /// An answer before its turn: where it lies in the client's `parked`.
-  var parkedAt = 0
-  var parkedLength = 0
   /// A long answer, streamed when its turn has come.
   var stream = Slab<Stream>.none
   /// Whether the answer is there, or is to be streamed.
   var isFinished = false
+  /// An answer before its turn: where it lies in the client's `parked`.
+  var parkedAt = 0
+  var parkedLength = 0
 
   package init() {}
   package mutating func reset() {

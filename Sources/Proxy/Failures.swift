@@ -8,7 +8,7 @@ extension Worker {
   // MARK: - Answers for requests that failed
 
   /// A request that could not be sent at all.
-  mutating func fail(_ c: UInt32, _ request: Request, at s: UInt32, _ trouble: Trouble) {
+  @inline(never) mutating func fail(_ c: UInt32, _ request: Request, at s: UInt32, _ trouble: Trouble) {
     if request.isQuiet {
       counters.add(.noreplyDropped)
       return

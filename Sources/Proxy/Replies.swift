@@ -93,7 +93,8 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      switch links[l].answer(bytes, at: p, maxValue: limits.maxValue) {
+      let reply = bytes.rest(from: p)
+      switch links[l].answer(reply, at: 0, maxValue: limits.maxValue) {
       case .reply(let length, let outcome):
         guard links[l].hasSentFront || mayComeEarly(outcome) else {
           breach(l, .unsolicited, bytes, p)
@@ -103,7 +104,7 @@ extension Worker {
         if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
         links[l].dropFront(&pool)
         if x != Slab<Exchange>.none {
-          answer(x, bytes, p, length)
+          answer(x, reply.first(length))
           isAnswered = true
         }
         p &+= length

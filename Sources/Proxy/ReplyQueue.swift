@@ -18,33 +18,31 @@ extension Worker {
   /// A place at the end of the client's order.
   @inline(always) mutating func newExchange(_ c: UInt32) -> UInt32 {
     let x = exchanges.take()
-    exchanges[x].client = clients.id(of: c)
+    exchanges[x].client = c
     let before = clients[c].enqueue(x)
     if before != Slab<Exchange>.none { exchanges[before].next = x }
     return x
   }
 
-  /// The whole answer to an exchange: `n` bytes at `p`.
+  /// The whole answer to an exchange.
   @inline(always)
-  mutating func answer(_ x: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
-    let id = exchanges[x].client
-    guard clients.isCurrent(id) else { return exchanges.give(x) }
-    let c = id.index
+  mutating func answer(_ x: UInt32, _ reply: RawSpan) {
+    let c = exchanges[x].client
+    guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(bytes, from: p, count: n, &pool)
+      clients[c].output.append(reply, &pool)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count
-      clients[c].parked.append(bytes, from: p, count: n, &pool)
-      park(c, x, from: start)
+      clients[c].parked.append(reply, &pool)
+      park(c, x, from: start, count: reply.byteCount)
     }
   }
 
   /// Where the answer to an exchange goes now.
   mutating func destination(of x: UInt32) -> Destination {
-    let id = exchanges[x].client
-    guard clients.isCurrent(id) else { return .nowhere }
-    let c = id.index
+    let c = exchanges[x].client
+    guard c != Slab<Client>.none else { return .nowhere }
     return clients[c].first == x ? .output(c) : .parked(c, from: clients[c].parked.count)
   }
 
@@ -53,15 +51,15 @@ extension Worker {
     switch destination {
     case .nowhere: exchanges.give(x)
     case .output(let c): popHead(c, x)
-    case .parked(let c, let start): park(c, x, from: start)
+    case .parked(let c, let start): park(c, x, from: start, count: clients[c].parked.count &- start)
     }
   }
 
   /// There is nothing to be said: the exchange gives up its place without a byte.
   mutating func concludeSilently(_ x: UInt32) {
-    let id = exchanges[x].client
-    guard clients.isCurrent(id) else { return exchanges.give(x) }
-    if clients[id.index].first == x { return popHead(id.index, x) }
+    let c = exchanges[x].client
+    guard c != Slab<Client>.none else { return exchanges.give(x) }
+    if clients[c].first == x { return popHead(c, x) }
     // Nowhere in `parked`, which may be emptied before its turn comes.
     exchanges[x].parkedAt = 0
     exchanges[x].parkedLength = 0
@@ -85,7 +83,7 @@ extension Worker {
   }
 
   /// The head's answer is in the output: it leaves, and those behind it that are finished follow.
-  @inline(__always)
+  @inline(always)
   private mutating func popHead(_ c: UInt32, _ x: UInt32) {
     let next = exchanges[x].next
     exchanges.give(x)
@@ -116,10 +114,9 @@ extension Worker {
     }
   }
 
-  /// An answer before its turn lies in `parked` from `start` on.
-  @inline(__always)
-  private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int) {
-    let n = clients[c].parked.count &- start
+  /// An answer before its turn is the last `n` bytes of `parked`, from `start` on.
+  @inline(always)
+  private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int, count n: Int) {
     exchanges[x].parkedAt = start
     exchanges[x].parkedLength = n
     exchanges[x].isFinished = true
@@ -149,7 +146,7 @@ extension Worker {
   // MARK: - Answers of the proxy's own
 
   /// Answers the request at hand, in its turn.
-  mutating func say(_ c: UInt32, _ text: StaticString) {
+  @inline(never) mutating func say(_ c: UInt32, _ text: StaticString) {
     if clients[c].first == Slab<Exchange>.none {
       clients[c].output.append(text, &pool)
       markDirty(client: c)
@@ -162,7 +159,7 @@ extension Worker {
   }
 
   /// Answers a request that was not taken.
-  mutating func refuse(_ c: UInt32, _ why: Refusal, isQuiet: Bool) {
+  @inline(never) mutating func refuse(_ c: UInt32, _ why: Refusal, isQuiet: Bool) {
     counters.add(.clientErrors)
     if !isQuiet { say(c, why.line) }
   }

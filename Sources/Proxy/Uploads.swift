@@ -201,7 +201,7 @@ extension Worker {
       give(leg, meta, bytes, 0, line)
       streams[i].line = line
     } else if leg.exchange != Slab<Exchange>.none {
-      answer(leg.exchange, bytes, 0, length)
+      answer(leg.exchange, bytes.first(length))
     }
     links[l].legs.removeAll()
     finishUpload(i, isClean: streams[i].left == 0)

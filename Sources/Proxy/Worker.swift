@@ -100,7 +100,8 @@ package struct Worker: ~Copyable {
       if exchanges[x].stream != Slab<Stream>.none, exchanges[x].stream != active {
         end(stream: exchanges[x].stream, isClean: false)
       }
-      if exchanges[x].isFinished { exchanges.give(x) }
+      // Those that a server will still answer are nobody's.
+      if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Slab<Client>.none }
       x = next
     }
     clients[c].input.release(to: &pool)

@@ -80,14 +80,16 @@ package struct Continuum: ~Copyable {
     var i = start
     while points[i].value < hash {
       i &+= 1
-      if i &- start == 8 { return serverInCrowd(owning: hash, from: i) }
+      if i &- start == 8 { return Self.serverInCrowd(points, owning: hash, from: i) }
     }
     return points[i].server
   }
 
   /// The same where points crowd, which no digest does by chance: by halves.
   @inline(never) @usableFromInline
-  func serverInCrowd(owning hash: UInt32, from start: Int) -> UInt16 {
+  static func serverInCrowd(
+    _ points: borrowing FixedArray<ContinuumPoint>, owning hash: UInt32, from start: Int
+  ) -> UInt16 {
     var low = start
     var high = points.count - 1
     while low < high {

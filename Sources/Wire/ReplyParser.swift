@@ -81,7 +81,7 @@ package enum ReplyParser {
     maxValue: Int
   ) -> Block {
     // From here on every place is a sum of what cannot be negative, which saves half of the checks.
-    let reply = bytes.extracting(droppingFirst: p)
+    let reply = bytes.rest(from: p)
     guard reply.byteCount >= 8 else { return short(bytes, at: p) }
     let word = reply.word(at: 0)
     guard word & 0xffff_ffff_ffff == 0x2045_554c_4156 else {  // "VALUE "
@@ -128,7 +128,7 @@ package enum ReplyParser {
     guard i &+ 1 < bytes.byteCount else { return .partial }
     guard bytes.pair(at: i) == 0x0a0d else { return .broken(.wrongType) }
     return value(
-      bytes.extracting(droppingFirst: p), header: i &+ 2 &- p, length: length, maxValue: maxValue)
+      bytes.rest(from: p), header: i &+ 2 &- p, length: length, maxValue: maxValue)
   }
 
   /// What follows a good header.
@@ -167,7 +167,7 @@ package enum ReplyParser {
       maxValue: maxValue)
     {
     case .value(let length):
-      let reply = bytes.extracting(droppingFirst: p)
+      let reply = bytes.rest(from: p)
       guard reply.byteCount &- length >= 5 else { return .partial }
       // "END\r\n" and the three bytes before it.
       guard reply.word(at: length &- 3) &>> 24 == 0x0a_0d44_4e45 else { return .broken(.wrongType) }

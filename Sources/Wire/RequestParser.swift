@@ -33,11 +33,11 @@ package enum RequestParser {
   /// The length of the key when `get <key>\r\n` stands at `p` to the letter; zero for everything else.
   @inlinable @inline(__always)
   package static func plainGet(_ bytes: RawSpan, from p: Int) -> Int {
-    guard bytes.byteCount &- p >= 8, bytes.halfWord(at: p) == 0x2074_6567 else { return 0 }  // "get "
-    let end = bytes.firstBreak(from: p &+ 4)
-    let length = end &- p &- 4
-    guard length <= longestKey, end &+ 1 < bytes.byteCount, bytes.pair(at: end) == 0x0a0d else { return 0 }
-    return length
+    let line = bytes.rest(from: p)
+    guard line.byteCount >= 8, line.halfWord(at: 0) == 0x2074_6567 else { return 0 }  // "get "
+    let end = line.firstBreak(from: 4)
+    guard end &- 4 <= longestKey, end &+ 1 < line.byteCount, line.pair(at: end) == 0x0a0d else { return 0 }
+    return end &- 4
   }
 
   @inline(never) @usableFromInline
@@ -192,7 +192,8 @@ package struct KeyWalk: BitwiseCopyable {
     isPlain = i >= end || bytes.byte(at: i) == 32
     if !isPlain { i = endOfOdd(bytes, from: i) }
     if i > end { i = end }
-    position = i
+    // The space behind it needs no second look.
+    position = i < end ? i &+ 1 : end
     return Word(start: start, length: i &- start)
   }
 
