@@ -88,7 +88,7 @@ extension Worker {
   /// before that was sent.
   func isStale(_ l: UInt32) -> Bool {
     let s = links[l].server
-    guard links[l].state == .ready, !links[l].isRetiring, servers[s].standing == .up,
+    guard links[l].state == .ready, !links[l].isRetiring, servers[s].standing == .up, links[l].input.isEmpty,
       let oldest = links[l].legs.first
     else { return false }
     return oldest.since.since(links[l].heard) >= limits.idling
