@@ -1,4 +1,4 @@
-/// Free blocks of memory for buffers, in sizes 2, 4, … 64 KiB and, for long values, 128, 256, … 2048 KiB and a
+/// Free blocks of memory for buffers, in sizes 2, 4, … 64 KiB and, for long values, 128 KiB, 256 KiB, … 16 MiB and a
 /// page; larger ones go to malloc and back.
 ///
 /// Last in, first out, so that the block taken next is one that is still in the cache. A block costs
@@ -8,17 +8,17 @@
 @safe @usableFromInline
 package struct BufferPool: ~Copyable {
   @usableFromInline static let smallest = 2048
-  @usableFromInline static let classes = 11
+  @usableFromInline static let classes = 14
   /// From this class on a block is a page longer, for the line before a value and what stands behind it, less
   /// what malloc writes before a block, so that all of it fills whole pages.
   @usableFromInline static let long = 6
   @usableFromInline static let margin = 4096 - 64
 
   /// Heads of the lists; each free block's first word points to the next.
-  @usableFromInline var heads: InlineArray<11, UnsafeMutableRawPointer?>
+  @usableFromInline var heads: InlineArray<14, UnsafeMutableRawPointer?>
   /// Blocks in each list, and the fewest there were since the last trim.
-  @usableFromInline var idle: InlineArray<11, Int>
-  @usableFromInline var fewest: InlineArray<11, Int>
+  @usableFromInline var idle: InlineArray<14, Int>
+  @usableFromInline var fewest: InlineArray<14, Int>
 
   /// Bytes of memory handed out and not yet given back.
   @usableFromInline package var inUse = 0
@@ -104,10 +104,13 @@ package struct BufferPool: ~Copyable {
     }
   }
 
+  /// Until it is within the bound, the longest first.
   private mutating func dropIdle() {
-    for size in 0..<Self.classes {
-      drop(idle[size], of: size)
-      fewest[size] = 0
+    for size in (0..<Self.classes).reversed() {
+      let excess = inUse &+ idleBytes &- bound
+      guard excess > 0 else { return }
+      drop(min(idle[size], excess / Self.bytes(of: size) + 1), of: size)
+      fewest[size] = min(fewest[size], idle[size])
     }
   }
 

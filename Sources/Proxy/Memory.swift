@@ -28,7 +28,7 @@ extension Worker {
 
   /// Values longer than this are streamed; shorter ones are held as a whole. The less memory there is, the
   /// less is held.
-  var heldLimit: Int { min(limits.held, max(limits.heldLeast, freeToWait / 8)) }
+  var heldLimit: Int { min(limits.held, max(limits.heldLeast, freeToWait / 4)) }
 
   /// The longest value that is held when it cannot be asked for again.
   var mostHeld: Int { max(limits.held, free) }
