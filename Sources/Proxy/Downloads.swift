@@ -92,7 +92,9 @@ extension Worker {
       let piece = fanOuts[leg.fanOut].pieces[Int(links[l].cursor)]
       return links[l].mayAskAgain(keyAt: links[l].cursorAt, count: Int(piece.keyLength))
     }
-    if leg.verb.isMeta && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(links[l].asked.readable)) {
+    if leg.verb.isMeta
+      && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(links[l].asked.readable, from: 0))
+    {
       return false
     }
     return links[l].mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))

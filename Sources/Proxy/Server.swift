@@ -135,16 +135,17 @@ package struct Link: ~Copyable, Recyclable {
   }
 
   /// Whether to read a key of the front leg again later gives the same: a request behind it may change it, and
-  /// what is written in base64 is not compared; or a gat with a negative time ends it. O(requests that wait).
+  /// what is written in base64 is not compared; or a time that is over ends it. O(requests that wait).
   func mayAskAgain(keyAt: Int, count: Int) -> Bool {
     var start = 0
     for i in 0..<legs.count {
       let leg = legs[i]
       defer { start &+= Int(leg.length) }
       switch leg.verb {
-      case .get, .gets, .metaGet, .metaDebug, .metaNoop, .stats, .version: continue
+      case .get, .gets, .metaDebug, .metaNoop, .stats, .version: continue
+      case .metaGet where leg.metaLine.isRepeatable(asked.readable, from: start): continue
       case .gat, .gats:
-        if asked.readable.byte(at: start &+ (leg.verb == .gat ? 4 : 5)) == 45 { return false }
+        guard asked.readable.isLasting(timeAt: start &+ (leg.verb == .gat ? 4 : 5)) else { return false }
         continue
       case .flushAll: return false
       default: break

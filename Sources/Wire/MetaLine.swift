@@ -30,14 +30,13 @@ package struct MetaLine: BitwiseCopyable {
 
   /// Whether to send it once more changes nothing and is answered the same: not a read that makes or claims an
   /// item, nor one that shows when it was read before.
-  package func isRepeatable(_ asked: RawSpan) -> Bool {
+  package func isRepeatable(_ asked: RawSpan, from start: Int) -> Bool {
     guard verb == .metaGet else { return false }
-    var walk = sentFlags(asked, from: 0)
+    var walk = sentFlags(asked, from: start)
     while let word = walk.next(asked) {
       switch asked.byte(at: word.from) {
       case 78, 82, 104, 108: return false  // NRhl
-      // T-1 ends the item.
-      case 84 where word.length > 1 && asked.byte(at: word.from &+ 1) == 45: return false
+      case 84 where !asked.isLasting(timeAt: word.from &+ 1): return false  // T
       default: break
       }
     }
@@ -169,5 +168,14 @@ package struct MetaLine: BitwiseCopyable {
     let value = value ?? 0
     if value < 0 { out.append("-", &pool) }
     out.append(decimal: UInt64(value.magnitude), &pool)
+  }
+}
+
+extension RawSpan {
+  /// Whether the expiration time at `p` is one that does not end an item at once: none, or in up to thirty days.
+  /// What is longer is a date, and may be over.
+  package func isLasting(timeAt p: Int) -> Bool {
+    let (time, end) = digits(from: min(p, byteCount), to: byteCount)
+    return end > p && end &- p <= 10 && time <= 2_592_000
   }
 }

@@ -89,7 +89,10 @@ import Testing
   }
 
   /// What the client has asked to be changed behind the read must not be seen by it.
-  @Test(arguments: ["set k 0 0 1\r\nx", "delete k", "touch k 0", "gat -1 k j", "ma aw== b", "flush_all"])
+  @Test(arguments: [
+    "set k 0 0 1\r\nx", "delete k", "touch k 0", "gat -1 k j", "gat 2592001 k j", "mg k T-1", "ma aw== b",
+    "flush_all",
+  ])
   func aValueThatChangesBehindTheReadIsHeldInstead(change: String) {
     let rig = rig()
     let c = rig.open()
@@ -101,7 +104,7 @@ import Testing
     #expect(rig.got(c) == lines("VALUE k 0 1000", long, "END"))
   }
 
-  @Test(arguments: ["get j", "set j 0 0 1\r\nx", "get k", "mg k v"])
+  @Test(arguments: ["get j", "set j 0 0 1\r\nx", "get k", "mg k v", "gat 100 k j", "mg k T0"])
   func whatLeavesTheKeyAloneIsNoReasonToHoldAValue(other: String) {
     let rig = rig()
     let c = rig.open()
@@ -142,7 +145,7 @@ import Testing
     #expect(rig.got(c) == lines("VA 1000 s1000 kk", long))
   }
 
-  @Test(arguments: ["N30", "R30", "h", "l", "T-1"])
+  @Test(arguments: ["N30", "R30", "h", "l", "T-1", "T2592001"])
   func aMetaReadThatWouldBeAnsweredOtherwiseTheSecondTimeIsHeld(flag: String) throws {
     let rig = rig()
     let c = rig.open()
