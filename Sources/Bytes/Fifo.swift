@@ -16,7 +16,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     unsafe elements?.deallocate()
   }
 
-  @inlinable package var isEmpty: Bool { @inline(__always) get { count == 0 } }
+  @inlinable package var isEmpty: Bool { @inline(__always) get { count <= 0 } }
 
   @inlinable package var first: Element? {
     @inline(__always) get {

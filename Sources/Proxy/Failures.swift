@@ -8,12 +8,13 @@ extension Worker {
   // MARK: - Answers for requests that failed
 
   /// A request that could not be sent at all.
-  @inline(never) mutating func fail(_ c: UInt32, _ request: Request, at s: UInt32, _ trouble: Trouble) {
-    if request.isQuiet {
+  @inline(never)
+  mutating func fail(_ c: UInt32, _ verb: Verb, isQuiet: Bool, at s: UInt32, _ trouble: Trouble) {
+    if isQuiet {
       counters.add(.noreplyDropped)
       return
     }
-    fail(newExchange(c), request.verb, at: s, trouble)
+    fail(newExchange(c), verb, at: s, trouble)
   }
 
   /// Answers an exchange whose server failed: a read may count as a miss, everything else is an error

@@ -111,25 +111,16 @@ extension Worker {
         p &+= n
         continue
       }
-      // Forwarding changes nothing of this but the number in flight; all else is looked at again.
-      var room = clients[c].room(requestAllowance, allowance: allowance)
+      let room = clients[c].room(requestAllowance, allowance: allowance)
       guard room > 0 else {
         stall(c)
         return p
       }
       let scanned = clients[c].scanned
       if scanned > 0 { clients[c].scanned = 0 }
-      let before = room
-      while room > 0 {
-        let keyLength = RequestParser.plainGet(bytes, from: p)
-        if keyLength == 0 { break }
-        forward(c, bytes, p, Request(plainGetAt: p, keyLength: keyLength), now: now)
-        p &+= keyLength &+ 6
-        room &-= 1
-      }
-      if room < before {
-        counters.add(before &- room, to: .getRequests)
-        counters.add(before &- room, to: .keysRequested)
+      let end = serveGets(c, bytes, from: p, atMost: room, now: now)
+      if end > p {
+        p = end
         continue
       }
       let verdict = RequestParser.next(
@@ -158,6 +149,29 @@ extension Worker {
         return bytes.byteCount
       }
     }
+    return p
+  }
+
+  /// Serves plain gets as long as one stands behind the other; returns where the last of them ends.
+  ///
+  /// Forwarding changes nothing of what `room` is made from but the number in flight. A loop of its own, so that
+  /// what is rare takes no registers from it.
+  @inline(never)
+  private mutating func serveGets(
+    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
+  ) -> Int {
+    var p = start
+    var count = 0
+    while count < room {
+      let line = bytes.rest(from: p)
+      let keyLength = RequestParser.plainGet(line, from: 0)
+      if keyLength == 0 { break }
+      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), now: now)
+      p &+= keyLength &+ 6
+      count &+= 1
+    }
+    counters.add(count, to: .getRequests)
+    counters.add(count, to: .keysRequested)
     return p
   }
 
@@ -211,7 +225,7 @@ extension Worker {
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, now: now) {
         if request.verb.mayChange { recordRefusal(bytes, p, request, at: lane.server) }
-        return fail(c, request, at: lane.server, trouble)
+        return fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
       }
     }
     var leg = Leg()
@@ -250,7 +264,7 @@ extension Worker {
 
   /// The connection that this client's requests to a server take: always the same one, so that they
   /// stay in order.
-  @inline(always) mutating func link(to s: UInt32, for c: UInt32) -> UInt32 {
+  @inline(never) mutating func link(to s: UInt32, for c: UInt32) -> UInt32 {
     let n = servers[s].links.count
     return servers[s].links[n == 1 ? 0 : Int(c) % n]
   }

@@ -56,6 +56,30 @@ extension Worker {
     var p = 0
     var isAnswered = false
     while p < bytes.byteCount {
+      let (end, isAwaited, stop) = handOn(l, bytes, from: p)
+      p = end
+      isAnswered = isAnswered || isAwaited
+      switch stop {
+      case .reply:
+        breach(l, .unsolicited, bytes, p)
+        return bytes.byteCount
+      case .opening(let header, let value):
+        let leg = links[l].legs[0]
+        guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
+        p &+= n
+        guard n > 0 else {
+          if isAnswered { noteAnswered(l) }
+          return p
+        }
+        continue
+      case .partial:
+        if isAnswered { noteAnswered(l) }
+        return p
+      case .broken(let why):
+        breach(l, why, bytes, p)
+        return bytes.byteCount
+      case nil: if p >= bytes.byteCount { continue }
+      }
       guard !links[l].legs.isEmpty, links[l].sent > 0, links[l].front == .plain else {
         if links[l].front == .passing {
           guard let n = pass(l, bytes, p) else { return bytes.byteCount }
@@ -82,50 +106,46 @@ extension Worker {
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      if links[l].legs[0].verb.isMeta {
-        let leg = links[l].legs[0]
-        guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
-        p &+= n
-        guard n > 0 else {
-          if isAnswered { noteAnswered(l) }
-          return p
-        }
-        isAnswered = isAnswered || !leg.isLate
-        continue
-      }
-      let reply = bytes.rest(from: p)
-      switch links[l].answer(reply, at: 0, maxValue: limits.maxValue) {
-      case .reply(let length, let outcome):
-        guard links[l].hasSentFront || mayComeEarly(outcome) else {
-          breach(l, .unsolicited, bytes, p)
-          return bytes.byteCount
-        }
-        let x = links[l].legs[0].exchange
-        if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
-        links[l].dropFront(&pool)
-        if x != Slab<Exchange>.none {
-          answer(x, reply.first(length))
-          isAnswered = true
-        }
-        p &+= length
-      case .opening(let header, let value):
-        let leg = links[l].legs[0]
-        guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
-        p &+= n
-        guard n > 0 else {
-          if isAnswered { noteAnswered(l) }
-          return p
-        }
-      case .partial:
+      let leg = links[l].legs[0]
+      guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
+      p &+= n
+      guard n > 0 else {
         if isAnswered { noteAnswered(l) }
         return p
-      case .broken(let why):
-        breach(l, why, bytes, p)
-        return bytes.byteCount
       }
+      isAnswered = isAnswered || !leg.isLate
     }
     if isAnswered { noteAnswered(l) }
     return p
+  }
+
+  /// Hands on whole replies as they are, as long as they are owed to requests of the plain kind. Returns how far it
+  /// came, whether anybody waited for one of them, and what stands there: nil when nothing does, or it is owed to
+  /// another kind.
+  ///
+  /// A loop of its own, so that what is rare takes no registers from it.
+  @inline(never)
+  private mutating func handOn(_ l: UInt32, _ bytes: RawSpan, from start: Int)
+    -> (end: Int, isAwaited: Bool, Answer?)
+  {
+    var p = start
+    var isAwaited = false
+    while p < bytes.byteCount, links[l].owesPlainly {
+      let reply = bytes.rest(from: p)
+      let answer = links[l].answer(reply, at: 0, maxValue: limits.maxValue)
+      guard case .reply(let length, let outcome) = answer,
+        links[l].hasSentFront || mayComeEarly(outcome)
+      else { return (p, isAwaited, answer) }
+      let x = links[l].legs[0].exchange
+      if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
+      links[l].dropFront(&pool)
+      if x != Slab<Exchange>.none {
+        self.answer(x, reply.first(length))
+        isAwaited = true
+      }
+      p &+= length
+    }
+    return (p, isAwaited, nil)
   }
 
   /// Whether a server may say this before it was sent the whole request: only that it will not take it.

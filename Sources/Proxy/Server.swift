@@ -186,6 +186,14 @@ package struct Link: ~Copyable, Recyclable {
       withCAS: verb.givesCAS, maxValue: maxValue)
   }
 
+  /// Whether what comes next is owed to a request for one server whose reply goes on as it is.
+  var owesPlainly: Bool {
+    @inline(always) mutating get {
+      !legs.isEmpty && legs[0].fanOut == Slab<FanOut>.none && !legs[0].verb.isMeta && sent > 0
+        && front == .plain
+    }
+  }
+
   /// Whether all of the front leg's request has been sent.
   var hasSentFront: Bool { @inline(always) mutating get { sent >= Int(legs[0].length) } }
 

@@ -30,7 +30,7 @@ extension Worker {
       if request.verb.isMeta {
         failMeta(newExchange(c), bytes, p, lineOnly(request), at: lane.server, trouble)
       } else {
-        fail(c, request, at: lane.server, trouble)
+        fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
       }
       return skipOver(c, request.length, of: available)
     }

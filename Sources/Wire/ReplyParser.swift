@@ -90,13 +90,14 @@ package enum ReplyParser {
     guard reply.byteCount &- 6 > keyLength else { return header(bytes, at: p) }
     guard reply.matches(at: 6, asked, at: keyStart, count: keyLength) else { return .otherKey }
     let i = 6 &+ keyLength
-    if !withCAS, reply.byteCount &- i >= 16 {
+    let numbers = reply.rest(from: i)
+    if !withCAS, numbers.byteCount >= 16 {
       // " <flags> <bytes>\r\n" with flags of one digit and a length of at most seven: nearly all.
-      let word = reply.word(at: i)
+      let word = numbers.word(at: 0)
       if word & 0xff_00ff == 0x20_0020, word &>> 8 & 0xff &- 48 <= 9 {
-        let (length, end) = reply.digits(from: i &+ 3, to: i &+ 11)
-        if end > i &+ 3, end < i &+ 11, reply.pair(at: end) == 0x0a0d {
-          return value(reply, header: end &+ 2, length: length, maxValue: maxValue)
+        let (length, end) = numbers.digits(from: 3, to: 11)
+        if end > 3, end < 11, numbers.pair(at: end) == 0x0a0d {
+          return value(reply, header: i &+ end &+ 2, length: length, maxValue: maxValue)
         }
       }
     }
@@ -135,10 +136,10 @@ package enum ReplyParser {
   @inlinable @inline(always)
   static func value(_ reply: RawSpan, header: Int, length: Int, maxValue: Int) -> Block {
     guard length <= maxValue else { return .broken(.badLength) }
-    let end = header &+ length &+ 2
-    guard end <= reply.byteCount else { return .opening(header: header, value: length) }
-    guard reply.pair(at: end &- 2) == 0x0a0d else { return .broken(.badLength) }
-    return .value(length: end)
+    let end = header &+ length
+    guard end <= reply.byteCount &- 2 else { return .opening(header: header, value: length) }
+    guard reply.pair(at: end) == 0x0a0d else { return .broken(.badLength) }
+    return .value(length: end &+ 2)
   }
 
   /// Fewer than eight bytes: `END` may be all there, and nothing else can be.
@@ -168,7 +169,7 @@ package enum ReplyParser {
     {
     case .value(let length):
       let reply = bytes.rest(from: p)
-      guard reply.byteCount &- length >= 5 else { return .partial }
+      guard length &- 3 <= reply.byteCount &- 8 else { return .partial }
       // "END\r\n" and the three bytes before it.
       guard reply.word(at: length &- 3) &>> 24 == 0x0a_0d44_4e45 else { return .broken(.wrongType) }
       return .reply(length: length &+ 5, .hit)

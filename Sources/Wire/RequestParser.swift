@@ -31,12 +31,15 @@ package enum RequestParser {
   }
 
   /// The length of the key when `get <key>\r\n` stands at `p` to the letter; zero for everything else.
-  @inlinable @inline(__always)
+  @inlinable @inline(always)
   package static func plainGet(_ bytes: RawSpan, from p: Int) -> Int {
     let line = bytes.rest(from: p)
     guard line.byteCount >= 8, line.halfWord(at: 0) == 0x2074_6567 else { return 0 }  // "get "
     let end = line.firstBreak(from: 4)
-    guard end &- 4 <= longestKey, end &+ 1 < line.byteCount, line.pair(at: end) == 0x0a0d else { return 0 }
+    // One to `longestKey` bytes of key, in one comparison.
+    guard UInt(bitPattern: end &- 5) < UInt(bitPattern: longestKey), end <= line.byteCount &- 2,
+      line.pair(at: end) == 0x0a0d
+    else { return 0 }
     return end &- 4
   }
 
