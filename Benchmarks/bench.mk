@@ -3,7 +3,7 @@ BENCHMARKS := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 RINGROAD ?= .build/release/ringroad
 BENCH_OPTIONS ?=
 
-.PHONY: bench bench-quick bench-real bench-instructions bench-check bench-tools
+.PHONY: bench bench-quick bench-real bench-instructions bench-instructions-check bench-check bench-tools
 
 # Every workload, over fake servers and over real ones: about half an hour.
 bench: bench-tools
@@ -20,6 +20,11 @@ bench-real: bench-tools
 # Instructions per request: repeatable on a busy machine, where times are not.
 bench-instructions: bench-tools
 	$(BENCHMARKS)/instructions.sh $(RINGROAD)
+
+# Fails when a request has become dearer than what is committed, or allocates. Half a minute.
+bench-instructions-check: bench-tools
+	@.ci/packages instructions
+	$(BENCHMARKS)/instructions.sh --check $(BENCHMARKS)/instructions.txt $(RINGROAD)
 
 # The load generator must notice every fault.
 bench-check: bench-tools

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# instructions.sh BINARY: a proxy's user-space instructions per request, counted by valgrind's callgrind.
+# instructions.sh [--check FIGURES] BINARY: a proxy's user-space instructions per request, counted by
+# valgrind's callgrind.
 #
 # Each workload is run twice, with N and with 3 N requests, and the difference of the two counts divided by
 # 2 N: starting, connecting and stopping fall out. Times depend on what else the machine does; this does
@@ -7,10 +8,19 @@
 #
 # BINARY is ringroad, or nutcracker (known by its name). Prints "workload  instructions", one line each.
 # PROFILES=DIRECTORY keeps callgrind's files, for callgrind_annotate.
+#
+# With --check only the workloads that the file FIGURES names are run, and the script fails when one needs more
+# than 3 % over its figure, or asks the allocator for memory: more than once in 100 requests, which is what the
+# warming up of a thousand buffers may come to.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-binary=${1:?usage: instructions.sh BINARY}
+figures=
+if [ "${1:-}" = --check ]; then
+  figures=${2:?usage: instructions.sh --check FIGURES BINARY}
+  shift 2
+fi
+binary=${1:?usage: instructions.sh [--check FIGURES] BINARY}
 loadgen=$here/build/loadgen
 fakeserver=$here/build/fakeserver
 
@@ -100,6 +110,17 @@ count() { # requests, file for callgrind, load generator options
   proxy=''
   total=$(sed -n 's/^\(summary\|totals\): *\([0-9]*\).*/\2/p' "$file"* | sort -n | tail -1)
   [ -n "$total" ] || fail "callgrind counted nothing: $(tail -n 3 "$scratch/valgrind.log")"
+  # Calls of the allocator; a function's name is written out where it is first met.
+  allocations=$(awk '
+    match($0, /^c?fn=\([0-9]+\)/) {
+      id = substr($0, index($0, "("), RLENGTH - index($0, "(") + 1)
+      if (length($0) > RLENGTH) name[id] = substr($0, RLENGTH + 2)
+      if (/^cfn/) called = name[id]
+    }
+    /^calls=/ && called ~ /^(malloc|calloc|realloc|posix_memalign|aligned_alloc)(\047[0-9]+)?$/ {
+      sum += substr($1, 7)
+    }
+    END { print sum + 0 }' "$file")
 }
 
 # The servers choose their own ports and tell them.
@@ -109,20 +130,55 @@ for _ in $(seq 100); do [ -s "$scratch/ports" ] && break; sleep 0.05; done
 server_ports=$(cat "$scratch/ports")
 [ -n "$server_ports" ] || fail "the fake servers did not start"
 
-measure() { # name, N, load generator options
-  local name=$1 requests=$2 few
+# Sets `instructions`, per request, and `requested`, how often memory was asked for in 1,000 requests.
+take() { # name, N, load generator options
+  local name=$1 requests=$2 few asked
   shift 2
   count "$requests" "$scratch/few.callgrind" "$@"
-  few=$total
+  few=$total asked=$allocations
   count "$((3 * requests))" "$scratch/$name.callgrind" "$@"
   if [ -n "${PROFILES:-}" ]; then
     mkdir -p "$PROFILES"
     cp "$scratch/$name.callgrind" "$PROFILES/"
   fi
-  printf '%-10s %8d\n' "$name" "$(((total - few) / (2 * requests)))"
+  instructions=$(((total - few) / (2 * requests)))
+  requested=$(((allocations - asked) * 1000 / (2 * requests)))
+}
+
+failures=0
+measure() { # name, N, load generator options
+  local name=$1 figure most instructions requested first
+  if [ -z "$figures" ]; then
+    take "$@"
+    printf '%-10s %8d\n' "$name" "$instructions"
+    return
+  fi
+  figure=$(awk -v name="$name" '$1 == name { print $2 }' "$figures")
+  [ -n "$figure" ] || return 0
+  most=$((figure * 103 / 100))
+  take "$@"
+  if [ "$instructions" -gt "$most" ]; then
+    # How the requests fell into batches is chance: it must come out so twice.
+    first=$instructions
+    take "$@"
+    [ "$instructions" -lt "$first" ] || instructions=$first
+  fi
+  printf '%-10s %8d  at most %d' "$name" "$instructions" "$most"
+  if [ "$instructions" -gt "$most" ]; then
+    printf '  TOO MANY'
+    failures=$((failures + 1))
+  elif [ "$((instructions * 100))" -lt "$((figure * 97))" ]; then
+    printf '  (%s may be lowered)' "$(basename "$figures")"
+  fi
+  if [ "$requested" -gt 10 ]; then
+    printf '  ALLOCATES: %d times in 1000 requests' "$requested"
+    failures=$((failures + 1))
+  fi
+  echo
 }
 
 measure get-d1 5000 --connections 50 --depth 1
 measure get-d16 20000 --connections 50 --depth 16
 measure mix-d16 20000 --connections 50 --depth 16 --gets 90
 measure mget24 2000 --connections 50 --keys-per-get 24
+[ "$failures" -eq 0 ] || exit 1
