@@ -71,6 +71,21 @@ struct FanOut: ~Copyable, Recyclable {
     return i
   }
 
+  /// From piece `i` on, the next values that stand behind one another in `bytes` as they shall in the answer: all
+  /// of them when one server has all the keys. Moves `i` behind them; nil when no piece has a value any more.
+  @inline(always) mutating func nextRun(_ i: inout Int) -> (offset: Int, count: Int)? {
+    while i < pieces.count, pieces[i].length == 0 { i &+= 1 }
+    guard i < pieces.count else { return nil }
+    let offset = pieces[i].offset
+    var end = offset &+ Int(pieces[i].length)
+    i &+= 1
+    while i < pieces.count, pieces[i].offset == end || pieces[i].length == 0 {
+      end &+= Int(pieces[i].length)
+      i &+= 1
+    }
+    return (offset, end &- offset)
+  }
+
   /// A piece has a value too long to be kept; its key stands in `asked`.
   mutating func putOff(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
     pieces[i].offset = bytes.count

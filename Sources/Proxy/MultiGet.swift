@@ -160,23 +160,18 @@ extension Worker {
   /// Puts the values in the order asked and ends the answer.
   mutating func merge(_ f: UInt32, into destination: Destination) {
     let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
+    var i = 0
     switch destination {
     case .nowhere: break
     case .output(let c):
       clients[c].output.reserve(bytes.count &+ 8, &pool)
-      for i in 0..<fanOuts[f].pieces.count {
-        let piece = fanOuts[f].pieces[i]
-        if piece.length > 0 {
-          clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
-        }
+      while let run = fanOuts[f].nextRun(&i) {
+        clients[c].output.append(bytes, from: run.offset, count: run.count, &pool)
       }
     case .parked(let c, _):
       clients[c].parked.reserve(bytes.count &+ 8, &pool)
-      for i in 0..<fanOuts[f].pieces.count {
-        let piece = fanOuts[f].pieces[i]
-        if piece.length > 0 {
-          clients[c].parked.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
-        }
+      while let run = fanOuts[f].nextRun(&i) {
+        clients[c].parked.append(bytes, from: run.offset, count: run.count, &pool)
       }
     }
     fanOuts[f].bytes = bytes
@@ -220,9 +215,12 @@ extension FanOut {
     var cursor = link.cursorAt == 0 ? leg.piece : link.cursor
     var keyAt = link.cursorAt == 0 ? Int(leg.keyStart) : link.cursorAt
     let withCAS = leg.verb.expectation == .valuesWithCAS
+    // Values from here up to `p` are yet to be kept: those that stand one behind the other go by one copy.
+    var fresh = start
     defer {
       link.cursor = cursor
       link.cursorAt = keyAt
+      if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool) }
     }
     while p < bytes.byteCount {
       let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
@@ -234,16 +232,17 @@ extension FanOut {
         // Past the last key only a value of the empty key would fit.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         if !leg.isLate {
-          guard self.bytes.count &+ length <= most || !link.mayAskAgain(keyAt: keyAt, count: keyLength) else {
+          let offset = self.bytes.count &+ p &- fresh
+          guard offset &+ length <= most || !link.mayAskAgain(keyAt: keyAt, count: keyLength) else {
             // Enough is gathered: it is asked for again when it can be given.
+            self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool)
+            fresh = p &+ length
             putOff(Int(cursor), link.asked, keyAt: keyAt, &pool)
             keyAt &+= keyLength &+ 1
             cursor = pieces[Int(cursor)].next
             p &+= length
             continue
           }
-          let offset = self.bytes.count
-          self.bytes.append(bytes, from: p, count: length, &pool)
           pieces[Int(cursor)].offset = offset
           pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
         }
