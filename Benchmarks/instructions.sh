@@ -4,7 +4,10 @@
 #
 # Each workload is run twice, with N and with 3 N requests, and the difference of the two counts divided by
 # 2 N: starting, connecting and stopping fall out. Times depend on what else the machine does; this does
-# not, so a change of a few percent is a change of the program. System calls are outside the count.
+# not, so a change of a percent is a change of the program. System calls are outside the count.
+#
+# Proxy, load and servers share one CPU. So the load goes on whenever the proxy waits, and never while it works:
+# otherwise chance would say how many requests a turn finds, and a request at depth 16 would vary by a tenth.
 #
 # BINARY is ringroad, or nutcracker (known by its name). Prints "workload  instructions", one line each.
 # PROFILES=DIRECTORY keeps callgrind's files, for callgrind_annotate.
@@ -26,6 +29,7 @@ fakeserver=$here/build/fakeserver
 
 fail() { echo "instructions.sh: $*" >&2; exit 2; }
 command -v valgrind > /dev/null || fail "no valgrind in PATH"
+cpu=$(taskset -cp $$ | sed 's/.*[ ,-]//') && taskset -cp "$cpu" $$ > /dev/null || fail "cannot keep to one CPU"
 [ -x "$(command -v "$binary")" ] || fail "no program $binary"
 [ -x "$loadgen" ] && [ -x "$fakeserver" ] || fail "first: make -C $here"
 
@@ -158,7 +162,7 @@ measure() { # name, N, load generator options
   most=$((figure * 103 / 100))
   take "$@"
   if [ "$instructions" -gt "$most" ]; then
-    # How the requests fell into batches is chance: it must come out so twice.
+    # Something may have disturbed it: it must come out so twice.
     first=$instructions
     take "$@"
     [ "$instructions" -lt "$first" ] || instructions=$first

@@ -40,7 +40,7 @@ extension Worker {
   var requestAllowance: UInt32 { min(limits.clientRequests, UInt32(clamping: max(8, free >> 12))) }
 
   /// Bytes to read from a client at once.
-  package var appetite: Int { max(16_384, allowance) }
+  package var appetite: Int { mutating get { max(16_384, allowance) } }
 
   /// Bytes of a streamed value that are read ahead of who takes them.
   var ahead: Int { min(limits.ahead, max(16_384, freeToWait / 16)) }
@@ -60,7 +60,7 @@ extension Worker {
   }
 
   /// Whether more memory is held than may be.
-  package var isOverfull: Bool { pool.inUse > limits.memory &+ limits.memory / 4 }
+  package var isOverfull: Bool { mutating get { pool.inUse > limits.memory &+ limits.memory / 4 } }
 
   /// Closes the client that holds the most, if that is much: it leaves answers unread, or a value half sent.
   /// Nobody comes here who takes and gives what was asked for; it is what keeps a worker's memory bounded
