@@ -145,7 +145,11 @@ extension Integration {
       let busy = Mutex(())
       let fake = try FakeServer { line in
         busy.withLock { _ in
-          if line == "version" { return .init("VERSION 1.6.18\r\n") }
+          // What was asked before is answered before, whichever connection it came by.
+          if line == "version" {
+            usleep(30_000)
+            return .init("VERSION 1.6.18\r\n")
+          }
           let key = String(line.dropFirst(4))
           if key.hasPrefix("late") { usleep(280_000) }
           return .init("VALUE \(key) 0 \(key.count)\r\n\(key)\r\nEND\r\n")
