@@ -271,14 +271,26 @@ GREED = {
     "small": lambda i: b"get short:%d\r\n" % (i % 8) * 3000,
     "64 KiB": lambda i: b"get middle:%d\r\n" % (i % 8) * 1000,
     "1 MB": lambda i: b"get long:%d\r\n" % (i % 8) * 500,
-    "learned": lambda i: b"get short:1\r\n" * 200,
     "many keys": lambda i: (b"get " + b" ".join(b"none:%d" % n for n in range(100)) + b"\r\n") * 40,
     "meta": lambda i: b"mg middle:%d v k O1\r\n" % (i % 8) * 1000,
 }
 
 
+# Whose answers were small, and who has read them, may have many requests in flight: it asks for long ones then.
+LEARNED = {"learned": lambda i: b"get short:1\r\n" * 200}
+
+
 @row("M3", "300 clients that never read: small answers, 64 KiB, 1 MB, many keys", short=True)
 def never_read(play):
+    greedy(play, GREED)
+
+
+@row("M5", "the same, and some of them had small answers before, and read them")
+def never_read_any_more(play):
+    greedy(play, GREED | LEARNED)
+
+
+def greedy(play, kinds):
     rig, _ = play.start()
     with Wire(rig.proxy) as one:
         for name, size in (("short", 20), ("middle", 65_536), ("long", 1_000_000)):
@@ -290,13 +302,12 @@ def never_read(play):
     since = time.monotonic()
     deaf = []
     for i in range(300):
-        kind = list(GREED)[i % len(GREED)]
+        kind = list(kinds)[i % len(kinds)]
         one = socket.socket()
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.connect(("127.0.0.1", rig.proxy.port))
-        deaf.append((one, kind, GREED[kind](i)))
+        deaf.append((one, kind, kinds[kind](i)))
     push(deaf, 1.5)
-    # Whose answers were small, and who has read them, asks for long ones now.
     learned = [(one, kind, b"get long:3\r\n" * 500) for one, kind, _ in deaf if kind == "learned"]
     for one, _, _ in learned:
         drain(one)
