@@ -16,6 +16,17 @@ import Testing
 
   private let long = String(repeating: "v", count: 1000)
 
+  /// The client asks for a long value; returns the connection on which the server has been asked for it.
+  private func downloading(_ c: UInt32, _ rig: Rig) throws -> UInt32 {
+    rig.say(c, "get k")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
+    rig.send(from: "a", "\r\nEND\r\n")
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    return own
+  }
+
   @Test func aLongValueIsLetGoByAndAskedForOnAConnectionOfItsOwn() throws {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
@@ -48,12 +59,7 @@ import Testing
   @Test func aClientThatTakesLittleHoldsUpNobodyButItsOwnConnection() throws {
     let rig = rig()
     let c = rig.open()
-    rig.say(c, "get k")
-    _ = rig.asked("a")
-    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
-    rig.send(from: "a", "\r\nEND\r\n")
-    let own = try #require(rig.privateLinks.first)
-    _ = rig.asked(own)
+    let own = try downloading(c, rig)
     rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(300))")
     #expect(rig.pausedLinks == [own])
     var got = rig.got(c, atMost: 100)
@@ -294,12 +300,7 @@ import Testing
   @Test func aServerThatStopsWithinAValueIsNotWaitedForLongerThanADeadline() throws {
     let rig = rig()
     let c = rig.open()
-    rig.say(c, "get k")
-    _ = rig.asked("a")
-    rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
-    rig.send(from: "a", "\r\nEND\r\n")
-    let own = try #require(rig.privateLinks.first)
-    _ = rig.asked(own)
+    _ = try downloading(c, rig)
     rig.advance(.milliseconds(499))
     #expect(rig.got(c) == "")
     rig.advance(.milliseconds(2))
