@@ -50,6 +50,8 @@ package struct Client: ~Copyable, Recyclable {
   /// When `output` was last seen to move while the peer did not take all of it.
   package var blockedSince = Instant.never
   var isDirty = false
+  /// When the answers that wait in `output` for others to go with them were first held back.
+  var heldSince = Instant.never
   /// Whether anything has come from it.
   var hasSpoken = false
   /// Not read from: too much waits to be answered or sent.
@@ -111,6 +113,16 @@ package struct Client: ~Copyable, Recyclable {
     isDirty = true
     return true
   }
+
+  /// Whether its answers may wait for those it still awaits: not long, and not when there is much to send.
+  @inline(always) mutating func mayBeHeld(for nanoseconds: UInt64, now: Instant) -> Bool {
+    guard inFlight > 0, output.count < Self.worthSending else { return false }
+    if heldSince == .never { heldSince = now }
+    return now.nanoseconds &- heldSince.nanoseconds < nanoseconds
+  }
+
+  /// Bytes from which on holding answers back saves nothing.
+  private static var worthSending: Int { 16_384 }
 
   /// A parked answer's turn has come.
   @inline(always) mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {

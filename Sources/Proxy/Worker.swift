@@ -41,6 +41,8 @@ package struct Worker: ~Copyable {
   var lanes: FixedArray<Lane>
 
   var dirtyClients = Fifo<UInt32>()
+  /// Those of them that were passed over in this turn.
+  var heldClients = Fifo<UInt32>()
   var dirtyLinks = Fifo<UInt32>()
   var resumable = Fifo<UInt32>()
   var orders = Fifo<Order>()
@@ -149,15 +151,32 @@ package struct Worker: ~Copyable {
     return nil
   }
 
-  /// A client with something to send.
-  package mutating func nextClientToFlush() -> UInt32? {
+  /// A client with something to send; once per turn of the loop.
+  ///
+  /// One that awaits more answers is passed over until so many nanoseconds have gone: a send costs as much for one
+  /// answer as for sixteen. It is looked at again when `takeHeld` has been called.
+  package mutating func nextClientToFlush(holding nanoseconds: UInt64 = 0, now: Instant = .origin) -> UInt32?
+  {
     while let c = dirtyClients.popFirst() {
+      if nanoseconds > 0, clients[c].mayBeHeld(for: nanoseconds, now: now) {
+        heldClients.append(c)
+        continue
+      }
+      clients[c].heldSince = .never
       clients[c].isDirty = false
       if !clients[c].output.isEmpty && !clients[c].isClosed { return c }
       // The last answer awaited may have been one of no bytes, with nothing to be sent after which to close.
       closeIfDone(c)
     }
     return nil
+  }
+
+  /// Whether answers are held back: the loop must not sleep over them.
+  package var holdsAnswers: Bool { mutating get { !heldClients.isEmpty } }
+
+  /// Clients whose answers were held back are looked at again.
+  package mutating func takeHeld() {
+    while let c = heldClients.popFirst() { dirtyClients.append(c) }
   }
 
   /// The edge sent `n` bytes of the client's output.

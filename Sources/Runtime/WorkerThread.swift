@@ -63,12 +63,15 @@ struct WorkerThread: ~Copyable {
   static let mostLooks = 4
   static let company = 16
   static let worthSending: UInt64 = 32
-  /// With at least `crowd` requests in flight and fewer than `few` events in a turn, the thread pauses for so
-  /// many nanoseconds before it looks again, so that the next turn has more to do. A pause costs as much CPU
-  /// as a few sends; a thread with little in flight never waits.
-  static let crowd = 64
+  /// With at least `crowd` requests in flight and few events in a turn (fewer than `few`, and than an eighth of
+  /// what is in flight), the thread pauses for so many nanoseconds before it looks again, so that the next turn has more
+  /// to do. A pause costs as much CPU as a few sends; a thread with little in flight never waits.
+  static let crowd = 32
   static let few = 32
   static let gathering: Int64 = 50_000
+  /// In a crowd, a client's answers wait so many nanoseconds for those that it still awaits: see
+  /// `Worker.nextClientToFlush`.
+  static let holding: UInt64 = 100_000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
   static let worthReadingInPlace = 32_768
 
@@ -95,7 +98,8 @@ struct WorkerThread: ~Copyable {
     execute(now: Clock.now())
     while !hasEnded {
       let isServed =
-        worker.hasResumable ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
+        worker.hasResumable || worker.holdsAnswers
+        ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
       guard isServed else { break }
       let now = Clock.now()
       let forwarded = worker.counters[.requestsForwarded]
@@ -116,7 +120,8 @@ struct WorkerThread: ~Copyable {
       execute(now: now)
       if !worker.notices.isEmpty { passOn() }
       // Servers answer in small pieces, and a turn for each would cost more than what it brings.
-      if events < Self.few, worker.requestsInFlight >= Self.crowd {
+      let inFlight = worker.requestsInFlight
+      if inFlight >= Self.crowd, events < min(Self.few, inFlight / 8) {
         Clock.pause(nanoseconds: Self.gathering)
       }
     }
@@ -354,7 +359,9 @@ struct WorkerThread: ~Copyable {
   /// One send per connection that has something to say; servers first, so that they work meanwhile.
   private mutating func flush(now: Instant) {
     while let l = worker.nextLinkToFlush() { flushLink(l, now: now) }
-    while let c = worker.nextClientToFlush() { flushClient(c, now: now) }
+    let holding = worker.requestsInFlight >= Self.crowd ? Self.holding : 0
+    worker.takeHeld()
+    while let c = worker.nextClientToFlush(holding: holding, now: now) { flushClient(c, now: now) }
   }
 
   private mutating func flushLink(_ l: UInt32, now: Instant) {

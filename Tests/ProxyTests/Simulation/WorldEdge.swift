@@ -59,9 +59,15 @@ extension World {
     execute()
     if worker.hasResumable { worker.resumeStalled(now: moment) }
     while let l = worker.nextLinkToFlush() { if let socket = byLink[l] { flush(socket) } }
-    while let c = worker.nextClientToFlush() { if let client = bySlot[c] { flush(client) } }
+    // As in a crowd, in every other world: answers wait for those that are still to come.
+    let holding: UInt64 = seed % 2 == 1 ? 100_000 : 0
+    worker.takeHeld()
+    while let c = worker.nextClientToFlush(holding: holding, now: moment) {
+      if let client = bySlot[c] { flush(client) }
+    }
     execute()
     if worker.hasResumable { agenda.add(.nothing, at: now) }
+    if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
     worker.notices.removeAll()
     checkBounds()
   }

@@ -1,0 +1,70 @@
+import Bytes
+import Testing
+
+@testable import Proxy
+
+/// In a crowd, answers wait a moment for those that will go with them.
+@Suite struct HoldingTests {
+  private static let patience: UInt64 = 100_000
+
+  /// Whom the edge would send to in this turn.
+  private func flushed(_ rig: Rig) -> [UInt32] {
+    var clients: [UInt32] = []
+    rig.worker.takeHeld()
+    while let c = rig.worker.nextClientToFlush(holding: Self.patience, now: rig.now) { clients.append(c) }
+    return clients
+  }
+
+  private func holds(_ rig: Rig) -> Bool { rig.worker.holdsAnswers }
+
+  private func rigWithHalfAnAnswer(_ value: String = "") -> (Rig, UInt32) {
+    let rig = Rig(["a", "b"])
+    let c = rig.open()
+    let (first, second) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "get \(first)", "get \(second)")
+    if value.isEmpty {
+      rig.reply("a", "END")
+    } else {
+      rig.reply("a", "VALUE \(first) 0 \(value.utf8.count)", value, "END")
+    }
+    return (rig, c)
+  }
+
+  @Test func answersWaitForThoseStillToCome() {
+    let (rig, c) = rigWithHalfAnAnswer()
+    #expect(flushed(rig).isEmpty)
+    #expect(holds(rig))
+    rig.reply("b", "END")
+    #expect(flushed(rig) == [c])
+    #expect(!holds(rig))
+    #expect(rig.got(c) == lines("END", "END"))
+  }
+
+  @Test func theyWaitNoLongerThanTheyAreMeantTo() {
+    let (rig, c) = rigWithHalfAnAnswer()
+    #expect(flushed(rig).isEmpty)
+    rig.advance(.microseconds(99), ticking: false)
+    #expect(flushed(rig).isEmpty)
+    rig.advance(.microseconds(1), ticking: false)
+    #expect(flushed(rig) == [c])
+    #expect(rig.got(c) == lines("END"))
+    rig.reply("b", "END")
+    #expect(flushed(rig) == [c])
+  }
+
+  @Test func muchToSendIsSentAtOnce() {
+    let (rig, c) = rigWithHalfAnAnswer(String(repeating: "v", count: 20_000))
+    #expect(flushed(rig) == [c])
+    #expect(!holds(rig))
+  }
+
+  @Test func aClientThatLeavesMeanwhileIsForgotten() {
+    let (rig, c) = rigWithHalfAnAnswer()
+    #expect(flushed(rig).isEmpty)
+    rig.hangUp(c)
+    rig.reply("b", "END")
+    #expect(flushed(rig).isEmpty)
+    #expect(!holds(rig))
+    #expect(rig.leak == nil)
+  }
+}
