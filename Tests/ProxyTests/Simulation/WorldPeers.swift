@@ -198,11 +198,14 @@ extension World {
     switch dice.below(5) {
     case 0:
       let n = min(dice.within(1...3), bytes.count - at)
+      // Two numbers that become one may be the length of a value and its neighbour together.
+      let joinsNumbers = at > 0 && at + n < bytes.count && isDigit(bytes[at - 1]) && isDigit(bytes[at + n])
+      guard !joinsNumbers else { return bytes + bytes }
       bytes.removeSubrange(at..<(at + n))
     case 1:
       let n = min(dice.within(1...3), bytes.count - at)
       let piece = bytes[at..<(at + n)]
-      guard !piece.contains(where: { $0 >= 48 && $0 <= 57 }) else { return bytes + bytes }
+      guard !piece.contains(where: isDigit) else { return bytes + bytes }
       bytes.insert(contentsOf: piece, at: at)
     case 2: bytes += bytes
     case 3: bytes.insert(contentsOf: dice.pick([[0, 255, 35], [35, 33, 13, 10], [126]]), at: at)
@@ -210,6 +213,8 @@ extension World {
     }
     return bytes
   }
+
+  private func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
 
   private func unsolicited() -> [UInt8] {
     let key = dice.pick(keys)
