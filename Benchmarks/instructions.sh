@@ -10,7 +10,8 @@
 # otherwise chance would say how many requests a turn finds, and a request at depth 16 would vary by a tenth.
 #
 # BINARY is ringroad, or nutcracker (known by its name). Prints "workload  instructions", one line each.
-# PROFILES=DIRECTORY keeps callgrind's files, for callgrind_annotate.
+# PROFILES=DIRECTORY keeps callgrind's files, for callgrind_annotate. RING="placement: ketama" takes ringroad's default
+# ring and hash, MD5, instead of nutcracker's.
 #
 # With --check only the workloads that the file FIGURES names are run, and the script fails when one needs more
 # than 3 % over its figure, or asks the allocator for memory: more than once in 100 requests, which is what the
@@ -79,7 +80,8 @@ write_config() { # port, then the servers' ports
     for server in "$@"; do addresses+=${addresses:+, }127.0.0.1:$server; done
     printf 'listen: 127.0.0.1:%s\nthreads: 1\nservers: [%s]\n' "$port" "$addresses"
     # Valgrind makes all some fifty times slower: no deadline of a proxy's should strike.
-    printf 'placement: twemproxy-ketama\nhash: fnv1a_64\nconnect_timeout: 20s\nrequest_timeout: 20s\nlog: {level: warning}\n'
+    printf "${RING:-placement: twemproxy-ketama\nhash: fnv1a_64}\n"
+    printf 'connect_timeout: 20s\nrequest_timeout: 20s\nlog: {level: warning}\n'
   fi
 }
 

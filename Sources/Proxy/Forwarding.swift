@@ -118,7 +118,10 @@ extension Worker {
       }
       let scanned = clients[c].scanned
       if scanned > 0 { clients[c].scanned = 0 }
-      let end = serveGets(c, bytes, from: p, atMost: room, now: now)
+      let end =
+        table.prefersBatches && bytes.byteCount &- p >= Self.bytesOfSeveralGets
+        ? serveGetsInBatches(c, bytes, from: p, atMost: room, now: now)
+        : serveGets(c, bytes, from: p, atMost: room, now: now)
       if end > p {
         p = end
         continue
@@ -175,6 +178,38 @@ extension Worker {
     return p
   }
 
+  /// From so many bytes on it is worth a look whether several gets stand in them.
+  private static var bytesOfSeveralGets: Int { 64 }
+
+  /// The same, with the places of the next few keys found together.
+  @inline(never)
+  private mutating func serveGetsInBatches(
+    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
+  ) -> Int {
+    var p = start
+    var count = 0
+    var batch = KeyBatch()
+    repeat {
+      batch.removeAll()
+      while batch.count < KeyBatch.most, count < room {
+        let keyLength = RequestParser.plainGet(bytes.rest(from: p), from: 0)
+        if keyLength == 0 { break }
+        batch.add(from: p &+ 4, length: keyLength)
+        p &+= keyLength &+ 6
+        count &+= 1
+      }
+      table.locate(&batch, in: bytes)
+      for i in 0..<batch.count {
+        let key = batch.entries[i]
+        let line = bytes.rest(from: Int(key.from) &- 4)
+        forward(c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: place(of: key), now: now)
+      }
+    } while batch.count == KeyBatch.most
+    counters.add(count, to: .getRequests)
+    counters.add(count, to: .keysRequested)
+    return p
+  }
+
   @inline(never)
   private mutating func dispatch(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
@@ -219,6 +254,14 @@ extension Worker {
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     let place = place(of: bytes, from: request.keyStart, count: request.keyLength)
+    forward(c, bytes, p, request, to: place, now: now)
+  }
+
+  /// The same for a key whose place is known.
+  @inline(always)
+  private mutating func forward(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to place: Int, now: Instant
+  ) {
     guard place >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
     let lane = lanes[place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
@@ -260,6 +303,12 @@ extension Worker {
       ? table.pools[i].live.firstServer
       : table.pools[i].live.server(owning: table.pools[i].hash(of: bytes, from: from, count: count))
     return Int(poolStarts[pool]) &+ Int(server)
+  }
+
+  /// The same for a key that was located.
+  @inline(always)
+  mutating func place(of key: KeyBatch.Entry) -> Int {
+    key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)
   }
 
   /// The connection that this client's requests to a server take: always the same one, so that they

@@ -15,6 +15,8 @@ package struct RoutingTable: ~Copyable {
   @usableFromInline let text: Buffer
   /// The pool of keys that no prefix fits, or `noPool`.
   @usableFromInline package let defaultPool: Int
+  /// Whether several keys are placed for less together (`locate`) than one by one: some pool hashes them with MD5.
+  @usableFromInline package let prefersBatches: Bool
 
   /// What stands for a pool when no route matches a key.
   @inlinable package static var noPool: Int { -1 }
@@ -27,10 +29,15 @@ package struct RoutingTable: ~Copyable {
   }
 
   package init(_ plan: RoutingPlan) {
-    pools = Slab(capacity: max(1, plan.pools.count))
+    var pools = Slab<Pool>(capacity: max(1, plan.pools.count))
+    var prefersBatches = false
     for pool in plan.pools {
-      pools[pools.take()] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+      let i = pools.take()
+      pools[i] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+      if pool.hash == .md5, !pools[i].live.isSingle { prefersBatches = true }
     }
+    self.pools = pools
+    self.prefersBatches = prefersBatches
     // A route with an empty prefix is another way to write the default.
     let fallback = plan.routes.first { $0.prefix.isEmpty }?.pool ?? plan.defaultPool
     defaultPool = fallback ?? Self.noPool

@@ -52,6 +52,41 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// Runs of gets are placed together; whatever stands between them, each reaches its key's server in order.
+  @Test(arguments: [1, 2, 3, 4, 5, 16, 17, 33, 100], [0, 1, 7])
+  func everyGetOfARunReachesItsKeysServer(count: Int, setsEvery: Int) {
+    let rig = Rig()
+    let c = rig.open()
+    var said: [(line: String, owner: String)] = []
+    for i in 0..<count {
+      let key = "run:\(i):" + String(repeating: "k", count: i * 7 % 90)
+      let isSet = setsEvery > 0 && i % (setsEvery + 1) == setsEvery
+      said.append((isSet ? "set \(key) 0 0 1\r\nv" : "get \(key)", rig.owner(of: key)))
+    }
+    rig.send(c, lines(said.map(\.line)))
+    for name in ["a", "b", "c"] {
+      #expect(rig.asked(name) == lines(said.filter { $0.owner == name }.map(\.line)))
+      for request in said where request.owner == name {
+        rig.reply(name, request.line.hasPrefix("set") ? "STORED" : "END")
+      }
+    }
+    #expect(rig.got(c) == lines(said.map { $0.line.hasPrefix("set") ? "STORED" : "END" }))
+    let gets = said.count { $0.line.hasPrefix("get") }
+    #expect(rig.count(.getRequests) == gets && rig.count(.keysRequested) == gets)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aRunOfGetsStopsWhereTheClientMayAskNoMore() {
+    var limits = Limits()
+    limits.clientRequests = 21
+    let rig = Rig(["a", "b", "c"], limits: limits)
+    let c = rig.open()
+    rig.send(c, lines((0..<50).map { "get key-\($0)" }))
+    #expect(rig.count(.getRequests) == 21)
+    #expect(rig.paused == [c])
+  }
+
   @Test(arguments: requests)
   func nothingChangesWhenBytesComeOneByOne(_ row: (said: String, sent: String, reply: String)) {
     let rig = Rig(["a"])

@@ -1,4 +1,5 @@
 import Testing
+import Wire
 
 @testable import Proxy
 
@@ -81,6 +82,46 @@ import Testing
     #expect(rig.asked("b") == "")
     rig.reply("a", "END")
     #expect(rig.got(c) == lines("CLIENT_ERROR bad command line format", "END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  /// Keys of all lengths that fit, enough for several batches, each with its owner.
+  static func many(_ rig: Rig) -> [(key: String, owner: String)] {
+    (1...RequestParser.longestKey).map { n in
+      let key = String("\(n)-".prefix(n)) + String(repeating: "k", count: max(0, n - "\(n)-".utf8.count))
+      return (key, rig.owner(of: key))
+    }
+  }
+
+  @Test(arguments: [3, 4, 15, 16, 17, 100, 250])
+  func anyNumberOfKeysGoesToTheirOwnersInTheOrderAsked(count: Int) {
+    let rig = Rig()
+    let c = rig.open()
+    var dice = Dice(seed: UInt64(count))
+    let keys = Self.many(rig).shuffled(using: &dice).prefix(count)
+    rig.say(c, "get \(keys.map(\.key).joined(separator: " "))")
+    for name in ["a", "b", "c"] {
+      let own = keys.filter { $0.owner == name }.map(\.key)
+      #expect(rig.asked(name) == (own.isEmpty ? "" : lines("get \(own.joined(separator: " "))")))
+      if !own.isEmpty { rig.reply(name, "VALUE \(own[0]) 0 1", "x", "END") }
+    }
+    let first = ["a", "b", "c"].compactMap { name in keys.firstIndex { $0.owner == name } }.sorted()
+    #expect(rig.got(c) == first.map { "VALUE \(keys[$0].key) 0 1\r\nx\r\n" }.joined() + "END\r\n")
+    #expect(rig.count(.keysRequested) == count)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test(arguments: [0, 1, 15, 16, 20, 32, 39])
+  func aBadKeyAnywhereAmongManySendsNothing(position: Int) {
+    let rig = Rig()
+    let c = rig.open()
+    var keys = (0..<40).map { "k\($0)" }
+    keys[position] = String(repeating: "x", count: 251)
+    rig.say(c, "get \(keys.joined(separator: " "))")
+    for name in ["a", "b", "c"] { #expect(rig.asked(name) == "") }
+    #expect(rig.got(c) == lines("CLIENT_ERROR bad command line format"))
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
