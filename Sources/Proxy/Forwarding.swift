@@ -188,6 +188,8 @@ extension Worker {
   ) -> Int {
     var p = start
     var count = 0
+    // Most of what is long is another request.
+    if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
     var batch = KeyBatch()
     repeat {
       batch.removeAll()

@@ -45,15 +45,16 @@ extension Worker {
   }
 
   /// Adds each key to the request for its server; false when one is not good.
-  @inline(__always)
+  @inline(never)
   private mutating func routeEach(
     _ c: UInt32, _ keys: KeyWalk, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
   ) -> Bool {
     var words = keys
     while let key = words.next(bytes) {
       guard words.isGood(bytes, key) else { return false }
+      let i = fanOuts[f].add(key)
       let place = place(of: bytes, from: key.from, count: Int(key.length))
-      route(c, key, to: place, bytes, p, request, f, now: now)
+      route(i, c, key, to: place, bytes, p, request, f, now: now)
     }
     return true
   }
@@ -79,19 +80,19 @@ extension Worker {
       table.locate(&batch, in: bytes)
       for n in 0..<batch.count {
         let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
-        route(c, key, to: place(of: batch.entries[n]), bytes, p, request, f, now: now)
+        let i = fanOuts[f].add(key)
+        route(i, c, key, to: place(of: batch.entries[n]), bytes, p, request, f, now: now)
       }
     }
     return true
   }
 
-  /// Adds a key to the request for its server.
+  /// Adds a key, piece `i`, to the request for its server.
   @inline(always)
   private mutating func route(
-    _ c: UInt32, _ key: Word, to place: Int, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32,
-    now: Instant
+    _ i: UInt32, _ c: UInt32, _ key: Word, to place: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
+    _ f: UInt32, now: Instant
   ) {
-    let i = fanOuts[f].add(key)
     guard place >= 0 else {
       // A key without a route is nowhere: a miss.
       counters.add(.readsAsMisses)

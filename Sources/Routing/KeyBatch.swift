@@ -40,19 +40,21 @@ package struct KeyBatch: BitwiseCopyable {
 
 extension RoutingTable {
   /// From so many keys on it pays to hash them side by side.
-  @usableFromInline package static var fewestTogether: Int { 4 }
+  private static var fewestTogether: Int { 4 }
 
   /// Finds each key's pool and the server that has it now. The keys lie in `bytes`.
   package mutating func locate(_ batch: inout KeyBatch, in bytes: RawSpan) {
     if batch.count >= Self.fewestTogether { return locateTogether(&batch, in: bytes) }
-    for i in 0..<batch.count {
-      let (from, count) = (Int(batch.entries[i].from), Int(batch.entries[i].length))
-      let pool = pool(for: bytes, from: from, count: count)
-      batch.entries[i].pool = Int32(truncatingIfNeeded: pool)
-      guard pool >= 0 else { continue }
-      batch.entries[i].server = Int32(
-        truncatingIfNeeded: server(in: pool, owning: bytes, from: from, count: count))
-    }
+    for i in 0..<batch.count { locateAlone(&batch.entries[i], in: bytes) }
+  }
+
+  @inline(never)
+  private mutating func locateAlone(_ key: inout KeyBatch.Entry, in bytes: RawSpan) {
+    let (from, count) = (Int(key.from), Int(key.length))
+    let pool = pool(for: bytes, from: from, count: count)
+    key.pool = Int32(truncatingIfNeeded: pool)
+    guard pool >= 0 else { return }
+    key.server = Int32(truncatingIfNeeded: server(in: pool, owning: bytes, from: from, count: count))
   }
 
   /// The same: keys that MD5 places are laid out first and hashed at once, all others are placed meanwhile.
@@ -61,24 +63,19 @@ extension RoutingTable {
     var lanes = MD5Lanes()
     var isLaid: UInt32 = 0
     for i in 0..<batch.count {
-      let (from, count) = (Int(batch.entries[i].from), Int(batch.entries[i].length))
+      var (from, count) = (Int(batch.entries[i].from), Int(batch.entries[i].length))
       let pool = pool(for: bytes, from: from, count: count)
-      batch.entries[i].pool = Int32(truncatingIfNeeded: pool)
-      guard pool >= 0 else { continue }
-      let p = UInt32(truncatingIfNeeded: pool)
-      if pools[p].live.isSingle {
-        batch.entries[i].server = Int32(pools[p].live.firstServer)
-        continue
+      if pool >= 0 {
+        let p = UInt32(truncatingIfNeeded: pool)
+        if let tag = pools[p].tag { (from, count) = tag.hashed(in: bytes, from: from, count: count) }
+        if pools[p].hash == .md5, !pools[p].live.isSingle, count <= MD5Lanes.longestKey {
+          batch.entries[i].pool = Int32(truncatingIfNeeded: pool)
+          lanes.lay(bytes, from: from, count: count, in: i)
+          isLaid |= 1 &<< UInt32(truncatingIfNeeded: i)
+          continue
+        }
       }
-      var part = (from: from, count: count)
-      if let tag = pools[p].tag { part = tag.hashed(in: bytes, from: from, count: count) }
-      if pools[p].hash == .md5, part.count <= MD5Lanes.longestKey {
-        lanes.lay(bytes, from: part.from, count: part.count, in: i)
-        isLaid |= 1 &<< UInt32(truncatingIfNeeded: i)
-      } else {
-        let hash = pools[p].hash.hash(bytes, from: part.from, count: part.count)
-        batch.entries[i].server = Int32(pools[p].live.server(owning: hash))
-      }
+      locateAlone(&batch.entries[i], in: bytes)
     }
     guard isLaid != 0 else { return }
     let hashes = lanes.firstWords()
