@@ -42,6 +42,7 @@ extension Worker {
         Lane(server: s, link: servers[s].links[0], isAlone: servers[s].links.count == 1)
       })
     table = RoutingTable(plan.routing)
+    journal.forgetOwners()
     let wasJournaling = isJournaling
     isJournaling = false
     for i in 0..<plan.pools.count { applyStandings(pool: i, size: plan.pools[i].members.count) }
@@ -171,6 +172,7 @@ extension Worker {
     }
     if standing == .up {
       servers[s].isSuspect = false
+      if !journal.isEmpty { deleteRefused(at: s, now: now) }
     } else {
       endStreams(of: s, .ejected, now: now)
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)

@@ -54,6 +54,7 @@ extension Worker {
     if kind == .stats || kind == .dump {
       for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
     }
+    fanOuts[f].isImmediate = kind == .flushAll && words == 1
     if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
     for i in 0..<lanes.count {
       ask(lanes[i].server, for: c, f, bytes, request.verb, words: kept, now: now)
@@ -114,7 +115,11 @@ extension Worker {
     fanOuts[f].pieces[Int(leg.piece)] = piece
     fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
     // A server that refuses flush_all has not flushed.
-    if outcome == .error && fanOuts[f].kind == .flushAll { noteFailure(f, at: piece.next, .protocolError) }
+    guard fanOuts[f].kind == .flushAll else { return }
+    if outcome == .error { return noteFailure(f, at: piece.next, .protocolError) }
+    if fanOuts[f].isImmediate, servers[piece.next].isJournaled {
+      notices.append(.flushed(server: servers[piece.next].id, asked: leg.since))
+    }
   }
 
   /// Makes one answer of all.

@@ -40,6 +40,8 @@ struct FanOut: ~Copyable, Recyclable {
   var pieces = List<Piece>()
   /// Whether values come with their cas number.
   var withCAS = false
+  /// Whether it is a `flush_all` that is done at once.
+  var isImmediate = false
   /// Whether the answer has to be made piece by piece.
   var hasPutOff = false
   /// Whether nothing is taken from its client meanwhile.
@@ -98,6 +100,7 @@ struct FanOut: ~Copyable, Recyclable {
   mutating func reset() {
     kind = .multiGet
     withCAS = false
+    isImmediate = false
     hasPutOff = false
     isHolding = false
     exchange = Slab<Exchange>.none

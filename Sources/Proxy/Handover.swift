@@ -19,7 +19,9 @@ package enum RejoinRule: Sendable, Equatable {
 ///
 /// Between two owners a key has none: every worker fails fast for it before any worker uses the next one. A
 /// pool is *clean* when no server that is up holds copies of others' keys; as long as it is not, who fails
-/// there fails fast and is ejected later.
+/// there fails fast and is ejected later. Copies of which only the owner is known cannot be deleted: as long as
+/// a server that is up holds them their owner fails fast, and only that, for nobody is asked for another's key as
+/// long as its owner is in the ring.
 ///
 /// Plain decisions: events come in, steps come out, in order (what follows from what: `HandoverRules.swift`). It reads no clock and does nothing itself; the
 /// control thread carries the steps out, as the simulation does.
@@ -68,8 +70,10 @@ package struct Handover: Sendable {
     case safe(deleted: Int, isFlushed: Bool)
     /// It was a stand-in and holds no others' keys any more.
     case swept(deleted: Int)
-    /// It was a stand-in for more keys than could be noted.
-    case distrusted
+    /// It was a stand-in for more keys of these owners than could be noted.
+    case distrusted(of: Journal.Owners)
+    /// It was that, and has been flushed since.
+    case trusted
     /// It could not be reached, or did not do as it was told; tried again.
     case unswept
   }
@@ -106,7 +110,8 @@ package struct Handover: Sendable {
     var isEmpty = false
     var deleted = 0
     var isFlushed = false
-    var isDistrusted = false
+    /// Whose keys the log has named as too many.
+    var distrusted = Journal.Owners()
   }
 
   struct PoolState: Sendable {
@@ -115,6 +120,8 @@ package struct Handover: Sendable {
     var due: Instant?
     /// The workers are being asked for them.
     var round: UInt64?
+    /// When they last had been.
+    var askedAt = Instant.origin
 
     var isJournaled: Bool { rules.rejoin != .asIs }
   }
@@ -133,6 +140,8 @@ package struct Handover: Sendable {
   var pools: [PoolState] = []
   var inquiries: [UInt64: Inquiry] = [:]
   var lastTicket: UInt64 = 0
+  /// Whoever answers a ticket up to this one may name owners by a ring of before.
+  var lastOfOldRing: UInt64 = 0
   let workers: Int
   let mostKeys: Int
   let mostBytes: Int
@@ -160,7 +169,9 @@ package struct Handover: Sendable {
   package func standing(of server: UInt32) -> Standing { members[server]?.told ?? .up }
 
   /// Whether the server could leave the ring now: the pool's stand-ins hold nothing that they should not.
-  package func mayEject(_ server: UInt32) -> Bool { members[server].map { isClean($0.pool) } ?? false }
+  package func mayEject(_ server: UInt32) -> Bool {
+    members[server].map { isClean($0.pool, for: server) } ?? false
+  }
 
   /// When `tick` has something to do.
   package var nextDeadline: Instant {
@@ -204,7 +215,8 @@ package struct Handover: Sendable {
   package mutating func answered(
     _ worker: Int, ticket: UInt64, _ entries: [UInt32: Journal.Entries], now: Instant
   ) -> [Step] {
-    for (server, entries) in entries where !entries.isEmpty {
+    for (server, var entries) in entries where !entries.isEmpty {
+      if ticket <= lastOfOldRing { entries.forgetOwners() }
       members[server]?.held.merge(entries, mostKeys: mostKeys, mostBytes: mostBytes)
     }
     guard inquiries[ticket]?.pending.remove(worker) != nil, let inquiry = inquiries[ticket],
@@ -216,6 +228,7 @@ package struct Handover: Sendable {
     case .strays(let pool):
       guard pool < pools.count, pools[pool].round == ticket else { return [] }
       pools[pool].round = nil
+      pools[pool].askedAt = now
       for id in pools[pool].rules.members { sweep(id, now: now, &steps) }
       advance(pool, now: now, &steps)
     case .told(let server):
@@ -234,7 +247,6 @@ package struct Handover: Sendable {
     if ok {
       deleted += underway.keys.count
       member.deleted += underway.keys.count
-      member.isDistrusted = false
       if member.flushes { member.isFlushed = true }
     } else {
       member.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
@@ -281,13 +293,30 @@ package struct Handover: Sendable {
     return steps
   }
 
+  /// The server, asked by a worker at `asked`, has done a client's `flush_all` that is without a delay. What it held then
+  /// it holds no more; what may have been underway to it it may still hold.
+  package mutating func flushed(_ server: UInt32, asked: Instant, now: Instant) -> [Step] {
+    guard let member = members[server], member.told == .up, member.phase == .none,
+      asked > pools[member.pool].askedAt
+    else { return [] }
+    guard !takePardoned(server).isEmpty else { return [] }
+    var steps: [Step] = [.remark(server, .trusted)]
+    if members[server]?.held.hasOverflowed == true {
+      steps = []
+    } else {
+      members[server]?.distrusted = Journal.Owners()
+    }
+    advance(member.pool, now: now, &steps)
+    return steps
+  }
+
   /// The server is at another address. If it is out, what it must forget was noted of another machine: which keys
   /// this one must forget is not known.
   package mutating func moved(_ server: UInt32) {
     guard let member = members[server], member.told != .up || member.wanted != .up,
       pools[member.pool].isJournaled
     else { return }
-    members[server]?.held.overflow()
+    members[server]?.held.distrustAll()
   }
 
   /// Looks at the stand-ins of pools where that is due.
@@ -306,10 +335,13 @@ package struct Handover: Sendable {
 
   /// A new configuration. Servers that stay keep what is known of them, the others are forgotten. If a
   /// server was out, or its stand-ins were not clean yet, keys that were written elsewhere may have other owners
-  /// from now on: all pools are looked at once more for copies that nobody should hold.
-  package mutating func reload(_ new: [Pool], now: Instant) -> [Step] {
+  /// from now on: all pools are looked at once more for copies that nobody should hold. `keepsRings` says that every
+  /// key has the owner that it had.
+  package mutating func reload(_ new: [Pool], keepsRings: Bool = false, now: Instant) -> [Step] {
     let (old, oldPools) = (members, pools)
-    let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy(isClean)
+    let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy { isClean($0) }
+    let keepsOwners = keepsRings && new.map(\.members) == oldPools.map(\.rules.members)
+    if !keepsOwners { lastOfOldRing = lastTicket }
     var steps: [Step] = []
     members = [:]
     pools = new.map { PoolState(rules: $0) }
@@ -324,6 +356,10 @@ package struct Handover: Sendable {
         }
         isBegun = isBegun || !oldPools[member.pool].isJournaled && pool.rejoin != .asIs
         member.pool = i
+        if !keepsOwners {
+          member.held.forgetOwners()
+          member.underway?.forgetOwners()
+        }
         members[id] = member
       }
       if isBegun { begin(i) }

@@ -8,7 +8,7 @@ extension Handover {
   /// A journal that begins while servers are out does not know what changed before.
   mutating func begin(_ pool: Int) {
     guard pools[pool].rules.members.contains(where: { members[$0]?.told != .up }) else { return }
-    for id in pools[pool].rules.members { members[id]?.held.overflow() }
+    for id in pools[pool].rules.members { members[id]?.held.distrustAll() }
   }
 
   /// Brings what the workers were told nearer to what the board wants.
@@ -24,7 +24,7 @@ extension Handover {
     case (.failFast, .up), (.failFast, .ejected), (.ejected, .up):
       tell(server, .failFast, surrenders: false, &steps)
     case (.ejected, .failFast):
-      guard member.isKnown, isClean(member.pool) else { break }
+      guard member.isKnown, isClean(member.pool, for: server) else { break }
       members[server]?.wasEjected = true
       tell(server, .ejected, surrenders: false, &steps)
     default: break
@@ -70,7 +70,7 @@ extension Handover {
     } else {
       member.held = Journal.Entries()
       member.phase = .returned
-      member.isDistrusted = false
+      member.distrusted = Journal.Owners()
       members[server] = member
       steps.append(.rejoined(server, ok: true))
     }
@@ -94,19 +94,40 @@ extension Handover {
   mutating func sweep(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.told == .up, member.phase == .none, member.underway == nil
     else { return }
-    if member.held.hasOverflowed && !member.isDistrusted {
-      members[server]?.isDistrusted = true
-      steps.append(.remark(server, .distrusted))
+    if !member.held.hasOverflowed {
+      members[server]?.distrusted = Journal.Owners()
+    } else if !member.held.lost.isCovered(by: member.distrusted) {
+      members[server]?.distrusted.add(member.held.lost)
+      steps.append(.remark(server, .distrusted(of: member.held.lost)))
     }
     guard member.owesFlush || !member.held.keys.isEmpty else { return }
     send(server, flushes: member.owesFlush, &steps)
   }
 
+  /// Gives away the flags that a flush of a server that is up is an answer to: those of owners whose stand-in it is
+  /// not any more, for so long that nothing can be underway.
+  mutating func takePardoned(_ server: UInt32) -> Journal.Entries {
+    guard let member = members[server] else { return Journal.Entries() }
+    let pool = pools[member.pool]
+    guard pool.due == nil, pool.round == nil,
+      !pool.rules.members.contains(where: { members[$0]?.isReclaiming == true })
+    else { return Journal.Entries() }
+    let out = Set(pool.rules.members.filter { members[$0]?.told == .ejected })
+    return members[server]?.held.takeLost { id in id.map { !out.contains($0) } ?? out.isEmpty }
+      ?? Journal.Entries()
+  }
+
+  /// Does what is held against the server. Flags that this is no answer to stay.
   mutating func send(_ server: UInt32, flushes: Bool, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
     let keys = flushes ? [] : Array(member.held.keys)
-    members[server]?.underway = member.held
+    var underway = member.held
     members[server]?.held = Journal.Entries()
+    if member.phase == .none || !flushes {
+      members[server]?.held = underway.takeLost { _ in true }
+      if flushes { underway.merge(takePardoned(server), mostKeys: .max, mostBytes: .max) }
+    }
+    members[server]?.underway = underway
     members[server]?.flushes = flushes
     members[server]?.owesFlush = false
     steps.append(.clean(server, Errand(flushes: flushes, keys: keys)))
@@ -149,14 +170,18 @@ extension Handover {
   }
 
   /// Whether no server of the pool that is up holds copies of keys that are not its own, as far as that is
-  /// known; unknown counts as no.
-  func isClean(_ pool: Int) -> Bool {
+  /// known; unknown counts as no. With an owner: whether it can leave the ring, for which nobody may hold copies of
+  /// its keys of which it alone is known.
+  func isClean(_ pool: Int, for owner: UInt32? = nil) -> Bool {
     guard pools[pool].isJournaled else { return true }
     guard pools[pool].due == nil, pools[pool].round == nil else { return false }
     return pools[pool].rules.members.allSatisfy { id in
       guard let member = members[id] else { return true }
       if member.isReclaiming { return false }
-      return member.told != .up || member.held.isEmpty && member.underway == nil
+      guard member.told == .up else { return true }
+      guard member.held.keys.isEmpty, member.underway == nil else { return false }
+      guard let owner else { return !member.held.hasOverflowed }
+      return id == owner || !member.held.lost.contains(owner)
     }
   }
 

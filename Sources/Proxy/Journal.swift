@@ -12,27 +12,76 @@ import Bytes
 ///     older     the same, of the time before; dropped at the next turn of the page
 ///
 /// One worker owns it. Each server's page is bounded, in keys and in bytes; what goes beyond costs the page
-/// its keys and leaves a flag: too much to be known. Keys are as memcached stores them, so what a meta command
-/// wrote in base64 stands here decoded.
+/// its keys and leaves a flag: whose keys they were, their owners on the full ring. A copy is asked for only while its
+/// key's owner is out of the ring, so nobody else is concerned. Keys are as memcached stores them, so what a meta
+/// command wrote in base64 stands here decoded.
 package struct Journal: Sendable {
+  /// Servers that own keys. After a change of the ring it is not known any more which: all of them.
+  package struct Owners: Sendable, Equatable {
+    package private(set) var ids: Set<UInt32> = []
+    package private(set) var areAll = false
+
+    package init() {}
+
+    package static var all: Owners {
+      var owners = Owners()
+      owners.areAll = true
+      return owners
+    }
+
+    package var isEmpty: Bool { ids.isEmpty && !areAll }
+
+    package func contains(_ id: UInt32) -> Bool { areAll || ids.contains(id) }
+
+    func isCovered(by other: Owners) -> Bool { other.areAll || !areAll && ids.isSubset(of: other.ids) }
+
+    mutating func insert(_ id: UInt32) {
+      if !areAll { ids.insert(id) }
+    }
+
+    mutating func add(_ other: Owners) {
+      if areAll { return }
+      if other.areAll { self = .all } else { ids.formUnion(other.ids) }
+    }
+
+    /// Takes out those that `mayGo` picks, and returns them. All that are not known by name go when `mayGo` says so
+    /// of nobody's number, nil.
+    mutating func take(where mayGo: (UInt32?) -> Bool) -> Owners {
+      var taken = Owners()
+      if areAll {
+        if mayGo(nil) { swap(&taken, &self) }
+        return taken
+      }
+      taken.ids = ids.filter(mayGo)
+      ids.subtract(taken.ids)
+      return taken
+    }
+  }
+
   /// Keys to be deleted on one server.
   package struct Entries: Sendable, Equatable {
-    package var keys: Set<[UInt8]> = []
-    /// More than these: which ones is not known.
-    package var hasOverflowed = false
+    package private(set) var keys: Set<[UInt8]> = []
+    /// The owners of `keys`, and perhaps of others that were here.
+    private var owners = Owners()
+    /// Whose keys were too many: which of theirs it was is not known.
+    package private(set) var lost = Owners()
     private(set) var bytes = 0
 
     package init() {}
+
+    /// More than `keys`.
+    package var hasOverflowed: Bool { !lost.isEmpty }
 
     package var isEmpty: Bool { keys.isEmpty && !hasOverflowed }
 
     /// What a key takes: its bytes, and what a set needs to hold it.
     static func cost(_ key: [UInt8]) -> Int { key.count + 64 }
 
-    /// Returns whether the key is new here.
+    /// Returns whether that says anything new.
     @discardableResult
-    package mutating func insert(_ key: [UInt8]) -> Bool {
-      guard !hasOverflowed, keys.insert(key).inserted else { return false }
+    package mutating func insert(_ key: [UInt8], of owner: UInt32) -> Bool {
+      guard !lost.contains(owner), keys.insert(key).inserted else { return false }
+      owners.insert(owner)
       bytes += Self.cost(key)
       return true
     }
@@ -41,21 +90,58 @@ package struct Journal: Sendable {
       if keys.remove(key) != nil { bytes -= Self.cost(key) }
     }
 
-    /// Too many: from now on nothing is known but that.
+    /// Too many: from now on nothing is known of these keys but whose they were.
     package mutating func overflow() {
-      self = Entries()
-      hasOverflowed = true
+      lost.add(owners)
+      keys = []
+      owners = Owners()
+      bytes = 0
+    }
+
+    /// Nothing is known at all.
+    package mutating func distrustAll() {
+      owners = .all
+      overflow()
     }
 
     /// Takes over what others hold against the same server.
     package mutating func merge(_ other: Entries, mostKeys: Int, mostBytes: Int) {
-      if other.hasOverflowed { return overflow() }
-      if keys.isEmpty && !hasOverflowed {
-        self = other
+      lost.add(other.lost)
+      owners.add(other.owners)
+      if lost.areAll { return overflow() }
+      if keys.isEmpty {
+        keys = other.keys
+        bytes = other.bytes
       } else {
-        for key in other.keys { insert(key) }
+        for key in other.keys where keys.insert(key).inserted { bytes += Self.cost(key) }
       }
       if keys.count > mostKeys || bytes > mostBytes { overflow() }
+    }
+
+    /// Keys may have other owners from now on.
+    package mutating func forgetOwners() {
+      if !keys.isEmpty { owners = .all }
+      if hasOverflowed { lost = .all }
+    }
+
+    /// Gives away the keys that `isStray` picks.
+    mutating func takeKeys(where isStray: ([UInt8]) -> Bool) -> Entries {
+      var taken = Entries()
+      for key in keys where isStray(key) {
+        taken.keys.insert(key)
+        taken.bytes += Self.cost(key)
+      }
+      if taken.keys.isEmpty { return taken }
+      taken.owners = owners
+      for key in taken.keys { remove(key) }
+      return taken
+    }
+
+    /// Gives away the flags of the owners that `mayGo` picks.
+    mutating func takeLost(where mayGo: (UInt32?) -> Bool) -> Entries {
+      var taken = Entries()
+      taken.lost = lost.take(where: mayGo)
+      return taken
     }
   }
 
@@ -84,14 +170,14 @@ package struct Journal: Sendable {
   /// Whether anything is held against any server.
   package var isEmpty: Bool { pages.isEmpty }
 
-  /// Notes that a server's copy of a key is not to be trusted.
+  /// Notes that a server's copy of a key, which `owner` has on the full ring, is not to be trusted.
   package mutating func record(
-    _ key: [UInt8], against server: UInt32, isLasting: Bool, mostKeys: Int, mostBytes: Int
+    _ key: [UInt8], of owner: UInt32, against server: UInt32, isLasting: Bool, mostKeys: Int, mostBytes: Int
   ) -> Outcome {
     var page = exchange(&pages[server, default: Page()], with: Page())
     defer { pages[server] = page }
-    if page.lasting.hasOverflowed || page.lasting.keys.contains(key) { return .nothingNew }
-    let isNew = isLasting ? page.lasting.insert(key) : page.recent.insert(key)
+    if page.lasting.lost.contains(owner) || page.lasting.keys.contains(key) { return .nothingNew }
+    let isNew = isLasting ? page.lasting.insert(key, of: owner) : page.recent.insert(key, of: owner)
     guard isNew else { return .nothingNew }
     let count = page.lasting.keys.count + page.recent.keys.count + page.older.keys.count
     let bytes = page.lasting.bytes + page.recent.bytes + page.older.bytes
@@ -130,23 +216,33 @@ package struct Journal: Sendable {
     return page.lasting
   }
 
+  func lastingCount(of server: UInt32) -> Int { pages[server]?.lasting.keys.count ?? 0 }
+
   /// Shows a server's lasting entries one by one.
   func visit(lastingOf server: UInt32, _ body: ([UInt8]) -> Void) {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 
-  /// Gives away those of a server's lasting entries that `isStray` picks; an overflow always is.
-  package mutating func takeLasting(_ server: UInt32, where isStray: ([UInt8]) -> Bool) -> Entries {
+  /// Gives away those of a server's lasting entries that `isStray` picks, and the flags of the owners that `mayGo` picks:
+  /// nil stands for all.
+  package mutating func takeLasting(
+    _ server: UInt32, flagsOf mayGo: (UInt32?) -> Bool, where isStray: ([UInt8]) -> Bool
+  ) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
-    var taken = Entries()
-    if page.lasting.hasOverflowed {
-      swap(&taken, &page.lasting)
-    } else {
-      for key in page.lasting.keys where isStray(key) { taken.insert(key) }
-      for key in taken.keys { page.lasting.remove(key) }
-    }
+    var taken = page.lasting.takeKeys(where: isStray)
+    let flags = page.lasting.takeLost(where: mayGo)
+    taken.merge(flags, mostKeys: .max, mostBytes: .max)
     if !page.isEmpty { pages[server] = page }
     return taken
+  }
+
+  /// The ring may be another: whose the keys are is not known any more.
+  package mutating func forgetOwners() {
+    for server in Array(pages.keys) {
+      pages[server]?.lasting.forgetOwners()
+      pages[server]?.recent.forgetOwners()
+      pages[server]?.older.forgetOwners()
+    }
   }
 
   /// The server is configured no more.

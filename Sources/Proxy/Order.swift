@@ -33,4 +33,6 @@ package enum Notice: Equatable, Sendable {
   case verbosity(UInt64)
   /// flush_all reached everybody but these servers: they are flushed before they come back.
   case flushOwed(server: UInt32)
+  /// The server did a client's `flush_all` without a delay; it was asked at `asked`.
+  case flushed(server: UInt32, asked: Instant)
 }

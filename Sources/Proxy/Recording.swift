@@ -22,8 +22,8 @@ extension Worker {
     let owner = lanes[start + home].server
     guard servers[standIn].isJournaled else { return }
     let key = array(bytes, from, count)
-    record(key, against: owner, isLasting: true)
-    record(key, against: standIn, isLasting: true)
+    record(key, of: owner, against: owner, isLasting: true)
+    record(key, of: owner, against: standIn, isLasting: true)
   }
 
   /// The same for every key of a `gat` or `gats`.
@@ -91,19 +91,16 @@ extension Worker {
       // SAFETY: a byte has no padding that could be uninitialised.
       key = unsafe array(decoded.bytes.span.bytes, 0, decoded.count)
     }
-    var isLasting = servers[s].standing != .up
-    if !isLasting {
-      let pool = Int(servers[s].pool)
-      // SAFETY: a byte has no padding that could be uninitialised.
-      let home = table.pools[servers[s].pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
-      isLasting = lanes[Int(poolStarts[pool]) + home].server != s
-    }
-    record(key, against: s, isLasting: isLasting)
+    let pool = Int(servers[s].pool)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    let home = table.pools[servers[s].pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
+    let owner = lanes[Int(poolStarts[pool]) + home].server
+    record(key, of: owner, against: s, isLasting: owner != s || servers[s].standing != .up)
   }
 
-  private mutating func record(_ key: [UInt8], against s: UInt32, isLasting: Bool) {
+  private mutating func record(_ key: [UInt8], of owner: UInt32, against s: UInt32, isLasting: Bool) {
     let outcome = journal.record(
-      key, against: servers[s].id, isLasting: isLasting, mostKeys: limits.journalKeys,
+      key, of: servers[owner].id, against: servers[s].id, isLasting: isLasting, mostKeys: limits.journalKeys,
       mostBytes: limits.journalBytes)
     switch outcome {
     case .added: counters.add(.journalKeys)
@@ -114,13 +111,17 @@ extension Worker {
 
   // MARK: - What is asked of the journal
 
+  /// The most keys that a worker deletes by itself on a server that is up again.
+  static var refusalsDeleted: Int { 256 }
+
   /// Gives away what is held against a server: who asked sees to it that it is deleted there.
   package mutating func surrender(_ server: UInt32) -> Journal.Entries { journal.take(server) }
 
   /// Gives away the copies that these servers hold of keys that are others' now. A server that is out keeps
-  /// its entries until it returns.
+  /// its entries until it returns, and a flag stays until its owner returns.
   package mutating func surrenderStrays(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
     var strays: [UInt32: Journal.Entries] = [:]
+    let outside = idsOutOfTheRing()
     for id in ids {
       guard let s = slot(of: id), servers[s].standing == .up else { continue }
       let pool = servers[s].pool
@@ -132,10 +133,47 @@ extension Worker {
         let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
         stray[key] = lanes[start + place].server != s
       }
-      let entries = journal.takeLasting(id) { stray[$0] ?? false }
+      let entries = journal.takeLasting(
+        id, flagsOf: { owner in owner.map { !outside.contains($0) } ?? true }, where: { stray[$0] ?? false })
       if !entries.isEmpty { strays[id] = entries }
     }
     return strays
+  }
+
+  /// Changes refused between the last time that the server was made safe and now that it is up. Their keys are deleted
+  /// ahead of whatever comes: an errand later would meet what a client that tries again has stored by then. More than
+  /// a few, and what cannot stand in a line, are surrendered all the same.
+  @inline(never)
+  mutating func deleteRefused(at s: UInt32, now: Instant) {
+    guard servers[s].isJournaled, servers[s].links.count > 0 else { return }
+    guard journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) else {
+      return
+    }
+    let l = servers[s].links[0]
+    let entries = journal.takeLasting(
+      servers[s].id, flagsOf: { _ in false }, where: { key in !key.contains { $0 <= 32 || $0 == 127 } })
+    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      var leg = Leg()
+      leg.verb = .delete
+      leg.keyStart = 7
+      leg.keyLength = UInt8(truncatingIfNeeded: key.count)
+      leg.length = UInt32(truncatingIfNeeded: key.count &+ 9)
+      leg.since = now
+      links[l].asked.append("delete ", &pool)
+      // SAFETY: a byte has no padding that could be uninitialised.
+      links[l].asked.append(unsafe key.span.bytes, &pool)
+      links[l].asked.append("\r\n", &pool)
+      links[l].legs.append(leg)
+      markDirty(link: l)
+    }
+  }
+
+  private func idsOutOfTheRing() -> Set<UInt32> {
+    var ids: Set<UInt32> = []
+    for i in 0..<lanes.count where servers[lanes[i].server].standing == .ejected {
+      ids.insert(servers[lanes[i].server].id)
+    }
+    return ids
   }
 
   // MARK: - Which requests change anything

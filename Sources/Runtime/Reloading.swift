@@ -126,13 +126,15 @@ extension Supervisor {
     doors += opened
     for (i, door) in doors.enumerated() { open(door, at: i) }
     let current = handover
+    let rings = blueprint.plan.routing
     blueprint = Blueprint(new, workers: workers.count, roster: &roster) { current.standing(of: $0) }
     let changes = board.reload(blueprint.healthPools, at: now)
     findMembers()
     let ids = Set(blueprint.members.map(\.id))
     for server in Array(visits.keys) where !ids.contains(server) { leave(server) }
     for worker in workers { worker.post(.adopt(blueprint.plan, addresses: addresses)) }
-    perform(handover.reload(blueprint.handoverPools, now: now), now: now)
+    let keepsRings = rings == blueprint.plan.routing
+    perform(handover.reload(blueprint.handoverPools, keepsRings: keepsRings, now: now), now: now)
     // The floor may fall otherwise among the new servers.
     apply(changes, now: now)
   }

@@ -42,6 +42,8 @@ extension Supervisor {
       log.info("log level set by a client", ["level": log.level.rawValue])
     case .flushOwed(let server):
       perform(handover.oweFlush(server, now: now), now: now)
+    case .flushed(let server, let asked):
+      perform(handover.flushed(server, asked: asked, now: now), now: now)
     }
   }
 
@@ -103,10 +105,12 @@ extension Supervisor {
       log.info("server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
       log.info("stand-in holds no others' keys any more", ["server": name, "deleted": "\(deleted)"])
-    case .distrusted:
+    case .distrusted(let owners):
+      let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
       log.warning(
-        "stand-in for more keys than could be noted: its pool fails fast instead of ejecting until it is flushed "
-          + "by its own return or restarted", ["server": name])
+        "stand-in for more keys than could be noted: their owners fail fast instead of leaving the ring until it is "
+          + "flushed, or was out", ["server": name, "owners": names])
+    case .trusted: log.info("stand-in was flushed: it holds no others' keys any more", ["server": name])
     case .unswept: log.warning("stand-in could not be swept: tried again", ["server": name])
     }
   }

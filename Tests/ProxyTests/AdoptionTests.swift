@@ -157,6 +157,7 @@ import Testing
     rig.reply(rig.owner(of: b), "DELETED")
     #expect(rig.got(c) == lines("END", "DELETED"))
 
+    #expect(rig.held(against: "b") == [b])
     rig.set(.up, "b")
     #expect(keys.map { rig.owner(of: $0) } == before)
     rig.say(c, "delete \(b)")
@@ -191,6 +192,7 @@ import Testing
     let failed = "SERVER_ERROR ringroad: b:11211 ejected"
     #expect(rig.got(c) == lines(failed, failed, "VALUE \(a) 0 1", "a", failed))
     #expect(rig.orders.count == orders, "no client's request is a probe")
+    #expect(rig.held(against: "b") == [b])
     rig.set(.up, "b")
     rig.say(c, "get \(b)")
     rig.reply("b", "END")

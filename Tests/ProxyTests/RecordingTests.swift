@@ -224,6 +224,101 @@ import Testing
     #expect(rig.count(.journalOverflows) >= 1)
   }
 
+  /// What makes a flag its owners' business: as long as a server is in the ring, nobody else is asked for its keys,
+  /// whoever else is out.
+  @Test func onlyKeysWhoseOwnerIsOutAreWithOthers() {
+    let names = ["a", "b", "c", "d", "e"]
+    let rig = Rig(names)
+    let keys = (0..<400).map { "k\($0)" }
+    let owners = keys.map(rig.owner)
+    for set in 1..<31 {
+      for (i, name) in names.enumerated() { rig.set(set >> i & 1 == 1 ? .ejected : .up, name) }
+      for (key, owner) in zip(keys, owners) {
+        let isOut = set >> (names.firstIndex(of: owner) ?? 9) & 1 == 1
+        #expect((rig.owner(of: key) == owner) == !isOut)
+      }
+    }
+  }
+
+  /// Two owners, one stand-in with too many keys of each: a flag stays with the worker until its owner is back.
+  @Test func aFlagIsGivenAwayWhenItsOwnerIsBack() {
+    var limits = Limits()
+    limits.journalKeys = 4
+    let rig = Rig(limits: limits)
+    rig.set(.ejected, "a")
+    rig.set(.ejected, "b")
+    let c = rig.open()
+    for n in 0..<60 { rig.say(c, "delete k\(n)") }
+    rig.set(.up, "a")
+    let found = rig.worker.surrenderStrays(of: [Fleet.id(of: "c")])
+    #expect(found[Fleet.id(of: "c")]?.lost.ids == [Fleet.id(of: "a")])
+    rig.set(.up, "b")
+    let later = rig.worker.surrenderStrays(of: [Fleet.id(of: "c")])
+    #expect(later[Fleet.id(of: "c")]?.lost.ids == [Fleet.id(of: "b")])
+  }
+
+  @Test func afterAReloadAFlagIsEverybodys() {
+    var limits = Limits()
+    limits.journalKeys = 4
+    let rig = Rig(limits: limits)
+    rig.set(.ejected, "a")
+    let c = rig.open()
+    for n in 0..<60 { rig.say(c, "delete k\(n)") }
+    rig.adopt(["a", "b", "c"], limits: limits)
+    #expect(rig.worker.surrender(Fleet.id(of: "b")).lost.areAll)
+  }
+
+  // MARK: - Refused at the last moment
+
+  /// The client that was refused tries again as soon as the server is up: what it has stored then stays.
+  @Test(arguments: [1, 3])
+  func whatWasRefusedIsDeletedBeforeAnythingElseIsDone(_ count: Int) {
+    let rig = Rig()
+    let keys = (0..<count).map { rig.key(on: "a", $0) }
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    for key in keys { rig.say(c, "set \(key) 0 0 1", "x") }
+    _ = rig.got(c)
+    rig.set(.up, "a")
+    rig.say(c, "set \(keys[0]) 0 0 1", "y")
+    let asked = rig.asked("a")
+    #expect(asked.hasSuffix(lines("set \(keys[0]) 0 0 1", "y")))
+    #expect(
+      asked.dropLast(lines("set \(keys[0]) 0 0 1", "y").count).split(separator: "\r\n").sorted()
+        == keys.map { "delete \($0)" }.sorted().map { Substring($0) })
+    for _ in keys { rig.send(from: "a", lines("NOT_FOUND")) }
+    rig.send(from: "a", lines("STORED"))
+    #expect(rig.got(c) == lines("STORED"))
+    #expect(rig.held(against: "a") == [])
+  }
+
+  /// If that fails too, it is in doubt like anything else.
+  @Test func aDeleteOfItsOwnThatFailsIsInDoubt() {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    rig.say(rig.open(), "delete \(key)")
+    rig.set(.up, "a")
+    #expect(rig.asked("a") == lines("delete \(key)"))
+    rig.lose("a")
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == [key])
+  }
+
+  @Test func manyKeysAndWhatIsNoPlainKeyAreSurrendered() {
+    var rig = Rig(["a"])
+    rig.set(.failFast, "a")
+    let c = rig.open()
+    for n in 0..<300 { rig.say(c, "delete k\(n)") }
+    rig.set(.up, "a")
+    #expect(rig.asked("a") == "" && rig.held(against: "a").count == 300)
+    rig = Rig(["a"])
+    rig.set(.failFast, "a")
+    rig.say(rig.open(), "md aGVsbG8gd29ybGQ= b")
+    rig.set(.up, "a")
+    #expect(rig.asked("a") == "" && rig.held(against: "a") == ["hello world"])
+  }
+
   /// memcached takes a flush back when one with a delay follows.
   @Test func aServerThatWasFlushedToBeSafeIsNotFlushedLater() {
     let rig = Rig()

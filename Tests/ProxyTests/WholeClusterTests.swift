@@ -38,7 +38,18 @@ import Testing
     rig.reply("a", "OK")
     rig.reply("c", "OK")
     #expect(rig.got(c) == (command == "flush_all" ? lines("OK") : ""))
-    #expect(rig.notices() == [.flushOwed(server: Fleet.id(of: "b"))])
+    let notices = rig.notices()
+    for name in ["a", "c"] { #expect(notices.contains(.flushed(server: Fleet.id(of: name), asked: rig.now))) }
+    #expect(notices.count == 3 && notices.contains(.flushOwed(server: Fleet.id(of: "b"))))
+  }
+
+  /// What is done later, or not at all, says nothing of what a server holds.
+  @Test(arguments: ["flush_all 10", "flush_all 0", "flush_all -1", "flush_all 10 noreply"])
+  func aFlushWithADelayIsNotTold(_ command: String) {
+    let rig = Rig()
+    rig.say(rig.open(), command)
+    for name in ["a", "b", "c"] { rig.reply(name, "OK") }
+    #expect(rig.notices() == [])
   }
 
   @Test func aServerThatIsTakenOutMeanwhileIsOwedAFlush() {
@@ -47,6 +58,7 @@ import Testing
     rig.say(c, "flush_all")
     rig.reply("a", "OK")
     rig.reply("c", "OK")
+    _ = rig.notices()
     rig.set(.ejected, "b")
     #expect(rig.got(c) == lines("OK"))
     #expect(rig.notices() == [.flushOwed(server: Fleet.id(of: "b"))])
