@@ -151,7 +151,7 @@ package struct Link: ~Copyable, Recyclable {
       default: break
       }
       if i == 0 { continue }
-      if leg.meta.contains(.base64) { return false }
+      if leg.meta.contains(.base64) || legs[0].meta.contains(.base64) { return false }
       let bytes = asked.readable
       if Int(leg.keyLength) == count,
         bytes.matches(at: start &+ Int(leg.keyStart), bytes, at: keyAt, count: count)

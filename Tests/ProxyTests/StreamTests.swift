@@ -110,6 +110,19 @@ import Testing
     #expect(rig.got(c) == lines("VALUE k 0 1000", long, "END"))
   }
 
+  /// A key in base64 looks like another than the same key as it is.
+  @Test(arguments: ["set k 0 0 1\r\nx", "ms k 1\r\nx", "md k", "ms aw== 1 b\r\nx", "ma j"])
+  func aValueWhoseKeyIsInBase64IsHeldWhenAnythingChangesBehindTheRead(change: String) throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "mg aw== b v O1", change)
+    _ = rig.asked("a")
+    rig.send(from: "a", "VA 1000 O1\r\n\(long)")
+    #expect(rig.privateLinks.isEmpty)
+    rig.send(from: "a", "\r\n")
+    #expect(rig.got(c) == lines("VA 1000 O1", long))
+  }
+
   @Test(arguments: ["get j", "set j 0 0 1\r\nx", "get k", "mg k v", "gat 100 k j", "mg k T0"])
   func whatLeavesTheKeyAloneIsNoReasonToHoldAValue(other: String) {
     let rig = rig()
