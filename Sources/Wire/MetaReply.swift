@@ -152,6 +152,7 @@ extension ReplyParser {
     if reply.status == .miss { left = sent != nil && !line.hasOwnOpaque && place < left ? 1 : 0 }
     reply.keyAt = end
     var isMet = false
+    var met: UInt64 = 0
     var i = start
     while i < end {
       guard bytes.byte(at: i) == 32 else { return .wrongType }
@@ -160,7 +161,8 @@ extension ReplyParser {
       let next = bytes.first(32, from: i &+ 1, to: end) ?? end
       let token = Word(start: i &+ 1, length: next &- i &- 1)
       guard token.length > 0 else { return .wrongType }
-      switch bytes.byte(at: token.from) {
+      let letter = bytes.byte(at: token.from)
+      switch letter {
       case 79:  // O
         guard !isMet, let sent, sent.length == token.length,
           bytes.matches(at: token.from, asked, at: sent.from, count: Int(sent.length))
@@ -170,17 +172,29 @@ extension ReplyParser {
       case 107:  // k
         let key = Word(start: token.from &+ 1, length: Int(token.length) &- 1)
         guard isKey(bytes, key, line, asked) else { return .wrongKey }
-      case 87, 88, 90:  // W, X, Z
+      case 98:  // b, which a server may say twice
         guard token.length == 1 else { return .wrongType }
-      // Nothing else in a capital comes back: this is another reply, or what is left of one.
-      case 65...90: return .wrongType
-      default: break
+      case 87, 88, 90:  // W, X, Z
+        guard token.length == 1, line.verb == .metaGet else { return .wrongType }
+      case 99, 102, 104, 108, 115, 116:  // cfhlst
+        guard isNumber(bytes, token.from &+ 1, next) else { return .wrongType }
+      // Nothing else comes back: this is another reply, or what is left of one.
+      default: return .wrongType
       }
+      let bit: UInt64 = 1 << UInt64(letter & 63)
+      guard met & bit == 0 || letter == 98 else { return .wrongType }
+      met |= bit
       i = next
     }
     if isMet || sent == nil { return nil }
     reply.isBare = mayBeBare && reply.status == .miss && start == end
     return reply.isBare ? nil : .wrongOpaque
+  }
+
+  /// Digits, behind a minus perhaps: an item without an end has `t-1`.
+  private static func isNumber(_ bytes: RawSpan, _ from: Int, _ end: Int) -> Bool {
+    let start = from < end && bytes.byte(at: from) == 45 ? from &+ 1 : from
+    return start < end && bytes.digits(from: start, to: end).end == end
   }
 
   /// The opaque that was sent, and how many of the tokens that come back stand before it.
