@@ -1,46 +1,58 @@
 /// What is to happen, the earliest first; of one moment, in the order in which it was added.
 struct Agenda {
-  private struct Entry {
+  /// Plain values: the heap moves them about more often than anything else is done in a world.
+  private struct Entry: BitwiseCopyable {
     var time: UInt64
     var number: UInt64
-    var event: World.Event
+    /// Where in `events` it stands.
+    var place: Int
+
+    func comes(before other: Entry) -> Bool {
+      time != other.time ? time < other.time : number < other.number
+    }
   }
 
   private var heap: [Entry] = []
+  private var events: [World.Event] = []
+  private var free: [Int] = []
   private var number: UInt64 = 0
 
   var nextTime: UInt64? { heap.first?.time }
 
   mutating func add(_ event: World.Event, at time: UInt64) {
     number += 1
-    heap.append(Entry(time: time, number: number, event: event))
-    var i = heap.count - 1
-    while i > 0, comes(i, before: (i - 1) / 2) {
-      heap.swapAt(i, (i - 1) / 2)
-      i = (i - 1) / 2
+    let place = free.popLast() ?? events.count
+    if place == events.count { events.append(event) } else { events[place] = event }
+    let entry = Entry(time: time, number: number, place: place)
+    var i = heap.count
+    heap.append(entry)
+    while i > 0 {
+      let parent = (i - 1) / 2
+      guard entry.comes(before: heap[parent]) else { break }
+      heap[i] = heap[parent]
+      i = parent
     }
+    heap[i] = entry
   }
 
   mutating func next(until end: UInt64) -> (time: UInt64, event: World.Event)? {
-    guard let first = heap.first, first.time <= end else { return nil }
-    let last = heap.removeLast()
-    if !heap.isEmpty {
-      heap[0] = last
+    guard let first = heap.first, first.time <= end, let last = heap.popLast() else { return nil }
+    let n = heap.count
+    if n > 0 {
       var i = 0
       while true {
-        var smallest = i
-        for child in [2 * i + 1, 2 * i + 2] where child < heap.count && comes(child, before: smallest) {
-          smallest = child
-        }
-        guard smallest != i else { break }
-        heap.swapAt(i, smallest)
-        i = smallest
+        var child = 2 * i + 1
+        guard child < n else { break }
+        if child + 1 < n, heap[child + 1].comes(before: heap[child]) { child += 1 }
+        guard heap[child].comes(before: last) else { break }
+        heap[i] = heap[child]
+        i = child
       }
+      heap[i] = last
     }
-    return (first.time, first.event)
-  }
-
-  private func comes(_ i: Int, before j: Int) -> Bool {
-    heap[i].time != heap[j].time ? heap[i].time < heap[j].time : heap[i].number < heap[j].number
+    let event = events[first.place]
+    events[first.place] = .nothing
+    free.append(first.place)
+    return (first.time, event)
   }
 }

@@ -12,7 +12,7 @@ import Stats
 final class Comeback {
   /// What the harness leaves out, as if the proxy did: proof that it would be seen.
   enum Omission: String, CaseIterable, Sendable {
-    /// What returning servers should forget.
+    /// That anything is noted that returning servers should forget.
     case journal
     /// The stand-ins' copies.
     case strays
@@ -31,6 +31,8 @@ final class Comeback {
 
   static let names = ["a", "b", "c"]
   static let timeout = Duration.milliseconds(20)
+  /// The same in nanoseconds.
+  static let patience: UInt64 = 20_000_000
   /// Longer than a server takes to look into old connections.
   static let rest: UInt64 = 60_000_000
 
@@ -52,7 +54,7 @@ final class Comeback {
   private(set) var violation: String?
   private(set) var trace: [String] = []
   let isTraced: Bool
-  private(set) var reads = 0
+  var reads = 0
   private(set) var remarks: [Handover.Remark] = []
   var ejections = 0
 
@@ -71,6 +73,12 @@ final class Comeback {
     var limits = Limits()
     limits.reconnectDelay = .milliseconds(3)
     limits.journalKeys = dice.pick([100_000, 100_000, 100_000, 3])
+    // Values that are streamed, in most of the worlds.
+    limits.held = dice.pick([1 << 20, 40, 40])
+    limits.heldLeast = 40
+    limits.ahead = dice.pick([256 << 10, 60])
+    limits.streams = dice.pick([32, 32, 2])
+    limits.spares = dice.pick([2, 0])
     handover = Handover(
       [Handover.Pool(members: ids, rejoin: .invalidate, requestTimeout: Self.timeout)], workers: 2,
       limits: limits)
@@ -148,81 +156,11 @@ final class Comeback {
     }
   }
 
-  // MARK: - Clients
-
-  private func ask(_ asker: Asker) {
-    let key = "key:\(dice.below(12))"
-    asker.key = key
-    asker.start = now
-    asker.isWaiting = true
-    versions += 1
-    asker.version = versions
-    let text: String
-    switch dice.below(10) {
-    case 0..<5:
-      asker.wish = .read
-      text = "get \(key)\r\n"
-    case 5..<8:
-      asker.wish = .write
-      text = "set \(key) 0 0 \("\(versions)".utf8.count)\r\n\(versions)\r\n"
-    default:
-      asker.wish = .delete
-      text = "delete \(key)\r\n"
-    }
-    if asker.wish != .read { histories[key, default: KeyHistory()].writes[versions] = Write(start: now) }
-    note("worker \(asker.seat.number), \(versions): \(text.debugDescription)")
-    let bytes = Array(text.utf8)
-    // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe asker.seat.worker.clientReceived(asker.slot, bytes.span.bytes, now: moment)
-    endTurn(asker.seat)
-  }
-
-  private func hear(_ asker: Asker) {
-    let text = asker.seat.worker.text(for: asker.slot)
-    guard asker.isWaiting, text.hasSuffix("\r\n") else { return }
-    if asker.wish == .read, !text.hasSuffix("END\r\n"), !text.hasPrefix("SERVER_ERROR") { return }
-    asker.seat.worker.sent(client: asker.slot, text.utf8.count, now: moment)
-    asker.isWaiting = false
-    note("\(asker.key): worker \(asker.seat.number) answers \(asker.version): \(text.debugDescription)")
-    if asker.wish == .read {
-      let words = text.split(whereSeparator: { $0 == "\r\n" || $0 == " " })
-      if words.count == 6, let version = Int(words[4]) {
-        reads += 1
-        if histories[asker.key]?.isStale(version, readAt: asker.start) ?? true {
-          violation =
-            violation ?? "seed \(seed): \(asker.key) is \(version) at \((now - 1_000_000_000) / 1000) us"
-        }
-      }
-    } else {
-      histories[asker.key]?.writes[asker.version]?.end = now
-      histories[asker.key]?.writes[asker.version]?.isDone = !text.contains("ERROR")
-    }
-    after(100...4000) { self.ask(asker) }
-  }
-
-  /// A server did this for somebody.
-  func note(_ line: [UInt8], by host: Host) {
-    let words = String(decoding: line, as: UTF8.self).split(separator: " ")
-    guard words.count >= 2 else { return }
-    let key = String(words[1])
-    let deed = (server: host.model.name, time: now)
-    note("\(host.model.name) does \(words.joined(separator: " "))")
-    if words[0] == "set", let item = host.model.items[Array(key.utf8)],
-      let version = Int(String(decoding: item.data, as: UTF8.self))
-    {
-      histories[key]?.writes[version]?.deeds.append(deed)
-    } else if words[0] == "delete" {
-      // Whose it is does not show: all that are underway.
-      for asker in askers where asker.isWaiting && asker.wish == .delete && asker.key == key {
-        histories[key]?.writes[asker.version]?.deeds.append(deed)
-      }
-    }
-  }
-
   // MARK: - A worker's edge
 
   func endTurn(_ seat: Seat) {
     execute(seat)
+    if seat.worker.hasResumable { seat.worker.resumeStalled(now: moment) }
     while let l = seat.worker.nextLinkToFlush() {
       guard let pipe = seat.pipes[l] else { continue }
       let bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.links[l].unsent)
@@ -232,8 +170,11 @@ final class Comeback {
     while seat.worker.nextClientToFlush() != nil {}
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
+    if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
     for notice in seat.worker.notices { report(seat) { self.consider(notice) } }
     seat.worker.notices.removeAll()
+    if seat.worker.counters[.integrityFailures] > 0 { fail("a breach, but no server lied") }
+    if omission == .journal { seat.worker.journal = Journal() }
   }
 
   private func execute(_ seat: Seat) {
@@ -241,9 +182,24 @@ final class Comeback {
       switch order {
       case .connect(let l): connect(l, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
-      default: break
+      case .close(let c): closed(c, of: seat)
+      case .pause(let c): asker(c, of: seat)?.isPaused = true
+      case .resume(let c):
+        guard let asker = asker(c, of: seat) else { continue }
+        asker.isPaused = false
+        if !asker.unsaid.isEmpty { at(now) { self.say(asker) } }
+      case .pauseLink(let l): seat.pipes[l]?.isPaused = true
+      case .resumeLink(let l):
+        guard let pipe = seat.pipes[l] else { continue }
+        pipe.isPaused = false
+        if !pipe.held.isEmpty { at(now) { self.arrive([], over: pipe, of: seat) } }
+      case .report: break
       }
     }
+  }
+
+  private func asker(_ slot: UInt32, of seat: Seat) -> Asker? {
+    askers.first { $0.seat === seat && $0.slot == slot }
   }
 
   private func connect(_ l: UInt32, of seat: Seat) {
@@ -280,16 +236,25 @@ final class Comeback {
     }
     if pipe.servedAt > now { return at(pipe.servedAt) { self.serve(pipe, of: seat) } }
     while let line = pipe.inbox.line() {
+      let doing = deed(line, pipe.inbox)
       guard let reply = host.model.serve(&pipe.inbox, nextMark: { 0 }) else { return }
-      note(line, by: host)
+      if let doing { note(doing, reply, by: host) }
       pipe.arrivalAtProxy = max(pipe.arrivalAtProxy, now + UInt64(dice.within(50...600)) * 1000)
       at(pipe.arrivalAtProxy) {
         guard pipe.isOpen else { return }
-        // SAFETY: a byte has no padding that could be uninitialised.
-        unsafe seat.worker.serverReceived(pipe.link, reply.span.bytes, now: self.moment)
-        self.endTurn(seat)
+        if let doing, Told.isDone(reply) { self.settle(doing) }
+        self.arrive(reply, over: pipe, of: seat)
       }
     }
+  }
+
+  private func arrive(_ reply: [UInt8], over pipe: Pipe, of seat: Seat) {
+    let bytes = pipe.held + reply
+    pipe.held = pipe.isPaused ? bytes : []
+    guard pipe.isOpen, !pipe.isPaused, !bytes.isEmpty else { return }
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe seat.worker.serverReceived(pipe.link, bytes.span.bytes, now: moment)
+    endTurn(seat)
   }
 
   // MARK: - Mail
@@ -306,6 +271,10 @@ final class Comeback {
   func report(_ seat: Seat, _ letter: @escaping () -> Void) {
     seat.reportAt = max(seat.reportAt + 1, now + UInt64(dice.within(50...400)) * 1000)
     at(seat.reportAt, letter)
+  }
+
+  func fail(_ text: String) {
+    violation = violation ?? "comeback of seed \(seed), at \((now - 1_000_000_000) / 1000) us: \(text)"
   }
 
   func remember(_ remark: Handover.Remark) { remarks.append(remark) }

@@ -77,10 +77,8 @@ extension Comeback {
   }
 
   private func answer(_ seat: Seat, _ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
-    let isOmitted = omission == .journal && entries.count == 1 && entries.values.first?.isEmpty == false
-    let told = isOmitted ? [:] : entries
     report(seat) {
-      self.perform(self.handover.answered(seat.number, ticket: ticket, told, now: self.moment))
+      self.perform(self.handover.answered(seat.number, ticket: ticket, entries, now: self.moment))
     }
   }
 

@@ -20,6 +20,8 @@ final class LinkSocket {
   var arrivalAtProxy: UInt64 = 0
   /// Something untrue was sent on it: no more until the next connection.
   var hasLied = false
+  /// A request whose answer is still to come was forgotten.
+  var hasForgotten = false
 
   init(link: UInt32, server: ModelServer, window: Int) {
     self.link = link

@@ -24,6 +24,9 @@ final class Pipe {
   let server: String
   var inbox = Inbox()
   var isOpen = true
+  /// The worker does not read it for now; what has come meanwhile.
+  var isPaused = false
+  var held: [UInt8] = []
   var isEstablished = false
   var arrivalAtServer: UInt64 = 0
   var arrivalAtProxy: UInt64 = 0
@@ -39,8 +42,10 @@ final class Pipe {
 /// What a client wrote or deleted, and what became of it.
 struct Write {
   var start: UInt64
-  /// When the client knew.
-  var end = UInt64.max
+  /// When the client knew; or, of one that wanted no answer, when it was over one way or the other.
+  var end: UInt64
+  /// Nobody was to be told.
+  var isQuiet: Bool
   /// Whether it was told that it is done; else it is in doubt.
   var isDone = false
   /// Where and when a server did it.
@@ -55,31 +60,59 @@ struct Write {
 struct KeyHistory {
   /// By version; deletes have one as well.
   var writes: [Int: Write] = [:]
+  /// Those that are done, in the order in which that was known.
+  private var done: [Int] = []
+
+  mutating func end(_ version: Int, at now: UInt64, isDone: Bool) {
+    writes[version]?.end = now
+    guard isDone, writes[version]?.isDone == false else { return }
+    writes[version]?.isDone = true
+    done.append(version)
+  }
 
   func isStale(_ version: Int, readAt start: UInt64) -> Bool {
     guard let own = writes[version] else { return true }
-    return writes.values.contains { other in
-      guard other.isDone, other.end < start, other.start > own.end else { return false }
-      guard !own.isDone, let late = own.deeds.last, let deed = other.deeds.last else { return true }
-      return !(late.server == deed.server && late.time >= deed.time)
+    for number in done.reversed() {
+      guard let other = writes[number] else { continue }
+      if other.end <= own.end { return false }
+      guard other.end < start, other.start > own.end else { continue }
+      guard !own.isDone, let late = own.deeds.last,
+        other.deeds.contains(where: { $0.server == late.server && late.time >= $0.time })
+      else { return true }
     }
+    return false
   }
 }
 
 /// An application with one request at a time.
 final class Asker {
-  enum Wish { case read, write, delete }
+  enum Wish { case read, write, delete, flush }
 
   let seat: Seat
-  let slot: UInt32
+  private(set) var slot: UInt32
   var wish = Wish.read
-  var key = ""
+  var keys: [String] = []
   var version = 0
   var start: UInt64 = 0
+  /// It speaks of one key in a meta command.
+  var isMeta = false
   var isWaiting = false
+  /// What of its request the proxy has not read yet, and what has come of the answer.
+  var unsaid: [UInt8] = []
+  var heard: [UInt8] = []
+  var isPaused = false
 
   init(_ seat: Seat) {
     self.seat = seat
     slot = seat.worker.open()
+  }
+
+  /// It has a new connection.
+  func begin(_ slot: UInt32) {
+    self.slot = slot
+    isWaiting = false
+    unsaid = []
+    heard = []
+    isPaused = false
   }
 }

@@ -50,7 +50,7 @@ struct Outcome: Sendable {
       #expect(outcome.violation == nil)
       return
     }
-    let seeds = Self.number("RINGROAD_SEEDS") ?? 500
+    let seeds = Self.number("RINGROAD_SEEDS") ?? 2000
     let outcomes = await Outcome.of(0..<seeds) { Outcome(seed: $0) }
     let violations = outcomes.compactMap(\.violation)
     for violation in violations.prefix(5) { Issue.record("\(violation)") }

@@ -66,12 +66,22 @@ final class World {
   private(set) var violation: String?
   private(set) var trace: [String] = []
   let isTraced: Bool
+  let canary: Canary?
+  /// Whether the proxy keeps the canary's defence.
+  let isDefended: Bool
+  /// How many times the canary's defence was needed.
+  var strikes = 0
 
   static let names = ["a", "b", "c", "d"]
   static let versions = ["1.6.9", "1.6.40", "1.6.21", "1.6.33"]
 
-  init(seed: UInt64, sabotage: Sabotage? = nil, weather given: Weather? = nil, isTraced: Bool = false) {
+  init(
+    seed: UInt64, sabotage: Sabotage? = nil, weather given: Weather? = nil, canary: Canary? = nil,
+    isDefended: Bool = true, isTraced: Bool = false
+  ) {
     self.seed = seed
+    self.canary = canary
+    self.isDefended = isDefended
     self.isTraced = isTraced
     dice = Dice(seed: seed)
     let drawn = Weather.of(seed, &dice)
@@ -85,7 +95,7 @@ final class World {
     options.requestTimeout = .milliseconds(weather.strictness == .exact ? 400 : 40)
     options.connectTimeout = .milliseconds(20)
     options.missesOnFailure = weather.missesOnFailure
-    options.connections = dice.pick([1, 1, 2])
+    options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
     limits.idling = .milliseconds(dice.pick([2, 1000]))
     limits.maxValue = 2000

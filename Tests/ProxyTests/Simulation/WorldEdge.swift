@@ -31,15 +31,18 @@ extension World {
       guard socket.isOpen else { return false }
       // As the runtime does: a connection that is to be made anew is not read from.
       guard worker.links[socket.link].state != .connecting else { return false }
-      let bytes = socket.held + bytes
+      var bytes = socket.held + bytes
       socket.held = socket.isPaused ? bytes : []
       guard !socket.isPaused, !bytes.isEmpty else { return false }
+      noteLate(socket)
+      bytes = misdirect(bytes, socket)
       note("server \(socket.server.name) → link \(socket.link): \(quoted(bytes))")
       // SAFETY: a byte has no padding that could be uninitialised.
       unsafe worker.serverReceived(socket.link, bytes.span.bytes, now: moment)
     case .reset(let socket):
       guard socket.isOpen else { return false }
       note("link \(socket.link) is reset")
+      resendChanges(of: socket)
       worker.lost(socket.link, .connectionLost, now: moment)
     case .linkWritable(let socket):
       guard socket.isOpen, socket.isBlocked else { return false }
@@ -47,6 +50,7 @@ extension World {
       flush(socket)
     case .tick:
       worker.tick(now: moment)
+      forgetLateLegs()
       if now / 1_000_000 % 100 < 5 { worker.sweep(now: moment) }
       agenda.add(.tick, at: now + 5_000_000)
     default: break
@@ -115,6 +119,7 @@ extension World {
     note("client \(client.number) is closed")
     bySlot[slot] = nil
     client.slot = nil
+    if !byProxy { forgetExchange(of: slot) }
     worker.closed(client: slot)
     if byProxy {
       // What was sent still arrives.
@@ -266,8 +271,10 @@ extension World {
 
   // MARK: - Bounds
 
-  /// Nothing may ever wait beyond its limit.
+  /// Nothing may ever wait beyond its limit, and no server that is honest is taken for a liar.
   private func checkBounds() {
+    let breaches = worker.counters[.integrityFailures] + worker.counters[.unsolicitedBytes]
+    if weather.lies == 0, breaches > 0 { fail("a breach, but no server lied") }
     for (slot, client) in bySlot where worker.clients[slot].inFlight > limits.clientRequests {
       fail("client \(client.number) has \(worker.clients[slot].inFlight) requests in flight")
     }

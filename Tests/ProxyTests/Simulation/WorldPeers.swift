@@ -201,6 +201,8 @@ extension World {
       // Two numbers that become one may be the length of a value and its neighbour together.
       let joinsNumbers = at > 0 && at + n < bytes.count && isDigit(bytes[at - 1]) && isDigit(bytes[at + n])
       guard !joinsNumbers else { return bytes + bytes }
+      // Without these `sum` is `s`, which was perhaps asked for too.
+      guard !bytes[at..<(at + n)].elementsEqual("um".utf8) else { return bytes + bytes }
       bytes.removeSubrange(at..<(at + n))
     case 1:
       let n = min(dice.within(1...3), bytes.count - at)

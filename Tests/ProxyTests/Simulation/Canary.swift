@@ -1,0 +1,163 @@
+import Bytes
+import Routing
+import Wire
+
+@testable import Proxy
+
+/// One of the proxy's defences, which a world can do without: there the proxy has the bug that it guards against.
+///
+/// What each guards against happens either way, so that a world which keeps the defence shows that it suffices, and one
+/// that does without shows that the oracle would see the bug. A sabotage spoils what the proxy says; this is the
+/// proxy itself, its state altered as the bug would alter it.
+enum Canary: String, CaseIterable, Sendable {
+  /// An answer that comes after its deadline is recognised in its place, and dropped.
+  case lateReplies
+  /// A value must be of the key that was asked for.
+  case keyCheck
+  /// What changes something is not sent a second time when its connection is lost.
+  case onceOnly
+  /// A request whose client has left gives its slot back when it is answered.
+  case slots
+
+  /// Weather in which the defence is needed.
+  var weather: Weather {
+    var weather = Weather(name: rawValue, strictness: .accountable)
+    weather.clients = 3
+    switch self {
+    case .lateReplies: weather.lateReplies = 200
+    case .keyCheck:
+      weather.strictness = .sound
+      weather.lies = 1
+    case .onceOnly: weather.resets = 60
+    case .slots:
+      weather.strictness = .exact
+      weather.leavings = 200
+    }
+    return weather
+  }
+}
+
+extension World {
+  /// Late legs are forgotten like answered ones: what comes for them will be taken for the next one's.
+  func forgetLateLegs() {
+    guard canary == .lateReplies, !isDefended else { return }
+    for (l, socket) in byLink where worker.forgetLateLegs(of: l) { socket.hasForgotten = true }
+  }
+
+  /// Whether what comes from a server is for a leg that is late, or that was.
+  func noteLate(_ socket: LinkSocket) {
+    guard canary == .lateReplies else { return }
+    if isDefended ? worker.links[socket.link].late > 0 : socket.hasForgotten { strikes += 1 }
+  }
+
+  /// A read's answer on its way to the proxy, or another key's in its place.
+  func misdirect(_ bytes: [UInt8], _ socket: LinkSocket) -> [UInt8] {
+    guard canary == .keyCheck, let asked = worker.plainRead(owedOn: socket.link),
+      bytes.starts(with: "VALUE ".utf8), bytes.suffix(7).elementsEqual("\r\nEND\r\n".utf8), isRough,
+      dice.happens(400)
+    else { return bytes }
+    let others = keys.filter { $0.bytes != asked.key && socket.server.items[$0.bytes] != nil }
+    guard !others.isEmpty else { return bytes }
+    let key = dice.pick(others).bytes
+    guard let item = socket.server.items[key] else { return bytes }
+    strikes += 1
+    note("server \(socket.server.name) answers for \(quoted(key)) on link \(socket.link)")
+    if !isDefended {
+      worker.believe(asked.verb + [32] + key + [13, 10], keyLength: key.count, on: socket.link)
+    }
+    let cas = asked.verb.count == 4 ? " \(item.mark)" : ""
+    return Array("VALUE ".utf8) + key + Array(" \(item.flags) \(item.data.count)\(cas)\r\n".utf8) + item.data
+      + Array("\r\nEND\r\n".utf8)
+  }
+
+  /// A connection is about to be lost: what waits on it is asked again on another.
+  func resendChanges(of socket: LinkSocket) {
+    guard canary == .onceOnly else { return }
+    let others = byLink.values.filter {
+      $0.server === socket.server && $0.link != socket.link && worker.links[$0.link].state == .ready
+        && !worker.links[$0.link].isPrivate
+    }
+    guard let other = others.min(by: { $0.link < $1.link }) else { return }
+    strikes += worker.resendChanges(from: socket.link, to: other.link, isInEarnest: !isDefended)
+  }
+
+  /// A client leaves: one of its requests that waits for a server is forgotten.
+  func forgetExchange(of slot: UInt32) {
+    guard canary == .slots else { return }
+    for l in byLink.keys.sorted() where worker.forgetExchange(of: slot, on: l, isInEarnest: !isDefended) {
+      strikes += 1
+      return
+    }
+  }
+}
+
+extension Worker {
+  fileprivate mutating func forgetLateLegs(of l: UInt32) -> Bool {
+    let before = links[l].late
+    while links[l].late > 0, links[l].front == .plain, links[l].input.isEmpty, let leg = links[l].legs.first,
+      leg.fanOut == Slab<FanOut>.none, links[l].hasSentFront
+    {
+      links[l].dropFront(&pool)
+    }
+    return links[l].late < before
+  }
+
+  /// The request of one key that is owed the next answer on a shared connection: `get` or `gets`, and the key.
+  fileprivate func plainRead(owedOn l: UInt32) -> (verb: [UInt8], key: [UInt8])? {
+    guard links[l].state == .ready, !links[l].isPrivate, links[l].front == .plain, links[l].input.isEmpty,
+      let leg = links[l].legs.first, leg.verb == .get || leg.verb == .gets, leg.fanOut == Slab<FanOut>.none,
+      leg.exchange != Slab<Exchange>.none, links[l].sent >= Int(leg.length)
+    else { return nil }
+    let asked = links[l].asked.readable
+    return (
+      array(asked, from: 0, Int(leg.keyStart) - 1), array(asked, from: Int(leg.keyStart), Int(leg.keyLength))
+    )
+  }
+
+  /// From now on the oldest request of a connection was this one: whatever is compared with it is as it says.
+  fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: UInt32) {
+    let before = Int(links[l].legs[0].length)
+    var asked = exchange(&links[l].asked, with: Buffer())
+    var new = Buffer()
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe new.append(line.span.bytes, &pool)
+    new.append(asked, from: before, count: asked.count - before, &pool)
+    asked.release(to: &pool)
+    links[l].asked = new
+    links[l].sent += line.count - before
+    links[l].legs[0].length = UInt32(line.count)
+    links[l].legs[0].keyLength = UInt8(keyLength)
+  }
+
+  fileprivate mutating func resendChanges(from l: UInt32, to other: UInt32, isInEarnest: Bool) -> Int {
+    guard links[l].state == .ready, links[l].front == .plain, !links[l].isPrivate else { return 0 }
+    let asked = exchange(&links[l].asked, with: Buffer())
+    var count = 0
+    var start = 0
+    for i in 0..<links[l].legs.count {
+      let leg = links[l].legs[i]
+      defer { start += Int(leg.length) }
+      guard leg.verb == .incr || leg.verb == .decr || leg.verb == .append || leg.verb == .prepend,
+        !leg.isLate,
+        leg.exchange != Slab<Exchange>.none, links[l].sent >= start + Int(leg.length)
+      else { continue }
+      count += 1
+      guard isInEarnest else { continue }
+      sendAgain(leg, asked, start, on: other)
+      links[l].legs[i].exchange = Slab<Exchange>.none
+      markDirty(link: other)
+    }
+    links[l].asked = asked
+    return count
+  }
+
+  fileprivate mutating func forgetExchange(of c: UInt32, on l: UInt32, isInEarnest: Bool) -> Bool {
+    for i in 0..<links[l].legs.count {
+      let x = links[l].legs[i].exchange
+      guard x != Slab<Exchange>.none, exchanges[x].client == c else { continue }
+      if isInEarnest { links[l].legs[i].exchange = Slab<Exchange>.none }
+      return true
+    }
+    return false
+  }
+}
