@@ -55,6 +55,11 @@ package enum Socket {
     close(descriptor)
   }
 
+  /// It is readable when so many bytes are there, when its end is, or when it has failed.
+  package static func awaitBytes(_ descriptor: Int32, atLeast count: Int) {
+    setOption(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
+  }
+
   /// No more will be sent; the other side reads an end.
   package static func finishSending(_ descriptor: Int32) {
     _ = shutdown(descriptor, Int32(SHUT_WR))

@@ -223,8 +223,8 @@ extension Worker {
   }
 
   /// Closes a connection on which nothing was sent; what waits on it stays.
-  private mutating func unmake(_ l: UInt32) {
-    if links[l].state == .ready { counters.subtract(.serverConnections) }
+  mutating func unmake(_ l: UInt32) {
+    if links[l].isMade { counters.subtract(.serverConnections) }
     if links[l].state != .closed { orders.append(.disconnect(link: l)) }
     links[l].state = .closed
     links[l].input.release(to: &pool)

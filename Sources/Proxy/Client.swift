@@ -21,7 +21,8 @@ package struct Client: ~Copyable, Recyclable {
   var last = Slab<Exchange>.none
   var inFlight: UInt32 = 0
   /// As many requests may be in flight as their answers, by the size of the last ones, fit the client's
-  /// output: a value may have a megabyte, and its client may not read.
+  /// output: a value may have a megabyte, and its client may not read. It grows by doubling, and what was learned is
+  /// forgotten when nothing is asked.
   var window: UInt32 = 0
   /// Answers that have left the order since something was last sent.
   var answered: UInt32 = 0
@@ -86,8 +87,14 @@ package struct Client: ~Copyable, Recyclable {
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
     guard answered > 0, putOff == 0 else { return }
     let size = max(1, output.count / Int(answered))
-    window = UInt32(clamping: max(1, min(Int(limits.clientRequests), allowance / size)))
+    let fitting = min(Int(limits.clientRequests), allowance / size)
+    window = UInt32(clamping: max(1, min(fitting, Int(window) &* 2)))
     answered = 0
+  }
+
+  /// What was small once need not be so now.
+  mutating func forgetWindow(_ limits: Limits) {
+    if inFlight == 0, putOff == 0 { window = min(window, max(1, limits.firstRequests)) }
   }
 
   /// A new place at the end of the order; returns the place before it.

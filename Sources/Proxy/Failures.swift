@@ -74,18 +74,29 @@ extension Worker {
 
   /// Reads the answer to `hello`; then the connection is used.
   mutating func greeting(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    guard links[l].state == .greeting else { return bytes.byteCount }
+    let wasWaking = links[l].state == .waking
+    guard wasWaking || links[l].state == .greeting else {
+      if links[l].state == .resting {
+        counters.add(bytes.byteCount, to: .unsolicitedBytes)
+        breach(l, .unsolicited, bytes, 0)
+      }
+      return bytes.byteCount
+    }
     switch ReplyParser.line(bytes, at: 0, .version) {
     case .partial, .opening: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
       links[l].state = .ready
       links[l].givesBareMisses = !ReplyParser.isVersion(bytes, atLeast: 1, 6, 18)
       links[l].speaksMeta = ReplyParser.isVersion(bytes, atLeast: 1, 6, 0)
-      links[l].since = now
       links[l].heard = now
-      counters.add(.serverConnects)
-      counters.add(.serverConnections)
-      if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
+      if wasWaking {
+        dissolveRelief(of: l)
+      } else {
+        links[l].since = now
+        counters.add(.serverConnects)
+        counters.add(.serverConnections)
+        if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
+      }
       if links[l].unsent > 0 { markDirty(link: l) }
       noteUsable(l)
       return length
@@ -108,10 +119,16 @@ extension Worker {
   package mutating func lost(_ l: UInt32, _ trouble: Trouble, now: Instant) {
     guard links[l].state != .closed else { return }
     if links[l].isPrivate { return lostPrivate(l, trouble, now: now) }
+    let s = links[l].server
+    let isGivenUp = trouble == .ejected || trouble == .shuttingDown
+    if links[l].isIdle, !isGivenUp, !links[l].isRetiring, servers[s].standing == .up {
+      if trouble == .protocolError { note(trouble, of: s) }
+      return makeAnew(l, now: now)
+    }
     let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
     let isStale = trouble == .connectionLost && isStale(l)
     dissolveRelief(of: l)
-    if links[l].state == .ready {
+    if links[l].isMade {
       counters.subtract(.serverConnections)
       counters.add(.serverConnectionsLost)
     } else if trouble != .shuttingDown {
@@ -119,17 +136,22 @@ extension Worker {
       links[l].retryAt = now.advanced(by: limits.reconnectDelay)
       links[l].lastTrouble = trouble
     }
-    let s = links[l].server
     reset(l, trouble, readsTo: isStale ? l : Slab<Link>.none)
-    guard !servers[s].isRetired, !links[l].isRetiring, trouble != .ejected, trouble != .shuttingDown else {
-      return
+    guard !servers[s].isRetired, !links[l].isRetiring, !isGivenUp else { return }
+    let relieved = links[l].relieves
+    if trouble == .timedOut, relieved != Slab<Link>.none, links[relieved].state == .waking {
+      return giveUpEarlyRelief(l)
     }
-    servers[s].isSuspect = true
-    notices.append(.failed(server: servers[s].id, trouble))
+    note(trouble, of: s)
     if links[l].relieves != Slab<Link>.none { return giveUpRelief(l, trouble, now: now) }
     // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
     // that was restarted costs nobody the time to connect.
     if (wasSettled || isStale) && servers[s].standing == .up { connect(l, now: now) }
+  }
+
+  private mutating func note(_ trouble: Trouble, of s: UInt32) {
+    servers[s].isSuspect = true
+    notices.append(.failed(server: servers[s].id, trouble))
   }
 
   /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
@@ -163,20 +185,27 @@ extension Worker {
       // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
       let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
       let told = mayBeServed ? .connectionLost : trouble
-      if !leg.isLate {
-        recordDoubt(leg, at: links[l].server, asked, start)
-        fail(leg, at: links[l].server, told, asked, start)
-      }
+      abandon(leg, at: links[l].server, told, asked, start)
       start &+= Int(leg.length)
-      if leg.fanOut != Slab<FanOut>.none {
-        fanOuts[leg.fanOut].open &-= 1
-        if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
-      }
-      if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate {
-        counters.add(.noreplyDropped)
-      }
     }
     asked.release(to: &pool)
+  }
+
+  /// Answers for a leg that has left its queue, and lets go of what it belongs to.
+  mutating func abandon(
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+  ) {
+    if !leg.isLate {
+      recordDoubt(leg, at: s, asked, start)
+      fail(leg, at: s, trouble, asked, start)
+    }
+    if leg.fanOut != Slab<FanOut>.none {
+      fanOuts[leg.fanOut].open &-= 1
+      if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+    }
+    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate {
+      counters.add(.noreplyDropped)
+    }
   }
 
   /// A server sent what no request can have been answered with: the connection has lost its place.
@@ -234,6 +263,8 @@ extension Worker {
   private mutating func expire(_ l: UInt32, now: Instant) {
     let before = links[l].late
     let s = links[l].server
+    if links[l].state == .resting { return lookAfterIdle(l, now: now) }
+    if links[l].state == .waking { return expireWaking(l, now: now) }
     if links[l].state != .ready {
       let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
       if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
@@ -254,7 +285,10 @@ extension Worker {
     }
     // A silent connection is judged by what another one meets.
     if links[l].late > before && !isSilent(l, now: now) { blame(l, now: now) }
-    guard links[l].late > 0, let oldest = links[l].legs.first else { return dissolveRelief(of: l) }
+    guard links[l].late > 0, let oldest = links[l].legs.first else {
+      dissolveRelief(of: l)
+      return lookAfterIdle(l, now: now)
+    }
     let age = now.nanoseconds &- min(now.nanoseconds, oldest.since.nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
     if links[l].late > limits.lateReplies || (!overflow && age >= limit) {
@@ -290,6 +324,7 @@ extension Worker {
           clients[c].blockedSince != .never
           && now.since(clients[c].blockedSince) >= limits.writePatience
         if isHalfAsked || isDeaf { close(client: c) }
+        clients[c].forgetWindow(limits)
       }
       c += 1
     }

@@ -391,7 +391,7 @@ extension Worker {
     return UInt8(truncatingIfNeeded: links[l].asked.count &- before)
   }
 
-  /// Whether a connection takes another request now; if not, why. Opens it if it is closed.
+  /// Whether a connection takes another request now; if not, why. Opens it if it is closed, wakes it if it rests.
   @inline(never)
   mutating func admit(_ l: UInt32, now: Instant) -> Trouble? {
     let s = links[l].server
@@ -406,6 +406,8 @@ extension Worker {
     if links[l].state == .closed {
       guard now >= links[l].retryAt else { return links[l].lastTrouble }
       connect(l, now: now)
+    } else if links[l].state == .resting {
+      wake(l, now: now)
     }
     return nil
   }

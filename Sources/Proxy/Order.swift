@@ -5,6 +5,8 @@ import Wire
 package enum Order: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
   case connect(link: UInt32)
+  /// Send `Worker.hello` on this connection, which is open and idle.
+  case greet(link: UInt32)
   /// Close this connection, if it is open.
   case disconnect(link: UInt32)
   /// Close this client and say so with `closed(client:)`.

@@ -11,6 +11,11 @@ extension Worker {
   /// A connection for a stream, ready or on its way.
   mutating func takeLink(for i: UInt32, to s: UInt32, now: Instant) -> UInt32 {
     streamsAtWork &+= 1
+    // One that was idle for long may be dead; it is not asked, as a new one costs hardly more.
+    while let old = servers[s].spares.first, now.since(links[old].since) >= limits.sparePatience {
+      servers[s].spares.dropFirst()
+      shut(old)
+    }
     let l: UInt32
     if let spare = servers[s].spares.popFirst() {
       l = spare

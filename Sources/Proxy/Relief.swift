@@ -33,7 +33,7 @@ extension Worker {
 
   /// Opens another connection beside one that is silent; one at a time.
   mutating func seekRelief(for l: UInt32, now: Instant) {
-    guard isSilent(l, now: now) else { return dissolveRelief(of: l) }
+    guard links[l].state == .waking || isSilent(l, now: now) else { return dissolveRelief(of: l) }
     let s = links[l].server
     guard links[l].relief == Slab<Link>.none, !links[l].isRetiring, servers[s].standing == .up,
       now >= links[l].retryAt
@@ -51,7 +51,9 @@ extension Worker {
     let s = links[r].server
     links[r].relieves = Slab<Link>.none
     links[l].relief = Slab<Link>.none
-    guard isSilent(l, now: now), let i = place(of: l, at: s) else { return retire(link: r) }
+    let wasWaking = links[l].state == .waking
+    guard wasWaking || isSilent(l, now: now), let i = place(of: l, at: s) else { return retire(link: r) }
+    if wasWaking { moveQueue(from: l, to: r) }
     put(r, inPlaceOf: l, at: i, of: s)
     counters.subtract(.serverConnections)
     counters.add(.serverConnectionsLost)
@@ -70,6 +72,15 @@ extension Worker {
     let l = links[r].relieves
     links[l].retryAt = trouble == .timedOut ? now : now.advanced(by: limits.reconnectDelay)
     blame(l, now: now)
+    dissolveRelief(of: l)
+  }
+
+  /// It was opened early, for one that had rested, and its server has not answered either: it may be slow, and is
+  /// given a whole deadline.
+  mutating func giveUpEarlyRelief(_ r: UInt32) {
+    let l = links[r].relieves
+    let patience = Duration.nanoseconds(Int64(clamping: servers[links[l].server].requestTimeout))
+    links[l].retryAt = links[l].wokenAt.advanced(by: patience)
     dissolveRelief(of: l)
   }
 

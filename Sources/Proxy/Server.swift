@@ -51,6 +51,10 @@ package struct Link: ~Copyable, Recyclable {
     /// Connected; `version` was asked, and nothing else is sent until it is answered.
     case greeting
     case ready
+    /// Nothing was asked or said on it for a while: it is asked `version` before it is used again.
+    case resting
+    /// It was, and has not answered yet.
+    case waking
   }
 
   enum Front: UInt8, BitwiseCopyable {
@@ -108,6 +112,8 @@ package struct Link: ~Copyable, Recyclable {
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
   var relief = Slab<Link>.none
   var relieves = Slab<Link>.none
+  /// When it was asked for a sign of life.
+  var wokenAt = Instant.origin
   /// No deadline that passes on it before is another failure of the server.
   var blamedUntil = Instant.origin
 
@@ -128,6 +134,12 @@ package struct Link: ~Copyable, Recyclable {
 
   /// Bytes of a long reply that are still to come before it is worth looking at.
   package var missing: Int { mutating get { max(0, awaited &- input.count) } }
+
+  /// Whether it was greeted, whatever has become of it since.
+  var isMade: Bool { state == .ready || isIdle }
+
+  /// Whether nothing was sent on it that is not answered, because it is not known to be alive.
+  var isIdle: Bool { state == .resting || state == .waking }
 
   /// Whether another request may join the queue without further ado.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {

@@ -216,6 +216,7 @@ package struct Worker: ~Copyable {
       let isStanding =
         switch order {
         case .connect(let l): links.isTaken(l) && links[l].state == .connecting
+        case .greet(let l): links.isTaken(l) && links[l].state == .waking
         case .close(let c): clients.isTaken(c) && clients[c].isClosed
         case .pause(let c): clients.isTaken(c) && clients[c].isStalled
         case .resume(let c): clients.isTaken(c) && !clients[c].isStalled

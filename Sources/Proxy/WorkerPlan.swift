@@ -75,14 +75,19 @@ package struct Limits: Sendable, Equatable {
   package var streamPatience = Duration.seconds(1)
   /// Idle private connections kept for each server, and for how long.
   package var spares = 2
-  package var sparePatience = Duration.seconds(10)
+  package var sparePatience = Duration.seconds(1)
   /// A connection that has held this long is tried again at once when it is lost.
   package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.
   package var reconnectDelay = Duration.milliseconds(50)
-  /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
-  /// be lost before it says another word, reads are sent once more.
+  /// A connection from which nothing has come for so long may have gone stale: it is asked `version` before anything
+  /// else. Should it be lost before it says another word, reads are sent once more.
   package var idling = Duration.seconds(1)
+  /// One that has been idle so long is asked `version`, though nobody needs it.
+  package var pinging = Duration.seconds(10)
+  /// How long one that was idle may take to answer before another is opened beside it; a quarter of the request
+  /// deadline if that is less.
+  package var wakingPatience = Duration.milliseconds(100)
   /// What the journal holds against one server, in keys and in bytes of memory.
   package var journalKeys = 100_000
   package var journalBytes = 16 << 20

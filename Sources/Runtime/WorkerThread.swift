@@ -42,6 +42,16 @@ struct WorkerThread: ~Copyable {
     var isArmed = false
     /// It is not decided yet whether the connection can be made.
     var isConnecting = false
+    /// Bytes below which the kernel does not wake the thread for it.
+    var lowWater = 1
+
+    /// Of a value that comes in pieces, no less is worth waking up for than what is missing of it.
+    mutating func await(_ missing: Int) {
+      let least = min(max(1, missing), WorkerThread.mostAwaited)
+      guard least != lowWater else { return }
+      lowWater = least
+      Socket.awaitBytes(descriptor, atLeast: least)
+    }
   }
 
   let number: Int
@@ -74,6 +84,8 @@ struct WorkerThread: ~Copyable {
   static let holding: UInt64 = 100_000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
   static let worthReadingInPlace = 32_768
+  /// More is not left with the kernel, which would need larger buffers for it.
+  static let mostAwaited = 16_384
 
   init(
     number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
@@ -182,8 +194,9 @@ struct WorkerThread: ~Copyable {
     case .closed:
       loop.wantRead(clientWires[Int(c)].watch, false)
       worker.endOfInput(client: c)
-    case .failed: closeClient(c)
+    case .failed: return closeClient(c)
     }
+    clientWires[Int(c)].await(worker.clients[c].missing)
   }
 
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
@@ -204,6 +217,7 @@ struct WorkerThread: ~Copyable {
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
     }
+    linkWires[Int(l)].await(worker.links[l].missing)
   }
 
   private mutating func tick(now: Instant) {
@@ -266,6 +280,7 @@ struct WorkerThread: ~Copyable {
     while let order = worker.nextOrder() {
       switch order {
       case .connect(let l): connect(l, now: now)
+      case .greet(let l): greet(l, now: now)
       case .disconnect(let l): disconnect(l)
       case .close(let c): closeClient(c)
       case .pause(let c):
@@ -339,6 +354,11 @@ struct WorkerThread: ~Copyable {
     guard reason == 0 else { return worker.lost(l, Trouble(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
     worker.connected(l, now: now)
+    greet(l, now: now)
+  }
+
+  private mutating func greet(_ l: UInt32, now: Instant) {
+    let wire = linkWires[Int(l)]
     let hello = Worker.hello
     let isSent = hello.withUTF8Buffer { text in
       // SAFETY: the text is part of the executable; the span ends with this call.

@@ -177,7 +177,7 @@ extension ReplyParser {
       case 87, 88, 90:  // W, X, Z
         guard token.length == 1, line.verb == .metaGet else { return .wrongType }
       case 99, 102, 104, 108, 115, 116:  // cfhlst
-        guard isNumber(bytes, token.from &+ 1, next) else { return .wrongType }
+        guard isNumber(bytes, token.from &+ 1, next), isAsked(letter, line, asked) else { return .wrongType }
       // Nothing else comes back: this is another reply, or what is left of one.
       default: return .wrongType
       }
@@ -195,6 +195,15 @@ extension ReplyParser {
   private static func isNumber(_ bytes: RawSpan, _ from: Int, _ end: Int) -> Bool {
     let start = from < end && bytes.byte(at: from) == 45 ? from &+ 1 : from
     return start < end && bytes.digits(from: start, to: end).end == end
+  }
+
+  /// Whether a flag is one of those that were sent. `b` comes back unasked, beside a key that it speaks of.
+  private static func isAsked(_ letter: UInt8, _ line: MetaLine, _ asked: RawSpan) -> Bool {
+    var walk = line.sentFlags(asked, from: 0)
+    while let word = walk.next(asked) {
+      if asked.byte(at: word.from) == letter { return true }
+    }
+    return false
   }
 
   /// The opaque that was sent, and how many of the tokens that come back stand before it.

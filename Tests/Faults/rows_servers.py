@@ -187,18 +187,33 @@ def half_open(play):
 
 @row("F6i", "the network has forgotten idle connections: the first request after a rest")
 def forgotten_while_idle(play):
+    forgotten(play, "drop idle", 1.5, 0, 60)
+
+
+@row("F6s", "the same, and nobody says so: what is sent on them is swallowed")
+def silent_after_idle(play):
+    forgotten(play, "mute", 1.5, 0, 250)
+
+
+@row("F6p", "the same, found out before a client asks: after ten seconds")
+def found_while_idle(play):
+    forgotten(play, "mute", 1.5, 10, 60)
+
+
+def forgotten(play, how, rest, longer, slowest):
     rig, load = play.start(relayed=True)
     load.pause()
-    play.pause(1.5)
-    rig.relay.do(range(4), "drop idle")
+    play.pause(rest)
+    rig.relay.do(range(4), how)
+    play.pause(longer)
     since = time.monotonic()
     load.go_on()
     play.wait(2)
     play.stop()
     reads = [e for e in play.errors(None, since) if e[6] in ("get", "gets", "mg")]
     play.bar("reads failed", len(reads), "==", 0)
-    # A write may have got through before the reset: it is not sent twice.
-    play.bar("writes failed", len(play.errors(None, since)) - len(reads), "<=", 64)
+    play.bar("writes failed", len(play.errors(None, since)) - len(reads), "==", 0)
+    play.time_bar("slowest", quantile(play.result.of(since=since, until=since + 1), 1), "<=", slowest)
     play.judge(range(4), since)
 
 

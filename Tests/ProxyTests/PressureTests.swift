@@ -78,9 +78,36 @@ import Testing
     }
     #expect(answer(600) == 2)
     #expect(answer(80) == 1, "one, however large it is")
-    #expect(answer(80) == 9)
+    #expect([2, 4, 8, 9] == (0..<4).map { _ in answer(80) }, "twice as many after every answer")
     #expect(answer(3000) == 9)
     #expect(answer(3000) == 1)
+  }
+
+  /// Who had small answers may ask for long ones now.
+  @Test func whatWasLearnedIsForgottenWhenNothingIsAsked() {
+    let rig = Rig(["a"])
+    rig.worker.limits.firstRequests = 4
+    let c = rig.open()
+    func ask(_ count: Int) -> [Int] {
+      rig.send(c, String(repeating: "get k\r\n", count: count))
+      var asked: [Int] = []
+      while asked.reduce(0, +) < count, asked.count < 20 {
+        let requests = rig.asked("a").split(separator: "\r\n").count
+        for _ in 0..<requests { rig.send(from: "a", "END\r\n") }
+        _ = rig.got(c)
+        asked.append(requests)
+      }
+      return asked
+    }
+    #expect(ask(60) == [4, 8, 16, 32])
+    rig.say(c, "get k")
+    _ = rig.asked("a")
+    rig.sweep()
+    rig.send(from: "a", "END\r\n")
+    _ = rig.got(c)
+    #expect(ask(60) == [60], "something was asked")
+    rig.sweep()
+    #expect(ask(12) == [4, 8])
   }
 
   @Test func aPausedClientThatLeavesIsForgotten() {

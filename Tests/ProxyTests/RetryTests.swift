@@ -5,13 +5,13 @@ import Testing
 
 /// Reads that meet a connection gone stale.
 @Suite struct RetryTests {
-  /// A rig whose server has been idle for so long, and a client.
+  /// A rig whose server has been idle for so long, and a client; no tick has put the connection to rest.
   private func idle(
     _ idling: Duration = .seconds(60), _ names: [String] = ["a"],
     _ change: (inout WorkerPlan.Options) -> Void = { _ in }
   ) -> (Rig, UInt32) {
     let rig = Rig(names, change)
-    rig.advance(idling)
+    rig.advance(idling, ticking: false)
     return (rig, rig.open())
   }
 

@@ -29,6 +29,9 @@ final class Rig {
   /// Connections that were asked for and are neither made nor refused.
   private(set) var connecting: [UInt32] = []
   var isAccepting = true
+  /// Connections that were asked for a sign of life and gave none.
+  private(set) var asleep: [UInt32] = []
+  var wakesUp = true
   /// What `stats ringroad` is answered with.
   var report = "STAT own 1\r\nEND\r\n"
   var holdsReports = false
@@ -173,6 +176,12 @@ final class Rig {
     send(from: l, "VERSION \(version)\r\n")
   }
 
+  /// The connection gives a sign of life.
+  func awaken(_ l: UInt32) {
+    asleep.removeAll { $0 == l }
+    send(from: l, "VERSION 1.6.40\r\n")
+  }
+
   func lose(_ name: String, _ trouble: Trouble = .connectionLost) {
     connecting.removeAll { $0 == link(name) }
     worker.lost(link(name), trouble, now: now)
@@ -213,7 +222,11 @@ final class Rig {
     case .connect(let l):
       connecting.append(l)
       if isAccepting { accept(l) }
+    case .greet(let l):
+      asleep.append(l)
+      if wakesUp { awaken(l) }
     case .disconnect(let l):
+      asleep.removeAll { $0 == l }
       connecting.removeAll { $0 == l }
       pausedLinks.remove(l)
     case .close(let c):

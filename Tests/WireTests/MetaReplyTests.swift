@@ -112,6 +112,7 @@ extension MetaCase {
     MetaCase("mg k v", "VA 2 O77\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v", "VA 2 O\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v", "VA 2\r\nab\r\n", .wrongOpaque),
+    MetaCase("mg k v", "VA 2 o7\r\nab\r\n", .wrongType),
     MetaCase("mg k v", "VA 2 O7 O7\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v O1", "VA 2 O7\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v O1", "EN O2\r\n", .wrongOpaque),
@@ -131,6 +132,10 @@ extension MetaCase {
     // The wrong kind.
     MetaCase("mg k", "VA 2 O7\r\nab\r\n", .wrongType),
     MetaCase("mg k v", "HD O7\r\n", .wrongType),
+    MetaCase("mg k t", "HD \0t-1 O7\r\n", .wrongType),
+    MetaCase("mg k t", "HD t\u{1}1 O7\r\n", .wrongType),
+    MetaCase("mg k t", "HD s1 O7\r\n", .wrongType),
+    MetaCase("mg k v", "VA 2 t-1 O7\r\nab\r\n", .wrongType),
     MetaCase("mg k", "NF O7\r\n", .wrongType),
     MetaCase("ms k 1", "HD HD O7\r\n", .wrongType),
     MetaCase("ms k 1", "HD D O7\r\n", .wrongType),

@@ -181,6 +181,9 @@ final class Comeback {
     while let order = seat.worker.nextOrder() {
       switch order {
       case .connect(let l): connect(l, of: seat)
+      case .greet(let l):
+        guard let pipe = seat.pipes[l] else { continue }
+        send(Array("version\r\n".utf8), over: pipe, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
       case .close(let c): closed(c, of: seat)
       case .pause(let c): asker(c, of: seat)?.isPaused = true

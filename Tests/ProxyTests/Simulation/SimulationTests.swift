@@ -9,6 +9,7 @@ struct Outcome: Sendable {
   var counters: Counters
   var pauses: Int
   var linkPauses: Int
+  var wakes: Int
   var requests: Int
   var hasStruck: Bool
   var trace: [String]
@@ -21,6 +22,7 @@ struct Outcome: Sendable {
     counters = world.worker.counters
     pauses = world.pauses
     linkPauses = world.linkPauses
+    wakes = world.wakes
     requests = world.clients.reduce(0) { $0 + $1.requestsMade }
     hasStruck = world.saboteur.hasStruck || world.servers.values.contains { $0.hasCheated }
     trace = world.trace
@@ -74,6 +76,7 @@ struct Outcome: Sendable {
     }
     #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
     #expect(outcomes.reduce(0) { $0 + $1.linkPauses } > 20)
+    #expect(outcomes.reduce(0) { $0 + $1.wakes } > 200)
     #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
   }
 

@@ -61,6 +61,8 @@ final class World {
   var deliveredAtDrain: [Int: Int] = [:]
   var pauses = 0
   var linkPauses = 0
+  /// Connections that had rested and were asked for a sign of life.
+  var wakes = 0
   /// Clients that were closed within a long value.
   var excused = 0
   private(set) var violation: String?
@@ -97,7 +99,8 @@ final class World {
     options.missesOnFailure = weather.missesOnFailure
     options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
-    limits.idling = .milliseconds(dice.pick([2, 1000]))
+    limits.idling = .milliseconds(dice.pick([1, 1000]))
+    limits.pinging = .milliseconds(20)
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
     limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))

@@ -80,6 +80,10 @@ extension World {
     while let order = worker.nextOrder() {
       switch order {
       case .connect(let l): connect(l)
+      case .greet(let l):
+        guard let socket = byLink[l] else { return fail("an order to greet over no connection") }
+        wakes += 1
+        greet(socket)
       case .disconnect(let l):
         guard let socket = byLink.removeValue(forKey: l) else { continue }
         note("link \(l) is closed")
@@ -219,6 +223,10 @@ extension World {
   private func finishConnecting(_ socket: LinkSocket) {
     worker.connected(socket.link, now: moment)
     socket.isEstablished = true
+    greet(socket)
+  }
+
+  private func greet(_ socket: LinkSocket) {
     let hello = Worker.hello.withUTF8Buffer { unsafe Array($0) }
     send(hello, to: socket)
   }

@@ -1,0 +1,240 @@
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Connections on which nothing was asked for a while.
+@Suite struct WakingTests {
+  private static let requests = [
+    "get x", "set x 0 0 1\r\n1", "delete x noreply", "incr x 1", "get x y", "mg x v", "ms x 1\r\n2",
+    "flush_all",
+  ]
+
+  /// A rig with servers that have rested for so long, and a client.
+  private func rested(_ names: [String] = ["a"], _ idling: Duration = .seconds(1)) -> (Rig, UInt32) {
+    let rig = Rig(names) { $0.missesOnFailure = false }
+    rig.advance(idling)
+    rig.wakesUp = false
+    return (rig, rig.open())
+  }
+
+  @Test(arguments: requests)
+  func nothingIsSentBeforeTheServerHasGivenASignOfLife(_ request: String) {
+    let (rig, c) = rested()
+    rig.say(c, request)
+    #expect(rig.asleep == [rig.link("a")])
+    #expect(rig.asked("a") == "")
+    rig.say(c, "get z")
+    #expect(rig.asleep.count == 1, "it is asked once")
+    rig.awaken(rig.link("a"))
+    let asked = rig.asked("a")
+    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix("get z\r\n"))
+    #expect(rig.count(.serverConnects) == 1)
+    #expect(rig.count(.serverConnections) == 1)
+    rig.hangUp(c)
+  }
+
+  /// The network answers for it that it is no more.
+  @Test(arguments: requests)
+  func whatWaitsGoesToTheNextConnectionWhenItIsLost(_ request: String) {
+    let (rig, c) = rested()
+    rig.say(c, request)
+    rig.lose("a")
+    #expect(rig.asked("a").hasPrefix(request.prefix(2)))
+    #expect(rig.waiting(for: c) == "")
+    #expect(rig.notices().isEmpty, "the next connection was greeted: the server is well")
+    #expect(rig.count(.serverConnections) == 1)
+    #expect(rig.count(.serverConnectionsLost) == 1)
+    rig.hangUp(c)
+  }
+
+  /// Nobody answers for it.
+  @Test(arguments: requests)
+  func whatWaitsGoesToAnotherConnectionWhenItIsSilent(_ request: String) {
+    let (rig, c) = rested()
+    let dead = rig.link("a")
+    rig.say(c, request, "get z")
+    rig.advance(.milliseconds(90))
+    #expect(rig.linkCount == 1)
+    rig.advance(.milliseconds(10))
+    #expect(rig.link("a") != dead)
+    #expect(rig.orders.contains(.disconnect(link: dead)))
+    let asked = rig.asked("a")
+    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix("get z\r\n"))
+    #expect(rig.waiting(for: c) == "")
+    #expect(rig.notices().isEmpty)
+    // An answer that is to be made of several servers' may name it.
+    if request == "flush_all" { rig.send(from: "a", "OK\r\n") }
+    rig.tick()
+    #expect(rig.linkCount == 1)
+    #expect(rig.count(.serverConnections) == 1)
+    rig.hangUp(c)
+  }
+
+  @Test func answersComeAsEver() {
+    let (rig, c) = rested(["a", "b"])
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    rig.say(c, "set \(a) 0 0 1", "1", "get \(a) \(b)", "mg \(b) v k O7")
+    rig.awaken(rig.link("b"))
+    rig.reply("b", "VALUE \(b) 0 1", "b", "END", "VA 1 k\(b) O7", "b")
+    rig.advance(.milliseconds(100))
+    rig.reply("a", "STORED", "VALUE \(a) 0 1", "1", "END")
+    #expect(
+      rig.got(c)
+        == lines(
+          "STORED", "VALUE \(a) 0 1", "1", "VALUE \(b) 0 1", "b", "END", "VA 1 k\(b) O7", "b"))
+    rig.hangUp(c)
+    rig.tick()
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aBusyConnectionIsAskedNothing() {
+    let (rig, c) = rested(["a"], .milliseconds(900))
+    for _ in 0..<20 {
+      rig.say(c, "get x")
+      #expect(rig.asked("a") == lines("get x"))
+      rig.advance(.milliseconds(200))
+      rig.reply("a", "END")
+      rig.advance(.milliseconds(700))
+    }
+    #expect(rig.asleep.isEmpty)
+  }
+
+  @Test func oneThatNobodyNeedsIsAskedNowAndThen() {
+    let (rig, _) = rested()
+    rig.advance(.milliseconds(8900))
+    #expect(rig.asleep.isEmpty)
+    rig.advance(.milliseconds(100))
+    #expect(rig.asleep == [rig.link("a")])
+    rig.tick()
+    #expect(rig.asleep.count == 1)
+    rig.awaken(rig.link("a"))
+    for _ in 0..<99 { rig.advance(.milliseconds(100)) }
+    #expect(rig.asleep.isEmpty)
+    rig.advance(.milliseconds(100))
+    #expect(rig.asleep == [rig.link("a")])
+    let dead = rig.link("a")
+    rig.advance(.milliseconds(100))
+    #expect(rig.link("a") != dead, "no client has met it")
+    #expect(rig.notices().isEmpty)
+  }
+
+  /// It may only be slow: what another connection meets before the deadline is held against nobody.
+  @Test func aServerThatWakesUpLateKeepsItsConnection() {
+    let (rig, c) = rested()
+    let link = rig.link("a")
+    rig.isAccepting = false
+    rig.say(c, "set x 0 0 1", "1")
+    for _ in 0..<40 { rig.advance(.milliseconds(10)) }
+    #expect(rig.connecting.isEmpty, "one attempt")
+    rig.awaken(link)
+    rig.reply("a", "STORED")
+    #expect(rig.got(c) == lines("STORED"))
+    #expect(rig.link("a") == link)
+    #expect(rig.notices().isEmpty)
+    rig.tick()
+    #expect(rig.linkCount == 1)
+  }
+
+  @Test func aServerThatHangsIsTriedNoMoreThanItHasTo() {
+    let (rig, c) = rested()
+    rig.isAccepting = false
+    rig.say(c, "set x 0 0 1", "1", "delete y noreply")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "get z")
+    let timedOut = lines("SERVER_ERROR ringroad: a:11211 timed out")
+    for _ in 0..<19 { rig.advance(.milliseconds(10)) }
+    #expect(rig.got(c) == "")
+    rig.advance(.milliseconds(10))
+    #expect(rig.got(c) == timedOut)
+    #expect(rig.count(.noreplyDropped) == 1)
+    let failed = Notice.failed(server: Fleet.id(of: "a"), .timedOut)
+    #expect(rig.notices() == [failed])
+    for _ in 0..<200 { rig.advance(.milliseconds(10)) }
+    #expect(rig.got(c) == timedOut)
+    #expect(rig.notices() == [failed])
+    let attempts = rig.orders.filter { if case .connect = $0 { true } else { false } }.count
+    #expect(attempts == 3, "at the start, beside the silent one, in its place")
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == ["x", "y"])
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  @Test func aServerThatIsGoneIsKnownToBe() {
+    let (rig, c) = rested()
+    rig.isAccepting = false
+    rig.say(c, "set x 0 0 1", "1")
+    rig.lose("a")
+    rig.lose("a", .refused)
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 refused"))
+    #expect(rig.notices() == [.failed(server: Fleet.id(of: "a"), .refused)])
+  }
+
+  @Test(arguments: [false, true])
+  func bytesThatNobodyAskedForEndIt(isWaking: Bool) {
+    let (rig, c) = rested()
+    if isWaking { rig.say(c, "set x 0 0 1", "1") }
+    let link = rig.link("a")
+    rig.send(from: link, "STORED\r\n")
+    #expect(rig.orders.contains(.disconnect(link: link)))
+    #expect(rig.count(.integrityFailures) == 1)
+    #expect(rig.waiting(for: c) == "")
+    if isWaking { rig.reply("a", "STORED") }
+    #expect(rig.got(c) == (isWaking ? lines("STORED") : ""))
+  }
+
+  @Test func whoIsTakenOutIsAskedNoMore() {
+    let (rig, c) = rested(["a", "b"])
+    rig.say(c, "get \(rig.key(on: "a"))")
+    rig.advance(.milliseconds(90))
+    rig.isAccepting = false
+    rig.advance(.milliseconds(10))
+    rig.set(.ejected, "a")
+    rig.set(.ejected, "b")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 ejected"))
+    rig.advance(.seconds(30))
+    #expect(rig.connecting.isEmpty && rig.asleep.isEmpty)
+    rig.isAccepting = true
+    rig.set(.up, "a")
+    rig.say(c, "get \(rig.key(on: "a"))")
+    rig.reply("a", "END")
+    #expect(rig.got(c) == lines("END"))
+    #expect(rig.linkCount == 2)
+  }
+
+  @Test(arguments: [false, true])
+  func aServerThatMovesIsAskedAtItsNewAddress(isWaking: Bool) {
+    let (rig, c) = rested()
+    if isWaking { rig.say(c, "set x 0 0 1", "1") }
+    rig.relocate("a")
+    if !isWaking { rig.say(c, "set x 0 0 1", "1") }
+    rig.reply("a", "STORED")
+    #expect(rig.got(c) == lines("STORED"))
+    rig.tick()
+    #expect(rig.linkCount == 1)
+    #expect(rig.count(.serverConnections) == 1)
+  }
+
+  @Test(arguments: [false, true])
+  func aReloadThatTakesItsServerAwayWaitsForItsAnswer(answers: Bool) {
+    let (rig, c) = rested(["a", "b"])
+    let link = rig.link("a")
+    rig.say(c, "get \(rig.key(on: "a"))")
+    rig.adopt(["b"])
+    rig.advance(.milliseconds(200))
+    #expect(rig.linkCount == 2)
+    if answers {
+      rig.awaken(link)
+      _ = rig.asked(link)
+      rig.send(from: link, "END\r\n")
+    } else {
+      rig.advance(.milliseconds(300))
+    }
+    #expect(rig.got(c) == (answers ? lines("END") : lines("SERVER_ERROR ringroad: a:11211 timed out")))
+    rig.tick()
+    #expect(rig.linkCount == 1)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+}
