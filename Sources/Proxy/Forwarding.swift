@@ -178,40 +178,6 @@ extension Worker {
     return p
   }
 
-  /// From so many bytes on it is worth a look whether several gets stand in them.
-  private static var bytesOfSeveralGets: Int { 64 }
-
-  /// The same, with the places of the next few keys found together.
-  @inline(never)
-  private mutating func serveGetsInBatches(
-    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
-  ) -> Int {
-    var p = start
-    var count = 0
-    // Most of what is long is another request.
-    if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
-    var batch = KeyBatch()
-    repeat {
-      batch.removeAll()
-      while batch.count < KeyBatch.most, count < room {
-        let keyLength = RequestParser.plainGet(bytes.rest(from: p), from: 0)
-        if keyLength == 0 { break }
-        batch.add(from: p &+ 4, length: keyLength)
-        p &+= keyLength &+ 6
-        count &+= 1
-      }
-      table.locate(&batch, in: bytes)
-      for i in 0..<batch.count {
-        let key = batch.entries[i]
-        let line = bytes.rest(from: Int(key.from) &- 4)
-        forward(c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: place(of: key), now: now)
-      }
-    } while batch.count == KeyBatch.most
-    counters.add(count, to: .getRequests)
-    counters.add(count, to: .keysRequested)
-    return p
-  }
-
   @inline(never)
   private mutating func dispatch(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
@@ -261,7 +227,7 @@ extension Worker {
 
   /// The same for a key whose place is known.
   @inline(always)
-  private mutating func forward(
+  mutating func forward(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to place: Int, now: Instant
   ) {
     guard place >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
@@ -305,12 +271,6 @@ extension Worker {
       ? table.pools[i].live.firstServer
       : table.pools[i].live.server(owning: table.pools[i].hash(of: bytes, from: from, count: count))
     return Int(poolStarts[pool]) &+ Int(server)
-  }
-
-  /// The same for a key that was located.
-  @inline(always)
-  mutating func place(of key: KeyBatch.Entry) -> Int {
-    key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)
   }
 
   /// The connection that this client's requests to a server take: always the same one, so that they

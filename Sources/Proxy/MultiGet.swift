@@ -22,20 +22,34 @@ extension Worker {
   mutating func multiGet(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
+    if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
+    var words = beginKeys(bytes, p, request)
+    while let key = words.next(bytes) {
+      guard words.isGood(bytes, key) else {
+        abandon(f)
+        return refuse(c, .badFormat, isQuiet: false)
+      }
+      let i = fanOuts[f].add(key)
+      let place = place(of: bytes, from: key.from, count: Int(key.length))
+      route(i, c, key, to: place, bytes, p, request, f, now: now)
+    }
+    ask(c, f, request, now: now)
+  }
+
+  /// Where the keys of a request stand; from now on no connection has been written to.
+  @inline(__always)
+  mutating func beginKeys(_ bytes: RawSpan, _ p: Int, _ request: Request) -> KeyWalk {
     touched.removeAll()
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
     round &+= 1
-    let words = KeyWalk(from: request.keyStart, to: end)
-    let isGood =
-      table.prefersBatches
-      ? routeInBatches(c, words, bytes, p, request, f, now: now)
-      : routeEach(c, words, bytes, p, request, f, now: now)
-    guard isGood else {
-      abandon(f)
-      return refuse(c, .badFormat, isQuiet: false)
-    }
+    return KeyWalk(from: request.keyStart, to: end)
+  }
+
+  /// All keys are written: the requests go out, and the answer has its place.
+  @inline(__always)
+  mutating func ask(_ c: UInt32, _ f: UInt32, _ request: Request, now: Instant) {
     counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     let x = newExchange(c)
     fanOuts[f].exchange = x
@@ -44,52 +58,9 @@ extension Worker {
     if fanOuts[f].pending == 0 { finish(f) }
   }
 
-  /// Adds each key to the request for its server; false when one is not good.
-  @inline(never)
-  private mutating func routeEach(
-    _ c: UInt32, _ keys: KeyWalk, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
-  ) -> Bool {
-    var words = keys
-    while let key = words.next(bytes) {
-      guard words.isGood(bytes, key) else { return false }
-      let i = fanOuts[f].add(key)
-      let place = place(of: bytes, from: key.from, count: Int(key.length))
-      route(i, c, key, to: place, bytes, p, request, f, now: now)
-    }
-    return true
-  }
-
-  /// The same, with the places of the next few keys found together.
-  @inline(never)
-  private mutating func routeInBatches(
-    _ c: UInt32, _ keys: KeyWalk, _ bytes: RawSpan, _ p: Int, _ request: Request, _ f: UInt32, now: Instant
-  ) -> Bool {
-    var words = keys
-    var batch = KeyBatch()
-    var isMore = true
-    while isMore {
-      batch.removeAll()
-      while batch.count < KeyBatch.most {
-        guard let key = words.next(bytes) else {
-          isMore = false
-          break
-        }
-        guard words.isGood(bytes, key) else { return false }
-        batch.add(from: key.from, length: Int(key.length))
-      }
-      table.locate(&batch, in: bytes)
-      for n in 0..<batch.count {
-        let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
-        let i = fanOuts[f].add(key)
-        route(i, c, key, to: place(of: batch.entries[n]), bytes, p, request, f, now: now)
-      }
-    }
-    return true
-  }
-
   /// Adds a key, piece `i`, to the request for its server.
   @inline(always)
-  private mutating func route(
+  mutating func route(
     _ i: UInt32, _ c: UInt32, _ key: Word, to place: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
     _ f: UInt32, now: Instant
   ) {
@@ -152,7 +123,7 @@ extension Worker {
   }
 
   /// Takes back what was begun for a request that turned out bad.
-  private mutating func abandon(_ f: UInt32) {
+  mutating func abandon(_ f: UInt32) {
     for i in 0..<touched.count where touched[i].trouble == nil {
       links[touched[i].link].asked.truncate(to: touched[i].start)
     }

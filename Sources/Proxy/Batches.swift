@@ -1,0 +1,76 @@
+import Bytes
+import Routing
+import Stats
+import Wire
+
+// Many keys at once, where that makes their hashes cheaper (`RoutingTable.prefersBatches`): the places of the next few
+// are found together, and then each is treated as if it had come by itself.
+
+extension Worker {
+  /// `multiGet`, sixteen keys at a time.
+  @inline(never)
+  mutating func multiGetInBatches(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    let f = fanOuts.take()
+    var words = beginKeys(bytes, p, request)
+    var batch = KeyBatch()
+    repeat {
+      batch.removeAll()
+      while batch.count < KeyBatch.most, let key = words.next(bytes) {
+        guard words.isGood(bytes, key) else {
+          abandon(f)
+          return refuse(c, .badFormat, isQuiet: false)
+        }
+        batch.add(from: key.from, length: Int(key.length))
+      }
+      table.locate(&batch, in: bytes)
+      for n in 0..<batch.count {
+        let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
+        let i = fanOuts[f].add(key)
+        route(i, c, key, to: place(of: batch.entries[n]), bytes, p, request, f, now: now)
+      }
+    } while batch.count == KeyBatch.most
+    ask(c, f, request, now: now)
+  }
+
+  /// From so many bytes on it is worth a look whether several gets stand in them.
+  static var bytesOfSeveralGets: Int { 64 }
+
+  /// `serveGets`, sixteen keys at a time.
+  @inline(never)
+  mutating func serveGetsInBatches(
+    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
+  ) -> Int {
+    var p = start
+    var count = 0
+    // Most of what is long is another request.
+    if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
+    var batch = KeyBatch()
+    repeat {
+      batch.removeAll()
+      while batch.count < KeyBatch.most, count < room {
+        let keyLength = RequestParser.plainGet(bytes.rest(from: p), from: 0)
+        if keyLength == 0 { break }
+        batch.add(from: p &+ 4, length: keyLength)
+        p &+= keyLength &+ 6
+        count &+= 1
+      }
+      table.locate(&batch, in: bytes)
+      for i in 0..<batch.count {
+        let key = batch.entries[i]
+        let line = bytes.rest(from: Int(key.from) &- 4)
+        forward(c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: place(of: key), now: now)
+      }
+    } while batch.count == KeyBatch.most
+    counters.add(count, to: .getRequests)
+    counters.add(count, to: .keysRequested)
+    return p
+  }
+
+  /// The place of a located key's lane in `lanes`; negative when no route leads anywhere.
+  @inline(always)
+  mutating func place(of key: KeyBatch.Entry) -> Int {
+    key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)
+  }
+}
