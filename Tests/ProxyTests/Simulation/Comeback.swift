@@ -38,6 +38,8 @@ final class Comeback {
 
   let seed: UInt64
   let omission: Omission?
+  /// Of a thousand requests; none in most worlds, for who is flushed has nothing else to forget.
+  let flushes: Int
   var dice: Dice
   var now: UInt64 = 1_000_000_000
   var events: [UInt64: [() -> Void]] = [:]
@@ -57,6 +59,8 @@ final class Comeback {
   var reads = 0
   private(set) var remarks: [Handover.Remark] = []
   var ejections = 0
+  /// Servers that must be flushed before they are asked for anything again.
+  var owed: Set<UInt32> = []
 
   static func id(_ name: String) -> UInt32 { Fleet.id(of: name) }
 
@@ -65,6 +69,7 @@ final class Comeback {
     self.isTraced = isTraced
     self.omission = omission
     dice = Dice(seed: seed)
+    flushes = dice.pick([0, 0, 1])
     let rules = HealthRules(
       failures: dice.pick([1, 2, 3]), probeInterval: .milliseconds(40), probeMax: .milliseconds(100),
       floorPercent: dice.pick([0, 33, 33, 50]))
@@ -168,6 +173,7 @@ final class Comeback {
       send(bytes, over: pipe, of: seat)
     }
     while seat.worker.nextClientToFlush() != nil {}
+    noteOwed(seat)
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }

@@ -9,6 +9,10 @@ extension Comeback {
   func consider(_ notice: Notice) {
     guard case .failed(let server, let trouble) = notice else {
       if case .answered(let server) = notice { board.answered(ServerID(server), at: moment) }
+      if case .flushOwed(let server) = notice {
+        if handover.standing(of: server) != .up { owed.insert(server) }
+        perform(handover.oweFlush(server, now: moment))
+      }
       return
     }
     let cause: FailureCause? =
@@ -42,6 +46,9 @@ extension Comeback {
       switch step {
       case .tell(let server, let standing, let ticket, let surrenders, let wasFlushed):
         if standing == .ejected { ejections += 1 }
+        if standing == .up, owed.contains(server) {
+          fail("\(Fleet.name(of: server)) returns, and owes a flush")
+        }
         let isOmitted = omission == .acknowledgement && standing == .failFast && surrenders
         for seat in seats {
           mail(seat) {
@@ -122,6 +129,7 @@ extension Comeback {
     var text = errand.flushes ? "flush_all\r\n" : ""
     for key in errand.keys { text += "delete \(String(decoding: key, as: UTF8.self))\r\n" }
     ask(server, number, text) {
+      if errand.flushes { self.owed.remove(server) }
       if self.handover.standing(of: server) == .up { self.visits[server] = nil }
       self.perform(self.handover.cleaned(server, ok: true, now: self.moment))
     }

@@ -18,18 +18,19 @@ extension Comeback {
     asker.keys = [Self.key(dice.below(Self.keyCount))]
     asker.start = now
     asker.isMeta = dice.happens(300)
+    asker.isOwed = false
     versions += 1
     asker.version = versions
     let isQuiet = dice.happens(80)
     let text: String
-    switch dice.below(200) {
-    case 0..<100:
+    switch dice.below(1000) {
+    case 0..<500:
       asker.wish = .read
       text = reading(asker)
-    case 100..<160:
+    case 500..<800:
       asker.wish = .write
       text = writing(asker, isQuiet: isQuiet)
-    case 160..<199:
+    case 800..<(1000 - flushes):
       asker.wish = .delete
       text =
         asker.isMeta ? "md \(word(asker))\r\n" : "delete \(asker.keys[0])\(isQuiet ? " noreply" : "")\r\n"
@@ -123,7 +124,19 @@ extension Comeback {
   }
 
   private func conclude(_ asker: Asker, isDone: Bool) {
+    // A flush that a server owes is done on some, and will be on that one: it is over and not done.
+    let isDone = isDone && !asker.isOwed
     for key in asker.keys { histories[key]?.end(asker.version, at: now, isDone: isDone) }
+  }
+
+  /// Whether a flush has left out a server that is out, as far as this worker knows.
+  func noteOwed(_ seat: Seat) {
+    for notice in seat.worker.notices {
+      guard case .flushOwed = notice else { continue }
+      for asker in askers where asker.seat === seat && asker.isWaiting && asker.wish == .flush {
+        asker.isOwed = true
+      }
+    }
   }
 
   /// The proxy has closed the connection, as it must when it cannot give the rest of a value; the client comes anew.

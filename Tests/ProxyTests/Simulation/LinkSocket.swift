@@ -10,6 +10,9 @@ final class LinkSocket {
   /// the kernel takes.
   var underway = 0
   var unread = 0
+  /// Bytes ever taken from the worker, and of these, the ones whose requests the server has done.
+  var taken = 0
+  var served = 0
   var window: Int
   var isBlocked = false
   /// The worker does not read it for now; what has come meanwhile.

@@ -97,6 +97,8 @@ final class Asker {
   /// It speaks of one key in a meta command.
   var isMeta = false
   var isWaiting = false
+  /// Its flush has not reached a server that is out.
+  var isOwed = false
   /// What of its request the proxy has not read yet, and what has come of the answer.
   var unsaid: [UInt8] = []
   var heard: [UInt8] = []

@@ -254,6 +254,7 @@ extension World {
   /// Bytes on their way to a server, in one piece or several.
   private func send(_ bytes: [UInt8], to socket: LinkSocket) {
     socket.underway += bytes.count
+    socket.taken += bytes.count
     for piece in cut(bytes) {
       socket.arrivalAtServer = max(socket.arrivalAtServer, later(5...400))
       agenda.add(.bytesToServer(socket, piece), at: socket.arrivalAtServer)

@@ -159,7 +159,11 @@ extension World {
     guard socket.server.stalledUntil <= now else {
       return agenda.add(.serverReads(socket), at: socket.server.stalledUntil)
     }
-    while let reply = socket.server.serve(&socket.inbox, nextMark: nextMark) {
+    while true {
+      let before = socket.inbox.count
+      guard let reply = socket.server.serve(&socket.inbox, nextMark: nextMark) else { break }
+      socket.served += before - socket.inbox.count
+      interrupt(socket, reply)
       var delay = dice.within(5...300)
       if isRough && socket.isEstablished && dice.happens(weather.lateReplies) {
         delay = dice.within(20_000...120_000)
