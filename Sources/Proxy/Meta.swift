@@ -42,7 +42,7 @@ extension Worker {
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     let x = newExchange(c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      if let trouble = admit(l, now: now) {
+      if let trouble = admit(l, isModest: asksLittle(c), now: now) {
         recordRefusal(bytes, p, request, at: lane.server)
         return failMeta(x, bytes, p, request, at: lane.server, trouble)
       }
@@ -104,6 +104,12 @@ extension Worker {
         breach(l, .unsolicited, bytes, p)
         return nil
       }
+      if reply.status == .value, links[l].legs.count > 1, leg.exchange != Slab<Exchange>.none,
+        seemsToHaveSwallowed(l, leg, reply, bytes, p)
+      {
+        askOnceMore(l, leg)
+        return reply.length
+      }
       if leg.exchange != Slab<Exchange>.none {
         let asked = exchange(&links[l].asked, with: Buffer())
         give(leg, reply, bytes, p, asked)
@@ -114,6 +120,53 @@ extension Worker {
       links[l].dropFront(&pool)
       return reply.length
     }
+  }
+
+  /// Whether the answer to the next request stands in this one's value: bytes may be missing in it, and what came
+  /// after it has filled their place. Looks at line ends only, of which most values have none.
+  @inline(never)
+  private mutating func seemsToHaveSwallowed(
+    _ l: UInt32, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
+  ) -> Bool {
+    let next = links[l].legs[1]
+    let length = Int(leg.length)
+    let end = p &+ reply.length &- 2
+    guard next.verb.isMeta, next.verb != .metaDebug, links[l].sent >= length &+ Int(next.length),
+      var newline = bytes.first(10, from: p, to: end)
+    else { return false }
+    let asked = links[l].asked.readable.rest(from: length)
+    let value = bytes.first(end &+ 2)
+    // The first ends the line before the value.
+    while let more = bytes.first(10, from: newline &+ 1, to: end) {
+      newline = more
+      guard bytes.byte(at: newline &- 1) == 13 else { continue }
+      let answer = ReplyParser.meta(
+        value, at: newline &+ 1, to: next.metaLine, asked: asked, mayBeBare: false, maxValue: limits.maxValue)
+      switch answer {
+      case .opening: return true
+      case .reply(let inner) where inner.status != .error: return true
+      default: break
+      }
+    }
+    return false
+  }
+
+  /// The answer at hand is not to be trusted. It may be a value that looks so, stored by somebody: the connection
+  /// stays, and the request is sent again behind the others if that gives the same, once; else it fails.
+  @inline(never)
+  private mutating func askOnceMore(_ l: UInt32, _ leg: Leg) {
+    var line = Buffer()
+    let asked = exchange(&links[l].asked, with: Buffer())
+    line.append(asked, from: 0, count: Int(leg.length), &pool)
+    links[l].asked = asked
+    if mayBeSentAgain(leg), mayAskAgain(l, leg) {
+      sendAgain(leg, line, 0, on: l)
+      markDirty(link: l)
+    } else {
+      fail(leg, at: links[l].server, .protocolError, line, 0)
+    }
+    line.release(to: &pool)
+    links[l].dropFront(&pool)
   }
 
   /// Gives a reply to the client as its own request would have been answered: without the proxy's

@@ -74,7 +74,7 @@ extension Worker {
     if links[l].round == round {
       let before = links[l].join(i, bytes, key, &self.pool)
       fanOuts[f].pieces[Int(before)].next = i
-    } else if touch(l, lane.server, i, bytes, p, request, now: now) {
+    } else if touch(c, l, lane.server, i, bytes, p, request, now: now) {
       links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
     }
   }
@@ -82,11 +82,12 @@ extension Worker {
   /// Begins a request on a connection; false when it takes none.
   @inline(never)
   private mutating func touch(
-    _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: UInt32, _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request,
+    now: Instant
   ) -> Bool {
     var touch = Touch(link: l, server: s, first: piece, start: links[l].asked.count, keyStart: 0)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      touch.trouble = admit(l, now: now)
+      touch.trouble = admit(l, isModest: asksLittle(c), now: now)
     }
     if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
     links[l].round = round

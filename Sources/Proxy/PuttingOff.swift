@@ -82,7 +82,7 @@ extension Worker {
 
   /// Whether to ask again later gives what this reply gives: nothing behind it on this connection changes the
   /// key, and to ask has changed nothing.
-  private func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
+  func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
     if leg.fanOut != Slab<FanOut>.none {
       let piece = fanOuts[leg.fanOut].pieces[Int(links[l].cursor)]
       return links[l].mayAskAgain(keyAt: links[l].cursorAt, count: Int(piece.keyLength))

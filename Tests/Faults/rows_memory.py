@@ -314,6 +314,8 @@ def greedy(play, kinds):
     push(learned, 1)
     push([(one, kind, data) for one, kind, data in deaf if kind != "learned"], 3 * play.scale)
     until = time.monotonic()
+    # What they ask for may be taken at once, and is only begun then.
+    play.pause(max(0, since + 4 * play.scale - time.monotonic()))
     play.stop()
     for one, _, _ in deaf:
         one.close()

@@ -99,6 +99,64 @@ import Wire
     #expect(rig.leak == nil)
   }
 
+  /// What was lost in a value is made up for by what comes behind it, or never. No byte of it is given, even when that
+  /// ends where the value would have: the server is asked once more, and what is missing is noticed.
+  @Test(arguments: 1...19, ["md j", "mg j v", "mg j t"])
+  func aMetaValueWithBytesMissingIsNotGiven(lost: Int, next: String) {
+    let rig = Rig(["a"]) { $0.missesOnFailure = false }
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "mg k v s")
+    rig.say(other, next)
+    let opaques = rig.asked("a").split(separator: "\r\n").map {
+      $0.split(separator: " ").last.map(String.init) ?? ""
+    }
+    let (first, second) = (opaques[0], opaques[1])
+    let answer =
+      next == "mg j v"
+      ? "VA 3 \(second)\r\n" + "abc\r\n" : "HD \(next == "mg j t" ? "t-1 " : "")\(second)\r\n"
+    rig.send(
+      from: "a", "VA 20 s20 \(first)\r\n" + String(repeating: "v", count: 20 - lost) + "\r\n" + answer)
+    #expect(rig.waiting(for: c).first != "V")
+    let more = rig.asked("a")
+    if lost == answer.utf8.count {
+      #expect(more == "mg k v s \(first)\r\n")
+      rig.send(from: "a", "VA 20 s20 \(first)\r\n" + String(repeating: "v", count: 20) + "\r\n")
+      #expect(rig.count(.integrityFailures) == 1, "the other's answer is what was missing")
+    }
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
+    #expect(rig.got(other).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
+    rig.hangUp(c)
+    rig.hangUp(other)
+  }
+
+  /// Somebody may store a value that holds the next answer.
+  @Test func aValueThatOnlyLooksSoIsGivenAllTheSame() {
+    let rig = Rig(["a"])
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "mg k v O1")
+    rig.say(other, "md j O2")
+    let value = "text\r\nHD O2"
+    _ = rig.asked("a")
+    rig.send(from: "a", "VA 11 O1\r\n\(value)\r\n")
+    #expect(rig.got(c) == "")
+    #expect(rig.asked("a") == lines("mg k v O1"))
+    rig.send(from: "a", "HD O2\r\nVA 11 O1\r\n\(value)\r\n")
+    #expect(rig.got(other) == lines("HD O2"))
+    #expect(rig.got(c) == "VA 11 O1\r\n\(value)\r\n")
+    #expect(rig.count(.integrityFailures) == 0)
+    #expect(rig.count(.readRetries) == 1)
+    // Asked again it would not give the same.
+    rig.say(c, "mg k v O1", "md k O2")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VA 11 O1\r\n\(value)\r\nHD O2\r\n")
+    #expect(rig.got(c) == lines("EN O1", "HD O2"))
+    #expect(rig.asked("a") == "")
+    rig.hangUp(c)
+    rig.hangUp(other)
+    #expect(rig.leak == nil)
+  }
+
   @Test func bytesOnAnIdleConnectionCloseItBeforeItIsUsed() {
     let rig = Rig(["a"])
     let c = rig.open()

@@ -128,6 +128,28 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// Memory is short, and others have filled the queue.
+  @Test func whoAsksLittleHasRoomInAQueueThatOthersHaveFilled() {
+    var limits = Limits()
+    limits.memory = 1000
+    let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
+    let (greedy, modest) = (rig.open(), rig.open())
+    let value = String(repeating: "v", count: 10_000)
+    for _ in 0..<7 { rig.say(greedy, "set k 0 0 10000 noreply", value) }
+    #expect(rig.count(.queueFull) == 0)
+    rig.say(greedy, "set k 0 0 1 noreply", "v")
+    #expect(rig.count(.queueFull) == 1, "who wants no answer may have asked much")
+    rig.say(modest, "get k", "get k j", "mg k v")
+    #expect(rig.count(.queueFull) == 1)
+    _ = rig.asked("a")
+    for _ in 0..<7 { rig.send(from: "a", "STORED\r\n") }
+    rig.send(from: "a", "END\r\nEND\r\nEN O1\r\n")
+    #expect(rig.got(modest) == lines("END", "END", "EN"))
+    rig.hangUp(greedy)
+    rig.hangUp(modest)
+    #expect(rig.leak == nil)
+  }
+
   @Test func aFullQueueFailsAtOnce() {
     var limits = Limits()
     limits.serverDepth = 4
