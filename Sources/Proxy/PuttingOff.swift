@@ -15,7 +15,7 @@ extension Worker {
       return nil
     }
     let isSingle = leg.fanOut == Slab<FanOut>.none
-    let tail: StaticString = isSingle && !leg.verb.isMeta ? "\r\nEND\r\n" : "\r\n"
+    let tail = tail(of: leg)
     if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
       let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
       guard isRepeatable || value > mostHeld else {
@@ -36,7 +36,6 @@ extension Worker {
     if !isSingle { step(l, leg.fanOut) }
     links[l].front = .passing
     links[l].passing = header &+ value
-    links[l].tail = tail
     return pass(l, bytes, p)
   }
 
@@ -53,6 +52,11 @@ extension Worker {
     links[l].asked = asked
   }
 
+  /// What must come behind the bytes of a value that this leg is owed.
+  private func tail(of leg: Leg) -> StaticString {
+    leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta ? "\r\nEND\r\n" : "\r\n"
+  }
+
   /// The value at the connection's cursor is done with.
   private mutating func step(_ l: UInt32, _ f: UInt32) {
     let piece = fanOuts[f].pieces[Int(links[l].cursor)]
@@ -65,7 +69,7 @@ extension Worker {
     let n = min(links[l].passing, bytes.byteCount &- p)
     links[l].passing &-= n
     if !links[l].legs[0].isLate { links[l].legs[0].since = clock }
-    let tail = links[l].tail
+    let tail = tail(of: links[l].legs[0])
     guard links[l].passing == 0, bytes.byteCount &- p &- n >= tail.utf8CodeUnitCount else { return n }
     guard bytes.hasText(tail, at: p &+ n) else {
       breach(l, .badLength, bytes, p &+ n)

@@ -89,9 +89,8 @@ package struct Link: ~Copyable, Recyclable {
   var cursorAt = 0
   /// What is odd about the front leg.
   var front = Front.plain
-  /// For `passing`: bytes of the value that are still to come, and what must come behind them.
+  /// For `passing`: bytes of the value that are still to come.
   var passing = 0
-  var tail: StaticString = "\r\n"
   /// Not shared: it carries one long value at a time.
   var isPrivate = false
   var stream = Slab<Stream>.none
