@@ -234,7 +234,7 @@ extension Worker {
     let lane = lanes[place]
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      if let trouble = admit(l, isModest: !request.isQuiet && asksLittle(c), now: now) {
+      if let trouble = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
         if request.verb.mayChange { recordRefusal(bytes, p, request, at: lane.server) }
         return fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
       }
@@ -352,14 +352,15 @@ extension Worker {
   }
 
   /// Whether a connection takes another request now; if not, why. Opens it if it is closed, wakes it if it rests.
-  /// Who is modest is taken when others are told that the queue is full: it is theirs.
+  /// A client that awaits little is taken when others are told that the queue is full: it is theirs.
   @inline(never)
-  mutating func admit(_ l: UInt32, isModest: Bool = false, now: Instant) -> Trouble? {
+  mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> Trouble? {
     let s = links[l].server
     switch servers[s].standing {
     case .up: break
     case .ejected, .failFast: return .ejected
     }
+    let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, queueAllowance &* 4) : queueAllowance
     if links[l].asked.count > most || links[l].legs.count >= limits.serverDepth {
       counters.add(.queueFull)
@@ -374,9 +375,7 @@ extension Worker {
     return nil
   }
 
-  /// Whether a client has few requests in flight.
-  func asksLittle(_ c: UInt32) -> Bool { clients[c].inFlight < Self.modestRequests }
-
+  /// Who has fewer in flight awaits little.
   private static let modestRequests: UInt32 = 8
 
   mutating func connect(_ l: UInt32, now: Instant) {

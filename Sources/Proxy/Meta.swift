@@ -42,7 +42,7 @@ extension Worker {
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     let x = newExchange(c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      if let trouble = admit(l, isModest: asksLittle(c), now: now) {
+      if let trouble = admit(l, for: c, now: now) {
         recordRefusal(bytes, p, request, at: lane.server)
         return failMeta(x, bytes, p, request, at: lane.server, trouble)
       }

@@ -87,7 +87,7 @@ extension Worker {
   ) -> Bool {
     var touch = Touch(link: l, server: s, first: piece, start: links[l].asked.count, keyStart: 0)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      touch.trouble = admit(l, isModest: asksLittle(c), now: now)
+      touch.trouble = admit(l, for: c, now: now)
     }
     if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
     links[l].round = round

@@ -196,7 +196,8 @@ struct WorkerThread: ~Copyable {
       worker.endOfInput(client: c)
     case .failed: return closeClient(c)
     }
-    clientWires[Int(c)].await(worker.clients[c].missing)
+    let left = worker.clients[c].missing
+    if missing != left { clientWires[Int(c)].await(left) }
   }
 
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
@@ -217,7 +218,8 @@ struct WorkerThread: ~Copyable {
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
     }
-    linkWires[Int(l)].await(worker.links[l].missing)
+    let left = worker.links[l].missing
+    if missing != left { linkWires[Int(l)].await(left) }
   }
 
   private mutating func tick(now: Instant) {
