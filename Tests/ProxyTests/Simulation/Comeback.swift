@@ -121,6 +121,8 @@ final class Comeback {
         for event in due { event() }
       }
     }
+    // Each holds the world.
+    events = [:]
   }
 
   private func tick() {
