@@ -60,6 +60,18 @@ package enum Socket {
     setOption(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
   }
 
+  /// Reads what has come and forgets it. To close a connection with something unread resets it, and what the other side
+  /// was sent before may be lost on the way.
+  package static func discardInput(_ descriptor: Int32) {
+    unsafe withUnsafeTemporaryAllocation(byteCount: 65_536, alignment: 16) { room in
+      for _ in 0..<64 {
+        // SAFETY: the room is as large as is said.
+        let n = uninterrupted { unsafe recv(descriptor, room.baseAddress, room.count, 0) }
+        guard n > 0 else { return }
+      }
+    }
+  }
+
   /// No more will be sent; the other side reads an end.
   package static func finishSending(_ descriptor: Int32) {
     _ = shutdown(descriptor, Int32(SHUT_WR))

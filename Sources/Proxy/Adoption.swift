@@ -64,7 +64,13 @@ extension Worker {
   }
 
   /// Gives a server as many connections as it shall have, and opens those that are new.
+  ///
+  /// With another number of them a client's requests go by another one. If anything is on its way all are made
+  /// anew, and the new ones wait for what the old ones were asked.
   private mutating func equip(_ s: UInt32, connections: Int, now: Instant) {
+    if servers[s].links.count != connections && isBusy(s) {
+      while let l = servers[s].links.popFirst() { follow(l) }
+    }
     while servers[s].links.count < connections {
       let l = links.take()
       links[l].server = s
@@ -90,9 +96,44 @@ extension Worker {
     servers[s].isRetired = true
     servers[s].isJournaled = false
     journal.forget(servers[s].id)
-    while let l = servers[s].links.popFirst() { retire(link: l) }
+    while let l = servers[s].links.popFirst() { follow(l) }
     while let l = servers[s].spares.popFirst() { shut(l) }
     releaseRetired(now: now)
+  }
+
+  /// Lets a connection answer what it was asked, and others, perhaps to the same server under another number, come
+  /// after it.
+  private mutating func follow(_ l: UInt32) {
+    retire(link: l)
+    links[l].isFollowed = true
+  }
+
+  private func isBusy(_ s: UInt32) -> Bool {
+    for i in 0..<servers[s].links.count where !links[servers[s].links[i]].legs.isEmpty { return true }
+    return false
+  }
+
+  /// Whether a connection to the same machine still owes answers to requests that were taken before any of this one's.
+  /// What a deadline has passed for counts as answered.
+  mutating func mustWait(_ l: UInt32) -> Bool {
+    guard !links[l].isPrivate, !links[l].isRetiring else { return false }
+    for i in 0..<retiring.count {
+      let r = retiring[i]
+      guard links[r].isFollowed, links[r].state != .closed, links[r].late < links[r].legs.count else {
+        continue
+      }
+      if servers[links[r].server].label == servers[links[l].server].label { return true }
+    }
+    return false
+  }
+
+  /// Begins to use connections that have waited long enough.
+  private mutating func useWaiting(now: Instant) {
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l), links[l].state == .waiting, !mustWait(l) { use(l, now: now) }
+      l += 1
+    }
   }
 
   mutating func retire(link l: UInt32) {
@@ -115,6 +156,7 @@ extension Worker {
       links.give(l)
       forget(s)
     }
+    useWaiting(now: now)
   }
 
   /// Lets go of a retired server that nothing belongs to any more.
@@ -159,7 +201,8 @@ extension Worker {
   ) {
     guard let s = slot(of: id) else { return }
     if let wasFlushed { servers[s].wasFlushed = wasFlushed }
-    guard servers[s].standing != standing else { return }
+    let before = servers[s].standing
+    guard before != standing else { return }
     servers[s].standing = standing
     for i in 0..<servers[s].links.count {
       let l = servers[s].links[i]
@@ -177,8 +220,15 @@ extension Worker {
       endStreams(of: s, .ejected, now: now)
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
     }
-    isJournaling = false
-    for i in 0..<poolStarts.count { applyStandings(pool: i, size: size(ofPool: i)) }
+    // A ring is a matter of tens of microseconds, and many servers may go at once: only one that changes is made anew.
+    if (before == .ejected) != (standing == .ejected) {
+      let pool = Int(servers[s].pool)
+      isJournaling = false
+      applyStandings(pool: pool, size: size(ofPool: pool))
+      for i in 0..<poolStarts.count where !table.pools[UInt32(truncatingIfNeeded: i)].isWhole {
+        isJournaling = true
+      }
+    }
     endStrayUploads(now: now)
   }
 
@@ -240,6 +290,27 @@ extension Worker {
     while c < clients.end {
       if clients.isTaken(c) { endOfInput(client: c) }
       c += 1
+    }
+  }
+
+  /// The time to drain is over: what waits is answered for, what is still to be taken is refused, and no server is asked
+  /// anything any more.
+  package mutating func giveUp(now: Instant) {
+    clock = now
+    isGivingUp = true
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) { lost(l, .shuttingDown, now: now) }
+      l += 1
+    }
+    while let wait = streamWaits.popFirst() {
+      guard clients.isCurrent(wait.client) else { continue }
+      if let id = wait.stream {
+        if streams.isCurrent(id) { failedDownload(id.index, .shuttingDown, now: now) }
+      } else {
+        clients[wait.client.index].isQueued = false
+        considerResuming(wait.client.index)
+      }
     }
   }
 

@@ -76,7 +76,7 @@ extension Worker {
   mutating func greeting(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     let wasWaking = links[l].state == .waking
     guard wasWaking || links[l].state == .greeting else {
-      if links[l].state == .resting {
+      if links[l].state == .resting || links[l].state == .waiting {
         counters.add(bytes.byteCount, to: .unsolicitedBytes)
         breach(l, .unsolicited, bytes, 0)
       }
@@ -85,25 +85,40 @@ extension Worker {
     switch ReplyParser.line(bytes, at: 0, .version) {
     case .partial, .opening: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
-      links[l].state = .ready
       links[l].givesBareMisses = !ReplyParser.isVersion(bytes, atLeast: 1, 6, 18)
       links[l].speaksMeta = ReplyParser.isVersion(bytes, atLeast: 1, 6, 0)
-      links[l].heard = now
       if wasWaking {
+        links[l].state = .ready
+        links[l].heard = now
         dissolveRelief(of: l)
+        goOn(l)
+      } else if mustWait(l) {
+        links[l].state = .waiting
       } else {
-        links[l].since = now
-        counters.add(.serverConnects)
-        counters.add(.serverConnections)
-        if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
+        use(l, now: now)
       }
-      if links[l].unsent > 0 { markDirty(link: l) }
-      noteUsable(l)
       return length
     default:
       breach(l, .wrongType, bytes, 0)
       return bytes.byteCount
     }
+  }
+
+  /// The connection takes requests from now on.
+  mutating func use(_ l: UInt32, now: Instant) {
+    links[l].state = .ready
+    links[l].since = now
+    links[l].heard = now
+    counters.add(.serverConnects)
+    counters.add(.serverConnections)
+    if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
+    goOn(l)
+  }
+
+  /// What waited for the connection is sent.
+  private mutating func goOn(_ l: UInt32) {
+    if links[l].unsent > 0 { markDirty(link: l) }
+    noteUsable(l)
   }
 
   private mutating func noteUsable(_ l: UInt32) {
@@ -265,7 +280,7 @@ extension Worker {
     let s = links[l].server
     if links[l].state == .resting { return lookAfterIdle(l, now: now) }
     if links[l].state == .waking { return expireWaking(l, now: now) }
-    if links[l].state != .ready {
+    if links[l].state != .ready && links[l].state != .waiting {
       let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
       if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
     }

@@ -355,6 +355,7 @@ extension Worker {
   /// A client that awaits little is taken when others are told that the queue is full: it is theirs.
   @inline(never)
   mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> Trouble? {
+    if isGivingUp { return .shuttingDown }
     let s = links[l].server
     switch servers[s].standing {
     case .up: break

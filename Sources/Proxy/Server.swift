@@ -50,6 +50,9 @@ package struct Link: ~Copyable, Recyclable {
     case connecting
     /// Connected; `version` was asked, and nothing else is sent until it is answered.
     case greeting
+    /// Greeted, but what was asked before on connections that it follows has not been answered: nothing is sent yet,
+    /// so that no client's request overtakes another of its own.
+    case waiting
     case ready
     /// Nothing was asked or said on it for a while: it is asked `version` before it is used again.
     case resting
@@ -106,6 +109,8 @@ package struct Link: ~Copyable, Recyclable {
   var lastTrouble = Trouble.refused
   /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
   var isRetiring = false
+  /// Connections that are greeted while it still owes answers wait for them.
+  var isFollowed = false
   /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
   var heard = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.

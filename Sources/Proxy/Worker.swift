@@ -64,6 +64,7 @@ package struct Worker: ~Copyable {
   /// Connections that go when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false
+  var isGivingUp = false
   /// What servers must forget, and whether anybody's keys are with a stand-in.
   var journal = Journal()
   var isJournaling = false

@@ -19,7 +19,7 @@ enum Message: Sendable {
   case moved(server: UInt32, to: Address)
   /// Answer what has come, then end.
   case drain
-  /// End now.
+  /// Answer who waits that nothing will come any more, and end.
   case stop
 }
 

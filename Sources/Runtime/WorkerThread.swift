@@ -82,6 +82,8 @@ struct WorkerThread: ~Copyable {
   /// In a crowd, a client's answers wait so many nanoseconds for those that it still awaits: see
   /// `Worker.nextClientToFlush`.
   static let holding: UInt64 = 100_000
+  /// Turns at the end for clients that wait to have more of their requests answered.
+  static let lastRounds = 1000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
   static let worthReadingInPlace = 32_768
   /// More is not left with the kernel, which would need larger buffers for it.
@@ -213,7 +215,7 @@ struct WorkerThread: ~Copyable {
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew && worker.links[l].state == .ready { noteReached(l) }
+      if isNew, [.waiting, .ready].contains(worker.links[l].state) { noteReached(l) }
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
@@ -262,7 +264,7 @@ struct WorkerThread: ~Copyable {
         isEnding = true
         readEverything(&scratch, now: now)
         worker.drain()
-      case .stop: hasEnded = true
+      case .stop: giveUp(now: now)
       }
     }
   }
@@ -273,6 +275,21 @@ struct WorkerThread: ~Copyable {
       let c = UInt32(truncatingIfNeeded: c)
       readClient(c, &scratch, now: now)
       if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+    }
+  }
+
+  /// Answers everybody who waits that nothing will come any more, as far as they take it at once, and ends.
+  private mutating func giveUp(now: Instant) {
+    hasEnded = true
+    worker.giveUp(now: now)
+    for _ in 0..<Self.lastRounds {
+      execute(now: now)
+      flush(now: now)
+      guard worker.hasResumable else { break }
+      worker.resumeStalled(now: now)
+    }
+    for c in clientWires.indices where clientWires[c].descriptor >= 0 {
+      Socket.discardInput(clientWires[c].descriptor)
     }
   }
 
@@ -318,6 +335,7 @@ struct WorkerThread: ~Copyable {
     let wire = clientWires[Int(c)]
     guard wire.descriptor >= 0 else { return }
     loop.unwatch(wire.watch)
+    if isEnding { Socket.discardInput(wire.descriptor) }
     Socket.close(wire.descriptor)
     clientWires[Int(c)] = Wire()
     worker.closed(client: c)

@@ -116,9 +116,11 @@ import Testing
     let new = rig.worker.servers[rig.worker.lanes[0].server].links[0]
     #expect(new != old)
     rig.say(c, "get \(a)")
+    #expect(rig.asked(new) == "", "it is the same machine, and owes an answer")
+    rig.send(from: old, lines("VALUE \(a) 0 1", "1", "END"))
+    rig.tick()
     #expect(rig.asked(new) == lines("get \(a)"))
     rig.send(from: new, lines("VALUE \(a) 0 1", "2", "END"))
-    rig.send(from: old, lines("VALUE \(a) 0 1", "1", "END"))
     #expect(rig.got(c) == lines("VALUE \(a) 0 1", "1", "END", "VALUE \(a) 0 1", "2", "END"))
   }
 
@@ -126,13 +128,17 @@ import Testing
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
+    let old = rig.link("a")
     rig.adopt(["a"]) { $0.connections = 3 }
     #expect(rig.links("a").count == 3)
+    #expect(rig.linkCount == 4)
+    #expect(rig.asked(old) == lines("get x"))
+    rig.send(from: old, lines("END"))
+    rig.tick()
     #expect(rig.linkCount == 3)
     rig.adopt(["a"]) { $0.connections = 1 }
     rig.tick()
     #expect(rig.linkCount == 1)
-    rig.reply("a", "END")
     #expect(rig.got(c) == lines("END"))
     #expect(rig.notices().isEmpty)
   }
@@ -223,6 +229,109 @@ import Testing
     #expect(rig.key(on: "a", 20) == "k20", "all keys are a's")
     rig.set(.up, "b")
     #expect(rig.orders.last == .connect(link: rig.link("b")))
+  }
+
+  // MARK: - Another number of connections
+
+  /// A client's requests go by another connection then; they must not get there before those on the old one.
+  @Test(arguments: [(1, 2), (2, 1), (2, 3), (3, 2), (1, 8)])
+  func withOtherConnectionsNoRequestOvertakesAnother(_ before: Int, _ after: Int) {
+    let rig = Rig(["a"]) { $0.connections = before }
+    let clients = (0..<6).map { _ in rig.open() }
+    for c in clients { rig.say(c, "set k\(c) 0 0 1 noreply", "1", "incr k\(c) 1") }
+    let old = rig.links("a")
+    for l in old { _ = rig.asked(l) }
+    rig.adopt(["a"]) { $0.connections = after }
+    #expect(rig.links("a").count == after)
+    for c in clients { rig.say(c, "get k\(c)") }
+    for l in rig.links("a") { #expect(rig.asked(l) == "", "the old ones owe answers") }
+    for l in old.dropLast() { answer(l) }
+    rig.tick()
+    for l in rig.links("a") { #expect(rig.asked(l) == "", "one of them still does") }
+    if let last = old.last { answer(last) }
+    rig.tick()
+    for l in rig.links("a") {
+      let asked = rig.asked(l).split(separator: "\r\n")
+      for line in asked { rig.send(from: l, lines("VALUE \(line.dropFirst(4)) 0 1", "2", "END")) }
+    }
+    for c in clients { #expect(rig.got(c) == lines("2", "VALUE k\(c) 0 1", "2", "END")) }
+    for l in old where !rig.links("a").contains(l) { #expect(!rig.isOpen(link: l)) }
+    #expect(rig.linkCount == UInt32(after))
+    #expect(rig.count(.serverConnections) == after)
+    for c in clients { rig.hangUp(c) }
+    #expect(rig.leak == nil && rig.notices().isEmpty)
+
+    func answer(_ l: UInt32) {
+      for c in clients where Int(c) % before == old.firstIndex(of: l) {
+        rig.send(from: l, lines("STORED", "2"))
+      }
+    }
+  }
+
+  @Test func withOtherConnectionsWhatIsIdleStays() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    rig.reply("a", "END")
+    let old = rig.link("a")
+    let orders = rig.orders.count
+    rig.adopt(["a"]) { $0.connections = 2 }
+    #expect(rig.links("a").first == old)
+    #expect(Array(rig.orders[orders...]) == [.connect(link: rig.links("a")[1])])
+    rig.adopt(["a"])
+    #expect(rig.links("a") == [old])
+    rig.tick()
+    #expect(rig.linkCount == 1)
+  }
+
+  /// Who hangs holds up what comes after for one deadline and no longer.
+  @Test func whatTheOldConnectionsNeverAnswerIsNotWaitedForLongerThanItsDeadline() {
+    let rig = Rig(["a"]) { $0.missesOnFailure = false }
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "set x 0 0 1", "1")
+    let old = rig.link("a")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.adopt(["a"]) { $0.connections = 2 }
+    rig.say(other, "get x")
+    #expect(rig.links("a").allSatisfy { rig.asked($0) == "" })
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    #expect(rig.links("a").map { rig.asked($0) }.joined() == lines("get x"))
+    rig.send(from: rig.links("a")[Int(other) % 2], lines("END"))
+    #expect(rig.got(other) == lines("END"))
+    rig.send(from: old, lines("STORED"))
+    rig.tick()
+    #expect(!rig.isOpen(link: old))
+  }
+
+  @Test func oneThatWaitsAndSaysSomethingIsNotTrusted() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.adopt(["a"]) { $0.connections = 2 }
+    let new = rig.links("a")[0]
+    rig.send(from: new, lines("END"))
+    #expect(rig.orders.last == .disconnect(link: new))
+    #expect(rig.count(.integrityFailures) == 1)
+  }
+
+  /// A pool that was given another name has the same machines under other numbers.
+  @Test func aServerUnderAnotherNumberIsAskedAfterItWasAnswered() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1 noreply", "1")
+    let old = rig.link("a")
+    _ = rig.asked("a")
+    rig.adopt(["b"]) { $0.members[0].label = "a:11211" }
+    rig.say(c, "get x")
+    #expect(rig.asked("b") == "")
+    rig.send(from: old, lines("STORED"))
+    rig.tick()
+    #expect(rig.asked("b") == lines("get x"))
+    rig.send(from: "b", lines("END"))
+    #expect(rig.got(c) == lines("END"))
   }
 
   // MARK: - Another address

@@ -162,4 +162,66 @@ import Testing
     while let order = worker.nextOrder() { orders.append(order) }
     #expect(orders == [.disconnect(link: 1)])
   }
+
+  // MARK: - When the time to drain is over
+
+  @Test(arguments: [true, false])
+  func whoStillWaitsIsToldThatTheProxyEnds(_ misses: Bool) {
+    let rig = Rig(["a", "b"]) { $0.missesOnFailure = misses }
+    let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
+    let clients = (0..<3).map { _ in rig.open() }
+    rig.say(clients[0], "get \(a)", "set \(a) 0 0 1", "x", "set \(a) 0 0 1 noreply", "x")
+    rig.say(clients[1], "get \(a) \(b)", "mg \(a) v Oq", "delete \(b)")
+    rig.say(clients[2], "get \(b)")
+    _ = rig.asked("a")
+    rig.reply("b", "VALUE \(b) 0 1", "x", "END")
+    for c in clients { rig.endInput(c) }
+    rig.worker.giveUp(now: rig.now)
+    rig.settle()
+    let error = "SERVER_ERROR ringroad: a:11211 shutting down"
+    let read = misses ? "END" : error
+    #expect(rig.got(clients[0]) == lines(read, error))
+    #expect(
+      rig.got(clients[1])
+        == lines("VALUE \(b) 0 1", "x", read, misses ? "EN Oq" : error)
+        + lines("SERVER_ERROR ringroad: b:11211 shutting down"))
+    #expect(rig.got(clients[2]) == lines(misses ? "END" : "SERVER_ERROR ringroad: b:11211 shutting down"))
+    #expect(Set(rig.closed) == Set(clients))
+    #expect(rig.notices().isEmpty && rig.leak == nil)
+  }
+
+  /// Requests that had come and were not taken yet, for there was no room.
+  @Test func whatWasNotTakenYetIsRefusedAsSoonAsThereIsRoom() {
+    var limits = Limits()
+    limits.clientRequests = 1
+    let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
+    let c = rig.open()
+    rig.say(c, "get x", "delete y", "get z", "version")
+    _ = rig.asked("a")
+    let orders = rig.orders.count
+    rig.worker.drain()
+    rig.worker.giveUp(now: rig.now)
+    rig.settle()
+    var told = rig.got(c)
+    for _ in 0..<4 { told += rig.got(c) }
+    let error = "SERVER_ERROR ringroad: a:11211 shutting down"
+    #expect(told.hasPrefix(lines(error, error, error)))
+    #expect(rig.closed == [c] && rig.leak == nil)
+    #expect(!rig.orders[orders...].contains { if case .connect = $0 { true } else { false } })
+  }
+
+  @Test func aLongValueHalfWayAndOneThatWaitsAreEnded() {
+    var limits = Limits()
+    limits.streams = 1
+    let rig = Rig(["a"], limits: limits)
+    let clients = (0..<2).map { _ in rig.open() }
+    for c in clients { rig.send(c, "set big 0 0 3000000\r\n" + String(repeating: "x", count: 100_000)) }
+    for l in rig.privateLinks { _ = rig.asked(l) }
+    rig.worker.drain()
+    rig.worker.giveUp(now: rig.now)
+    rig.settle()
+    for c in clients { _ = rig.got(c) }
+    #expect(Set(rig.closed) == Set(clients))
+    #expect(rig.leak == nil)
+  }
 }
