@@ -2,11 +2,47 @@
 #include "ringroad.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-int ringroad_daemonize(void) { return daemon(1, 0) == 0 ? 0 : errno; }
+int ringroad_daemonize(int *ready) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+  pid_t child = fork();
+  if (child < 0) {
+    int reason = errno;
+    close(ends[0]);
+    close(ends[1]);
+    return reason;
+  }
+  if (child > 0) {
+    close(ends[1]);
+    char byte;
+    ssize_t count;
+    do {
+      count = read(ends[0], &byte, 1);
+    } while (count < 0 && errno == EINTR);
+    _exit(count == 1 ? 0 : 1);
+  }
+  close(ends[0]);
+  setsid();
+  *ready = ends[1];
+  return 0;
+}
+
+void ringroad_detach(int ready) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) {
+    for (int stream = 0; stream <= 2; stream++) dup2(null, stream);
+    if (null > 2) close(null);
+  }
+  char byte = 0;
+  while (write(ready, &byte, 1) < 0 && errno == EINTR) {
+  }
+  close(ready);
+}
 
 int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length) {
   return accept4(listener, peer, length, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -32,34 +32,64 @@ package struct Descriptors: Equatable, Sendable {
     return current()
   }
 
+  /// Opens /dev/null in place of each standard stream that the process was started without: else the next thing that is
+  /// opened, perhaps a client's connection, would take its number and what is written to the stream.
+  package static func fillStandard() {
+    for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 && errno == EBADF {
+      // The lowest number that is free.
+      _ = unsafe open("/dev/null", O_RDWR)
+    }
+  }
+
   private static var resource: Int32 { Int32(RLIMIT_NOFILE.rawValue) }
 }
 
-/// A descriptor kept in hand for when there are no more.
+/// Descriptors kept in hand for when there are no more.
 ///
-/// A listener that is out of descriptors stays readable, and its clients wait without a word. With the
-/// reserve given up for a moment they can be taken off the queue and closed, so that they know.
+/// A listener that is out of descriptors stays readable, and its clients wait without a word. With one of the
+/// reserve given up for a moment they can be taken off the queue and closed, so that they know. And what must
+/// be opened all the same, such as a file to be read again, finds room when all of it is lent.
 @safe
-package struct ReserveDescriptor: ~Copyable {
-  private var descriptor: Int32
+package struct DescriptorReserve: ~Copyable {
+  private var descriptors: [Int32] = []
+  private let size: Int
 
-  package init() { descriptor = ReserveDescriptor.take() }
+  package init(_ size: Int = 1) {
+    self.size = size
+    refill()
+  }
 
-  deinit { if descriptor >= 0 { Socket.close(descriptor) } }
+  deinit { for descriptor in descriptors { Socket.close(descriptor) } }
+
+  /// Gives everything up while something is opened, and takes back what is left then.
+  package mutating func lend<Result: ~Copyable, Failure>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    while let descriptor = descriptors.popLast() { Socket.close(descriptor) }
+    defer { refill() }
+    return try body()
+  }
+
+  /// Takes back what could not be had before.
+  package mutating func refill() {
+    while descriptors.count < size {
+      let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+      if descriptor < 0 { return }
+      descriptors.append(descriptor)
+    }
+  }
 
   /// Accepts and closes at once the connections that wait, at most `most`; returns how many.
   package mutating func shed(_ listener: Int32, most: Int = 64) -> Int {
     var count = 0
     while count < most {
-      if descriptor >= 0 { Socket.close(descriptor) }
+      if let descriptor = descriptors.popLast() { Socket.close(descriptor) }
       let result = Socket.accept(listener)
       if case .accepted(let client, _) = result { Socket.close(client) }
-      descriptor = ReserveDescriptor.take()
+      refill()
       guard case .accepted = result else { break }
       count += 1
     }
     return count
   }
-
-  private static func take() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 }

@@ -13,7 +13,10 @@ import Glibc
 package struct Signals: ~Copyable {
   package let descriptor: Int32
 
-  package init(_ numbers: [Int32] = [SIGHUP, SIGTERM, SIGINT, SIGUSR1]) throws(SystemError) {
+  /// What a proxy listens to.
+  package static let heard = [SIGHUP, SIGTERM, SIGINT, SIGUSR1]
+
+  package init(_ numbers: [Int32] = Signals.heard) throws(SystemError) {
     var set = sigset_t()
     // SAFETY: a set on the stack, filled by the C library before it is used.
     unsafe sigemptyset(&set)

@@ -23,6 +23,13 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
 
   package var description: String { "\(operation): \(SystemError.reason(errno))" }
 
+  /// Whether the same may succeed later with nothing changed but what else is open: no descriptor or no memory was free.
+  package var isPassing: Bool { SystemError.isPassing(errno) }
+
+  package static func isPassing(_ errno: Int32) -> Bool {
+    [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno)
+  }
+
   /// The C library's words for an errno.
   package static func reason(_ errno: Int32) -> String {
     guard let text = unsafe strerror(errno) else { return "error \(errno)" }

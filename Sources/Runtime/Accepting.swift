@@ -15,37 +15,31 @@ final class Door {
     _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = Door.lookUp
   ) throws(StartFailure) {
     self.settings = settings
+    guard let address = Self.address(settings.endpoint, find) else {
+      throw StartFailure("cannot listen on \(settings.endpoint): no address was found for it")
+    }
     do throws(SystemError) {
       listener = try Listener(
-        try Self.address(settings.endpoint, find),
+        address,
         mode: settings.endpoint.isUnix ? UInt32(settings.mode ?? ListenerSettings.defaultMode) : nil,
         owner: settings.owner)
     } catch {
-      throw StartFailure("cannot listen on \(settings.endpoint): \(error)")
+      throw StartFailure("cannot listen on \(settings.endpoint): \(error)", isPassing: error.isPassing)
     }
   }
 
   /// Where to listen; a host name is looked up and its first address taken.
-  private static func address(
-    _ endpoint: Endpoint, _ find: (String, UInt16) -> Address?
-  ) throws(SystemError) -> Address {
+  private static func address(_ endpoint: Endpoint, _ find: (String, UInt16) -> Address?) -> Address? {
     switch endpoint {
-    case .unix(let path):
-      guard let address = Address(unixPath: path) else {
-        throw SystemError(errno: ENAMETOOLONG, operation: path)
-      }
-      return address
-    case .tcp(let host, let port):
-      if let address = Address(ip: host, port: port) { return address }
-      if let address = find(host.lowercased(), port) { return address }
-      throw SystemError(errno: EADDRNOTAVAIL, operation: "find \(host)")
+    case .unix(let path): Address(unixPath: path)
+    case .tcp(let host, let port): Address(ip: host, port: port) ?? find(host.lowercased(), port)
     }
   }
 
-  /// Asks the system, and waits for it.
+  /// Asks the system, and waits for it, but not for ever.
   static func lookUp(host: String, port: UInt16) -> Address? {
-    guard let found = try? Address.resolve(host: host, port: port) else { return nil }
-    return found.first
+    guard let first = try? Resolver.find(host, within: Supervisor.patience)?.get().first else { return nil }
+    return first.withPort(port)
   }
 }
 
@@ -86,18 +80,34 @@ extension Supervisor {
   /// To the next worker in turn; or away, in memcached's words, when there are too many.
   private func deal(_ descriptor: Int32) {
     let count = ledger.clients.load(ordering: .relaxed)
-    guard count < settings.limits.clients else {
+    guard count < mostClients else {
       let rejected = ledger.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
       if rejected & (rejected &- 1) == 0 {
-        log.warning("too many clients", ["limit": "\(settings.limits.clients)", "rejected": "\(rejected)"])
+        log.warning("too many clients", ["limit": "\(mostClients)", "rejected": "\(rejected)"])
       }
       return
     }
     ledger.clients.add(1, ordering: .relaxed)
     workers[nextWorker].post(.client(descriptor: descriptor))
     nextWorker = (nextWorker + 1) % workers.count
+  }
+
+  /// How many clients the descriptors are enough for, with those set aside that servers and the proxy itself need: they
+  /// must not be all taken when a lost connection is to be made again.
+  func countDescriptors() {
+    let budget = DescriptorBudget(settings, workers: workers.count)
+    let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit
+    mostClients = budget.clients(within: limit)
+    guard mostClients < settings.limits.clients else { return }
+    log.warning(
+      "descriptors for fewer clients than configured",
+      [
+        "clients": "\(mostClients)", "limits.clients": "\(settings.limits.clients)",
+        "descriptors": "\(limit)",
+        "wanted": "\(budget.wanted)",
+      ])
   }
 
   private static func say(_ text: StaticString, to descriptor: Int32) {

@@ -107,6 +107,7 @@ package final class Log: Sendable {
         return taken
       }
       if let reopening { sink.reopen(reopening) }
+      sink.seekMissing()
       if !lines.isEmpty { lost += sink.write(lines) }
       lost += dropped
       if lost > 0 {

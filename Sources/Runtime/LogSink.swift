@@ -1,4 +1,6 @@
+import Bytes
 import Glibc
+import Net
 import Settings
 
 /// Where lines end up: standard error, a file, or the system's log. Belongs to the log's writer, which
@@ -6,6 +8,9 @@ import Settings
 struct LogSink: ~Copyable {
   private var descriptor: Int32 = 2
   private var isSyslog = false
+  /// The file that could not be opened; what stood before it is written to meanwhile.
+  private var missing: String?
+  private var triedAt = Instant.origin
 
   init(_ destination: LogSettings.Destination) {
     open(destination)
@@ -14,24 +19,54 @@ struct LogSink: ~Copyable {
   deinit { if descriptor > 2 { _ = close(descriptor) } }
 
   mutating func reopen(_ destination: LogSettings.Destination) {
-    if descriptor > 2 { _ = close(descriptor) }
     open(destination)
   }
 
+  /// Says what would be wrong with a destination, as far as one can see before lines are written to it.
+  static func check(_ destination: LogSettings.Destination) throws(StartFailure) {
+    guard case .file(let path) = destination else { return }
+    let file = LogSink.open(path, waits: false)
+    // A pipe that nobody reads yet.
+    if file < 0 && errno == ENXIO { return }
+    guard file >= 0 else {
+      let error = SystemError.last("cannot log to \(path)")
+      throw StartFailure(error.description, isPassing: error.isPassing)
+    }
+    _ = close(file)
+  }
+
   private mutating func open(_ destination: LogSettings.Destination) {
-    descriptor = 2
+    missing = nil
     isSyslog = false
     switch destination {
-    case .stderr: break
+    case .stderr: replace(by: 2)
     case .syslog:
+      replace(by: 2)
       isSyslog = true
       openlog(nil, LOG_PID, Int32(LOG_DAEMON))
     case .file(let path):
-      // SAFETY: the path is a C string for the length of the call.
-      let file = unsafe Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
-      // Better on standard error than nowhere.
-      descriptor = file >= 0 ? file : 2
+      triedAt = Clock.now()
+      let file = LogSink.open(path, waits: true)
+      // Better where it was than nowhere.
+      if file >= 0 { replace(by: file) } else { missing = path }
     }
+  }
+
+  private mutating func replace(by new: Int32) {
+    if descriptor > 2 { _ = close(descriptor) }
+    descriptor = new
+  }
+
+  private static func open(_ path: String, waits: Bool) -> Int32 {
+    let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | (waits ? 0 : O_NONBLOCK)
+    // SAFETY: the path is a C string for the length of the call.
+    return unsafe Glibc.open(path, flags, 0o644)
+  }
+
+  /// Looks once a second whether the file can be opened by now.
+  mutating func seekMissing() {
+    guard let missing, Clock.now().since(triedAt) >= .seconds(1) else { return }
+    open(.file(path: missing))
   }
 
   /// Writes lines; what the device does not take is lost. Returns how many lines that were.

@@ -11,7 +11,7 @@ import Settings
 struct WaitingReload {
   let settings: ProxySettings
   let changes: [SettingsChange]
-  let why: String
+  let cause: Supervisor.ReloadCause
   let deadline: Instant
 
   /// All hosts that have to be looked up: those of servers and of listeners.
@@ -25,11 +25,18 @@ extension Supervisor {
   func watchFile() {
     guard let path = launch.configPath else { return }
     do throws(SystemError) {
-      file = try FileWatch(path: path)
+      file = try reserve.lend { () throws(SystemError) in try FileWatch(path: path) }
     } catch {
-      log.warning("cannot watch the file: SIGHUP still reloads it", ["reason": error.description])
+      if !isFileUnwatched {
+        log.warning(
+          "cannot watch the file: SIGHUP still reloads it",
+          ["reason": error.description, "again": "each second"])
+      }
+      isFileUnwatched = true
       return
     }
+    if isFileUnwatched { log.info("the file is watched") }
+    isFileUnwatched = false
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
     // It may have changed between being read and being watched.
     fileChangedAt = Clock.now()
@@ -41,19 +48,21 @@ extension Supervisor {
   }
 
   /// What a reload is for.
-  enum Cause: String {
+  enum ReloadCause: String {
     case signal = "SIGHUP"
     case file = "the file has changed"
   }
 
-  func reload(_ cause: Cause, now: Instant) {
+  func reload(_ cause: ReloadCause, now: Instant) {
     let why = cause.rawValue
     guard drainDeadline == nil else { return }
+    putOff = nil
     let new: ProxySettings
     do throws(ConfigFailure) {
-      new = try launch.settings()
+      new = try reserve.lend { () throws(ConfigFailure) in try launch.settings(isServing: true) }
     } catch {
-      return keepOld(error.errors.map(\.description), why: why)
+      let reasons = error.errors.map(\.description)
+      return error.isPassing ? tryAgain(cause, reasons, now: now) : keepOld(reasons, why: why)
     }
     if let waiting {
       if SettingsChange.compare(waiting.settings, new).isEmpty { return }
@@ -72,7 +81,7 @@ extension Supervisor {
       return
     }
     let next = WaitingReload(
-      settings: new, changes: changes, why: why, deadline: now.advanced(by: Self.patience))
+      settings: new, changes: changes, cause: cause, deadline: now.advanced(by: Self.patience))
     for name in next.names { names.wantLookup(of: name) }
     askForNames(now: now)
     waiting = next
@@ -88,21 +97,41 @@ extension Supervisor {
 
   private func complete(_ reload: WaitingReload, now: Instant) {
     waiting = nil
-    let (new, why) = (reload.settings, reload.why)
-    var opened: [Door] = []
+    let (new, why) = (reload.settings, reload.cause.rawValue)
+    let opened: [Door]
     do throws(StartFailure) {
-      for listener in new.listeners where !doors.contains(where: { $0.settings == listener }) {
-        let known = names
-        opened.append(try Door(listener) { host, port in known.address(ofHost: host, port: port) })
-      }
+      opened = try reserve.lend { () throws(StartFailure) in try prepare(new) }
     } catch {
       findMembers()
-      return keepOld([error.reason], why: why)
+      return error.isPassing
+        ? tryAgain(reload.cause, [error.reason], now: now) : keepOld([error.reason], why: why)
     }
     take(new, opening: opened, now: now)
     reloads += 1
     lastReloadError = ""
     for change in reload.changes { log.info("reload", ["change": change.description, "why": why]) }
+    report()
+  }
+
+  /// Opens what is new in a configuration. What fails here has changed nothing.
+  private func prepare(_ new: ProxySettings) throws(StartFailure) -> [Door] {
+    let known = names
+    var opened: [Door] = []
+    for listener in new.listeners where !doors.contains(where: { $0.settings == listener }) {
+      opened.append(try Door(listener) { host, port in known.address(ofHost: host, port: port) })
+    }
+    if new.log.destination != settings.log.destination { try LogSink.check(new.log.destination) }
+    return opened
+  }
+
+  /// It may work in a moment: it is tried again each second, and that is said once.
+  private func tryAgain(_ cause: ReloadCause, _ reasons: [String], now: Instant) {
+    putOff = (cause, until: now.advanced(by: .seconds(1)))
+    guard lastReloadError != reasons.first else { return }
+    reloadFailures += 1
+    lastReloadError = reasons.first ?? ""
+    log.warning(
+      "reload put off: tried again each second", ["why": cause.rawValue, "reason": lastReloadError])
     report()
   }
 
@@ -119,6 +148,7 @@ extension Supervisor {
     let old = settings
     settings = new
     settings.threads = old.threads
+    countDescriptors()
     if old.log != new.log { log.reopen(new.log) }
     for door in doors where !new.listeners.contains(door.settings) { close(door) }
     doors.removeAll { !new.listeners.contains($0.settings) }

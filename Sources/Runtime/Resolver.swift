@@ -1,3 +1,4 @@
+import Bytes
 import Net
 import Synchronization
 
@@ -57,6 +58,29 @@ final class Resolver: Sendable {
       state.withLock { $0.threads -= 1 }
     }
     bell.signal()
+  }
+
+  private final class Find: Sendable {
+    let result = Mutex<Result<[Address], ResolveError>?>(nil)
+  }
+
+  /// Looks one host up and waits at most so long; nil when nothing was found out by then. For who has nobody to serve
+  /// yet. The thread that it takes ends with the lookup.
+  static func find(
+    _ host: String, within patience: Duration, _ lookup: @escaping Lookup = Resolver.system
+  ) -> Result<[Address], ResolveError>? {
+    let find = Find()
+    let isStarted = Thread.start(name: "ringroad-names") {
+      let result = lookup(host)
+      find.result.withLock { $0 = result }
+    }
+    let deadline = Clock.now().advanced(by: patience)
+    while isStarted {
+      if let result = find.result.withLock({ $0 }) { return result }
+      if Clock.now() >= deadline { break }
+      Clock.pause(nanoseconds: 1_000_000)
+    }
+    return nil
   }
 
   private func work() {

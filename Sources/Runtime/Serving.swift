@@ -5,8 +5,9 @@ import Settings
 
 /// Runs the proxy until it is told to stop; returns the exit code.
 ///
-/// In this order, so that each step can still fail with one clear line on standard error: descriptors,
-/// listeners (which may need root), the background, the pid file, the user, the threads.
+/// In this order, so that each step can still fail with one clear line on standard error: descriptors, signals,
+/// listeners (which may need root), the background, the pid file, the user, the threads. Who started it in the background
+/// is told how that went: the first process ends when the second serves, or has failed.
 package func serve(_ settings: ProxySettings, _ launch: LaunchOptions) -> Int32 {
   do throws(StartFailure) {
     return try Launcher(settings, launch).run()
@@ -32,20 +33,38 @@ private struct Launcher {
   }
 
   func run() throws(StartFailure) -> Int32 {
+    // A log line must not go where a socket has taken the place of a stream that was closed.
+    Descriptors.fillStandard()
+    let signals: Signals
+    do throws(SystemError) {
+      signals = try Signals()
+    } catch {
+      throw StartFailure(error.description)
+    }
     // Each client and each connection to a server is one; some are for the rest.
-    _ = Descriptors.raise(to: UInt64(clamping: settings.limits.clients + 1024))
+    let budget = DescriptorBudget(settings, workers: settings.threads ?? Supervisor.cores)
+    let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit
+    guard limit >= budget.least else {
+      throw StartFailure(
+        "too few descriptors: \(limit), and it takes \(budget.least) to start: raise ulimit -n, or LimitNOFILE"
+      )
+    }
     var doors: [Door] = []
     for listener in settings.listeners { doors.append(try Door(listener)) }
+    var starter: Int32 = -1
     if launch.daemon {
-      let code = ringroad_daemonize()
+      // SAFETY: the address of a local; no thread was started that is still at work.
+      let code = unsafe ringroad_daemonize(&starter)
       guard code == 0 else { throw StartFailure("cannot go to the background: \(SystemError.reason(code))") }
     }
     let pidFile = try PIDFile(launch.pidFile)
     defer { pidFile.remove() }
-    return try serve(consume doors)
+    return try serve(consume doors, consume signals, starter: starter)
   }
 
-  private func serve(_ doors: consuming [Door]) throws(StartFailure) -> Int32 {
+  private func serve(
+    _ doors: consuming [Door], _ signals: consuming Signals, starter: Int32
+  ) throws(StartFailure) -> Int32 {
     if let user = launch.user {
       do throws(SystemError) {
         try Privileges.become(user: user)
@@ -53,18 +72,14 @@ private struct Launcher {
         throw StartFailure("cannot become \(user): \(error)")
       }
     }
-    let signals: Signals
-    do throws(SystemError) {
-      signals = try Signals()
-    } catch {
-      throw StartFailure(error.description)
-    }
     ringroad_map_large_blocks()
+    try LogSink.check(settings.log.destination)
     let log = Log(settings.log)
     log.start()
     // Not kept here: a listener that is closed later must have no other owner.
     let supervisor = try Supervisor(
       settings: settings, launch: launch, log: log, signals: signals, doors: consume doors)
+    if starter >= 0 { ringroad_detach(starter) }
     let code = supervisor.run()
     log.info("ended")
     log.finish(within: .seconds(1))
@@ -96,8 +111,21 @@ private struct PIDFile {
     guard n == text.count else { throw StartFailure(SystemError.last("write \(path)").description) }
   }
 
+  /// Unless another process has written its own there meanwhile.
   func remove() {
+    guard let path, PIDFile.number(in: path) == "\(getpid())\n" else { return }
     // SAFETY: the path is a C string for the length of the call.
-    if let path { _ = unsafe unlink(path) }
+    _ = unsafe unlink(path)
+  }
+
+  private static func number(in path: String) -> String? {
+    // SAFETY: the path is a C string for the length of the call.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    defer { _ = close(descriptor) }
+    var text = [UInt8](repeating: 0, count: 32)
+    // SAFETY: the array's own bytes and count.
+    let n = unsafe text.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+    return n >= 0 ? String(decoding: text.prefix(n), as: UTF8.self) : nil
   }
 }

@@ -53,7 +53,14 @@ final class Supervisor {
   var errands: [UInt32: Handover.Errand] = [:]
   var handover: Handover
   var scratch = Scratch(capacity: 4096)
-  var reserve = ReserveDescriptor()
+  var reserve = DescriptorReserve(DescriptorBudget.reserve)
+  /// Clients that there may be: those of the configuration, as far as descriptors go.
+  var mostClients = 0
+  /// A reload that failed for want of descriptors or memory.
+  var putOff: (cause: ReloadCause, until: Instant)?
+  var isFileUnwatched = false
+  /// Decisions that not all workers know of yet: of which server, since when, and how many do not.
+  var decisions: [UInt64: (server: UInt32, since: Instant, left: Int)] = [:]
   var random = SystemRandomNumberGenerator()
   /// When the file was last seen to change, if it has not been read since.
   var fileChangedAt: Instant?
@@ -65,6 +72,8 @@ final class Supervisor {
   var lastReloadError = ""
   var running = 0
   var drainDeadline: Instant?
+  /// The workers were told to answer who waits and end.
+  var isGivingUp = false
   var hasEnded = false
 
   init(
@@ -91,6 +100,9 @@ final class Supervisor {
     findServers()
   }
 
+  /// How long the workers may take to do so.
+  static let lastWords = Duration.milliseconds(500)
+
   /// Processors that this process may use.
   static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
@@ -103,6 +115,7 @@ final class Supervisor {
       return 1
     }
     watchEverything()
+    countDescriptors()
     report()
     log.info("serving", ["version": Release.version, "what": settings.summary])
     for door in doors { log.info("listening", ["address": "\(door.listener.address)"]) }
@@ -168,7 +181,11 @@ final class Supervisor {
     }
     // A link further up the path is not watched: look for it now and then.
     ticks &+= 1
-    if ticks % 100 == 0 { fileMoved(now: now) }
+    if ticks % 100 == 0 {
+      if file == nil { watchFile() } else { fileMoved(now: now) }
+      reserve.refill()
+    }
+    if let putOff, now >= putOff.until { reload(putOff.cause, now: now) }
     if ticks % 10 == 0 {
       askForNames(now: now)
       finishReload(now: now)
@@ -179,8 +196,14 @@ final class Supervisor {
     probe(now: now)
     if now >= handover.nextDeadline { perform(handover.tick(now: now), now: now) }
     if let deadline = drainDeadline, now >= deadline {
+      guard !isGivingUp else {
+        hasEnded = true
+        return
+      }
       log.warning("drain deadline passed", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
-      hasEnded = true
+      isGivingUp = true
+      drainDeadline = now.advanced(by: Self.lastWords)
+      for worker in workers { worker.post(.stop) }
     }
   }
 
@@ -241,7 +264,13 @@ final class Supervisor {
 /// Why the proxy cannot start: one line.
 struct StartFailure: Error {
   let reason: String
-  init(_ reason: String) { self.reason = reason }
+  /// Whether it may work in a moment.
+  let isPassing: Bool
+
+  init(_ reason: String, isPassing: Bool = false) {
+    self.reason = reason
+    self.isPassing = isPassing
+  }
 }
 
 extension Standing {

@@ -1,5 +1,6 @@
 import CRingroad
 import Glibc
+import Net
 
 /// A thread of the system's.
 enum Thread {
@@ -12,6 +13,14 @@ enum Thread {
   @discardableResult
   static func start(name: String, _ run: sending @escaping () -> Void) -> Bool {
     var thread = pthread_t()
+    // The control thread alone hears signals, also those that come before it listens.
+    var quiet = sigset_t()
+    var before = sigset_t()
+    // SAFETY: sets of this frame, filled by the C library before they are used.
+    unsafe sigemptyset(&quiet)
+    for number in Signals.heard { unsafe sigaddset(&quiet, number) }
+    unsafe pthread_sigmask(SIG_BLOCK, &quiet, &before)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
     // SAFETY: the retain is given to the new thread, which takes it back exactly once.
     let body = unsafe Unmanaged.passRetained(
       Body {

@@ -16,9 +16,22 @@ extension Supervisor {
         if !isPast(notice, at: address) { consider(notice, now: now) }
       case .reached(let server, let address): reached(server, at: address)
       case .answered(let worker, let ticket, let entries):
+        noteKnown(ticket)
         perform(handover.answered(worker, ticket: ticket, entries, now: now), now: now)
       }
     }
+  }
+
+  /// One worker more knows of a decision.
+  private func noteKnown(_ ticket: UInt64) {
+    guard var decision = decisions[ticket] else { return }
+    decision.left -= 1
+    decisions[ticket] = decision.left > 0 ? decision : nil
+    guard decision.left == 0 else { return }
+    let took = Clock.now().since(decision.since)
+    log.debug(
+      "known to all workers",
+      ["server": label(decision.server), "after": "\(Int(took / .microseconds(1))) us"])
   }
 
   private func consider(_ notice: Notice, now: Instant) {
@@ -80,6 +93,7 @@ extension Supervisor {
     for step in steps {
       switch step {
       case .tell(let server, let standing, let ticket, let surrenders, let wasFlushed):
+        decisions[ticket] = (server, since: Clock.now(), left: workers.count)
         for worker in workers {
           worker.post(
             .standing(

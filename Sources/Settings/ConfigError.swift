@@ -45,6 +45,8 @@ extension ConfigError: CustomStringConvertible {
 package struct ConfigFailure: Error, Equatable, Sendable {
   /// Never empty.
   package var errors: [ConfigError]
+  /// Whether nothing is wrong with it, as far as is known, and it may be taken in a moment.
+  package var isPassing = false
 
   package init(_ errors: [ConfigError]) { self.errors = errors }
 }

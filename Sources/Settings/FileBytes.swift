@@ -5,14 +5,19 @@ enum FileBytes {
   struct Failure: Error {
     /// In the system's words.
     var reason: String
+    /// Whether the same file may be readable in a moment: no descriptor or no memory was free.
+    var isPassing = false
   }
 
   /// Reads a file to its end, or one byte past `most`, so that the caller sees that it is too large.
-  static func read(_ path: String, most: Int) throws(Failure) -> [UInt8] {
+  ///
+  /// What is no file but a pipe is read too, and waited for, only where that is wanted.
+  static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
     // SAFETY: the path lives through the call; it is copied by the kernel.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw failure() }
     defer { close(descriptor) }
+    if !waits { try checkFile(descriptor) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 << 10)
     while bytes.count <= most {
@@ -30,9 +35,19 @@ enum FileBytes {
     return bytes
   }
 
+  /// What may keep its reader waiting is not read.
+  private static func checkFile(_ descriptor: Int32) throws(Failure) {
+    var status = stat()
+    // SAFETY: the address of a local.
+    guard unsafe fstat(descriptor, &status) == 0 else { throw failure() }
+    let kind = status.st_mode & S_IFMT
+    if kind != S_IFREG && kind != S_IFDIR { throw Failure(reason: "it is not a file") }
+  }
+
   private static func failure() -> Failure {
+    let isPassing = [EMFILE, ENFILE, ENOMEM].contains(errno)
     // SAFETY: strerror gives a text of the library's, valid until the thread's next call of it.
     let text = unsafe strerror(errno).map { unsafe String(cString: $0) }
-    return Failure(reason: text ?? "unknown error")
+    return Failure(reason: text ?? "unknown error", isPassing: isPassing)
   }
 }

@@ -19,11 +19,11 @@ package struct LaunchOptions: Equatable, Sendable {
 
   package init() {}
 
-  /// Reads the file, or takes the servers, and lets the flags beat it.
-  package func settings() throws(ConfigFailure) -> ProxySettings {
+  /// Reads the file, or takes the servers, and lets the flags beat it. A process that serves does not wait for a pipe.
+  package func settings(isServing: Bool = false) throws(ConfigFailure) -> ProxySettings {
     let settings =
       if let configPath {
-        try ProxySettings.load(path: configPath)
+        try ProxySettings.load(path: configPath, waits: !isServing)
       } else {
         try ProxySettings.simple(listen: [], servers: servers)
       }

@@ -1,13 +1,15 @@
 // From a path, bytes or arguments to settings.
 
 extension ProxySettings {
-  /// Reads and checks a file. Blocks on the disk; meant for start-up, `check` and a reload's own thread.
-  package static func load(path: String) throws(ConfigFailure) -> ProxySettings {
+  /// Reads and checks a file. Blocks on the disk, and where it `waits` on a pipe for who writes to it.
+  package static func load(path: String, waits: Bool = true) throws(ConfigFailure) -> ProxySettings {
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
-      bytes = try FileBytes.read(path, most: SourceText.mostBytes)
+      bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: waits)
     } catch {
-      throw ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      var failure = ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      failure.isPassing = error.isPassing
+      throw failure
     }
     return try decode(bytes: bytes, file: path)
   }

@@ -59,6 +59,60 @@ extension Integration {
       #expect(took > .milliseconds(400) && took < .milliseconds(1500), "\(took)")
     }
 
+    /// The time to drain is shorter than the servers' deadline: nobody is left without a word.
+    @Test func whoStillWaitsAtTheEndIsToldSo() throws {
+      let cluster = try Cluster(servers: 2, options: "request_timeout: 20s\ndrain_timeout: 500ms")
+      let keys = try cluster.keys("last:")
+      let (own, other) = (
+        try #require(keys[cluster.servers[0].address]), try #require(keys[cluster.servers[1].address])
+      )
+      let clients = try (0..<4).map { _ in try cluster.client() }
+      for client in clients { #expect(try client.set(other[0], "v") == "STORED") }
+      for client in clients { #expect(try client.get(own[0]) == nil) }
+      cluster.servers[0].stop()
+      defer { cluster.servers[0].goOn() }
+      for client in clients {
+        try client.send("get \(own[0])\r\nset \(own[0]) 0 0 1\r\nx\r\nget \(own[0]) \(other[0])\r\n")
+      }
+      pause(.milliseconds(100))
+      let begin = Clock.now()
+      cluster.proxy.child.signal(SIGTERM)
+      for client in clients {
+        #expect(try client.values().isEmpty)
+        #expect(try client.line() == "SERVER_ERROR ringroad: \(cluster.servers[0].address) shutting down")
+        #expect(try client.values().map(\.key) == [other[0]])
+        #expect(client.isClosed(within: .seconds(2)))
+      }
+      #expect(cluster.proxy.child.end(within: .seconds(3)) == .exited(0))
+      #expect(Clock.now().since(begin) < .milliseconds(1900))
+      #expect(cluster.proxy.log.contains("drain deadline passed"))
+    }
+
+    /// As an operator's `LimitNOFILE` that is too low would have it.
+    @Test func clientsLeaveDescriptorsForTheServers() throws {
+      let servers = try (0..<4).map { _ in try Memcached() }
+      let (port, directory) = (try Ports.free(), try Directory())
+      try Proxy.write(
+        "listen: 127.0.0.1:\(port)\nthreads: 2\nservers: [\(servers.map(\.address).joined(separator: ", "))]\n",
+        to: directory.file("c.yml"))
+      let child = try Child(
+        Self.limited(to: 120, [Programs.ringroad(), "--config", directory.file("c.yml")]),
+        output: directory.file("log"))
+      #expect(eventually(within: .seconds(3)) { (try? TextClient(port: port).ask("mn")) == "MN" })
+      #expect(directory.read("log").contains("descriptors for fewer clients than configured"))
+      let crowd = (0..<150).compactMap { _ in try? TextClient(port: port) }
+      #expect(eventually(within: .seconds(3)) { directory.read("log").contains("too many clients") })
+      // All servers' connections are lost, and there is one for each of the new ones.
+      for server in servers { try server.restart() }
+      let client = try #require(crowd.first)
+      let isServed = eventually(within: .seconds(5)) {
+        (0..<40).allSatisfy { (try? client.set("k:\($0)", "v")) == "STORED" }
+      }
+      #expect(isServed, "\(directory.read("log"))")
+      #expect(!directory.read("log").contains("out of descriptors"))
+      #expect(child.ended() == nil)
+    }
+
     @Test func toldASecondTimeItEndsAtOnce() throws {
       let cluster = try Cluster(servers: 1, options: "request_timeout: 20s\ndrain_timeout: 20s")
       let client = try cluster.client()
@@ -81,7 +135,7 @@ extension Integration {
 
     /// What cannot start, and what its one line must say.
     enum BadStart: CaseIterable {
-      case portInUse, badFile, missingFile, unknownUser, badPIDFile
+      case portInUse, badFile, missingFile, unknownUser, badPIDFile, badLog, fewDescriptors
     }
 
     @Test(arguments: BadStart.allCases)
@@ -106,6 +160,13 @@ extension Integration {
       case .unknownUser:
         words += ["-u", "nobody-of-that-name", "-P", directory.file("pid")]
         expected = "nobody-of-that-name"
+      case .badLog:
+        try Proxy.write(
+          "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: /no/such/log}\n", to: file)
+        expected = "/no/such/log"
+      case .fewDescriptors:
+        words = Self.limited(to: 32, words)
+        expected = "too few descriptors: 32"
       case .badPIDFile:
         words += ["-P", directory.file("no/such/pid")]
         expected = directory.file("no/such/pid")
@@ -139,6 +200,67 @@ extension Integration {
       #expect(!FileManager.default.fileExists(atPath: directory.file("pid")))
       #expect(directory.read("log").contains("serving"))
       #expect(directory.read("out") == "")
+    }
+
+    /// Whoever starts it in the background learns that it did not start.
+    @Test(arguments: [["-u", "nobody-of-that-name"], ["-P", "/no/such/pid"]])
+    func aDaemonThatCannotStartSaysSoToWhoStartedIt(_ flags: [String]) throws {
+      let directory = try Directory()
+      let port = try Ports.free()
+      try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
+      let starter = try Child(
+        [Programs.ringroad(), "-d", "--config", directory.file("c.yml")] + flags,
+        output: directory.file("out"))
+      #expect(starter.end(within: .seconds(5)) == .exited(1))
+      #expect(directory.read("out").contains(flags[1]), "\(directory.read("out"))")
+    }
+
+    /// Told to stop at any moment of its start, it leaves nothing behind.
+    @Test func toldToStopWhileItStartsItLeavesNothingBehind() throws {
+      let directory = try Directory()
+      let left = ["pid", "socket"].map(directory.file)
+      try Proxy.write("listen: unix:\(left[1])\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
+      for _ in 0..<20 {
+        let child = try Child(
+          [Programs.ringroad(), "-P", left[0], "--config", directory.file("c.yml")],
+          output: directory.file("log"))
+        _ = eventually(within: .seconds(5)) { FileManager.default.fileExists(atPath: left[1]) }
+        child.signal(SIGTERM)
+        #expect(child.end(within: .seconds(5)) == .exited(0))
+        for path in left { #expect(!FileManager.default.fileExists(atPath: path)) }
+      }
+    }
+
+    /// A socket that has the number of standard error would be sent the log.
+    @Test func withoutStandardStreamsNothingIsLoggedToASocket() throws {
+      let directory = try Directory()
+      let port = try Ports.free()
+      try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
+      let child = try Child([
+        "sh", "-c", "exec \(try Programs.ringroad()) --config \(directory.file("c.yml")) <&- >&- 2>&-",
+      ])
+      #expect(eventually(within: .seconds(3)) { (try? TextClient(port: port).ask("mn")) == "MN" })
+      for stream in 0...2 {
+        let path = "/proc/\(child.pid)/fd/\(stream)"
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == "/dev/null")
+      }
+    }
+
+    @Test func aPIDFileThatIsAnothersNowStays() throws {
+      let directory = try Directory()
+      let file = directory.file("pid")
+      let cluster = try Cluster(servers: 1, flags: ["-P", file])
+      #expect(directory.read("pid") == "\(cluster.proxy.child.pid)\n")
+      try Proxy.write("1\n", to: file)
+      cluster.proxy.child.signal(SIGTERM)
+      #expect(cluster.proxy.child.end(within: .seconds(5)) == .exited(0))
+      #expect(directory.read("pid") == "1\n")
+    }
+
+    /// A program that may have so many descriptors and no more, also if root starts it.
+    private static func limited(to count: Int, _ words: [String]) -> [String] {
+      let drop = getuid() == 0 ? ["setpriv", "--bounding-set", "-sys_resource"] : []
+      return ["sh", "-c", "ulimit -n \(count) && exec \((drop + words).joined(separator: " "))"]
     }
 
     /// Whether a process that is no child of ours runs; one that nobody has reaped does not.

@@ -143,6 +143,18 @@ extension Integration {
       #expect(!proxy.log.contains("server down"))
     }
 
+    /// Without an address to listen on there is nothing to start; a silent resolver does not put that off for long.
+    @Test func aListenerWhoseNameIsNotFoundInTimeIsSaidToBe() throws {
+      let begin = Clock.now()
+      let proxy = try NamedProxy(hosts: "127.0.0.1 localhost\n") { port in
+        "listen: lost.test:\(port)\nservers: [127.0.0.1:1]\n"
+      }
+      #expect(proxy.child.end(within: .seconds(8)) == .exited(1))
+      let took = Clock.now().since(begin)
+      #expect((.seconds(2)...(.milliseconds(3500))).contains(took), "it took \(took)")
+      #expect(proxy.log.contains("cannot listen on lost.test:\(proxy.port): no address"), "\(proxy.log)")
+    }
+
     @Test func aSilentResolverDelaysTheStartAndNothingElse() throws {
       let server = try Memcached()
       let begin = Clock.now()

@@ -157,5 +157,90 @@ extension Integration {
       #expect(seen.dropped == 0 && all.errors + all.misses + all.wrong + all.stale == 0, "\(seen.remarks)")
       #expect(try watchers.map { try $0.stats()["total_connections"] } == before)
     }
+
+    // MARK: - Descriptors
+
+    private func limitDescriptors(_ proxy: Proxy, to count: Int) throws {
+      let words = ["prlimit", "--pid", "\(proxy.child.pid)", "--nofile=\(count):"]
+      let end = try Child(words).end(within: .seconds(5))
+      guard end == .exited(0) else {
+        throw Missing(description: "prlimit(1), of util-linux, does not work here")
+      }
+    }
+
+    /// The file, a listener and a server's connections are opened when clients have taken all that there was.
+    @Test func aReloadIsDoneWhenNoDescriptorIsLeft() throws {
+      let cluster = try Cluster(servers: 1)
+      let second = try Ports.free()
+      try limitDescriptors(cluster.proxy, to: 60)
+      let crowd = (0..<80).compactMap { _ in try? cluster.client() }
+      #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains("out of descriptors") })
+      try cluster.proxy.replace(
+        cluster.config(cluster.servers.map(\.address)).replacingOccurrences(
+          of: "listen: 127.0.0.1:\(cluster.proxy.port)",
+          with: "listen: [127.0.0.1:\(cluster.proxy.port), 127.0.0.1:\(second)]"))
+      #expect(
+        eventually(within: .seconds(3)) { cluster.proxy.log.contains("info reload") }, "\(cluster.proxy.log)")
+      #expect(!cluster.proxy.log.contains("reload refused"))
+      #expect(eventually(within: .seconds(2)) { (try? TextClient(port: second)) != nil })
+      withExtendedLifetime(crowd) {}
+    }
+
+    /// What could not be opened is opened as soon as it can be, without anybody asking again; one line says so.
+    @Test func aReloadWithoutDescriptorsIsTriedAgainUntilItWorks() throws {
+      let cluster = try Cluster(servers: 1)
+      let client = try cluster.client()
+      #expect(try client.set("k", "v") == "STORED")
+      try limitDescriptors(cluster.proxy, to: 4)
+      try cluster.proxy.replace(
+        cluster.config(cluster.servers.map(\.address)) + "request_timeout: 750ms\n")
+      #expect(eventually(within: .seconds(3)) { cluster.proxy.log.contains("reload put off") })
+      pause(.milliseconds(2500))
+      #expect(cluster.proxy.log.components(separatedBy: "put off").count == 2, "\(cluster.proxy.log)")
+      #expect(try client.stats("ringroad")["last_reload_error"]?.contains("Too many open files") == true)
+      #expect(try client.get("k")?.text == "v")
+      try limitDescriptors(cluster.proxy, to: 1024)
+      #expect(eventually(within: .seconds(3)) { cluster.proxy.log.contains("info reload") })
+      let numbers = try client.stats("ringroad")
+      #expect(numbers["reloads"] == "1" && numbers["reload_failures"] == "1")
+      #expect(numbers["last_reload_error"] == nil)
+    }
+
+    // MARK: - What is no file
+
+    enum Oddity: CaseIterable {
+      case pipe, directory, unreadable, dangling, zeros
+    }
+
+    /// Nothing that stands in the file's place keeps the proxy waiting.
+    @Test(arguments: Oddity.allCases)
+    func whatIsNoFileIsRefusedAtOnce(_ oddity: Oddity) throws {
+      let cluster = try Cluster(servers: 1)
+      let path = cluster.proxy.configPath
+      let good = cluster.config(cluster.servers.map(\.address))
+      let other = path + ".odd"
+      switch oddity {
+      case .pipe: #expect(unsafe mkfifo(other, 0o600) == 0)
+      case .directory:
+        try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+      case .unreadable:
+        try Proxy.write(Stamp.value("k", 1).map { "\($0)" }.joined(separator: "\u{1}"), to: other)
+      case .dangling:
+        try FileManager.default.createSymbolicLink(atPath: other, withDestinationPath: "/nowhere/at/all")
+      case .zeros: try FileManager.default.createSymbolicLink(atPath: other, withDestinationPath: "/dev/zero")
+      }
+      _ = unsafe unlink(path)
+      #expect(unsafe rename(other, path) == 0)
+      cluster.proxy.child.signal(SIGHUP)
+      let isRefused = eventually(within: .seconds(3)) { cluster.proxy.log.contains("reload refused") }
+      #expect(isRefused, "\(cluster.proxy.log)")
+      let client = try cluster.client()
+      #expect(try client.set("k", "v") == "STORED")
+      if oddity == .directory { _ = unsafe rmdir(path) }
+      try cluster.proxy.replace(good + "request_timeout: 750ms\n")
+      #expect(
+        eventually(within: .seconds(4)) { (try? cluster.proxy.number("reloads")) == 1 },
+        "\(cluster.proxy.log)")
+    }
   }
 }

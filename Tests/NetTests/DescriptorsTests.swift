@@ -22,7 +22,7 @@ import Testing
       case .failed(let reason): Issue.record("connect: \(reason)")
       }
     }
-    var reserve = ReserveDescriptor()
+    var reserve = DescriptorReserve()
     #expect(reserve.shed(listener.descriptor, most: 2) == 2)
     #expect(reserve.shed(listener.descriptor) == 1)
     #expect(reserve.shed(listener.descriptor) == 0)
@@ -41,7 +41,7 @@ import Testing
       case .connected(let fd), .inProgress(let fd): client = fd
       case .failed: exit(2)
       }
-      var reserve = ReserveDescriptor()
+      var reserve = DescriptorReserve()
       var scratch = Scratch()
       var limit = rlimit(rlim_cur: 64, rlim_max: rlim_t(Descriptors.current().ceiling))
       guard unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(3) }

@@ -30,4 +30,32 @@ import Testing
     #expect(text.contains("room again"))
     #expect(text.contains("log lines dropped lines=10\n"), "\(text)")
   }
+
+  /// A directory that is not there, or a disk without room for another name: the log goes where it went, and then on.
+  @Test func aFileThatCannotBeOpenedIsSoughtUntilItCan() throws {
+    let directory = NSTemporaryDirectory() + "ringroad-log-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    let (old, new) = (directory + "/old", directory + "/later/new")
+    func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+    var sink = LogSink(.file(path: old))
+    sink.reopen(.file(path: new))
+    #expect(sink.write(Array("one\n".utf8)) == 0)
+    #expect(text(old) == "one\n")
+    try FileManager.default.createDirectory(atPath: directory + "/later", withIntermediateDirectories: true)
+    usleep(1_050_000)
+    sink.seekMissing()
+    #expect(sink.write(Array("two\n".utf8)) == 0)
+    #expect(text(new) == "two\n" && text(old) == "one\n")
+  }
+
+  @Test func whereNoLogCanBeWrittenIsSaidBefore() throws {
+    #expect(throws: StartFailure.self) { try LogSink.check(.file(path: "/nowhere/at/all")) }
+    #expect(throws: StartFailure.self) { try LogSink.check(.file(path: "/tmp")) }
+    try LogSink.check(.file(path: "/dev/null"))
+    let pipe = NSTemporaryDirectory() + "ringroad-pipe-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: pipe) }
+    #expect(unsafe mkfifo(pipe, 0o600) == 0)
+    try LogSink.check(.file(path: pipe))
+  }
 }

@@ -52,6 +52,21 @@ import Testing
     #expect(answers(resolver, Resolver.most - 1).count == Resolver.most - 1)
   }
 
+  /// The start asks so for a listener's name.
+  @Test func whoWaitsForOneAnswerDoesNotWaitForEver() throws {
+    let address = try #require(Address(ip: "10.0.0.1", port: 0))
+    let gate = Semaphore()
+    let lookup: Resolver.Lookup = { host in
+      if host == "silent" { gate.wait() }
+      return .success([address])
+    }
+    let start = Clock.now()
+    #expect(Resolver.find("silent", within: .milliseconds(50), lookup) == nil)
+    #expect(Clock.now().since(start) < .seconds(2))
+    gate.signal()
+    #expect(Resolver.find("host", within: .seconds(10), lookup) == .success([address]))
+  }
+
   @Test func theSystemKnowsWhoItIs() throws {
     let resolver = try Resolver()
     resolver.ask("localhost")

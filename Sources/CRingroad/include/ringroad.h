@@ -1,4 +1,4 @@
-// What Swift cannot say of the C library: daemon(3), macros, and headers that its Glibc module leaves out.
+// What Swift cannot say of the C library: fork(2), macros, and headers that its Glibc module leaves out.
 #ifndef RINGROAD_H
 #define RINGROAD_H
 
@@ -7,9 +7,13 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-// Detaches from the terminal and goes to the background; the working directory stays.
+// Goes on in a new process with a session of its own; the working directory and the standard streams stay. The old one
+// waits until `ringroad_detach` is given what `ready` has become, and exits with 0, or with 1 if this one ends before.
 // Returns 0, or errno. Must be called before any thread is started.
-int ringroad_daemonize(void);
+int ringroad_daemonize(int *ready);
+
+// Lets go of the terminal, and tells who waits that all is well.
+void ringroad_detach(int ready);
 
 // accept4(2): takes a connection that is non-blocking and closed on exec from the start.
 // Returns its descriptor, or -1 and errno.
