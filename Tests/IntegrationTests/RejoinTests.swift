@@ -138,5 +138,73 @@ extension Integration {
       let seen = Set(try client.get(own + others).map(\.text))
       #expect(seen.isSubset(of: ["4"]), "\(seen)")
     }
+
+    /// After an outage with more changes than are noted the stand-in keeps copies that nobody can name. The server whose
+    /// keys they are fails fast from then on, until a client has flushed them.
+    @Test func afterALongOutageAServerIsNotEjectedUntilItsStandInIsFlushed() throws {
+      let cluster = try Cluster(
+        servers: 2, options: "probe_interval: 300ms\nprobe_max: 600ms\nfloor: 0%", memcached: ["-m", "256"])
+      let victim = cluster.servers[0]
+      let own = try #require(try cluster.keys("long:", count: 100)[victim.address]?.first)
+      try stop(victim, own, cluster)
+      defer { victim.goOn() }
+      let client = try cluster.client()
+      for start in stride(from: 0, to: 350_000, by: 1000) {
+        let lines = (start..<start + 1000).map { "set many:\($0) 0 0 1 noreply\r\nx\r\n" }
+        try client.send(lines.joined())
+      }
+      #expect(try client.ask("mn") == "MN")
+      let hasOverflowed = eventually(within: .seconds(2)) {
+        (try? cluster.proxy.number("journal_overflows")) == 2
+      }
+      #expect(hasOverflowed)
+      victim.goOn()
+      #expect(isUp(cluster, victim), "\(cluster.proxy.log)")
+      let isKnown = eventually(within: .seconds(5)) {
+        cluster.proxy.log.contains("owners=\(victim.address)")
+      }
+      #expect(isKnown, "\(cluster.proxy.log)")
+
+      victim.stop()
+      let isDown = eventually(within: .seconds(4)) {
+        _ = try? client.get(own)
+        return (try? cluster.proxy.standing(of: victim.address)) == "down"
+      }
+      #expect(isDown)
+      pause(.milliseconds(1500))
+      #expect(try cluster.proxy.standing(of: victim.address) == "down")
+      #expect(try client.ask("flush_all") == "OK")
+      #expect(isOut(cluster, victim), "\(cluster.proxy.log)")
+    }
+
+    /// A number that one server has given is nothing to another.
+    @Test func aCasNumberOfAStandInIsNoneOfTheOwners() throws {
+      let cluster = try Cluster(servers: 3, options: "probe_interval: 300ms\nprobe_max: 600ms")
+      let victim = cluster.servers[0]
+      let own = try #require(try cluster.keys("cas:")[victim.address])
+      let client = try cluster.client()
+      for key in own { #expect(try client.set(key, "first") == "STORED") }
+      let first = try client.get(own, command: "gets")
+      try stop(victim, own[0], cluster)
+      defer { victim.goOn() }
+      for key in own[..<20] {
+        #expect(try client.ask("cas \(key) 0 0 1 \(first[0].cas ?? 0)\r\nx") == "NOT_FOUND")
+        #expect(try client.set(key, "second") == "STORED")
+      }
+      let second = try client.get(Array(own[..<20]), command: "gets")
+      victim.goOn()
+      #expect(isUp(cluster, victim))
+      for (key, value) in zip(own[..<10], second) {
+        #expect(try client.ask("cas \(key) 0 0 1 \(value.cas ?? 0)\r\nx") == "NOT_FOUND")
+      }
+      for (key, value) in zip(own[10..<20], second[10...]) {
+        #expect(try client.set(key, "third") == "STORED")
+        let third = try client.get([key], command: "gets").first?.cas
+        guard third != value.cas else { continue }
+        #expect(try client.ask("cas \(key) 0 0 1 \(value.cas ?? 0)\r\nx") == "EXISTS")
+      }
+      // What nobody has changed is what it was.
+      #expect(try client.ask("cas \(own[30]) 0 0 1 \(first[30].cas ?? 0)\r\nx") == "STORED")
+    }
   }
 }
