@@ -362,7 +362,7 @@ extension Worker {
     case .ejected, .failFast: return .ejected
     }
     let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
-    let most = isModest ? min(limits.serverQueue, queueAllowance &* 4) : queueAllowance
+    let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
     if links[l].asked.count > most || links[l].legs.count >= limits.serverDepth {
       counters.add(.queueFull)
       return .queueFull

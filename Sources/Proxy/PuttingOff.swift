@@ -67,8 +67,10 @@ extension Worker {
   /// Drops what comes of a value that is let go by; nil when the connection is no more.
   mutating func pass(_ l: UInt32, _ bytes: RawSpan, _ p: Int) -> Int? {
     let n = min(links[l].passing, bytes.byteCount &- p)
+    let before = links[l].passing
     links[l].passing &-= n
-    if !links[l].legs[0].isLate { links[l].legs[0].since = clock }
+    // It has a deadline for every 64 KiB, as a streamed one: nobody waits behind one that drips.
+    if !links[l].legs[0].isLate, before &>> 16 != links[l].passing &>> 16 { links[l].legs[0].since = clock }
     let tail = tail(of: links[l].legs[0])
     guard links[l].passing == 0, bytes.byteCount &- p &- n >= tail.utf8CodeUnitCount else { return n }
     guard bytes.hasText(tail, at: p &+ n) else {

@@ -19,7 +19,7 @@ extension Worker {
     if links[l].state == .resting {
       if idle >= limits.pinging { wake(l, now: now) }
     } else if links[l].state == .ready, links[l].legs.isEmpty, links[l].input.isEmpty, !links[l].isRetiring,
-      idle >= limits.idling
+      idle >= limits.resting
     {
       links[l].state = .resting
     }

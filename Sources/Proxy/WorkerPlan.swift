@@ -80,9 +80,11 @@ package struct Limits: Sendable, Equatable {
   package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.
   package var reconnectDelay = Duration.milliseconds(50)
-  /// A connection from which nothing has come for so long may have gone stale: it is asked `version` before anything
-  /// else. Should it be lost before it says another word, reads are sent once more.
+  /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
+  /// be lost before it says another word, reads are sent once more.
   package var idling = Duration.seconds(1)
+  /// One that is owed nothing and has been idle so long is asked `version` before anything else.
+  package var resting = Duration.seconds(1)
   /// One that has been idle so long is asked `version`, though nobody needs it.
   package var pinging = Duration.seconds(10)
   /// How long one that was idle may take to answer before another is opened beside it; a quarter of the request

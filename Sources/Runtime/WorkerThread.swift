@@ -46,7 +46,7 @@ struct WorkerThread: ~Copyable {
     var lowWater = 1
 
     /// Of a value that comes in pieces, no less is worth waking up for than what is missing of it.
-    mutating func await(_ missing: Int) {
+    @inline(never) mutating func await(_ missing: Int) {
       let least = min(max(1, missing), WorkerThread.mostAwaited)
       guard least != lowWater else { return }
       lowWater = least
@@ -199,7 +199,7 @@ struct WorkerThread: ~Copyable {
     case .failed: return closeClient(c)
     }
     let left = worker.clients[c].missing
-    if missing != left { clientWires[Int(c)].await(left) }
+    if left | missing != 0 { clientWires[Int(c)].await(left) }
   }
 
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
@@ -221,7 +221,7 @@ struct WorkerThread: ~Copyable {
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
     }
     let left = worker.links[l].missing
-    if missing != left { linkWires[Int(l)].await(left) }
+    if left | missing != 0 { linkWires[Int(l)].await(left) }
   }
 
   private mutating func tick(now: Instant) {

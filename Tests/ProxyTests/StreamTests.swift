@@ -56,6 +56,25 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// Every 64 KiB of a value that is let go by have a deadline; so nobody waits for ever behind one that drips.
+  @Test(arguments: [1, 65_536])
+  func whoWaitsBehindALongValueHasADeadline(bytes: Int) {
+    let rig = rig()
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "get k")
+    rig.say(other, "delete j")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE k 0 1000000\r\n")
+    for _ in 0..<5 {
+      #expect(rig.got(other) == "")
+      rig.send(from: "a", String(repeating: "v", count: bytes))
+      rig.advance(.milliseconds(100))
+    }
+    #expect(rig.got(other) == (bytes == 1 ? lines("SERVER_ERROR ringroad: a:11211 timed out") : ""))
+    rig.hangUp(c)
+    rig.hangUp(other)
+  }
+
   @Test func aClientThatTakesLittleHoldsUpNobodyButItsOwnConnection() throws {
     let rig = rig()
     let c = rig.open()

@@ -99,7 +99,9 @@ final class World {
     options.missesOnFailure = weather.missesOnFailure
     options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
-    limits.idling = .milliseconds(dice.pick([1, 1000]))
+    limits.idling = .milliseconds(dice.pick([2, 1000]))
+    // What is asked on a connection that rests meets no stale one: elsewhere there are those.
+    limits.resting = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
     limits.pinging = .milliseconds(20)
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
