@@ -156,35 +156,49 @@ extension Integration {
     }
 
     @Test func aSilentResolverDelaysTheStartAndNothingElse() throws {
+      let (lost, gone) = ("lost.test:11211", "gone.test:11211")
       let server = try Memcached()
       let begin = Clock.now()
       let proxy = try NamedProxy(hosts: "127.0.0.1 localhost\n") {
-        config($0, ["lost.test:11211", server.address], "floor: 0%")
+        config($0, [lost, server.address], "floor: 0%")
       }
       #expect(proxy.isUp(within: .seconds(8)))
       let took = Clock.now().since(begin)
       #expect((.seconds(2)...(.milliseconds(3500))).contains(took), "the start took \(took)")
       let client = try proxy.client()
+      let keys = (0..<200).map { "k\($0)" }
       // What lost.test would have goes to the other one.
       #expect(
-        eventually(within: .seconds(2)) {
-          (0..<20).allSatisfy { (try? client.set("k\($0)", "v")) == "STORED" }
-        })
-      #expect(try proxy.numbers()["server:main:lost.test:11211"] == "ejected")
+        eventually(within: .seconds(2)) { keys.allSatisfy { (try? client.set($0, "v")) == "STORED" } })
+      #expect(try proxy.numbers()["server:main:\(lost)"] == "ejected")
+      // A third server takes keys of the others, lost.test's stand-ins among them, and what they have of these is deleted. Of
+      // lost.test's keys those stay where they are whose stand-in it does not become.
+      let owners = try Proxy.route(["--servers", "\(lost),\(gone),\(server.address)"], keys)
+      let standIns = try Proxy.route(["--servers", "\(gone),\(server.address)"], keys)
+      let kept = try #require(keys.first { owners[$0] == lost && standIns[$0] == server.address })
+      let taken = try #require(keys.first { owners[$0] == gone })
       // A reload with another silent name: clients are accepted and served all the while.
-      try proxy.config(
-        config(proxy.port, ["lost.test:11211", "gone.test:11211", server.address], "floor: 0%"))
+      try proxy.config(config(proxy.port, [lost, gone, server.address], "floor: 0%"))
       var slowest = Duration.zero
       let deadline = Clock.now().advanced(by: .seconds(4))
       while Clock.now() < deadline {
         let start = Clock.now()
-        _ = try proxy.client().get("k1")
+        let value = try proxy.client().get(kept)
         slowest = max(slowest, Clock.now().since(start))
+        #expect(value?.text == "v", "whoever is not found is out of the ring")
+        guard value != nil else { break }
         pause(.milliseconds(5))
       }
       #expect(slowest < .milliseconds(300), "a new client waited for \(slowest)")
       #expect(try proxy.number("reloads") == 1)
-      #expect(try proxy.client().get("k1")?.text == "v", "whoever is not found is out of the ring")
+      // So is the new one, once what others hold of its keys is deleted.
+      let isOut = eventually(within: .seconds(4)) {
+        (try? proxy.numbers()["server:main:\(gone)"]) == "ejected"
+      }
+      #expect(isOut, "\(proxy.log)")
+      #expect(eventually(within: .seconds(1)) { (try? client.set(taken, "w")) == "STORED" })
+      #expect(try client.get(taken)?.text == "w")
+      #expect(try server.client().get(taken)?.text == "w")
       // It is found at last.
       try proxy.hosts("127.0.0.1 localhost lost.test gone.test\n")
       #expect(eventually(within: .seconds(20)) { proxy.log.contains("host found again") })

@@ -72,10 +72,12 @@ final class Proxy {
   // MARK: - Routes
 
   /// Which server `ringroad route` says has each key.
-  func route(_ keys: [String]) throws -> [String: String] {
+  func route(_ keys: [String]) throws -> [String: String] { try Self.route(["--config", configPath], keys) }
+
+  /// The same for the servers that these flags name.
+  static func route(_ flags: [String], _ keys: [String]) throws -> [String: String] {
     let answer = try Directory()
-    let child = try Child(
-      [Programs.ringroad(), "route", "--config", configPath] + keys, output: answer.file("out"))
+    let child = try Child([Programs.ringroad(), "route"] + flags + keys, output: answer.file("out"))
     guard child.end(within: .seconds(10)) == .exited(0) else {
       throw Missing(description: "ringroad route: \(answer.read("out"))")
     }
