@@ -199,10 +199,23 @@ extension Worker {
   package mutating func set(
     _ standing: Standing, of id: UInt32, wasFlushed: Bool? = nil, now: Instant
   ) {
-    guard let s = slot(of: id) else { return }
+    var stale: Set<Int> = []
+    guard stand(standing, of: id, wasFlushed: wasFlushed, stale: &stale, now: now) else { return }
+    rearrange(stale, now: now)
+  }
+
+  /// A server's standing has changed, and the rings are yet to follow: `rearrange` must come before anything is
+  /// asked, surrendered, or said to be known. Adds the server's pool if its ring is `stale` now. Returns whether this is news.
+  ///
+  /// A ring takes tens of microseconds, hundreds with many servers, and many servers may go at once: then all that
+  /// have changed are told first, and each ring is made anew once.
+  package mutating func stand(
+    _ standing: Standing, of id: UInt32, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
+  ) -> Bool {
+    guard let s = slot(of: id) else { return false }
     if let wasFlushed { servers[s].wasFlushed = wasFlushed }
     let before = servers[s].standing
-    guard before != standing else { return }
+    guard before != standing else { return false }
     servers[s].standing = standing
     for i in 0..<servers[s].links.count {
       let l = servers[s].links[i]
@@ -220,11 +233,15 @@ extension Worker {
       endStreams(of: s, .ejected, now: now)
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
     }
-    // A ring is a matter of tens of microseconds, and many servers may go at once: only one that changes is made anew.
-    if (before == .ejected) != (standing == .ejected) {
-      let pool = Int(servers[s].pool)
+    if (before == .ejected) != (standing == .ejected) { stale.insert(Int(servers[s].pool)) }
+    return true
+  }
+
+  /// Makes the rings of these pools anew as their servers stand, and ends what was on its way by the old ones.
+  package mutating func rearrange(_ stale: Set<Int>, now: Instant) {
+    if !stale.isEmpty {
       isJournaling = false
-      applyStandings(pool: pool, size: size(ofPool: pool))
+      for pool in stale { applyStandings(pool: pool, size: size(ofPool: pool)) }
       for i in 0..<poolStarts.count where !table.pools[UInt32(truncatingIfNeeded: i)].isWhole {
         isJournaling = true
       }

@@ -55,6 +55,16 @@ final class Mailbox<Letter: Sendable>: Sendable {
     if isFirst { bell.wake() }
   }
 
+  /// From any thread: several at once, which are taken together.
+  func post(contentsOf several: [Letter]) {
+    guard !several.isEmpty else { return }
+    let isFirst = letters.withLock { box in
+      box.append(contentsOf: several)
+      return box.count == several.count
+    }
+    if isFirst { bell.wake() }
+  }
+
   /// Everything that has come, oldest first.
   func take() -> [Letter] {
     letters.withLock { box in

@@ -82,7 +82,7 @@ extension Supervisor {
   /// meanwhile, and nobody has kept a list of that: it is flushed before it comes back.
   private func send(_ server: UInt32, to address: Address) {
     addresses[server] = address
-    for worker in workers { worker.post(.moved(server: server, to: address)) }
+    tell(.moved(server: server, to: address))
     if names.hasServed(server) { handover.moved(server) }
   }
 

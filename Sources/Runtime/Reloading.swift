@@ -162,7 +162,7 @@ extension Supervisor {
     findMembers()
     let ids = Set(blueprint.members.map(\.id))
     for server in Array(visits.keys) where !ids.contains(server) { leave(server) }
-    for worker in workers { worker.post(.adopt(blueprint.plan, addresses: addresses)) }
+    tell(.adopt(blueprint.plan, addresses: addresses))
     let keepsRings = rings == blueprint.plan.routing
     perform(handover.reload(blueprint.handoverPools, keepsRings: keepsRings, now: now), now: now)
     // The floor may fall otherwise among the new servers.

@@ -61,6 +61,10 @@ final class Supervisor {
   var isFileUnwatched = false
   /// Decisions that not all workers know of yet: of which server, since when, and how many do not.
   var decisions: [UInt64: (server: UInt32, since: Instant, left: Int)] = [:]
+  /// What the workers are told at the end of the turn.
+  private var news: [Message] = []
+  /// How a server stands has changed since the last report.
+  var isReportDue = false
   var random = SystemRandomNumberGenerator()
   /// When the file was last seen to change, if it has not been read since.
   var fileChangedAt: Instant?
@@ -124,8 +128,20 @@ final class Supervisor {
       let now = Clock.now()
       for i in 0..<loop.readyCount { handle(loop.ready(i), now: now) }
       loop.clearReady()
+      sendNews()
     }
     return 0
+  }
+
+  /// Every worker hears of this at the end of the turn, after all that it was told before.
+  func tell(_ message: Message) { news.append(message) }
+
+  /// Many servers may go in one turn: each worker is woken once for all of them.
+  private func sendNews() {
+    guard !news.isEmpty else { return }
+    for worker in workers { worker.post(contentsOf: news) }
+    news.removeAll(keepingCapacity: true)
+    if isReportDue { report() }
   }
 
   private func startWorkers() throws(SystemError) {
@@ -203,7 +219,7 @@ final class Supervisor {
       log.warning("drain deadline passed", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
       isGivingUp = true
       drainDeadline = now.advanced(by: Self.lastWords)
-      for worker in workers { worker.post(.stop) }
+      tell(.stop)
     }
   }
 
@@ -234,7 +250,7 @@ final class Supervisor {
     drainDeadline = now.advanced(by: settings.drainTimeout)
     for door in doors { close(door) }
     doors.removeAll()
-    for worker in workers { worker.post(.drain) }
+    tell(.drain)
   }
 
   func workerEnded(_ number: Int) {
@@ -245,6 +261,7 @@ final class Supervisor {
 
   /// What `stats ringroad` shows beside the counters.
   func report() {
+    isReportDue = false
     var rows: [(name: String, value: String)] = [
       ("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)"),
       ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),

@@ -94,14 +94,12 @@ extension Supervisor {
       switch step {
       case .tell(let server, let standing, let ticket, let surrenders, let wasFlushed):
         decisions[ticket] = (server, since: Clock.now(), left: workers.count)
-        for worker in workers {
-          worker.post(
-            .standing(
-              server: server, standing, ticket: ticket, surrenders: surrenders, wasFlushed: wasFlushed))
-        }
-        report()
+        tell(
+          .standing(
+            server: server, standing, ticket: ticket, surrenders: surrenders, wasFlushed: wasFlushed))
+        isReportDue = true
       case .collectStrays(let servers, let ticket):
-        for worker in workers { worker.post(.strays(servers, ticket: ticket)) }
+        tell(.strays(servers, ticket: ticket))
       case .clean(let server, let errand): run(errand, on: server, now: now)
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):

@@ -242,7 +242,9 @@ struct WorkerThread: ~Copyable {
   private static func random() -> UInt64 { UInt64.random(in: .min ... .max) }
 
   private mutating func readMail(_ scratch: inout Scratch, now: Instant) {
+    var news = News()
     for message in inbox.take() {
+      if case .standing = message {} else { settle(&news, now: now) }
       switch message {
       case .client(let descriptor): adopt(descriptor, now: now)
       case .adopt(let plan, let addresses):
@@ -255,9 +257,10 @@ struct WorkerThread: ~Copyable {
         worker.relocate(server, now: now)
         execute(now: now)
       case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
-        worker.set(standing, of: server, wasFlushed: wasFlushed, now: now)
-        let entries = surrenders ? worker.surrender(server) : Journal.Entries()
-        answer(ticket, entries.isEmpty ? [:] : [server: entries])
+        if news.concern(server) { settle(&news, now: now) }
+        news.take(server, ticket: ticket, surrenders: surrenders)
+        let isNew = worker.stand(standing, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        if isNew { news.areNew = true }
       case .strays(let servers, let ticket): answer(ticket, worker.surrenderStrays(of: servers))
       case .drain:
         guard !isEnding else { break }
@@ -267,6 +270,35 @@ struct WorkerThread: ~Copyable {
       case .stop: giveUp(now: now)
       }
     }
+    settle(&news, now: now)
+  }
+
+  /// Servers' standings that came one behind the other, as the worker has them; its rings are as they were.
+  private struct News {
+    var stale: Set<Int> = []
+    var areNew = false
+    var tickets: [(server: UInt32, ticket: UInt64, surrenders: Bool)] = []
+
+    func concern(_ server: UInt32) -> Bool { tickets.contains { $0.server == server } }
+
+    mutating func take(_ server: UInt32, ticket: UInt64, surrenders: Bool) {
+      tickets.append((server, ticket, surrenders))
+    }
+  }
+
+  /// Has the rings follow the news, and only then says that they are known.
+  private mutating func settle(_ news: inout News, now: Instant) {
+    guard !news.tickets.isEmpty else { return }
+    if news.areNew { worker.rearrange(news.stale, now: now) }
+    passOn()
+    var answers: [Report] = []
+    for (server, ticket, surrenders) in news.tickets {
+      let entries = surrenders ? worker.surrender(server) : Journal.Entries()
+      answers.append(
+        .answered(worker: number, ticket: ticket, entries.isEmpty ? [:] : [server: entries]))
+    }
+    outbox.post(contentsOf: answers)
+    news = News()
   }
 
   /// Reads once more what has come from every client: it counts as received, and is answered.

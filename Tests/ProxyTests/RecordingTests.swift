@@ -240,6 +240,32 @@ import Testing
     }
   }
 
+  /// Of servers that go in one breath a worker knows the same as of those that go one after the other: where keys are,
+  /// and that changes are to be noted.
+  @Test func manyThatGoAtOnceAreAsManyThatGoOneByOne() {
+    let names = ["a", "b", "c", "d", "e"]
+    let (together, oneByOne) = (Rig(names), Rig(names))
+    let (c, d) = (together.open(), oneByOne.open())
+    let keys = (0..<200).map { "k\($0)" }
+    let words: [Standing] = [.up, .failFast, .ejected]
+    for round in 0..<81 {
+      let standings = names.dropLast().enumerated().map { i, name in
+        let power = [1, 3, 9, 27][i]
+        return (name: name, standing: words[(round * 7 + 5) % 81 / power % 3])
+      }
+      together.set(standings)
+      for (name, standing) in standings { oneByOne.set(standing, name) }
+      #expect(keys.map(together.owner) == keys.map(oneByOne.owner))
+      together.say(c, "delete k\(round)")
+      oneByOne.say(d, "delete k\(round)")
+      for name in names {
+        #expect(together.asked(name) == oneByOne.asked(name))
+        let id = Fleet.id(of: name)
+        #expect(together.worker.surrender(id) == oneByOne.worker.surrender(id))
+      }
+    }
+  }
+
   /// Two owners, one stand-in with too many keys of each: a flag stays with the worker until its owner is back.
   @Test func aFlagIsGivenAwayWhenItsOwnerIsBack() {
     var limits = Limits()

@@ -206,6 +206,16 @@ final class Rig {
     settle()
   }
 
+  /// The same for several, told in one breath.
+  func set(_ standings: [(name: String, standing: Standing)]) {
+    var stale: Set<Int> = []
+    for (name, standing) in standings {
+      _ = worker.stand(standing, of: Fleet.id(of: name), wasFlushed: nil, stale: &stale, now: now)
+    }
+    worker.rearrange(stale, now: now)
+    settle()
+  }
+
   // MARK: - The edge
 
   /// Carries out the orders and serves who may go on.

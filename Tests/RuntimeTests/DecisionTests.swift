@@ -12,14 +12,15 @@ import Testing
   private final class Crew {
     let inboxes: [Mailbox<Message>]
     let outbox: Mailbox<Report>
-    let server: UInt32
+    let servers: [UInt32]
     private var loop: EventLoop
 
-    init(_ count: Int) throws {
-      let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
+    init(_ count: Int, servers places: Int = 1) throws {
+      let settings = try ProxySettings.simple(
+        listen: [], servers: (1...places).map { "127.0.0.1:\($0)" })
       var roster = Roster()
       let blueprint = Blueprint(settings, workers: count, roster: &roster) { _ in .up }
-      server = blueprint.members[0].id
+      servers = blueprint.members.map(\.id)
       outbox = try Mailbox()
       loop = try EventLoop()
       inboxes = try (0..<count).map { _ in try Mailbox() }
@@ -42,16 +43,23 @@ import Testing
 
     /// Tells every worker how the server stands; how long it took until the last said that it knows, nil if one did not.
     func decide(_ standing: Standing, ticket: UInt64) -> Duration? {
+      decide(standing, of: [servers[0]], ticket: ticket)
+    }
+
+    /// The same for several servers at once, with a ticket for each from this one on.
+    func decide(_ standing: Standing, of servers: [UInt32], ticket: UInt64) -> Duration? {
       let start = Clock.now()
-      for inbox in inboxes {
-        inbox.post(.standing(server: server, standing, ticket: ticket, surrenders: false, wasFlushed: nil))
+      let letters = servers.enumerated().map { i, server in
+        Message.standing(
+          server: server, standing, ticket: ticket + UInt64(i), surrenders: false, wasFlushed: nil)
       }
-      var left = Set(inboxes.indices)
-      while !left.isEmpty {
+      for inbox in inboxes { inbox.post(contentsOf: letters) }
+      var left = inboxes.map { _ in Set(ticket..<ticket + UInt64(servers.count)) }
+      while !left.allSatisfy(\.isEmpty) {
         guard Clock.now().since(start) < .seconds(10) else { return nil }
         _ = loop.runOnce(maxWait: .seconds(1))
         loop.clearReady()
-        for case .answered(let worker, ticket, _) in outbox.take() { left.remove(worker) }
+        for case .answered(let worker, let ticket, _) in outbox.take() { left[worker].remove(ticket) }
       }
       return Clock.now().since(start)
     }
@@ -71,5 +79,31 @@ import Testing
     #expect(ticks < 1000)
     times.sort()
     print("1000 decisions to 4 workers: median \(times[500]), 99 % \(times[990]), worst \(times[999])")
+  }
+
+  /// Forty of forty-four servers leave the ring in one breath and come back, which costs each worker one ring and not
+  /// forty: so it takes far less than one after the other, however fast the machine is.
+  @Test func manyDecisionsAtOnceCostOneRing() throws {
+    let crew = try Crew(2, servers: 44)
+    let many = Array(crew.servers.prefix(40))
+    var ticket: UInt64 = 1
+    func decide(_ standing: Standing, of servers: [UInt32]) throws -> Duration {
+      defer { ticket += UInt64(servers.count) }
+      return try #require(crew.decide(standing, of: servers, ticket: ticket))
+    }
+    var (together, oneByOne) = ([Duration](), [Duration]())
+    for _ in 0..<10 {
+      _ = try decide(.failFast, of: many)
+      together.append(try decide(.ejected, of: many))
+      together.append(try decide(.failFast, of: many))
+      oneByOne.append(try many.reduce(.zero) { try $0 + decide(.ejected, of: [$1]) })
+      oneByOne.append(try many.reduce(.zero) { try $0 + decide(.failFast, of: [$1]) })
+    }
+    together.sort()
+    oneByOne.sort()
+    print(
+      "40 decisions to 2 workers: together \(together[10]), worst \(together[19]); one by one \(oneByOne[10])"
+    )
+    #expect(together[0] * 4 < oneByOne[0])
   }
 }
