@@ -99,7 +99,10 @@ extension Integration {
         Self.limited(to: 120, [Programs.ringroad(), "--config", directory.file("c.yml")]),
         output: directory.file("log"))
       #expect(eventually(within: .seconds(3)) { (try? TextClient(port: port).ask("mn")) == "MN" })
-      #expect(directory.read("log").contains("descriptors for fewer clients than configured"))
+      let isSaid = eventually(within: .seconds(2)) {
+        directory.read("log").contains("descriptors for fewer clients than configured")
+      }
+      #expect(isSaid)
       let crowd = (0..<150).compactMap { _ in try? TextClient(port: port) }
       #expect(eventually(within: .seconds(3)) { directory.read("log").contains("too many clients") })
       // All servers' connections are lost, and there is one for each of the new ones.
