@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""How the cost of a request grows: with servers, keys, connections, the size of values, pools and threads.
+
+One proxy over fake servers, one thing varied at a time. Each point is measured in every round, and the order turns
+round every other round; figures are medians. docs/PERFORMANCE.md explains what grows and why.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+from rig import HERE, LOADGEN, Rig, Trouble
+from workloads import Workload
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    label: str
+    workload: Workload
+    servers: int = 4
+    pools: int = 1
+    threads: int = 1
+
+
+D16 = Workload("get", depth=16)
+
+AXES = {
+    "servers, get at depth 16": [Point(str(n), D16, servers=n) for n in (1, 4, 16, 64, 256)],
+    "keys of one get, 4 servers": [Point(str(n), Workload("get", keys_per_get=n)) for n in (1, 3, 10, 30, 100, 300, 1000)],
+    "connections, depth 1": [Point(str(n), Workload("get", connections=n)) for n in (1, 10, 100, 1000, 10_000)],
+    "bytes of the value, depth 1": [Point(str(n), Workload("get", value_bytes=n, keys=max(10, min(10_000, 50_000_000 // max(1, n)))))
+                                    for n in (0, 100, 1000, 10_000, 100_000, 1_000_000)],
+    "pools, get at depth 16": [Point(str(n), D16, pools=n) for n in (1, 10, 100)],
+    "threads, get at depth 16": [Point(str(n), D16, threads=n) for n in (1, 2, 4)],
+    "threads, depth 1": [Point(str(n), Workload("get"), threads=n) for n in (1, 2, 4)],
+}
+
+
+def config(point, port, servers):
+    """One pool, or many with the keys in the last of them that is looked at."""
+    lines = [f"listen: 127.0.0.1:{port}", f"threads: {point.threads}", "limits: {clients: 12000}", "log: {level: warning}"]
+    ring = "placement: twemproxy-ketama, hash: fnv1a_64"
+    addresses = ", ".join(f"127.0.0.1:{server}" for server in servers)
+    if point.pools == 1:
+        return "\n".join([*lines, f"servers: [{addresses}]", *ring.split(", ")]) + "\n"
+    pools = [f"  p{i}: {{servers: [{addresses}], {ring}}}" for i in range(point.pools)]
+    prefixes = [f"bench:{'x' * (i + 1)}" for i in range(point.pools - 1)] + ["bench:"]
+    routes = [f'  - {{prefix: "{prefix}", pool: p{i}}}' for i, prefix in enumerate(prefixes)]
+    return "\n".join([*lines, "pools:", *pools, "routes:", *routes]) + "\n"
+
+
+def measure(rig, binary, point, fakes, seconds, seed):
+    key = (point.servers, point.workload.value_bytes)
+    if key not in fakes:
+        fakes[key] = rig.ports(point.servers)
+        rig.fakeserver(fakes[key], "--value-bytes", point.workload.value_bytes)
+    path, port = rig.directory / "scaling.yml", rig.ports(1)[0]
+    path.write_text(config(point, port, fakes[key]))
+    process = rig.start("ringroad", [binary, "--config", path], proxy=True)
+    rig.wait_for(process, port)
+    deadline = time.monotonic() + 5
+    while not rig.load(port, *point.workload.options(), "--connections", 4, "--keys-per-get", 1, "--verify", "--patience", 3)[0]["is_sound"]:
+        if time.monotonic() > deadline:
+            raise Trouble(f"{point}: does not get ready: {rig.log_of(process)}")
+    report, complaints = rig.load(port, *point.workload.options(), "--watch", process.pid, "--seconds", seconds, "--warmup", 0.3,
+                                  "--seed", seed, "--patience", 20)
+    rig.stop(process)
+    if not report["is_sound"]:
+        raise Trouble(f"{point}: {complaints}")
+    return report
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ringroad", default=str(HERE.parent / ".build/release/ringroad"), metavar="PATH")
+    parser.add_argument("--axes", help="some of them, by their first word: " + ",".join(sorted({axis.split()[0].strip(",") for axis in AXES})))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.8)
+    parser.add_argument("-o", "--output", metavar="FILE", default=str(HERE / "results" / "scaling.json"))
+    options = parser.parse_args()
+    if not LOADGEN.exists():
+        raise Trouble(f"first: make -C {HERE}")
+    chosen = {axis: points for axis, points in AXES.items()
+              if not options.axes or axis.split()[0].strip(",") in options.axes.split(",")}
+    print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; {options.rounds} rounds of {options.seconds:g} s")
+    results = []
+    for axis, points in chosen.items():
+        # Several threads need the CPUs for themselves and their load.
+        pinned = not axis.startswith("threads")
+        with Rig(pinned=pinned) as rig:
+            fakes, reports = {}, {point: [] for point in points}
+            for number in range(options.rounds):
+                for point in points if number % 2 == 0 else reversed(points):
+                    reports[point].append(measure(rig, options.ringroad, point, fakes, options.seconds, number))
+        print(f"\n{axis:32}{'cpu us':>9}{'requests/s':>12}{'p50 us':>9}{'p99 us':>9}{'RSS MB':>8}")
+        for point in points:
+            row = {figure: statistics.median(report[figure] for report in reports[point])
+                   for figure in ("cpu_us", "rps", "p50_us", "p99_us", "rss_kb", "busy")}
+            results.append({"axis": axis, "at": point.label, **row})
+            print(f"{point.label:>32}{row['cpu_us']:>9.2f}{row['rps']:>12.0f}{row['p50_us']:>9.0f}{row['p99_us']:>9.0f}"
+                  f"{row['rss_kb'] / 1024:>8.1f}", flush=True)
+    output = pathlib.Path(options.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nwritten: {output}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Trouble as trouble:
+        sys.exit(f"scaling: {trouble}")
+    except KeyboardInterrupt:
+        sys.exit(130)
