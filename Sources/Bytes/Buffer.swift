@@ -67,6 +67,16 @@ package struct Buffer: ~Copyable {
     end = start &+ n
   }
 
+  /// Takes out `n` bytes from the `i`th on; those before them move up. O(i).
+  package mutating func remove(from i: Int, count n: Int) {
+    precondition(i >= 0 && n >= 0 && n <= end &- start &- i)
+    if i > 0 && n > 0 {
+      // SAFETY: both ranges lie within start ..< end, as i + n <= end - start; memmove allows them to overlap.
+      unsafe (base + start + n).copyMemory(from: base + start, byteCount: i)
+    }
+    consume(n)
+  }
+
   /// Copies bytes `from ..< from + n` of `source` to the back.
   @inlinable @inline(__always)
   package mutating func append(_ source: RawSpan, from: Int, count n: Int, _ pool: inout BufferPool) {

@@ -71,6 +71,17 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
+  /// Takes out `n` elements from the `i`th on; those before them move up. O(i + n).
+  package mutating func remove(from i: Int, count n: Int) {
+    precondition(i >= 0 && n >= 0 && n <= count &- i)
+    var k = i
+    while k > 0 {
+      k &-= 1
+      self[k &+ n] = self[k]
+    }
+    for _ in 0..<n { dropFirst() }
+  }
+
   /// Gives the memory back when nothing is held.
   package mutating func releaseIfEmpty() {
     guard count == 0 else { return }

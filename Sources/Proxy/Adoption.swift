@@ -114,14 +114,15 @@ extension Worker {
   }
 
   /// Whether a connection to the same machine still owes answers to requests that were taken before any of this one's.
-  /// What a deadline has passed for counts as answered.
+  /// What a deadline has passed for counts as answered, if all of it was sent: of what is half sent it is sure that it
+  /// would be done later.
   mutating func mustWait(_ l: UInt32) -> Bool {
     guard !links[l].isPrivate, !links[l].isRetiring else { return false }
     for i in 0..<retiring.count {
       let r = retiring[i]
-      guard links[r].isFollowed, links[r].state != .closed, links[r].late < links[r].legs.count else {
-        continue
-      }
+      guard links[r].isFollowed, links[r].state != .closed,
+        links[r].late < links[r].legs.count || links[r].sent < links[r].asked.count
+      else { continue }
       if servers[links[r].server].label == servers[links[l].server].label { return true }
     }
     return false
@@ -320,6 +321,7 @@ extension Worker {
       if links.isTaken(l) { lost(l, .shuttingDown, now: now) }
       l += 1
     }
+    resumeHeldUploads()
     while let wait = streamWaits.popFirst() {
       guard clients.isCurrent(wait.client) else { continue }
       if let id = wait.stream {

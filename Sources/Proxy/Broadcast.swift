@@ -69,8 +69,12 @@ extension Worker {
     piece.next = s
     let l = link(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
+    // One that may be up before anybody hears that it owes a flush is not said to be flushed.
+    let isPromised = verb == .flushAll && servers[s].standing == .returning
     // A server that knows no meta commands would not answer the fence.
-    if let trouble = admit(l, now: now) ?? (isDump && !links[l].speaksMeta ? .protocolError : nil) {
+    if let trouble = isPromised
+      ? .unreachable : admit(l, now: now) ?? (isDump && !links[l].speaksMeta ? .protocolError : nil)
+    {
       piece.trouble = trouble
       fanOuts[f].pieces.append(piece)
       noteFailure(f, at: s, trouble)

@@ -41,8 +41,10 @@ package struct Client: ~Copyable, Recyclable {
   var putOff = 0
   /// It has an upload to begin when its answers have been given.
   var isOrderly = false
-  /// It has an upload to begin when there is a connection for it.
+  /// It has an upload to begin when there is a connection for it, or the way is clear.
   var isQueued = false
+  /// It has an upload to begin when what stands in its way on the shared connection is done: since then.
+  var uploadHeldSince = Instant.never
   /// One of the worker's streams is kept for its upload.
   var holdsStream = false
   /// When the unfinished request at the front of `input` began, and how much there was then.

@@ -272,11 +272,11 @@ extension Worker {
       l += 1
     }
     if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
+    if !uploadsHeld.isEmpty { resumeHeldUploads() }
     if !retiring.isEmpty { releaseRetired(now: now) }
   }
 
   private mutating func expire(_ l: UInt32, now: Instant) {
-    let before = links[l].late
     let s = links[l].server
     if links[l].state == .resting { return lookAfterIdle(l, now: now) }
     if links[l].state == .waking { return expireWaking(l, now: now) }
@@ -286,20 +286,29 @@ extension Worker {
     }
     if links[l].isPrivate { return }
     let timeout = servers[s].requestTimeout
+    var isOverdue = false
     while links[l].late < links[l].legs.count {
       let i = links[l].late
       let leg = links[l].legs[i]
       let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
       guard age >= timeout else { break }
-      counters.add(.timeouts)
+      isOverdue = true
       // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
-      guard links[l].state == .ready else { return lost(l, .timedOut, now: now) }
+      guard links[l].state == .ready else {
+        counters.add(.timeouts)
+        return lost(l, .timedOut, now: now)
+      }
+      if links[l].lateLength >= links[l].sent {
+        dropUnsent(l, now: now)
+        break
+      }
+      counters.add(.timeouts)
       if !(links[l].front == .answered && i == 0) { expire(leg, i, on: l) }
       links[l].late &+= 1
       links[l].lateLength &+= Int(leg.length)
     }
     // A silent connection is judged by what another one meets.
-    if links[l].late > before && !isSilent(l, now: now) { blame(l, now: now) }
+    if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
     guard links[l].late > 0, let oldest = links[l].legs.first else {
       dissolveRelief(of: l)
       return lookAfterIdle(l, now: now)
@@ -324,6 +333,29 @@ extension Worker {
     fail(leg, at: s, .timedOut, asked, links[l].lateLength)
     links[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+  }
+
+  /// Answers for the legs behind the late ones whose deadline has passed and of which no byte was sent, and takes them
+  /// out: what somebody was told has failed is not done after what that client has been told since.
+  mutating func dropUnsent(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    let (first, start) = (links[l].late, links[l].lateLength)
+    var count = 0
+    var length = 0
+    while first &+ count < links[l].legs.count {
+      let leg = links[l].legs[first &+ count]
+      let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
+      guard age >= servers[s].requestTimeout else { break }
+      counters.add(.timeouts)
+      let asked = exchange(&links[l].asked, with: Buffer())
+      abandon(leg, at: s, .timedOut, asked, start &+ length)
+      links[l].asked = asked
+      count &+= 1
+      length &+= Int(leg.length)
+    }
+    links[l].legs.remove(from: first, count: count)
+    links[l].asked.remove(from: start, count: length)
+    if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 { links[l].asked.release(to: &pool) }
   }
 
   /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once

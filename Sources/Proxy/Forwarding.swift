@@ -359,7 +359,7 @@ extension Worker {
     let s = links[l].server
     switch servers[s].standing {
     case .up: break
-    case .ejected, .failFast: return .ejected
+    case .ejected, .failFast, .returning: return .ejected
     }
     let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance

@@ -14,7 +14,7 @@ package enum RejoinRule: Sendable, Equatable {
 /// with an owner that has an old copy.
 ///
 ///     out    up ─▶ failFast ─ all workers know ─ pool is clean ─▶ ejected
-///     back   ejected ─ collect ─ delete ─▶ failFast ─ all workers know, collect ─ delete ─▶ up
+///     back   ejected ─ collect ─ delete ─▶ returning ─ all workers know, collect ─ delete ─▶ up
 ///            then, when nothing can be underway any more, the stand-ins' copies are collected and deleted
 ///
 /// Between two owners a key has none: every worker fails fast for it before any worker uses the next one. A
@@ -83,7 +83,7 @@ package struct Handover: Sendable {
     /// Returning: the workers are asked what they have so far.
     case collecting
     case deleting
-    /// The workers stop using its stand-ins, and say what has come since.
+    /// The workers stop using its stand-ins, say what has come since, and promise no more in its name.
     case closing
     case finishing
     /// It is safe; the board has its say before anything else is decided about it.
@@ -205,8 +205,8 @@ package struct Handover: Sendable {
     if pools[member.pool].isJournaled {
       tell(server, member.told, surrenders: true, &steps)
     } else {
-      members[server]?.phase = .finishing
-      clean(server, now: now, &steps)
+      // Nothing is to be deleted, but clients may have been told that it will be flushed.
+      close(server, &steps)
     }
     return steps
   }

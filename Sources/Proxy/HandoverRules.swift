@@ -15,13 +15,14 @@ extension Handover {
   mutating func reconcile(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.phase == .none else { return }
     switch (member.wanted, member.told) {
-    case (.up, .failFast), (.up, .ejected):
+    case (.up, .failFast), (.up, .ejected), (.up, .returning):
       members[server]?.wasEjected = false
       steps.append(.remark(server, .safe(deleted: member.deleted, isFlushed: member.isFlushed)))
       let wasFlushed: Bool? = member.isFlushed ? true : member.isEmpty ? false : nil
       members[server]?.deleted = 0
       tell(server, .up, surrenders: true, wasFlushed: wasFlushed, &steps)
-    case (.failFast, .up), (.failFast, .ejected), (.ejected, .up):
+    case (.failFast, .up), (.failFast, .ejected), (.failFast, .returning), (.ejected, .up),
+      (.ejected, .returning):
       tell(server, .failFast, surrenders: false, &steps)
     case (.ejected, .failFast):
       guard member.isKnown, isClean(member.pool, for: server) else { break }
@@ -87,7 +88,7 @@ extension Handover {
 
   mutating func close(_ server: UInt32, _ steps: inout [Step]) {
     members[server]?.phase = .closing
-    tell(server, .failFast, surrenders: true, &steps)
+    tell(server, .returning, surrenders: true, &steps)
   }
 
   /// Deletes on a server that is up what it must not hold.
@@ -189,10 +190,11 @@ extension Handover {
     if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
   }
 
-  /// Ejects those that have waited for a clean pool.
+  /// Ejects those that have waited for a clean pool. Those whose return has come to nothing are out as before.
   mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
     for id in pools[pool].rules.members
-    where members[id]?.wanted == .ejected && members[id]?.told == .failFast {
+    where members[id]?.wanted == .ejected && members[id]?.told == .failFast || members[id]?.told == .returning
+    {
       reconcile(id, now: now, &steps)
     }
   }

@@ -112,7 +112,7 @@ extension Worker {
     var start = start
     for i in 0..<links[l].legs.count {
       let leg = links[l].legs[i]
-      count = changesNothing(leg, asked, start) ? count &+ 1 : 0
+      count = Self.changesNothing(leg, asked, start) ? count &+ 1 : 0
       start &+= Int(leg.length)
     }
     return count
@@ -124,7 +124,7 @@ extension Worker {
   }
 
   /// Whether it is a read, and not one that touches or creates.
-  private func changesNothing(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
+  static func changesNothing(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
     switch leg.verb {
     case .get, .gets, .metaDebug: return true
     case .metaGet:

@@ -38,6 +38,9 @@ package enum Standing: UInt8, BitwiseCopyable, Sendable {
   case ejected
   /// In the ring, but not asked: its keys fail at once.
   case failFast
+  /// The same, and about to be used: what it must forget was asked for when it was told, so from now on nothing more
+  /// can be promised in its name.
+  case returning
 }
 
 /// One connection from a worker to a server, shared by all its clients.

@@ -24,7 +24,19 @@ extension Worker {
       refuse(c, .noRoute, isQuiet: isDeaf)
       return skipOver(c, request.length, of: available)
     }
-    if let trouble = admit(link(to: lane.server, for: c), now: now) {
+    let shared = link(to: lane.server, for: c)
+    var trouble = admit(shared, now: now)
+    if trouble == nil, wouldOvertake(c, shared, bytes, request) {
+      guard isOverdue(c, at: lane.server, now: now) else {
+        clients[c].isQueued = true
+        uploadsHeld.append(clients.id(of: c))
+        stall(c)
+        return 0
+      }
+      counters.add(.timeouts)
+      trouble = .timedOut
+    }
+    if let trouble {
       count(request)
       recordRefusal(bytes, p, request, at: lane.server)
       if request.verb.isMeta {
@@ -49,6 +61,56 @@ extension Worker {
     clients[c].bodyLeft = request.bodyLength &- n
     return available
   }
+
+  // MARK: - Behind what the shared connection still carries
+
+  /// Whether a request that was taken before this upload, and is not known to be done, may change its key: one that
+  /// nobody waits for (`noreply`), or whose deadline has passed. A server reads two connections in any order.
+  private mutating func wouldOvertake(
+    _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
+  ) -> Bool {
+    // Those on a connection that this one follows may be anybody's, and of any key.
+    if links[shared].state != .ready, mustWait(shared) { return true }
+    var start = 0
+    for i in 0..<links[shared].legs.count {
+      let leg = links[shared].legs[i]
+      defer { start &+= Int(leg.length) }
+      // Others' that came later are no reason to wait longer.
+      guard leg.since <= clients[c].uploadHeldSince, leg.verb == .flushAll || leg.verb.mayChange,
+        !Self.changesNothing(leg, links[shared].asked, start)
+      else { continue }
+      // A part of a fan-out may have several keys, and what is written in base64 is not compared.
+      if leg.fanOut != Slab<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
+        || request.meta.contains(.base64)
+      {
+        return true
+      }
+      if Int(leg.keyLength) == request.keyLength,
+        links[shared].asked.readable.matches(
+          at: start &+ Int(leg.keyStart), bytes, at: request.keyStart, count: request.keyLength)
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// Whether the upload has been held for its whole deadline, which begins with the first time that this is asked.
+  private mutating func isOverdue(_ c: UInt32, at s: UInt32, now: Instant) -> Bool {
+    if clients[c].uploadHeldSince == .never { clients[c].uploadHeldSince = now }
+    return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= servers[s].requestTimeout
+  }
+
+  /// Looks again whether uploads that were held may begin.
+  mutating func resumeHeldUploads() {
+    while let id = uploadsHeld.popFirst() {
+      guard clients.isCurrent(id) else { continue }
+      clients[id.index].isQueued = false
+      considerResuming(id.index)
+    }
+  }
+
+  // MARK: - To the server
 
   /// Sends the line on a connection of its own.
   private mutating func startUpload(

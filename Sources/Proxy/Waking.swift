@@ -37,16 +37,8 @@ extension Worker {
   mutating func expireWaking(_ l: UInt32, now: Instant) {
     let s = links[l].server
     let timeout = servers[s].requestTimeout
-    func age(since: Instant) -> UInt64 { now.nanoseconds &- min(now.nanoseconds, since.nanoseconds) }
-    while let leg = links[l].legs.first, age(since: leg.since) >= timeout {
-      counters.add(.timeouts)
-      links[l].legs.dropFirst()
-      let asked = exchange(&links[l].asked, with: Buffer())
-      abandon(leg, at: s, .timedOut, asked, 0)
-      links[l].asked = asked
-      links[l].asked.consume(Int(leg.length))
-    }
-    let age = age(since: links[l].wokenAt)
+    dropUnsent(l, now: now)
+    let age = now.nanoseconds &- min(now.nanoseconds, links[l].wokenAt.nanoseconds)
     if age >= timeout {
       guard !links[l].isRetiring else { return lost(l, .timedOut, now: now) }
       blame(l, now: now)

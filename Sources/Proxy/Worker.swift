@@ -30,6 +30,8 @@ package struct Worker: ~Copyable {
   /// Streams that have a connection, and those that wait for one.
   var streamsAtWork = 0
   var streamWaits = Fifo<StreamWait>()
+  /// Clients whose uploads would overtake what they asked before.
+  var uploadsHeld = Fifo<SlotID>()
   package var pool = BufferPool()
   package var counters = Counters()
   package internal(set) var limits: Limits
@@ -279,6 +281,7 @@ package struct Worker: ~Copyable {
       clients[c].isStalled = false
       clients[c].isOrderly = false
       pump(c, now: now)
+      if !clients[c].isQueued { clients[c].uploadHeldSince = .never }
       // Its value may have come as a whole meanwhile.
       releaseStream(of: c)
       if !clients[c].isStalled {

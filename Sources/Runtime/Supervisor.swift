@@ -303,7 +303,7 @@ extension Standing {
     switch self {
     case .up: "up"
     case .ejected: "ejected"
-    case .failFast: "down"
+    case .failFast, .returning: "down"
     }
   }
 }

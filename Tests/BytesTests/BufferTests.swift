@@ -80,6 +80,10 @@ struct BufferTests {
       case 16: fill(&buffer, &model, &random, &pool)
       case 17:
         buffer.reserve(random.below(5000), &pool)
+        let i = random.below(model.count + 1)
+        let n = random.below(model.count - i + 1) / 4
+        buffer.remove(from: i, count: n)
+        model.removeSubrange(i..<i + n)
       case 18 where random.below(20) == 0:
         buffer.removeAll()
         model = []

@@ -57,6 +57,26 @@ struct FifoTests {
     }
   }
 
+  @Test(arguments: 0..<8)
+  func whatIsTakenOutOfTheMiddleLeavesTheOthersInOrder(dropped: Int) {
+    for i in 0...6 {
+      for n in 0...(6 - i) {
+        var fifo = Fifo<Int>()
+        for k in 0..<8 { fifo.append(k) }
+        for k in 0..<dropped {
+          fifo.dropFirst()
+          fifo.append(8 + k)
+        }
+        fifo.dropFirst()
+        fifo.dropFirst()
+        var model = Array(dropped + 2..<dropped + 8)
+        model.removeSubrange(i..<i + n)
+        fifo.remove(from: i, count: n)
+        #expect((0..<fifo.count).map { fifo[$0] } == model, "\(n) from \(i)")
+      }
+    }
+  }
+
   @Test func memoryIsGivenBackOnlyWhenNothingIsHeld() {
     var fifo = Fifo<UInt8>()
     fifo.releaseIfEmpty()

@@ -173,7 +173,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test(arguments: [Standing.ejected, .failFast])
+  @Test(arguments: [Standing.ejected, .failFast, .returning])
   func onlyWhatWasNeverSentIsToldSo(_ standing: Standing) {
     let rig = Rig(["a"])
     let c = rig.open()
@@ -303,6 +303,27 @@ import Testing
     rig.send(from: old, lines("STORED"))
     rig.tick()
     #expect(!rig.isOpen(link: old))
+  }
+
+  /// What is half sent will be done as soon as the other half gets there, however late.
+  @Test func whatTheOldConnectionsHaveSentByHalfIsWaitedFor() {
+    let rig = Rig(["a"])
+    let (c, other) = (rig.open(), rig.open())
+    rig.say(c, "set x 0 0 3", "old")
+    let old = rig.link("a")
+    #expect(rig.asked(old, atMost: 14) == "set x 0 0 3\r\no")
+    rig.adopt(["a"]) { $0.connections = 2 }
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.say(c, "set x 0 0 3", "new")
+    rig.tick()
+    #expect(rig.links("a").allSatisfy { rig.asked($0) == "" })
+    #expect(rig.asked(old) == "ld\r\n")
+    rig.tick()
+    #expect(rig.links("a").map { rig.asked($0) }.joined() == lines("set x 0 0 3", "new"))
+    rig.send(from: rig.links("a")[Int(c) % 2], lines("STORED"))
+    #expect(rig.got(c) == lines("STORED"))
+    rig.hangUp(other)
   }
 
   @Test func oneThatWaitsAndSaysSomethingIsNotTrusted() {

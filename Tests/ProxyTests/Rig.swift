@@ -340,6 +340,17 @@ extension Worker {
     return count
   }
 
+  /// Connections that are tried beside others.
+  var reliefs: Int {
+    var count = 0
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l), links[l].relieves != Slab<Link>.none { count += 1 }
+      l += 1
+    }
+    return count
+  }
+
   /// What waits to be sent to a client.
   func text(for c: UInt32, atMost n: Int = .max) -> String {
     string(clients[c].output.readable, from: 0, atMost: n)

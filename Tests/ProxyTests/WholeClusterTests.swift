@@ -43,6 +43,33 @@ import Testing
     #expect(notices.count == 3 && notices.contains(.flushOwed(server: Fleet.id(of: "b"))))
   }
 
+  /// It may be up before anybody hears what was promised in its name.
+  @Test(arguments: ["flush_all", "flush_all noreply"])
+  func aServerThatIsAboutToBeUsedIsNotSaidToBeFlushed(_ command: String) {
+    let rig = Rig()
+    let c = rig.open()
+    rig.set(.ejected, "b")
+    rig.set(.returning, "b")
+    #expect(rig.owner(of: rig.key(on: "b")) == "b")
+    _ = rig.notices()
+    rig.say(c, command)
+    rig.reply("a", "OK")
+    rig.reply("c", "OK")
+    let line = lines("SERVER_ERROR ringroad: flush_all failed on 1 of 3 servers")
+    #expect(rig.got(c) == (command == "flush_all" ? line : ""))
+    let flushed = ["a", "c"].map { Notice.flushed(server: Fleet.id(of: $0), asked: rig.now) }
+    #expect(rig.notices() == flushed)
+    // Anything else is told what it would be told before.
+    rig.say(c, "delete \(rig.key(on: "b"))")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 ejected"))
+    rig.set(.up, "b")
+    rig.say(c, "flush_all")
+    // What was refused meanwhile is deleted ahead of it.
+    rig.reply("b", "NOT_FOUND")
+    for name in ["a", "b", "c"] { rig.reply(name, "OK") }
+    #expect(rig.got(c) == lines("OK"))
+  }
+
   /// What is done later, or not at all, says nothing of what a server holds.
   @Test(arguments: ["flush_all 10", "flush_all 0", "flush_all -1", "flush_all 10 noreply"])
   func aFlushWithADelayIsNotTold(_ command: String) {

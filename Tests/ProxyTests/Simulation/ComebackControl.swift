@@ -10,7 +10,10 @@ extension Comeback {
     guard case .failed(let server, let trouble) = notice else {
       if case .answered(let server) = notice { board.answered(ServerID(server), at: moment) }
       if case .flushOwed(let server) = notice {
-        if handover.standing(of: server) != .up { owed.insert(server) }
+        guard handover.standing(of: server) != .up else {
+          return fail("\(Fleet.name(of: server)) is up, and owes a flush")
+        }
+        owed.insert(server)
         perform(handover.oweFlush(server, now: moment))
       }
       return
@@ -49,7 +52,8 @@ extension Comeback {
         if standing == .up, owed.contains(server) {
           fail("\(Fleet.name(of: server)) returns, and owes a flush")
         }
-        let isOmitted = omission == .acknowledgement && standing == .failFast && surrenders
+        let isOmitted =
+          omission == .acknowledgement && surrenders && (standing == .failFast || standing == .returning)
         for seat in seats {
           mail(seat) {
             self.note("worker \(seat.number) hears \(standing) of \(Fleet.name(of: server))")
