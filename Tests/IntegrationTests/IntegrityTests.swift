@@ -152,7 +152,7 @@ extension Integration {
             return .init("VERSION 1.6.18\r\n")
           }
           let key = String(line.dropFirst(4))
-          if key.hasPrefix("late") { usleep(280_000) }
+          if key.hasPrefix("late") { usleep(560_000) }
           return .init("VALUE \(key) 0 \(key.count)\r\n\(key)\r\nEND\r\n")
         }
       }
@@ -161,7 +161,7 @@ extension Integration {
         listen: 127.0.0.1:\(port)
         threads: 1
         servers: [\(fake.address)]
-        request_timeout: 200ms
+        request_timeout: 400ms
         failures: 10000
 
         """
@@ -170,7 +170,7 @@ extension Integration {
       let second = try proxy.client()
       for round in 0..<5 {
         try first.send("get late\(round)\r\n")
-        pause(.milliseconds(150))
+        pause(.milliseconds(300))
         try second.send("get next\(round)\r\n")
         #expect(try first.values().isEmpty)
         #expect(try second.values().map(\.text) == ["next\(round)"])
