@@ -95,9 +95,16 @@ def holdings_differ(direct, through):
             merged[key] = copy
     for key in direct.keys() | merged.keys():
         one, other = direct.get(key), merged.get(key)
+        if (one is None or other is None) and is_ending(one or other):
+            continue
         if one is None or other is None or not is_same(one, other):
             return f"{key!r}: memcached holds {one!r}, behind ringroad is {other!r}"
     return None
+
+
+def is_ending(copy):
+    """Whether its time is over so soon that it may be so already where the clock ticks a moment earlier."""
+    return 0 <= copy[0] <= 2
 
 
 def is_same(one, other):
