@@ -204,6 +204,14 @@ DEPARTURES = [
         ((b"me IA== b\r\n", b"CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"),),
     ),
     Departure(
+        "foreign cas number",
+        "the cas number of another key: each server counts for itself, so that behind a proxy it may be this key's by "
+        "chance",
+        has(rb"(?:^|[ ])(?:cas|m[gsda]) +([^ \n]+) [^\n]*\{cas:(?!\1\})"),
+        (),
+        is_rare=True,
+    ),
+    Departure(
         "delayed flush",
         "flush_all with a delay takes back the flush before it: memcached shows again what was flushed and whose memory "
         "was not used since",
