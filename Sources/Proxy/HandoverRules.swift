@@ -182,7 +182,8 @@ extension Handover {
       guard member.told == .up else { return true }
       guard member.held.keys.isEmpty, member.underway == nil else { return false }
       guard let owner else { return !member.held.hasOverflowed }
-      return id == owner || !member.held.lost.contains(owner)
+      return id == owner
+        || !member.held.lost.contains(where: { $0 == owner || members[$0]?.told == .ejected })
     }
   }
 

@@ -13,7 +13,7 @@ import Bytes
 ///
 /// One worker owns it. Each server's page is bounded, in keys and in bytes; what goes beyond costs the page
 /// its keys and leaves a flag: whose keys they were, their owners on the full ring. A copy is asked for only while its
-/// key's owner is out of the ring, so nobody else is concerned. Keys are as memcached stores them, so what a meta
+/// key's owner is out of the ring. Keys are as memcached stores them, so what a meta
 /// command wrote in base64 stands here decoded.
 package struct Journal: Sendable {
   /// Servers that own keys. After a change of the ring it is not known any more which: all of them.
@@ -32,6 +32,8 @@ package struct Journal: Sendable {
     package var isEmpty: Bool { ids.isEmpty && !areAll }
 
     package func contains(_ id: UInt32) -> Bool { areAll || ids.contains(id) }
+
+    func contains(where isMeant: (UInt32) -> Bool) -> Bool { areAll || ids.contains(where: isMeant) }
 
     func isCovered(by other: Owners) -> Bool { other.areAll || !areAll && ids.isSubset(of: other.ids) }
 
@@ -223,14 +225,13 @@ package struct Journal: Sendable {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 
-  /// Gives away those of a server's lasting entries that `isStray` picks, and the flags of the owners that `mayGo` picks:
-  /// nil stands for all.
+  /// Gives away those of a server's lasting entries that `isStray` picks, and the flags as well if so wished.
   package mutating func takeLasting(
-    _ server: UInt32, flagsOf mayGo: (UInt32?) -> Bool, where isStray: ([UInt8]) -> Bool
+    _ server: UInt32, withFlags: Bool, where isStray: ([UInt8]) -> Bool
   ) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
     var taken = page.lasting.takeKeys(where: isStray)
-    let flags = page.lasting.takeLost(where: mayGo)
+    let flags = page.lasting.takeLost { _ in withFlags }
     taken.merge(flags, mostKeys: .max, mostBytes: .max)
     if !page.isEmpty { pages[server] = page }
     return taken

@@ -118,10 +118,9 @@ extension Worker {
   package mutating func surrender(_ server: UInt32) -> Journal.Entries { journal.take(server) }
 
   /// Gives away the copies that these servers hold of keys that are others' now. A server that is out keeps
-  /// its entries until it returns, and a flag stays until its owner returns.
+  /// its entries until it returns.
   package mutating func surrenderStrays(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
     var strays: [UInt32: Journal.Entries] = [:]
-    let outside = idsOutOfTheRing()
     for id in ids {
       guard let s = slot(of: id), servers[s].standing == .up else { continue }
       let pool = servers[s].pool
@@ -133,8 +132,7 @@ extension Worker {
         let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
         stray[key] = lanes[start + place].server != s
       }
-      let entries = journal.takeLasting(
-        id, flagsOf: { owner in owner.map { !outside.contains($0) } ?? true }, where: { stray[$0] ?? false })
+      let entries = journal.takeLasting(id, withFlags: true) { stray[$0] ?? false }
       if !entries.isEmpty { strays[id] = entries }
     }
     return strays
@@ -150,8 +148,9 @@ extension Worker {
       return
     }
     let l = servers[s].links[0]
-    let entries = journal.takeLasting(
-      servers[s].id, flagsOf: { _ in false }, where: { key in !key.contains { $0 <= 32 || $0 == 127 } })
+    let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
+      !key.contains { $0 <= 32 || $0 == 127 }
+    }
     for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
       var leg = Leg()
       leg.verb = .delete
@@ -166,14 +165,6 @@ extension Worker {
       links[l].legs.append(leg)
       markDirty(link: l)
     }
-  }
-
-  private func idsOutOfTheRing() -> Set<UInt32> {
-    var ids: Set<UInt32> = []
-    for i in 0..<lanes.count where servers[lanes[i].server].standing == .ejected {
-      ids.insert(servers[lanes[i].server].id)
-    }
-    return ids
   }
 
   // MARK: - Which requests change anything

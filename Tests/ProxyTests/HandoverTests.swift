@@ -288,6 +288,21 @@ import Testing
     #expect(desk.handover.standing(of: 1) == .failFast)
   }
 
+  /// While an owner is out its keys wander: were another to leave, they would come to the copies that are forgotten.
+  @Test func beforeTheOwnerIsBackNobodyElseLeavesEither() {
+    let desk = Desk()
+    desk.eject(1)
+    desk.eject(3)
+    back(desk)
+    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
+    #expect(desk.handover.standing(of: 3) == .ejected)
+    #expect(!desk.handover.mayEject(1))
+    _ = desk.answer(desk.answer(desk.returns(3)))
+    _ = desk.answer(desk.wants(3, .up))
+    _ = desk.answer(desk.tick(after: 1200))
+    #expect(desk.handover.mayEject(1) && !desk.handover.mayEject(3))
+  }
+
   @Test func itIsTrustedAgainWhenItHasBeenOut() {
     let desk = distrusting()
     _ = desk.answer(desk.wants(1, .ejected))

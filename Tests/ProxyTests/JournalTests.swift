@@ -90,8 +90,7 @@ import Testing
     var journal = Journal()
     for n in 0..<6 { Self.record(&journal, n) }
     Self.record(&journal, 7, isLasting: false)
-    let strays = journal.takeLasting(
-      1, flagsOf: { _ in true }, where: { $0.last.map { $0 % 2 == 0 } ?? false })
+    let strays = journal.takeLasting(1, withFlags: true) { $0.last.map { $0 % 2 == 0 } ?? false }
     #expect(strays.keys == [Self.key(0), Self.key(2), Self.key(4)])
     #expect(journal.take(1).keys == [Self.key(1), Self.key(3), Self.key(5), Self.key(7)])
   }
@@ -99,8 +98,8 @@ import Testing
   @Test func anOverflowIsAStray() {
     var journal = Journal()
     for n in 0..<11 { Self.record(&journal, n) }
-    #expect(!journal.takeLasting(1, flagsOf: { $0 != 9 }, where: { _ in true }).hasOverflowed, "9 is out")
-    #expect(journal.takeLasting(1, flagsOf: { $0 == 9 }, where: { _ in false }).hasOverflowed)
+    #expect(!journal.takeLasting(1, withFlags: false) { _ in true }.hasOverflowed)
+    #expect(journal.takeLasting(1, withFlags: true) { _ in false }.hasOverflowed)
     #expect(journal.take(1).isEmpty)
   }
 
