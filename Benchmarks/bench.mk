@@ -3,7 +3,7 @@ BENCHMARKS := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 RINGROAD ?= .build/release/ringroad
 BENCH_OPTIONS ?=
 
-.PHONY: bench bench-quick bench-real bench-instructions bench-instructions-check bench-check bench-tools
+.PHONY: bench bench-quick bench-real bench-scaling bench-instructions bench-instructions-check bench-check bench-tools
 
 # Every workload, over fake servers and over real ones: about half an hour.
 bench: bench-tools
@@ -16,6 +16,10 @@ bench-quick: bench-tools
 # Every workload over real memcacheds.
 bench-real: bench-tools
 	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --servers real $(BENCH_OPTIONS)
+
+# One thing varied at a time: some minutes.
+bench-scaling: bench-tools
+	python3 $(BENCHMARKS)/scaling.py --ringroad $(RINGROAD)
 
 # Instructions per request: repeatable on a busy machine, where times are not.
 bench-instructions: bench-tools
