@@ -214,7 +214,11 @@ extension World {
       guard !piece.contains(where: isDigit) else { return bytes + bytes }
       bytes.insert(contentsOf: piece, at: at)
     case 2: bytes += bytes
-    case 3: bytes.insert(contentsOf: dice.pick([[0, 255, 35], [35, 33, 13, 10], [126]]), at: at)
+    case 3:
+      let noise: [UInt8] = dice.pick([[0, 255, 35], [35, 33, 13, 10], [126]])
+      // Two other bytes and a line end, where a value has two bytes and its line end, are a value.
+      guard noise.count < 4 || !bytes[at...].dropFirst(2).starts(with: [13, 10]) else { return bytes + bytes }
+      bytes.insert(contentsOf: noise, at: at)
     default: bytes += unsolicited()
     }
     return bytes
