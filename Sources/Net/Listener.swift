@@ -27,6 +27,14 @@ package struct Listener: ~Copyable {
     self.address = Address.local(of: descriptor) ?? address
   }
 
+  /// Takes a socket over that listens already; a path stays where it is, as it is another's.
+  package init(takingOver descriptor: Int32, at address: Address) {
+    if address.isTCP { Socket.prepareTCP(descriptor) }
+    self.descriptor = descriptor
+    self.path = nil
+    self.address = address
+  }
+
   deinit {
     path?.removeIfOurs()
     Socket.close(descriptor)

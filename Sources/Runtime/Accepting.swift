@@ -10,13 +10,19 @@ final class Door {
   let listener: Listener
   var watch = Watch.none
 
-  /// `find` looks a host name up; at the start it may take its time.
+  /// `find` looks a host name up; at the start it may take its time. `inherited` gives the socket that listens there
+  /// already, if whoever started the process has handed one over.
   init(
-    _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = Door.lookUp
+    _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = Door.lookUp,
+    inherited: (Address) -> Int32? = { _ in nil }
   ) throws(StartFailure) {
     self.settings = settings
     guard let address = Self.address(settings.endpoint, find) else {
       throw StartFailure("cannot listen on \(settings.endpoint): no address was found for it")
+    }
+    if let descriptor = inherited(address) {
+      listener = Listener(takingOver: descriptor, at: address)
+      return
     }
     do throws(SystemError) {
       listener = try Listener(

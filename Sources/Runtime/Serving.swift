@@ -33,6 +33,7 @@ private struct Launcher {
   }
 
   func run() throws(StartFailure) -> Int32 {
+    var inherited = Inherited.take()
     // A log line must not go where a socket has taken the place of a stream that was closed.
     Descriptors.fillStandard()
     let signals: Signals
@@ -50,7 +51,12 @@ private struct Launcher {
       )
     }
     var doors: [Door] = []
-    for listener in settings.listeners { doors.append(try Door(listener)) }
+    for listener in settings.listeners {
+      doors.append(try Door(listener, inherited: { inherited.removeValue(forKey: $0) }))
+    }
+    if let stranger = inherited.keys.first {
+      throw StartFailure("was handed a socket that listens on \(stranger), which is not in the configuration")
+    }
     var starter: Int32 = -1
     if launch.daemon {
       // SAFETY: the address of a local; no thread was started that is still at work.

@@ -104,11 +104,13 @@ class Proxy:
         errors=None,
         files=None,
         host=LOOPBACK,
+        handed=None,
     ):
+        """`handed`: a listening socket that it takes over, as from systemd."""
         self.folder = tempfile.mkdtemp(prefix="ringroad-faults-")
         self.path = os.path.join(self.folder, "ringroad.yml")
         self.log_path = os.path.join(self.folder, "log")
-        self.port = quiet_port()
+        self.port = handed.getsockname()[1] if handed else quiet_port()
         self.servers = [f"{host}:{port}" for port in servers]
         self.settings = dict(settings)
         self.threads = threads
@@ -118,8 +120,12 @@ class Proxy:
             file.write(self.text())
         self.errors = errors if errors is not None else open(self.log_path, "w+b")
         limit = ["prlimit", f"--nofile={files}:{files}"] if files else []
+        hand = []
+        if handed:
+            hand = ["sh", "-c", f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{handed.fileno()}', "sh"]
         self.child = subprocess.Popen(
-            [*limit, *wrap, binary, "--config", self.path],
+            [*limit, *wrap, *hand, binary, "--config", self.path],
+            pass_fds=[handed.fileno()] if handed else (),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self.errors,

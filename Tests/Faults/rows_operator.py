@@ -3,8 +3,10 @@
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from bars import MEGABYTE, Skipped, eventually, quantile, share_ok
@@ -311,6 +313,48 @@ def name_of(pid, thread):
         return ""
 
 
-@row("F38", "one binary takes over from another")
+@row("F38", "one process takes over from another: who starts them holds the socket")
 def hand_over(play):
-    raise Skipped("ringroad does not hand its listeners over: a restart refuses connections until the new one listens")
+    rig, _ = play.start()
+    socket_of_ours = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    settings = {"drain_timeout": "5s"}
+    proxy = Proxy(play.options.binary, [server.port for server in rig.servers], settings, handed=socket_of_ours)
+    counts = {"answered": 0, "refused": 0, "lost": 0}
+    lock, is_over = threading.Lock(), threading.Event()
+
+    def come_and_go():
+        while not is_over.is_set():
+            what = "lost"
+            try:
+                with socket.create_connection(("127.0.0.1", proxy.port), 5) as wire:
+                    wire.sendall(b"get nobody\r\n")
+                    what = "answered" if wire.recv(100) == b"END\r\n" else "lost"
+            except ConnectionRefusedError:
+                what = "refused"
+            except OSError:
+                pass
+            with lock:
+                counts[what] += 1
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    codes = []
+    for _ in range(5):
+        time.sleep(0.3)
+        following = Proxy(play.options.binary, [server.port for server in rig.servers], settings, handed=socket_of_ours)
+        os.kill(proxy.pid, signal.SIGTERM)
+        codes.append(proxy.child.wait(10))
+        proxy.end()
+        proxy = following
+    time.sleep(0.3)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    proxy.end()
+    socket_of_ours.close()
+    play.stop()
+    play.bar("exit codes", codes, "==", [0] * 5)
+    play.bar("connections refused", counts["refused"], "==", 0)
+    play.bar("answered", counts["answered"], ">=", 500)
+    play.bar("lost", round(100 * counts["lost"] / max(1, counts["answered"]), 3), "<=", 1, " %")
