@@ -16,12 +16,10 @@ package struct Listener: ~Copyable {
   /// - Parameters:
   ///   - mode: permissions of a path, such as 0o660, whatever the umask; nil leaves them to the umask.
   ///   - owner: of a path, as chown(1) takes it: `user`, `user:group` or `:group`, names or numbers.
-  ///   - sharesPort: lets other listeners that say so too have the same port, the kernel dealing out
-  ///     connections among them. A port that is taken by another process of this user's is then no error.
   package init(
-    _ address: Address, mode: UInt32? = nil, owner: String? = nil, sharesPort: Bool = false
+    _ address: Address, mode: UInt32? = nil, owner: String? = nil
   ) throws(SystemError) {
-    let (descriptor, path) = try Listener.open(address, mode: mode, owner: owner, sharesPort: sharesPort)
+    let (descriptor, path) = try Listener.open(address, mode: mode, owner: owner)
     self.descriptor = descriptor
     self.path = path
     self.address = Address.local(of: descriptor) ?? address
@@ -43,7 +41,7 @@ package struct Listener: ~Copyable {
   package func accept() -> Socket.AcceptResult { Socket.accept(descriptor) }
 
   private static func open(
-    _ address: Address, mode: UInt32?, owner: String?, sharesPort: Bool
+    _ address: Address, mode: UInt32?, owner: String?
   ) throws(SystemError) -> (Int32, UnixPath?) {
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
     let descriptor = socket(address.family, kind, 0)
@@ -53,7 +51,7 @@ package struct Listener: ~Copyable {
       if let name = address.unixPath {
         path = try UnixPath.bind(descriptor, name, address, mode: mode, owner: owner)
       } else {
-        try bindTCP(descriptor, address, sharesPort: sharesPort)
+        try bindTCP(descriptor, address)
       }
       if listen(descriptor, 4096) != 0 {
         let error = SystemError.last("listen \(address)")
@@ -68,10 +66,9 @@ package struct Listener: ~Copyable {
   }
 
   private static func bindTCP(
-    _ descriptor: Int32, _ address: Address, sharesPort: Bool
+    _ descriptor: Int32, _ address: Address
   ) throws(SystemError) {
     Socket.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
-    if sharesPort { Socket.setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
     if address.family == AF_INET6 {
       Socket.setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
     }

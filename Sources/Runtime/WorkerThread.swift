@@ -179,7 +179,7 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  private mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
+  mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = clientWires[Int(c)].descriptor
     guard descriptor >= 0 else { return }
     // The rest of a long value needs no copy; the less memory is left, the less is read at once.
@@ -239,95 +239,11 @@ struct WorkerThread: ~Copyable {
   }
 
   /// From the kernel.
-  private static func random() -> UInt64 { UInt64.random(in: .min ... .max) }
-
-  private mutating func readMail(_ scratch: inout Scratch, now: Instant) {
-    var news = News()
-    for message in inbox.take() {
-      if case .standing = message {} else { settle(&news, now: now) }
-      switch message {
-      case .client(let descriptor): adopt(descriptor, now: now)
-      case .adopt(let plan, let addresses):
-        self.addresses = addresses
-        worker.adopt(plan, now: now)
-      case .moved(let server, let address):
-        // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
-        passOn()
-        addresses[server] = address
-        worker.relocate(server, now: now)
-        execute(now: now)
-      case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
-        if news.concern(server) { settle(&news, now: now) }
-        news.take(server, ticket: ticket, surrenders: surrenders)
-        let isNew = worker.stand(standing, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
-        if isNew { news.areNew = true }
-      case .strays(let servers, let ticket): answer(ticket, worker.surrenderStrays(of: servers))
-      case .drain:
-        guard !isEnding else { break }
-        isEnding = true
-        readEverything(&scratch, now: now)
-        worker.drain()
-      case .stop: giveUp(now: now)
-      }
-    }
-    settle(&news, now: now)
-  }
-
-  /// Servers' standings that came one behind the other, as the worker has them; its rings are as they were.
-  private struct News {
-    var stale: Set<Int> = []
-    var areNew = false
-    var tickets: [(server: UInt32, ticket: UInt64, surrenders: Bool)] = []
-
-    func concern(_ server: UInt32) -> Bool { tickets.contains { $0.server == server } }
-
-    mutating func take(_ server: UInt32, ticket: UInt64, surrenders: Bool) {
-      tickets.append((server, ticket, surrenders))
-    }
-  }
-
-  /// Has the rings follow the news, and only then says that they are known.
-  private mutating func settle(_ news: inout News, now: Instant) {
-    guard !news.tickets.isEmpty else { return }
-    if news.areNew { worker.rearrange(news.stale, now: now) }
-    passOn()
-    var answers: [Report] = []
-    for (server, ticket, surrenders) in news.tickets {
-      let entries = surrenders ? worker.surrender(server) : Journal.Entries()
-      answers.append(
-        .answered(worker: number, ticket: ticket, entries.isEmpty ? [:] : [server: entries]))
-    }
-    outbox.post(contentsOf: answers)
-    news = News()
-  }
-
-  /// Reads once more what has come from every client: it counts as received, and is answered.
-  private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
-    for c in 0..<clientWires.count where clientWires[c].descriptor >= 0 {
-      let c = UInt32(truncatingIfNeeded: c)
-      readClient(c, &scratch, now: now)
-      if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
-    }
-  }
-
-  /// Answers everybody who waits that nothing will come any more, as far as they take it at once, and ends.
-  private mutating func giveUp(now: Instant) {
-    hasEnded = true
-    worker.giveUp(now: now)
-    for _ in 0..<Self.lastRounds {
-      execute(now: now)
-      flush(now: now)
-      guard worker.hasResumable else { break }
-      worker.resumeStalled(now: now)
-    }
-    for c in clientWires.indices where clientWires[c].descriptor >= 0 {
-      Socket.discardInput(clientWires[c].descriptor)
-    }
-  }
+  static func random() -> UInt64 { UInt64.random(in: .min ... .max) }
 
   // MARK: - Orders
 
-  private mutating func execute(now: Instant) {
+  mutating func execute(now: Instant) {
     while let order = worker.nextOrder() {
       switch order {
       case .connect(let l): connect(l, now: now)
@@ -351,7 +267,7 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  private mutating func adopt(_ descriptor: Int32, now: Instant) {
+  mutating func adopt(_ descriptor: Int32, now: Instant) {
     guard !isEnding else {
       Socket.close(descriptor)
       ledger.clients.subtract(1, ordering: .relaxed)
@@ -363,7 +279,7 @@ struct WorkerThread: ~Copyable {
     clientWires[Int(c)] = Wire(descriptor: descriptor, watch: watch)
   }
 
-  private mutating func closeClient(_ c: UInt32) {
+  mutating func closeClient(_ c: UInt32) {
     let wire = clientWires[Int(c)]
     guard wire.descriptor >= 0 else { return }
     loop.unwatch(wire.watch)
@@ -375,61 +291,10 @@ struct WorkerThread: ~Copyable {
     if isEnding && worker.isDrained { hasEnded = true }
   }
 
-  private mutating func connect(_ l: UInt32, now: Instant) {
-    while linkWires.count <= Int(l) { linkWires.append(Wire()) }
-    guard let address = addresses[worker.servers[worker.links[l].server].id] else {
-      return worker.lost(l, .unreachable, now: now)
-    }
-    switch Socket.connect(to: address) {
-    case .connected(let descriptor):
-      watch(l, descriptor)
-      finishConnecting(l, now: now)
-    case .inProgress(let descriptor):
-      watch(l, descriptor)
-      linkWires[Int(l)].isConnecting = true
-      loop.wantWrite(linkWires[Int(l)].watch, true)
-    case .failed(let reason):
-      worker.lost(l, Trouble(errno: reason), now: now)
-    }
-  }
-
-  private mutating func watch(_ l: UInt32, _ descriptor: Int32) {
-    let watch = loop.watch(descriptor, token: Token(kind: Kind.link, index: l))
-    linkWires[Int(l)] = Wire(descriptor: descriptor, watch: watch)
-  }
-
-  private mutating func finishConnecting(_ l: UInt32, now: Instant) {
-    let wire = linkWires[Int(l)]
-    guard wire.descriptor >= 0 else { return }
-    let reason = Socket.connectError(wire.descriptor)
-    linkWires[Int(l)].isConnecting = false
-    guard reason == 0 else { return worker.lost(l, Trouble(errno: reason), now: now) }
-    loop.wantWrite(wire.watch, false)
-    worker.connected(l, now: now)
-    greet(l, now: now)
-  }
-
-  private mutating func greet(_ l: UInt32, now: Instant) {
-    let wire = linkWires[Int(l)]
-    let hello = Worker.hello
-    let isSent = hello.withUTF8Buffer { text in
-      // SAFETY: the text is part of the executable; the span ends with this call.
-      unsafe Socket.send(wire.descriptor, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(text)))
-    }
-    if isSent != .sent(hello.utf8CodeUnitCount) { worker.lost(l, .connectionLost, now: now) }
-  }
-
-  private mutating func disconnect(_ l: UInt32) {
-    guard Int(l) < linkWires.count, linkWires[Int(l)].descriptor >= 0 else { return }
-    loop.unwatch(linkWires[Int(l)].watch)
-    Socket.abort(linkWires[Int(l)].descriptor)
-    linkWires[Int(l)] = Wire()
-  }
-
   // MARK: - Sending
 
   /// One send per connection that has something to say; servers first, so that they work meanwhile.
-  private mutating func flush(now: Instant) {
+  mutating func flush(now: Instant) {
     while let l = worker.nextLinkToFlush() { flushLink(l, now: now) }
     let holding = worker.requestsInFlight >= Self.crowd ? Self.holding : 0
     worker.takeHeld()
@@ -480,14 +345,8 @@ struct WorkerThread: ~Copyable {
     loop.wantWrite(clientWires[Int(c)].watch, isBlocked)
   }
 
-  /// Says that a message has been read; what was seen before it is told before it.
-  private mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
-    passOn()
-    outbox.post(.answered(worker: number, ticket: ticket, entries))
-  }
-
   /// Tells the control thread what was seen.
-  private mutating func passOn() {
+  mutating func passOn() {
     for notice in worker.notices {
       var address: Address?
       if case .failed(let server, _) = notice { address = addresses[server] }
@@ -497,7 +356,7 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Tells it that a server answers where it is now.
-  private func noteReached(_ l: UInt32) {
+  func noteReached(_ l: UInt32) {
     let server = worker.servers[worker.links[l].server].id
     if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
   }

@@ -5,27 +5,27 @@ import Testing
 
 /// The handover's decisions, one event after the other, with two workers.
 @Suite struct HandoverTests {
-  private static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
-  private static func entries(_ keys: String..., of owner: UInt32 = 1) -> Journal.Entries {
+  static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
+  static func entries(_ keys: String..., of owner: UInt32 = 1) -> Journal.Entries {
     var entries = Journal.Entries()
     for key in keys { entries.insert(Array(key.utf8), of: owner) }
     return entries
   }
   /// Too many keys of this owner, and these beside.
-  private static func lost(of owner: UInt32 = 1, _ keys: String...) -> Journal.Entries {
+  static func lost(of owner: UInt32 = 1, _ keys: String...) -> Journal.Entries {
     var entries = entries("lost", of: owner)
     entries.overflow()
     for key in keys { entries.insert(Array(key.utf8), of: 3) }
     return entries
   }
-  private static func owners(_ ids: UInt32...) -> Journal.Owners {
+  static func owners(_ ids: UInt32...) -> Journal.Owners {
     var entries = Journal.Entries()
     for id in ids { entries.insert([UInt8(id)], of: id) }
     entries.overflow()
     return entries.lost
   }
 
-  private final class Desk {
+  final class Desk {
     var handover: Handover
     var now: UInt64 = 1000
     init(_ rejoin: RejoinRule = .invalidate, _ limits: Limits = Limits()) {
@@ -67,7 +67,7 @@ import Testing
     func eject(_ server: UInt32) { _ = answer(answer(wants(server, .ejected))) }
   }
 
-  private static func told(_ steps: [Handover.Step]) -> [String] {
+  static func told(_ steps: [Handover.Step]) -> [String] {
     steps.map { step in
       switch step {
       case .tell(let server, let standing, _, let surrenders, _):
@@ -115,7 +115,7 @@ import Testing
   }
 
   /// Brings server 1 back, with nothing to be deleted on it.
-  private func back(_ desk: Desk) {
+  func back(_ desk: Desk) {
     let steps = desk.answer(desk.answer(desk.returns(1)))
     #expect(Self.told(steps) == ["rejoined 1 true"])
     _ = desk.answer(desk.wants(1, .up))
@@ -265,143 +265,6 @@ import Testing
       let steps = desk.answer(desk.returns(1, isEmpty: isEmpty), [1: Self.lost()])
       #expect(Self.told(steps) == [isEmpty ? "tell 1 returning surrenders" : "clean 1 flush"])
     }
-  }
-
-  // MARK: - Stand-ins of which too much is unknown
-
-  /// Server 1 has been out, and its stand-in 2 has copies of its keys of which nothing else is known.
-  private func distrusting() -> Desk {
-    let desk = Desk()
-    desk.eject(1)
-    back(desk)
-    let steps = desk.answer(desk.tick(after: 1200), [2: Self.lost()])
-    #expect(steps == [.remark(2, .distrusted(of: Self.owners(1)))])
-    return desk
-  }
-
-  @Test func aStandInOfWhichTooMuchIsUnknownKeepsTheOwnersInTheRingAndNobodyElse() {
-    let desk = distrusting()
-    #expect(!desk.handover.mayEject(1) && desk.handover.mayEject(3))
-    desk.eject(3)
-    #expect(desk.handover.standing(of: 3) == .ejected)
-    #expect(desk.answer(desk.wants(1, .ejected)) == [])
-    #expect(desk.handover.standing(of: 1) == .failFast)
-  }
-
-  /// While an owner is out its keys wander: were another to leave, they would come to the copies that are forgotten.
-  @Test func beforeTheOwnerIsBackNobodyElseLeavesEither() {
-    let desk = Desk()
-    desk.eject(1)
-    desk.eject(3)
-    back(desk)
-    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
-    #expect(desk.handover.standing(of: 3) == .ejected)
-    #expect(!desk.handover.mayEject(1))
-    _ = desk.answer(desk.answer(desk.returns(3)))
-    _ = desk.answer(desk.wants(3, .up))
-    _ = desk.answer(desk.tick(after: 1200))
-    #expect(desk.handover.mayEject(1) && !desk.handover.mayEject(3))
-  }
-
-  @Test func itIsTrustedAgainWhenItHasBeenOut() {
-    let desk = distrusting()
-    _ = desk.answer(desk.wants(1, .ejected))
-    var steps = desk.wants(2, .failFast)
-    #expect(Self.told(steps) == ["tell 2 failFast", "tell 1 ejected"])
-    _ = desk.answer(steps)
-    steps = desk.answer(desk.returns(2))
-    #expect(Self.told(steps) == ["clean 2 flush"])
-    #expect(Self.told(desk.answer(desk.cleaned(2))) == ["rejoined 2 true"])
-    _ = desk.answer(desk.wants(2, .up))
-    #expect(desk.handover.members[2]?.held.isEmpty == true)
-  }
-
-  @Test func whatIsKnownBesideIsDeletedAndTheFlagStays() {
-    let desk = Desk()
-    desk.eject(1)
-    back(desk)
-    let steps = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 1, "x")])
-    #expect(steps.count == 2 && Self.told(steps).last == "clean 2 x")
-    #expect(!desk.handover.mayEject(3))
-    _ = desk.cleaned(2)
-    #expect(!desk.handover.mayEject(1) && desk.handover.mayEject(3))
-  }
-
-  /// Whose the keys are is not known by another ring: then everybody waits.
-  @Test(arguments: [false, true])
-  func aReloadThatKeepsTheRingKeepsTheOwners(_ keepsRings: Bool) {
-    let desk = distrusting()
-    let pool = Handover.Pool(members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(700))
-    _ = desk.handover.reload([pool], keepsRings: keepsRings, now: desk.moment)
-    _ = desk.answer(desk.tick(after: 2000))
-    #expect(desk.handover.mayEject(3) == keepsRings)
-    #expect(!desk.handover.mayEject(1))
-    let others = Handover.Pool(
-      members: [1, 2, 3, 4], rejoin: .invalidate, requestTimeout: .milliseconds(700))
-    _ = desk.handover.reload([others], keepsRings: true, now: desk.moment)
-    _ = desk.answer(desk.tick(after: 2000))
-    #expect(!desk.handover.mayEject(3) && !desk.handover.mayEject(4))
-  }
-
-  @Test func whatIsAnsweredOfTheOldRingNamesNobody() {
-    let desk = Desk()
-    desk.eject(1)
-    back(desk)
-    let steps = desk.tick(after: 1200)
-    let pool = Handover.Pool(members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(500))
-    _ = desk.handover.reload([pool], now: desk.moment)
-    _ = desk.answer(steps, [2: Self.lost()])
-    _ = desk.answer(desk.tick(after: 2000))
-    #expect(!desk.handover.mayEject(3))
-  }
-
-  // MARK: - A client's flush_all
-
-  @Test func aStandInThatAClientHasFlushedIsTrusted() {
-    let desk = distrusting()
-    let early = Self.at(desk.now)
-    desk.now += 10
-    #expect(desk.handover.flushed(2, asked: early, now: desk.moment) == [], "asked for before that was known")
-    #expect(!desk.handover.mayEject(1))
-    #expect(desk.handover.flushed(3, asked: desk.moment, now: desk.moment) == [])
-    _ = desk.answer(desk.wants(1, .ejected))
-    #expect(
-      Self.told(desk.handover.flushed(2, asked: desk.moment, now: desk.moment)) == [
-        "remark 2 trusted", "tell 1 ejected",
-      ])
-  }
-
-  /// What was sent to the stand-in for an owner that is out may still be on its way, or be sent yet.
-  @Test func aFlushSaysNothingOfOwnersThatAreOutOrJustBack() {
-    let desk = Desk()
-    desk.eject(1)
-    desk.eject(3)
-    back(desk)
-    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
-    #expect(desk.handover.standing(of: 3) == .ejected)
-    desk.now += 10
-    #expect(desk.handover.flushed(2, asked: desk.moment, now: desk.moment) == [])
-    let up = desk.answer(desk.answer(desk.returns(3)))
-    #expect(Self.told(up) == ["rejoined 3 true"])
-    _ = desk.answer(desk.wants(3, .up))
-    #expect(desk.handover.flushed(2, asked: desk.moment, now: desk.moment) == [])
-    _ = desk.answer(desk.tick(after: 1200))
-    desk.now += 10
-    #expect(!desk.handover.mayEject(3))
-    #expect(Self.told(desk.handover.flushed(2, asked: desk.moment, now: desk.moment)) == ["remark 2 trusted"])
-    #expect(desk.handover.mayEject(3))
-  }
-
-  /// Owed and done by the proxy, it says the same; not before it is done.
-  @Test func aFlushThatWasOwedIsAsGoodOnceItIsDone() {
-    let desk = distrusting()
-    #expect(Self.told(desk.handover.oweFlush(2, now: desk.moment)) == ["clean 2 flush"])
-    #expect(!desk.handover.mayEject(1))
-    _ = desk.cleaned(2, false)
-    #expect(desk.handover.members[2]?.held.hasOverflowed == true)
-    #expect(Self.told(desk.answer(desk.tick(after: 1100))) == ["clean 2 flush"])
-    _ = desk.cleaned(2)
-    #expect(desk.handover.mayEject(1))
   }
 
   @Test func flushEmptiesWhoWasEjectedAndNobodyElse() {

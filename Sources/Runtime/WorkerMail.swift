@@ -1,0 +1,97 @@
+import Bytes
+import Net
+import Proxy
+
+// What a worker is told by the control thread, and its end.
+
+extension WorkerThread {
+  mutating func readMail(_ scratch: inout Scratch, now: Instant) {
+    var news = News()
+    for message in inbox.take() {
+      if case .standing = message {} else { settle(&news, now: now) }
+      switch message {
+      case .client(let descriptor): adopt(descriptor, now: now)
+      case .adopt(let plan, let addresses):
+        self.addresses = addresses
+        worker.adopt(plan, now: now)
+      case .moved(let server, let address):
+        // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
+        passOn()
+        addresses[server] = address
+        worker.relocate(server, now: now)
+        execute(now: now)
+      case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
+        if news.concern(server) { settle(&news, now: now) }
+        news.take(server, ticket: ticket, surrenders: surrenders)
+        let isNew = worker.stand(standing, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        if isNew { news.areNew = true }
+      case .strays(let servers, let ticket): answer(ticket, worker.surrenderStrays(of: servers))
+      case .drain:
+        guard !isEnding else { break }
+        isEnding = true
+        readEverything(&scratch, now: now)
+        worker.drain()
+      case .stop: giveUp(now: now)
+      }
+    }
+    settle(&news, now: now)
+  }
+
+  /// Servers' standings that came one behind the other, as the worker has them; its rings are as they were.
+  private struct News {
+    var stale: Set<Int> = []
+    var areNew = false
+    var tickets: [(server: UInt32, ticket: UInt64, surrenders: Bool)] = []
+
+    func concern(_ server: UInt32) -> Bool { tickets.contains { $0.server == server } }
+
+    mutating func take(_ server: UInt32, ticket: UInt64, surrenders: Bool) {
+      tickets.append((server, ticket, surrenders))
+    }
+  }
+
+  /// Has the rings follow the news, and only then says that they are known.
+  private mutating func settle(_ news: inout News, now: Instant) {
+    guard !news.tickets.isEmpty else { return }
+    if news.areNew { worker.rearrange(news.stale, now: now) }
+    passOn()
+    var answers: [Report] = []
+    for (server, ticket, surrenders) in news.tickets {
+      let entries = surrenders ? worker.surrender(server) : Journal.Entries()
+      answers.append(
+        .answered(worker: number, ticket: ticket, entries.isEmpty ? [:] : [server: entries]))
+    }
+    outbox.post(contentsOf: answers)
+    news = News()
+  }
+
+  /// Reads once more what has come from every client: it counts as received, and is answered.
+  private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
+    for c in 0..<clientWires.count where clientWires[c].descriptor >= 0 {
+      let c = UInt32(truncatingIfNeeded: c)
+      readClient(c, &scratch, now: now)
+      if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+    }
+  }
+
+  /// Answers everybody who waits that nothing will come any more, as far as they take it at once, and ends.
+  private mutating func giveUp(now: Instant) {
+    hasEnded = true
+    worker.giveUp(now: now)
+    for _ in 0..<Self.lastRounds {
+      execute(now: now)
+      flush(now: now)
+      guard worker.hasResumable else { break }
+      worker.resumeStalled(now: now)
+    }
+    for c in clientWires.indices where clientWires[c].descriptor >= 0 {
+      Socket.discardInput(clientWires[c].descriptor)
+    }
+  }
+
+  /// Says that a message has been read; what was seen before it is told before it.
+  mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
+    passOn()
+    outbox.post(.answered(worker: number, ticket: ticket, entries))
+  }
+}
