@@ -56,7 +56,8 @@ let package = Package(
     .testTarget(name: "ProxyTests", dependencies: ["Proxy"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
-      name: "RuntimeTests", dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes"],
+      name: "RuntimeTests",
+      dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],

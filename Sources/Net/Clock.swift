@@ -11,6 +11,14 @@ package enum Clock {
     return Instant(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
   }
 
+  /// How long the calling thread has been on a processor. One system call.
+  package static func worked() -> Duration {
+    var time = timespec()
+    // SAFETY: the clock exists on every Linux and the address is that of a local.
+    _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+  }
+
   /// Stops the calling thread for so long, whatever becomes ready meanwhile: to let what comes gather. A
   /// signal may end it early. Late by the thread's timer slack, 50 µs unless it asked for fine timers.
   package static func pause(nanoseconds: Int64) {

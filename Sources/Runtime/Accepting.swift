@@ -2,7 +2,6 @@ import Bytes
 import Glibc
 import Net
 import Settings
-import Synchronization
 
 /// A listener and its place in the loop. A class, because it is one thing that several lists name.
 final class Door {
@@ -83,10 +82,9 @@ extension Supervisor {
     }
   }
 
-  /// To the next worker in turn; or away, in memcached's words, when there are too many.
+  /// To the worker with the least to do; or away, in memcached's words, when there are too many.
   private func deal(_ descriptor: Int32) {
-    let count = ledger.clients.load(ordering: .relaxed)
-    guard count < mostClients else {
+    guard ledger.clients < mostClients else {
       let rejected = ledger.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
@@ -95,9 +93,9 @@ extension Supervisor {
       }
       return
     }
-    ledger.clients.add(1, ordering: .relaxed)
-    workers[nextWorker].post(.client(descriptor: descriptor))
-    nextWorker = (nextWorker + 1) % workers.count
+    let worker = dealing.worker { ledger.clients(of: $0) }
+    ledger.clientCame(to: worker)
+    workers[worker].post(.client(descriptor: descriptor))
   }
 
   /// How many clients the descriptors are enough for, with those set aside that servers and the proxy itself need: they

@@ -1,7 +1,6 @@
 import Bytes
 import Net
 import Proxy
-import Stats
 import Synchronization
 
 /// What the control thread tells a worker.
@@ -72,40 +71,5 @@ final class Mailbox<Letter: Sendable>: Sendable {
       box.removeAll(keepingCapacity: true)
       return all
     }
-  }
-}
-
-/// What all threads may look at: how many clients there are, and each worker's numbers as of its last tick.
-final class Ledger: Sendable {
-  /// Clients connected, of all workers.
-  let clients = Atomic<Int>(0)
-  /// Clients turned away because there were too many; the control thread's to count.
-  let rejected = Atomic<Int>(0)
-  /// Keys deleted on servers because the journal held them; the control thread's to count.
-  let deleted = Atomic<Int>(0)
-  private let rows: Mutex<[Counters]>
-  /// What the control thread adds: reloads, servers that are out, …
-  private let notes = Mutex<[(name: String, value: String)]>([])
-
-  init(workers: Int) {
-    rows = Mutex(Array(repeating: Counters(), count: workers))
-  }
-
-  func publish(_ counters: Counters, of worker: Int) {
-    rows.withLock { $0[worker] = counters }
-  }
-
-  func note(_ rows: [(name: String, value: String)]) {
-    notes.withLock { $0 = rows }
-  }
-
-  /// The answer to `stats ringroad`.
-  func rendered() -> [UInt8] {
-    var total = rows.withLock { rows in
-      rows.reduce(into: Counters()) { $0 += $1 }
-    }
-    total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
-    total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
-    return total.rendered(after: notes.withLock { $0 })
   }
 }

@@ -14,7 +14,7 @@ import Synchronization
 ///     signals, the watched file ─▶ Reloading.swift      new plans to all workers
 ///     workers' reports, probes  ─▶ Watching.swift       standings to all workers
 ///     lookups that have ended   ─▶ Naming.swift         addresses to all workers
-///     listeners                 ─▶ Accepting.swift      descriptors, to one worker after the other
+///     listeners                 ─▶ Accepting.swift      descriptors, to the worker with the least to do
 final class Supervisor {
   enum Kind {
     static let listener: UInt8 = 1
@@ -48,7 +48,7 @@ final class Supervisor {
   var workers: [Mailbox<Message>] = []
   let outbox: Mailbox<Report>
   let ledger: Ledger
-  var nextWorker = 0
+  var dealing: Dealing
   var visits: [UInt32: Visit] = [:]
   var errands: [UInt32: Handover.Errand] = [:]
   var handover: Handover
@@ -100,6 +100,7 @@ final class Supervisor {
     board = HealthBoard(blueprint.healthPools)
     let workers = settings.threads ?? Self.cores
     ledger = Ledger(workers: workers)
+    dealing = Dealing(workers: workers)
     handover = Handover(blueprint.handoverPools, workers: workers, limits: blueprint.plan.limits)
     findServers()
   }
@@ -200,6 +201,7 @@ final class Supervisor {
     if ticks % 100 == 0 {
       if file == nil { watchFile() } else { fileMoved(now: now) }
       reserve.refill()
+      dealing.note(ledger.work())
     }
     if let putOff, now >= putOff.until { reload(putOff.cause, now: now) }
     if ticks % 10 == 0 {
@@ -216,7 +218,7 @@ final class Supervisor {
         hasEnded = true
         return
       }
-      log.warning("drain deadline passed", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
+      log.warning("drain deadline passed", ["clients": "\(ledger.clients)"])
       isGivingUp = true
       drainDeadline = now.advanced(by: Self.lastWords)
       tell(.stop)
@@ -243,7 +245,7 @@ final class Supervisor {
   }
 
   private func drain(now: Instant) {
-    log.info("draining", ["clients": "\(ledger.clients.load(ordering: .relaxed))"])
+    log.info("draining", ["clients": "\(ledger.clients)"])
     // Who waits in a listener's queue has connected, and is taken; then the listeners go, so that who
     // comes later is refused at once instead of waiting for nobody.
     for i in doors.indices { accept(at: i, now: now) }

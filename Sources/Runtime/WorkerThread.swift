@@ -270,7 +270,7 @@ struct WorkerThread: ~Copyable {
   mutating func adopt(_ descriptor: Int32, now: Instant) {
     guard !isEnding else {
       Socket.close(descriptor)
-      ledger.clients.subtract(1, ordering: .relaxed)
+      ledger.clientLeft(number)
       return
     }
     let c = worker.open()
@@ -287,7 +287,7 @@ struct WorkerThread: ~Copyable {
     Socket.close(wire.descriptor)
     clientWires[Int(c)] = Wire()
     worker.closed(client: c)
-    ledger.clients.subtract(1, ordering: .relaxed)
+    ledger.clientLeft(number)
     if isEnding && worker.isDrained { hasEnded = true }
   }
 

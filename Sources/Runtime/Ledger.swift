@@ -1,0 +1,83 @@
+import Bytes
+import Net
+import Stats
+import Synchronization
+
+/// What all threads may look at: how many clients each worker has, and its numbers as of its last tenth of a second.
+final class Ledger: Sendable {
+  /// What a worker has published.
+  struct Row: Sendable {
+    var counters = Counters()
+    var work = Work()
+  }
+
+  /// How long a worker has been on a processor, and when that was; `origin` if it has not said yet.
+  struct Work: Equatable, Sendable {
+    var spent = Duration.zero
+    var at = Instant.origin
+  }
+
+  /// A class, because an atomic has a place of its own.
+  private final class Count: Sendable {
+    let value = Atomic<Int>(0)
+  }
+
+  /// Clients of each worker, and those that are on their way to it.
+  private let counts: [Count]
+  /// Clients turned away because there were too many; the control thread's to count.
+  let rejected = Atomic<Int>(0)
+  /// Keys deleted on servers because the journal held them; the control thread's to count.
+  let deleted = Atomic<Int>(0)
+  private let rows: Mutex<[Row]>
+  /// What the control thread adds: reloads, servers that are out, …
+  private let notes = Mutex<[(name: String, value: String)]>([])
+
+  init(workers: Int) {
+    counts = (0..<workers).map { _ in Count() }
+    rows = Mutex(Array(repeating: Row(), count: workers))
+  }
+
+  // MARK: - Clients
+
+  /// Clients connected, of all workers.
+  var clients: Int { counts.reduce(0) { $0 + $1.value.load(ordering: .relaxed) } }
+
+  func clients(of worker: Int) -> Int { counts[worker].value.load(ordering: .relaxed) }
+
+  /// A client is dealt to the worker.
+  func clientCame(to worker: Int) { counts[worker].value.add(1, ordering: .relaxed) }
+
+  func clientLeft(_ worker: Int) { counts[worker].value.subtract(1, ordering: .relaxed) }
+
+  // MARK: - Numbers
+
+  /// From the worker's own thread, whose time on a processor goes with them.
+  func publish(_ counters: Counters, of worker: Int) {
+    let work = Work(spent: Clock.worked(), at: Clock.now())
+    rows.withLock { $0[worker] = Row(counters: counters, work: work) }
+  }
+
+  /// What each worker has done, as it last said.
+  func work() -> [Work] { rows.withLock { $0.map(\.work) } }
+
+  func note(_ rows: [(name: String, value: String)]) {
+    notes.withLock { $0 = rows }
+  }
+
+  /// The answer to `stats ringroad`.
+  func rendered() -> [UInt8] {
+    let rows = rows.withLock { $0 }
+    var notes = notes.withLock { $0 }
+    for (worker, row) in rows.enumerated() {
+      notes += [
+        ("worker:\(worker):clients", "\(clients(of: worker))"),
+        ("worker:\(worker):requests_forwarded", "\(row.counters[.requestsForwarded])"),
+        ("worker:\(worker):cpu_ms", "\(Int(row.work.spent / .milliseconds(1)))"),
+      ]
+    }
+    var total = rows.reduce(into: Counters()) { $0 += $1.counters }
+    total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
+    total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
+    return total.rendered(after: notes)
+  }
+}
