@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -51,6 +52,37 @@ int ringroad_accept(int listener, struct sockaddr *peer, socklen_t *length) {
 int ringroad_set_ids(uid_t user, gid_t group) {
   if (setresgid(group, group, group) != 0) return errno;
   return setresuid(user, user, user) == 0 ? 0 : errno;
+}
+
+int ringroad_allowed_processors(int *numbers, int most) {
+  // The kernel refuses a set that is smaller than its own, and does not say how large that is.
+  for (int room = CPU_SETSIZE; room <= 1 << 20; room *= 2) {
+    cpu_set_t *set = CPU_ALLOC(room);
+    if (set == NULL) return -1;
+    size_t size = CPU_ALLOC_SIZE(room);
+    int count = 0;
+    int code = sched_getaffinity(0, size, set);
+    int reason = errno;
+    for (int i = 0; code == 0 && i < room && count < most; i++) {
+      if (CPU_ISSET_S(i, size, set)) numbers[count++] = i;
+    }
+    CPU_FREE(set);
+    if (code == 0) return count;
+    errno = reason;
+    if (reason != EINVAL) return -1;
+  }
+  return -1;
+}
+
+int ringroad_bind_thread(int processor) {
+  cpu_set_t *set = CPU_ALLOC(processor + 1);
+  if (set == NULL) return ENOMEM;
+  size_t size = CPU_ALLOC_SIZE(processor + 1);
+  CPU_ZERO_S(size, set);
+  CPU_SET_S(processor, size, set);
+  int reason = sched_setaffinity(0, size, set) == 0 ? 0 : errno;
+  CPU_FREE(set);
+  return reason;
 }
 
 void ringroad_fine_timers(void) { prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); }

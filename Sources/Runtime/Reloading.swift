@@ -148,6 +148,7 @@ extension Supervisor {
     let old = settings
     settings = new
     settings.threads = old.threads
+    settings.pinsThreads = old.pinsThreads
     countDescriptors()
     if old.log != new.log { log.reopen(new.log) }
     for door in doors where !new.listeners.contains(door.settings) { close(door) }

@@ -108,8 +108,9 @@ final class Supervisor {
   /// How long the workers may take to do so.
   static let lastWords = Duration.milliseconds(500)
 
-  /// Processors that this process may use.
-  static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  /// As many workers as there are if nobody says how many: one for each processor that the process may keep busy. Asked
+  /// once: all that is counted in workers must agree.
+  static let cores = min(max(1, Processors.usable), Bounds.threads.upperBound)
 
   /// Starts the workers and serves until told to stop. Returns the exit code.
   func run() -> Int32 {
@@ -147,6 +148,8 @@ final class Supervisor {
 
   private func startWorkers() throws(SystemError) {
     let count = settings.threads ?? Self.cores
+    let seats = Seating(settings.pinsThreads ? Processors.allowed() : nil, workers: count)
+    seats.announce(to: log)
     for number in 0..<count {
       let inbox = try Mailbox<Message>()
       workers.append(inbox)
@@ -154,7 +157,10 @@ final class Supervisor {
         blueprint.plan, self.addresses, self.outbox, self.ledger, self.log
       )
       let processID = getpid()
+      let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
+        // First of all, so that its memory is near its processor.
+        Seating.take(seat, worker: number, log: log)
         do throws(SystemError) {
           var thread = try WorkerThread(
             number: number, plan: plan, addresses: addresses, processID: processID, inbox: inbox,

@@ -54,7 +54,7 @@ package enum ServeFlag: String, CommandFlag {
     case .port: "port of addresses that name none, or of 127.0.0.1 (\(Endpoint.listenerPort))"
     case .unixSocket: "listen on a Unix socket"
     case .unixMask: "its permission bits, in octal (0700)"
-    case .threads: "worker threads (one per core)"
+    case .threads: "worker threads (one for each processor that it may use)"
     case .connectionLimit: "client connections (10000)"
     case .user: "become this user once the ports are open"
     case .daemon: "run in the background"

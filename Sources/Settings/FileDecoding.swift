@@ -16,6 +16,7 @@ extension SettingsDecoder {
       case .file(.routes): routes = value
       case .file(.listen): settings.listeners = listeners(value)
       case .file(.threads): read(value, FileKey.threads, into: &settings.threads, Self.threads)
+      case .file(.pinThreads): read(value, FileKey.pinThreads, into: &settings.pinsThreads, Self.truth)
       case .file(.limits): settings.limits = limits(value)
       case .file(.log): settings.log = log(value)
       case .file(.drainTimeout): read(value, FileKey.drainTimeout, into: &settings.drainTimeout, Self.timeout)
@@ -147,6 +148,23 @@ extension SettingsDecoder {
 
   static func threads(_ text: String) throws(Complaint) -> Int? {
     text == "auto" ? nil : try Quantity.count(text, in: Bounds.threads, or: "auto")
+  }
+
+  /// `true` or `false`; YAML's other words for them are told what to write.
+  static func truth(_ text: String) throws(Complaint) -> Bool {
+    switch text {
+    case "true": return true
+    case "false": return false
+    default: break
+    }
+    let meant: String? =
+      switch text.lowercased() {
+      case "true", "yes", "on", "y", "1": "true"
+      case "false", "no", "off", "n", "0": "false"
+      default: nearestWord(to: text, among: ["true", "false"])
+      }
+    throw .expected(
+      "true or false", found: quoted(text), hint: meant.map { "did you mean \(quoted($0))?" })
   }
 
   static func timeout(_ text: String) throws(Complaint) -> Duration {

@@ -7,8 +7,10 @@
 package struct ProxySettings: Equatable, Sendable {
   /// Where clients connect; never empty.
   package var listeners = [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))]
-  /// How many workers; nil is one per core.
+  /// How many workers; nil is one for each processor that the process may use.
   package var threads: Int? = nil
+  /// Whether each worker is kept on a processor of its own.
+  package var pinsThreads = false
   /// In the order of the file; never empty. A route names a pool by its index here.
   package var pools: [PoolSettings]
   /// In the order of the file; never empty, no prefix twice.

@@ -37,6 +37,11 @@ package enum SettingsChange: Equatable, Sendable {
       let words = [old.threads, new.threads].map { $0.map(String.init) ?? "auto" }
       changes.append(.needsRestart(key: FileKey.threads.rawValue, from: words[0], to: words[1]))
     }
+    if old.pinsThreads != new.pinsThreads {
+      changes.append(
+        .needsRestart(
+          key: FileKey.pinThreads.rawValue, from: String(old.pinsThreads), to: String(new.pinsThreads)))
+    }
     comparePools(old.pools, new.pools, &changes)
     compareRoutes(old.routes, new.routes, &changes)
     for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {

@@ -6,7 +6,9 @@ protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable
 
 /// At the top level, beside those of a pool in the short form.
 enum FileKey: String, SettingsKey {
-  case listen, threads, pools, routes, limits, log
+  case listen, threads
+  case pinThreads = "pin_threads"
+  case pools, routes, limits, log
   case drainTimeout = "drain_timeout"
 }
 

@@ -65,7 +65,7 @@ let badFiles = #"""
   ## a merge key
   | servers: [a]
   | <<: {threads: 2}
-  > 2:1: unknown key "<<" in the file; expected one of listen, threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, rejoin, floor, connections
+  > 2:1: unknown key "<<" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, rejoin, floor, connections
   ## two documents
   | servers: [a]
   | ---
@@ -85,7 +85,7 @@ let badFiles = #"""
   ## an unknown key near nothing
   | servers: [a]
   | zzzzzzzz: 1
-  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, rejoin, floor, connections
+  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, rejoin, floor, connections
   ## an unknown key with a dash
   | servers: [a]
   | connect-timeout: 1s
@@ -400,6 +400,30 @@ let badFiles = #"""
   | servers: [a]
   | threads: 1025
   > 2:10: threads: expected auto or a whole number from 1 to 1024, found "1025"
+  ## threads pinned in other words than true and false
+  | servers: [a]
+  | pin_threads: yes
+  > 2:14: pin_threads: expected true or false, found "yes"; did you mean "true"?
+  ## threads not pinned in other words
+  | pin_threads: Off
+  | servers: [a]
+  > 1:14: pin_threads: expected true or false, found "Off"; did you mean "false"?
+  ## threads pinned with a slip
+  | servers: [a]
+  | pin_threads: ture
+  > 2:14: pin_threads: expected true or false, found "ture"; did you mean "true"?
+  ## threads pinned to processors by number
+  | servers: [a]
+  | pin_threads: 0-3
+  > 2:14: pin_threads: expected true or false, found "0-3"
+  ## threads pinned with a list
+  | servers: [a]
+  | pin_threads: [0, 1]
+  > 2:14: pin_threads: expected a value, found a list
+  ## threads pinned, the key with a slip
+  | servers: [a]
+  | pin_thread: true
+  > 2:1: unknown key "pin_thread" in the file; did you mean "pin_threads"?
   ## sizes without a unit and with a wrong one
   | servers: [a]
   | limits: {clients: 0, client_output: 256, max_value: 64m, server_queue: 1TiB}

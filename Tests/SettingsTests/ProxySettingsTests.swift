@@ -35,7 +35,7 @@ import Testing
     let settings = try Self.example()
     let pool = settings.pools[0]
     #expect(settings.listeners == [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))])
-    #expect(settings.threads == nil)
+    #expect(settings.threads == nil && !settings.pinsThreads)
     #expect(pool.placement == .ketama && pool.hash == nil && pool.hashTag == nil)
     #expect(pool.connectTimeout == .milliseconds(200) && pool.requestTimeout == .milliseconds(500))
     #expect(pool.failures == 3 && pool.probeInterval == .seconds(1) && pool.probeMax == .seconds(30))
@@ -73,6 +73,7 @@ import Testing
         - {address: unix:/run/r.sock, mode: 0770, owner: "r:www"}
         - /run/s.sock
       threads: 4
+      pin_threads: true
       drain_timeout: 1m
       pools:
         main:
@@ -137,7 +138,7 @@ import Testing
         RouteSettings(prefix: "session:", pool: "sessions", poolIndex: 1),
         RouteSettings(prefix: "", pool: "main", poolIndex: 0),
       ])
-    #expect(settings.threads == 4 && settings.drainTimeout == .seconds(60))
+    #expect(settings.threads == 4 && settings.pinsThreads && settings.drainTimeout == .seconds(60))
     #expect(settings.limits.clients == 5 && settings.limits.clientOutput == 1_000_000)
     #expect(settings.limits.maxValue == 1536 && settings.limits.serverQueue == 1_000_000_000)
     #expect(settings.limits.memory == 20_971_520)

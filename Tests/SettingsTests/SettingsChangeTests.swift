@@ -62,6 +62,10 @@ import Testing
       #"{prefix: "t:", pool: sessions}, {prefix: "s:", pool: sessions}"#, ["routes: changed order"]
     ),
     ("listen:", "threads: 8\nlisten:", ["threads: changed from auto to 8 (takes a restart)"]),
+    (
+      "listen:", "pin_threads: true\nlisten:",
+      ["pin_threads: changed from false to true (takes a restart)"]
+    ),
     ("listen:", "drain_timeout: 1m\nlisten:", ["drain_timeout: changed from 5s to 1m"]),
     (
       "listen:", "limits: {clients: 5, max_value: 1MiB}\nlisten:",
@@ -124,6 +128,7 @@ import Testing
     vary { $0.log.format = .json }
     vary { $0.drainTimeout = .seconds(6) }
     vary { $0.threads = 2 }
+    vary { $0.pinsThreads = true }
     vary { $0.listeners[0].endpoint = .unix(path: "/x") }
     for new in variants {
       let changes = SettingsChange.compare(old, new)

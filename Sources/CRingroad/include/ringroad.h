@@ -26,6 +26,14 @@ int ringroad_set_ids(uid_t user, gid_t group);
 // Times a wait to the microsecond instead of 50 of them, for the calling thread.
 void ringroad_fine_timers(void);
 
+// Writes the numbers of the processors that the calling thread may run on, lowest first and at most `most` of them.
+// Returns how many it wrote, or -1 and errno.
+int ringroad_allowed_processors(int *numbers, int most);
+
+// Keeps the calling thread on one processor.
+// Returns 0, or errno.
+int ringroad_bind_thread(int processor);
+
 // Names the calling thread for ps and top; at most 15 bytes.
 void ringroad_name_thread(const char *name);
 

@@ -17,16 +17,18 @@ final class Proxy {
 
   /// - Parameters:
   ///   - flags: further words of the command line.
+  ///   - runner: a program that becomes the proxy, with its own words, such as taskset.
   ///   - environment: further variables, `NAME=value`.
   ///   - config: the file's text, given the port and the directory that is its own.
   init(
-    flags: [String] = [], environment: [String] = [], _ config: (UInt16, Directory) -> String
+    flags: [String] = [], under runner: [String] = [], environment: [String] = [],
+    _ config: (UInt16, Directory) -> String
   ) throws {
     directory = try Directory()
     port = try Ports.free()
     try Self.write(config(port, directory), to: directory.file("ringroad.yml"))
     child = try Child(
-      [Programs.ringroad(), "--config", directory.file("ringroad.yml")] + flags,
+      runner + [Programs.ringroad(), "--config", directory.file("ringroad.yml")] + flags,
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment,
       output: directory.file("log"))
     let isUp = eventually(within: .seconds(5)) {

@@ -1,0 +1,102 @@
+import Foundation
+import Glibc
+import Net
+import Testing
+
+extension Integration {
+  @Suite struct WorkersTests {
+    private func proxy(_ options: String, under runner: [String] = []) throws -> Proxy {
+      let server = try Ports.free()
+      return try Proxy(under: runner) { port, _ in
+        "listen: 127.0.0.1:\(port)\nservers: [\"127.0.0.1:\(server)\"]\n\(options)\n"
+      }
+    }
+
+    /// Clients that have been taken: they were answered.
+    private func clients(_ count: Int, of proxy: Proxy) throws -> [TextClient] {
+      try (0..<count).map { _ in
+        let client = try proxy.client()
+        #expect(try client.ask("mn") == "MN")
+        return client
+      }
+    }
+
+    /// How many each worker has, as one of them is told.
+    private func dealt(_ proxy: Proxy, asking client: TextClient) throws -> [Int] {
+      let rows = try client.stats("ringroad")
+      return (0..<(Int(rows["threads"] ?? "") ?? 0)).map { Int(rows["worker:\($0):clients"] ?? "") ?? -1 }
+    }
+
+    /// Blind turns would keep the difference for as long as the clients stay.
+    @Test func whereClientsHaveGoneOthersComeIn() throws {
+      let proxy = try proxy("threads: 4")
+      let asker = try clients(1, of: proxy)[0]
+      // The one that asked whether the proxy is up may not be gone yet.
+      #expect(eventually(within: .seconds(2)) { (try? self.dealt(proxy, asking: asker).reduce(0, +)) == 1 })
+      var connected = try clients(39, of: proxy)
+      #expect(try dealt(proxy, asking: asker) == [10, 10, 10, 10])
+      // All but every fourth go, so that of three workers hardly any is left.
+      connected = connected.enumerated().filter { $0.offset % 4 == 0 || $0.offset < 8 }.map(\.element)
+      #expect(
+        eventually(within: .seconds(5)) {
+          (try? self.dealt(proxy, asking: asker).reduce(0, +)) == connected.count + 1
+        })
+      let skewed = try dealt(proxy, asking: asker)
+      #expect((skewed.max() ?? 0) - (skewed.min() ?? 0) >= 6, "\(skewed)")
+      for more in [30, 1, 1, 1, 1, 20] {
+        connected += try clients(more, of: proxy)
+        let now = try dealt(proxy, asking: asker)
+        #expect(now.reduce(0, +) == connected.count + 1)
+        #expect((now.max() ?? 0) - (now.min() ?? 0) <= 1, "\(now)")
+      }
+    }
+
+    /// Processors by the name of each thread, as the kernel lists them.
+    private func processors(of child: Child) throws -> [String: String] {
+      var lists: [String: String] = [:]
+      let tasks = "/proc/\(child.pid)/task"
+      for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+        let status = try String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8)
+        let rows = status.split(separator: "\n").map { $0.split(separator: "\t") }
+        let name = rows.first { $0.first == "Name:" }?.last
+        let list = rows.first { $0.first == "Cpus_allowed_list:" }?.last
+        // The control thread bears the program's name.
+        if let name, let list { lists[task == "\(child.pid)" ? "control" : String(name)] = String(list) }
+      }
+      return lists
+    }
+
+    @Test func pinnedWorkersHaveAProcessorEachAndTheControlThreadHasAll() throws {
+      let own = Processors.allowed()
+      let count = own.count + 1
+      let proxy = try proxy("threads: \(count)\npin_threads: true")
+      let lists = try processors(of: proxy.child)
+      for worker in 0..<count {
+        #expect(lists["ringroad-\(worker)"] == "\(own[worker % own.count])", "\(lists)")
+      }
+      let free = try #require(try processors(of: self.proxy("threads: 1").child)["ringroad-0"])
+      #expect(lists["control"] == free && lists["ringroad-log"] == free, "\(lists)")
+      #expect(proxy.log.contains("warning more workers than processors"), "\(proxy.log)")
+      #expect(proxy.log.contains("info workers are pinned"), "\(proxy.log)")
+      // It is a setting for the next start.
+      try proxy.edit(
+        String(decoding: try Data(contentsOf: URL(filePath: proxy.configPath)), as: UTF8.self)
+          .replacing("pin_threads: true", with: "pin_threads: false"))
+      #expect(
+        eventually(within: .seconds(5)) {
+          proxy.log.contains("pin_threads: changed from true to false (takes a restart)")
+        }, "\(proxy.log)")
+      #expect(try processors(of: proxy.child) == lists)
+    }
+
+    @Test func thereAreAsManyWorkersAsProcessorsThatTheProcessMayUse() throws {
+      let own = Processors.allowed()
+      let last = try #require(own.last)
+      let proxy = try proxy("pin_threads: true", under: ["taskset", "-c", "\(last)"])
+      #expect(try proxy.number("threads") == 1)
+      #expect(try processors(of: proxy.child)["ringroad-0"] == "\(last)")
+      #expect(!proxy.log.contains("more workers than processors"), "\(proxy.log)")
+      #expect(try self.proxy("").number("threads") == Processors.usable)
+    }
+  }
+}
