@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Net
+import Synchronization
 import Testing
 
 extension Integration {
@@ -49,6 +50,56 @@ extension Integration {
         #expect(now.reduce(0, +) == connected.count + 1)
         #expect((now.max() ?? 0) - (now.min() ?? 0) <= 1, "\(now)")
       }
+    }
+
+    /// A client that asks without a pause until it is stopped: what a worker has to do.
+    private final class Hammer: Sendable {
+      private let isStopping = Atomic<Bool>(false)
+      private let crew = Crew()
+
+      init(port: UInt16) {
+        crew.run { [self] in
+          guard let client = try? TextClient(port: port) else { return }
+          let questions = String(repeating: "mn\r\n", count: 200)
+          while !isStopping.load(ordering: .relaxed) {
+            guard (try? client.send(questions)) != nil, (try? client.bytes(800)) != nil else { return }
+          }
+        }
+      }
+
+      func stop() -> Bool {
+        isStopping.store(true, ordering: .relaxed)
+        return crew.join(seconds: 10)
+      }
+    }
+
+    /// Among as many, whoever's turn it would be.
+    @Test(arguments: [0, 1]) func ofAsManyTheWorkerWithLessToDoIsGivenTheNext(_ busy: Int) throws {
+      let proxy = try proxy("threads: 2")
+      let asker = try proxy.client()
+      #expect(eventually(within: .seconds(2)) { (try? self.dealt(proxy, asking: asker).reduce(0, +)) == 1 })
+      // The next is dealt to the other worker, the one after it to the asker's, and then again.
+      let isOther = try dealt(proxy, asking: asker)[busy] == 0
+      var others = try clients(isOther ? 0 : 1, of: proxy)
+      let hammer = Hammer(port: proxy.port)
+      #expect(
+        eventually(within: .seconds(5)) {
+          (try? self.dealt(proxy, asking: asker).reduce(0, +)) == others.count + 2
+        })
+      others += try clients(isOther ? 2 : 1, of: proxy)
+      #expect(try dealt(proxy, asking: asker) == [2, 2])
+      #expect(
+        eventually(within: .seconds(10)) {
+          let before = (try? asker.stats("ringroad"))?["worker:\(busy):cpu_ms"].flatMap { Int($0) } ?? 0
+          pause(.seconds(2))
+          let after = (try? asker.stats("ringroad"))?["worker:\(busy):cpu_ms"].flatMap { Int($0) } ?? 0
+          return after - before >= 600
+        }, "worker \(busy) has nothing to do")
+      others += try clients(1, of: proxy)
+      #expect(try dealt(proxy, asking: asker) == (busy == 0 ? [2, 3] : [3, 2]))
+      others += try clients(1, of: proxy)
+      #expect(try dealt(proxy, asking: asker) == [3, 3])
+      #expect(hammer.stop())
     }
 
     /// Processors by the name of each thread, as the kernel lists them.
