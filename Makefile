@@ -17,7 +17,9 @@ help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
 	@printf '  make %-18s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
-	  bench "measure it beside other proxies; docs/PERFORMANCE.md tells how" \
+	  bench "measure it beside other proxies against the bars, six minutes; docs/PERFORMANCE.md tells how" \
+	  bench-quick "three of its workloads, under a minute" \
+	  bench-scaling "how the cost of a request grows with servers, keys, clients, values, pools, threads" \
 	  test-differential "compare every byte with a memcached's, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
@@ -71,7 +73,7 @@ venv:
 	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
 # What is measured is what is here: the release build.
-bench bench-quick bench-real bench-scaling bench-instructions bench-instructions-check test-faults test-faults-short soak: build
+bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check test-faults test-faults-short soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk
 include Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk

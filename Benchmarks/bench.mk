@@ -2,10 +2,13 @@
 BENCHMARKS := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 RINGROAD ?= .build/release/ringroad
 BENCH_OPTIONS ?=
+# Which results to draw and to write down; the newest where none is named.
+RESULT ?=
 
-.PHONY: bench bench-quick bench-real bench-scaling bench-instructions bench-instructions-check bench-check bench-tools
+.PHONY: bench bench-quick bench-long bench-real bench-scaling bench-tables bench-chart bench-instructions bench-instructions-check
+.PHONY: bench-check bench-tools
 
-# Every workload, over fake servers and over real ones: about half an hour.
+# What every line of the bars needs: six minutes.
 bench: bench-tools
 	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) $(BENCH_OPTIONS)
 
@@ -13,13 +16,25 @@ bench: bench-tools
 bench-quick: bench-tools
 	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --quick $(BENCH_OPTIONS)
 
-# Every workload over real memcacheds.
-bench-real: bench-tools
-	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --servers real $(BENCH_OPTIONS)
+# Every workload with every subject, over fake servers and over real ones, and longer: half an hour.
+bench-long: bench-tools
+	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --long $(BENCH_OPTIONS)
 
-# One thing varied at a time: some minutes.
+# The same over real memcacheds only.
+bench-real: bench-tools
+	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --long --servers real $(BENCH_OPTIONS)
+
+# One thing varied at a time: two minutes and a half.
 bench-scaling: bench-tools
-	python3 $(BENCHMARKS)/scaling.py --ringroad $(RINGROAD)
+	python3 $(BENCHMARKS)/scaling.py --ringroad $(RINGROAD) $(BENCH_OPTIONS)
+
+# Writes results into docs/PERFORMANCE.md.
+bench-tables:
+	python3 $(BENCHMARKS)/tables.py $(RESULT)
+
+# Draws docs/performance.svg.
+bench-chart:
+	python3 $(BENCHMARKS)/chart.py $(RESULT) docs/performance.svg
 
 # Instructions per request: repeatable on a busy machine, where times are not.
 bench-instructions: bench-tools

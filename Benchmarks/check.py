@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Proves that the load generator can fail: sound replies pass, and every kind of fault is noticed."""
+"""Proves that the benchmarks can fail: sound replies pass and every kind of fault is noticed; a missed bar is called one."""
 
 import sys
 
+import tables
+import verdicts
 from rig import Rig, Trouble
 from subjects import find
 from workloads import Workload
@@ -40,6 +42,24 @@ FAULTS = {
 }
 
 
+# CPU per request of ringroad in two rounds, beside peers with 10 and 8 and a floor with 4: what is said of the bar of 0.80.
+VERDICTS = {
+    "the aim": ([4, 5], 0, ("0.56 of mcproxy", "yes, and the aim")),
+    "the bar": ([6, 6.4], 0, ("0.78 of mcproxy", "yes")),
+    "neither": ([8, 8.8], 0, ("1.05 of mcproxy", "no")),
+    "failures": ([4, 5], 1, ("-", "not measured")),
+}
+
+
+def verdict_of(cpu, failures):
+    """The first bar's cells for a made-up result."""
+    rounds = {"ringroad": cpu, "nutcracker": [10, 10], "mcproxy": [8, 8], "canned": [4, 4]}
+    rows = [{"subject": name, "cpu_us": sum(each) / 2, "rss_kb": 1, "failures": failures if name == "ringroad" else 0} for name, each in rounds.items()]
+    result = {"servers": "fake", "workload": "get-d1", "rows": rows,
+              "rounds": {name: [{"cpu_us": figure} for figure in each] for name, each in rounds.items()}}
+    return verdicts.verdicts([result])[0].cells()
+
+
 def main():
     wrong = []
 
@@ -47,6 +67,13 @@ def main():
         print(f"{'ok  ' if is_right else 'BAD '} {what}" + ("" if is_right else f": {complaints}"), flush=True)
         if not is_right:
             wrong.append(what)
+
+    for what, (cpu, failures, (ours, met)) in VERDICTS.items():
+        cells = verdict_of(cpu, failures)
+        expect(f"verdict: {what}", cells[3:5] == (ours, met), cells)
+    text = "a\n<!-- x -->\n<!-- end -->\nb\n<!-- x of y -->\nold\n<!-- end -->\n"
+    filled = tables.filled(tables.filled(text, "x", "1"), "x of y", "2")
+    expect("tables are written between their markers", filled.split() == "a <!-- x --> 1 <!-- end --> b <!-- x of y --> 2 <!-- end -->".split(), filled)
 
     with Rig(pinned=False) as rig:
         port = rig.ports(1)[0]

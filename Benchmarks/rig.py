@@ -137,13 +137,16 @@ class Rig:
             self.wait_for(started[-1], port)
         return started
 
-    def load(self, port, *options, before=()):
-        """Runs the load generator; gives its report and what it complained of. `before`: a command to run it under."""
-        process = self.start("loadgen", [*before, LOADGEN, "--port", port, *options], stdout=subprocess.PIPE)
+    def start_load(self, port, *options, before=(), name="loadgen"):
+        """Starts the load generator. `before`: a command to run it under."""
+        return self.start(name, [*before, LOADGEN, "--port", port, *options], stdout=subprocess.PIPE)
+
+    def end_load(self, process, patience=180):
+        """Waits for a load generator; gives its report and what it complained of."""
         try:
-            output, _ = process.communicate(timeout=180)
+            output, _ = process.communicate(timeout=patience)
             complaints = self.log_of(process)
-            (self.directory / "loadgen.log").write_text("")
+            (self.directory / f"{process.name}.log").write_text("")
         finally:
             self.stop(process)
         if process.returncode not in (0, 1) or not output.strip():
@@ -151,6 +154,15 @@ class Rig:
         report = json.loads(output)
         report["is_sound"] = process.returncode == 0
         return report, complaints
+
+    def load(self, port, *options, before=()):
+        """Runs the load generator; gives its report and what it complained of."""
+        return self.end_load(self.start_load(port, *options, before=before))
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next((int(line.split()[1]) for line in status if line.startswith("VmRSS:")), 0)
 
 
 def is_free(port):

@@ -7,6 +7,7 @@ round every other round; figures are medians. docs/PERFORMANCE.md explains what 
 
 import argparse
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
@@ -14,6 +15,8 @@ import statistics
 import sys
 import time
 
+import subjects
+import tables
 from rig import HERE, LOADGEN, Rig, Trouble
 from workloads import Workload
 
@@ -29,15 +32,17 @@ class Point:
 
 D16 = Workload("get", depth=16)
 
+# What is varied, by the name that --axes takes: its title, and its points.
 AXES = {
-    "servers, get at depth 16": [Point(str(n), D16, servers=n) for n in (1, 4, 16, 64, 256)],
-    "keys of one get, 4 servers": [Point(str(n), Workload("get", keys_per_get=n)) for n in (1, 3, 10, 30, 100, 300, 1000)],
-    "connections, depth 1": [Point(str(n), Workload("get", connections=n)) for n in (1, 10, 100, 1000, 10_000)],
-    "bytes of the value, depth 1": [Point(str(n), Workload("get", value_bytes=n, keys=max(10, min(10_000, 50_000_000 // max(1, n)))))
-                                    for n in (0, 100, 1000, 10_000, 100_000, 1_000_000)],
-    "pools, get at depth 16": [Point(str(n), D16, pools=n) for n in (1, 10, 100)],
-    "threads, get at depth 16": [Point(str(n), D16, threads=n) for n in (1, 2, 4)],
-    "threads, depth 1": [Point(str(n), Workload("get"), threads=n) for n in (1, 2, 4)],
+    "servers": ("servers, get at depth 16", [Point(str(n), D16, servers=n) for n in (1, 4, 16, 64, 256)]),
+    "keys": ("keys of one get, 4 servers", [Point(str(n), Workload("get", keys_per_get=n)) for n in (1, 3, 10, 30, 100, 300, 1000)]),
+    "connections": ("connections, depth 1", [Point(str(n), Workload("get", connections=n)) for n in (1, 10, 100, 1000, 10_000)]),
+    "bytes": ("bytes of the value, depth 1", [
+        Point(str(n), Workload("get", value_bytes=n, keys=max(10, min(10_000, 50_000_000 // max(1, n)))))
+        for n in (0, 100, 1000, 10_000, 100_000, 1_000_000)]),
+    "pools": ("pools, get at depth 16", [Point(str(n), D16, pools=n) for n in (1, 10, 100)]),
+    "threads": ("threads, get at depth 16", [Point(str(n), D16, threads=n) for n in (1, 2, 4)]),
+    "threads-d1": ("threads, depth 1", [Point(str(n), Workload("get"), threads=n) for n in (1, 2, 4)]),
 }
 
 
@@ -64,7 +69,9 @@ def measure(rig, binary, point, fakes, seconds, seed):
     process = rig.start("ringroad", [binary, "--config", path], proxy=True)
     rig.wait_for(process, port)
     deadline = time.monotonic() + 5
-    while not rig.load(port, *point.workload.options(), "--connections", 4, "--keys-per-get", 1, "--verify", "--patience", 3)[0]["is_sound"]:
+    sweep = [*point.workload.options(), "--connections", 4, "--keys-per-get", 1, "--verify",
+             "--keys", min(point.workload.keys, 2000), "--patience", 3]
+    while not rig.load(port, *sweep)[0]["is_sound"]:
         if time.monotonic() > deadline:
             raise Trouble(f"{point}: does not get ready: {rig.log_of(process)}")
     report, complaints = rig.load(port, *point.workload.options(), "--watch", process.pid, "--seconds", seconds, "--warmup", 0.3,
@@ -75,39 +82,50 @@ def measure(rig, binary, point, fakes, seconds, seed):
     return report
 
 
+def run(axis, options):
+    """Measures one axis; gives its points."""
+    title, points = AXES[axis]
+    results = []
+    # Several threads need the CPUs for themselves and their load.
+    with Rig(pinned=not axis.startswith("threads")) as rig:
+        fakes, reports = {}, {point: [] for point in points}
+        for number in range(options.rounds):
+            for point in points if number % 2 == 0 else reversed(points):
+                reports[point].append(measure(rig, options.ringroad, point, fakes, options.seconds, number))
+    print(f"\n{title:32}{'cpu us':>9}{'requests/s':>12}{'p50 us':>9}{'p99 us':>9}{'RSS MB':>8}")
+    for point in points:
+        row = {figure: statistics.median(report[figure] for report in reports[point])
+               for figure in ("cpu_us", "rps", "p50_us", "p99_us", "rss_kb", "busy")}
+        results.append({"axis": axis, "title": title, "at": point.label, **row})
+        print(f"{point.label:>32}{row['cpu_us']:>9.2f}{row['rps']:>12.0f}{row['p50_us']:>9.0f}{row['p99_us']:>9.0f}"
+              f"{row['rss_kb'] / 1024:>8.1f}", flush=True)
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ringroad", default=str(HERE.parent / ".build/release/ringroad"), metavar="PATH")
-    parser.add_argument("--axes", help="some of them, by their first word: " + ",".join(sorted({axis.split()[0].strip(",") for axis in AXES})))
+    parser.add_argument("--axes", help="some of " + ",".join(AXES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.8)
-    parser.add_argument("-o", "--output", metavar="FILE", default=str(HERE / "results" / "scaling.json"))
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write the JSON, and Markdown beside it; default Benchmarks/results/")
     options = parser.parse_args()
+    chosen = options.axes.split(",") if options.axes else list(AXES)
+    if not set(chosen) <= set(AXES):
+        raise Trouble(f"--axes takes some of {','.join(AXES)}")
     if not LOADGEN.exists():
         raise Trouble(f"first: make -C {HERE}")
-    chosen = {axis: points for axis, points in AXES.items()
-              if not options.axes or axis.split()[0].strip(",") in options.axes.split(",")}
+    subject = subjects.find("ringroad", options.ringroad, {})
+    if not subject:
+        raise Trouble(f"no program {options.ringroad}")
     print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; {options.rounds} rounds of {options.seconds:g} s")
-    results = []
-    for axis, points in chosen.items():
-        # Several threads need the CPUs for themselves and their load.
-        pinned = not axis.startswith("threads")
-        with Rig(pinned=pinned) as rig:
-            fakes, reports = {}, {point: [] for point in points}
-            for number in range(options.rounds):
-                for point in points if number % 2 == 0 else reversed(points):
-                    reports[point].append(measure(rig, options.ringroad, point, fakes, options.seconds, number))
-        print(f"\n{axis:32}{'cpu us':>9}{'requests/s':>12}{'p50 us':>9}{'p99 us':>9}{'RSS MB':>8}")
-        for point in points:
-            row = {figure: statistics.median(report[figure] for report in reports[point])
-                   for figure in ("cpu_us", "rps", "p50_us", "p99_us", "rss_kb", "busy")}
-            results.append({"axis": axis, "at": point.label, **row})
-            print(f"{point.label:>32}{row['cpu_us']:>9.2f}{row['rps']:>12.0f}{row['p50_us']:>9.0f}{row['p99_us']:>9.0f}"
-                  f"{row['rss_kb'] / 1024:>8.1f}", flush=True)
-    output = pathlib.Path(options.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nwritten: {output}")
+    started, measured = time.monotonic(), tables.head(options, [subject])
+    measured["scaling"] = [point for axis in chosen for point in run(axis, options)]
+    path = pathlib.Path(options.output) if options.output else HERE / "results" / f"scaling-{datetime.datetime.now():%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(measured, indent=1) + "\n")
+    path.with_suffix(".md").write_text(tables.report(measured) + "\n")
+    print(f"\n{time.monotonic() - started:.0f} s. written: {path} and {path.with_suffix('.md').name}")
 
 
 if __name__ == "__main__":

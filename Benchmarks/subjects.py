@@ -7,13 +7,15 @@ subject. memcached's own proxy has that ring, but none of twemproxy's key hashes
 
 import dataclasses
 import os
+import re
 import shutil
+import subprocess
 
 from rig import FAKESERVER, Trouble
 
 RINGROAD = """\
 listen: 127.0.0.1:{port}
-threads: 1
+threads: {threads}
 servers: [{servers}]
 {placement}
 log: {{level: warning}}
@@ -48,12 +50,16 @@ function mcp_config_routes(pool)
 end
 """
 
+KINDS = ("nutcracker", "mcproxy", "ringroad", "ringroad-md5")
+THREADS = {"ringroad-t2": 2, "ringroad-t4": 4}
+
 
 @dataclasses.dataclass
 class Subject:
     name: str
-    kind: str  # canned, nutcracker, ringroad, ringroad-md5, mcproxy
+    kind: str  # canned or one of KINDS
     binary: str
+    threads: int = 1
 
     def start(self, rig, server_ports, workload):
         """Starts the proxy; gives the process and its port."""
@@ -79,12 +85,21 @@ class Subject:
             return [self.binary, *user, "-l", "127.0.0.1", "-p", port, "-U", 0, "-t", 1, "-m", 64, "-I", "2m", "-c", 15000,
                     "-o", f"proxy_config={config}"]
         placement = "placement: ketama" if self.kind == "ringroad-md5" else "placement: twemproxy-ketama\nhash: fnv1a_64"
-        config.write_text(RINGROAD.format(port=port, servers=", ".join(addresses), placement=placement))
+        config.write_text(RINGROAD.format(port=port, threads=self.threads, servers=", ".join(addresses), placement=placement))
         return [self.binary, "--config", config]
 
     def does(self, workload, servers):
         # The canned floor has no servers, and only one answer.
         return self.kind != "canned" or (servers == "fake" and workload.gets == 100)
+
+    def version(self):
+        """What it calls itself, or nothing."""
+        if self.kind == "canned":
+            return ""
+        shown = subprocess.run([self.binary, "--version" if self.kind.startswith("ringroad") else "-V"],
+                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=5)
+        found = re.search(r"\d+\.\d[\w.]*", shown.stdout + shown.stderr)
+        return found.group() if found else ""
 
 
 def find(name, ringroad, others):
@@ -93,8 +108,8 @@ def find(name, ringroad, others):
         kind, path = others[name]
     elif name == "canned":
         kind, path = name, FAKESERVER
-    elif name in ("ringroad", "ringroad-md5"):
-        kind, path = name, ringroad
+    elif name in ("ringroad", "ringroad-md5", *THREADS):
+        kind, path = name if name in KINDS else "ringroad", ringroad
     elif name == "nutcracker":
         kind, path = name, os.environ.get("NUTCRACKER", "nutcracker")
     elif name == "mcproxy":
@@ -102,13 +117,13 @@ def find(name, ringroad, others):
     else:
         raise Trouble(f"unknown subject {name}")
     binary = shutil.which(path) if path else None
-    return Subject(name, kind, os.path.abspath(binary)) if binary else None
+    return Subject(name, kind, os.path.abspath(binary), THREADS.get(name, 1)) if binary else None
 
 
 def parse_other(text):
     """NAME=KIND:PATH, such as before=ringroad:/tmp/before/ringroad."""
     name, equals, rest = text.partition("=")
     kind, colon, path = rest.partition(":")
-    if not (equals and colon and name and path) or kind not in ("nutcracker", "ringroad", "ringroad-md5", "mcproxy"):
-        raise Trouble(f"--also wants NAME=KIND:PATH, KIND one of nutcracker ringroad ringroad-md5 mcproxy; got {text}")
+    if not (equals and colon and name and path) or kind not in KINDS:
+        raise Trouble(f"--also wants NAME=KIND:PATH, KIND one of {' '.join(KINDS)}; got {text}")
     return name, (kind, path)
