@@ -24,7 +24,7 @@ bench-long: bench-tools
 bench-real: bench-tools
 	python3 $(BENCHMARKS)/bench.py --ringroad $(RINGROAD) --long --servers real $(BENCH_OPTIONS)
 
-# One thing varied at a time: two minutes and a half.
+# One thing varied at a time: three minutes and a half.
 bench-scaling: bench-tools
 	python3 $(BENCHMARKS)/scaling.py --ringroad $(RINGROAD) $(BENCH_OPTIONS)
 

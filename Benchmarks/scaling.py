@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How the cost of a request grows: with servers, keys, connections, the size of values, pools and threads.
 
-One proxy over fake servers, one thing varied at a time. Each point is measured in every round, and the order turns
-round every other round; figures are medians. docs/PERFORMANCE.md explains what grows and why.
+One proxy over fake servers, one thing varied at a time; beside it nutcracker, where it can do the same. Each point is measured in
+every round, and the order turns round every other round; figures are medians. docs/PERFORMANCE.md explains what grows and why.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 import subjects
 import tables
 from rig import HERE, LOADGEN, Rig, Trouble
+from trials import REFERENCE
 from workloads import Workload
 
 
@@ -28,7 +29,6 @@ class Point:
     servers: int = 4
     pools: int = 1
     threads: int = 1
-
 
 D16 = Workload("get", depth=16)
 
@@ -45,6 +45,8 @@ AXES = {
     "threads-d1": ("threads, depth 1", [Point(str(n), Workload("get"), threads=n) for n in (1, 2, 4)]),
 }
 
+OURS_ALONE = ("pools", "threads", "threads-d1")  # nutcracker has one thread, and no pools behind one port
+
 
 def config(point, port, servers):
     """One pool, or many with the keys in the last of them that is looked at."""
@@ -59,46 +61,59 @@ def config(point, port, servers):
     return "\n".join([*lines, "pools:", *pools, "routes:", *routes]) + "\n"
 
 
-def measure(rig, binary, point, fakes, seconds, seed):
+def started(rig, subject, point, servers):
+    """Gives the process and its port."""
+    if subject.kind != "ringroad":
+        return subject.start(rig, servers, point.workload)
+    path, port = rig.directory / "scaling.yml", rig.ports(1)[0]
+    path.write_text(config(point, port, servers))
+    process = rig.start("ringroad", [subject.binary, "--config", path], proxy=True)
+    rig.wait_for(process, port)
+    return process, port
+
+
+def measure(rig, subject, point, fakes, seconds, seed):
     key = (point.servers, point.workload.value_bytes)
     if key not in fakes:
         fakes[key] = rig.ports(point.servers)
         rig.fakeserver(fakes[key], "--value-bytes", point.workload.value_bytes)
-    path, port = rig.directory / "scaling.yml", rig.ports(1)[0]
-    path.write_text(config(point, port, fakes[key]))
-    process = rig.start("ringroad", [binary, "--config", path], proxy=True)
-    rig.wait_for(process, port)
+    process, port = started(rig, subject, point, fakes[key])
     deadline = time.monotonic() + 5
     sweep = [*point.workload.options(), "--connections", 4, "--keys-per-get", 1, "--verify",
              "--keys", min(point.workload.keys, 2000), "--patience", 3]
     while not rig.load(port, *sweep)[0]["is_sound"]:
         if time.monotonic() > deadline:
-            raise Trouble(f"{point}: does not get ready: {rig.log_of(process)}")
+            raise Trouble(f"{subject.name}, {point}: does not get ready: {rig.log_of(process)}")
     report, complaints = rig.load(port, *point.workload.options(), "--watch", process.pid, "--seconds", seconds, "--warmup", 0.3,
                                   "--seed", seed, "--patience", 20)
     rig.stop(process)
     if not report["is_sound"]:
-        raise Trouble(f"{point}: {complaints}")
+        raise Trouble(f"{subject.name}, {point}: {complaints}")
     return report
 
 
-def run(axis, options):
-    """Measures one axis; gives its points."""
+def run(axis, chosen, options):
+    """Measures one axis with ringroad, the first of `chosen`, and the others; gives its points."""
     title, points = AXES[axis]
     results = []
     # Several threads need the CPUs for themselves and their load.
     with Rig(pinned=not axis.startswith("threads")) as rig:
-        fakes, reports = {}, {point: [] for point in points}
+        turns = [(point, subject) for point in points for subject in chosen
+                 if subject is chosen[0] or axis not in OURS_ALONE]
+        fakes, reports = {}, {(point, subject.name): [] for point, subject in turns}
         for number in range(options.rounds):
-            for point in points if number % 2 == 0 else reversed(points):
-                reports[point].append(measure(rig, options.ringroad, point, fakes, options.seconds, number))
-    print(f"\n{title:32}{'cpu us':>9}{'requests/s':>12}{'p50 us':>9}{'p99 us':>9}{'RSS MB':>8}")
+            for point, subject in turns if number % 2 == 0 else reversed(turns):
+                reports[point, subject.name].append(measure(rig, subject, point, fakes, options.seconds, number))
+    print(f"\n{title:32}{'cpu us':>9}{'requests/s':>12}{'p50 us':>9}{'p99 us':>9}{'RSS MB':>8}  cpu us of others")
     for point in points:
-        row = {figure: statistics.median(report[figure] for report in reports[point])
+        row = {figure: statistics.median(report[figure] for report in reports[point, chosen[0].name])
                for figure in ("cpu_us", "rps", "p50_us", "p99_us", "rss_kb", "busy")}
+        row["others_cpu_us"] = {subject.name: statistics.median(report["cpu_us"] for report in reports[point, subject.name])
+                                for at, subject in turns if at is point and subject is not chosen[0]}
         results.append({"axis": axis, "title": title, "at": point.label, **row})
+        others = "".join(f"  {name} {cpu_us:.2f}" for name, cpu_us in row["others_cpu_us"].items())
         print(f"{point.label:>32}{row['cpu_us']:>9.2f}{row['rps']:>12.0f}{row['p50_us']:>9.0f}{row['p99_us']:>9.0f}"
-              f"{row['rss_kb'] / 1024:>8.1f}", flush=True)
+              f"{row['rss_kb'] / 1024:>8.1f}{others}", flush=True)
     return results
 
 
@@ -115,12 +130,13 @@ def main():
         raise Trouble(f"--axes takes some of {','.join(AXES)}")
     if not LOADGEN.exists():
         raise Trouble(f"first: make -C {HERE}")
-    subject = subjects.find("ringroad", options.ringroad, {})
-    if not subject:
+    found = [subjects.find(name, options.ringroad, {}) for name in ("ringroad", REFERENCE)]
+    if not found[0]:
         raise Trouble(f"no program {options.ringroad}")
+    found = list(filter(None, found))
     print(f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}; {options.rounds} rounds of {options.seconds:g} s")
-    started, measured = time.monotonic(), tables.head(options, [subject])
-    measured["scaling"] = [point for axis in chosen for point in run(axis, options)]
+    started, measured = time.monotonic(), tables.head(options, found)
+    measured["scaling"] = [point for axis in chosen for point in run(axis, found, options)]
     path = pathlib.Path(options.output) if options.output else HERE / "results" / f"scaling-{datetime.datetime.now():%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(measured, indent=1) + "\n")

@@ -20,6 +20,7 @@ from rig import HERE
 from workloads import ALL, FLOOR, PEERS
 
 ORDER = (FLOOR, *PEERS, "ringroad", "ringroad-md5")
+COLUMNS = {FLOOR: "the floor", "ringroad-md5": "ringroad, MD5 ring", "ringroad-t2": "2 threads", "ringroad-t4": "4 threads"}
 DOCUMENT = HERE.parent / "docs" / "PERFORMANCE.md"
 PROGRAMS = {"bench": "make bench", "scaling": "make bench-scaling"}
 
@@ -75,7 +76,7 @@ def by_subject(results, show):
     for result in results:
         own = {row["subject"]: "void" if row["failures"] else show(row) for row in result["rows"]}
         rows.append([result["workload"] + (", real servers" if result["servers"] == "real" else ""), *(own.get(name, "-") for name in names)])
-    return markdown(["", *("the floor" if name == FLOOR else name for name in names)], rows)
+    return markdown(["", *(COLUMNS.get(name, name) for name in names)], rows)
 
 
 def results(measured, runs=()):
@@ -103,8 +104,9 @@ def results(measured, runs=()):
         "RSS in MB before the burst / at the most / some seconds after / at the end:": (
             of(lambda _, workload: workload.is_burst),
             lambda row: " / ".join(f"{row[name] / 1024:.1f}" for name in ("rss_before_kb", "rss_peak_kb", "rss_soon_kb", "rss_kb"))),
-        "RSS after it, MB:": (of(lambda _, workload: workload.name in ("get-d1", "get-d32", "mget100", "conns1000", "get-512k")),
-                              lambda row: f"{row['rss_kb'] / 1024:.1f}")}
+        "RSS in MB after other workloads:": (
+            of(lambda result, workload: result["servers"] == "fake" and not workload.is_idle and not workload.is_spread),
+            lambda row: f"{row['rss_kb'] / 1024:.1f}")}
     for title, (rows, show) in tables.items():
         if rows:
             parts += ["", title, "", by_subject(rows, show)]
@@ -114,10 +116,12 @@ def results(measured, runs=()):
 def scaling(points):
     """The points of one axis."""
     is_keys = points[0]["axis"] == "keys"
-    header = [points[0]["title"], "CPU µs a request", *(["a key"] if is_keys else []), "requests/s", "p50 µs", "p99 µs", "RSS MB"]
-    return markdown(header, [[point["at"], figure(point["cpu_us"]), *([figure(point["cpu_us"] / int(point["at"]))] if is_keys else []),
-                              f"{point['rps']:,.0f}", f"{point['p50_us']:,.0f}", f"{point['p99_us']:,.0f}", f"{point['rss_kb'] / 1024:.1f}"]
-                             for point in points])
+    others = list(points[0]["others_cpu_us"])
+    header = [points[0]["title"], "CPU µs a request", *(["a key"] if is_keys else []), *(f"{name}'s CPU µs" for name in others),
+              "requests/s", "p50 µs", "p99 µs", "RSS MB"]
+    return markdown(header, [[f"{int(point['at']):,}", figure(point["cpu_us"]), *([f"{point['cpu_us'] / int(point['at']):.3f}"] if is_keys else []),
+                              *(figure(point["others_cpu_us"][name]) for name in others), f"{point['rps']:,.0f}",
+                              f"{point['p50_us']:,.0f}", f"{point['p99_us']:,.0f}", f"{point['rss_kb'] / 1024:.1f}"] for point in points])
 
 
 def scalings(measured):
@@ -170,4 +174,7 @@ def main(paths):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (OSError, ValueError) as error:
+        sys.exit(f"tables: {error}")

@@ -23,7 +23,7 @@ class Bench:
     """`count_syscalls`: as well. `after`: seconds from a burst to the last look at memory. `warmup`: of each measurement."""
 
     def __init__(self, rig, count_syscalls=False, after=60, warmup=0.15):
-        self.rig, self.count_syscalls, self.after, self.warmup = rig, count_syscalls, after, warmup
+        self.rig, self.count_syscalls, self.after, self.warmup = rig, count_syscalls, max(after, SOON), warmup
         self.real_ports = None
         self.fakes = {}  # value size to the ports of its servers
         self.unsound = 0
@@ -143,7 +143,7 @@ class Bench:
         loads, rounds = [], {}
         for number, subject in enumerate(chosen):
             process, port = self.started(subject, trial, ports)
-            options = [*trial.workload.options(), "--watch", process.pid, "--seconds", self.after, "--idle", "--patience", 30]
+            options = [*trial.workload.options(subject.kind == "canned"), "--watch", process.pid, "--seconds", self.after, "--idle", "--patience", 30]
             seen = {"rss_before_kb": resident_kb(process.pid)}
             load = self.rig.start_load(port, *options, name=f"loadgen-{number}")
             until, most = time.monotonic() + SOON, 0
