@@ -76,7 +76,7 @@ PLAN = (
     *(Trial("fake", ALL[name]) if name in ("get-d16", "mget24") else Trial("fake", ALL[name], (FLOOR, *COMPARED)) for name in (
         "get-d1", "conns1000", "get-d16", "get-d32", "mix-d16", "mget24", "mget100", "get-64k", "set-64k", "get-512k", "set-512k")),
     *(Trial("real", ALL[name], COMPARED) for name in ("get-d1", "get-d16", "mget24")),
-    Trial("real", ALL["open-30k"], COMPARED, seconds=2),
+    Trial("real", ALL["open-30k"], COMPARED, rounds=7, seconds=1.5),
     Trial("fake", ALL["idle"], COMPARED, rounds=3, seconds=0.3),
     Trial("fake", ALL["idle-burst"], COMPARED, rounds=1),
     Trial("fake", ALL["threads-d1"], THREADS),
