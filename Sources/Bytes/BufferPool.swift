@@ -12,7 +12,7 @@ package struct BufferPool: ~Copyable {
   /// From this class on a block is a page longer, for the line before a value and what stands behind it, less
   /// what malloc writes before a block, so that all of it fills whole pages.
   @usableFromInline static let long = 6
-  @usableFromInline static let margin = 4096 - 64
+  @usableFromInline package static let margin = 4096 - 64
 
   /// Heads of the lists; each free block's first word points to the next.
   @usableFromInline var heads: InlineArray<14, UnsafeMutableRawPointer?>

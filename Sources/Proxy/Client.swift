@@ -34,9 +34,13 @@ package struct Client: ~Copyable, Recyclable {
   package var awaited = 0
   /// The long value that is on its way to or from it, and whether it is the client's own.
   var stream = Slab<Stream>.none
-  var isUploading = false
+  package var isUploading = false
   /// Bytes of the value being uploaded that are still to come.
   var bodyLeft = 0
+  /// Its last value was long, and nothing was read from it since.
+  var hasUploaded = false
+  /// It has asked something before a long value of its own was answered.
+  var asksAhead = false
   /// Answers that are streamed when their turn comes: nothing more is taken until they have been given.
   var putOff = 0
   /// It has an upload to begin when its answers have been given.
@@ -96,7 +100,9 @@ package struct Client: ~Copyable, Recyclable {
 
   /// What was small once need not be so now.
   mutating func forgetWindow(_ limits: Limits) {
-    if inFlight == 0, putOff == 0 { window = min(window, max(1, limits.firstRequests)) }
+    guard inFlight == 0, putOff == 0 else { return }
+    window = min(window, max(1, limits.firstRequests))
+    if !isUploading { asksAhead = false }
   }
 
   /// A new place at the end of the order; returns the place before it.

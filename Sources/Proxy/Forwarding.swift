@@ -21,7 +21,7 @@ extension Worker {
       keepRest(c, bytes, from: consumed, now: now)
     } else {
       clients[c].input.append(bytes, &pool)
-      clientFilled(c, now: now)
+      if clients[c].isStalled { noteAhead(c) } else { clientFilled(c, now: now) }
     }
     if clients[c].isClosing { closeIfDone(c) }
   }
@@ -80,7 +80,7 @@ extension Worker {
       if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &pool) }
       clients[c].input.append(bytes, from: consumed, count: rest, &pool)
       notePartial(c, rest: rest, consumed: consumed, now: now)
-    } else if clients[c].partialSince != .never {
+    } else if clients[c].partialSince != .never, !clients[c].isUploading {
       clients[c].partialSince = .never
     }
   }
@@ -88,6 +88,7 @@ extension Worker {
   /// Notes since when a request is unfinished. A long value has come so far as long as it keeps coming:
   /// each 64 KiB start the clock anew.
   private mutating func notePartial(_ c: UInt32, rest: Int, consumed: Int, now: Instant) {
+    if clients[c].isUploading && !clients[c].isStalled { return }
     if rest == 0 || clients[c].isStalled {
       clients[c].partialSince = .never
     } else if consumed > 0 || clients[c].partialSince == .never
@@ -137,7 +138,11 @@ extension Worker {
         clients[c].scanned = bytes.byteCount &- p
         return p
       case .partialBody:
-        if request.length > heldLimit { return p &+ beginUpload(c, bytes, p, request, now: now) }
+        if request.length > heldLimit
+          || request.length > limits.passedOn && isBetterPassedOn(c, bytes, request, now: now)
+        {
+          return p &+ beginUpload(c, bytes, p, request, now: now)
+        }
         clients[c].awaited = request.length
         return p
       case .refused(let why, let skip, let isQuiet):

@@ -39,9 +39,6 @@ extension Worker {
   /// Requests that a client may have in flight.
   var requestAllowance: UInt32 { min(limits.clientRequests, UInt32(clamping: max(8, free >> 12))) }
 
-  /// Bytes to read from a client at once.
-  package var appetite: Int { mutating get { max(16_384, allowance) } }
-
   /// Bytes of a streamed value that are read ahead of who takes them.
   var ahead: Int { min(limits.ahead, max(16_384, freeToWait / 16)) }
 

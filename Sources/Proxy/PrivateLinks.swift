@@ -168,7 +168,9 @@ extension Worker {
     let rest = now.since(streams[i].movedAt)
     if isWaitingForClient(i) {
       // Nobody waits for long for one who does not read, or does not write.
-      if !streamWaits.isEmpty && rest >= limits.streamPatience && clients.isCurrent(streams[i].client) {
+      if !streamWaits.isEmpty && !streams[i].isOptional && rest >= limits.streamPatience
+        && clients.isCurrent(streams[i].client)
+      {
         close(client: streams[i].client.index)
       }
     } else if min(rest, now.since(streams[i].askedAt))

@@ -12,6 +12,8 @@ package struct Server: ~Copyable, Recyclable {
   var links = Fifo<UInt32>()
   /// Private connections that no stream uses now.
   var spares = Fifo<UInt32>()
+  /// When the last value came that was, or could have been, passed on as it comes.
+  var passedAt = Instant.origin
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true

@@ -47,6 +47,8 @@ struct Stream: ~Copyable, Recyclable {
   /// When it last got on, by 64 KiB or to another stage, and the bytes since.
   var movedAt = Instant.origin
   var moved = 0
+  /// It could have been held, so that nobody hurries its client.
+  var isOptional = false
   /// Of an upload: since when the server has something to take, or an answer to give.
   var askedAt = Instant.origin
 

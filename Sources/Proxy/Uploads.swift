@@ -59,6 +59,9 @@ extension Worker {
     let n = available &- request.lineLength
     links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
     clients[c].bodyLeft = request.bodyLength &- n
+    clients[c].awaited = clients[c].bodyLeft
+    clients[c].partialSince = now
+    clients[c].partialSize = 0
     return available
   }
 
@@ -66,7 +69,7 @@ extension Worker {
 
   /// Whether a request that was taken before this upload, and is not known to be done, may change its key: one that
   /// nobody waits for (`noreply`), or whose deadline has passed. A server reads two connections in any order.
-  private mutating func wouldOvertake(
+  mutating func wouldOvertake(
     _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Those on a connection that this one follows may be anybody's, and of any key.
@@ -141,6 +144,7 @@ extension Worker {
     streams[i].exchange = leg.exchange
     streams[i].leg = leg
     streams[i].left = length &+ request.bodyLength
+    streams[i].isOptional = request.length <= heldLimit
     clients[c].stream = i
     clients[c].isUploading = true
     counters.add(.streamedValues)
@@ -173,25 +177,40 @@ extension Worker {
     // Until now the server had nothing to take.
     if links[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
     links[l].asked.append(bytes, from: 0, count: n, &pool)
-    clients[c].bodyLeft &-= n
+    noteUploaded(c, n, now: now)
+    if n < bytes.byteCount {
+      clients[c].asksAhead = true
+      orders.append(.pause(client: c))
+    } else if clients[c].bodyLeft > 0, links[l].asked.count > ahead {
+      // The client is not read while the server takes less than has come.
+      clients[c].partialSince = .never
+      stall(c)
+    }
     if links[l].state == .ready { markDirty(link: l) }
+    return n
+  }
+
+  /// So many more bytes of the client's value stand in its connection's `asked`.
+  mutating func noteUploaded(_ c: UInt32, _ n: Int, now: Instant) {
+    clients[c].bodyLeft &-= n
+    clients[c].awaited = clients[c].bodyLeft
     if clients[c].bodyLeft > 0 {
       clients[c].partialSize &+= n
       if clients[c].partialSize >= 65_536 || clients[c].partialSince == .never {
         clients[c].partialSince = now
         clients[c].partialSize = 0
       }
-      // The client is not read while the server takes less than has come.
-      if links[l].asked.count > ahead {
-        clients[c].partialSince = .never
-        stall(c)
-      }
     } else {
       clients[c].partialSince = .never
-      // What else it asks waits until this has been answered.
-      stall(c)
+      // What else it asks waits until this has been answered. Most ask nothing, and need not be kept from it.
+      clients[c].isStalled = true
     }
-    return n
+  }
+
+  /// A client that is stalled has sent something all the same: nothing more is read of it.
+  @inline(never) mutating func noteAhead(_ c: UInt32) {
+    if clients[c].isUploading { clients[c].asksAhead = true }
+    orders.append(.pause(client: c))
   }
 
   /// What was kept of the client's bytes goes on.
@@ -208,6 +227,8 @@ extension Worker {
     let i = links[l].stream
     links[l].asked.consume(links[l].sent)
     links[l].sent = 0
+    // The next one takes a block that is still in the cache.
+    if links[l].asked.isEmpty { links[l].asked.release(to: &pool) }
     guard i != Slab<Stream>.none else { return }
     streams[i].left &-= n
     streams[i].hasBegun = true
@@ -258,12 +279,14 @@ extension Worker {
       breach(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     }
-    if let meta {
-      let line = exchange(&streams[i].line, with: Buffer())
-      give(leg, meta, bytes, 0, line)
-      streams[i].line = line
-    } else if leg.exchange != Slab<Exchange>.none {
-      answer(leg.exchange, bytes.first(length))
+    if leg.exchange != Slab<Exchange>.none {
+      if let meta {
+        let line = exchange(&streams[i].line, with: Buffer())
+        give(leg, meta, bytes, 0, line)
+        streams[i].line = line
+      } else {
+        answer(leg.exchange, bytes.first(length))
+      }
     }
     links[l].legs.removeAll()
     finishUpload(i, isClean: streams[i].left == 0)
@@ -280,6 +303,8 @@ extension Worker {
     clients[c].isUploading = false
     clients[c].skip &+= clients[c].bodyLeft
     clients[c].bodyLeft = 0
+    clients[c].awaited = 0
+    clients[c].hasUploaded = true
     clients[c].partialSince = .never
     considerResuming(c)
     closeIfDone(c)

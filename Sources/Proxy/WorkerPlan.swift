@@ -68,13 +68,15 @@ package struct Limits: Sendable, Equatable {
   /// own limit, so that what a server may refuse by its line alone is not waited for.
   package var held = (1 << 20) - 4096
   package var heldLeast = 16 << 10
+  /// Longer ones are streamed to their servers all the same where nothing stands in the way: see `isBetterPassedOn`.
+  package var passedOn = 64 << 10
   /// Bytes of a streamed value that are read ahead of who takes them.
   package var ahead = 256 << 10
   /// Streams of a worker at a time, and how long a stream may stand still while others wait for their turn.
   package var streams = 32
   package var streamPatience = Duration.seconds(1)
   /// Idle private connections kept for each server, and for how long.
-  package var spares = 2
+  package var spares = 16
   package var sparePatience = Duration.seconds(1)
   /// A connection that has held this long is tried again at once when it is lost.
   package var settling = Duration.seconds(1)

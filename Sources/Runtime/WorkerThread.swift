@@ -182,24 +182,17 @@ struct WorkerThread: ~Copyable {
   mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = clientWires[Int(c)].descriptor
     guard descriptor >= 0 else { return }
-    // The rest of a long value needs no copy; the less memory is left, the less is read at once.
     let missing = worker.clients[c].missing
-    let result =
-      missing >= Self.worthReadingInPlace
-      ? worker.clients[c].input.receive(descriptor, missing, &worker.pool)
-      : scratch.receive(descriptor, atMost: worker.appetite)
+    if missing >= Self.worthReadingInPlace { return readInPlace(c, missing, now: now) }
+    let result = scratch.receive(descriptor, atMost: worker.appetite(of: c))
     switch result {
-    case .bytes(let n) where missing >= Self.worthReadingInPlace:
-      worker.clientReceived(c, filled: n, now: now)
     case .bytes: worker.clientReceived(c, scratch.bytes, now: now)
     case .wouldBlock: break
-    case .closed:
-      loop.wantRead(clientWires[Int(c)].watch, false)
-      worker.endOfInput(client: c)
+    case .closed: endInput(c)
     case .failed: return closeClient(c)
     }
     let left = worker.clients[c].missing
-    if left | missing != 0 { clientWires[Int(c)].await(left) }
+    if left | missing != 0 { expect(c, now: now) }
   }
 
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
@@ -301,7 +294,7 @@ struct WorkerThread: ~Copyable {
     while let c = worker.nextClientToFlush(holding: holding, now: now) { flushClient(c, now: now) }
   }
 
-  private mutating func flushLink(_ l: UInt32, now: Instant) {
+  mutating func flushLink(_ l: UInt32, now: Instant) {
     let wire = linkWires[Int(l)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
     guard worker.links[l].unsent > 0 else { return block(link: l, false) }

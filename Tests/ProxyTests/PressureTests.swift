@@ -297,6 +297,8 @@ import Testing
   @Test func whatOneMayTakeShrinksWithWhatIsFree() {
     var limits = Limits()
     limits.memory = 16 << 20
+    // What could be held is.
+    limits.passedOn = limits.held
     let rig = Rig(["a"], limits: limits)
     let shares = {
       [rig.worker.heldLimit, rig.worker.allowance, rig.worker.ahead, rig.worker.queueAllowance]

@@ -351,6 +351,13 @@ extension Worker {
     return count
   }
 
+  /// As the edge does: bytes of a client's long value are read to where they are sent from.
+  mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) {
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe links[l].asked.append(bytes.span.bytes, &pool)
+    clientReceived(c, passed: bytes.count, now: now)
+  }
+
   /// What waits to be sent to a client.
   func text(for c: UInt32, atMost n: Int = .max) -> String {
     string(clients[c].output.readable, from: 0, atMost: n)

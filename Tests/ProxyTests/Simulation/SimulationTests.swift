@@ -9,6 +9,7 @@ struct Outcome: Sendable {
   var counters: Counters
   var pauses: Int
   var linkPauses: Int
+  var passages: Int
   var wakes: Int
   var requests: Int
   var hasStruck: Bool
@@ -22,6 +23,7 @@ struct Outcome: Sendable {
     counters = world.worker.counters
     pauses = world.pauses
     linkPauses = world.linkPauses
+    passages = world.passages
     wakes = world.wakes
     requests = world.clients.reduce(0) { $0 + $1.requestsMade }
     hasStruck = world.saboteur.hasStruck || world.servers.values.contains { $0.hasCheated }
@@ -76,6 +78,7 @@ struct Outcome: Sendable {
     }
     #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
     #expect(outcomes.reduce(0) { $0 + $1.linkPauses } > 20)
+    #expect(outcomes.reduce(0) { $0 + $1.passages } > 20)
     #expect(outcomes.reduce(0) { $0 + $1.wakes } > 200)
     #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
   }

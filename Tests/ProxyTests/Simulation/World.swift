@@ -61,6 +61,7 @@ final class World {
   var deliveredAtDrain: [Int: Int] = [:]
   var pauses = 0
   var linkPauses = 0
+  var passages = 0
   /// Connections that had rested and were asked for a sign of life.
   var wakes = 0
   /// Clients that were closed within a long value.
@@ -110,6 +111,8 @@ final class World {
     // Values that are streamed, in half of the worlds.
     limits.held = dice.pick([1 << 20, 1 << 20, 100, 30])
     limits.heldLeast = 30
+    // And those that are although they could be held, in a third.
+    if seed % 3 == 0 { limits.passedOn = 20 }
     limits.ahead = dice.pick([256 << 10, 60, 20])
     limits.streams = dice.pick([32, 2, 1])
     limits.spares = dice.pick([2, 0])

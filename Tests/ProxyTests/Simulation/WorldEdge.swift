@@ -177,8 +177,21 @@ extension World {
     client.waiting.removeFirst(bytes.count)
     client.delivered += bytes.count
     note("client \(client.number) → proxy: \(quoted(bytes))")
+    let bytes = Array(bytes.dropFirst(pass(bytes, slot)))
+    guard !bytes.isEmpty else { return }
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe worker.clientReceived(slot, bytes.span.bytes, now: moment)
+  }
+
+  /// As the runtime does: what is to go on is read to where it is sent from, and sent at once. Returns how much that was.
+  private func pass(_ bytes: [UInt8], _ slot: UInt32) -> Int {
+    guard let (l, room) = worker.passage(of: slot) else { return 0 }
+    let part = Array(bytes.prefix(room))
+    passages += 1
+    worker.clientReceived(slot, passed: part, on: l, now: moment)
+    if let socket = byLink[l] { flush(socket) }
+    worker.endPassage(slot)
+    return part.count
   }
 
   private func flush(_ client: ModelClient) {

@@ -1,0 +1,68 @@
+import Bytes
+import Wire
+
+// Values that could be held, and are passed on to their servers as they come all the same: whoever is held is written to
+// memory twice, and out of the cache by the time that it is sent.
+//
+//     client ─▶ recv ─▶ the private connection's asked ─▶ send at once ─▶ server
+
+extension Worker {
+  /// Whether a value of which a part has come, and which could be held, is rather streamed: when nobody has to wait for that
+  /// but its own client, which asks nothing ahead, and it is not the first in a while for its server.
+  @inline(never)
+  mutating func isBetterPassedOn(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
+    guard !request.isQuiet, !request.meta.contains(.quiet), !clients[c].asksAhead, clients[c].inFlight == 0,
+      streamsAtWork < limits.streams / 2, streamWaits.isEmpty, let lane = lane(for: bytes, request)
+    else { return false }
+    let s = lane.server
+    let isOneOfSeveral = now.since(servers[s].passedAt) < limits.sparePatience
+    servers[s].passedAt = now
+    guard isOneOfSeveral || !servers[s].spares.isEmpty else { return false }
+    let shared = link(to: s, for: c)
+    return links[shared].isOpen(bytes: easyQueue, depth: Self.fewLegs)
+      && !wouldOvertake(c, shared, bytes, request)
+  }
+
+  /// To look through more requests for one of the same key takes longer than it may save.
+  private static var fewLegs: Int { 1024 }
+
+  /// The connection by which the client's value goes on, if the next of it may be read into its `asked`, and how much.
+  package mutating func passage(of c: UInt32) -> (link: UInt32, room: Int)? {
+    guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty else { return nil }
+    let l = streams[clients[c].stream].link
+    let room = min(clients[c].bodyLeft, ahead &+ BufferPool.margin &- links[l].asked.count)
+    return room > 0 ? (l, room) : nil
+  }
+
+  /// The edge has read `n` bytes of the client's value into the `asked` of its passage; it sends what it can, and then
+  /// calls `endPassage`.
+  package mutating func clientReceived(_ c: UInt32, passed n: Int, now: Instant) {
+    counters.add(n, to: .clientBytesIn)
+    clock = now
+    let l = streams[clients[c].stream].link
+    // Until now the server had nothing to take.
+    if links[l].asked.count == n { streams[clients[c].stream].askedAt = now }
+    noteUploaded(c, n, now: now)
+  }
+
+  /// The client is not read while the server takes less than has come.
+  package mutating func endPassage(_ c: UInt32) {
+    guard clients[c].isUploading, clients[c].bodyLeft > 0 else { return }
+    let l = streams[clients[c].stream].link
+    guard links[l].asked.count > ahead / 2 else { return }
+    clients[c].partialSince = .never
+    stall(c)
+  }
+
+  /// Bytes to read from a client at once. Of one whose last value was long no more than tells what comes now: the rest
+  /// of the next is read to where it shall stand.
+  package mutating func appetite(of c: UInt32) -> Int {
+    if clients[c].hasUploaded {
+      clients[c].hasUploaded = false
+      return Self.taste
+    }
+    return max(16_384, allowance)
+  }
+
+  private static var taste: Int { 4096 }
+}

@@ -1,0 +1,59 @@
+import Bytes
+import Net
+import Proxy
+
+// Values of clients that come in pieces, read to where they shall stand.
+
+extension WorkerThread {
+  /// More of a client's long value has come.
+  @inline(never)
+  mutating func readInPlace(_ c: UInt32, _ missing: Int, now: Instant) {
+    if !pass(c, now: now) {
+      switch worker.clients[c].input.receive(clientWires[Int(c)].descriptor, missing, &worker.pool) {
+      case .bytes(let n): worker.clientReceived(c, filled: n, now: now)
+      case .wouldBlock: break
+      case .closed: endInput(c)
+      case .failed: return closeClient(c)
+      }
+    }
+    awaitMore(c)
+  }
+
+  /// A long value was begun, or its last bytes have come.
+  @inline(never)
+  mutating func expect(_ c: UInt32, now: Instant) {
+    if worker.clients[c].missing >= Self.worthReadingInPlace { _ = pass(c, now: now) }
+    awaitMore(c)
+  }
+
+  /// Reads what is to go on to a server as it comes, and sends it at once, while it is in the cache. False when the
+  /// client's value is to be held.
+  private mutating func pass(_ c: UInt32, now: Instant) -> Bool {
+    guard worker.clients[c].isUploading else { return false }
+    guard let (l, room) = worker.passage(of: c) else {
+      worker.endPassage(c)
+      return true
+    }
+    switch worker.links[l].asked.receive(clientWires[Int(c)].descriptor, room, &worker.pool) {
+    case .bytes(let n):
+      worker.clientReceived(c, passed: n, now: now)
+      // One that is still being made has nothing to be sent, nor a wire.
+      if worker.links[l].unsent > 0 { flushLink(l, now: now) }
+      worker.endPassage(c)
+    case .wouldBlock: break
+    case .closed: endInput(c)
+    case .failed: closeClient(c)
+    }
+    return true
+  }
+
+  private mutating func awaitMore(_ c: UInt32) {
+    guard clientWires[Int(c)].descriptor >= 0 else { return }
+    clientWires[Int(c)].await(worker.clients[c].missing)
+  }
+
+  mutating func endInput(_ c: UInt32) {
+    loop.wantRead(clientWires[Int(c)].watch, false)
+    worker.endOfInput(client: c)
+  }
+}
