@@ -81,7 +81,7 @@ final class Comeback {
     // Values that are streamed, in most of the worlds.
     limits.held = dice.pick([1 << 20, 40, 40])
     limits.heldLeast = 40
-    if seed % 3 == 0 { limits.passedOn = 30 }
+    limits.passedOn = seed % 3 == 0 ? 30 : 64 << 10
     limits.ahead = dice.pick([256 << 10, 60])
     limits.streams = dice.pick([32, 32, 2])
     limits.spares = dice.pick([2, 0])

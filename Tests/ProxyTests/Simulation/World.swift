@@ -111,8 +111,6 @@ final class World {
     // Values that are streamed, in half of the worlds.
     limits.held = dice.pick([1 << 20, 1 << 20, 100, 30])
     limits.heldLeast = 30
-    // And those that are although they could be held, in a third.
-    if seed % 3 == 0 { limits.passedOn = 20 }
     limits.ahead = dice.pick([256 << 10, 60, 20])
     limits.streams = dice.pick([32, 2, 1])
     limits.spares = dice.pick([2, 0])
@@ -146,6 +144,8 @@ final class World {
       }
     }
     plan.limits.firstRequests = limits.firstRequests
+    // Values that are streamed although they could be held, in a third of the worlds.
+    plan.limits.passedOn = seed % 3 == 0 ? 20 : 64 << 10
     return plan
   }
 
