@@ -8,16 +8,19 @@ import Wire
 
 extension Worker {
   /// Whether a value of which a part has come, and which could be held, is rather streamed: when nobody has to wait for that
-  /// but its own client, which asks nothing ahead, and it is not the first in a while for its server.
+  /// but its own client, which asks nothing ahead, and the last one for its server was another's, not long ago: where there
+  /// is one at a time, few large sends cost less than many small ones, and no connection is worth making.
   @inline(never)
   mutating func isBetterPassedOn(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
     guard !request.isQuiet, !request.meta.contains(.quiet), !clients[c].asksAhead, clients[c].inFlight == 0,
       streamsAtWork < limits.streams / 2, streamWaits.isEmpty, let lane = lane(for: bytes, request)
     else { return false }
     let s = lane.server
-    let isOneOfSeveral = now.since(servers[s].passedAt) < limits.sparePatience
-    servers[s].passedAt = now
-    guard isOneOfSeveral || !servers[s].spares.isEmpty else { return false }
+    let isOneOfSeveral =
+      servers[s].longFrom != c && now.since(servers[s].longAt) < limits.sparePatience
+    servers[s].longFrom = c
+    servers[s].longAt = now
+    guard isOneOfSeveral else { return false }
     let shared = link(to: s, for: c)
     return links[shared].isOpen(bytes: easyQueue, depth: Self.fewLegs)
       && !wouldOvertake(c, shared, bytes, request)
@@ -28,21 +31,25 @@ extension Worker {
 
   /// The connection by which the client's value goes on, if the next of it may be read into its `asked`, and how much.
   package mutating func passage(of c: UInt32) -> (link: UInt32, room: Int)? {
-    guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty else { return nil }
+    guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty,
+      streams[clients[c].stream].isOptional
+    else { return nil }
     let l = streams[clients[c].stream].link
     let room = min(clients[c].bodyLeft, ahead &+ BufferPool.margin &- links[l].asked.count)
     return room > 0 ? (l, room) : nil
   }
 
-  /// The edge has read `n` bytes of the client's value into the `asked` of its passage; it sends what it can, and then
-  /// calls `endPassage`.
-  package mutating func clientReceived(_ c: UInt32, passed n: Int, now: Instant) {
+  /// The edge has read `n` bytes of the client's value into the `asked` of its passage. Returns whether they are to be sent
+  /// at once: then it sends what it can, and calls `endPassage`. A send costs as much for a little as for much, so that
+  /// little is gathered, until the next tick.
+  package mutating func clientReceived(_ c: UInt32, passed n: Int, now: Instant) -> Bool {
     counters.add(n, to: .clientBytesIn)
     clock = now
     let l = streams[clients[c].stream].link
     // Until now the server had nothing to take.
     if links[l].asked.count == n { streams[clients[c].stream].askedAt = now }
     noteUploaded(c, n, now: now)
+    return clients[c].bodyLeft == 0 || links[l].asked.count >= ahead / 4 &* 3
   }
 
   /// The client is not read while the server takes less than has come.

@@ -165,6 +165,8 @@ extension Worker {
   private mutating func expire(stream i: UInt32, now: Instant) {
     let l = streams[i].link
     guard links[l].state == .ready else { return }
+    // What was gathered has waited long enough.
+    if links[l].unsent > 0 { markDirty(link: l) }
     let rest = now.since(streams[i].movedAt)
     if isWaitingForClient(i) {
       // Nobody waits for long for one who does not read, or does not write.

@@ -12,8 +12,9 @@ package struct Server: ~Copyable, Recyclable {
   var links = Fifo<UInt32>()
   /// Private connections that no stream uses now.
   var spares = Fifo<UInt32>()
-  /// When the last value came that was, or could have been, passed on as it comes.
-  var passedAt = Instant.origin
+  /// When the last value came that could have been held or passed on as it comes, and from which client.
+  var longAt = Instant.origin
+  var longFrom = Slab<Client>.none
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true

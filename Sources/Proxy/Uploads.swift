@@ -59,7 +59,11 @@ extension Worker {
     let n = available &- request.lineLength
     links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
     clients[c].bodyLeft = request.bodyLength &- n
-    clients[c].awaited = clients[c].bodyLeft
+    if streams[clients[c].stream].isOptional {
+      clients[c].awaited = clients[c].bodyLeft
+    } else {
+      markDirty(link: l)
+    }
     clients[c].partialSince = now
     clients[c].partialSize = 0
     return available
@@ -149,7 +153,6 @@ extension Worker {
     clients[c].isUploading = true
     counters.add(.streamedValues)
     counters.add(.requestsForwarded)
-    markDirty(link: l)
     return l
   }
 
@@ -193,7 +196,7 @@ extension Worker {
   /// So many more bytes of the client's value stand in its connection's `asked`.
   mutating func noteUploaded(_ c: UInt32, _ n: Int, now: Instant) {
     clients[c].bodyLeft &-= n
-    clients[c].awaited = clients[c].bodyLeft
+    if streams[clients[c].stream].isOptional { clients[c].awaited = clients[c].bodyLeft }
     if clients[c].bodyLeft > 0 {
       clients[c].partialSize &+= n
       if clients[c].partialSize >= 65_536 || clients[c].partialSince == .never {
@@ -295,7 +298,7 @@ extension Worker {
 
   /// The upload has been answered: its client goes on behind it.
   private mutating func finishUpload(_ i: UInt32, isClean: Bool) {
-    let id = streams[i].client
+    let (id, wasOptional) = (streams[i].client, streams[i].isOptional)
     end(stream: i, isClean: isClean)
     guard clients.isCurrent(id) else { return }
     let c = id.index
@@ -304,7 +307,7 @@ extension Worker {
     clients[c].skip &+= clients[c].bodyLeft
     clients[c].bodyLeft = 0
     clients[c].awaited = 0
-    clients[c].hasUploaded = true
+    clients[c].hasUploaded = wasOptional
     clients[c].partialSince = .never
     considerResuming(c)
     closeIfDone(c)

@@ -5,6 +5,10 @@ import Proxy
 // Values of clients that come in pieces, read to where they shall stand.
 
 extension WorkerThread {
+  /// Less of a value that is passed on is not worth waking up for; more would be more than what shows that its client
+  /// gets on.
+  private static let worthPassing = 65_536
+
   /// More of a client's long value has come.
   @inline(never)
   mutating func readInPlace(_ c: UInt32, _ missing: Int, now: Instant) {
@@ -36,7 +40,7 @@ extension WorkerThread {
     }
     switch worker.links[l].asked.receive(clientWires[Int(c)].descriptor, room, &worker.pool) {
     case .bytes(let n):
-      worker.clientReceived(c, passed: n, now: now)
+      guard worker.clientReceived(c, passed: n, now: now) else { break }
       // One that is still being made has nothing to be sent, nor a wire.
       if worker.links[l].unsent > 0 { flushLink(l, now: now) }
       worker.endPassage(c)
@@ -49,7 +53,8 @@ extension WorkerThread {
 
   private mutating func awaitMore(_ c: UInt32) {
     guard clientWires[Int(c)].descriptor >= 0 else { return }
-    clientWires[Int(c)].await(worker.clients[c].missing)
+    let most = worker.clients[c].isUploading ? Self.worthPassing : Self.mostAwaited
+    clientWires[Int(c)].await(worker.clients[c].missing, atMost: most)
   }
 
   mutating func endInput(_ c: UInt32) {

@@ -46,8 +46,8 @@ struct WorkerThread: ~Copyable {
     var lowWater = 1
 
     /// Of a value that comes in pieces, no less is worth waking up for than what is missing of it.
-    @inline(never) mutating func await(_ missing: Int) {
-      let least = min(max(1, missing), WorkerThread.mostAwaited)
+    @inline(never) mutating func await(_ missing: Int, atMost most: Int = WorkerThread.mostAwaited) {
+      let least = min(max(1, missing), most)
       guard least != lowWater else { return }
       lowWater = least
       Socket.awaitBytes(descriptor, atLeast: least)

@@ -20,12 +20,21 @@ import Testing
     rig.send(c, "set \(key) 0 0 1000\r\n\(long.prefix(500))")
   }
 
-  /// A value that is held: the first in a while for its server.
-  private func store(_ c: UInt32, _ key: String, _ rig: Rig) {
-    begin(c, key, rig)
+  /// A value that is held.
+  private func hold(_ c: UInt32, _ rig: Rig) {
+    begin(c, "k", rig)
+    #expect(rig.privateLinks.isEmpty)
     rig.send(c, "\(long.dropFirst(500))\r\n")
-    rig.reply("a", "STORED")
+    #expect(rig.asked("a") == lines("set k 0 0 1000", long))
+    rig.send(from: "a", lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
+  }
+
+  /// A value of another client's, after which the next is not the first in a while.
+  private func store(_ rig: Rig) {
+    let c = rig.open()
+    hold(c, rig)
+    rig.hangUp(c)
   }
 
   /// The rest of a value that is passed on, its answer, and what it was asked behind it.
@@ -38,25 +47,20 @@ import Testing
     #expect(rig.got(c) == lines("STORED"))
   }
 
-  @Test func theFirstInAWhileIsHeldAndTheNextIsPassedOn() throws {
+  @Test func theFirstInAWhileIsHeldAndTheNextOfAnotherClientIsPassedOn() throws {
     let rig = rig()
-    let c = rig.open()
+    let (c, other) = (rig.open(), rig.open())
     for _ in 0..<2 {
-      begin(c, "k", rig)
-      #expect(rig.privateLinks.isEmpty)
-      rig.send(c, "\(long.dropFirst(500))\r\n")
-      #expect(rig.asked("a") == lines("set k 0 0 1000", long))
-      rig.send(from: "a", lines("STORED"))
-      #expect(rig.got(c) == lines("STORED"))
-      begin(c, "k", rig)
+      for _ in 0..<2 { hold(c, rig) }
+      begin(other, "k", rig)
       let own = try #require(rig.privateLinks.first)
       #expect(rig.asked(own) == "set k 0 0 1000\r\n\(long.prefix(500))")
-      try end(c, rig)
+      try end(other, rig)
       rig.advance(.seconds(1))
       rig.sweep()
     }
     #expect(rig.count(.streamedValues) == 2)
-    rig.hangUp(c)
+    for one in [c, other] { rig.hangUp(one) }
     #expect(rig.leak == nil)
   }
 
@@ -65,7 +69,7 @@ import Testing
   func aShortValueAndAWholeOneTakeTheSharedConnection(length: Int, come: Int) {
     let rig = rig()
     let c = rig.open()
-    store(c, "k", rig)
+    store(rig)
     rig.send(
       c, "set k 0 0 \(length)\r\n" + (String(repeating: "v", count: length) + "\r\n").prefix(come))
     #expect(rig.privateLinks.isEmpty)
@@ -79,7 +83,7 @@ import Testing
   func aValueOfWhoAsksWithoutWaitingIsHeld(request: String) {
     let rig = rig()
     let c = rig.open()
-    store(c, "k", rig)
+    store(rig)
     rig.send(c, request + long.prefix(500))
     #expect(rig.privateLinks.isEmpty && rig.paused.isEmpty)
     rig.send(c, "\(long.dropFirst(500))\r\n")
@@ -89,23 +93,27 @@ import Testing
   /// Once it was seen to; a second of silence is forgiveness.
   @Test func aClientThatAsksAheadHasItsValuesHeld() throws {
     let rig = rig()
-    let c = rig.open()
-    store(c, "k", rig)
+    let (c, other) = (rig.open(), rig.open())
+    store(rig)
     begin(c, "k", rig)
     try end(c, rig, ahead: "get k\r\n")
     rig.reply("a", "END")
     #expect(rig.got(c) == lines("END"))
-    store(c, "k", rig)
+    begin(other, "k", rig)
+    try end(other, rig)
+    hold(c, rig)
     rig.sweep()
-    begin(c, "k", rig)
-    try end(c, rig)
+    for one in [other, c] {
+      begin(one, "k", rig)
+      try end(one, rig)
+    }
   }
 
   /// Whoever asked for it: a server reads two connections in any order.
   @Test func aValueIsHeldWhileAnotherOfTheSameKeyIsUnderway() {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
-    store(c, "k", rig)
+    store(rig)
     rig.say(other, "set k 0 0 1", "x")
     begin(c, "k", rig)
     #expect(rig.privateLinks.isEmpty)
@@ -121,7 +129,7 @@ import Testing
   @Test func halfOfTheStreamsAreLeftToLongerValues() {
     let rig = rig { $0.streams = 4 }
     let clients = (0..<4).map { _ in rig.open() }
-    store(clients[0], "k", rig)
+    store(rig)
     for (i, c) in clients.enumerated() {
       begin(c, "k\(i)", rig)
       #expect(rig.privateLinks.count == min(i + 1, 2))
@@ -135,7 +143,7 @@ import Testing
       $0.held = 2000
     }
     let (c, d, e) = (rig.open(), rig.open(), rig.open())
-    store(c, "k", rig)
+    store(rig)
     begin(c, "k", rig)
     let own = try #require(rig.privateLinks.first)
     _ = rig.asked(own)
@@ -153,7 +161,7 @@ import Testing
   @Test func aClientThatAsksNothingBehindItsValueIsNotPaused() throws {
     let rig = rig()
     let c = rig.open()
-    store(c, "k", rig)
+    store(rig)
     begin(c, "k", rig)
     let own = try #require(rig.privateLinks.first)
     _ = rig.asked(own)
@@ -171,10 +179,9 @@ import Testing
 
   @Test func whoLeavesBehindItsWholeValueHasStoredIt() throws {
     let rig = rig()
-    let c = rig.open()
-    store(c, "k", rig)
-    for isMeta in [false, true] {
-      let c = rig.open()
+    let clients = [rig.open(), rig.open()]
+    store(rig)
+    for (c, isMeta) in zip(clients, [false, true]) {
       rig.send(c, (isMeta ? "ms k 1000\r\n" : "set k 0 0 1000\r\n") + long.prefix(500))
       let own = try #require(rig.privateLinks.first)
       let line = rig.asked(own)
@@ -187,7 +194,6 @@ import Testing
       rig.send(from: own, lines(isMeta ? "HD \(opaque)" : "STORED"))
       #expect(rig.privateLinks.isEmpty && rig.worker.spareLinks == 1)
     }
-    rig.hangUp(c)
     #expect(rig.leak == nil)
   }
 
@@ -197,7 +203,7 @@ import Testing
     let rig = rig()
     let c = rig.open()
     #expect(rig.worker.appetite(of: c) > 4096)
-    store(c, "k", rig)
+    store(rig)
     begin(c, "k", rig)
     let own = try #require(rig.privateLinks.first)
     #expect(rig.worker.clients[c].missing == 502)
@@ -222,11 +228,29 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// A little of it is gathered before it is sent, but no longer than to the next tick, so that its server is not waited for.
+  @Test func whatWasGatheredIsSentWithTheNextTick() throws {
+    let rig = rig()
+    let c = rig.open()
+    store(rig)
+    begin(c, "k", rig)
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    while rig.worker.nextLinkToFlush() != nil {}
+    #expect(rig.pass(c, "vvv"))
+    #expect(rig.worker.nextLinkToFlush() == nil)
+    rig.tick()
+    #expect(rig.worker.nextLinkToFlush() == own)
+    _ = rig.asked(own)
+    rig.tick()
+    #expect(rig.worker.nextLinkToFlush() == nil)
+  }
+
   /// Nothing is sent before it is greeted, and no more taken than there is room for.
   @Test func aPassageThatIsNotMadeYetTakesALittle() throws {
     let rig = rig()
     let c = rig.open()
-    store(c, "k", rig)
+    store(rig)
     rig.isAccepting = false
     begin(c, "k", rig)
     let own = try #require(rig.privateLinks.first)
@@ -243,8 +267,7 @@ extension Rig {
   /// false when they are not to be read so.
   fileprivate func pass(_ c: UInt32, _ text: String) -> Bool {
     guard let (l, room) = worker.passage(of: c), room >= text.utf8.count else { return false }
-    worker.clientReceived(c, passed: Array(text.utf8), on: l, now: now)
-    worker.endPassage(c)
+    if worker.clientReceived(c, passed: Array(text.utf8), on: l, now: now) { worker.endPassage(c) }
     settle()
     return true
   }

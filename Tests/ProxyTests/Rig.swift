@@ -352,10 +352,10 @@ extension Worker {
   }
 
   /// As the edge does: bytes of a client's long value are read to where they are sent from.
-  mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) {
+  mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe links[l].asked.append(bytes.span.bytes, &pool)
-    clientReceived(c, passed: bytes.count, now: now)
+    return clientReceived(c, passed: bytes.count, now: now)
   }
 
   /// What waits to be sent to a client.

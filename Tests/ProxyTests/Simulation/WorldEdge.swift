@@ -188,9 +188,10 @@ extension World {
     guard let (l, room) = worker.passage(of: slot) else { return 0 }
     let part = Array(bytes.prefix(room))
     passages += 1
-    worker.clientReceived(slot, passed: part, on: l, now: moment)
-    if let socket = byLink[l] { flush(socket) }
-    worker.endPassage(slot)
+    if worker.clientReceived(slot, passed: part, on: l, now: moment) {
+      if let socket = byLink[l] { flush(socket) }
+      worker.endPassage(slot)
+    }
     return part.count
   }
 
