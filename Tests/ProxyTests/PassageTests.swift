@@ -103,7 +103,7 @@ import Testing
     try end(other, rig)
     hold(c, rig)
     rig.sweep()
-    for one in [other, c] {
+    for one in [c, other] {
       begin(one, "k", rig)
       try end(one, rig)
     }
