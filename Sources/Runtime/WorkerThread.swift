@@ -68,19 +68,17 @@ struct WorkerThread: ~Copyable {
   var hasEnded = false
 
   static let tickLength = Duration.milliseconds(10)
-  /// A turn that has forwarded fewer requests than `worthSending` looks for more, so many times at the most,
-  /// before it sends; never with few requests in flight.
-  static let mostLooks = 4
-  static let company = 16
-  static let worthSending: UInt64 = 32
-  /// With at least `crowd` requests in flight and few events in a turn (fewer than `few`, and than an eighth of
-  /// what is in flight), the thread pauses for so many nanoseconds before it looks again, so that the next turn has more
-  /// to do. A pause costs as much CPU as a few sends; a thread with little in flight never waits.
-  static let crowd = 32
+  /// With so many requests in flight a turn that brings little is followed by another look, or by a pause, so that more
+  /// goes with one send. A thread with less in flight never waits.
+  static let company = 12
+  /// What is little: requests forwarded, or events. And how often a turn looks for more of it before it sends.
   static let few = 32
-  static let gathering: Int64 = 50_000
-  /// In a crowd, a client's answers wait so many nanoseconds for those that it still awaits: see
+  static let mostLooks = 4
+  /// Nanoseconds of a pause, which costs as much CPU as a few sends.
+  static let gathering: Int64 = 60_000
+  /// With so many in flight, a client's answers wait so many nanoseconds for those that it still awaits: see
   /// `Worker.nextClientToFlush`.
+  static let crowd = 32
   static let holding: UInt64 = 100_000
   /// Turns at the end for clients that wait to have more of their requests answered.
   static let lastRounds = 1000
@@ -121,7 +119,7 @@ struct WorkerThread: ~Copyable {
       // A send costs as much for one request as for thirty: look for more before sending a few.
       var looks = 0
       while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
-        worker.counters[.requestsForwarded] &- forwarded < Self.worthSending,
+        worker.counters[.requestsForwarded] &- forwarded < Self.few,
         loop.runOnce(nanoseconds: 0), loop.readyCount > 0
       {
         events &+= walk(&scratch, now: now)
@@ -133,14 +131,21 @@ struct WorkerThread: ~Copyable {
       if worker.isOverfull { worker.relieve() }
       execute(now: now)
       if !worker.notices.isEmpty { passOn() }
-      // Servers answer in small pieces, and a turn for each would cost more than what it brings.
-      let inFlight = worker.requestsInFlight
-      if inFlight >= Self.crowd, events < min(Self.few, inFlight / 8) {
+      if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
         Clock.pause(nanoseconds: Self.gathering)
       }
     }
     ledger.publish(worker.counters, of: number)
     outbox.post(.ended(worker: number))
+  }
+
+  /// Whether a turn with so many events, which forwarded so many requests, brought little of what is in flight: servers
+  /// answer in small pieces, and a turn for each costs more than it brings.
+  private mutating func mayPause(after events: Int, _ forwarded: UInt64) -> Bool {
+    let inFlight = worker.requestsInFlight
+    guard inFlight >= Self.company else { return false }
+    // Of a few clients with many requests each, one event brings many.
+    return events < min(Self.few, inFlight / 8) || forwarded < min(Self.few, inFlight / 2)
   }
 
   // MARK: - Events
