@@ -131,6 +131,7 @@ extension Worker {
         bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
       switch verdict {
       case .request:
+        if request.length > limits.heldLeast, isHeldBack(c, bytes, request, now: now) { return p }
         dispatch(c, bytes, p, request, now: now)
         p &+= request.length
       case .partial:
@@ -366,9 +367,7 @@ extension Worker {
     case .up: break
     case .ejected, .failFast, .returning: return .ejected
     }
-    let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
-    let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
-    if links[l].asked.count > most || links[l].legs.count >= limits.serverDepth {
+    if isFull(l, for: c) {
       counters.add(.queueFull)
       return .queueFull
     }
@@ -379,6 +378,13 @@ extension Worker {
       wake(l, now: now)
     }
     return nil
+  }
+
+  /// Whether as much waits for a connection as may.
+  func isFull(_ l: UInt32, for c: UInt32) -> Bool {
+    let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
+    let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
+    return links[l].asked.count > most || links[l].legs.count >= limits.serverDepth
   }
 
   /// Who has fewer in flight awaits little.

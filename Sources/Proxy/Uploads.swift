@@ -24,13 +24,12 @@ extension Worker {
       refuse(c, .noRoute, isQuiet: isDeaf)
       return skipOver(c, request.length, of: available)
     }
+    if isHeldBack(c, bytes, request, now: now) { return 0 }
     let shared = link(to: lane.server, for: c)
-    var trouble = admit(shared, now: now)
+    var trouble = admit(shared, for: c, now: now)
     if trouble == nil, wouldOvertake(c, shared, bytes, request) {
       guard isOverdue(c, at: lane.server, now: now) else {
-        clients[c].isQueued = true
-        uploadsHeld.append(clients.id(of: c))
-        stall(c)
+        hold(c)
         return 0
       }
       counters.add(.timeouts)
@@ -69,7 +68,7 @@ extension Worker {
     return available
   }
 
-  // MARK: - Behind what the shared connection still carries
+  // MARK: - Held back
 
   /// Whether a request that was taken before this upload, and is not known to be done, may change its key: one that
   /// nobody waits for (`noreply`), or whose deadline has passed. A server reads two connections in any order.
@@ -100,6 +99,25 @@ extension Worker {
       }
     }
     return false
+  }
+
+  /// Whether a long request waits, with its client, until less waits for its server: where many have long values, each
+  /// goes when its turn comes. Held back so for a whole deadline it is refused.
+  @inline(never)
+  mutating func isHeldBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
+    guard let lane = lane(for: bytes, request), servers[lane.server].standing == .up, !isGivingUp,
+      isFull(link(to: lane.server, for: c), for: request.isQuiet ? Slab<Client>.none : c),
+      !isOverdue(c, at: lane.server, now: now)
+    else { return false }
+    hold(c)
+    return true
+  }
+
+  /// Until the next tick.
+  private mutating func hold(_ c: UInt32) {
+    clients[c].isQueued = true
+    uploadsHeld.append(clients.id(of: c))
+    stall(c)
   }
 
   /// Whether the upload has been held for its whole deadline, which begins with the first time that this is asked.

@@ -183,6 +183,58 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 queue full"))
   }
 
+  /// Each of many clients sends one long value, and memory is for a few.
+  @Test(arguments: ["", " noreply"]) func longValuesWaitForRoomInTheirServersQueue(noreply: String) {
+    var limits = Limits()
+    limits.serverQueue = 50_000
+    let rig = Rig(["a"], limits: limits)
+    let value = String(repeating: "v", count: 20_000)
+    let clients = (0..<8).map { _ in rig.open() }
+    for (i, c) in clients.enumerated() { rig.say(c, "set k\(i) 0 0 20000\(noreply)", value) }
+    #expect(rig.queued("a") < 80_000)
+    #expect(rig.paused.count == 5)
+    var stored = ""
+    while true {
+      rig.tick()
+      let asked = rig.asked("a")
+      guard !asked.isEmpty else { break }
+      stored += asked
+      #expect(rig.queued("a") < 80_000)
+      for line in asked.split(separator: "\r\n") where line.hasPrefix("set") {
+        rig.send(from: "a", "STORED\r\n")
+      }
+    }
+    for (i, c) in clients.enumerated() {
+      #expect(stored.contains("set k\(i) 0 0 20000\r\n\(value)\r\n"))
+      #expect(rig.got(c) == (noreply.isEmpty ? lines("STORED") : ""))
+    }
+    #expect(rig.paused.isEmpty && rig.count(.queueFull) == 0)
+    for c in clients { rig.hangUp(c) }
+    #expect(rig.leak == nil)
+  }
+
+  /// The server answers, but others fill what room there is.
+  @Test func aLongValueIsRefusedWhenItFoundNoRoomWithinItsDeadline() {
+    var limits = Limits()
+    limits.serverQueue = 30_000
+    let rig = Rig(["a"], limits: limits)
+    let value = String(repeating: "v", count: 20_000)
+    let (greedy, late) = (rig.open(), rig.open())
+    for _ in 0..<2 { rig.say(greedy, "set a 0 0 20000", value) }
+    rig.say(late, "set b 0 0 20000", value)
+    for _ in 0..<5 {
+      #expect(rig.paused == [late] && rig.got(late) == "")
+      _ = rig.asked("a")
+      rig.send(from: "a", "STORED\r\n")
+      rig.say(greedy, "set a 0 0 20000", value)
+      rig.advance(.milliseconds(110))
+    }
+    #expect(rig.got(late) == lines("SERVER_ERROR ringroad: a:11211 queue full"))
+    #expect(rig.paused.isEmpty && rig.count(.queueFull) == 1)
+    rig.hangUp(greedy)
+    rig.hangUp(late)
+  }
+
   /// There is always an answer that waits for its turn, so the memory of those before it has to be won
   /// back while it stays: what is kept stays within twice what is wanted.
   @Test func parkedAnswersDoNotPileUp() {
