@@ -79,6 +79,8 @@ final class Supervisor {
   /// The workers were told to answer who waits and end.
   var isGivingUp = false
   var hasEnded = false
+  /// What the process ends with.
+  private var exitCode: Int32 = 0
 
   init(
     settings: ProxySettings, launch: LaunchOptions, log: Log, signals: consuming Signals,
@@ -132,7 +134,7 @@ final class Supervisor {
       loop.clearReady()
       sendNews()
     }
-    return 0
+    return exitCode
   }
 
   /// Every worker hears of this at the end of the turn, after all that it was told before.
@@ -263,8 +265,12 @@ final class Supervisor {
 
   func workerEnded(_ number: Int) {
     running -= 1
-    if drainDeadline == nil { log.error("a worker has ended unasked", ["worker": "\(number)"]) }
     if running == 0 { hasEnded = true }
+    guard drainDeadline == nil else { return }
+    // Its clients would wait for ever, and new ones be dealt to it: better that whoever started this starts it again.
+    log.error("a worker has ended unasked: ending", ["worker": "\(number)"])
+    exitCode = 1
+    hasEnded = true
   }
 
   /// What `stats ringroad` shows beside the counters.
