@@ -73,7 +73,8 @@ venv:
 	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
 # What is measured is what is here: the release build.
-bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check test-faults test-faults-short soak: build
+bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
+test-faults test-faults-short test-faults-canary soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk
 include Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
