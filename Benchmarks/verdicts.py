@@ -7,6 +7,7 @@ from trials import ratios_of
 from workloads import ALL, BARS, FLOOR, PEERS
 
 HEADER = ("workload", "bar", "aim", "ours", "met", "ours / floor", "floor / peer")
+LATENCIES = ("p50_us", "p99_us", "p999_us")
 FIGURES = {"rps": "requests/s", "p50_us": "p50", "p99_us": "p99", "p999_us": "p99.9", "bytes_per_connection": "bytes for a client",
            "rss_kb": "RSS", "rss_growth": "RSS after it / before"}
 
@@ -70,7 +71,10 @@ def better_peer(result, figure):
 
 
 def ratio(result, mine, theirs, figure):
+    """The median of the rounds' ratios; of latencies the ratio of medians, as what stalls the machine hits one subject alone."""
     rounds = result["rounds"]
+    if figure in LATENCIES and mine in rounds and theirs in rounds:
+        return statistics.median(report[figure] for report in rounds[mine]) / statistics.median(report[figure] for report in rounds[theirs])
     ratios = ratios_of(rounds[mine], rounds[theirs], figure) if mine in rounds and theirs in rounds else []
     return statistics.median(ratios) if ratios else None
 
