@@ -13,6 +13,16 @@ import Testing
     return Rig(["a"], limits: limits)
   }
 
+  /// A client whose value is underway, and the connection that it has; what came of it until now is sent.
+  private func begun(_ rig: Rig) throws -> (client: UInt32, link: UInt32) {
+    let c = rig.open()
+    store(rig)
+    begin(c, "k", rig)
+    let own = try #require(rig.privateLinks.first)
+    _ = rig.asked(own)
+    return (c, own)
+  }
+
   private let long = String(repeating: "v", count: 1000)
 
   /// Says that a value comes, and the first half of it.
@@ -160,11 +170,7 @@ import Testing
   /// It is kept from it when it does so.
   @Test func aClientThatAsksNothingBehindItsValueIsNotPaused() throws {
     let rig = rig()
-    let c = rig.open()
-    store(rig)
-    begin(c, "k", rig)
-    let own = try #require(rig.privateLinks.first)
-    _ = rig.asked(own)
+    let (c, own) = try begun(rig)
     rig.send(c, "\(long.dropFirst(500))\r\n")
     #expect(!rig.orders.contains(.pause(client: c)))
     rig.send(c, "get k\r\n")
@@ -231,11 +237,7 @@ import Testing
   /// A little of it is gathered before it is sent, but no longer than to the next tick, so that its server is not waited for.
   @Test func whatWasGatheredIsSentWithTheNextTick() throws {
     let rig = rig()
-    let c = rig.open()
-    store(rig)
-    begin(c, "k", rig)
-    let own = try #require(rig.privateLinks.first)
-    _ = rig.asked(own)
+    let (c, own) = try begun(rig)
     while rig.worker.nextLinkToFlush() != nil {}
     #expect(rig.pass(c, "vvv"))
     #expect(rig.worker.nextLinkToFlush() == nil)
