@@ -131,7 +131,7 @@ extension Worker {
         bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
       switch verdict {
       case .request:
-        if request.length > limits.heldLeast, isHeldBack(c, bytes, request, now: now) { return p }
+        if request.length > limits.heldLeast, holdBack(c, bytes, request, now: now) { return p }
         dispatch(c, bytes, p, request, now: now)
         p &+= request.length
       case .partial:

@@ -24,7 +24,7 @@ extension Worker {
       refuse(c, .noRoute, isQuiet: isDeaf)
       return skipOver(c, request.length, of: available)
     }
-    if isHeldBack(c, bytes, request, now: now) { return 0 }
+    if holdBack(c, bytes, request, now: now) { return 0 }
     let shared = link(to: lane.server, for: c)
     var trouble = admit(shared, for: c, now: now)
     if trouble == nil, wouldOvertake(c, shared, bytes, request) {
@@ -101,10 +101,10 @@ extension Worker {
     return false
   }
 
-  /// Whether a long request waits, with its client, until less waits for its server: where many have long values, each
-  /// goes when its turn comes. Held back so for a whole deadline it is refused.
+  /// Has a long request wait, with its client, until less waits for its server: where many have long values, each
+  /// goes when its turn comes. False when there is room, or it has waited for a whole deadline.
   @inline(never)
-  mutating func isHeldBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
+  mutating func holdBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
     guard let lane = lane(for: bytes, request), servers[lane.server].standing == .up, !isGivingUp,
       isFull(link(to: lane.server, for: c), for: request.isQuiet ? Slab<Client>.none : c),
       !isOverdue(c, at: lane.server, now: now)
@@ -200,8 +200,7 @@ extension Worker {
     links[l].asked.append(bytes, from: 0, count: n, &pool)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
-      clients[c].asksAhead = true
-      orders.append(.pause(client: c))
+      noteAhead(c)
     } else if clients[c].bodyLeft > 0, links[l].asked.count > ahead {
       // The client is not read while the server takes less than has come.
       clients[c].partialSince = .never
@@ -228,7 +227,7 @@ extension Worker {
     }
   }
 
-  /// A client that is stalled has sent something all the same: nothing more is read of it.
+  /// A client has sent something behind what must be answered first: nothing more is read of it.
   @inline(never) mutating func noteAhead(_ c: UInt32) {
     if clients[c].isUploading { clients[c].asksAhead = true }
     orders.append(.pause(client: c))

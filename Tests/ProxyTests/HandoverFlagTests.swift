@@ -18,6 +18,17 @@ extension HandoverTests {
     return desk
   }
 
+  /// Server 1 is back and 3 still out; 2 has copies of 3's keys of which nothing else is known.
+  private func distrustingWhileAnotherIsOut() -> Desk {
+    let desk = Desk()
+    desk.eject(1)
+    desk.eject(3)
+    back(desk)
+    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
+    #expect(desk.handover.standing(of: 3) == .ejected)
+    return desk
+  }
+
   @Test func aStandInOfWhichTooMuchIsUnknownKeepsTheOwnersInTheRingAndNobodyElse() {
     let desk = distrusting()
     #expect(!desk.handover.mayEject(1) && desk.handover.mayEject(3))
@@ -29,12 +40,7 @@ extension HandoverTests {
 
   /// While an owner is out its keys wander: were another to leave, they would come to the copies that are forgotten.
   @Test func beforeTheOwnerIsBackNobodyElseLeavesEither() {
-    let desk = Desk()
-    desk.eject(1)
-    desk.eject(3)
-    back(desk)
-    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
-    #expect(desk.handover.standing(of: 3) == .ejected)
+    let desk = distrustingWhileAnotherIsOut()
     #expect(!desk.handover.mayEject(1))
     _ = desk.answer(desk.answer(desk.returns(3)))
     _ = desk.answer(desk.wants(3, .up))
@@ -112,12 +118,7 @@ extension HandoverTests {
 
   /// What was sent to the stand-in for an owner that is out may still be on its way, or be sent yet.
   @Test func aFlushSaysNothingOfOwnersThatAreOutOrJustBack() {
-    let desk = Desk()
-    desk.eject(1)
-    desk.eject(3)
-    back(desk)
-    _ = desk.answer(desk.tick(after: 1200), [2: Self.lost(of: 3)])
-    #expect(desk.handover.standing(of: 3) == .ejected)
+    let desk = distrustingWhileAnotherIsOut()
     desk.now += 10
     #expect(desk.handover.flushed(2, asked: desk.moment, now: desk.moment) == [])
     let up = desk.answer(desk.answer(desk.returns(3)))
