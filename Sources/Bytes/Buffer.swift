@@ -67,6 +67,12 @@ package struct Buffer: ~Copyable {
     end = start &+ n
   }
 
+  /// Drops the last `n` bytes.
+  @inlinable @inline(__always) package mutating func dropLast(_ n: Int) {
+    precondition(n >= 0 && n <= end &- start)
+    end &-= n
+  }
+
   /// Takes out `n` bytes from the `i`th on; those before them move up. O(i).
   package mutating func remove(from i: Int, count n: Int) {
     precondition(i >= 0 && n >= 0 && n <= end &- start &- i)
@@ -101,6 +107,19 @@ package struct Buffer: ~Copyable {
       unsafe copyBytes(base + end, p, n)
     }
     end &+= n
+  }
+
+  /// Copies a value to the back, and `END` behind it.
+  @inlinable @inline(__always)
+  package mutating func appendWithEnd(_ source: RawSpan, _ pool: inout BufferPool) {
+    let n = source.byteCount
+    if n &+ 8 > capacity &- end { makeRoom(n &+ 8, &pool) }
+    // SAFETY: as in `append`; one store writes the five bytes, and three of the room behind them.
+    unsafe source.withUnsafeBytes { bytes in
+      if let p = bytes.baseAddress { unsafe copyBytes(base + end, p, n) }
+      unsafe base.storeBytes(of: 0x0a0d_444e45, toByteOffset: end &+ n, as: UInt64.self)
+    }
+    end &+= n &+ 5
   }
 
   /// Copies bytes of another buffer's readable part to the back.
@@ -140,6 +159,14 @@ package struct Buffer: ~Copyable {
       append(byte: digits[i], &pool)
       i &+= 1
     }
+  }
+
+  /// Writes over what stands from the `i`th byte on.
+  package mutating func overwrite(at i: Int, _ text: StaticString) {
+    let n = text.utf8CodeUnitCount
+    precondition(i >= 0 && n <= end &- start &- i)
+    // SAFETY: the range was checked; a StaticString's text is n bytes of the executable.
+    unsafe (base + start + i).copyMemory(from: UnsafeRawPointer(text.utf8Start), byteCount: n)
   }
 
   /// For cold paths: text of the program's own.

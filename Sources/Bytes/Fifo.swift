@@ -40,6 +40,19 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
+  /// The youngest, which there must be, in place.
+  @inlinable package var last: Element {
+    // SAFETY: as above; the slot before the first free one was written.
+    @inline(__always) unsafeAddress {
+      precondition(count > 0)
+      return unsafe UnsafePointer(elements.unsafelyUnwrapped + ((head &+ count &- 1) & mask))
+    }
+    @inline(__always) unsafeMutableAddress {
+      precondition(count > 0)
+      return unsafe elements.unsafelyUnwrapped + ((head &+ count &- 1) & mask)
+    }
+  }
+
   @inlinable @inline(__always) package mutating func append(_ element: Element) {
     if count > mask { grow() }
     // SAFETY: grow made room: count <= mask, so the slot is free and inside the ring.
@@ -51,6 +64,13 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     precondition(count > 0)
     head = (head &+ 1) & mask
     count &-= 1
+  }
+
+  /// Drops the first `n`.
+  @inlinable @inline(__always) package mutating func dropFirst(_ n: Int) {
+    precondition(n >= 0 && n <= count)
+    head = (head &+ n) & mask
+    count &-= n
   }
 
   @inlinable package mutating func popFirst() -> Element? {

@@ -95,7 +95,7 @@ extension Worker {
     leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
     leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
     leg.since = now
-    links[l].legs.append(leg)
+    links[l].enqueue(leg)
     fanOuts[f].pieces.append(piece)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1

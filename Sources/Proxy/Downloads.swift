@@ -74,7 +74,7 @@ extension Worker {
     streams[i].line = line
     var asked = streams[i].leg
     asked.since = now
-    links[l].legs.append(asked)
+    links[l].enqueue(asked)
     streams[i].stage = .head
     streams[i].hasBegun = false
     counters.add(.requestsForwarded)

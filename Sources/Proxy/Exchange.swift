@@ -33,15 +33,12 @@ package struct Leg: BitwiseCopyable {
   /// The fan-out that it is a part of, and its place there: the first key's piece, or the server's.
   var fanOut = Slab<FanOut>.none
   var piece = UInt32.max
-  /// Bytes of the request in `asked`.
+  /// Its bytes in `asked`.
   var length: UInt32 = 0
   var keyStart: UInt8 = 0
   var keyLength: UInt8 = 0
   var verb: Verb = .get
-  /// Whether its deadline passed: it has been answered, and what comes for it is dropped.
-  var isLate = false
-  /// A read that was sent once before, on a connection that was dead. There is no third time.
-  var isRetried = false
+  private var marks: UInt8 = 0
   /// For meta requests: what was asked, and the place of a key that the server was not asked for.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
@@ -49,4 +46,38 @@ package struct Leg: BitwiseCopyable {
   var since = Instant.origin
 
   init() {}
+
+  /// Whether its deadline passed: it has been answered, and what comes for it is dropped.
+  var isLate: Bool {
+    @inline(always) get { marks & 1 != 0 }
+    set { mark(1, newValue) }
+  }
+
+  /// A read that was sent once before, on a connection that was dead. There is no third time.
+  var isRetried: Bool {
+    get { marks & 2 != 0 }
+    set { mark(2, newValue) }
+  }
+
+  /// Whether its keys stand in the line of the leg before it: see `Joining.swift`.
+  var isJoined: Bool {
+    @inline(always) get { marks & 4 != 0 }
+    @inline(always) set { mark(4, newValue) }
+  }
+
+  /// Whether the keys of the leg behind it stand in its own line.
+  var isContinued: Bool {
+    @inline(always) get { marks & 8 != 0 }
+    @inline(always) set { mark(8, newValue) }
+  }
+
+  @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
+    marks = isSet ? marks | bit : marks & ~bit
+  }
+
+  /// The leg behind it goes on with its line, whose end is no longer this one's.
+  @inline(always) mutating func goOn() {
+    length &-= 2
+    isContinued = true
+  }
 }

@@ -182,6 +182,8 @@ extension Worker {
     links[l].late = 0
     links[l].lateLength = 0
     links[l].cursorAt = 0
+    links[l].missed = 0
+    links[l].lineLength = 0
     links[l].awaited = 0
     links[l].blamedUntil = .origin
     // Answered already, only not sent to its end.
@@ -298,7 +300,7 @@ extension Worker {
         counters.add(.timeouts)
         return lost(l, .timedOut, now: now)
       }
-      if links[l].lateLength >= links[l].sent {
+      if links[l].lateLength >= links[l].sent, !leg.isJoined {
         dropUnsent(l, now: now)
         break
       }
@@ -353,7 +355,13 @@ extension Worker {
       count &+= 1
       length &+= Int(leg.length)
     }
+    guard count > 0 else { return }
     links[l].legs.remove(from: first, count: count)
+    links[l].lineLength = 0
+    if first < links[l].legs.count, links[l].legs[first].isJoined {
+      links[l].beginLine(at: first, end: start &+ length)
+      length &-= 3
+    }
     links[l].asked.remove(from: start, count: length)
     if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 { links[l].asked.release(to: &pool) }
   }

@@ -245,11 +245,18 @@ extension Worker {
         return fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
       }
     }
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+    let x = request.isQuiet ? Slab<Exchange>.none : newExchange(c)
+    if request.isVerbatim, request.verb == .get {
+      return links[l].takeGet(
+        x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &pool)
+    }
     var leg = Leg()
+    leg.exchange = x
     leg.verb = request.verb
     leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
     leg.since = now
-    if !request.isQuiet { leg.exchange = newExchange(c) }
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
@@ -258,10 +265,8 @@ extension Worker {
       // A copy, so that the leg of the common case needs no place in memory.
       var rewritten = leg
       write(bytes, p, request, to: l, &rewritten)
-      links[l].legs.append(rewritten)
+      links[l].enqueue(rewritten)
     }
-    counters.add(.requestsForwarded)
-    markDirty(link: l)
   }
 
   /// The place of a key's lane in `lanes`; negative when no route leads anywhere.

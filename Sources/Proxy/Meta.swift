@@ -54,7 +54,7 @@ extension Worker {
     leg.exchange = x
     leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
     leg.since = now
-    links[l].legs.append(leg)
+    links[l].enqueue(leg)
     counters.add(.requestsForwarded)
     markDirty(link: l)
   }

@@ -12,6 +12,8 @@ struct Touch: BitwiseCopyable {
   /// Where its request begins in the connection's `asked`, and the first key in the request.
   var start: Int
   var keyStart: UInt8
+  /// Whether it goes on with the line that stood there.
+  var isJoined = false
   /// Why it cannot be asked.
   var trouble: Trouble?
 }
@@ -89,7 +91,16 @@ extension Worker {
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       touch.trouble = admit(l, for: c, now: now)
     }
-    if touch.trouble == nil { touch.keyStart = beginRead(bytes, p, request, on: l) }
+    if touch.trouble == nil {
+      touch.isJoined = request.verb == .get && links[l].reopenLine()
+      if touch.isJoined {
+        touch.start &-= 2
+        touch.keyStart = 1
+        links[l].asked.append(" ", &pool)
+      } else {
+        touch.keyStart = beginRead(bytes, p, request, on: l)
+      }
+    }
     links[l].round = round
     links[l].lastPiece = piece
     links[l].isRefusing = touch.trouble != nil
@@ -114,7 +125,12 @@ extension Worker {
       leg.keyStart = touch.keyStart
       leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- touch.start)
       leg.since = now
-      links[l].legs.append(leg)
+      if verb == .get {
+        leg.isJoined = touch.isJoined
+        links[l].close(leg, isJoined: touch.isJoined)
+      } else {
+        links[l].enqueue(leg)
+      }
       fanOuts[f].pending &+= 1
       fanOuts[f].open &+= 1
       counters.add(.requestsForwarded)
@@ -127,6 +143,7 @@ extension Worker {
   mutating func abandon(_ f: UInt32) {
     for i in 0..<touched.count where touched[i].trouble == nil {
       links[touched[i].link].asked.truncate(to: touched[i].start)
+      if touched[i].isJoined { links[touched[i].link].asked.append("\r\n", &pool) }
     }
     touched.removeAll()
     release(f)
@@ -237,7 +254,14 @@ extension FanOut {
       link.cursorAt = keyAt
       if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool) }
     }
+    // The last leg of a line ends with it, the others behind their last key.
+    let mayEnd = leg.isContinued
+    if mayEnd, link.missed > 0 {
+      link.missed &-= 1
+      return (p, .done)
+    }
     while p < bytes.byteCount {
+      if mayEnd, cursor == .max { return (p, .done) }
       let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
       let block = ReplyParser.block(
         bytes, at: p, asked: link.asked.readable, keyStart: keyAt, keyLength: keyLength, withCAS: withCAS,
@@ -246,6 +270,11 @@ extension FanOut {
       case .value(let length):
         // Past the last key only a value of the empty key would fit.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
+        if mayEnd, pieces[Int(cursor)].next == .max {
+          // What comes behind the last tells whether it is whole.
+          guard let goesOn = bytes.goesOn(at: p &+ length) else { return (p, .more) }
+          guard goesOn else { return (p, .broken(.badLength)) }
+        }
         if !leg.isLate {
           let offset = self.bytes.count &+ p &- fresh
           guard offset &+ length <= most || !link.mayAskAgain(keyAt: keyAt, count: keyLength) else {
@@ -270,20 +299,29 @@ extension FanOut {
       case .otherKey:
         // The key at the cursor was missed: the value may be of the next one.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
+        let next = pieces[Int(cursor)].next
+        if mayEnd, next == .max {
+          switch link.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
+          case nil: return (p, .done)
+          case .broken(let why): return (p, .broken(why))
+          default: return (p, .more)
+          }
+        }
         keyAt &+= keyLength &+ 1
-        cursor = pieces[Int(cursor)].next
+        cursor = next
       case .end:
-        return link.sent >= Int(leg.length) ? (p &+ 5, .done) : (p, .broken(.unsolicited))
+        guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
+        return (mayEnd ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:
         switch ReplyParser.errorLine(bytes, at: p) {
-        case .reply(let length, _): return (p &+ length, .refused)
+        case .reply(let length, _): return (mayEnd ? p : p &+ length, .refused)
         case .partial, .opening: return (p, .more)
         case .broken(let why): return (p, .broken(why))
         }
       case .broken(let why): return (p, .broken(why))
       }
     }
-    return (p, .more)
+    return (p, mayEnd && cursor == .max ? .done : .more)
   }
 }

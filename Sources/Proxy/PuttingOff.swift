@@ -10,7 +10,7 @@ extension Worker {
   @inline(never) mutating func begin(
     long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> Int? {
-    guard links[l].sent >= Int(leg.length) else {
+    guard links[l].hasSentFront else {
       breach(l, .unsolicited, bytes, p)
       return nil
     }
@@ -54,7 +54,7 @@ extension Worker {
 
   /// What must come behind the bytes of a value that this leg is owed.
   private func tail(of leg: Leg) -> StaticString {
-    leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta ? "\r\nEND\r\n" : "\r\n"
+    leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta && !leg.isContinued ? "\r\nEND\r\n" : "\r\n"
   }
 
   /// The value at the connection's cursor is done with.
@@ -164,6 +164,8 @@ extension Worker {
     streams[i].line.removeAll()
     streams[i].line.append(verb == .gets ? "gets " : "get ", &pool)
     streams[i].leg.verb = verb
+    streams[i].leg.isJoined = false
+    streams[i].leg.isContinued = false
     streams[i].leg.keyStart = UInt8(truncatingIfNeeded: streams[i].line.count)
     streams[i].leg.keyLength = UInt8(truncatingIfNeeded: count)
     streams[i].line.append(source, from: keyAt, count: count, &pool)

@@ -162,7 +162,7 @@ extension Worker {
       // SAFETY: a byte has no padding that could be uninitialised.
       links[l].asked.append(unsafe key.span.bytes, &pool)
       links[l].asked.append("\r\n", &pool)
-      links[l].legs.append(leg)
+      links[l].enqueue(leg)
       markDirty(link: l)
     }
   }

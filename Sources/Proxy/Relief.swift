@@ -142,8 +142,7 @@ extension Worker {
   mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
     var again = leg
     again.isRetried = true
-    links[l].asked.append(asked, from: start, count: Int(leg.length), &pool)
-    links[l].legs.append(again)
+    appendAlone(again, asked, start, on: l)
     counters.add(.readRetries)
   }
 }

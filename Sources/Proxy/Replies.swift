@@ -131,6 +131,13 @@ extension Worker {
     var p = start
     var isAwaited = false
     while p < bytes.byteCount, links[l].owesPlainly {
+      if links[l].legs[0].isContinued {
+        let (end, isAnyAwaited, stop) = share(l, bytes, from: p)
+        isAwaited = isAwaited || isAnyAwaited
+        p = end
+        if stop != nil { return (p, isAwaited, stop) }
+        continue
+      }
       let reply = bytes.rest(from: p)
       let answer = links[l].answer(reply, at: 0, maxValue: limits.maxValue)
       guard case .reply(let length, let outcome) = answer,

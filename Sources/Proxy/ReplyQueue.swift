@@ -39,6 +39,21 @@ extension Worker {
     }
   }
 
+  /// The same for a value, or none, to which an `END` is to be added.
+  @inline(always)
+  mutating func answerWithEnd(_ x: UInt32, _ value: RawSpan) {
+    let c = exchanges[x].client
+    guard c != Slab<Client>.none else { return exchanges.give(x) }
+    if clients[c].first == x {
+      clients[c].output.appendWithEnd(value, &pool)
+      popHead(c, x)
+    } else {
+      let start = clients[c].parked.count
+      clients[c].parked.appendWithEnd(value, &pool)
+      park(c, x, from: start, count: value.byteCount &+ 5)
+    }
+  }
+
   /// Where the answer to an exchange goes now.
   mutating func destination(of x: UInt32) -> Destination {
     let c = exchanges[x].client

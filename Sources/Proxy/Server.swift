@@ -96,6 +96,10 @@ package struct Link: ~Copyable, Recyclable {
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0
+  /// Bytes of the line at the back of `asked`, if it is one that more keys may join; the last legs are all its.
+  var lineLength = 0
+  /// Legs at the front whose keys were missed, as a value of a later key of their line has told.
+  var missed = 0
   /// What is odd about the front leg.
   var front = Front.plain
   /// For `passing`: bytes of the value that are still to come.
@@ -188,7 +192,13 @@ package struct Link: ~Copyable, Recyclable {
   @inline(always)
   mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ pool: inout BufferPool) {
     asked.append(bytes, from: p, count: Int(leg.length), &pool)
+    enqueue(leg)
+  }
+
+  /// Puts a leg in the queue whose request stands at the back of `asked`, with a line of its own that nothing joins.
+  @inline(always) mutating func enqueue(_ leg: Leg) {
     legs.append(leg)
+    lineLength = 0
   }
 
   /// Takes its place among the connections with something to send; false if it has one.
@@ -216,8 +226,10 @@ package struct Link: ~Copyable, Recyclable {
     }
   }
 
-  /// Whether all of the front leg's request has been sent.
-  var hasSentFront: Bool { @inline(always) mutating get { sent >= Int(legs[0].length) } }
+  /// Whether all of the front leg's bytes have been sent, and of its line.
+  var hasSentFront: Bool {
+    @inline(always) mutating get { sent == asked.count || sent >= frontLine }
+  }
 
   /// The front leg has been answered. A server may answer before it was sent the whole request (a
   /// value that is too large); then the rest is still sent before the leg leaves.
@@ -238,6 +250,16 @@ package struct Link: ~Copyable, Recyclable {
       late &-= 1
       lateLength &-= length
     }
+    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
+  }
+
+  /// Legs at the front have been answered, which were sent, and whose requests have so many bytes.
+  @inline(always) mutating func dropFront(_ count: Int, length: Int, _ pool: inout BufferPool) {
+    legs.dropFirst(count)
+    asked.consume(length)
+    sent &-= length
+    lateLength = late > count ? lateLength &- length : 0
+    late = max(0, late &- count)
     if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
   }
 

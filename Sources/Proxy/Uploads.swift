@@ -160,7 +160,7 @@ extension Worker {
     if !request.isQuiet || request.verb.isMeta { leg.exchange = newExchange(c) }
     leg.since = now
     links[l].front = .upload
-    links[l].legs.append(leg)
+    links[l].enqueue(leg)
     streams[i].course = .upload
     streams[i].client = clients.id(of: c)
     streams[i].exchange = leg.exchange

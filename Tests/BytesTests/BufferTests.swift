@@ -44,7 +44,7 @@ struct BufferTests {
     var buffer = Buffer()
     var model: [UInt8] = []
     for step in 0..<1500 {
-      switch random.below(20) {
+      switch random.below(22) {
       case 0..<5:
         let bytes = random.bytes(random.below(80))
         buffer.append(bytes[...], &pool)
@@ -84,6 +84,19 @@ struct BufferTests {
         let n = random.below(model.count - i + 1) / 4
         buffer.remove(from: i, count: n)
         model.removeSubrange(i..<i + n)
+      case 20:
+        let bytes = random.bytes(random.below(300))
+        // SAFETY: a byte has no padding that could be uninitialised.
+        unsafe buffer.appendWithEnd(bytes.span.bytes, &pool)
+        model += bytes + Array("END\r\n".utf8)
+      case 21:
+        buffer.dropLast(min(2, model.count))
+        model.removeLast(min(2, model.count))
+        if model.count > 3 {
+          let i = random.below(model.count - 2)
+          buffer.overwrite(at: i, "get")
+          model.replaceSubrange(i..<i + 3, with: Array("get".utf8))
+        }
       case 18 where random.below(20) == 0:
         buffer.removeAll()
         model = []

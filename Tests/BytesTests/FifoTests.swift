@@ -33,9 +33,18 @@ struct FifoTests {
       default:
         if random.below(2) == 0 || model.isEmpty {
           #expect(fifo.popFirst() == (model.isEmpty ? nil : model.removeFirst()))
+        } else if random.below(4) == 0 {
+          let n = random.below(model.count + 1)
+          fifo.dropFirst(n)
+          model.removeFirst(n)
         } else {
           fifo.dropFirst()
           model.removeFirst()
+        }
+        if let last = model.last {
+          #expect(fifo.last == last)
+          fifo.last = last &+ 1
+          model[model.count - 1] = last &+ 1
         }
       }
       #expect(fifo.count == model.count)

@@ -79,9 +79,9 @@ import Testing
     #expect(next == c, "the slot is used again")
     rig.say(next, "get \(keys[0])")
     rig.reply(
-      "a", "VALUE \(keys[0]) 0 1", "a", "END", "VALUE \(keys[0]) 0 1", "a", "END", "VERSION 1", "END",
+      "a", "VALUE \(keys[0]) 0 1", "a", "VALUE \(keys[0]) 0 1", "a", "END", "VERSION 1", "END",
       "VALUE \(keys[0]) 0 1", "n", "END")
-    rig.reply("b", "END", "VERSION 1", "END")
+    rig.reply("b", "VERSION 1", "END")
     rig.reply("c", "END", "VERSION 1", "END")
     #expect(rig.got(next) == lines("VALUE \(keys[0]) 0 1", "n", "END"))
     rig.hangUp(next)

@@ -183,7 +183,7 @@ import Wire
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (x, y) = (rig.key(on: "a"), rig.key(on: "b"))
-    rig.say(c, "get \(y)", "get \(x)", "get \(y)", "mg \(x) q", "get \(y)")
+    rig.say(c, "gets \(y)", "get \(x)", "gets \(y)", "mg \(x) q", "gets \(y)")
     rig.reply("a", "END", "EN O1")
     #expect(rig.got(c) == "")
     rig.reply("b", "END")
@@ -198,9 +198,9 @@ import Wire
     let rig = Rig(["a", "b", "c"])
     let c = rig.open()
     let (x, y, z) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
-    func hit(_ n: Int) -> String { lines("VALUE \(x) 0 \(n)", String(repeating: "v", count: n), "END") }
+    func hit(_ n: Int) -> String { lines("VALUE \(x) 0 \(n) 1", String(repeating: "v", count: n), "END") }
     rig.say(
-      c, "get \(y)", "get \(x)", "get \(y)", "get \(x)", "get \(x)", "get \(y)", "mg \(z) q")
+      c, "gets \(y)", "gets \(x)", "gets \(y)", "gets \(x)", "gets \(x)", "gets \(y)", "mg \(z) q")
     rig.reply("c", "EN O1")
     _ = rig.asked("a")
     rig.send(from: "a", hit(60_000) + hit(1000))

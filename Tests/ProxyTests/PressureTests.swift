@@ -12,13 +12,13 @@ import Testing
     let c = rig.open()
     let value = String(repeating: "v", count: 100)
     var answered = 0
-    rig.send(c, String(repeating: "get k\r\n", count: 50))
+    rig.send(c, String(repeating: "gets k\r\n", count: 50))
     #expect(rig.paused.isEmpty, "in flight is not yet output")
     for _ in 0..<50 {
-      rig.reply("a", "VALUE k 0 100", value, "END")
+      rig.reply("a", "VALUE k 0 100 1", value, "END")
       answered += 1
     }
-    rig.send(c, String(repeating: "get k\r\n", count: 50))
+    rig.send(c, String(repeating: "gets k\r\n", count: 50))
     #expect(rig.paused == [c])
     #expect(rig.asked("a") == "")
     var got = rig.got(c, atMost: 2000)
@@ -28,12 +28,12 @@ import Testing
       let requests = rig.asked("a").split(separator: "\r\n").count
       #expect(requests <= 50)
       guard requests > 0 else { break }
-      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 100", value, "END")) }
+      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 100 1", value, "END")) }
       answered += requests
     }
     got += rig.got(c)
     #expect(rig.paused.isEmpty)
-    #expect(got == String(repeating: lines("VALUE k 0 100", value, "END"), count: 100))
+    #expect(got == String(repeating: lines("VALUE k 0 100 1", value, "END"), count: 100))
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -43,7 +43,7 @@ import Testing
     limits.clientRequests = 8
     let rig = Rig(["a"], limits: limits)
     let c = rig.open()
-    rig.send(c, (0..<20).map { "get k\($0)\r\n" }.joined())
+    rig.send(c, (0..<20).map { "gets k\($0)\r\n" }.joined())
     #expect(rig.paused == [c])
     var asked = 0
     var got = ""
@@ -53,12 +53,12 @@ import Testing
       guard !requests.isEmpty else { break }
       asked += requests.count
       for request in requests {
-        rig.send(from: "a", "VALUE \(request.dropFirst(4)) 0 0\r\n\r\nEND\r\n")
+        rig.send(from: "a", "VALUE \(request.dropFirst(5)) 0 0 1\r\n\r\nEND\r\n")
       }
       got += rig.got(c)
     }
     #expect(rig.paused.isEmpty)
-    #expect(got == (0..<20).map { "VALUE k\($0) 0 0\r\n\r\nEND\r\n" }.joined())
+    #expect(got == (0..<20).map { "VALUE k\($0) 0 0 1\r\n\r\nEND\r\n" }.joined())
   }
 
   /// Largest answers: a client that does not read may hold as many as were asked before one was seen.
@@ -68,11 +68,11 @@ import Testing
     let rig = Rig(["a"], limits: limits)
     rig.worker.limits.firstRequests = 2
     let c = rig.open()
-    rig.send(c, String(repeating: "get k\r\n", count: 60))
+    rig.send(c, String(repeating: "gets k\r\n", count: 60))
     func answer(_ size: Int) -> Int {
       let requests = rig.asked("a").split(separator: "\r\n").count
       let value = String(repeating: "v", count: size)
-      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 \(size)", value, "END")) }
+      for _ in 0..<requests { rig.send(from: "a", lines("VALUE k 0 \(size) 1", value, "END")) }
       _ = rig.got(c)
       return requests
     }
@@ -89,7 +89,7 @@ import Testing
     rig.worker.limits.firstRequests = 4
     let c = rig.open()
     func ask(_ count: Int) -> [Int] {
-      rig.send(c, String(repeating: "get k\r\n", count: count))
+      rig.send(c, String(repeating: "gets k\r\n", count: count))
       var asked: [Int] = []
       while asked.reduce(0, +) < count, asked.count < 20 {
         let requests = rig.asked("a").split(separator: "\r\n").count
@@ -143,7 +143,7 @@ import Testing
     #expect(rig.count(.queueFull) == 1)
     _ = rig.asked("a")
     for _ in 0..<7 { rig.send(from: "a", "STORED\r\n") }
-    rig.send(from: "a", "END\r\nEND\r\nEN O1\r\n")
+    rig.send(from: "a", "END\r\nEN O1\r\n")
     #expect(rig.got(modest) == lines("END", "END", "EN"))
     rig.hangUp(greedy)
     rig.hangUp(modest)
@@ -242,21 +242,21 @@ import Testing
     let c = rig.open()
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
     func value(_ n: Int) -> String { String(repeating: "\(n % 10)", count: 20_000) }
-    rig.say(c, "get \(a)", "get \(b)")
-    rig.reply("b", "VALUE \(b) 0 20000", value(0), "END")
+    rig.say(c, "gets \(a)", "gets \(b)")
+    rig.reply("b", "VALUE \(b) 0 20000 1", value(0), "END")
     var largest = 0
     for n in 1...60 {
-      rig.say(c, "get \(a)", "get \(b)")
-      rig.reply("b", "VALUE \(b) 0 20000", value(n), "END")
+      rig.say(c, "gets \(a)", "gets \(b)")
+      rig.reply("b", "VALUE \(b) 0 20000 1", value(n), "END")
       #expect(rig.waiting(for: c) == "")
-      rig.reply("a", "VALUE \(a) 0 1", "a", "END")
-      let expected = lines("VALUE \(a) 0 1", "a", "END", "VALUE \(b) 0 20000", value(n - 1), "END")
+      rig.reply("a", "VALUE \(a) 0 1 1", "a", "END")
+      let expected = lines("VALUE \(a) 0 1 1", "a", "END", "VALUE \(b) 0 20000 1", value(n - 1), "END")
       #expect(rig.got(c) == expected, "at \(n)")
       largest = max(largest, rig.parkedFootprint(c))
     }
     #expect(largest > 0 && largest <= 262_144)
     rig.reply("a", "END")
-    #expect(rig.got(c) == lines("END", "VALUE \(b) 0 20000", value(60), "END"))
+    #expect(rig.got(c) == lines("END", "VALUE \(b) 0 20000 1", value(60), "END"))
     #expect(rig.parkedFootprint(c) == 0)
     rig.hangUp(c)
     #expect(rig.leak == nil)
@@ -269,10 +269,10 @@ import Testing
     let keys = [rig.key(on: "a"), rig.key(on: "b")]
     var answered = 0
     func round() {
-      for c in clients { rig.say(c, "get \(keys[0])", "get \(keys[1])", "get \(keys[0])") }
+      for c in clients { rig.say(c, "gets \(keys[0])", "gets \(keys[1])", "gets \(keys[0])") }
       for (name, key) in zip(["b", "a"], keys.reversed()) {
         for _ in 0..<rig.asked(name).split(separator: "\r\n").count {
-          rig.send(from: name, lines("VALUE \(key) 0 5", "value", "END"))
+          rig.send(from: name, lines("VALUE \(key) 0 5 1", "value", "END"))
         }
       }
       for c in clients { answered += rig.got(c).split(separator: "END\r\n").count }
@@ -305,18 +305,18 @@ import Testing
     let modest = rig.open()
     let greedy = rig.open()
     let value = String(repeating: "v", count: 50_000)
-    rig.send(modest, "get k\r\n")
-    rig.send(greedy, "get k\r\nget k\r\n")
+    rig.send(modest, "gets k\r\n")
+    rig.send(greedy, "gets k\r\ngets k\r\n")
     _ = rig.asked("a")
-    rig.reply("a", "VALUE k 0 3", "abc", "END")
+    rig.reply("a", "VALUE k 0 3 1", "abc", "END")
     #expect(!rig.isOverfull)
-    rig.reply("a", "VALUE k 0 50000", value, "END")
-    rig.reply("a", "VALUE k 0 50000", value, "END")
+    rig.reply("a", "VALUE k 0 50000 1", value, "END")
+    rig.reply("a", "VALUE k 0 50000 1", value, "END")
     #expect(rig.isOverfull)
     rig.relieve()
     #expect(rig.closed.contains(greedy) && !rig.closed.contains(modest))
     #expect(!rig.isOverfull)
-    #expect(rig.got(modest) == lines("VALUE k 0 3", "abc", "END"))
+    #expect(rig.got(modest) == lines("VALUE k 0 3 1", "abc", "END"))
     rig.hangUp(modest)
     #expect(rig.leak == nil)
   }

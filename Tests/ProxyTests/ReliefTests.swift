@@ -71,7 +71,7 @@ import Testing
   @Test func requestsThatFailTogetherOnATalkingConnectionAreOneFailure() {
     let rig = Rig(["a"])
     let c = rig.open()
-    for i in 0..<8 { rig.say(c, "get k\(i)") }
+    for i in 0..<8 { rig.say(c, "gets k\(i)") }
     _ = rig.asked("a")
     rig.advance(.milliseconds(300))
     rig.send(from: "a", "END\r\n")

@@ -28,7 +28,7 @@ import Testing
     #expect(rig.asleep.count == 1, "it is asked once")
     rig.awaken(rig.link("a"))
     let asked = rig.asked("a")
-    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix("get z\r\n"))
+    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix(" z\r\n"))
     #expect(rig.count(.serverConnects) == 1)
     #expect(rig.count(.serverConnections) == 1)
     rig.hangUp(c)
@@ -60,7 +60,7 @@ import Testing
     #expect(rig.link("a") != dead)
     #expect(rig.orders.contains(.disconnect(link: dead)))
     let asked = rig.asked("a")
-    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix("get z\r\n"))
+    #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix(" z\r\n"))
     #expect(rig.waiting(for: c) == "")
     #expect(rig.notices().isEmpty)
     // An answer that is to be made of several servers' may name it.
