@@ -174,6 +174,9 @@ package struct Worker: ~Copyable {
     return nil
   }
 
+  /// How many clients there may be something to be sent to.
+  package var clientsToFlush: Int { mutating get { dirtyClients.count } }
+
   /// Whether answers are held back: the loop must not sleep over them.
   package var holdsAnswers: Bool { mutating get { !heldClients.isEmpty } }
 

@@ -80,6 +80,9 @@ struct WorkerThread: ~Copyable {
   /// `Worker.nextClientToFlush`.
   static let crowd = 32
   static let holding: UInt64 = 100_000
+  /// With so many clients to be answered they are, before anything is sent to servers: some ask again meanwhile, and that
+  /// goes along. More of them are a batch as it is.
+  static let group = 8...64
   /// Turns at the end for clients that wait to have more of their requests answered.
   static let lastRounds = 1000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
@@ -119,14 +122,20 @@ struct WorkerThread: ~Copyable {
       // A send costs as much for one request as for thirty: look for more before sending a few.
       var looks = 0
       while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
-        worker.counters[.requestsForwarded] &- forwarded < Self.few,
-        loop.runOnce(nanoseconds: 0), loop.readyCount > 0
+        worker.counters[.requestsForwarded] &- forwarded < Self.few
       {
-        events &+= walk(&scratch, now: now)
+        let seen = look(&scratch, now: now)
+        guard seen > 0 else { break }
+        events &+= seen
         looks &+= 1
       }
       execute(now: now)
       if worker.hasResumable { worker.resumeStalled(now: now) }
+      if Self.group.contains(worker.clientsToFlush) {
+        flushClients(now: now)
+        events &+= look(&scratch, now: now)
+        execute(now: now)
+      }
       flush(now: now)
       if worker.isOverfull { worker.relieve() }
       execute(now: now)
@@ -156,6 +165,12 @@ struct WorkerThread: ~Copyable {
     for i in 0..<events { handle(loop.ready(i), &scratch, now: now) }
     loop.clearReady()
     return events
+  }
+
+  /// Walks what is ready by now, without waiting; returns how many notes there were.
+  private mutating func look(_ scratch: inout Scratch, now: Instant) -> Int {
+    guard loop.runOnce(nanoseconds: 0), loop.readyCount > 0 else { return 0 }
+    return walk(&scratch, now: now)
   }
 
   private mutating func handle(_ ready: Ready, _ scratch: inout Scratch, now: Instant) {
@@ -294,6 +309,10 @@ struct WorkerThread: ~Copyable {
   /// One send per connection that has something to say; servers first, so that they work meanwhile.
   mutating func flush(now: Instant) {
     while let l = worker.nextLinkToFlush() { flushLink(l, now: now) }
+    flushClients(now: now)
+  }
+
+  private mutating func flushClients(now: Instant) {
     let holding = worker.requestsInFlight >= Self.crowd ? Self.holding : 0
     worker.takeHeld()
     while let c = worker.nextClientToFlush(holding: holding, now: now) { flushClient(c, now: now) }
