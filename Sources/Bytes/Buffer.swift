@@ -97,10 +97,11 @@ package struct Buffer: ~Copyable {
     end &+= n
   }
 
+  /// Copies all of `source` to the back. A buffer that holds no memory takes a block for so many bytes.
   @inlinable @inline(__always)
-  package mutating func append(_ source: RawSpan, _ pool: inout BufferPool) {
+  package mutating func append(_ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
     let n = source.byteCount
-    if n > capacity &- end { makeRoom(n, &pool) }
+    if n > capacity &- end { makeRoom(n, beginning: bytes, &pool) }
     // SAFETY: all of the source, and the room that was made; they are different objects, as above.
     unsafe source.withUnsafeBytes { bytes in
       guard let p = bytes.baseAddress else { return }
@@ -109,11 +110,11 @@ package struct Buffer: ~Copyable {
     end &+= n
   }
 
-  /// Copies a value to the back, and `END` behind it.
+  /// Copies a value to the back, and `END` behind it. A buffer that holds no memory takes a block for so many bytes.
   @inlinable @inline(__always)
-  package mutating func appendWithEnd(_ source: RawSpan, _ pool: inout BufferPool) {
+  package mutating func appendWithEnd(_ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
     let n = source.byteCount
-    if n &+ 8 > capacity &- end { makeRoom(n &+ 8, &pool) }
+    if n &+ 8 > capacity &- end { makeRoom(n &+ 8, beginning: bytes, &pool) }
     // SAFETY: as in `append`; one store writes the five bytes, and three of the room behind them.
     unsafe source.withUnsafeBytes { bytes in
       if let p = bytes.baseAddress { unsafe copyBytes(base + end, p, n) }
@@ -181,8 +182,9 @@ package struct Buffer: ~Copyable {
 
   /// Room for `n` bytes at the back: slides the content to the front when at least half the block
   /// has been consumed (so each byte moves at most once for each byte appended), else takes a
-  /// block of twice the size.
-  @inline(never) @usableFromInline mutating func makeRoom(_ n: Int, _ pool: inout BufferPool) {
+  /// block of twice the size. The first block has room for `bytes`.
+  @inline(never) @usableFromInline
+  mutating func makeRoom(_ n: Int, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
     let live = end &- start
     if capacity > 0, start >= capacity / 2, live &+ n <= capacity {
       // SAFETY: both ranges lie inside the block; memmove allows them to overlap.
@@ -193,7 +195,8 @@ package struct Buffer: ~Copyable {
     }
     let (needed, overflow) = live.addingReportingOverflow(n)
     precondition(!overflow)
-    let (block, size) = unsafe pool.take(atLeast: max(needed, live &* 2))
+    let wanted = capacity > 0 ? live &* 2 : Int(bytes)
+    let (block, size) = unsafe pool.take(atLeast: max(needed, wanted))
     if capacity > 0 {
       // SAFETY: the new block holds at least `live` bytes and is a different allocation.
       unsafe block.copyMemory(from: base + start, byteCount: live)

@@ -30,7 +30,7 @@ extension Worker {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(reply, &pool)
+      clients[c].output.append(reply, beginning: clients[c].usual, &pool)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count
@@ -45,7 +45,7 @@ extension Worker {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.appendWithEnd(value, &pool)
+      clients[c].output.appendWithEnd(value, beginning: clients[c].usual, &pool)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count
