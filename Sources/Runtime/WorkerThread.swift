@@ -80,9 +80,10 @@ struct WorkerThread: ~Copyable {
   /// `Worker.nextClientToFlush`.
   static let crowd = 32
   static let holding: UInt64 = 100_000
-  /// With so many clients to be answered they are, before anything is sent to servers: some ask again meanwhile, and that
-  /// goes along. More of them are a batch as it is.
+  /// With so many clients to be answered they are, before anything is sent to servers: they ask again meanwhile. More of
+  /// them are a batch as it is.
   static let group = 8...64
+  static let mostGroups = 2
   /// Turns at the end for clients that wait to have more of their requests answered.
   static let lastRounds = 1000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
@@ -131,11 +132,7 @@ struct WorkerThread: ~Copyable {
       }
       execute(now: now)
       if worker.hasResumable { worker.resumeStalled(now: now) }
-      if Self.group.contains(worker.clientsToFlush) {
-        flushClients(now: now)
-        events &+= look(&scratch, now: now)
-        execute(now: now)
-      }
+      events &+= answerGroups(&scratch, now: now)
       flush(now: now)
       if worker.isOverfull { worker.relieve() }
       execute(now: now)
@@ -146,6 +143,18 @@ struct WorkerThread: ~Copyable {
     }
     ledger.publish(worker.counters, of: number)
     outbox.post(.ended(worker: number))
+  }
+
+  /// Answers a group of clients, and looks for what they ask next, so that it goes to servers with what is to be sent there
+  /// anyway; the same for those who have been waiting for that. Returns how many events there were.
+  private mutating func answerGroups(_ scratch: inout Scratch, now: Instant) -> Int {
+    var events = 0
+    for _ in 0..<Self.mostGroups where Self.group.contains(worker.clientsToFlush) {
+      flushClients(now: now)
+      events &+= look(&scratch, now: now)
+      execute(now: now)
+    }
+    return events
   }
 
   /// Whether a turn with so many events, which forwarded so many requests, brought little of what is in flight: servers
