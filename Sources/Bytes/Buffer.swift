@@ -112,7 +112,9 @@ package struct Buffer: ~Copyable {
 
   /// Copies a value to the back, and `END` behind it. A buffer that holds no memory takes a block for so many bytes.
   @inlinable @inline(__always)
-  package mutating func appendWithEnd(_ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
+  package mutating func appendWithEnd(
+    _ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool
+  ) {
     let n = source.byteCount
     if n &+ 8 > capacity &- end { makeRoom(n &+ 8, beginning: bytes, &pool) }
     // SAFETY: as in `append`; one store writes the five bytes, and three of the room behind them.

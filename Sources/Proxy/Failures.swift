@@ -231,7 +231,7 @@ extension Worker {
     let s = links[l].server
     notices.append(
       .breach(
-        server: servers[s].id, breach: why, asked: Self.excerpt(links[l].asked.readable, from: 0),
+        server: servers[s].id, breach: why, asked: askedNow(l),
         got: Self.excerpt(bytes, from: p)))
     forgetValues(l)
     let before = links[l].since
@@ -251,7 +251,13 @@ extension Worker {
     }
   }
 
-  /// The first bytes, for a log line.
+  /// What the oldest leg of a connection was asked, for a log line: with the beginning of its line, which may be gone.
+  private func askedNow(_ l: UInt32) -> [UInt8] {
+    let isCut = links[l].legs.first?.isJoined ?? false
+    return (isCut ? Array("get".utf8) : []) + Self.excerpt(links[l].asked.readable, from: 0)
+  }
+
+  /// The first bytes.
   private static func excerpt(_ bytes: RawSpan, from: Int) -> [UInt8] {
     var text: [UInt8] = []
     var i = from

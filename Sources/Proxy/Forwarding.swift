@@ -249,8 +249,9 @@ extension Worker {
     markDirty(link: l)
     let x = request.isQuiet ? Slab<Exchange>.none : newExchange(c)
     if request.isVerbatim, request.verb == .get {
-      return links[l].takeGet(
+      let isJoined = links[l].takeGet(
         x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &pool)
+      return counters.add(isJoined ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg()
     leg.exchange = x

@@ -42,11 +42,11 @@ extension Link {
     legs.append(leg)
   }
 
-  /// Takes `get <key>\r\n`, which stands to the letter at the front of `line`.
+  /// Takes `get <key>\r\n`, which stands to the letter at the front of `line`; returns whether it has joined another.
   @inline(always)
   mutating func takeGet(
     _ exchange: UInt32, keyLength: Int, _ line: RawSpan, since now: Instant, _ pool: inout BufferPool
-  ) {
+  ) -> Bool {
     var leg = Leg()
     leg.exchange = exchange
     leg.keyLength = UInt8(truncatingIfNeeded: keyLength)
@@ -60,6 +60,7 @@ extension Link {
     leg.length = UInt32(truncatingIfNeeded: length)
     asked.append(line, from: from, count: length, &pool)
     close(leg, isJoined: isJoined)
+    return isJoined
   }
 
   /// Bytes of the front leg's line from its own on. O(legs of the line).

@@ -134,6 +134,7 @@ extension Worker {
       fanOuts[f].pending &+= 1
       fanOuts[f].open &+= 1
       counters.add(.requestsForwarded)
+      if touch.isJoined { counters.add(.readsJoined) }
       markDirty(link: l)
     }
     touched.removeAll()

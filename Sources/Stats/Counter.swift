@@ -4,7 +4,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
   case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
   case metaRequests, adminRequests
-  case requestsForwarded, keysRequested
+  case requestsForwarded, readsJoined, keysRequested
   case clientErrors, serverErrors, readsAsMisses
   case streamedValues, valuesCutShort
   case timeouts, lateReplies, queueFull, noreplyDropped, readRetries
@@ -47,6 +47,8 @@ extension Counter {
       ("requests_admin", .counter, "stats version verbosity flush_all and other requests without a key")
     case .requestsForwarded:
       ("requests_forwarded", .counter, "Requests sent to servers, one per server of a multi-get")
+    case .readsJoined:
+      ("reads_joined", .counter, "Those of them that went in the line of the read before them")
     case .keysRequested: ("keys_requested", .counter, "Keys that clients asked for")
     case .clientErrors:
       ("client_errors", .counter, "Requests refused with ERROR or CLIENT_ERROR by the proxy")

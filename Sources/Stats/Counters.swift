@@ -6,7 +6,8 @@
 /// nothing and wraps at 2^64. A gauge may wrap below zero in one worker's row; the sum is still right.
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
-  @usableFromInline var values: InlineArray<41, UInt64>
+  /// As many as there are cases of `Counter`.
+  @usableFromInline var values: InlineArray<42, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
 

@@ -167,7 +167,9 @@ import Wire
     _ = rig.asked("s")
     rig.send(from: "s", row.reply)
     let breaches: [Breach] = rig.notices().compactMap {
-      if case .breach(_, let breach, _, _) = $0 { breach } else { nil }
+      guard case .breach(_, let breach, let asked, _) = $0 else { return nil }
+      #expect(asked.isEmpty || asked.starts(with: Array("get ".utf8)))
+      return breach
     }
     #expect(breaches == [row.breach])
     let failure = lines("SERVER_ERROR ringroad: s:11211 protocol error")
