@@ -97,32 +97,22 @@ package struct Buffer: ~Copyable {
     end &+= n
   }
 
-  /// Copies all of `source` to the back. A buffer that holds no memory takes a block for so many bytes.
+  /// Copies all of `source` to the back, and perhaps `END` and a line end behind it. A buffer that holds no memory takes a
+  /// block for so many bytes.
   @inlinable @inline(__always)
-  package mutating func append(_ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
-    let n = source.byteCount
-    if n > capacity &- end { makeRoom(n, beginning: bytes, &pool) }
-    // SAFETY: all of the source, and the room that was made; they are different objects, as above.
-    unsafe source.withUnsafeBytes { bytes in
-      guard let p = bytes.baseAddress else { return }
-      unsafe copyBytes(base + end, p, n)
-    }
-    end &+= n
-  }
-
-  /// Copies a value to the back, and `END` behind it. A buffer that holds no memory takes a block for so many bytes.
-  @inlinable @inline(__always)
-  package mutating func appendWithEnd(
-    _ source: RawSpan, beginning bytes: UInt32 = 0, _ pool: inout BufferPool
+  package mutating func append(
+    _ source: RawSpan, addingEnd: Bool = false, beginning bytes: UInt32 = 0, _ pool: inout BufferPool
   ) {
     let n = source.byteCount
-    if n &+ 8 > capacity &- end { makeRoom(n &+ 8, beginning: bytes, &pool) }
-    // SAFETY: as in `append`; one store writes the five bytes, and three of the room behind them.
+    // One store writes the five bytes of the end, and three of the room behind them.
+    let room = addingEnd ? n &+ 8 : n
+    if room > capacity &- end { makeRoom(room, beginning: bytes, &pool) }
+    // SAFETY: all of the source, and the room that was made; they are different objects, as above.
     unsafe source.withUnsafeBytes { bytes in
       if let p = bytes.baseAddress { unsafe copyBytes(base + end, p, n) }
-      unsafe base.storeBytes(of: 0x0a0d_444e45, toByteOffset: end &+ n, as: UInt64.self)
+      if addingEnd { unsafe base.storeBytes(of: 0x0a0d_444e45, toByteOffset: end &+ n, as: UInt64.self) }
     }
-    end &+= n &+ 5
+    end &+= addingEnd ? n &+ 5 : n
   }
 
   /// Copies bytes of another buffer's readable part to the back.

@@ -26,7 +26,8 @@ package struct Client: ~Copyable, Recyclable {
   var window: UInt32 = 0
   /// Answers that have left the order since something was last sent.
   var answered: UInt32 = 0
-  /// Bytes that were sent at once last: the next answers get a block for as many, and need not move to a larger one.
+  /// Bytes that were sent at once last, but no more than a request in flight may take: the next answers get a block for
+  /// as many, and need not move to a larger one.
   var usual: UInt32 = 0
   /// Bytes of a refused request that are still to come and are dropped.
   var skip = 0
@@ -93,7 +94,7 @@ package struct Client: ~Copyable, Recyclable {
 
   /// Learns from what waits to be sent now how large this client's answers are.
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
-    usual = UInt32(truncatingIfNeeded: min(output.count, Self.worthSending))
+    usual = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsual))
     guard answered > 0, putOff == 0 else { return }
     let size = max(1, output.count / Int(answered))
     let fitting = min(Int(limits.clientRequests), allowance / size)
@@ -138,6 +139,8 @@ package struct Client: ~Copyable, Recyclable {
     if heldSince == .never { heldSince = now }
     return now.nanoseconds &- heldSince.nanoseconds < nanoseconds
   }
+
+  private static var mostUsual: Int { 4096 }
 
   /// Bytes from which on holding answers back saves nothing.
   private static var worthSending: Int { 16_384 }

@@ -257,9 +257,12 @@ extension FanOut {
     }
     // The last leg of a line ends with it, the others behind their last key.
     let mayEnd = leg.isContinued
-    if mayEnd, link.missed > 0 {
-      link.missed &-= 1
-      return (p, .done)
+    if mayEnd {
+      guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
+      if link.missed > 0 {
+        link.missed &-= 1
+        return (p, .done)
+      }
     }
     while p < bytes.byteCount {
       if mayEnd, cursor == .max { return (p, .done) }

@@ -24,33 +24,18 @@ extension Worker {
     return x
   }
 
-  /// The whole answer to an exchange.
+  /// The whole answer to an exchange; a value, or none, gets its `END` here.
   @inline(always)
-  mutating func answer(_ x: UInt32, _ reply: RawSpan) {
+  mutating func answer(_ x: UInt32, _ reply: RawSpan, addingEnd: Bool = false) {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(reply, beginning: clients[c].usual, &pool)
+      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usual, &pool)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count
-      clients[c].parked.append(reply, &pool)
-      park(c, x, from: start, count: reply.byteCount)
-    }
-  }
-
-  /// The same for a value, or none, to which an `END` is to be added.
-  @inline(always)
-  mutating func answerWithEnd(_ x: UInt32, _ value: RawSpan) {
-    let c = exchanges[x].client
-    guard c != Slab<Client>.none else { return exchanges.give(x) }
-    if clients[c].first == x {
-      clients[c].output.appendWithEnd(value, beginning: clients[c].usual, &pool)
-      popHead(c, x)
-    } else {
-      let start = clients[c].parked.count
-      clients[c].parked.appendWithEnd(value, &pool)
-      park(c, x, from: start, count: value.byteCount &+ 5)
+      clients[c].parked.append(reply, addingEnd: addingEnd, &pool)
+      park(c, x, from: start, count: clients[c].parked.count &- start)
     }
   }
 

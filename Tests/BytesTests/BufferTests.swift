@@ -87,7 +87,7 @@ struct BufferTests {
       case 20:
         let bytes = random.bytes(random.below(300))
         // SAFETY: a byte has no padding that could be uninitialised.
-        unsafe buffer.appendWithEnd(bytes.span.bytes, &pool)
+        unsafe buffer.append(bytes.span.bytes, addingEnd: true, &pool)
         model += bytes + Array("END\r\n".utf8)
       case 21:
         buffer.dropLast(min(2, model.count))
