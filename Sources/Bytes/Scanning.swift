@@ -132,20 +132,24 @@ extension RawSpan {
     var k = 0
     let last = count &- 8
     if last >= 0 {
+      // The first and the last eight: of up to sixteen, as most keys have, that is all, some of it twice.
+      // SAFETY: both ranges were checked above, and 0 <= k <= last = count - 8, here and below.
+      let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
+      let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j, as: UInt64.self)
+      let c = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ last, as: UInt64.self)
+      let d = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ last, as: UInt64.self)
+      if (a ^ b) | (c ^ d) != 0 { return false }
+      k = 8
       while k < last {
-        // SAFETY: both ranges were checked above, and k + 8 < count.
         let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ k, as: UInt64.self)
         let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ k, as: UInt64.self)
         if a != b { return false }
         k &+= 8
       }
-      // SAFETY: the last eight bytes of both ranges; some may be compared twice.
-      let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i &+ last, as: UInt64.self)
-      let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j &+ last, as: UInt64.self)
-      return a == b
+      return true
     }
     while k < count {
-      // SAFETY: as above.
+      // SAFETY: both ranges were checked above, and k < count.
       let a = unsafe unsafeLoad(fromUncheckedByteOffset: i &+ k, as: UInt8.self)
       let b = unsafe other.unsafeLoad(fromUncheckedByteOffset: j &+ k, as: UInt8.self)
       if a != b { return false }

@@ -80,6 +80,11 @@ def spelled(words, value, ending=b"\r\n"):
     return line + (value + b"\r\n" if value is not None else b"")
 
 
+def lasting(number):
+    """A second may be over before the next look where the clock ticks a moment earlier: a hundred, written as oddly."""
+    return number.replace(b"1", b"100") if number.strip(b"+0x.5\t\0") == b"1" else number
+
+
 def wrongs(line, value):
     """The command as it should be, then wrong in one way each."""
     words = line.split(b" ")
@@ -93,7 +98,10 @@ def wrongs(line, value):
     for i in range(1, len(words)):
         yield spelled(words[:i] + words[i + 1 :], value)
         yield spelled(words[:i] + words[i + 1 :] + [b"noreply"], value)
-        for odd in KEYS if words[i] == b"KEY" else NUMBERS if words[i] in PLAIN else []:
+        odds = KEYS if words[i] == b"KEY" else NUMBERS if words[i] in PLAIN else []
+        if words[i] == b"TIME" and words[0] != b"flush_all":
+            odds = [lasting(odd) for odd in odds]
+        for odd in odds:
             yield spelled(words[:i] + [odd] + words[i + 1 :], value)
             yield spelled(words[:i] + [odd] + words[i + 1 :] + [b"noreply"], value)
     if value is not None:
