@@ -140,6 +140,7 @@ package struct Client: ~Copyable, Recyclable {
     return now.nanoseconds &- heldSince.nanoseconds < nanoseconds
   }
 
+  /// Of what was sent last, so much is remembered: many who were sent much once must not hold as much again for little.
   private static var mostUsual: Int { 4096 }
 
   /// Bytes from which on holding answers back saves nothing.

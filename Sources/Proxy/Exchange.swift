@@ -38,6 +38,7 @@ package struct Leg: BitwiseCopyable {
   var keyStart: UInt8 = 0
   var keyLength: UInt8 = 0
   var verb: Verb = .get
+  /// The claims below, a bit for each: so a leg has 32 bytes.
   private var marks: UInt8 = 0
   /// For meta requests: what was asked, and the place of a key that the server was not asked for.
   var meta = MetaFlags()

@@ -256,8 +256,8 @@ extension FanOut {
       if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool) }
     }
     // The last leg of a line ends with it, the others behind their last key.
-    let mayEnd = leg.isContinued
-    if mayEnd {
+    let isContinued = leg.isContinued
+    if isContinued {
       guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
       if link.missed > 0 {
         link.missed &-= 1
@@ -265,7 +265,7 @@ extension FanOut {
       }
     }
     while p < bytes.byteCount {
-      if mayEnd, cursor == .max { return (p, .done) }
+      if isContinued, cursor == .max { return (p, .done) }
       let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
       let block = ReplyParser.block(
         bytes, at: p, asked: link.asked.readable, keyStart: keyAt, keyLength: keyLength, withCAS: withCAS,
@@ -274,7 +274,7 @@ extension FanOut {
       case .value(let length):
         // Past the last key only a value of the empty key would fit.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
-        if mayEnd, pieces[Int(cursor)].next == .max {
+        if isContinued, pieces[Int(cursor)].next == .max {
           // What comes behind the last tells whether it is whole.
           guard let goesOn = bytes.goesOn(at: p &+ length) else { return (p, .more) }
           guard goesOn else { return (p, .broken(.badLength)) }
@@ -304,7 +304,7 @@ extension FanOut {
         // The key at the cursor was missed: the value may be of the next one.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         let next = pieces[Int(cursor)].next
-        if mayEnd, next == .max {
+        if isContinued, next == .max {
           switch link.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
           case nil: return (p, .done)
           case .broken(let why): return (p, .broken(why))
@@ -315,17 +315,17 @@ extension FanOut {
         cursor = next
       case .end:
         guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
-        return (mayEnd ? p : p &+ 5, .done)
+        return (isContinued ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:
         switch ReplyParser.errorLine(bytes, at: p) {
-        case .reply(let length, _): return (mayEnd ? p : p &+ length, .refused)
+        case .reply(let length, _): return (isContinued ? p : p &+ length, .refused)
         case .partial, .opening: return (p, .more)
         case .broken(let why): return (p, .broken(why))
         }
       case .broken(let why): return (p, .broken(why))
       }
     }
-    return (p, mayEnd && cursor == .max ? .done : .more)
+    return (p, isContinued && cursor == .max ? .done : .more)
   }
 }

@@ -48,7 +48,7 @@ extension Counter {
     case .requestsForwarded:
       ("requests_forwarded", .counter, "Requests sent to servers, one per server of a multi-get")
     case .readsJoined:
-      ("reads_joined", .counter, "Those of them that went in the line of the read before them")
+      ("reads_joined", .counter, "Reads sent to a server in the line of the read before them")
     case .keysRequested: ("keys_requested", .counter, "Keys that clients asked for")
     case .clientErrors:
       ("client_errors", .counter, "Requests refused with ERROR or CLIENT_ERROR by the proxy")
