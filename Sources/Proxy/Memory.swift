@@ -48,6 +48,22 @@ extension Worker {
   /// Bytes of a multi-get's values that are gathered before they are given.
   var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 4, free / 4)) }
 
+  /// The numbers of each server, for the whole process. O(servers and connections).
+  package mutating func serverNumbers() -> [ServerNumbers] {
+    var numbers: [ServerNumbers] = []
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s), !servers[s].isRetired {
+        var heard = Instant.origin
+        for i in 0..<servers[s].links.count { heard = max(heard, links[servers[s].links[i]].heard) }
+        numbers.append(
+          ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
+      }
+      s += 1
+    }
+    return numbers
+  }
+
   /// Brings the gauges of the counters up to date.
   package mutating func noteMemory() {
     counters.set(.memoryInUse, to: memoryInUse)

@@ -21,10 +21,43 @@ package enum Order: BitwiseCopyable, Equatable {
   case report(exchange: SlotID)
 }
 
+/// Why a server that answers cannot be used.
+package enum Unsuited: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  /// It wants a user and a password first: memcached `-Y`, or SASL.
+  case authentication
+  /// It speaks TLS.
+  case tls
+  /// It speaks the binary protocol only: memcached `-B binary`.
+  case binary
+}
+
+/// One server's numbers, as one worker counts them.
+package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
+  /// The server's number: the same in every worker.
+  package var id: UInt32
+  /// When it last gave a reply; the origin if it never did.
+  package var heard: Instant
+  /// Keys of its that were answered as misses because it could not answer.
+  package var readsAsMisses: UInt64
+
+  package init(id: UInt32, heard: Instant, readsAsMisses: UInt64) {
+    self.id = id
+    self.heard = heard
+    self.readsAsMisses = readsAsMisses
+  }
+}
+
 /// What a worker has seen that others should know: for the log, and for the board that decides on health.
 package enum Notice: Equatable, Sendable {
   /// So many requests failed at this server, or a connection to it, for one cause.
   case failed(server: UInt32, Trouble)
+  /// A connection that was begun at `since` was not made, or not greeted, in time. The server may be full, not dead, if
+  /// others have heard from it since.
+  case unanswered(server: UInt32, since: Instant)
+  /// The server takes no more connections: it said so.
+  case full(server: UInt32)
+  /// The server answered the greeting as one that cannot be used as it is configured.
+  case unsuited(server: UInt32, Unsuited)
   /// A reply in time, after a failure.
   case answered(server: UInt32)
   /// Bytes that no request can have been answered with; the connection was closed.

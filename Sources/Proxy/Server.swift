@@ -24,6 +24,8 @@ package struct Server: ~Copyable, Recyclable {
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
   var wasFlushed = false
+  /// Keys of its that were answered as misses because it could not answer.
+  var readsAsMisses: UInt64 = 0
   /// Whether the board was told of a failure since the last good reply.
   var isSuspect = false
   /// No longer in the configuration: its last requests are answered, then it is forgotten.

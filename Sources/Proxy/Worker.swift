@@ -59,6 +59,8 @@ package struct Worker: ~Copyable {
   var round: UInt64 = 0
   /// The opaque of the last meta request; no two that wait for answers have the same.
   var opaque: UInt64 = 0
+  /// As what the worker reads requests and refuses them.
+  var dialect = Dialect()
   /// The moment of the event at hand.
   var clock = Instant.origin
   /// A random number of the edge's, told to nobody but the servers: what stands behind a `Fence`.

@@ -19,7 +19,10 @@ package struct WorkerPlan: Sendable {
   package struct Options: Sendable, Equatable {
     package var connectTimeout = Duration.milliseconds(200)
     package var requestTimeout = Duration.milliseconds(500)
+    /// Whether a read that its server cannot answer is a miss rather than an error.
     package var missesOnFailure = true
+    /// Whether a write that was not done is answered as if its key were not there, rather than with an error.
+    package var writesMissOnFailure = true
     /// Whether a server that was out must forget what changed meanwhile.
     package var isJournaled = true
     /// Connections to each server.

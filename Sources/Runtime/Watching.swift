@@ -40,6 +40,9 @@ extension Supervisor {
       log.debug("failure", ["server": label(server), "cause": "\(trouble.words)"])
       guard let cause = trouble.failureCause, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(ServerID(server), cause, at: now, random: random.next()), now: now)
+    case .unanswered(let server, _):
+      consider(.failed(server: server, .timedOut), now: now)
+    case .full, .unsuited: break
     case .answered(let server): board.answered(ServerID(server), at: now)
     case .breach(let server, let breach, let asked, let got):
       log.warning(
