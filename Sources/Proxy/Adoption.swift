@@ -9,6 +9,7 @@ extension Worker {
   /// Works by another plan from now on. Servers that stay keep their connections and what waits on
   /// them; those that are gone answer what they were asked, and are then let go.
   package mutating func adopt(_ plan: WorkerPlan, now: Instant) {
+    if isJournaling { noteInFlight() }
     limits = plan.limits
     pool.bound = limits.memory
     easyQueue = min(limits.serverQueue, 64 << 10)
@@ -27,6 +28,7 @@ extension Worker {
         servers[s].connectTimeout = pool.connectTimeout.wholeNanoseconds
         servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
         servers[s].missesOnFailure = pool.missesOnFailure
+        servers[s].writesMissOnFailure = pool.writesMissOnFailure
         servers[s].pool = UInt32(truncatingIfNeeded: number)
         servers[s].isJournaled = pool.isJournaled
         if !pool.isJournaled { journal.forget(member.id) }
@@ -52,6 +54,7 @@ extension Worker {
       s += 1
     }
     if wasJournaling { endStrayUploads(now: now) }
+    learnDialect()
   }
 
   func slot(of id: UInt32) -> UInt32? {
@@ -225,6 +228,8 @@ extension Worker {
         if links[l].state == .closed { connect(l, now: now) }
       } else {
         lost(l, .ejected, now: now)
+        for key in links[l].owed { recordDoubt(key, at: s) }
+        links[l].owed = []
       }
     }
     if standing == .up {
@@ -241,6 +246,7 @@ extension Worker {
   /// Makes the rings of these pools anew as their servers stand, and ends what was on its way by the old ones.
   package mutating func rearrange(_ stale: Set<Int>, now: Instant) {
     if !stale.isEmpty {
+      if isJournaling { noteInFlight() }
       isJournaling = false
       for pool in stale { applyStandings(pool: pool, size: size(ofPool: pool)) }
       for i in 0..<poolStarts.count where !table.pools[UInt32(truncatingIfNeeded: i)].isWhole {

@@ -72,6 +72,13 @@ package struct Leg: BitwiseCopyable {
     @inline(always) set { mark(8, newValue) }
   }
 
+  /// A deletion of the proxy's own, which a client was promised: given up never, but when the server is out, which its
+  /// journal knows.
+  var isPromised: Bool {
+    get { marks & 16 != 0 }
+    set { mark(16, newValue) }
+  }
+
   @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
     marks = isSet ? marks | bit : marks & ~bit
   }

@@ -9,26 +9,43 @@ extension Worker {
 
   /// A request that could not be sent at all.
   @inline(never)
-  mutating func fail(_ c: UInt32, _ verb: Verb, isQuiet: Bool, at s: UInt32, _ trouble: Trouble) {
-    if isQuiet {
+  mutating func turnAway(
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32, _ trouble: Trouble
+  ) {
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
+    let isTrue = noteRefusal(bytes, lineAt: p, request.verb, keys, at: s, by: l, trouble)
+    if request.verb.isMeta {
+      failMeta(newExchange(c), bytes, p, request, at: s, trouble, isTrue: isTrue)
+    } else if request.isQuiet {
       counters.add(.noreplyDropped)
-      return
+    } else {
+      fail(newExchange(c), request.verb, at: s, trouble, isTrue: isTrue)
     }
-    fail(newExchange(c), verb, at: s, trouble)
+    keepPromises()
   }
 
-  /// Answers an exchange whose server failed: a read may count as a miss, everything else is an error
-  /// line that names server and cause.
-  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ trouble: Trouble) {
+  /// Answers an exchange whose server failed: a read may count as a miss, and so may a write, if that `isTrue`; everything
+  /// else is an error line that names server and cause.
+  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ trouble: Trouble, isTrue: Bool) {
     let destination = destination(of: x)
     if verb.isRetrieval && servers[s].missesOnFailure {
-      counters.add(.readsAsMisses)
+      countMiss(at: s)
       append("END\r\n", to: destination)
+    } else if isTrue, servers[s].writesMissOnFailure, let miss = verb.missLine {
+      counters.add(.writesAsMisses)
+      append(miss, to: destination)
     } else {
       counters.add(.serverErrors)
       appendError(trouble, at: s, to: destination)
     }
     conclude(x, destination)
+  }
+
+  /// Counts keys of a server's that are answered as misses because it could not answer.
+  mutating func countMiss(_ keys: Int = 1, at s: UInt32) {
+    counters.add(keys, to: .readsAsMisses)
+    servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
   mutating func appendError(_ trouble: Trouble, at s: UInt32, to destination: Destination) {
@@ -42,9 +59,9 @@ extension Worker {
   }
 
   /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
-  /// request stands in `asked` at `start`.
+  /// request stands in `asked` at `start`. A write is told that its key is not there if that `isTrue`.
   mutating func fail(
-    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int, isTrue: Bool = false
   ) {
     if leg.fanOut != Slab<FanOut>.none {
       if fanOuts[leg.fanOut].kind == .multiGet {
@@ -55,8 +72,8 @@ extension Worker {
       }
       fanOuts[leg.fanOut].pending &-= 1
     } else if leg.exchange != Slab<Exchange>.none {
-      if leg.verb.isMeta { return failMeta(leg, at: s, trouble, asked, start) }
-      fail(leg.exchange, leg.verb, at: s, trouble)
+      if leg.verb.isMeta { return failMeta(leg, at: s, trouble, asked, start, isTrue: isTrue) }
+      fail(leg.exchange, leg.verb, at: s, trouble, isTrue: isTrue)
     }
   }
 
@@ -69,39 +86,124 @@ extension Worker {
     links[l].state = .greeting
   }
 
-  /// The only thing that is sent on a fresh connection.
-  package static var hello: StaticString { "version\r\n" }
+  /// What a connection is sent before anything else, or after a rest: `version`, and then `Handshake`.
+  package mutating func greeting(for l: UInt32) -> [UInt8] {
+    guard links[l].state == .probing else { return Array("version\r\n".utf8) }
+    var text: [UInt8] = []
+    Handshake.write(links[l].secret, to: &text)
+    return text
+  }
 
-  /// Reads the answer to `hello`; then the connection is used.
-  mutating func greeting(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    let wasWaking = links[l].state == .waking
-    guard wasWaking || links[l].state == .greeting else {
-      if links[l].state == .resting || links[l].state == .waiting {
-        counters.add(bytes.byteCount, to: .unsolicitedBytes)
-        breach(l, .unsolicited, bytes, 0)
-      }
+  /// Reads what a connection says before it is used.
+  mutating func greeted(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    switch links[l].state {
+    case .greeting, .waking: return readVersion(l, bytes, now: now)
+    case .probing: return readHandshake(l, bytes, now: now)
+    case .resting, .waiting:
+      counters.add(bytes.byteCount, to: .unsolicitedBytes)
+      breach(l, .unsolicited, bytes, 0)
       return bytes.byteCount
+    case .closed, .connecting, .ready: return bytes.byteCount
     }
+  }
+
+  private mutating func readVersion(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    let isWaking = links[l].state == .waking
     switch ReplyParser.line(bytes, at: 0, .version) {
-    case .partial, .opening: return 0
+    case .partial where Unsuited(greeting: bytes) == nil: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
-      links[l].givesBareMisses = !ReplyParser.isVersion(bytes, atLeast: 1, 6, 18)
-      links[l].speaksMeta = ReplyParser.isVersion(bytes, atLeast: 1, 6, 0)
-      if wasWaking {
+      let s = links[l].server
+      let version = Era(version: bytes)
+      if servers[s].version != version {
+        servers[s].version = version
+        servers[s].shunned = 0
+        servers[s].hasShown = false
+      }
+      if isWaking {
         links[l].state = .ready
         links[l].heard = now
         dissolveRelief(of: l)
         goOn(l)
-      } else if mustWait(l) {
-        links[l].state = .waiting
+      } else if servers[s].shunned >= Self.mostShunned {
+        // The next connection asks once more, in case these were lost by accident.
+        servers[s].shunned &-= 1
+        learn(.v1_4, of: l)
+        greeted(l, now: now)
       } else {
-        use(l, now: now)
+        links[l].state = .probing
+        links[l].secret = secret &+ UInt64(l)
+        orders.append(.greet(link: l))
       }
       return length
     default:
-      breach(l, .wrongType, bytes, 0)
+      refused(l, bytes, now: now)
       return bytes.byteCount
     }
+  }
+
+  /// Once a server has closed this many connections in a row over the handshake, the next one is used without: twemproxy
+  /// closes one on every request that it does not know.
+  private static let mostShunned: UInt8 = 3
+
+  private mutating func readHandshake(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    switch Handshake(bytes, secret: links[l].secret) {
+    case .partial: return 0
+    case .speaks(let era, let length) where length == bytes.byteCount:
+      servers[links[l].server].shunned = 0
+      servers[links[l].server].hasShown = true
+      learn(era, of: l)
+      greeted(l, now: now)
+      return length
+    case .speaks:
+      breach(l, .unsolicited, bytes, 0)
+      return bytes.byteCount
+    case .broken(let why):
+      breach(l, why, bytes, 0)
+      return bytes.byteCount
+    }
+  }
+
+  /// The server has shown what it speaks. All versions from 1.6.18 on show the same: `version` tells them apart.
+  private mutating func learn(_ era: Era, of l: UInt32) {
+    let s = links[l].server
+    links[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
+    servers[s].meta = links[l].meta
+    learnDialect()
+  }
+
+  /// The worker speaks as the oldest of its servers does.
+  mutating func learnDialect() {
+    var lowest: Dialect?
+    var s: UInt32 = 0
+    while s < servers.end {
+      if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].version {
+        let one = Dialect(classic: version, meta: min(version, servers[s].meta))
+        lowest = Dialect(
+          classic: min(one.classic, lowest?.classic ?? one.classic),
+          meta: min(one.meta, lowest?.meta ?? one.meta))
+      }
+      s += 1
+    }
+    dialect = lowest ?? Dialect()
+  }
+
+  /// The server is known: the connection is used, unless another has to come to its end first.
+  private mutating func greeted(_ l: UInt32, now: Instant) {
+    servers[links[l].server].isFull = false
+    if mustWait(l) { links[l].state = .waiting } else { use(l, now: now) }
+  }
+
+  /// The server answers `version` with something else.
+  private mutating func refused(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
+    let s = links[l].server
+    if bytes.hasText("ERROR Too many open connections\r\n", at: 0) {
+      if !servers[s].isFull { notices.append(.full(server: servers[s].id)) }
+      servers[s].isFull = true
+      return lost(l, .full, now: now)
+    }
+    guard let why = Unsuited(greeting: bytes) else { return breach(l, .wrongType, bytes, 0) }
+    notices.append(.unsuited(server: servers[s].id, why))
+    lost(l, .protocolError, now: now)
   }
 
   /// The connection takes requests from now on.
@@ -115,8 +217,10 @@ extension Worker {
     goOn(l)
   }
 
-  /// What waited for the connection is sent.
+  /// What waited for the connection is sent, as far as its server speaks it.
   private mutating func goOn(_ l: UInt32) {
+    if links[l].meta < .v1_6_10 { refuseUnspoken(l) }
+    if !links[l].owed.isEmpty { sendOwed(l) }
     if links[l].unsent > 0 { markDirty(link: l) }
     noteUsable(l)
   }
@@ -140,6 +244,11 @@ extension Worker {
       if trouble == .protocolError { note(trouble, of: s) }
       return makeAnew(l, now: now)
     }
+    if links[l].state == .probing, trouble == .connectionLost, !servers[s].hasShown {
+      servers[s].shunned = min(servers[s].shunned, Self.mostShunned) &+ 1
+      // It has answered `version`: what it was asked next it does not know, or it has just died, which the next one tells.
+      if !links[l].isRetiring, servers[s].standing == .up { return makeAnew(l, now: now) }
+    }
     let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
     let isStale = trouble == .connectionLost && isStale(l)
     dissolveRelief(of: l)
@@ -148,25 +257,32 @@ extension Worker {
       counters.add(.serverConnectionsLost)
     } else if trouble != .shuttingDown {
       counters.add(.serverConnectFailures)
-      links[l].retryAt = now.advanced(by: limits.reconnectDelay)
+      links[l].retryAt = now.advanced(by: trouble == .full ? limits.fullDelay : limits.reconnectDelay)
       links[l].lastTrouble = trouble
     }
+    let begun = links[l].isMade ? nil : links[l].since
     reset(l, trouble, readsTo: isStale ? l : Slab<Link>.none)
     guard !servers[s].isRetired, !links[l].isRetiring, !isGivenUp else { return }
     let relieved = links[l].relieves
     if trouble == .timedOut, relieved != Slab<Link>.none, links[relieved].state == .waking {
       return giveUpEarlyRelief(l)
     }
-    note(trouble, of: s)
+    note(trouble, of: s, begun: begun)
     if links[l].relieves != Slab<Link>.none { return giveUpRelief(l, trouble, now: now) }
     // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
     // that was restarted costs nobody the time to connect.
     if (wasSettled || isStale) && servers[s].standing == .up { connect(l, now: now) }
   }
 
-  private mutating func note(_ trouble: Trouble, of s: UInt32) {
+  /// Tells the board of a failure. `begun`: when the connection was begun, if it was never made.
+  mutating func note(_ trouble: Trouble, of s: UInt32, begun: Instant? = nil) {
+    guard trouble != .full else { return }
     servers[s].isSuspect = true
-    notices.append(.failed(server: servers[s].id, trouble))
+    if trouble == .timedOut, let begun {
+      notices.append(.unanswered(server: servers[s].id, since: begun))
+    } else {
+      notices.append(.failed(server: servers[s].id, trouble))
+    }
   }
 
   /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
@@ -174,6 +290,7 @@ extension Worker {
   mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32) {
     orders.append(.disconnect(link: l))
     links[l].state = .closed
+    links[l].since = clock
     var asked = exchange(&links[l].asked, with: Buffer())
     var start = 0
     links[l].input.release(to: &pool)
@@ -191,6 +308,7 @@ extension Worker {
     links[l].front = .plain
     // Answering may lead to new requests only through the edge, never here: nothing else joins the queue.
     var left = links[l].legs.count
+    let next = target == Slab<Link>.none ? l : target
     let trailing = target == Slab<Link>.none ? 0 : readsAtTheEnd(of: l, asked, start)
     while left > 0, let leg = links[l].legs.popFirst() {
       left &-= 1
@@ -202,25 +320,44 @@ extension Worker {
       // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
       let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
       let told = mayBeServed ? .connectionLost : trouble
-      abandon(leg, at: links[l].server, told, asked, start)
+      abandon(
+        leg, at: links[l].server, by: next, told, start < sent ? .inDoubt : .notDone, asked, start)
       start &+= Int(leg.length)
     }
     asked.release(to: &pool)
+    keepPromises(isAhead: target != Slab<Link>.none)
+  }
+
+  /// What is known of a request that was given up.
+  enum Fate: BitwiseCopyable {
+    /// Nothing of it was sent.
+    case notDone
+    case inDoubt
   }
 
   /// Answers for a leg that has left its queue, and lets go of what it belongs to.
   mutating func abandon(
-    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ fate: Fate, _ asked: borrowing Buffer,
+    _ start: Int
   ) {
-    if !leg.isLate {
-      recordDoubt(leg, at: s, asked, start)
-      fail(leg, at: s, trouble, asked, start)
+    if leg.isPromised {
+      // Nobody waits for it, and yet it must be done.
+      _ = settleDoubt(leg, at: s, by: l, trouble, asked, start)
+    } else if !leg.isLate {
+      let isTrue =
+        switch fate {
+        case .inDoubt: settleDoubt(leg, at: s, by: l, trouble, asked, start)
+        case .notDone:
+          noteRefusal(
+            asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, by: l, trouble)
+        }
+      fail(leg, at: s, trouble, asked, start, isTrue: isTrue)
     }
     if leg.fanOut != Slab<FanOut>.none {
       fanOuts[leg.fanOut].open &-= 1
       if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
     }
-    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate {
+    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate && !leg.isPromised {
       counters.add(.noreplyDropped)
     }
   }
@@ -276,12 +413,24 @@ extension Worker {
     clock = now
     var l: UInt32 = 0
     while l < links.end {
-      if links.isTaken(l) && links[l].state != .closed { expire(l, now: now) }
+      if links.isTaken(l) {
+        if links[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
+      }
       l += 1
     }
     if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
     if !uploadsHeld.isEmpty { resumeHeldUploads() }
     if !retiring.isEmpty { releaseRetired(now: now) }
+  }
+
+  /// Tries a connection again that nobody asks for: so a server that has died is known to be out, and one that is back is
+  /// used, with no client to find out.
+  private mutating func reconnect(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    guard !links[l].isPrivate, !links[l].isRetiring, !isGivingUp, servers.isTaken(s), !servers[s].isRetired,
+      servers[s].standing == .up, now >= links[l].retryAt, now.since(links[l].since) >= limits.reconnecting
+    else { return }
+    connect(l, now: now)
   }
 
   private mutating func expire(_ l: UInt32, now: Instant) {
@@ -310,10 +459,16 @@ extension Worker {
         dropUnsent(l, now: now)
         break
       }
-      counters.add(.timeouts)
-      if !(links[l].front == .answered && i == 0) { expire(leg, i, on: l) }
+      if !leg.isLate, !(links[l].front == .answered && i == 0) {
+        counters.add(.timeouts)
+        expire(leg, i, at: links[l].lateLength, on: l)
+      }
       links[l].late &+= 1
       links[l].lateLength &+= Int(leg.length)
+    }
+    if !promised.isEmpty {
+      giveUpBehind(l)
+      keepPromises()
     }
     // A silent connection is judged by what another one meets.
     if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
@@ -329,16 +484,18 @@ extension Worker {
     seekRelief(for: l, now: now)
   }
 
-  /// Answers for a leg whose deadline has passed; its reply will be recognised in its place and dropped.
-  private mutating func expire(_ leg: Leg, _ i: Int, on l: UInt32) {
+  /// Answers for the `i`th leg of a connection, whose request stands in `asked` at `start` and was sent; its reply will be
+  /// recognised in its place and dropped.
+  mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: UInt32) {
     let s = links[l].server
     var late = leg
     late.isLate = true
     late.exchange = Slab<Exchange>.none
     links[l].legs[i] = late
     let asked = exchange(&links[l].asked, with: Buffer())
-    recordDoubt(leg, at: s, asked, links[l].lateLength)
-    fail(leg, at: s, .timedOut, asked, links[l].lateLength)
+    // A deletion of the proxy's own will be done in its place; should the connection be lost, it is promised again.
+    let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
+    fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
     links[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
@@ -354,9 +511,9 @@ extension Worker {
       let leg = links[l].legs[first &+ count]
       let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
       guard age >= servers[s].requestTimeout else { break }
-      counters.add(.timeouts)
+      if !leg.isLate { counters.add(.timeouts) }
       let asked = exchange(&links[l].asked, with: Buffer())
-      abandon(leg, at: s, .timedOut, asked, start &+ length)
+      abandon(leg, at: s, by: l, .timedOut, .notDone, asked, start &+ length)
       links[l].asked = asked
       count &+= 1
       length &+= Int(leg.length)
@@ -370,6 +527,7 @@ extension Worker {
     }
     links[l].asked.remove(from: start, count: length)
     if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 { links[l].asked.release(to: &pool) }
+    keepPromises()
   }
 
   /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once

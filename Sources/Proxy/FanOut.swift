@@ -126,10 +126,12 @@ package enum Trouble: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case queueFull
   case ejected
   case shuttingDown
+  /// It takes no more connections, which is no failure of it.
+  case full
 
   package var words: StaticString {
     switch self {
-    case .refused: "refused"
+    case .refused, .full: "refused"
     case .unreachable: "unreachable"
     case .timedOut: "timed out"
     case .connectionLost: "connection lost"
@@ -143,7 +145,7 @@ package enum Trouble: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   /// Whether it tells that the request was never sent: what it was to change has not been changed.
   package var meansUnsent: Bool {
     switch self {
-    case .refused, .unreachable, .queueFull, .ejected: true
+    case .refused, .unreachable, .queueFull, .ejected, .full: true
     case .timedOut, .connectionLost, .protocolError, .shuttingDown: false
     }
   }

@@ -12,11 +12,12 @@ extension Worker {
     guard request.verb == .set || request.verb == .metaSet, let lane = lane(for: bytes, request) else {
       return
     }
-    if isJournaling { recordSet(bytes, request) }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth), admit(l, now: now) != nil {
       counters.add(.noreplyDropped)
-      recordRefusal(bytes, 0, request, at: lane.server)
+      let key = Word(start: request.keyStart, length: request.keyLength)
+      var keys = KeyRange(key: key, isEncoded: request.verb == .metaSet && request.meta.contains(.base64))
+      if let key = keys.next(bytes) { recordDoubt(key, at: lane.server) }
       return
     }
     let before = links[l].asked.count

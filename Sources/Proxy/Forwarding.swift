@@ -191,7 +191,6 @@ extension Worker {
     switch request.verb {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
-        if request.verb.touches, isJournaling { recordChanges(bytes, p, request) }
         counters.add(.multigetRequests)
         multiGet(c, bytes, p, request, now: now)
         return
@@ -204,7 +203,6 @@ extension Worker {
     case .touch: counters.add(.touchRequests)
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug:
       counters.add(.metaRequests)
-      if isJournaling { recordMetaChange(bytes, p, request) }
       forwardMeta(c, bytes, p, request, now: now)
       return
     case .metaNoop:
@@ -215,9 +213,6 @@ extension Worker {
       counters.add(.adminRequests)
       administer(c, bytes, p, request, now: now)
       return
-    }
-    if isJournaling, request.verb.mayChange {
-      recordChange(bytes, from: request.keyStart, count: request.keyLength)
     }
     forward(c, bytes, p, request, now: now)
   }
@@ -241,8 +236,7 @@ extension Worker {
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
-        if request.verb.mayChange { recordRefusal(bytes, p, request, at: lane.server) }
-        return fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
+        return turnAway(c, bytes, p, request, at: lane.server, by: l, trouble)
       }
     }
     counters.add(.requestsForwarded)

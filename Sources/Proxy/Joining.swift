@@ -104,10 +104,14 @@ extension Link {
   /// Looks for the leg behind the `i`th in its line, whose bytes stand in `asked` at `start`, that has asked for the value
   /// that begins `reply`: nil when there is one. Then those between have missed, which is noted. O(bytes of the line).
   @inline(never) mutating func findOwner(of reply: RawSpan, behind i: Int, at start: Int) -> Answer? {
-    let keyEnd = reply.firstBreak(from: 6)
-    guard keyEnd < reply.byteCount else {
-      return keyEnd > RequestParser.longestKey &+ 6 ? .broken(.wrongKey) : .partial
+    // A blank ends the key; other control bytes are part of it.
+    var keyEnd = 6
+    let limit = min(reply.byteCount, RequestParser.longestKey &+ 7)
+    while keyEnd < limit, reply.byte(at: keyEnd) != 32 {
+      if reply.byte(at: keyEnd) == 13 || reply.byte(at: keyEnd) == 10 { return .broken(.wrongKey) }
+      keyEnd &+= 1
     }
+    guard keyEnd < limit else { return limit > RequestParser.longestKey &+ 6 ? .broken(.wrongKey) : .partial }
     var end = start &+ Int(legs[i].length)
     var n = i
     while legs[n].isContinued, n &+ 1 < legs.count {

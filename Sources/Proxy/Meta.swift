@@ -40,13 +40,15 @@ extension Worker {
       return refuse(c, .noRoute, isQuiet: false)
     }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
-    let x = newExchange(c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, for: c, now: now) {
-        recordRefusal(bytes, p, request, at: lane.server)
-        return failMeta(x, bytes, p, request, at: lane.server, trouble)
+        return turnAway(c, bytes, p, request, at: lane.server, by: l, trouble)
       }
     }
+    if links[l].isMade, !Self.isSpoken(request.verb, in: links[l].meta) {
+      return refuse(c, Self.unspoken(in: links[l].meta), isQuiet: false)
+    }
+    let x = newExchange(c)
     opaque &+= 1
     let before = links[l].asked.count
     let line = MetaLine.write(bytes, p, request, opaque: opaque, to: &links[l].asked, &pool)
@@ -110,6 +112,7 @@ extension Worker {
         askOnceMore(l, leg)
         return reply.length
       }
+      if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
       if leg.exchange != Slab<Exchange>.none {
         let asked = exchange(&links[l].asked, with: Buffer())
         give(leg, reply, bytes, p, asked)
@@ -220,30 +223,33 @@ extension Worker {
 
   /// Answers a meta request that could not be sent at all.
   mutating func failMeta(
-    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble
+    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble, isTrue: Bool
   ) {
     var asked = Buffer()
     // A miss gives back what the line asked for.
-    let isRead = request.verb == .metaGet
-    var leg = isRead ? Leg(MetaLine.write(bytes, p, request, opaque: 0, to: &asked, &pool)) : Leg()
-    leg.verb = request.verb
+    var line = request
+    line.bodyLength = 0
+    var leg = Leg(MetaLine.write(bytes, p, line, opaque: 0, to: &asked, &pool))
     leg.exchange = x
-    failMeta(leg, at: s, trouble, asked, 0)
+    failMeta(leg, at: s, trouble, asked, 0, isTrue: isTrue)
     asked.release(to: &pool)
   }
 
-  /// Answers a meta request whose server failed: a read may count as a miss, with the opaque and the key
-  /// that a miss gives back; everything else is an error line, whether it was quiet or not.
+  /// Answers a meta request whose server failed: a read may count as a miss, and so may a write if that `isTrue`, with the
+  /// opaque and the key that a miss gives back; everything else is an error line, whether it was quiet or not.
   mutating func failMeta(
-    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int, isTrue: Bool
   ) {
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
     let isMiss = isRead && servers[s].missesOnFailure
-    if isMiss { counters.add(.readsAsMisses) }
+    if isMiss { countMiss(at: s) }
     if isMiss && leg.meta.contains(.quiet) { return concludeSilently(leg.exchange) }
     let destination = destination(of: leg.exchange)
     if isMiss {
-      appendMiss(leg.metaLine, asked, start, to: destination)
+      appendMiss("EN", leg.metaLine, asked, start, to: destination)
+    } else if isTrue, servers[s].writesMissOnFailure, let miss = leg.verb.metaMiss(leg.meta) {
+      counters.add(.writesAsMisses)
+      appendMiss(miss, leg.metaLine, asked, start, to: destination)
     } else {
       counters.add(.serverErrors)
       appendError(trouble, at: s, to: destination)
@@ -251,12 +257,12 @@ extension Worker {
     conclude(leg.exchange, destination)
   }
 
-  /// `EN`, and the opaque and the key in the order in which they were asked for.
+  /// `EN`, `NS` or `NF`, and the opaque and the key in the order in which they were asked for.
   private mutating func appendMiss(
-    _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to destination: Destination
+    _ status: StaticString, _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to destination: Destination
   ) {
-    append("EN", to: destination)
-    if line.verb == .metaGet {
+    append(status, to: destination)
+    if line.verb != .metaDebug {
       var place = 0
       var isHidden = line.flags.contains(.hiddenKey)
       var walk = line.sentFlags(asked.readable, from: start)

@@ -153,10 +153,13 @@ extension Worker {
   /// A server's share of a fan-out will not be answered: in a multi-get, the keys from this piece on.
   mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keysFrom first: UInt32 = .max) {
     var i = first
+    var missing = 0
     while i != .max {
-      if fanOuts[f].pieces[Int(i)].length == 0 { fanOuts[f].unanswered &+= 1 }
+      if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
+    fanOuts[f].unanswered &+= missing
+    if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
     if fanOuts[f].trouble == nil {
       fanOuts[f].trouble = trouble
       fanOuts[f].troubledServer = s

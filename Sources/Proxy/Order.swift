@@ -5,7 +5,7 @@ import Wire
 package enum Order: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
   case connect(link: UInt32)
-  /// Send `Worker.hello` on this connection, which is open and idle.
+  /// Send `Worker.greeting(for:)` on this connection, which is open and idle.
   case greet(link: UInt32)
   /// Close this connection, if it is open.
   case disconnect(link: UInt32)
@@ -29,6 +29,21 @@ package enum Unsuited: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case tls
   /// It speaks the binary protocol only: memcached `-B binary`.
   case binary
+}
+
+extension Unsuited {
+  /// What the first bytes of an answer to `version` say; nil for anything else.
+  init?(greeting bytes: RawSpan) {
+    if bytes.hasText("CLIENT_ERROR unauthenticated", at: 0) {
+      self = .authentication
+    } else if bytes.hasText("\u{15}\u{3}", at: 0) {
+      self = .tls
+    } else if bytes.byteCount > 0, bytes.byte(at: 0) == 0x81 {
+      self = .binary
+    } else {
+      return nil
+    }
+  }
 }
 
 /// One server's numbers, as one worker counts them.

@@ -82,8 +82,7 @@ extension Worker {
       shut(l)
     }
     if !servers[s].isRetired, trouble != .ejected, trouble != .shuttingDown {
-      servers[s].isSuspect = true
-      notices.append(.failed(server: servers[s].id, trouble))
+      note(trouble, of: s, begun: links[l].state == .ready ? nil : links[l].since)
     }
     if i != Slab<Stream>.none { failed(stream: i, trouble, now: now) }
   }

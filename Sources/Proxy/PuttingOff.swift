@@ -16,6 +16,7 @@ extension Worker {
     }
     let isSingle = leg.fanOut == Slab<FanOut>.none
     let tail = tail(of: leg)
+    if isJournaling, isSingle, leg.verb.mayChange, !leg.isLate { noteFront(l, leg) }
     if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
       let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
       guard isRepeatable || value > mostHeld else {
@@ -44,6 +45,7 @@ extension Worker {
     counters.add(.queueFull)
     guard leg.fanOut == Slab<FanOut>.none else {
       fanOuts[leg.fanOut].unanswered &+= 1
+      if servers[links[l].server].missesOnFailure { servers[links[l].server].readsAsMisses &+= 1 }
       return noteFailure(leg.fanOut, at: links[l].server, .queueFull)
     }
     links[l].legs[0].exchange = Slab<Exchange>.none

@@ -3,99 +3,152 @@ import Routing
 import Stats
 import Wire
 
-// What goes into the journal: changes that a stand-in gets, and changes of which nobody knows whether they
-// were made. Nothing here is called while all servers are up and answer.
+// What goes into the journal: changes that a stand-in has made, and changes of which it is not known whether they were
+// made. Nothing here is called while all servers are up and answer. What certainly changed nothing is not noted.
 
 extension Worker {
-  // MARK: - Changes that a stand-in gets
+  // MARK: - Changes that a stand-in has made
 
-  /// A request that changes this key is about to be routed.
+  /// A reply has come, while some server's keys are with stand-ins, to the front leg of a connection: a request of the
+  /// plain kind that may change its key.
   @inline(never)
-  mutating func recordChange(_ bytes: RawSpan, from: Int, count: Int) {
-    let pool = table.pool(for: bytes, from: from, count: count)
-    guard pool >= 0, !table.pools[UInt32(truncatingIfNeeded: pool)].isWhole else { return }
-    let start = Int(poolStarts[pool])
-    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(owning: bytes, from: from, count: count)
-    let home = table.pools[UInt32(truncatingIfNeeded: pool)].owner(of: bytes, from: from, count: count)
-    guard place != home else { return }
-    let standIn = lanes[start + place].server
-    let owner = lanes[start + home].server
-    guard servers[standIn].isJournaled else { return }
-    let key = array(bytes, from, count)
-    record(key, of: owner, against: owner, isLasting: true)
-    record(key, of: owner, against: standIn, isLasting: true)
+  mutating func noteChange(_ l: UInt32, _ reply: RawSpan) {
+    let leg = links[l].legs[0]
+    guard Self.saysChanged(leg.verb, reply) else { return }
+    noteFront(l, leg)
   }
 
-  /// The same for every key of a `gat` or `gats`.
+  /// The same for a meta request.
   @inline(never)
-  mutating func recordChanges(_ bytes: RawSpan, _ p: Int, _ request: Request) {
-    var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
-    while let key = words.next(bytes) {
-      let end = Self.withoutLineEnd(bytes, key)
-      if end > key.from, end - key.from <= RequestParser.longestKey {
-        recordChange(bytes, from: key.from, count: end - key.from)
+  mutating func noteMetaChange(_ l: UInt32, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int) {
+    let hasChanged =
+      switch reply.status {
+      case .value, .done: true
+      case .notFound: leg.verb == .metaDelete
+      case .error: bytes.hasText("SERVER_ERROR", at: p)
+      case .miss, .notStored, .exists, .shown: false
       }
+    guard hasChanged, leg.verb.mayChange else { return }
+    noteFront(l, leg)
+  }
+
+  /// Notes the key, or keys, of the front leg of a connection, if its server is a stand-in for them. Of a `gat` of several
+  /// keys those that were there.
+  mutating func noteFront(_ l: UInt32, _ leg: Leg) {
+    let asked = exchange(&links[l].asked, with: Buffer())
+    noteFront(leg, at: links[l].server, asked)
+    links[l].asked = asked
+  }
+
+  private mutating func noteFront(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer) {
+    let bytes = asked.readable
+    if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: 0)) { return }
+    var keys = KeyRange(leg, start: 0)
+    var piece = leg.fanOut == Slab<FanOut>.none ? UInt32.max : leg.piece
+    while let key = keys.next(bytes) {
+      if piece != .max {
+        let one = fanOuts[leg.fanOut].pieces[Int(piece)]
+        piece = one.next
+        if one.length == 0 && !one.isPutOff { continue }
+      }
+      noteStandIn(key, at: s)
     }
   }
 
-  /// The same for a meta request, if it is one that changes anything.
+  /// The same for a value that was sent on a private connection.
+  mutating func noteUpload(_ i: UInt32) {
+    let line = exchange(&streams[i].line, with: Buffer())
+    noteFront(streams[i].leg, at: streams[i].server, line)
+    streams[i].line = line
+  }
+
+  /// Whether a reply says that the key was changed, or may have been. A delete counts whatever the stand-in says: its
+  /// owner may hold what the stand-in does not.
+  private static func saysChanged(_ verb: Verb, _ reply: RawSpan) -> Bool {
+    if reply.hasText("SERVER_ERROR", at: 0) || verb == .delete { return true }
+    switch verb {
+    case .set, .add, .replace, .append, .prepend, .cas: return reply.hasText("STORED", at: 0)
+    case .touch: return reply.hasText("TOUCHED", at: 0)
+    case .gat, .gats: return reply.hasText("VALUE", at: 0)
+    case .incr, .decr: return reply.byteCount > 0 && reply.byte(at: 0) &- 48 <= 9
+    default: return false
+    }
+  }
+
+  /// A server has changed a key, or may have: if it is another's that is out, that one's copy is of yesterday, and this
+  /// one's will be.
+  private mutating func noteStandIn(_ key: [UInt8], at s: UInt32) {
+    guard servers[s].isJournaled, !servers[s].isRetired else { return }
+    let owner = owner(of: key, besides: s)
+    guard owner != s else { return }
+    if servers[owner].standing != .up { record(key, of: owner, against: owner, isLasting: true) }
+    record(key, of: owner, against: s, isLasting: true)
+  }
+
+  /// The server of this one's pool that owns a key on the full ring.
+  private func owner(of key: [UInt8], besides s: UInt32) -> UInt32 {
+    let pool = servers[s].pool
+    // SAFETY: a byte has no padding that could be uninitialised.
+    let home = table.pools[pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
+    return lanes[Int(poolStarts[Int(pool)]) + home].server
+  }
+
+  /// The rings are about to change, or the journal to be given away: changes that stand-ins have been asked for and have
+  /// not answered are noted as if they were made. O(requests in flight).
   @inline(never)
-  mutating func recordMetaChange(_ bytes: RawSpan, _ p: Int, _ request: Request) {
-    guard Self.changes(bytes, p, request) else { return }
-    if request.meta.contains(.base64),
-      let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
-    {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      unsafe recordChange(key.bytes.span.bytes, from: 0, count: key.count)
-    } else {
-      recordChange(bytes, from: request.keyStart, count: request.keyLength)
+  mutating func noteInFlight() {
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l), servers.isTaken(links[l].server) { noteInFlight(on: l) }
+      l += 1
     }
   }
 
-  /// The same for a value that takes a way of its own: a long one, or one that is too long.
-  mutating func recordSet(_ bytes: RawSpan, _ request: Request) {
-    if request.verb.isMeta { return recordMetaChange(bytes, 0, request) }
-    recordChange(bytes, from: request.keyStart, count: request.keyLength)
+  private mutating func noteInFlight(on l: UInt32) {
+    let asked = exchange(&links[l].asked, with: Buffer())
+    let isUpload = links[l].front == .upload
+    var start = 0
+    for i in 0..<links[l].legs.count {
+      let leg = links[l].legs[i]
+      if leg.verb.mayChange, !leg.isLate, leg.verb != .flushAll {
+        if isUpload {
+          let line = exchange(&streams[links[l].stream].line, with: Buffer())
+          noteInFlight(leg, at: links[l].server, line, 0)
+          streams[links[l].stream].line = line
+        } else {
+          noteInFlight(leg, at: links[l].server, asked, start)
+        }
+      }
+      start &+= Int(leg.length)
+    }
+    links[l].asked = asked
+  }
+
+  private mutating func noteInFlight(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer, _ start: Int) {
+    let bytes = asked.readable
+    if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: start)) { return }
+    var keys = KeyRange(leg, start: start)
+    while let key = keys.next(bytes) { noteStandIn(key, at: s) }
   }
 
   // MARK: - Changes that nobody answers for
 
-  /// A request was refused without being sent. Whoever takes no notice of the error must not meet the old
-  /// value later.
-  @inline(never)
-  mutating func recordRefusal(_ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32) {
-    guard servers[s].isJournaled, Self.changes(bytes, p, request) else { return }
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    recordDoubt(bytes, key, isEncoded: request.meta.contains(.base64), at: s)
-  }
-
-  /// A leg was failed for: its server may have done what it was asked, may do so yet, or never will.
+  /// A leg was given up after it was sent: its server may have done what it was asked, may do so yet, or never will.
   @inline(never)
   mutating func recordDoubt(_ leg: Leg, at s: UInt32, _ request: borrowing Buffer, _ start: Int) {
     guard leg.verb.mayChange, servers[s].isJournaled else { return }
     let asked = request.readable
     if leg.verb == .metaGet, !Self.changes(asked, leg.metaLine.sentFlags(asked, from: start)) { return }
-    let keyStart = start &+ Int(leg.keyStart)
-    guard leg.fanOut != Slab<FanOut>.none, leg.verb.isRetrieval else {
-      let key = Word(start: keyStart, length: Int(leg.keyLength))
-      return recordDoubt(asked, key, isEncoded: leg.meta.contains(.base64), at: s)
-    }
-    var words = KeyWalk(from: keyStart, to: start &+ Int(leg.length) &- 2)
-    while let key = words.next(asked) { recordDoubt(asked, key, isEncoded: false, at: s) }
+    var keys = KeyRange(leg, start: start)
+    while let key = keys.next(asked) { recordDoubt(key, at: s) }
   }
 
   /// On a server that is up and owns the key, doubt is of use only if it goes out soon.
-  private mutating func recordDoubt(_ bytes: RawSpan, _ word: Word, isEncoded: Bool, at s: UInt32) {
-    var key = array(bytes, word.from, Int(word.length))
-    if isEncoded, let decoded = DecodedKey(bytes, from: word.from, count: Int(word.length)) {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      key = unsafe array(decoded.bytes.span.bytes, 0, decoded.count)
-    }
-    let pool = Int(servers[s].pool)
-    // SAFETY: a byte has no padding that could be uninitialised.
-    let home = table.pools[servers[s].pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
-    let owner = lanes[Int(poolStarts[pool]) + home].server
+  mutating func recordDoubt(_ key: [UInt8], at s: UInt32) {
+    guard servers[s].isJournaled else { return }
+    let owner = owner(of: key, besides: s)
     record(key, of: owner, against: s, isLasting: owner != s || servers[s].standing != .up)
+    if owner != s, servers[owner].standing != .up { record(key, of: owner, against: owner, isLasting: true) }
   }
 
   private mutating func record(_ key: [UInt8], of owner: UInt32, against s: UInt32, isLasting: Bool) {
@@ -114,8 +167,11 @@ extension Worker {
   /// The most keys that a worker deletes by itself on a server that is up again.
   static var refusalsDeleted: Int { 256 }
 
-  /// Gives away what is held against a server: who asked sees to it that it is deleted there.
-  package mutating func surrender(_ server: UInt32) -> Journal.Entries { journal.take(server) }
+  /// Gives away what is held against a server: it is deleted there before that is used.
+  package mutating func surrender(_ server: UInt32) -> Journal.Entries {
+    if isJournaling { noteInFlight() }
+    return journal.take(server)
+  }
 
   /// Gives away the copies that these servers hold of keys that are others' now. A server that is out keeps
   /// its entries until it returns.
@@ -151,32 +207,13 @@ extension Worker {
     let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
       !key.contains { $0 <= 32 || $0 == 127 }
     }
-    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      var leg = Leg()
-      leg.verb = .delete
-      leg.keyStart = 7
-      leg.keyLength = UInt8(truncatingIfNeeded: key.count)
-      leg.length = UInt32(truncatingIfNeeded: key.count &+ 9)
-      leg.since = now
-      links[l].asked.append("delete ", &pool)
-      // SAFETY: a byte has no padding that could be uninitialised.
-      links[l].asked.append(unsafe key.span.bytes, &pool)
-      links[l].asked.append("\r\n", &pool)
-      links[l].enqueue(leg)
-      markDirty(link: l)
-    }
+    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) { appendDeletion(of: key, on: l) }
   }
 
   // MARK: - Which requests change anything
 
-  /// Whether a request changes its key. `mg` does with `T` (its time) and `N` (it makes an item).
-  private static func changes(_ bytes: RawSpan, _ p: Int, _ request: Request) -> Bool {
-    guard request.verb == .metaGet else { return request.verb.mayChange }
-    return changes(
-      bytes, KeyWalk(from: request.keyStart &+ request.keyLength, to: p &+ request.lineLength))
-  }
-
-  private static func changes(_ bytes: RawSpan, _ flags: KeyWalk) -> Bool {
+  /// Whether the flags of an `mg` change its key: `T` (its time) and `N` (it makes an item).
+  static func changes(_ bytes: RawSpan, _ flags: KeyWalk) -> Bool {
     var flags = flags
     while let word = flags.next(bytes) {
       let letter = bytes.byte(at: word.from)
@@ -185,17 +222,29 @@ extension Worker {
     return false
   }
 
-  /// Where a line's last word ends: its CR and LF are not part of it.
-  private static func withoutLineEnd(_ bytes: RawSpan, _ word: Word) -> Int {
-    var end = word.to
-    while end > word.from, bytes.byte(at: end &- 1) == 10 || bytes.byte(at: end &- 1) == 13 { end &-= 1 }
-    return end
-  }
-
-  private func array(_ bytes: RawSpan, _ from: Int, _ count: Int) -> [UInt8] {
-    var copy: [UInt8] = []
-    copy.reserveCapacity(count)
-    for i in 0..<count { copy.append(bytes.byte(at: from &+ i)) }
-    return copy
+  /// Whether a request removes its key: a delete, or a write that expires at once. Its line begins at `p`, its first key
+  /// ends at `keyEnd`.
+  static func removes(_ bytes: RawSpan, lineAt p: Int, _ verb: Verb, keyEnd: Int) -> Bool {
+    let end = bytes.firstNewline(from: min(keyEnd, bytes.byteCount)) ?? bytes.byteCount
+    var words = KeyWalk(from: verb.isRetrieval ? p : keyEnd, to: end)
+    func isNegative(_ word: Word?, behind letters: Int = 0) -> Bool {
+      guard let word, Int(word.length) > letters else { return false }
+      return bytes.byte(at: word.from &+ letters) == 45
+    }
+    switch verb {
+    case .delete, .metaDelete: return true
+    // The word behind the command, behind the flags, or behind the key.
+    case .gat, .gats, .set, .add, .replace, .append, .prepend, .cas:
+      _ = words.next(bytes)
+      return isNegative(words.next(bytes))
+    case .touch: return isNegative(words.next(bytes))
+    case .metaGet, .metaSet, .metaArithmetic:
+      if verb == .metaSet { _ = words.next(bytes) }
+      while let word = words.next(bytes) {
+        if bytes.byte(at: word.from) == 84, isNegative(word, behind: 1) { return true }
+      }
+      return false
+    default: return false
+    }
   }
 }

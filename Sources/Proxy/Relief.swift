@@ -58,6 +58,8 @@ extension Worker {
     counters.subtract(.serverConnections)
     counters.add(.serverConnectionsLost)
     reset(l, .connectionLost, readsTo: r)
+    links[r].owed += links[l].owed
+    links[l].owed = []
     retire(link: l)
   }
 

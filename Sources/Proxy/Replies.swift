@@ -47,7 +47,7 @@ extension Worker {
 
   /// Takes the whole replies at the front; returns the bytes they took.
   private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    guard links[l].state == .ready else { return greeting(l, bytes, now: now) }
+    guard links[l].state == .ready else { return greeted(l, bytes, now: now) }
     links[l].awaited = 0
     if links[l].stream != Slab<Stream>.none {
       return links[l].front == .upload
@@ -145,6 +145,7 @@ extension Worker {
       else { return (p, isAwaited, answer) }
       let x = links[l].legs[0].exchange
       if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
+      if isJournaling { noteChange(l, reply.first(length)) }
       links[l].dropFront(&pool)
       if x != Slab<Exchange>.none {
         self.answer(x, reply.first(length))
@@ -189,6 +190,7 @@ extension Worker {
     if fanOuts[f].kind == .multiGet {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
+      if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
       switch Fence(bytes, at: p, asked: links[l].asked.readable, length: Int(leg.length)) {

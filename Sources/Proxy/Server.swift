@@ -18,6 +18,7 @@ package struct Server: ~Copyable, Recyclable {
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true
+  var writesMissOnFailure = true
   /// The pool's place in the plan.
   var pool: UInt32 = 0
   /// Whether the journal is kept for it.
@@ -28,6 +29,16 @@ package struct Server: ~Copyable, Recyclable {
   var readsAsMisses: UInt64 = 0
   /// Whether the board was told of a failure since the last good reply.
   var isSuspect = false
+  /// What `version` said last; nil before it was asked.
+  var version: Era?
+  /// The newest era whose meta requests it has shown that it speaks.
+  var meta = Era.v1_6_18
+  /// Connections in a row that it has closed when asked which meta requests it speaks.
+  var shunned: UInt8 = 0
+  /// Whether it has ever answered that, of this version.
+  var hasShown = false
+  /// Whether it has said that it takes no more connections, and none was made since.
+  var isFull = false
   /// No longer in the configuration: its last requests are answered, then it is forgotten.
   var isRetired = false
 
@@ -58,6 +69,8 @@ package struct Link: ~Copyable, Recyclable {
     case connecting
     /// Connected; `version` was asked, and nothing else is sent until it is answered.
     case greeting
+    /// It was; now it is asked which meta requests its server speaks: see `Handshake`.
+    case probing
     /// Greeted, but what was asked before on connections that it follows has not been answered: nothing is sent yet,
     /// so that no client's request overtakes another of its own.
     case waiting
@@ -91,10 +104,12 @@ package struct Link: ~Copyable, Recyclable {
   /// Legs at the front whose deadline has passed, and the bytes of their requests.
   var late = 0
   var lateLength = 0
-  /// Whether its meta misses may come without what was asked back: memcached before 1.6.18.
-  var givesBareMisses = true
-  /// Whether it knows the meta commands: memcached 1.6.0 and later.
-  var speaksMeta = false
+  /// The newest era whose meta requests its server has shown that it speaks.
+  var meta = Era.v1_6_10
+  /// The random number of its handshake.
+  var secret: UInt64 = 0
+  /// Keys whose deletion is promised: sent ahead of anything else when the connection is used again.
+  var owed: [[UInt8]] = []
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0
@@ -153,6 +168,12 @@ package struct Link: ~Copyable, Recyclable {
 
   /// Whether it was greeted, whatever has become of it since.
   var isMade: Bool { state == .ready || isIdle }
+
+  /// Whether it is connected, and its server has yet to say who it is.
+  package var isNew: Bool { state == .greeting || state == .probing }
+
+  /// Whether meta misses may come without what was asked back: memcached before 1.6.18.
+  var givesBareMisses: Bool { meta < .v1_6_18 }
 
   /// Whether nothing was sent on it that is not answered, because it is not known to be alive.
   var isIdle: Bool { state == .resting || state == .waking }

@@ -37,12 +37,7 @@ extension Worker {
     }
     if let trouble {
       count(request)
-      recordRefusal(bytes, p, request, at: lane.server)
-      if request.verb.isMeta {
-        failMeta(newExchange(c), bytes, p, lineOnly(request), at: lane.server, trouble)
-      } else {
-        fail(c, request.verb, isQuiet: request.isQuiet, at: lane.server, trouble)
-      }
+      turnAway(c, bytes, p, request, at: lane.server, by: shared, trouble)
       return skipOver(c, request.length, of: available)
     }
     if streamsAtWork < limits.streams { admitWaiting() }
@@ -53,7 +48,6 @@ extension Worker {
       return 0
     }
     count(request)
-    if isJournaling { recordSet(bytes, request) }
     let l = startUpload(c, bytes, p, request, to: lane.server, now: now)
     let n = available &- request.lineLength
     links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
@@ -299,6 +293,10 @@ extension Worker {
       breach(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     }
+    if isJournaling {
+      let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
+      if isDone || bytes.hasText("SERVER_ERROR", at: 0) { noteUpload(i) }
+    }
     if leg.exchange != Slab<Exchange>.none {
       if let meta {
         let line = exchange(&streams[i].line, with: Buffer())
@@ -314,7 +312,7 @@ extension Worker {
   }
 
   /// The upload has been answered: its client goes on behind it.
-  private mutating func finishUpload(_ i: UInt32, isClean: Bool) {
+  mutating func finishUpload(_ i: UInt32, isClean: Bool) {
     let (id, wasOptional) = (streams[i].client, streams[i].isOptional)
     end(stream: i, isClean: isClean)
     guard clients.isCurrent(id) else { return }
@@ -356,8 +354,11 @@ extension Worker {
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
     if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
-    recordDoubt(leg, at: s, line, 0)
-    fail(leg, at: s, streams[i].hasBegun && trouble.meansUnsent ? .connectionLost : trouble, line, 0)
+    // Half a value is not stored. A whole one may be, later than what is sent on another connection.
+    let isDoubtful = streams[i].hasBegun && streams[i].left == 0
+    if isDoubtful { recordDoubt(leg, at: s, line, 0) }
+    let told = streams[i].hasBegun && trouble.meansUnsent ? .connectionLost : trouble
+    fail(leg, at: s, told, line, 0, isTrue: !isDoubtful)
     streams[i].line = line
     finishUpload(i, isClean: false)
   }

@@ -72,6 +72,8 @@ package struct Worker: ~Copyable {
   /// What servers must forget, and whether anybody's keys are with a stand-in.
   var journal = Journal()
   var isJournaling = false
+  /// Deletions that clients have just been promised: see `keepPromises`.
+  var promised: [Promise] = []
   /// This process, for `stats`.
   let processID: Int32
 
@@ -224,7 +226,7 @@ package struct Worker: ~Copyable {
       let isStanding =
         switch order {
         case .connect(let l): links.isTaken(l) && links[l].state == .connecting
-        case .greet(let l): links.isTaken(l) && links[l].state == .waking
+        case .greet(let l): links.isTaken(l) && (links[l].state == .waking || links[l].state == .probing)
         case .close(let c): clients.isTaken(c) && clients[c].isClosed
         case .pause(let c): clients.isTaken(c) && clients[c].isStalled
         case .resume(let c): clients.isTaken(c) && !clients[c].isStalled

@@ -85,6 +85,10 @@ package struct Limits: Sendable, Equatable {
   package var settling = Duration.seconds(1)
   /// No two attempts to connect to one server within this, per connection.
   package var reconnectDelay = Duration.milliseconds(50)
+  /// The same for a server that has said that it takes no more connections.
+  package var fullDelay = Duration.seconds(1)
+  /// One that is closed is tried again after so long, though no client needs it.
+  package var reconnecting = Duration.seconds(1)
   /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
   /// be lost before it says another word, reads are sent once more.
   package var idling = Duration.seconds(1)

@@ -22,7 +22,7 @@ extension Trouble {
     case .timedOut: .timedOut
     case .connectionLost: .connectionLost
     case .protocolError: .protocolError
-    case .queueFull, .ejected, .shuttingDown: nil
+    case .queueFull, .ejected, .shuttingDown, .full: nil
     }
   }
 }

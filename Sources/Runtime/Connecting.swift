@@ -41,12 +41,10 @@ extension WorkerThread {
 
   mutating func greet(_ l: UInt32, now: Instant) {
     let wire = linkWires[Int(l)]
-    let hello = Worker.hello
-    let isSent = hello.withUTF8Buffer { text in
-      // SAFETY: the text is part of the executable; the span ends with this call.
-      unsafe Socket.send(wire.descriptor, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(text)))
-    }
-    if isSent != .sent(hello.utf8CodeUnitCount) { worker.lost(l, .connectionLost, now: now) }
+    let greeting = worker.greeting(for: l)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    let isSent = unsafe Socket.send(wire.descriptor, greeting.span.bytes)
+    if isSent != .sent(greeting.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
   mutating func disconnect(_ l: UInt32) {

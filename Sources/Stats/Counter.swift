@@ -5,7 +5,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
   case metaRequests, adminRequests
   case requestsForwarded, readsJoined, keysRequested
-  case clientErrors, serverErrors, readsAsMisses
+  case clientErrors, serverErrors, readsAsMisses, writesAsMisses
   case streamedValues, valuesCutShort
   case timeouts, lateReplies, queueFull, noreplyDropped, readRetries
   case integrityFailures, unsolicitedBytes
@@ -55,6 +55,11 @@ extension Counter {
     case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered SERVER_ERROR")
     case .readsAsMisses:
       ("reads_as_misses", .counter, "Keys answered as a miss because their server could not answer")
+    case .writesAsMisses:
+      (
+        "writes_as_misses", .counter,
+        "Writes answered as not stored or not found because their server could not answer"
+      )
     case .streamedValues:
       ("streamed_values", .counter, "Long values passed on as they came, over a connection of their own")
     case .valuesCutShort:

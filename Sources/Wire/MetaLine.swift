@@ -108,6 +108,25 @@ package struct MetaLine: BitwiseCopyable {
     return line
   }
 
+  /// Writes `md` for a key of any bytes.
+  package static func writeDelete(
+    ofRaw key: RawSpan, opaque: UInt64, to out: inout Buffer, _ pool: inout BufferPool
+  ) -> MetaLine {
+    var line = MetaLine()
+    line.verb = .metaDelete
+    line.flags = .base64
+    line.keyStart = 3
+    line.keyLength = UInt8(truncatingIfNeeded: Base64.length(encoding: key.byteCount))
+    out.append("md ", &pool)
+    for i in 0..<Base64.length(encoding: key.byteCount) {
+      out.append(byte: Base64.letter(i, of: key, from: 0, count: key.byteCount), &pool)
+    }
+    out.append(" b O", &pool)
+    out.append(decimal: opaque, &pool)
+    out.append("\r\n", &pool)
+    return line
+  }
+
   private static func appendKey(
     _ bytes: RawSpan, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
   ) {

@@ -89,12 +89,13 @@ import Testing
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "delete x", "get y")
+    let begun = rig.now
     rig.advance(.milliseconds(199))
     #expect(rig.waiting(for: c) == "")
     rig.advance(.milliseconds(1))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out", "END"))
     #expect(rig.orders.last == .disconnect(link: rig.link("a")))
-    #expect(rig.notices() == [.failed(server: Fleet.id(of: "a"), .timedOut)])
+    #expect(rig.notices() == [.unanswered(server: Fleet.id(of: "a"), since: begun)])
   }
 
   @Test func aSilentGreetingCountsAsConnecting() {

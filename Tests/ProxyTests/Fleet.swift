@@ -36,6 +36,8 @@ enum Fleet {
   ) -> WorkerPlan {
     var options = WorkerPlan.Options()
     options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", standing: .up) }
+    // What a failed write is told is its cause, unless that is what a test is about.
+    options.writesMissOnFailure = false
     change(&options)
     var plan = WorkerPlan(
       routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])

@@ -65,6 +65,33 @@ import Wire
     #expect(rig.asked("a") == lines(row.sent))
   }
 
+  /// A blank ends a key, and no other control byte does.
+  @Test(arguments: (UInt8(1)..<32).filter { $0 != 10 && $0 != 13 } + [127, 200])
+  func aKeyWithAControlByteIsFoundBehindAMiss(_ byte: UInt8) {
+    let odd = byte < 128 ? "a\(UnicodeScalar(byte))b" : "aéb"
+    for rest in ["", " a z"] {
+      let rig = Rig(["a"])
+      let (c, d) = (rig.open(), rig.open())
+      rig.say(c, "get no")
+      rig.say(d, "get \(odd)\(rest)")
+      rig.reply("a", "VALUE \(odd) 0 1", "x", "END")
+      #expect(rig.got(c) == lines("END"))
+      #expect(rig.got(d) == lines("VALUE \(odd) 0 1", "x", "END"))
+      #expect(rig.count(.integrityFailures) == 0)
+    }
+  }
+
+  /// What cannot be the key of anything is waited for no longer than a key may be.
+  @Test(arguments: [("VALUE a\r\n", 1), ("VALUE " + String(repeating: "k", count: 251), 1), ("VALUE a\tb", 0)])
+  func aLineWithoutAKeyIsABreach(_ bytes: String, _ breaches: Int) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get no", "get other")
+    _ = rig.asked("a")
+    rig.send(from: "a", bytes)
+    #expect(rig.count(.integrityFailures) == breaches)
+  }
+
   @Test func keysOfTheGreatestLengthJoin() {
     let rig = Rig(["a"])
     let c = rig.open()

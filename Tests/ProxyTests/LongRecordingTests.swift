@@ -51,8 +51,20 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  @Test(arguments: uploads + tooLong)
-  func whatIsRefusedIsHeldAgainstTheServer(_ template: String) {
+  /// A value that was refused before it was sent has changed nothing.
+  @Test(arguments: uploads)
+  func whatIsRefusedLeavesNothing(_ template: String) {
+    let rig = rig()
+    let key = key(on: "a", rig)
+    rig.set(.failFast, "a")
+    rig.send(rig.open(), line(template, key) + "v")
+    #expect(rig.held(against: "a") == [])
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  /// One that is too long makes its key's old value forgotten, which is done when the server returns.
+  @Test(arguments: tooLong)
+  func whatIsTooLongIsForgottenWhenTheServerReturns(_ template: String) {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.set(.failFast, "a")

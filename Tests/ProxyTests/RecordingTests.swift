@@ -70,14 +70,84 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  /// Whoever takes no notice of the error must not meet the old value later.
-  @Test(arguments: changes.filter { !$0[0].contains("L") })
-  func aRefusedChangeIsHeldAgainstTheServer(_ lines: [String]) {
+  private static let removals: [[String]] = [
+    ["delete K"], ["delete K noreply"], ["delete K 0"], ["md K"], ["md K q"], ["md K I T30"],
+    ["set K 0 -1 1", "x"], ["cas K 0 -1 1 7", "x"], ["touch K -1"], ["touch K -1 noreply"], ["gat -1 K"],
+    ["ms K 1 T-1", "x"], ["ma K T-1 q"], ["mg K T-1 q"],
+  ]
+
+  /// What was refused before it was sent has changed nothing: the value is good, and stays.
+  @Test(arguments: changes.filter { !$0[0].contains("L") && !$0[0].hasPrefix("delete") && !$0[0].hasPrefix("md") })
+  func aRefusedChangeLeavesNothing(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
     Self.say(rig, lines, key)
+    #expect(rig.held(against: "a") == [])
+    #expect(rig.count(.journalKeys) == 0)
+  }
+
+  /// A refused delete is done when the server returns, and so is a write that was to end its key at once.
+  @Test(arguments: removals, [true, false])
+  func aRefusedRemovalIsHeldAgainstTheServer(_ lines: [String], _ isMiss: Bool) {
+    let rig = Rig { $0.writesMissOnFailure = isMiss }
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    Self.say(rig, lines, key)
     #expect(rig.held(against: "a") == [key])
+  }
+
+  /// A stand-in that says that it changed nothing has changed nothing, but a delete is the owner's as well.
+  @Test(arguments: [
+    (["add K 0 0 1", "x"], "NOT_STORED", false), (["replace K 0 0 1", "x"], "NOT_STORED", false),
+    (["append K 0 0 1", "x"], "NOT_STORED", false), (["cas K 0 0 1 7", "x"], "EXISTS", false),
+    (["cas K 0 0 1 7", "x"], "NOT_FOUND", false), (["incr K 1"], "NOT_FOUND", false),
+    (["incr K 1 noreply"], "CLIENT_ERROR cannot increment or decrement non-numeric value", false),
+    (["touch K 9"], "NOT_FOUND", false), (["gat 9 K"], "END", false),
+    (["ms K 1 ME", "x"], "NS O1", false), (["ma K"], "NF O1", false), (["md K C7"], "EX O1", false),
+    (["mg K T30 v"], "EN O1", false),
+    (["set K 0 0 1", "x"], "STORED", true), (["add K 0 0 1 noreply", "x"], "STORED", true),
+    (["set K 0 0 1", "x"], "SERVER_ERROR out of memory storing object", true),
+    (["incr K 1"], "7", true), (["touch K 9"], "TOUCHED", true),
+    (["delete K"], "NOT_FOUND", true), (["delete K noreply"], "DELETED", true), (["md K"], "NF O1", true),
+    (["ms K 1", "x"], "HD O1", true), (["mg K T30"], "HD O1", true),
+  ] as [([String], String, Bool)])
+  func aStandInsAnswerTells(_ lines: [String], _ reply: String, _ isNoted: Bool) {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.ejected, "a")
+    let standIn = rig.owner(of: key)
+    Self.say(rig, lines, key)
+    rig.reply(standIn, reply)
+    #expect(rig.held(against: "a") == (isNoted ? [key] : []))
+    #expect(rig.held(against: standIn) == (isNoted ? [key] : []))
+  }
+
+  /// Of several keys those that were there.
+  @Test func ofATouchOfManyTheHitsAreNoted() {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
+    rig.set(.ejected, "a")
+    let standIn = rig.owner(of: key)
+    guard rig.owner(of: other) == standIn else { return }
+    rig.say(rig.open(), "gat 9 \(key) \(other)")
+    rig.reply(standIn, "VALUE \(other) 0 1", "x", "END")
+    #expect(rig.held(against: "a") == [other])
+  }
+
+  /// What a stand-in has not answered when the ring changes is noted as if it were done.
+  @Test func whatIsUnderwayToAStandInIsNotedWhenItsOwnerReturns() {
+    let rig = Rig()
+    let key = rig.key(on: "a")
+    rig.set(.ejected, "a")
+    let standIn = rig.owner(of: key)
+    rig.say(rig.open(), "set \(key) 0 0 1", "x")
+    _ = rig.asked(standIn)
+    rig.set(.returning, "a")
+    #expect(rig.held(against: "a") == [key])
+    rig.reply(standIn, "STORED")
+    rig.set(.up, "a")
+    #expect(rig.strays() == [standIn: [key]])
   }
 
   @Test(arguments: reads)
@@ -117,8 +187,20 @@ import Testing
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     Self.say(rig, lines, key, other)
+    _ = rig.asked("a")
     rig.set(.failFast, "a")
     #expect(rig.held(against: "a").contains(key))
+  }
+
+  /// What was still to be sent has changed nothing; a delete is done later.
+  @Test(arguments: changes)
+  func whatWasNotSentWhenAServerGoesOutLeavesNothing(_ lines: [String]) {
+    let rig = Rig()
+    let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
+    Self.say(rig, lines, key, other)
+    rig.set(.failFast, "a")
+    let isDelete = lines[0].hasPrefix("delete") || lines[0].hasPrefix("md")
+    #expect(rig.held(against: "a") == (isDelete ? [key] : []))
   }
 
   @Test(arguments: reads)
@@ -301,7 +383,7 @@ import Testing
     let keys = (0..<count).map { rig.key(on: "a", $0) }
     let c = rig.open()
     rig.set(.failFast, "a")
-    for key in keys { rig.say(c, "set \(key) 0 0 1", "x") }
+    for key in keys { rig.say(c, "delete \(key)") }
     _ = rig.got(c)
     rig.set(.up, "a")
     rig.say(c, "set \(keys[0]) 0 0 1", "y")

@@ -29,6 +29,8 @@ final class Rig {
   /// Connections that were asked for and are neither made nor refused.
   private(set) var connecting: [UInt32] = []
   var isAccepting = true
+  /// What connections say that are not as their version tells.
+  private var handshakes: [UInt32: String] = [:]
   /// Connections that were asked for a sign of life and gave none.
   private(set) var asleep: [UInt32] = []
   var wakesUp = true
@@ -169,11 +171,47 @@ final class Rig {
     settle()
   }
 
-  /// The connection is made and greeted.
+  /// The connection is made and greeted: by a server that speaks what its version says.
   func accept(_ l: UInt32, version: String = "1.6.40") {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     send(from: l, "VERSION \(version)\r\n")
+  }
+
+  /// The connection is made, and nothing is answered on it.
+  func startGreeting(_ l: UInt32) {
+    connecting.removeAll { $0 == l }
+    worker.connected(l, now: now)
+    settle()
+  }
+
+  /// The connection is made; the server gives its version, and this when it is asked which meta requests it speaks, with
+  /// the opaque that it was sent for `<opaque>`.
+  func begin(_ l: UInt32, version: String, handshake: String) {
+    handshakes[l] = handshake
+    accept(l, version: version)
+  }
+
+  /// The server says which meta requests it speaks.
+  private func answerHandshake(_ l: UInt32) {
+    let asked = String(decoding: worker.greeting(for: l), as: UTF8.self)
+    let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
+    let s = worker.links[l].server
+    if let handshake = handshakes.removeValue(forKey: l) {
+      if !handshake.isEmpty {
+        send(from: l, handshake.split(separator: "<opaque>").joined(separator: String(opaque)))
+      }
+      return
+    }
+    let answer =
+      switch worker.servers[s].version ?? .v1_4 {
+      case .v1_4: lines("ERROR", "ERROR")
+      case .v1_5: lines("EN", "CLIENT_ERROR invalid or duplicate flag")
+      case .v1_6_0: lines("MN", "CLIENT_ERROR invalid flag")
+      case .v1_6_10: lines("MN", "EN")
+      case .v1_6_18, .v1_6_20, .v1_6_40: lines("MN", "EN O\(opaque)")
+      }
+    send(from: l, answer)
   }
 
   /// The connection gives a sign of life.
@@ -227,6 +265,7 @@ final class Rig {
   }
 
   private func carryOut(_ order: Order) {
+    if case .greet(let l) = order, worker.links[l].state == .probing { return answerHandshake(l) }
     orders.append(order)
     switch order {
     case .connect(let l):

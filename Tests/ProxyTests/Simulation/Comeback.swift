@@ -192,7 +192,7 @@ final class Comeback {
       case .connect(let l): connect(l, of: seat)
       case .greet(let l):
         guard let pipe = seat.pipes[l] else { continue }
-        send(Array("version\r\n".utf8), over: pipe, of: seat)
+        send(seat.worker.greeting(for: l), over: pipe, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
       case .close(let c): closed(c, of: seat)
       case .pause(let c): asker(c, of: seat)?.isPaused = true
@@ -226,7 +226,7 @@ final class Comeback {
       } else {
         pipe.isEstablished = true
         seat.worker.connected(l, now: self.moment)
-        self.send(Array("version\r\n".utf8), over: pipe, of: seat)
+        self.send(seat.worker.greeting(for: l), over: pipe, of: seat)
       }
       self.endTurn(seat)
     }

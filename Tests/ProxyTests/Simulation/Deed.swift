@@ -22,6 +22,14 @@ struct Deed {
 
     var isRead: Bool { self == .get || self == .gets || self == .gat || self == .gats }
     var hasCAS: Bool { self == .gets || self == .gats }
+    /// What a write of a key is answered with that is not there.
+    var miss: String? {
+      switch self {
+      case .set, .add, .replace, .append, .prepend: "NOT_STORED"
+      case .cas, .delete, .incr, .decr, .touch: "NOT_FOUND"
+      default: nil
+      }
+    }
     var touches: Bool { self == .gat || self == .gats }
     var isStorage: Bool {
       switch self {

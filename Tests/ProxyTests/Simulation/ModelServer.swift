@@ -41,6 +41,9 @@ final class ModelServer {
     case "version":
       input.take(line.count + 2)
       return Array("VERSION \(version)\r\n".utf8)
+    case "mn":
+      input.take(line.count + 2)
+      return Array("MN\r\n".utf8)
     case "flush_all":
       input.take(line.count + 2)
       items = [:]
@@ -103,7 +106,7 @@ final class ModelServer {
     }
     if verb == .get {
       guard let item = items[order.key] else {
-        let isBare = version == "1.6.9"
+        let isBare = version == "1.6.12"
         return Array("EN\(isBare ? "" : order.tail(nil))\r\n".utf8)
       }
       return Array("VA \(item.data.count)\(order.tail(item))\r\n".utf8) + item.data + [13, 10]

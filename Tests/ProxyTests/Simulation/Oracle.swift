@@ -63,6 +63,13 @@ struct Oracle {
     learn(strictness == .exact ? after : before + after, of: key)
   }
 
+  /// A write was answered as if its key were not there. That may be so; or its server failed, and then the proxy sees to it
+  /// that it has not been done: the key is as it was, or is gone.
+  mutating func wasNotDone(_ deed: Deed) {
+    guard let key = deed.keys.first, strictness != .sound, let before = states(of: key) else { return }
+    learn(before + [nil], of: key)
+  }
+
   private func outcome(_ deed: Deed, _ state: Item?) -> (Item.Answer, Item?) {
     var item = state
     let answer = Item.apply(deed, token: deed.tokenMark, mark: deed.mark, to: &item)

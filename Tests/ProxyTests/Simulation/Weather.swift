@@ -14,6 +14,7 @@ struct Weather {
   var strictness: Strictness
   var clients = 1
   var missesOnFailure = true
+  var writesMissOnFailure = true
   /// Per attempt to connect.
   var refusals = 0
   var silentConnects = 0
@@ -37,6 +38,7 @@ struct Weather {
     let kinds: [(inout Dice) -> Weather] = [calm, calm, storm, moving, lying]
     var weather = kinds[Int(seed % UInt64(kinds.count))](&dice)
     weather.missesOnFailure = dice.happens(500)
+    weather.writesMissOnFailure = dice.happens(500)
     return weather
   }
 

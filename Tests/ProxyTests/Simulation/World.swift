@@ -64,6 +64,9 @@ final class World {
   var passages = 0
   /// Connections that had rested and were asked for a sign of life.
   var wakes = 0
+  /// Whether a server has closed so many connections over the handshake, by accident, that it counts as one that speaks
+  /// no meta commands.
+  var hasShunned = false
   /// Clients that were closed within a long value.
   var excused = 0
   private(set) var violation: String?
@@ -76,7 +79,7 @@ final class World {
   var strikes = 0
 
   static let names = ["a", "b", "c", "d"]
-  static let versions = ["1.6.9", "1.6.40", "1.6.21", "1.6.33"]
+  static let versions = ["1.6.12", "1.6.40", "1.6.21", "1.6.33"]
 
   init(
     seed: UInt64, sabotage: Sabotage? = nil, weather given: Weather? = nil, canary: Canary? = nil,
@@ -98,6 +101,7 @@ final class World {
     options.requestTimeout = .milliseconds(weather.strictness == .exact ? 400 : 40)
     options.connectTimeout = .milliseconds(20)
     options.missesOnFailure = weather.missesOnFailure
+    options.writesMissOnFailure = weather.writesMissOnFailure
     options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
     limits.idling = .milliseconds(dice.pick([2, 1000]))

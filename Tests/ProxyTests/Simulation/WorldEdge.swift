@@ -73,6 +73,7 @@ extension World {
     if worker.hasResumable { agenda.add(.nothing, at: now) }
     if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
     worker.notices.removeAll()
+    if worker.dialect.meta < .v1_6_0 { hasShunned = true }
     checkBounds()
   }
 
@@ -241,8 +242,7 @@ extension World {
   }
 
   private func greet(_ socket: LinkSocket) {
-    let hello = Worker.hello.withUTF8Buffer { unsafe Array($0) }
-    send(hello, to: socket)
+    send(worker.greeting(for: socket.link), to: socket)
   }
 
   private func flush(_ socket: LinkSocket) {
@@ -303,7 +303,8 @@ extension World {
     }
     for l in byLink.keys {
       let depth = worker.links[l].legs.count
-      if depth > limits.serverDepth + 1 { fail("\(depth) requests wait on link \(l)") }
+      // Deletions that were promised are not refused.
+      if depth > limits.serverDepth * (weather.writesMissOnFailure ? 2 : 1) + 1 { fail("\(depth) requests wait on link \(l)") }
     }
   }
 }

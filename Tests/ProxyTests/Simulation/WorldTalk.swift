@@ -142,6 +142,10 @@ extension World {
     note("client \(client.number) hears \(heard) to \(quoted(deed.bytes))")
     noteRestarts(wait, client)
     defer { noteRestarts(wait, client) }
+    if hasShunned, deed.meta != nil, heard == .line("ERROR") || heard == .values([], end: "ERROR") {
+      client.oracle.wasNotDone(deed)
+      return
+    }
     let flaw: String? =
       switch heard {
       case .values(let values, let end): judge(values, end: end, wait, client)
@@ -181,6 +185,10 @@ extension World {
       if isFailure(line) {
         client.oracle.assume(deed)
         return mayFail(client) ? nil : line
+      }
+      if mayFail(client), weather.writesMissOnFailure, line == deed.verb.miss {
+        client.oracle.wasNotDone(deed)
+        return nil
       }
       if weather.lies > 0 && line.contains("ERROR") { return nil }
       return client.oracle.judge(deed, line: line)

@@ -1,0 +1,312 @@
+import Bytes
+import Stats
+import Wire
+
+// What a write that failed is told, and how the proxy makes it true.
+//
+//     refused before it was sent     NOT_STORED, NOT_FOUND: so it is. A refused delete is noted, and done later.
+//     in doubt                       the same, and its key is deleted before anything else is asked for it there
+//
+// A server that is up is sent the deletion on the connection on which the doubt arose, behind what that still owes; if the
+// connection is gone, ahead of anything else on the next one. A server that is out has the key in its journal.
+
+/// A key that will be deleted on a server, by the connection that it was asked for on.
+struct Promise {
+  var server: UInt32
+  var link: UInt32
+  var key: [UInt8]
+}
+
+extension Verb {
+  /// Whether it is to change its key, as more than how long it lives or when it was read.
+  var isWrite: Bool {
+    switch self {
+    case .delete, .incr, .decr, .touch, .metaDelete, .metaArithmetic: true
+    default: isStorage
+    }
+  }
+
+  /// What memcached answers when the key of a write is not there; nil for what is no write of one key.
+  var missLine: StaticString? {
+    switch self {
+    case .set, .add, .replace, .append, .prepend: "NOT_STORED\r\n"
+    case .cas, .delete, .incr, .decr, .touch: "NOT_FOUND\r\n"
+    default: nil
+    }
+  }
+
+  /// The same of a meta request: two letters. With `C` a number is compared with that of an item that is not there.
+  func metaMiss(_ flags: MetaFlags) -> StaticString? {
+    switch self {
+    case .metaSet: flags.contains(.compare) ? "NF" : "NS"
+    case .metaDelete, .metaArithmetic: "NF"
+    default: nil
+    }
+  }
+}
+
+extension Worker {
+  // MARK: - What can be promised
+
+  /// A request was refused before a byte of it was sent, so it has changed nothing. One that was to remove its key is
+  /// noted, as its client goes on without the key. Returns whether a miss is a true answer.
+  @inline(never)
+  mutating func noteRefusal(
+    _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: UInt32, by l: UInt32,
+    _ trouble: Trouble
+  ) -> Bool {
+    guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
+    let isPromised = servers[s].writesMissOnFailure && mayPromise(at: s, by: l, trouble)
+    var keys = keys
+    while let key = keys.next(bytes) {
+      recordDoubt(key, at: s)
+      if isPromised { promise(key, at: s, by: l) }
+    }
+    return isPromised
+  }
+
+  /// A write was given up after bytes of it were sent: it may have been done, may be done yet, or never will be. Returns
+  /// whether its client can be told that it was not.
+  @inline(never)
+  mutating func settleDoubt(
+    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+  ) -> Bool {
+    recordDoubt(leg, at: s, asked, start)
+    guard leg.isPromised || leg.exchange != Slab<Exchange>.none, leg.verb.isWrite,
+      servers[s].writesMissOnFailure, mayPromise(at: s, by: l, trouble)
+    else { return false }
+    let bytes = asked.readable
+    var keys = KeyRange(leg, start: start)
+    while let key = keys.next(bytes) { promise(key, at: s, by: l) }
+    return true
+  }
+
+  /// Whether a deletion that is promised now will be done: not by a process that ends, nor on a server that is trusted
+  /// as it is when it returns.
+  private func mayPromise(at s: UInt32, by l: UInt32, _ trouble: Trouble) -> Bool {
+    guard servers[s].isJournaled, !servers[s].isRetired, trouble != .shuttingDown, !isGivingUp,
+      promised.count < Self.mostPromises
+    else { return false }
+    // Bytes and requests twice over what may wait: what is given up has left the queue, or soon will.
+    return links[l].owed.count < Self.mostPromises && links[l].asked.count < limits.serverQueue &* 2
+      && links[l].legs.count < limits.serverDepth &* 2
+  }
+
+  /// Deletions that one connection may owe.
+  private static var mostPromises: Int { 4096 }
+
+  /// Has a key deleted that the journal has for when the server goes out.
+  private mutating func promise(_ key: [UInt8], at s: UInt32, by l: UInt32) {
+    if servers[s].standing == .up { promised.append(Promise(server: s, link: l, key: key)) }
+  }
+
+  // MARK: - Keeping them
+
+  /// Sends the deletions promised since the last time, or has their connections owe them, which they do for all that is to
+  /// go ahead of what they have been given already.
+  @inline(never)
+  mutating func keepPromises(isAhead: Bool = false) {
+    guard !promised.isEmpty else { return }
+    var list: [Promise] = []
+    swap(&list, &promised)
+    for one in list {
+      let s = one.server
+      guard servers.isTaken(s), !servers[s].isRetired, servers[s].standing == .up,
+        let l = currentLink(one.link, of: s)
+      else { continue }
+      if links[l].state == .ready, !isAhead {
+        appendDeletion(of: one.key, on: l)
+      } else {
+        links[l].owed.append(one.key)
+      }
+    }
+  }
+
+  /// The connection itself, if requests take it, or the first of its server's.
+  private func currentLink(_ l: UInt32, of s: UInt32) -> UInt32? {
+    for i in 0..<servers[s].links.count where servers[s].links[i] == l { return l }
+    return servers[s].links.first
+  }
+
+  /// A connection is used again: what it owes goes ahead of what waits on it, of which nothing was sent.
+  mutating func sendOwed(_ l: UInt32) {
+    let keys = links[l].owed
+    links[l].owed = []
+    var waiting = exchange(&links[l].asked, with: Buffer())
+    var legs = exchange(&links[l].legs, with: Fifo())
+    for key in keys { appendDeletion(of: key, on: l) }
+    links[l].asked.append(waiting, from: 0, count: waiting.count, &pool)
+    waiting.release(to: &pool)
+    while let leg = legs.popFirst() { links[l].enqueue(leg) }
+  }
+
+  /// Puts a deletion at the back of a connection's queue, whatever the key is made of. Nobody waits for its answer. A key
+  /// that only base64 can write cannot be stored on a server that does not know it.
+  mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
+    var leg = Leg()
+    let before = links[l].asked.count
+    // SAFETY: a byte has no padding that could be uninitialised.
+    let bytes = unsafe key.span.bytes
+    if key.contains(where: { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }) {
+      guard links[l].meta >= .v1_6_10 else { return }
+      opaque &+= 1
+      leg = Leg(MetaLine.writeDelete(ofRaw: bytes, opaque: opaque, to: &links[l].asked, &pool))
+    } else {
+      leg.verb = .delete
+      leg.keyStart = 7
+      leg.keyLength = UInt8(truncatingIfNeeded: key.count)
+      links[l].asked.append("delete ", &pool)
+      links[l].asked.append(bytes, &pool)
+      links[l].asked.append("\r\n", &pool)
+    }
+    leg.isPromised = true
+    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.since = clock
+    links[l].enqueue(leg)
+    markDirty(link: l)
+  }
+
+  /// Writes have just been given up on a connection that goes on: what stands behind them for the same keys may see
+  /// what they have done, and their clients were told that it was not. So it is given up as well. O(queue).
+  mutating func giveUpBehind(_ l: UInt32) {
+    var keys: Set<[UInt8]> = []
+    for one in promised where one.link == l { keys.insert(one.key) }
+    guard !keys.isEmpty else { return }
+    var start = links[l].lateLength
+    var i = links[l].late
+    while i < links[l].legs.count {
+      let leg = links[l].legs[i]
+      if !leg.isLate, !leg.isPromised, leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none,
+        concerns(leg, keys, on: l, start)
+      {
+        expire(leg, i, at: start, on: l)
+      }
+      start &+= Int(leg.length)
+      i &+= 1
+    }
+  }
+
+  private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: UInt32, _ start: Int) -> Bool {
+    if leg.fanOut != Slab<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
+    let bytes = links[l].asked.readable
+    var walk = KeyRange(leg, start: start)
+    while let key = walk.next(bytes) {
+      if keys.contains(key) { return true }
+    }
+    return false
+  }
+
+  // MARK: - What a server does not speak
+
+  /// Whether a server that has shown this era understands the request, and takes its value for one.
+  static func isSpoken(_ verb: Verb, in era: Era) -> Bool {
+    !verb.isMeta || era >= (verb == .metaSet ? .v1_6_10 : .v1_6_0)
+  }
+
+  /// How a server of that era refuses it.
+  static func unspoken(in era: Era) -> Refusal {
+    era < .v1_5 ? .unknown : era < .v1_6_0 ? .badFlags : .invalidFlag
+  }
+
+  /// A connection was made, and its server speaks less than was thought: what waits on it that it would not understand
+  /// is refused. Nothing of it was sent.
+  mutating func refuseUnspoken(_ l: UInt32) {
+    if links[l].isPrivate { return refuseUnspokenUpload(l) }
+    var i = 0
+    var start = 0
+    while i < links[l].legs.count {
+      let leg = links[l].legs[i]
+      let length = Int(leg.length)
+      let isDump = leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
+      if isDump, links[l].meta < .v1_6_0 {
+        let asked = exchange(&links[l].asked, with: Buffer())
+        abandon(leg, at: links[l].server, by: l, .protocolError, .notDone, asked, start)
+        links[l].asked = asked
+      } else if !Self.isSpoken(leg.verb, in: links[l].meta) {
+        if leg.exchange != Slab<Exchange>.none { refuse(leg.exchange, Self.unspoken(in: links[l].meta)) }
+      } else {
+        start &+= length
+        i &+= 1
+        continue
+      }
+      links[l].legs.remove(from: i, count: 1)
+      links[l].asked.remove(from: start, count: length)
+      links[l].lineLength = 0
+    }
+  }
+
+  /// Answers an exchange with a refusal.
+  private mutating func refuse(_ x: UInt32, _ why: Refusal) {
+    counters.add(.clientErrors)
+    let destination = destination(of: x)
+    append(why.line, to: destination)
+    conclude(x, destination)
+  }
+
+  private mutating func refuseUnspokenUpload(_ l: UInt32) {
+    let i = links[l].stream
+    guard i != Slab<Stream>.none, streams[i].course == .upload,
+      !Self.isSpoken(streams[i].leg.verb, in: links[l].meta)
+    else { return }
+    if streams[i].exchange != Slab<Exchange>.none {
+      refuse(streams[i].exchange, Self.unspoken(in: links[l].meta))
+    }
+    finishUpload(i, isClean: false)
+  }
+}
+
+/// The keys of a request, decoded, one after the other.
+struct KeyRange: BitwiseCopyable {
+  private var walk: KeyWalk
+  private var single: Word?
+  private let isEncoded: Bool
+  private let hasMany: Bool
+  /// Where the first key ends.
+  let firstEnd: Int
+
+  /// Of a request whose key is one word.
+  init(key: Word, isEncoded: Bool) {
+    walk = KeyWalk(from: key.to, to: key.to)
+    single = key
+    self.isEncoded = isEncoded
+    hasMany = false
+    firstEnd = key.to
+  }
+
+  /// Of a request of several keys, which stand in `from ..< to`.
+  init(from: Int, to: Int, firstEnd: Int) {
+    walk = KeyWalk(from: from, to: to)
+    isEncoded = false
+    hasMany = true
+    self.firstEnd = firstEnd
+  }
+
+  /// Of a request whose bytes begin at `start`.
+  init(_ leg: Leg, start: Int) {
+    let key = Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength))
+    if leg.fanOut != Slab<FanOut>.none, leg.verb.isRetrieval {
+      let end = start &+ Int(leg.length) &- (leg.isContinued ? 0 : 2)
+      self.init(from: key.from, to: end, firstEnd: key.from)
+    } else {
+      self.init(key: key, isEncoded: leg.meta.contains(.base64))
+    }
+  }
+
+  mutating func next(_ bytes: RawSpan) -> [UInt8]? {
+    if hasMany { return walk.next(bytes).map { Self.array(bytes, $0.from, Int($0.length)) } }
+    guard let key = single else { return nil }
+    single = nil
+    if isEncoded, let decoded = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
+      // SAFETY: a byte has no padding that could be uninitialised.
+      return unsafe Self.array(decoded.bytes.span.bytes, 0, decoded.count)
+    }
+    return Self.array(bytes, key.from, Int(key.length))
+  }
+
+  private static func array(_ bytes: RawSpan, _ from: Int, _ count: Int) -> [UInt8] {
+    var copy: [UInt8] = []
+    copy.reserveCapacity(count)
+    for i in 0..<count { copy.append(bytes.byte(at: from &+ i)) }
+    return copy
+  }
+}

@@ -1,0 +1,210 @@
+import Bytes
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Writes that failed and are answered as if their key were not there, and how that is made true.
+@Suite struct PromiseTests {
+  private static func rig(_ names: [String] = ["a"], _ change: (inout WorkerPlan.Options) -> Void = { _ in })
+    -> Rig
+  {
+    Rig(names) {
+      $0.writesMissOnFailure = true
+      change(&$0)
+    }
+  }
+
+  /// Each kind of write, and what is said of it.
+  static let writes: [(lines: [String], miss: String)] = [
+    (["set x 0 0 1", "v"], "NOT_STORED"), (["add x 0 0 1", "v"], "NOT_STORED"),
+    (["replace x 0 0 1", "v"], "NOT_STORED"), (["append x 0 0 1", "v"], "NOT_STORED"),
+    (["prepend x 0 0 1", "v"], "NOT_STORED"), (["cas x 0 0 1 7", "v"], "NOT_FOUND"),
+    (["delete x"], "NOT_FOUND"), (["incr x 1"], "NOT_FOUND"), (["decr x 1"], "NOT_FOUND"),
+    (["touch x 9"], "NOT_FOUND"), (["ms x 1", "v"], "NS"), (["ms x 1 k O5 q", "v"], "NS kx O5"),
+    (["ms x 1 C7", "v"], "NF"), (["md x"], "NF"), (["md x q O5 k"], "NF O5 kx"), (["ma x N0"], "NF"),
+    (["ms eA== 1 b k", "v"], "NS keA== b"),
+  ]
+
+  @Test(arguments: writes)
+  func aRefusedWriteIsAnsweredAsIfItsKeyWereNotThere(_ row: (lines: [String], miss: String)) {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    rig.send(c, lines(row.lines))
+    #expect(rig.got(c) == lines(row.miss))
+    #expect(rig.count(.writesAsMisses) == 1 && rig.count(.serverErrors) == 0)
+  }
+
+  @Test(arguments: writes)
+  func anErrorWhereThatIsWanted(_ row: (lines: [String], miss: String)) {
+    let rig = Self.rig { $0.writesMissOnFailure = false }
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    rig.send(c, lines(row.lines))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 ejected"))
+  }
+
+  /// The deadline has passed: the write may be done at any time, and its key is deleted behind it.
+  @Test(arguments: writes)
+  func aWriteInDoubtIsFollowedByADeletion(_ row: (lines: [String], miss: String)) {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.send(c, lines(row.lines))
+    _ = rig.asked("a")
+    // Its server is not silent, so that the connection stays.
+    rig.advance(.milliseconds(400))
+    rig.isAccepting = false
+    rig.advance(.milliseconds(100))
+    #expect(rig.got(c) == lines(row.miss))
+    #expect(rig.asked("a") == lines("delete x"))
+    rig.say(c, "get x")
+    #expect(rig.asked("a") == lines("get x"))
+  }
+
+  /// Where a deletion cannot be promised there is an error.
+  @Test func aServerThatIsTrustedAsItIsPromisesNothing() {
+    let rig = Self.rig { $0.isJournaled = false }
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.lose("a")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
+    rig.set(.failFast, "a")
+    rig.say(c, "set x 0 0 1", "v", "delete x")
+    #expect(rig.got(c) == lines("NOT_STORED", "SERVER_ERROR ringroad: a:11211 ejected"))
+  }
+
+  /// The connection is gone: the deletion goes ahead of all that waits for the next.
+  @Test func theNextConnectionBeginsWithWhatIsOwed() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "v", "incr n 1", "get y")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.lose("a")
+    #expect(rig.got(c) == lines("NOT_STORED", "NOT_FOUND", "END"))
+    rig.advance(.milliseconds(100))
+    rig.say(c, "get x", "set x 0 0 1", "w")
+    let l = rig.link("a")
+    rig.accept(l)
+    #expect(rig.asked("a") == lines("delete x", "delete n", "get x", "set x 0 0 1", "w"))
+    rig.send(from: "a", lines("DELETED", "NOT_FOUND", "END", "STORED"))
+    #expect(rig.got(c) == lines("END", "STORED"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  /// A server that is up but refuses: what is refused is owed as well, a delete.
+  @Test func aRefusedDeleteIsOwedByTheNextConnection() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.isAccepting = false
+    rig.lose("a")
+    rig.say(c, "get w")
+    rig.lose("a", .refused)
+    _ = rig.got(c)
+    rig.say(c, "set y 0 0 1", "v", "delete x", "delete z noreply", "get y")
+    #expect(rig.got(c).hasPrefix(lines("NOT_STORED", "NOT_FOUND")))
+    rig.advance(.seconds(2))
+    rig.say(c, "get x")
+    rig.accept(rig.link("a"))
+    #expect(rig.asked("a") == lines("delete x", "delete z", "get x"))
+  }
+
+  /// What stands behind a write in doubt on its connection, for the same key, is in doubt as well: it might tell what the
+  /// write has done.
+  @Test func whatStandsBehindAWriteInDoubtDoesNotSeeIt() {
+    let rig = Self.rig()
+    let (c, d) = (rig.open(), rig.open())
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "get x")
+    rig.say(d, "get y x", "get y", "add x 0 0 1", "w")
+    rig.isAccepting = false
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("NOT_STORED", "END"))
+    #expect(rig.asked("a") == lines("delete x", "delete x"))
+    // It does all of it after all.
+    rig.send(
+      from: "a",
+      lines(
+        "STORED", "VALUE x 0 1", "v", "VALUE y 0 1", "y", "VALUE x 0 1", "v", "VALUE y 0 1", "y", "END",
+        "NOT_STORED", "DELETED", "NOT_FOUND"))
+    #expect(rig.got(d) == lines("END", "VALUE y 0 1", "y", "END", "NOT_STORED"))
+    #expect(rig.count(.integrityFailures) == 0)
+    rig.hangUp(c)
+    rig.hangUp(d)
+    #expect(rig.leak == nil)
+  }
+
+  /// A deletion that was promised is promised again when its connection is lost, however late it is.
+  @Test func aPromiseOutlivesItsConnection() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.advance(.milliseconds(500))
+    #expect(rig.asked("a") == lines("delete x"))
+    rig.lose("a")
+    rig.advance(.seconds(2))
+    for l in rig.connecting { rig.accept(l) }
+    #expect(rig.asked("a") == lines("delete x"))
+    rig.lose("a")
+    rig.advance(.seconds(2))
+    for l in rig.connecting { rig.accept(l) }
+    #expect(rig.asked("a") == lines("delete x"))
+    rig.send(from: "a", lines("DELETED"))
+    rig.lose("a")
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == ["x"], "in doubt once; it does no harm to delete it again")
+  }
+
+  /// The server goes out: the journal has it.
+  @Test func whatIsOwedToAServerThatGoesOutIsInItsJournal() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.isAccepting = false
+    rig.lose("a")
+    rig.say(c, "get w")
+    rig.lose("a", .refused)
+    rig.say(c, "delete x")
+    for _ in 0..<30 {
+      rig.advance(.seconds(1))
+      rig.sweep()
+    }
+    rig.set(.failFast, "a")
+    #expect(rig.held(against: "a") == ["x"])
+  }
+
+  /// Of a long value half of which was sent nothing is stored; a whole one may be, at any time.
+  @Test(arguments: [(50, "NOT_STORED"), (1000, "SERVER_ERROR ringroad: a:11211 connection lost")])
+  func aLongValueIsInDoubtOnlyWhenAllOfItWasSent(_ sent: Int, _ answer: String) {
+    var limits = Limits()
+    limits.held = 100
+    limits.heldLeast = 100
+    limits.ahead = 4000
+    let rig = Rig(["a"], limits: limits) { $0.writesMissOnFailure = true }
+    let c = rig.open()
+    rig.send(c, "set x 0 0 1000\r\n" + String(repeating: "v", count: 500))
+    guard let l = rig.privateLinks.first else { return #expect(Bool(false), "no upload") }
+    _ = rig.asked(l, atMost: sent)
+    rig.send(c, String(repeating: "v", count: 500) + "\r\n")
+    if sent > 500 { _ = rig.asked(l) }
+    rig.lose(link: l)
+    #expect(rig.got(c) == lines(answer))
+  }
+
+  @Test func whenTheProxyEndsNothingIsPromised() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.worker.giveUp(now: rig.now)
+    rig.settle()
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 shutting down"))
+  }
+}
