@@ -16,6 +16,9 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     unsafe elements?.deallocate()
   }
 
+  /// Where in the ring the first is: another place once it has been dropped.
+  @inlinable package var place: Int { @inline(__always) get { head } }
+
   @inlinable package var isEmpty: Bool { @inline(__always) get { count <= 0 } }
 
   @inlinable package var first: Element? {

@@ -29,6 +29,8 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes that were sent at once last, but no more than a request in flight may take: the next answers get a block for
   /// as many, and need not move to a larger one.
   var usual: UInt32 = 0
+  /// Bytes that a value of its last multi-get took, on average; 0 before the first.
+  var valueSize: UInt32 = 0
   /// Bytes of a refused request that are still to come and are dropped.
   var skip = 0
   /// Bytes of `input` in which no newline was found.

@@ -207,6 +207,11 @@ extension Worker {
   }
 
   private mutating func expectValue(_ i: UInt32, _ value: Int, now: Instant) {
+    noteSize(value, at: streams[i].server)
+    if streams[i].fanOut != Slab<FanOut>.none {
+      let c = streams[i].client.index
+      clients[c].valueSize = UInt32(clamping: (Int(clients[c].valueSize) &+ max(1, value)) / 2)
+    }
     streams[i].left = value
     streams[i].stage = value > 0 ? .value : .tail
     streams[i].movedAt = now

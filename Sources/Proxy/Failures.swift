@@ -302,6 +302,9 @@ extension Worker {
     links[l].missed = 0
     links[l].lineLength = 0
     links[l].awaited = 0
+    links[l].part = 0
+    links[l].partAt = .origin
+    links[l].deliveredAt = .origin
     links[l].blamedUntil = .origin
     // Answered already, only not sent to its end.
     if links[l].front == .answered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
@@ -447,8 +450,13 @@ extension Worker {
     while links[l].late < links[l].legs.count {
       let i = links[l].late
       let leg = links[l].legs[i]
-      let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
+      let age = now.nanoseconds &- min(now.nanoseconds, max(leg.since, links[l].deliveredAt).nanoseconds)
       guard age >= timeout else { break }
+      // A server that keeps delivering is not late, however long it takes, and nor is what waits behind.
+      if isDelivering(l, within: timeout, now: now) {
+        links[l].deliveredAt = now
+        break
+      }
       isOverdue = true
       // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
       guard links[l].state == .ready else {
@@ -476,12 +484,18 @@ extension Worker {
       dissolveRelief(of: l)
       return lookAfterIdle(l, now: now)
     }
-    let age = now.nanoseconds &- min(now.nanoseconds, oldest.since.nanoseconds)
+    let age = now.nanoseconds &- min(now.nanoseconds, max(oldest.since, links[l].deliveredAt).nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
     if links[l].late > limits.lateReplies || (!overflow && age >= limit) {
       return lost(l, .timedOut, now: now)
     }
     seekRelief(for: l, now: now)
+  }
+
+  /// Whether a server is in the middle of a reply, and has got on with it within the deadline.
+  private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
+    links[l].state == .ready && links[l].partAt != .origin && !links[l].legs.isEmpty
+      && now.nanoseconds &- min(now.nanoseconds, links[l].partAt.nanoseconds) < timeout
   }
 
   /// Answers for the `i`th leg of a connection, whose request stands in `asked` at `start` and was sent; its reply will be

@@ -42,6 +42,8 @@ struct FanOut: ~Copyable, Recyclable {
   var withCAS = false
   /// Whether it is a `flush_all` that is done at once.
   var isImmediate = false
+  /// Keys that are asked for when others of their servers have been answered.
+  var rests = List<Rest>()
   /// Whether the answer has to be made piece by piece.
   var hasPutOff = false
   /// Whether nothing is taken from its client meanwhile.
@@ -90,6 +92,10 @@ struct FanOut: ~Copyable, Recyclable {
 
   /// A piece has a value too long to be kept; its key stands in `asked`.
   mutating func putOff(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
+    putOff(i, asked.readable, keyAt: keyAt, &pool)
+  }
+
+  mutating func putOff(_ i: Int, _ asked: RawSpan, keyAt: Int, _ pool: inout BufferPool) {
     pieces[i].offset = bytes.count
     pieces[i].length = 0
     pieces[i].isPutOff = true
@@ -105,6 +111,7 @@ struct FanOut: ~Copyable, Recyclable {
     isHolding = false
     exchange = Slab<Exchange>.none
     pieces.removeAll()
+    rests.removeAll()
     pending = 0
     open = 0
     failures = 0

@@ -24,6 +24,9 @@ extension Worker {
   mutating func multiGet(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
+    if clients[c].valueSize > 0, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
+      return streamMultiGet(c, bytes, p, request)
+    }
     if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
@@ -56,7 +59,7 @@ extension Worker {
     let x = newExchange(c)
     fanOuts[f].exchange = x
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
-    send(f, request.verb, now: now)
+    send(f, request.verb, for: c, now: now)
     if fanOuts[f].pending == 0 { finish(f) }
   }
 
@@ -109,7 +112,7 @@ extension Worker {
   }
 
   /// Ends the requests begun and puts their legs in the queues.
-  private mutating func send(_ f: UInt32, _ verb: Verb, now: Instant) {
+  private mutating func send(_ f: UInt32, _ verb: Verb, for c: UInt32, now: Instant) {
     for i in 0..<touched.count {
       let touch = touched[i]
       let l = touch.link
@@ -117,6 +120,7 @@ extension Worker {
         noteFailure(f, at: touch.server, trouble, keysFrom: touch.first)
         continue
       }
+      if mayBeLarge(at: touch.server, for: c, verb, now: now) { split(touch, f) }
       links[l].asked.append("\r\n", &pool)
       var leg = Leg()
       leg.verb = verb
@@ -158,6 +162,7 @@ extension Worker {
       if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
+    if first != .max, let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
     if fanOuts[f].trouble == nil {
@@ -177,7 +182,10 @@ extension Worker {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
       bytes, from: start, leg, &links[l], maxValue: limits.maxValue, most: gatherLimit, &pool)
-    if fanOuts[f].hasPutOff { notePutOff(f) }
+    if fanOuts[f].hasPutOff {
+      notePutOff(f)
+      if !leg.isLate, case .more = reading, cutShort(multiGet: f, leg, on: l) { return nil }
+    }
     switch reading {
     case .long(let header, let value):
       guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return nil }

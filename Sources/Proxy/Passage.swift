@@ -16,6 +16,7 @@ extension Worker {
       streamsAtWork < limits.streams / 2, streamWaits.isEmpty, let lane = lane(for: bytes, request)
     else { return false }
     let s = lane.server
+    noteSize(request.bodyLength, at: s)
     let isOneOfSeveral =
       servers[s].longFrom != c && now.since(servers[s].longAt) < limits.sparePatience
     servers[s].longFrom = c

@@ -14,6 +14,7 @@ extension Worker {
       breach(l, .unsolicited, bytes, p)
       return nil
     }
+    noteSize(value, at: links[l].server)
     let isSingle = leg.fanOut == Slab<FanOut>.none
     let tail = tail(of: leg)
     if isJournaling, isSingle, leg.verb.mayChange, !leg.isLate { noteFront(l, leg) }
@@ -37,6 +38,9 @@ extension Worker {
     if !isSingle { step(l, leg.fanOut) }
     links[l].front = .passing
     links[l].passing = header &+ value
+    if isSingle, !leg.isContinued, cutShort(l, leg, sparing: links[l].passing &- (bytes.byteCount &- p)) {
+      return nil
+    }
     return pass(l, bytes, p)
   }
 

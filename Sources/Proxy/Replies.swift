@@ -10,8 +10,9 @@ extension Worker {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
     if links[l].input.isEmpty {
+      let front = links[l].legs.place
       let consumed = digest(l, bytes, now: now)
-      if consumed > 0 { links[l].heard = now }
+      noteArrival(of: bytes.byteCount, consumed, front, on: l, now: now)
       let rest = bytes.byteCount &- consumed
       if rest > 0, links[l].state != .closed {
         if links[l].awaited > rest { links[l].input.reserve(links[l].awaited, &pool) }
@@ -19,23 +20,51 @@ extension Worker {
       }
     } else {
       links[l].input.append(bytes, &pool)
-      serverFilled(l, now: now)
+      serverFilled(l, bytes.byteCount, now: now)
     }
   }
+
+  /// Notes that a server has spoken, and whether it is in the middle of a reply: one of which a value, or enough bytes,
+  /// have come since the last time. What drips is nothing.
+  @inline(__always)
+  private mutating func noteArrival(
+    of count: Int, _ consumed: Int, _ front: Int, on l: UInt32, now: Instant
+  ) {
+    if consumed > 0 { links[l].heard = now }
+    if links[l].legs.place != front {
+      links[l].part = 0
+      links[l].partAt = .origin
+    } else if links[l].sent > 0, links[l].state == .ready {
+      notePart(of: count, consumed, on: l, now: now)
+    }
+  }
+
+  @inline(never)
+  private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
+    links[l].part &+= count
+    guard links[l].part >= Self.leastProgress || consumed > 0 && links[l].front != .passing else { return }
+    links[l].part = 0
+    links[l].partAt = now
+    links[l].heard = now
+  }
+
+  /// Bytes of a reply that are progress.
+  static var leastProgress: Int { 4096 }
 
   /// The edge has read `n` bytes straight into the connection's `input`.
   package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
     counters.add(n, to: .serverBytesIn)
     clock = now
-    serverFilled(l, now: now)
+    serverFilled(l, n, now: now)
   }
 
-  /// More of a server's bytes stand in `input`. A long reply is looked at when all of it is there.
-  private mutating func serverFilled(_ l: UInt32, now: Instant) {
-    guard links[l].missing == 0 else { return }
+  /// More of a server's bytes, `n`, stand in `input`. A long reply is looked at when all of it is there.
+  private mutating func serverFilled(_ l: UInt32, _ n: Int, now: Instant) {
+    guard links[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
+    let front = links[l].legs.place
     var input = exchange(&links[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
-    if consumed > 0 { links[l].heard = now }
+    noteArrival(of: n, consumed, front, on: l, now: now)
     input.consume(consumed)
     if input.isEmpty || links[l].state == .closed {
       input.release(to: &pool)
@@ -190,6 +219,7 @@ extension Worker {
     if fanOuts[f].kind == .multiGet {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
+      if fanOuts[f].rests.count > 0, !leg.isLate { askRest(f, behind: leg, on: l) }
       if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
@@ -231,6 +261,7 @@ extension Worker {
   /// a queue any more.
   mutating func finish(_ f: UInt32) {
     let x = fanOuts[f].exchange
+    if fanOuts[f].kind == .multiGet { learnSize(f) }
     if x != Slab<Exchange>.none, fanOuts[f].hasPutOff {
       fanOuts[f].exchange = Slab<Exchange>.none
       // It may come to its end at once: the fan-out is kept until this is over.

@@ -15,6 +15,8 @@ package struct Server: ~Copyable, Recyclable {
   /// When the last value came that could have been held or passed on as it comes, and from which client.
   var longAt = Instant.origin
   var longFrom = Slab<Client>.none
+  /// When a large value was last seen on its way to or from it; the origin if none was.
+  var largeAt = Instant.origin
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true
@@ -140,6 +142,11 @@ package struct Link: ~Copyable, Recyclable {
   var isFollowed = false
   /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
   var heard = Instant.origin
+  /// When its server last got on with the reply to the front leg, the origin if it has not begun that; and the bytes since.
+  var partAt = Instant.origin
+  var part = 0
+  /// Until when it was in the middle of a reply that took longer than a deadline: what waits behind counts from then.
+  var deliveredAt = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
   var relief = Slab<Link>.none
   var relieves = Slab<Link>.none

@@ -44,7 +44,7 @@ struct Stream: ~Copyable, Recyclable {
   var hasBegun = false
   /// The client takes less than comes: its connection to the server is not read.
   var isHeldUp = false
-  /// When it last got on, by 64 KiB or to another stage, and the bytes since.
+  /// When it last got on, by `Worker.leastProgress` or to another stage, and the bytes since.
   var movedAt = Instant.origin
   var moved = 0
   /// It could have been held, so that nobody hurries its client.
@@ -58,7 +58,7 @@ struct Stream: ~Copyable, Recyclable {
   /// So many bytes have passed.
   mutating func move(_ n: Int, now: Instant) {
     moved &+= n
-    guard moved >= 65_536 else { return }
+    guard moved >= Worker.leastProgress else { return }
     moved = 0
     movedAt = now
   }

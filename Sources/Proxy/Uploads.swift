@@ -135,6 +135,7 @@ extension Worker {
   private mutating func startUpload(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: UInt32, now: Instant
   ) -> UInt32 {
+    noteSize(request.bodyLength, at: s)
     let i = streams.take()
     let l = takeLink(for: i, to: s, now: now)
     var leg = Leg()

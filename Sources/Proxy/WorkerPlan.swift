@@ -73,6 +73,8 @@ package struct Limits: Sendable, Equatable {
   package var heldLeast = 16 << 10
   /// Longer ones are streamed to their servers all the same where nothing stands in the way: see `isBetterPassedOn`.
   package var passedOn = 64 << 10
+  /// A reply of which as much more is to come that is not kept costs its connection.
+  package var worthCutting = 4 << 20
   /// Bytes of a streamed value that are read ahead of who takes them.
   package var ahead = 256 << 10
   /// Streams of a worker at a time, and how long a stream may stand still while others wait for their turn.

@@ -6,7 +6,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case metaRequests, adminRequests
   case requestsForwarded, readsJoined, keysRequested
   case clientErrors, serverErrors, readsAsMisses, writesAsMisses
-  case streamedValues, valuesCutShort
+  case streamedValues, valuesCutShort, repliesCutShort
   case timeouts, lateReplies, queueFull, noreplyDropped, readRetries
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
@@ -64,6 +64,8 @@ extension Counter {
       ("streamed_values", .counter, "Long values passed on as they came, over a connection of their own")
     case .valuesCutShort:
       ("values_cut_short", .counter, "Clients closed because their server failed within a long value")
+    case .repliesCutShort:
+      ("replies_cut_short", .counter, "Connections to servers closed within a reply too large to keep, and made again")
     case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
     case .lateReplies: ("late_replies", .counter, "Replies that came after their deadline, discarded")
     case .queueFull:

@@ -7,7 +7,7 @@
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
   /// As many as there are cases of `Counter`.
-  @usableFromInline var values: InlineArray<43, UInt64>
+  @usableFromInline var values: InlineArray<44, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
 

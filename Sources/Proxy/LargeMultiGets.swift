@@ -1,0 +1,295 @@
+import Bytes
+import Stats
+import Wire
+
+// Multi-gets whose values may be large: what does not fit in memory is asked for when it can be given, and not before, so
+// that servers send it once.
+//
+//     the client's last values were large      every key is asked for by itself, when its turn has come
+//     not known, but its server has some       get a b ─▶ their size ─┬▶ small: get c d e …, in one line
+//                                                                     └▶ large: c d e … each when its turn has come
+//     else                                     get a b c d e …; if much more is to come than can be kept, the connection
+//                                              is closed, and what is missing is asked for when its turn has come
+
+/// The rest of one server's share of a multi-get: keys that are asked for when the first have shown how large their values
+/// are. Their text stands in the fan-out's `bytes`.
+struct Rest: BitwiseCopyable {
+  /// The first key of the leg that is asked first.
+  var leg: UInt32
+  /// The first key of the rest.
+  var first: UInt32
+}
+
+extension Worker {
+  /// Bytes from which on a value is large.
+  private static var large: Int { 65_536 }
+  /// Keys of a share that are asked for first where values may be large.
+  private static var firstKeys: Int { 2 }
+  /// How long a server that has shown a large value counts as one that has some.
+  private static var largeMemory: Duration { .seconds(300) }
+
+  /// A value so long has been seen on its way to or from a server.
+  mutating func noteSize(_ bytes: Int, at s: UInt32) {
+    if bytes >= Self.large { servers[s].largeAt = clock }
+  }
+
+  // MARK: - All of it when its turn has come
+
+  /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory.
+  func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int) -> Bool {
+    let size = Int(clients[c].valueSize)
+    guard !request.verb.touches else { return false }
+    // Each key takes two bytes at least.
+    guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > gatherLimit else { return false }
+    var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
+    var count = 0
+    while words.next(bytes) != nil { count &+= 1 }
+    return count &* size > gatherLimit
+  }
+
+  /// A multi-get of which every key is asked for by itself.
+  @inline(never)
+  mutating func streamMultiGet(_ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request) {
+    let f = fanOuts.take()
+    var words = beginKeys(bytes, p, request)
+    while let key = words.next(bytes) {
+      guard words.isGood(bytes, key) else {
+        abandon(f)
+        return refuse(c, .badFormat, isQuiet: false)
+      }
+      let i = fanOuts[f].add(key)
+      if place(of: bytes, from: key.from, count: Int(key.length)) < 0 {
+        counters.add(.readsAsMisses)
+      } else {
+        fanOuts[f].putOff(Int(i), bytes, keyAt: key.from, &pool)
+      }
+    }
+    counters.add(fanOuts[f].pieces.count, to: .keysRequested)
+    fanOuts[f].exchange = newExchange(c)
+    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
+    notePutOff(f)
+    finish(f)
+  }
+
+  // MARK: - Cut short
+
+  /// Ends a connection in the middle of the front leg's reply, of which so many bytes more are to come that nobody keeps: to
+  /// make another costs less. Reads that wait behind are sent again on it; false where anything else does.
+  @inline(never)
+  mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
+    guard bytes >= limits.worthCutting, links[l].state == .ready, !links[l].isRetiring, !links[l].isPrivate,
+      links[l].hasSentFront, servers[links[l].server].standing == .up, !isGivingUp, hasOnlyReads(behindFrontOf: l)
+    else { return false }
+    links[l].legs.dropFirst()
+    links[l].asked.consume(Int(leg.length))
+    links[l].sent &-= Int(leg.length)
+    links[l].front = .plain
+    links[l].passing = 0
+    counters.subtract(.serverConnections)
+    counters.add(.repliesCutShort)
+    dissolveRelief(of: l)
+    reset(l, .connectionLost, readsTo: l)
+    connect(l, now: clock)
+    return true
+  }
+
+  private func hasOnlyReads(behindFrontOf l: UInt32) -> Bool {
+    var start = Int(links[l].legs[0].length)
+    for i in 1..<max(1, links[l].legs.count) {
+      let leg = links[l].legs[i]
+      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, links[l].asked, start) else { return false }
+      start &+= Int(leg.length)
+    }
+    return true
+  }
+
+  /// The values that are still to come of a multi-get's share do not fit: each is asked for when its turn has come, and
+  /// the connection ends if they are much. Returns whether it did.
+  mutating func cutShort(multiGet f: UInt32, _ leg: Leg, on l: UInt32) -> Bool {
+    let (left, average) = (fanOuts[f].count(from: links[l].cursor), fanOuts[f].averageSize)
+    let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
+    guard links[l].cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
+    let (cursor, keyAt) = (links[l].cursor, links[l].cursorAt)
+    var missing = Buffer()
+    let asked = exchange(&links[l].asked, with: Buffer())
+    missing.append(asked, from: keyAt, count: Int(leg.length) &- keyAt, &pool)
+    links[l].asked = asked
+    defer { missing.release(to: &pool) }
+    guard cutShort(l, leg, sparing: bytes) else { return false }
+    var i = cursor
+    var at = 0
+    while i != .max {
+      fanOuts[f].putOff(Int(i), missing, keyAt: at, &pool)
+      at &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    notePutOff(f)
+    fanOuts[f].pending &-= 1
+    fanOuts[f].open &-= 1
+    if fanOuts[f].pending == 0 { finish(f) }
+    return true
+  }
+
+  // MARK: - The first keys, then the rest
+
+  /// Whether the values of a share may be large: its server has some, and the client's are not known to be small.
+  @inline(__always)
+  func mayBeLarge(at s: UInt32, for c: UInt32, _ verb: Verb, now: Instant) -> Bool {
+    guard servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
+    return (clients[c].valueSize == 0 || Int(clients[c].valueSize) >= Self.large)
+      && now.since(servers[s].largeAt) < Self.largeMemory
+  }
+
+  /// Cuts a request that has been written, without its line end, behind the first keys of its share; the others' text is
+  /// kept.
+  @inline(never)
+  mutating func split(_ touch: Touch, _ f: UInt32) {
+    var end = touch.start &+ Int(touch.keyStart)
+    var last = touch.first
+    var i = touch.first
+    var count = 0
+    while i != .max {
+      count &+= 1
+      if count <= Self.firstKeys {
+        last = i
+        end &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ (count > 1 ? 1 : 0)
+      }
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    guard count > Self.firstKeys else { return }
+    let rest = fanOuts[f].pieces[Int(last)].next
+    fanOuts[f].pieces[Int(last)].next = .max
+    let asked = exchange(&links[touch.link].asked, with: Buffer())
+    var keyAt = end &+ 1
+    i = rest
+    while i != .max {
+      fanOuts[f].keep(Int(i), asked, keyAt: keyAt, &pool)
+      keyAt &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    links[touch.link].asked = asked
+    links[touch.link].asked.truncate(to: end)
+    fanOuts[f].rests.append(Rest(leg: touch.first, first: rest))
+  }
+
+  /// A share's first keys have been answered: its rest is asked for in one line if that is small, else each key when its
+  /// turn has come.
+  @inline(never)
+  mutating func askRest(_ f: UInt32, behind leg: Leg, on l: UInt32) {
+    guard let first = fanOuts[f].takeRest(of: leg.piece) else { return }
+    let x = fanOuts[f].exchange
+    guard x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none else { return }
+    noteSize(fanOuts[f].size(of: leg.piece).largest, at: links[l].server)
+    guard fits(fanOuts[f].count(from: first), like: leg.piece, f) else {
+      var i = first
+      while i != .max {
+        fanOuts[f].pieces[Int(i)].isPutOff = true
+        i = fanOuts[f].pieces[Int(i)].next
+      }
+      fanOuts[f].hasPutOff = true
+      return notePutOff(f)
+    }
+    if let trouble = admit(l, now: clock) {
+      return noteFailure(f, at: links[l].server, trouble, keysFrom: first)
+    }
+    let before = links[l].asked.count
+    links[l].asked.append(leg.verb == .gets ? "gets" : "get", &pool)
+    let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
+    var i = first
+    while i != .max {
+      let piece = fanOuts[f].pieces[Int(i)]
+      links[l].asked.append(" ", &pool)
+      links[l].asked.append(bytes, from: piece.offset, count: Int(piece.keyLength), &pool)
+      fanOuts[f].pieces[Int(i)].offset = 0
+      i = piece.next
+    }
+    fanOuts[f].bytes = bytes
+    links[l].asked.append("\r\n", &pool)
+    var next = Leg()
+    next.verb = leg.verb
+    next.fanOut = f
+    next.piece = first
+    next.keyStart = leg.verb == .gets ? 5 : 4
+    next.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    next.since = clock
+    links[l].enqueue(next)
+    fanOuts[f].pending &+= 1
+    fanOuts[f].open &+= 1
+    counters.add(.requestsForwarded)
+    markDirty(link: l)
+  }
+
+  /// Whether the values of so many more keys fit in memory if they are like those of a leg.
+  private func fits(_ count: Int, like leg: UInt32, _ f: UInt32) -> Bool {
+    let (average, largest) = fanOuts[f].size(of: leg)
+    if largest > heldLimit { return false }
+    let (bytes, overflow) = average.multipliedReportingOverflow(by: count)
+    return !overflow && bytes &+ fanOuts[f].bytes.count <= gatherLimit
+  }
+
+  /// The values of a multi-get have come: the client's next ones will be like them.
+  mutating func learnSize(_ f: UInt32) {
+    guard fanOuts[f].exchange != Slab<Exchange>.none, exchanges[fanOuts[f].exchange].client != Slab<Client>.none
+    else { return }
+    let c = exchanges[fanOuts[f].exchange].client
+    if fanOuts[f].hasPutOff {
+      clients[c].valueSize = max(clients[c].valueSize, UInt32(Self.large))
+    } else if fanOuts[f].bytes.count > 0 {
+      clients[c].valueSize = UInt32(clamping: max(1, fanOuts[f].bytes.count / max(1, fanOuts[f].pieces.count)))
+    }
+  }
+}
+
+extension FanOut {
+  /// Keeps the text of a key, which stands in `asked`, until its value is asked for.
+  mutating func keep(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
+    pieces[i].offset = bytes.count
+    pieces[i].length = 0
+    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &pool)
+  }
+
+  /// The first key of the rest behind the leg that begins with this piece.
+  mutating func takeRest(of leg: UInt32) -> UInt32? {
+    for i in 0..<rests.count where rests[i].leg == leg && rests[i].first != .max {
+      let first = rests[i].first
+      rests[i].first = .max
+      return first
+    }
+    return nil
+  }
+
+  /// What the values that have come take, on average.
+  var averageSize: Int {
+    var hits = 0
+    for i in 0..<pieces.count where pieces[i].length > 0 { hits &+= 1 }
+    return hits == 0 ? 0 : bytes.count / hits
+  }
+
+  /// How many keys a chain has.
+  func count(from first: UInt32) -> Int {
+    var n = 0
+    var i = first
+    while i != .max {
+      n &+= 1
+      i = pieces[Int(i)].next
+    }
+    return n
+  }
+
+  /// What the values of a chain take on average, and the largest of them; one that was put off is larger than any.
+  func size(of first: UInt32) -> (average: Int, largest: Int) {
+    var (total, hits, largest) = (0, 0, 0)
+    var i = first
+    while i != .max {
+      let piece = pieces[Int(i)]
+      if piece.isPutOff { return (Int.max, Int.max) }
+      if piece.length > 0 {
+        total &+= Int(piece.length)
+        hits &+= 1
+        largest = max(largest, Int(piece.length))
+      }
+      i = piece.next
+    }
+    return (hits == 0 ? 0 : total / hits, largest)
+  }
+}
