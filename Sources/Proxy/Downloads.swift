@@ -59,6 +59,8 @@ extension Worker {
       return failedDownload(i, .unreachable, now: now)
     }
     streams[i].server = lane.server
+    // On a connection of its own it might see what is yet to be deleted.
+    if isPromisedAway(i, at: lane.server) { return failedDownload(i, .timedOut, now: now) }
     if let trouble = admit(link(to: lane.server, for: streams[i].client.index), now: now) {
       return failedDownload(i, trouble, now: now)
     }

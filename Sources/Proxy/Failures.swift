@@ -131,6 +131,7 @@ extension Worker {
         greeted(l, now: now)
       } else {
         links[l].state = .probing
+        links[l].since = now
         links[l].secret = secret &+ UInt64(l)
         orders.append(.greet(link: l))
       }

@@ -21,8 +21,6 @@ struct Rest: BitwiseCopyable {
 }
 
 extension Worker {
-  /// Bytes from which on a value is large.
-  private static var large: Int { 65_536 }
   /// Keys of a share that are asked for first where values may be large.
   private static var firstKeys: Int { 2 }
   /// How long a server that has shown a large value counts as one that has some.
@@ -30,7 +28,7 @@ extension Worker {
 
   /// A value so long has been seen on its way to or from a server.
   mutating func noteSize(_ bytes: Int, at s: UInt32) {
-    if bytes >= Self.large { servers[s].largeAt = clock }
+    if bytes >= limits.large { servers[s].largeAt = clock }
   }
 
   // MARK: - All of it when its turn has come
@@ -88,9 +86,48 @@ extension Worker {
     counters.subtract(.serverConnections)
     counters.add(.repliesCutShort)
     dissolveRelief(of: l)
+    let others = putOffOthers(l)
     reset(l, .connectionLost, readsTo: l)
     connect(l, now: clock)
+    for f in others where fanOuts[f].pending == 0 { finish(f) }
     return true
+  }
+
+  /// Other multi-gets that wait on a connection that is cut short would meet the same large values: each of their keys is
+  /// asked for when its turn has come. Returns them.
+  private mutating func putOffOthers(_ l: UInt32) -> [UInt32] {
+    var others: [UInt32] = []
+    let asked = exchange(&links[l].asked, with: Buffer())
+    var start = 0
+    for n in 0..<links[l].legs.count {
+      let leg = links[l].legs[n]
+      let f = leg.fanOut
+      if f != Slab<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
+        fanOuts[f].count(from: leg.piece) > Self.firstKeys
+      {
+        putOffAll(f, from: leg.piece, asked, keyAt: start &+ Int(leg.keyStart))
+        links[l].legs[n].fanOut = Slab<FanOut>.none
+        links[l].legs[n].isLate = true
+        fanOuts[f].pending &-= 1
+        fanOuts[f].open &-= 1
+        others.append(f)
+      }
+      start &+= Int(leg.length)
+    }
+    links[l].asked = asked
+    return others
+  }
+
+  /// Puts off the keys of a chain, whose text stands in `asked` with a blank between two.
+  private mutating func putOffAll(_ f: UInt32, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int) {
+    var i = first
+    var at = keyAt
+    while i != .max {
+      fanOuts[f].putOff(Int(i), asked, keyAt: at, &pool)
+      at &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    notePutOff(f)
   }
 
   private func hasOnlyReads(behindFrontOf l: UInt32) -> Bool {
@@ -116,14 +153,7 @@ extension Worker {
     links[l].asked = asked
     defer { missing.release(to: &pool) }
     guard cutShort(l, leg, sparing: bytes) else { return false }
-    var i = cursor
-    var at = 0
-    while i != .max {
-      fanOuts[f].putOff(Int(i), missing, keyAt: at, &pool)
-      at &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
-      i = fanOuts[f].pieces[Int(i)].next
-    }
-    notePutOff(f)
+    putOffAll(f, from: cursor, missing, keyAt: 0)
     fanOuts[f].pending &-= 1
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }
@@ -136,7 +166,7 @@ extension Worker {
   @inline(__always)
   func mayBeLarge(at s: UInt32, for c: UInt32, _ verb: Verb, now: Instant) -> Bool {
     guard servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
-    return (clients[c].valueSize == 0 || Int(clients[c].valueSize) >= Self.large)
+    return (clients[c].valueSize == 0 || Int(clients[c].valueSize) >= limits.large)
       && now.since(servers[s].largeAt) < Self.largeMemory
   }
 
@@ -170,6 +200,7 @@ extension Worker {
     links[touch.link].asked = asked
     links[touch.link].asked.truncate(to: end)
     fanOuts[f].rests.append(Rest(leg: touch.first, first: rest))
+    notePutOff(f)
   }
 
   /// A share's first keys have been answered: its rest is asked for in one line if that is small, else each key when its
@@ -233,7 +264,7 @@ extension Worker {
     else { return }
     let c = exchanges[fanOuts[f].exchange].client
     if fanOuts[f].hasPutOff {
-      clients[c].valueSize = max(clients[c].valueSize, UInt32(Self.large))
+      clients[c].valueSize = max(clients[c].valueSize, UInt32(limits.large))
     } else if fanOuts[f].bytes.count > 0 {
       clients[c].valueSize = UInt32(clamping: max(1, fanOuts[f].bytes.count / max(1, fanOuts[f].pieces.count)))
     }

@@ -46,7 +46,7 @@ extension Worker {
   var queueAllowance: Int { min(limits.serverQueue, max(65_536, free / 2)) }
 
   /// Bytes of a multi-get's values that are gathered before they are given.
-  var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 4, free / 4)) }
+  var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 8, free / 4)) }
 
   /// The numbers of each server, for the whole process. O(servers and connections).
   package mutating func serverNumbers() -> [ServerNumbers] {

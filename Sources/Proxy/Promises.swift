@@ -134,7 +134,8 @@ extension Worker {
     links[l].owed = []
     var waiting = exchange(&links[l].asked, with: Buffer())
     var legs = exchange(&links[l].legs, with: Fifo())
-    for key in keys { appendDeletion(of: key, on: l) }
+    var done: Set<[UInt8]> = []
+    for key in keys where done.insert(key).inserted { appendDeletion(of: key, on: l) }
     links[l].asked.append(waiting, from: 0, count: waiting.count, &pool)
     waiting.release(to: &pool)
     while let leg = legs.popFirst() { links[l].enqueue(leg) }
@@ -194,6 +195,35 @@ extension Worker {
       if keys.contains(key) { return true }
     }
     return false
+  }
+
+  /// Whether the key of a stream is yet to be deleted on a server, as a client was promised.
+  mutating func isPromisedAway(_ i: UInt32, at s: UInt32) -> Bool {
+    let line = exchange(&streams[i].line, with: Buffer())
+    let isAway = isPromisedAway(streams[i].leg, line, at: s)
+    streams[i].line = line
+    return isAway
+  }
+
+  private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: UInt32) -> Bool {
+    for n in 0..<servers[s].links.count {
+      let l = servers[s].links[n]
+      var start = 0
+      for i in 0..<links[l].legs.count {
+        let other = links[l].legs[i]
+        if other.isPromised, isSameKey(leg, line.readable, other, links[l].asked.readable, start) { return true }
+        start &+= Int(other.length)
+      }
+      if links[l].owed.isEmpty { continue }
+      var keys = KeyRange(leg, start: 0)
+      if let key = keys.next(line.readable), links[l].owed.contains(key) { return true }
+    }
+    return false
+  }
+
+  private func isSameKey(_ a: Leg, _ first: RawSpan, _ b: Leg, _ second: RawSpan, _ start: Int) -> Bool {
+    var (one, other) = (KeyRange(a, start: 0), KeyRange(b, start: start))
+    return one.next(first) == other.next(second)
   }
 
   // MARK: - What a server does not speak

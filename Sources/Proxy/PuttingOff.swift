@@ -38,7 +38,7 @@ extension Worker {
     if !isSingle { step(l, leg.fanOut) }
     links[l].front = .passing
     links[l].passing = header &+ value
-    if isSingle, !leg.isContinued, cutShort(l, leg, sparing: links[l].passing &- (bytes.byteCount &- p)) {
+    if isSingle, !leg.isContinued, cutShort(l, leg, sparing: (links[l].passing &- bytes.byteCount &+ p) / 8) {
       return nil
     }
     return pass(l, bytes, p)
@@ -154,9 +154,9 @@ extension Worker {
     if clients[c].putOff == 0 { clients[c].window = 1 }
   }
 
-  /// A value of a multi-get was put off.
+  /// Keys of a multi-get are asked for later than it was.
   mutating func notePutOff(_ f: UInt32) {
-    guard fanOuts[f].hasPutOff, !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
+    guard !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
       return
     }
     fanOuts[f].isHolding = true

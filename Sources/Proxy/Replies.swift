@@ -262,6 +262,12 @@ extension Worker {
   mutating func finish(_ f: UInt32) {
     let x = fanOuts[f].exchange
     if fanOuts[f].kind == .multiGet { learnSize(f) }
+    if x != Slab<Exchange>.none, fanOuts[f].isHolding, !fanOuts[f].hasPutOff {
+      // Its rest has been asked for in one line.
+      fanOuts[f].isHolding = false
+      let c = exchanges[x].client
+      if c != Slab<Client>.none { unhold(c) }
+    }
     if x != Slab<Exchange>.none, fanOuts[f].hasPutOff {
       fanOuts[f].exchange = Slab<Exchange>.none
       // It may come to its end at once: the fan-out is kept until this is over.

@@ -73,8 +73,11 @@ package struct Limits: Sendable, Equatable {
   package var heldLeast = 16 << 10
   /// Longer ones are streamed to their servers all the same where nothing stands in the way: see `isBetterPassedOn`.
   package var passedOn = 64 << 10
-  /// A reply of which as much more is to come that is not kept costs its connection.
-  package var worthCutting = 4 << 20
+  /// Bytes from which on a value is large: a server that has shown one may have more.
+  package var large = 64 << 10
+  /// A multi-get's reply of which as much more is to come that is not kept costs its connection; a single value that is
+  /// eight times as long.
+  package var worthCutting = 1 << 20
   /// Bytes of a streamed value that are read ahead of who takes them.
   package var ahead = 256 << 10
   /// Streams of a worker at a time, and how long a stream may stand still while others wait for their turn.

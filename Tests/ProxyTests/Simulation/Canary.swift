@@ -28,7 +28,10 @@ enum Canary: String, CaseIterable, Sendable {
     case .keyCheck:
       weather.strictness = .sound
       weather.lies = 1
-    case .onceOnly: weather.resets = 1
+    case .onceOnly:
+      weather.resets = 1
+      // A key that is deleted does not tell how often it was counted up.
+      weather.writesMissOnFailure = false
     case .slots:
       weather.strictness = .exact
       weather.leavings = 200

@@ -104,6 +104,7 @@ final class World {
     options.writesMissOnFailure = weather.writesMissOnFailure
     options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
+    limits.reconnecting = .milliseconds(20)
     limits.idling = .milliseconds(dice.pick([2, 1000]))
     // What is asked on a connection that rests meets no stale one: elsewhere there are those.
     limits.resting = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
@@ -116,6 +117,8 @@ final class World {
     limits.held = dice.pick([1 << 20, 1 << 20, 100, 30])
     limits.heldLeast = 30
     limits.ahead = dice.pick([256 << 10, 60, 20])
+    limits.large = dice.pick([64 << 10, 20])
+    limits.worthCutting = dice.pick([1 << 20, 100, 10])
     limits.streams = dice.pick([32, 2, 1])
     limits.spares = dice.pick([2, 0])
     if weather.strictness != .exact {

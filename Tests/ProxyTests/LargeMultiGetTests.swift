@@ -1,0 +1,198 @@
+import Bytes
+import Stats
+import Testing
+
+@testable import Proxy
+
+/// Multi-gets whose values do not fit in memory, and replies that take longer than a deadline.
+@Suite struct LargeMultiGetTests {
+  private static func value(_ key: String, _ count: Int) -> String {
+    "VALUE \(key) 0 \(count)\r\n" + String(repeating: "v", count: count) + "\r\n"
+  }
+
+  /// A rig in which 400 bytes can be gathered, and 100 are large.
+  private func rig() -> Rig {
+    var limits = Limits()
+    limits.held = 50
+    limits.heldLeast = 50
+    limits.large = 100
+    limits.worthCutting = 500
+    return Rig(["a"], limits: limits)
+  }
+
+  // MARK: - Deadlines
+
+  /// A server that keeps delivering is not late, however long it takes.
+  @Test func aMultiGetIsNotLateAsLongAsItsValuesCome() {
+    let rig = Rig(["a"])
+    let (c, d) = (rig.open(), rig.open())
+    let keys = (0..<10).map { "k\($0)" }
+    rig.say(c, "get " + keys.joined(separator: " "))
+    _ = rig.asked("a")
+    rig.say(d, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    for key in keys {
+      rig.advance(.milliseconds(300))
+      rig.send(from: "a", Self.value(key, 5))
+    }
+    #expect(rig.got(c) == "" && rig.got(d) == "" && rig.notices().isEmpty)
+    rig.advance(.milliseconds(300))
+    rig.send(from: "a", "END\r\n")
+    #expect(rig.got(c) == keys.map { Self.value($0, 5) }.joined() + "END\r\n")
+    // What waited behind counts from now on.
+    rig.advance(.milliseconds(150))
+    rig.send(from: "a", "STORED\r\n")
+    #expect(rig.got(d) == "STORED\r\n")
+    #expect(rig.count(.timeouts) == 0)
+  }
+
+  @Test func aMultiGetIsLateAfterADeadlineWithoutAnything() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x y z")
+    _ = rig.asked("a")
+    for key in ["x", "y"] {
+      rig.advance(.milliseconds(300))
+      rig.send(from: "a", Self.value(key, 5))
+    }
+    for _ in 0..<49 { rig.advance(.milliseconds(10)) }
+    #expect(rig.got(c) == "")
+    rig.advance(.milliseconds(20))
+    #expect(rig.got(c) == Self.value("x", 5) + Self.value("y", 5) + "END\r\n")
+    #expect(rig.count(.readsAsMisses) == 1)
+    #expect(rig.worker.serverNumbers().map(\.readsAsMisses) == [1])
+  }
+
+  /// What drips has a deadline; what comes at more than a few kilobytes a deadline has not.
+  @Test(arguments: [(10, true), (1000, false)])
+  func oneLongValueIsLateOnlyIfItDrips(_ perTick: Int, _ isLate: Bool) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.send(from: "a", "VALUE x 0 100000\r\n")
+    for _ in 0..<90 {
+      rig.advance(.milliseconds(10))
+      rig.send(from: "a", String(repeating: "v", count: perTick))
+    }
+    #expect(rig.got(c) == (isLate ? "END\r\n" : ""))
+    #expect((rig.count(.timeouts) == 1) == isLate)
+  }
+
+  // MARK: - Sent once
+
+  /// More than fits, and much more to come: the connection is closed, and the rest is asked for key by key.
+  @Test func aReplyThatDoesNotFitIsCutShort() throws {
+    let rig = rig()
+    let (c, d) = (rig.open(), rig.open())
+    let keys = (0..<30).map { "k\($0)" }
+    let l = rig.link("a")
+    rig.say(c, "get " + keys.joined(separator: " "))
+    rig.say(d, "get other")
+    _ = rig.asked("a")
+    rig.send(from: "a", keys.prefix(10).map { Self.value($0, 45) }.joined())
+    #expect(rig.orders.contains(.disconnect(link: l)))
+    #expect(rig.count(.repliesCutShort) == 1 && rig.count(.serverConnectionsLost) == 0)
+    // The other read goes by the next connection.
+    #expect(rig.asked("a") == lines("get other"))
+    rig.send(from: "a", lines("END"))
+    #expect(rig.got(d) == lines("END"))
+    var given = ""
+    for key in keys {
+      given += rig.got(c)
+      guard let p = rig.privateLinks.first else { continue }
+      let asked = rig.asked(p)
+      if asked.isEmpty { continue }
+      #expect(asked.hasPrefix("get k"))
+      let name = asked.dropFirst(4).dropLast()
+      rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
+      _ = key
+    }
+    while let p = rig.privateLinks.first {
+      let name = rig.asked(p).dropFirst(4).dropLast()
+      rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
+      given += rig.got(c)
+    }
+    given += rig.got(c)
+    #expect(given == keys.map { Self.value($0, 45) }.joined() + "END\r\n")
+    #expect(rig.notices().isEmpty)
+    rig.hangUp(c)
+    rig.hangUp(d)
+    #expect(rig.leak == nil)
+  }
+
+  /// A write behind it has been sent: the reply is read to its end.
+  @Test func aReplyBeforeAWriteIsNotCutShort() {
+    let rig = rig()
+    let (c, d) = (rig.open(), rig.open())
+    let keys = (0..<30).map { "k\($0)" }
+    rig.say(c, "get " + keys.joined(separator: " "))
+    rig.say(d, "incr n 1")
+    _ = rig.asked("a")
+    rig.send(from: "a", keys.map { Self.value($0, 45) }.joined() + "END\r\n7\r\n")
+    #expect(rig.got(d) == lines("7"))
+    #expect(rig.count(.repliesCutShort) == 0)
+  }
+
+  /// A server that has large values, and a client of which nothing is known: two keys tell.
+  @Test(arguments: [(5, true), (45, false)])
+  func theFirstKeysTellHowTheRestIsAskedFor(_ size: Int, _ isSmall: Bool) {
+    let rig = rig()
+    let (c, d) = (rig.open(), rig.open())
+    rig.say(d, "get large")
+    rig.reply("a", "VALUE large 0 200")
+    rig.send(from: "a", String(repeating: "v", count: 200) + "\r\nEND\r\n")
+    let keys = (0..<12).map { "k\($0)" }
+    rig.say(c, "get " + keys.joined(separator: " "), "mn")
+    #expect(rig.asked("a") == lines("get k0 k1"))
+    rig.send(from: "a", Self.value("k0", size) + Self.value("k1", size) + "END\r\n")
+    if isSmall {
+      #expect(rig.asked("a") == lines("get " + keys.dropFirst(2).joined(separator: " ")))
+      rig.send(from: "a", keys.dropFirst(3).map { Self.value($0, size) }.joined() + "END\r\n")
+      #expect(rig.got(c) == (keys.prefix(2) + keys.dropFirst(3)).map { Self.value($0, size) }.joined() + "END\r\nMN\r\n")
+      rig.say(c, "get " + keys.joined(separator: " "))
+      #expect(rig.asked("a") == lines("get " + keys.joined(separator: " ")), "now it is known")
+    } else {
+      #expect(rig.asked("a") == "")
+      #expect(rig.count(.streamedValues) >= 1)
+    }
+  }
+
+  /// The rest of a share that failed has failed as well.
+  @Test func theRestOfAShareThatFailsFails() {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get large")
+    rig.reply("a", "VALUE large 0 200")
+    let d = rig.open()
+    rig.say(d, "get x y z w")
+    _ = rig.asked("a")
+    rig.lose("a")
+    #expect(rig.got(d) == lines("END"))
+    #expect(rig.count(.readsAsMisses) >= 4)
+    rig.hangUp(c)
+    rig.hangUp(d)
+    #expect(rig.leak == nil)
+  }
+
+  /// A client whose last values were too large to gather is given each when its turn has come.
+  @Test func whoAsksForLargeValuesIsGivenThemOneByOne() {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get x y")
+    rig.reply("a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45", String(repeating: "v", count: 45), "END")
+    _ = rig.got(c)
+    let keys = (0..<30).map { "k\($0)" }
+    rig.say(c, "get " + keys.joined(separator: " "))
+    #expect(rig.asked("a") == "")
+    var given = ""
+    while let p = rig.privateLinks.first {
+      let name = rig.asked(p).dropFirst(4).dropLast()
+      rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
+      given += rig.got(c)
+    }
+    #expect(given == keys.map { Self.value($0, 45) }.joined() + "END\r\n")
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+}
