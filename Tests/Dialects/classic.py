@@ -4,13 +4,12 @@ import counters
 import letters
 import metacommands
 from items import Item, is_too_large
-from lines import words_of
+from lines import STORES, words_of
 from numerals import lenient_signed, lenient_unsigned, strtol
 
 BAD_LINE = b"CLIENT_ERROR bad command line format"
 TOO_LARGE = b"SERVER_ERROR object too large for cache"
 NOT_A_NUMBER = b"CLIENT_ERROR cannot increment or decrement non-numeric value"
-STORES = {b"set": 5, b"add": 5, b"replace": 5, b"append": 5, b"prepend": 5, b"cas": 6}
 LONGEST_KEY = 250
 # Commands about the server itself, of which a fake knows the usual answer only.
 ADMINISTRATIVE = {
@@ -105,7 +104,7 @@ def send_values(session, keys, rest, with_cas, expiry):
     while True:
         for key in keys:
             if len(key) > LONGEST_KEY:
-                session.forget_collected()
+                session.lose_collected()
                 session.reply(BAD_LINE)
                 return
             found.append(value_of(session, key, with_cas, expiry, shown))

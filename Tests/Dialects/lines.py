@@ -1,6 +1,9 @@
 """Lines cut into words, as memcached before 1.6.45 does it, and as 1.6.45 does."""
 
+from numerals import lenient_signed, strict_signed
+
 MOST_WORDS = 23
+STORES = {b"set": 5, b"add": 5, b"replace": 5, b"append": 5, b"prepend": 5, b"cas": 6}
 
 
 def split(line):
@@ -34,3 +37,17 @@ def strict_words(text):
             words.append((text[at:end], at))
         at = end + 1
     return words
+
+
+def declared_length(line, version):
+    """The length of the value that a store's line announces, or None if it announces none."""
+    words = split(line)[0]
+    read = strict_signed if version.is_strict else lenient_signed
+    verb, text = words[0] if words else b"", None
+    if verb in STORES and len(words) >= 5:
+        fits = not line.startswith(b" ") if version.is_strict else len(words) - STORES[verb] in (0, 1)
+        text = words[4] if fits or version.swallows_refused == "always" else None
+    elif verb == b"ms" and len(words) >= 3:
+        text = words[2]
+    length = read(text) if text else None
+    return length if length is not None and 0 <= length <= (1 << 31) - 3 else None

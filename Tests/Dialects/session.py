@@ -2,7 +2,7 @@
 
 import classic
 import strict
-from lines import split
+from lines import declared_length, split
 from versions import TWEMPROXY_COMMANDS
 
 
@@ -32,7 +32,8 @@ class Session:
         self.buffer += data
         while not self.is_closed and self.run_next():
             pass
-        if not self.is_closed and self.value_length is None and not self.to_swallow:
+        is_within_value = self.value_length is not None or self.to_swallow
+        if not self.is_closed and not (is_within_value and self.version.loses_answers):
             self.send_collected()
         out, self.out = bytes(self.out), bytearray()
         return out
@@ -68,6 +69,10 @@ class Session:
             strict.run(self, line)
         else:
             classic.run(self, *split(line))
+        if self.version.swallows_refused != "no" and self.value_length is None and not self.to_swallow and not self.is_closed:
+            length = declared_length(line, self.version)
+            if length is not None:
+                self.swallow(length)
         return True
 
     def refuse_long_line(self):
@@ -105,6 +110,11 @@ class Session:
         self.out += b"".join(self.collected)
         self.forget_collected()
 
+    def lose_collected(self):
+        """What a refusal does to the answers that wait."""
+        if self.version.loses_answers:
+            self.forget_collected()
+
     def forget_collected(self):
         self.collected.clear()
         for item in self.shown_items:
@@ -121,6 +131,8 @@ class Session:
 
     def close(self):
         """Hangs up; what was collected is lost."""
+        if not self.version.loses_answers:
+            self.send_collected()
         self.is_closed = True
         self.forget_collected()
 

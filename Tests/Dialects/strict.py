@@ -114,9 +114,9 @@ def send_values(session, keys, with_cas, expiry):
         if not key:
             continue
         if len(key) > classic.LONGEST_KEY:
-            session.forget_collected()
-            # The line that was to be said is said with its end, and another end behind it.
-            session.send(b"\r\n" if session.is_quiet else BAD_LINE + b"\r\n\r\n")
+            session.lose_collected()
+            # The line that was to be said is said with its end, and another end behind it; noreply is not heeded.
+            session.send(BAD_LINE + (b"\r\n\r\n" if session.version.loses_answers else b"\r\n"))
             return
         found.append(classic.value_of(session, key, with_cas, expiry, shown))
     session.send(b"".join(found) + b"END\r\n", shown)

@@ -31,6 +31,13 @@ class Version:
     # verbosity and flush_all check their number.
     checks_numbers: bool = True
 
+    # What a proxy in front of this version does otherwise on purpose; no memcached has these.
+    # A value whose length was declared is thrown away with its refused line, whatever the version does: "no", "words"
+    # (only if the line has as many words as its command takes) or "always".
+    swallows_refused: str = "no"
+    # Answers that wait to be sent are lost when a later key is too long, or a connection ends within a value.
+    loses_answers: bool = True
+
     # The rest is about meta commands written with flags.
     # The word for success, and what stands between it and the flags of ms, md and ma misses.
     done: bytes = b"HD"
@@ -90,6 +97,13 @@ VERSIONS = {
         ),
     ]
 }
+
+
+
+def through_proxy(version, swallows_refused="always"):
+    """The version as a client shall see it through ringroad: the departures that a fake can show."""
+    return replace(version, swallows_refused=swallows_refused, loses_answers=False, creation_is_quiet=True)
+
 
 # A server of another make that claims a recent version and knows no meta commands.
 LOOKALIKE = replace(V1_6_18, name="1.6.31", meta="none")
