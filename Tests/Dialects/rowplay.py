@@ -59,7 +59,7 @@ def play_rows(binary, version, all_rows, show):
             recorded = masked(row.answers[version])
             wanted = [masked(model.answer(row.request + LAST)) for model in models]
             patience = 3.0 if recorded else 0.3
-            answer = masked(ask(fleet.port, row.request + LAST, is_whole, patience))
+            answer = masked(ask(fleet.port, row.request + LAST, is_whole, patience, grace=0.02))
             cause = cause_of(row, answer, recorded, wanted)
             causes[cause] += 1
             if cause.startswith("FAULT"):

@@ -49,7 +49,7 @@ def play_sequences(binary, version, seeds, show):
         print(f"          expected {expected!r}")
         print(f"          answered {answered!r}", flush=True)
     if ended:
-        print(f"    FAULT: a process ended")
+        print("    FAULT: a process ended")
     return (percent > MOST_PERCENT) + counts["data"] + counts["resumption"] + max(0, broken) + ended
 
 
