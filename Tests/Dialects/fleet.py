@@ -107,6 +107,17 @@ def ask(port, data, is_whole, patience=PATIENCE, grace=0.05):
         return rest_of(one, b"", is_whole, patience, grace)
 
 
+def ask_all(port, data):
+    """What is answered to a client that sends this and no more, up to the end of the connection."""
+    with connect(port) as one:
+        try:
+            one.sendall(data)
+            one.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        return rest_of(one, b"", lambda answer: False).removesuffix(CLOSED)
+
+
 def rest_of(one, answer, is_whole, patience=PATIENCE, grace=0.05):
     """Reads on until the answer is whole and nothing more comes, or `patience` is over."""
     until = time.monotonic() + patience
