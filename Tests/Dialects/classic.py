@@ -110,7 +110,7 @@ def send_values(session, keys, rest, with_cas, expiry):
             found.append(value_of(session, key, with_cas, expiry, shown))
         if not rest:
             break
-        keys, rest = words_of(rest)
+        keys, rest = words_of(rest, session.version.most_words)
     session.send(b"".join(found) + b"END\r\n", shown)
     if session.version.get_sends:
         session.send_collected()

@@ -132,7 +132,7 @@ DEADLY = [b"md foo kT 0\r\n", b"md foo kC 0\r\n", b"mg foo k\r\n", b"mg foo qv\r
 
 
 def check_bodies(binary, seconds, fleets=FLEETS):
-    """A client sends values that hold commands, others count: no body is ever run, and nobody's number is another's."""
+    """One client sends values that hold commands while others count: no body may be run, and each counter must be right."""
     faults = 0
     for versions in fleets:
         with Fleet(binary, fakes_of(versions, keeps_lines=True)) as fleet:
@@ -140,7 +140,7 @@ def check_bodies(binary, seconds, fleets=FLEETS):
             for fake in fleet.fakes:
                 fake.lines.clear()
             counters = [Client(fleet.port, counting(f"c{number}".encode())) for number in range(4)]
-            # What is known to be run would only hide what else is.
+            # Heads whose bodies are run were reported above; left in, they would hide everything else.
             sender = Client(fleet.port, bodies_in_turn(fleet.port, [head for head in HEADS if head not in {*LOOSE, *heads}]))
             _, wrong = run_for(seconds, [*counters, sender])
             for title, kind in (("ms", True), ("classic stores", False)):
@@ -160,7 +160,7 @@ def check_bodies(binary, seconds, fleets=FLEETS):
 
 
 def runs_body(fleet, head):
-    """Whether a server runs the body of such a request, or ringroad does and a server hears of it."""
+    """Whether the body of such a request is run: by a server, or by ringroad, which then asks a server."""
     for fake in fleet.fakes:
         fake.lines.clear()
     body = b"incr stolen 1\r\nget stolen"
@@ -179,7 +179,7 @@ def lines_of_bodies(fleet):
 
 
 def counting(key):
-    """Increments a counter of one's own: the number must be one more each time."""
+    """Increments a counter that no other client uses: the number must be one more each time."""
     last = [None]
 
     def play(_, one):
@@ -222,7 +222,8 @@ def ended(answer):
 
 
 def check_limit(binary, seconds):
-    """One of three servers takes fewer connections than there are workers: no breach, no flapping, the others unharmed."""
+    """One of three servers takes fewer connections than there are workers: no integrity failure, no flapping, and the
+    keys of the other servers are answered rightly."""
     limit = 3
     fakes = fakes_of(["1.6.18"], limit=limit) + fakes_of(["1.6.18"] * 2)
     with Fleet(binary, fakes, threads=4, connect_timeout="1s", request_timeout="500ms") as fleet:

@@ -6,22 +6,22 @@ MOST_WORDS = 23
 STORES = {b"set": 5, b"add": 5, b"replace": 5, b"append": 5, b"prepend": 5, b"cas": 6}
 
 
-def split(line):
+def split(line, most=MOST_WORDS):
     """The words of a line, and what is left behind the most that are split at once; a NUL ends the line."""
     text = line[:-1]
     if len(text) > 1 and text.endswith(b"\r"):
         text = text[:-1]
-    return words_of(text.partition(b"\0")[0])
+    return words_of(text.partition(b"\0")[0], most)
 
 
-def words_of(text):
+def words_of(text, most=MOST_WORDS):
     words, at = [], 0
     while at < len(text):
         end = text.find(b" ", at)
         end = len(text) if end < 0 else end
         if end > at:
             words.append(text[at:end])
-            if len(words) == MOST_WORDS:
+            if len(words) == most:
                 return words, text[end + 1 :]
         at = end + 1
     return words, b""
@@ -41,7 +41,7 @@ def strict_words(text):
 
 def declared_length(line, version):
     """The length of the value that a store's line announces, or None if it announces none."""
-    words = split(line)[0]
+    words = split(line, version.most_words)[0]
     read = strict_signed if version.is_strict else lenient_signed
     verb, text = words[0] if words else b"", None
     if verb in STORES and len(words) >= 5:

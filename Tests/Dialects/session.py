@@ -68,7 +68,7 @@ class Session:
         elif self.version.is_strict:
             strict.run(self, line)
         else:
-            classic.run(self, *split(line))
+            classic.run(self, *split(line, self.version.most_words))
         if self.version.swallows_refused != "no" and self.value_length is None and not self.to_swallow and not self.is_closed:
             length = declared_length(line, self.version)
             if length is not None:

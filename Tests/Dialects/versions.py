@@ -14,6 +14,8 @@ class Version:
     is_strict: bool = False
     # gat and gats exist, and the fewest words that they take.
     gat_words: int = 0
+    # The words that a line is split into at once; but for keys of a get, those behind are not looked at.
+    most_words: int = 23
     # Answers are sent one by one (before 1.6), or collected until all that was read has been run.
     collects_answers: bool = True
     # After a get, all answers so far are sent.
@@ -61,7 +63,7 @@ class Version:
     creation_is_quiet: bool = False
 
 
-OLD = dict(collects_answers=False, is_quiet_sticky=True, ignores_extra_words=False, longest_line=1024, negative_is_past=False, checks_numbers=False)  # fmt: skip
+OLD = dict(most_words=7, collects_answers=False, is_quiet_sticky=True, ignores_extra_words=False, longest_line=1024, negative_is_past=False, checks_numbers=False)  # fmt: skip
 V1_6_18 = Version("1.6.18", "flags", gat_words=2)
 V1_6_14 = replace(V1_6_18, name="1.6.14", gap=b" ", mg_needs_flags=True, miss_repeats=False)
 
