@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from dialects import LOOPBACK, FakeMemcached
+from dialects import FakeMemcached
 from recording import CLOSED, LAST, masked, rows
 from session import Session
 from versions import VERSIONS

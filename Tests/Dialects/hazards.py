@@ -8,7 +8,7 @@ import re
 import threading
 import time
 
-from fleet import Fleet, ask, connect, fakes_of, rest_of
+from fleet import Fleet, Ringroad, ask, connect, fakes_of, rest_of
 
 MARK = b"mn\r\n"
 MARKED = re.compile(rb"(?:MN|ERROR)\r\n$")
@@ -224,18 +224,19 @@ def ended(answer):
 def check_limit(binary, seconds):
     """One of three servers takes fewer connections than there are workers: no integrity failure, no flapping, and the
     keys of the other servers are answered rightly."""
-    limit = 3
-    fakes = fakes_of(["1.6.18"], limit=limit) + fakes_of(["1.6.18"] * 2)
-    with Fleet(binary, fakes, threads=4, connect_timeout="1s", request_timeout="500ms") as fleet:
-        states = []
-        outcomes = {}
-        lock = threading.Lock()
-        owners = {}
+    limit, keys = 3, {"threads": 4, "connect_timeout": "1s", "request_timeout": "500ms"}
+    with Fleet(binary, fakes_of(["1.6.18"] * 3), **keys) as fleet:
+        # Which server has which key, while all have room; then one of them is full.
+        fakes, owners, states, outcomes, lock = fleet.fakes, {}, [], {}, threading.Lock()
         for number in range(60):
-            key = b"key%d" % number
-            ask(fleet.port, b"set %s 0 0 1\r\nx\r\n" % key, lambda answer: answer.endswith(b"\r\n"))
-        for place, fake in enumerate(fleet.fakes):
+            ask(fleet.port, b"set key%d 0 0 1\r\nx\r\n" % number, lambda answer: answer.endswith(b"\r\n"))
+        for place, fake in enumerate(fakes):
             owners |= {key: place for key in list(fake.items.held)}
+        fleet.ringroad.end()
+        time.sleep(0.2)
+        fakes[0].limit = limit
+        fleet.ringroad = Ringroad(binary, [fake.port for fake in fakes], **keys)
+        fleet.port = fleet.ringroad.port
 
         def play(_, one):
             key = b"key%d" % random.randrange(60)
