@@ -4,8 +4,8 @@
 
 Each client is played through four outages, each with three memcacheds, a ringroad and a program of its own. Its bars:
 99.9 % right answers for the keys of the healthy servers, less than one new connection a second, and a quarter of the
-answers that it gets when all servers are up. A client that misses one on a busy machine is played once more, by
-itself. Exit 1 when it misses one again.
+answers that it gets when all servers are up. Up to three clients that miss one, as on a busy machine, are played once
+more, one at a time. Exit 1 when one of them misses one again.
 """
 
 import argparse

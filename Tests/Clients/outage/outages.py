@@ -221,7 +221,7 @@ class Play:
             if not has_failed and time.monotonic() >= start + self.outage.delay:
                 has_failed = True
                 self.fail()
-                # What takes a proxy down in a client is an error for a write: it is the first to meet the failure.
+                # Clients stop using the proxy after an error for a write, and a failure may last only a few requests.
                 request = ["set", next(key for key in self.lost if key.startswith("key:")), "written"]
             if not self.counted(request):
                 break
