@@ -15,13 +15,14 @@ SIMULATE := --scratch-path .build/simulate -c release -Xswiftc -enable-testing
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-	  while IFS='	' read -r name text; do printf '  make %-18s %s\n' "$$name" "$$text"; done
-	@printf '  make %-18s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
+	  while IFS='	' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
+	@printf '  make %-19s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
 	  bench "measure it beside other proxies against the bars, six minutes; docs/PERFORMANCE.md tells how" \
 	  bench-quick "three of its workloads, under a minute" \
 	  bench-scaling "how the cost of a request grows with servers, keys, clients, values, pools, threads" \
 	  test-differential "compare every byte with a memcached's, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
+	  test-clients-outage "run client libraries while one of three servers fails" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
 	  test-faults "make servers, networks and clients fail, for minutes; docs/FAILURES.md tells how it is taken" \
 	  soak "faults for half an hour"
