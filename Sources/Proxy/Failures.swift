@@ -303,8 +303,7 @@ extension Worker {
     links[l].missed = 0
     links[l].lineLength = 0
     links[l].awaited = 0
-    links[l].part = 0
-    links[l].partAt = .origin
+    links[l].leavePart()
     links[l].deliveredAt = .origin
     links[l].blamedUntil = .origin
     // Answered already, only not sent to its end.

@@ -111,7 +111,7 @@ struct FanOut: ~Copyable, Recyclable {
     isHolding = false
     exchange = Slab<Exchange>.none
     pieces.removeAll()
-    rests.removeAll()
+    if rests.count > 0 { rests.removeAll() }
     pending = 0
     open = 0
     failures = 0

@@ -263,12 +263,19 @@ extension Worker {
     guard fanOuts[f].exchange != Slab<Exchange>.none, exchanges[fanOuts[f].exchange].client != Slab<Client>.none
     else { return }
     let c = exchanges[fanOuts[f].exchange].client
+    let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasPutOff {
-      clients[c].valueSize = max(clients[c].valueSize, UInt32(limits.large))
-    } else if fanOuts[f].bytes.count > 0 {
-      clients[c].valueSize = UInt32(clamping: max(1, fanOuts[f].bytes.count / max(1, fanOuts[f].pieces.count)))
+      clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
+    } else if bytes > 0 {
+      // Of small ones nothing more is to be known.
+      let isSmall = bytes < fanOuts[f].pieces.count &* Self.small
+      clients[c].valueSize =
+        isSmall ? 1 : UInt32(clamping: max(1, bytes / max(1, fanOuts[f].pieces.count)))
     }
   }
+
+  /// Values of fewer bytes fit in memory, however many a line may ask for.
+  static var small: Int { 1024 }
 }
 
 extension FanOut {

@@ -24,7 +24,7 @@ extension Worker {
   mutating func multiGet(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    if clients[c].valueSize > 0, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
+    if clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
       return streamMultiGet(c, bytes, p, request)
     }
     if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }

@@ -32,8 +32,7 @@ extension Worker {
   ) {
     if consumed > 0 { links[l].heard = now }
     if links[l].legs.place != front {
-      links[l].part = 0
-      links[l].partAt = .origin
+      if links[l].part >= 0 { links[l].leavePart() }
     } else if links[l].sent > 0, links[l].state == .ready {
       notePart(of: count, consumed, on: l, now: now)
     }
@@ -41,7 +40,7 @@ extension Worker {
 
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
-    links[l].part &+= count
+    links[l].part = max(0, links[l].part) &+ count
     guard links[l].part >= Self.leastProgress || consumed > 0 && links[l].front != .passing else { return }
     links[l].part = 0
     links[l].partAt = now

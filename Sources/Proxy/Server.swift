@@ -142,9 +142,10 @@ package struct Link: ~Copyable, Recyclable {
   var isFollowed = false
   /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
   var heard = Instant.origin
-  /// When its server last got on with the reply to the front leg, the origin if it has not begun that; and the bytes since.
+  /// When its server last got on with the reply to the front leg, the origin if it has not begun that; and the bytes since,
+  /// negative before the first.
   var partAt = Instant.origin
-  var part = 0
+  var part = -1
   /// Until when it was in the middle of a reply that took longer than a deadline: what waits behind counts from then.
   var deliveredAt = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
@@ -291,6 +292,12 @@ package struct Link: ~Copyable, Recyclable {
     lateLength = late > count ? lateLength &- length : 0
     late = max(0, late &- count)
     if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
+  }
+
+  /// The front leg is another.
+  @inline(never) mutating func leavePart() {
+    part = -1
+    partAt = .origin
   }
 
   /// Bytes to be sent now.
