@@ -54,6 +54,7 @@ extension Supervisor {
     case .relieved(let held):
       log.warning("memory is short: closed the client that held the most", ["bytes": "\(held)"])
     case .verbosity(let level):
+      guard settings.log.clientsMaySetLevel else { break }
       log.setLevel(LogSettings.Level(verbosity: level))
       log.info("log level set by a client", ["level": log.level.rawValue])
     case .flushOwed(let server):
