@@ -241,7 +241,10 @@ final class Supervisor {
       log.reopen(settings.log)
       names.refresh(at: now)
       reload(.signal, now: now)
-    case SIGTERM, SIGINT:
+    case SIGUSR1:
+      log.reopen(settings.log)
+      log.info("log opened anew", ["why": "SIGUSR1"])
+    case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
         log.warning("told to stop again: ending now")
         hasEnded = true
