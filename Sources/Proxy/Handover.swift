@@ -76,9 +76,9 @@ package struct Handover: Sendable {
     case trusted
     /// It could not be reached, or did not do as it was told; tried again.
     case unswept
-    /// It refuses `flush_all`. What is known by name was or will be deleted instead.
+    /// It refuses `flush_all`. The noted keys are deleted instead.
     case unflushed
-    /// It refuses `flush_all`, and which of its keys are old is not known: it stays out.
+    /// It refuses `flush_all`, and not all of its old keys were noted: it stays out.
     case unsafe
   }
 
@@ -112,7 +112,7 @@ package struct Handover: Sendable {
     var owesFlush = false
     /// When a client last asked for that.
     var owedAt = Instant.origin
-    /// It refused to be flushed since it last went out, and that was said; and so was that it stays out for it.
+    /// Whether it refused `flush_all` in this return, and whether the log has that it stays out for it.
     var isFlushRefused = false
     var isSaidUnsafe = false
     var wasEjected = false
@@ -289,8 +289,7 @@ package struct Handover: Sendable {
     return Self.ordered(steps)
   }
 
-  /// The server will not do `flush_all`, and the way to it is open. What is known by name is deleted instead; a server of
-  /// which more is old than is known by name stays out.
+  /// The server refuses `flush_all`. The noted keys are deleted instead; a server with old keys that were not noted stays out.
   package mutating func refusedFlush(_ server: UInt32, now: Instant) -> [Step] {
     guard var member = members[server], let underway = member.underway, member.flushes else { return [] }
     var steps: [Step] = []

@@ -79,7 +79,7 @@ extension Handover {
     }
   }
 
-  /// Whether a server that returns may hold old copies of more keys than are known by name.
+  /// Whether a returning server may hold old copies of keys that were not noted.
   func isForgotten(_ member: Member) -> Bool {
     member.held.hasOverflowed && !member.isEmpty && pools[member.pool].isJournaled
   }

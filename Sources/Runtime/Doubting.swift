@@ -11,16 +11,16 @@ import Proxy
 // Servers with a literal address or a path are never in doubt.
 
 extension WorkerThread {
-  /// A server that may be elsewhere, since a moment, and the connections that wait to know.
+  /// A server whose address is in doubt, and the connections to it that wait.
   struct Doubt {
     let since: Instant
     var waiting: [UInt32] = []
   }
 
-  /// A resolver that says nothing for so long is not waited for any more.
+  /// The longest wait for a lookup; then the old address is trusted.
   static let doubtPatience = Duration.milliseconds(1900)
 
-  /// A connection to a server was lost, or is silent.
+  /// Puts a server's address in doubt, and asks the supervisor for a lookup.
   mutating func doubt(_ server: UInt32) {
     guard named.contains(server), doubts[server] == nil, !isEnding else { return }
     let since = Clock.now()
@@ -28,31 +28,31 @@ extension WorkerThread {
     outbox.post(.lost(server: server, at: since))
   }
 
-  /// The server is where it was, by a lookup that began at a moment.
+  /// Ends the doubt, if the lookup began after the loss.
   mutating func confirm(_ server: UInt32, asked: Instant, now: Instant) {
     if let doubt = doubts[server], doubt.since <= asked { settle(server, now: now) }
   }
 
-  /// Connects what has waited.
+  /// Ends the doubt and opens the connections that have waited.
   mutating func settle(_ server: UInt32, now: Instant) {
     guard let doubt = doubts.removeValue(forKey: server) else { return }
     confirmedAt[server] = now
     for l in doubt.waiting where isWaiting(l, for: server) { connect(l, now: now) }
   }
 
-  /// Whether a connection that was to be made still is; its slot may have been given to another since.
+  /// Whether a connection still has to be opened; its slot may belong to another one by now.
   private mutating func isWaiting(_ l: UInt32, for server: UInt32) -> Bool {
     worker.isConnecting(link: l, to: server) && linkWires[Int(l)].descriptor < 0
   }
 
-  /// What has waited for long enough trusts the old address.
+  /// Ends the doubts that have lasted too long.
   mutating func settleDoubts(now: Instant) {
     for (server, doubt) in doubts where now.since(doubt.since) >= Self.doubtPatience {
       settle(server, now: now)
     }
   }
 
-  /// Whether an attempt that began then waited for a name: that it came to nothing says nothing of the server.
+  /// Whether an attempt to connect that began then waited for a lookup. Its time-out is no failure of the server.
   func isDoubted(_ server: UInt32, _ since: Instant) -> Bool {
     doubts[server] != nil || since < confirmedAt[server] ?? .origin
   }

@@ -16,7 +16,7 @@ enum Message: Sendable {
   case strays([UInt32], ticket: UInt64)
   /// The server is at another address from now on.
   case moved(server: UInt32, to: Address)
-  /// The server is where it was, as a lookup says that began at `asked`.
+  /// The server keeps its address, by a lookup that began at `asked`.
   case confirmed(server: UInt32, asked: Instant)
   /// Answer what has come, then end.
   case drain
@@ -30,7 +30,7 @@ enum Report: Sendable {
   case seen(worker: Int, Notice, at: Address?)
   /// A connection to a server was made, and it answers.
   case reached(server: UInt32, at: Address)
-  /// A connection to a server that has a name was lost then, or has fallen silent: its address may be another machine's.
+  /// A connection to a server with a host name was lost then, or has fallen silent: its address is in doubt.
   case lost(server: UInt32, at: Instant)
   /// The ticket's message has been read, and this was surrendered.
   case answered(worker: Int, ticket: UInt64, [UInt32: Journal.Entries])

@@ -20,7 +20,7 @@ struct NameBook {
     case lost(host: String, reason: String)
     /// It can again.
     case found(host: String)
-    /// A server that was lost is where it was, or nobody can say: by a lookup that began then.
+    /// A lost server keeps its address: the lookup that began at `asked` found it there, or failed.
     case confirmed(server: UInt32, asked: Instant)
   }
 
@@ -48,7 +48,7 @@ struct NameBook {
     var isProven = false
     /// One was made to any.
     var hasServed = false
-    /// When it was last lost, and whether nobody was told since where it is.
+    /// When a connection to it was last lost, and whether the lookup for that is still to come.
     var lostAt = Instant.origin
     var isDoubted = false
     /// Addresses tried in a row since one worked.
@@ -61,7 +61,7 @@ struct NameBook {
   static let anxious = Duration.seconds(2)
   /// However much fails, no name is asked for more often.
   static let spacing = Duration.seconds(1)
-  /// But this often where a server was lost, whose address may be another machine's now.
+  /// The same after a connection to a server was lost, when its address may belong to another machine.
   static let haste = Duration.milliseconds(200)
   /// More addresses of one name are not looked at.
   static let most = 16
@@ -155,7 +155,7 @@ struct NameBook {
     guard var host = hosts[name] else { return [] }
     defer {
       hosts[name] = host
-      // It began before a server was lost: it does not count.
+      // The lookup began before the loss, so it does not count.
       if host.lostAt > host.knownAsOf { hasten(name, Self.haste, at: now) }
     }
     host.isAsked = false
@@ -175,7 +175,7 @@ struct NameBook {
     return changes + confirm(name, asOf: host.knownAsOf)
   }
 
-  /// Says of the servers of a host that were lost, and were not moved, that they are where they were.
+  /// Confirms the addresses of a host's lost servers that have not moved.
   private mutating func confirm(_ name: String, asOf asked: Instant) -> [Change] {
     var changes: [Change] = []
     for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name && server.isDoubted
@@ -226,8 +226,8 @@ struct NameBook {
     if let name = servers[server]?.host { hasten(name, Self.spacing, at: now) }
   }
 
-  /// The way to a server was lost at a time: before its address is trusted again, its name is looked up. `confirmed` or
-  /// `moved` comes of it.
+  /// Notes that a connection to a server was lost at a time. Its name is looked up before its address is trusted again; the
+  /// result is `confirmed` or `moved`.
   mutating func lost(_ server: UInt32, at time: Instant) {
     guard let known = servers[server] else { return }
     servers[server]?.lostAt = max(known.lostAt, time)
@@ -237,7 +237,7 @@ struct NameBook {
     hasten(known.host, Self.haste, at: time)
   }
 
-  /// Whether a server is known to be where it is by a lookup that began after it was last lost. What has no name is.
+  /// Whether a lookup that began after the server's last loss has ended. Always true of a server without a name.
   func isConfirmed(_ server: UInt32) -> Bool {
     guard let server = servers[server] else { return true }
     return hosts[server.host]?.knownAsOf ?? .never >= server.lostAt

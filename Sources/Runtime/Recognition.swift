@@ -1,16 +1,16 @@
 import Proxy
 
-/// How a server that does not speak the text protocol, or not to this proxy, is told from one that is dead.
+/// The requests that tell a server of another protocol, or one with authentication, from a dead one.
 ///
-///     asks first          is answered by             so the server
+///     request             answer                     so the server
 ///     version (text)      CLIENT_ERROR …             wants a user and a password: memcached -Y
 ///     version (binary)    0x81                       speaks only the binary protocol: memcached -B binary, -S
 ///     ClientHello (TLS)   0x15 0x03 or 0x16 0x03     speaks TLS: memcached -Z
 enum Recognition {
-  /// The order in which they are tried; a user and a password are asked for in the text protocol itself.
+  /// The protocols to try, in order. Authentication shows in the text protocol itself.
   static let tried: [Unsuited] = [.binary, .tls]
 
-  /// What is sent to find out.
+  /// The request that a server of this kind answers.
   static func question(_ kind: Unsuited) -> [UInt8] {
     switch kind {
     case .authentication: Array("version\r\n".utf8)
@@ -19,7 +19,8 @@ enum Recognition {
     }
   }
 
-  /// TLS 1.2, four ciphers, no extensions: enough to be answered, be it with an alert. No byte of it ends a line.
+  /// A TLS 1.2 ClientHello with four ciphers and no extensions: enough for an answer, which may be an alert. No byte of it
+  /// ends a line.
   private static var clientHello: [UInt8] {
     let ciphers: [UInt8] = [0xc0, 0x2f, 0xc0, 0x30, 0x00, 0x9c, 0x00, 0x2f]
     var body: [UInt8] = [3, 3] + [UInt8](repeating: 0x52, count: 32) + [0]
@@ -36,14 +37,14 @@ enum Recognition {
     }
   }
 
-  /// What the answer to a text `version` says beside a version; nil if it is, or may become, one.
+  /// The verdict on an answer to a text `version` that is no version; nil if it is a version, or may become one.
   static func ofGreeting(_ bytes: [UInt8]) -> Visit.Verdict? {
     if bytes.starts(with: "ERROR Too many open connections".utf8) { return .full }
     if isAnswer(bytes, to: .authentication) { return .unsuited(.authentication) }
     return bytes.first == 0x15 && isAnswer(bytes, to: .tls) ? .unsuited(.tls) : nil
   }
 
-  /// What is wrong, and what the operator can do.
+  /// The log line's message, and what the operator can do.
   static func words(_ kind: Unsuited) -> (what: String, remedy: String) {
     switch kind {
     case .authentication:

@@ -1,10 +1,10 @@
 import Bytes
 import Proxy
 
-/// What the supervisor keeps of a server beside its health: what was said of it in the log, and what an operator is
-/// shown in `stats ringroad`.
+/// The supervisor's notes on one server beside its health: which log lines were written, and the `note` row of
+/// `stats ringroad`.
 struct ServerRecord {
-  /// Something about a server that its standing does not say.
+  /// The reason for a `note` row: something that up, ejected or down does not say.
   enum Caveat: Equatable {
     /// It takes no more connections.
     case full
@@ -12,12 +12,12 @@ struct ServerRecord {
     case unflushed
     /// It stays out, because it may hold old values and refuses `flush_all`.
     case unsafe
-    /// It stays out, because it does not do what it is told before its return.
+    /// It stays out, because a flush or a deletion before its return failed.
     case unclean
     /// It cannot be used as it is configured.
     case unsuited(Unsuited)
 
-    /// As a row of `stats ringroad` has it.
+    /// The row's value.
     var words: String {
       switch self {
       case .full: "at its connection limit"
@@ -34,19 +34,19 @@ struct ServerRecord {
   var fullAt: Instant?
   /// Whether it ever answered a greeting.
   var hasAnswered = false
-  /// Whether it was tried, since it went out, if it speaks something else than text.
+  /// Whether other protocols were tried since it went out.
   var isRecognitionTried = false
-  /// What it seems to speak; said when it once more does not answer as text.
+  /// The protocol that it seems to speak; logged if it does not answer the next text greeting either.
   var suspect: Unsuited?
   var isUnsweptSaid = false
-  /// When it had been started, as it said in its present outage, and when it said so.
+  /// When it was started, by its uptime, and when it told that in its present outage.
   private var started: (at: Duration, said: Instant)?
 
-  /// Takes in when a server says that it was started, and since when it is out. Returns a moment in its outage before which
-  /// it had not been started: then it was restarted, and holds nothing of before. Nil if that is not known.
+  /// Decides whether the server was restarted in its present outage, and so holds nothing from before it. Returns a moment
+  /// that the restart did not precede; nil if no restart is known.
   ///
-  /// Two signs: it is younger than its outage, or younger than it was when it said so before. What memcached says of its age
-  /// is up to three seconds too much, and the first sign is only good for what was out for longer.
+  /// Two signs: it is younger than its outage, or younger than an earlier visit in this outage found it. memcached reports
+  /// up to three seconds too much, so the first sign takes an outage longer than that.
   mutating func restarted(_ startedAt: Duration, outSince: Instant, now: Instant) -> Instant? {
     if let before = started, before.said >= outSince {
       return startedAt >= before.at + .seconds(2) ? before.said : nil
@@ -56,7 +56,7 @@ struct ServerRecord {
     return earliest > outSince.since(.origin) ? Instant.origin.advanced(by: earliest) : nil
   }
 
-  /// How long a server must not have been full before that is news again.
+  /// How long a server must not have been full before the next line about it.
   static let fullPatience = Duration.seconds(10)
 
   mutating func wentOut() {
@@ -71,7 +71,7 @@ struct ServerRecord {
 }
 
 extension Supervisor {
-  /// Shows a caveat of a server; returns whether it is news.
+  /// Sets the `note` row of a server; returns whether it changed.
   @discardableResult
   func note(_ server: UInt32, _ caveat: ServerRecord.Caveat) -> Bool {
     guard records[server]?.caveat != caveat else { return false }
@@ -80,7 +80,7 @@ extension Supervisor {
     return true
   }
 
-  /// A server takes no more connections: said once, and again after it has recovered.
+  /// Logs that a server takes no more connections, once until it has recovered.
   func noteFull(_ server: UInt32, now: Instant) {
     let isKnown = records[server]?.fullAt != nil
     records[server, default: ServerRecord()].fullAt = now
@@ -97,7 +97,7 @@ extension Supervisor {
     log.warning("\(what): it cannot be used", ["server": label(server), "do": remedy])
   }
 
-  /// A server answered, but not as it must before it is used again: said once in an outage.
+  /// Logs, once in an outage, that a server answers but could not be flushed or cleaned.
   func noteUnclean(_ server: UInt32, at step: String) {
     guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
     log.warning(
@@ -105,7 +105,7 @@ extension Supervisor {
       ["server": label(server), "failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
   }
 
-  /// Forgets that servers were full which have not been for a while. Called once a second.
+  /// Clears the note of servers that have not been full for a while. Called once a second.
   func forgetFull(now: Instant) {
     for (server, record) in records {
       guard let fullAt = record.fullAt, now.since(fullAt) >= ServerRecord.fullPatience else { continue }

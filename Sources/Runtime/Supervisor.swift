@@ -51,7 +51,7 @@ final class Supervisor {
   var dealing: Dealing
   var visits: [UInt32: Visit] = [:]
   var errands: [UInt32: Handover.Errand] = [:]
-  /// Probes that are due and wait for their server's name to be looked up, at most until then.
+  /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
   var waitingProbes: [UInt32: Instant] = [:]
   var records: [UInt32: ServerRecord] = [:]
   var handover: Handover
@@ -250,7 +250,7 @@ final class Supervisor {
       reload(.signal, now: now)
     case SIGUSR1:
       log.reopen(settings.log)
-      log.info("log opened anew", ["why": "SIGUSR1"])
+      log.info("log reopened", ["why": "SIGUSR1"])
     case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
         log.warning("told to stop again: ending now")

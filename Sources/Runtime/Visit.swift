@@ -12,8 +12,8 @@ import Wire
 ///     ready ─▶ flush_all ─▶ done, or refused
 ///           ─▶ delete, delete, … ─▶ done
 ///
-/// A server that does not know a command answers with an error, or closes the connection, as other proxies do. Then the
-/// verdict is `anew`: the visit goes on over a fresh connection, and after a second such end without the command.
+/// A server that does not know a command answers with an error, or closes the connection, as other proxies do. In the second
+/// case the visit reconnects and tries again; after a second such end it leaves the command out.
 ///
 /// A server that was stopped and goes on finds requests of long ago in its old connections. The rest, between
 /// two answers, is for these: what is deleted after it stays deleted. A client's request is never a probe.
@@ -39,10 +39,10 @@ struct Visit {
     /// It has had its rest, or needs none: errands may be run.
     case ready
     case done
-    /// It will not do `flush_all`. The connection is at rest.
+    /// It refuses `flush_all`. The connection is usable.
     case refused
-    /// It closed the connection over a command that it may not know: connect anew, then `reconnected`.
-    case anew
+    /// It closed the connection after a command that it may not know: open another, then call `reconnected`.
+    case reconnect
     /// It takes no more connections.
     case full
     /// It cannot be used as it is configured.
@@ -76,23 +76,23 @@ struct Visit {
   private(set) var step = Step.connecting
   private(set) var deadline: Instant
   private var askedAt = Instant.origin
-  /// Why it came to nothing, as far as that is no answer of the server's.
+  /// Why the visit failed; nil if the server's answer was wrong.
   private(set) var cause: FailureCause?
   /// Seconds since the server was started, if it has said so.
   private(set) var uptime: UInt64?
-  /// When that was, on the proxy's clock: as far off as memcached counts, and before the clock's origin perhaps.
+  /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
   private(set) var startedAt: Duration?
   private var input: [UInt8] = []
   private var output: [UInt8] = []
   private var errand: Handover.Errand?
   private var next = 0
   private var awaited = 0
-  /// The command over which the server closed the connection, and how often it did.
+  /// The step at which the server closed the connection, and how often it did.
   private var interrupted: Step?
   private var ends = 0
   private var knowsMetaDelete = true
-  /// Keys that it could not be asked to delete, because it does not know the command that names them. So no client
-  /// can have stored them there either: it would have to name them the same way.
+  /// Keys that were not deleted, because the server does not know the command that can name them. No client can have
+  /// stored them there either: that takes the same command.
   private var unnamed = 0
 
   init(
@@ -124,7 +124,7 @@ struct Visit {
     return ask("version\r\n", .greeting, now: now)
   }
 
-  /// Goes on over another connection where the last one ended.
+  /// Continues over another connection.
   mutating func reconnected(_ descriptor: Int32, _ watch: Watch, now: Instant) {
     self.descriptor = descriptor
     self.watch = watch
@@ -140,7 +140,7 @@ struct Visit {
     case .inquiring: break
     case .flushing: break
     case .deleting:
-      // What was not answered for is asked again.
+      // Deletions without an answer are sent again.
       let unanswered = next - awaited..<next
       (next, awaited) = (unanswered.lowerBound, 0)
       guard knowsMetaDelete, errand?.keys[unanswered].contains(where: Self.needsMeta) == true else {
@@ -150,7 +150,7 @@ struct Visit {
     }
     ends = interrupted == step ? ends + 1 : 1
     interrupted = step
-    return .anew
+    return .reconnect
   }
 
   /// The server that answered a probe may return: is it the one that went out, and is all quiet in it?
@@ -185,7 +185,7 @@ struct Visit {
     switch Socket.send(descriptor, unsafe output.span.bytes) {
     case .sent(let n): output.removeFirst(min(n, output.count))
     case .wouldBlock: break
-    // It may have said why it hangs up.
+    // Its reason may be waiting to be read.
     case .failed: return step == .greeting ? .waiting : closed()
     }
     return .waiting
@@ -198,7 +198,7 @@ struct Visit {
     case .resting(let until):
       return now >= until ? ask("version\r\n", .confirming, now: now) : .waiting
     case .pausing: return deleteMore(now: now)
-    // It has just answered `version`, so it may be that it does not answer this.
+    // It has just answered `version`: it may not answer this command.
     case .inquiring: return now >= deadline ? closed() : .waiting
     default:
       guard now >= deadline else { return .waiting }
@@ -207,7 +207,7 @@ struct Visit {
     }
   }
 
-  /// Whether it was greeted in the text protocol and did not say a word.
+  /// Whether it was greeted in the text protocol and has sent nothing.
   var isSpeechless: Bool { isProbe && step == .greeting && input.isEmpty }
 
   private mutating func deleteMore(now: Instant) -> Verdict {
@@ -217,7 +217,7 @@ struct Visit {
       return .done
     }
     let end = min(keys.count, next + Self.batch)
-    // Of those that the server may hang up on one goes alone, behind the others.
+    // After such an end, a key that takes `md` is sent alone.
     let isTried = interrupted == .deleting
     awaited = 0
     while next < end {
@@ -251,7 +251,7 @@ struct Visit {
     return line + Array(" b\r\n".utf8)
   }
 
-  /// How many keys could not be named since this was last asked.
+  /// The number of keys left out since the last call.
   mutating func takeUnnamed() -> Int {
     defer { unnamed = 0 }
     return unnamed
@@ -310,7 +310,7 @@ struct Visit {
     return .refused
   }
 
-  /// `OK`, or an error: whatever it says, it has not done it.
+  /// Reads `OK` or an error; any error means that nothing was flushed.
   private mutating func readFlush(now: Instant) -> Verdict {
     if Self.isError(input[...], anyKind: true) {
       guard let newline = input.firstIndex(of: 10) else {
@@ -367,7 +367,7 @@ struct Visit {
     while let newline = input[start...].firstIndex(of: 10) {
       guard awaited > 0, let keys = errand?.keys else { return .dead }
       if !Self.isDeletion(input[start...newline]) {
-        // A server that does not know the command.
+        // The server does not know the command.
         guard Self.needsMeta(keys[next - awaited]), Self.isError(input[start...newline]) else { return .dead }
         unnamed += 1
       } else if Self.needsMeta(keys[next - awaited]) {

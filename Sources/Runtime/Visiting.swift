@@ -17,7 +17,7 @@ extension Supervisor {
         waitingProbes[server.number] = now.advanced(by: Self.patience)
       }
     }
-    // Its name is looked up first: another machine may have its address by now.
+    // The name is looked up first: the address may belong to another machine by now.
     for (server, deadline) in waitingProbes where now >= deadline || names.isConfirmed(server) {
       waitingProbes[server] = nil
       if visits[server] == nil { visit(server, .probe, now: now) }
@@ -107,10 +107,10 @@ extension Supervisor {
     case .refused:
       if !visit.isProbe { leave(server) }
       perform(handover.refusedFlush(server, now: now), now: now)
-    case .anew: reconnect(visit, now: now)
+    case .reconnect: reconnect(visit, now: now)
     case .full:
       noteFull(server, now: now)
-      // Neither up nor dead: it is asked again at the usual interval.
+      // Neither up nor dead: the next probe follows at the usual interval.
       leave(server)
       settleFailure(of: server, visit.purpose, .refused, now: now)
     case .unsuited(let kind): recognized(kind, visit, now: now)
@@ -123,7 +123,7 @@ extension Supervisor {
     }
   }
 
-  /// Says of keys that they could not be deleted, and why that is right.
+  /// Logs how many keys were left out, and why that is safe.
   private func noteUnnamed(_ server: UInt32) {
     guard let count = visits[server]?.takeUnnamed(), count > 0 else { return }
     log.info(
@@ -131,7 +131,7 @@ extension Supervisor {
       ["server": label(server), "keys": "\(count)"])
   }
 
-  /// Goes on over another connection.
+  /// Continues a visit over another connection.
   private func reconnect(_ visit: Visit, now: Instant) {
     loop.unwatch(visit.watch)
     Socket.close(visit.descriptor)
@@ -153,8 +153,9 @@ extension Supervisor {
     proceed(server, now: now) { $0.inquire(now: now) }
   }
 
-  /// When, at the earliest, the server was started, if that was after it went out: then it holds nothing of before, and
-  /// nothing of before lies in its connections. Its process's number says less: memcached can be restarted with its memory.
+  /// A moment that the server's restart did not precede; nil if it was not restarted in its outage, as far as is known. A
+  /// restarted server holds no old values, and its connections no old requests. Its process id says less: memcached can be
+  /// restarted with its memory.
   private func newSince(_ visit: Visit, now: Instant) -> Instant? {
     guard case .rejoining(let since, _) = board.health(of: ServerID(visit.server))?.state,
       let startedAt = visit.startedAt
@@ -198,8 +199,8 @@ extension Supervisor {
     settleFailure(of: server, purpose, cause, now: now)
   }
 
-  /// A server that says nothing to a greeting may speak something else than text: that is tried once in an outage, of one
-  /// that did speak text before only when it hangs up.
+  /// The next protocol to try with a server that sent nothing after a text greeting; nil if there is none. Tried once in an
+  /// outage; with a server that has spoken text before, only if it closed the connection.
   private func recognition(
     after purpose: Visit.Purpose, _ cause: FailureCause?, _ visit: Visit?, _ server: UInt32
   ) -> Visit.Purpose? {
@@ -219,8 +220,8 @@ extension Supervisor {
     return Recognition.tried.first.map { .recognition($0) }
   }
 
-  /// The server has given itself away. One that speaks another protocol is asked in text once more: it may speak both, and
-  /// have been asleep.
+  /// A server answered as an unusable one does. If it answered another protocol, it is greeted in text again: it may speak
+  /// both, and may have been stopped before.
   private func recognized(_ kind: Unsuited, _ visit: Visit, now: Instant) {
     leave(visit.server)
     if case .recognition = visit.purpose {

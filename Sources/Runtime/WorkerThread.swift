@@ -65,10 +65,10 @@ struct WorkerThread: ~Copyable {
   var clientWires: [Wire] = []
   var linkWires: [Wire] = []
   var addresses: [UInt32: Address]
-  /// Servers whose addresses were found by a name, and those of them that may be elsewhere by now.
+  /// Servers configured by a host name, and those whose address is in doubt since a connection was lost.
   var named: Set<UInt32>
   var doubts: [UInt32: Doubt] = [:]
-  /// Until when attempts to connect waited for a name, and say nothing of the server.
+  /// When the last doubt of each server ended.
   var confirmedAt: [UInt32: Instant] = [:]
   var ticks = 0
   var isEnding = false
@@ -131,7 +131,7 @@ struct WorkerThread: ~Copyable {
     outbox.post(.ended(worker: number))
   }
 
-  /// Does all that the notes say, and sends what comes of it.
+  /// One turn of the loop: handles the events that were noted, then sends.
   mutating func turn(_ scratch: inout Scratch, now: Instant) {
     let forwarded = worker.counters[.requestsForwarded]
     var events = walk(&scratch, now: now)

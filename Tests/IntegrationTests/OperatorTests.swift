@@ -35,7 +35,7 @@ extension Integration {
       #expect(eventually(within: .seconds(2)) { logs.read("log").contains("serving") })
       try FileManager.default.moveItem(atPath: logs.file("log"), toPath: logs.file("log.1"))
       proxy.child.signal(SIGUSR1)
-      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("log opened anew") })
+      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("log reopened") })
       #expect(!logs.read("log").contains("reload"))
     }
 

@@ -174,7 +174,7 @@ import Testing
     var visit = start
     #expect(say(&visit, Self.version) == .alive)
     #expect(visit.inquire(now: Self.at(0)) == .waiting)
-    #expect((hangsUp ? visit.closed() : visit.tick(now: Self.at(500))) == .anew)
+    #expect((hangsUp ? visit.closed() : visit.tick(now: Self.at(500))) == .reconnect)
     let next = try reconnect(&visit)
     #expect(next.read() == "version\r\n")
     #expect(say(&visit, Self.version, now: Self.at(1000)) == .waiting)
@@ -190,12 +190,12 @@ import Testing
     defer { withExtendedLifetime(link) {} }
     var visit = start
     #expect(visit.begin(Handover.Errand(flushes: true, keys: []), now: Self.at(0)) == .waiting)
-    #expect(visit.closed() == .anew)
+    #expect(visit.closed() == .reconnect)
     var next = try reconnect(&visit)
     _ = next.read()
     #expect(say(&visit, Self.version) == .waiting)
     #expect(next.read() == "flush_all\r\n", "it may have been an accident")
-    #expect(visit.closed() == .anew)
+    #expect(visit.closed() == .reconnect)
     next = try reconnect(&visit)
     _ = next.read()
     #expect(say(&visit, Self.version) == .refused)
@@ -210,12 +210,12 @@ import Testing
     var visit = start
     #expect(visit.begin(Self.errand, now: Self.at(0)) == .waiting)
     #expect(say(&visit, "DELETED\r\n") == .waiting)
-    #expect(visit.closed() == .anew)
+    #expect(visit.closed() == .reconnect)
     var next = try reconnect(&visit)
     _ = next.read()
     #expect(say(&visit, Self.version) == .waiting)
     #expect(next.read() == "md d2l0aCBibGFuaw== b\r\n", "alone")
-    #expect(visit.closed() == .anew)
+    #expect(visit.closed() == .reconnect)
     next = try reconnect(&visit)
     _ = next.read()
     #expect(say(&visit, Self.version) == .waiting)
