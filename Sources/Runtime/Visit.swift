@@ -91,6 +91,8 @@ struct Visit {
   private var interrupted: Step?
   private var ends = 0
   private var knowsMetaDelete = true
+  /// Whether its version is that of a memcached which knows keys in base64.
+  private var isRecent = false
   /// Keys that were not deleted, because the server does not know the command that can name them. No client can have
   /// stored them there either: that takes the same command.
   private var unnamed = 0
@@ -143,7 +145,9 @@ struct Visit {
       // Deletions without an answer are sent again.
       let unanswered = next - awaited..<next
       (next, awaited) = (unanswered.lowerBound, 0)
-      guard knowsMetaDelete, errand?.keys[unanswered].contains(where: Self.needsMeta) == true else {
+      // A memcached that knows `md` closes the connection for another reason.
+      guard knowsMetaDelete, !isRecent, errand?.keys[unanswered].contains(where: Self.needsMeta) == true
+      else {
         return .dead
       }
     default: return .dead
@@ -288,6 +292,8 @@ struct Visit {
       return Recognition.isAnswer(input, to: kind) ? .unsuited(kind) : .dead
     }
     if let said = Recognition.ofGreeting(input) { return said }
+    // SAFETY: a byte has no padding that could be uninitialised.
+    isRecent = unsafe ReplyParser.isVersion(input.span.bytes, atLeast: 1, 6, 10)
     return answered(.version) {
       switch $0.interrupted {
       case .inquiring: $0.takeRest(now: now)
