@@ -2,10 +2,11 @@ import Bytes
 
 /// How long until a server that is out is probed again.
 ///
-///     1 s   1.5 s   2.25 s   …   30 s   30 s        each shortened by 5–50 %
+///     hangs, or answers wrongly   1 s   1.5 s   2.25 s   …   30 s   30 s     each shortened by 5–50 %
+///     refuses connections         1 s   1 s     1 s      …
 ///
-/// The first wait is `probe_interval`, each further one half as long again, none longer than
-/// `probe_max`. The jitter only shortens: servers that fell together are not probed together, and yet a
+/// The first wait is `probe_interval`. After a probe that was refused the next one is as long, for as long as it takes: it
+/// costs next to nothing. After any other each further one is half as long again, none longer than `probe_max`. The jitter only shortens: servers that fell together are not probed together, and yet a
 /// server that is back is found within the interval.
 ///
 /// **Flaps.** A server that fails within ten probe intervals of its return has flapped: each such time
@@ -39,9 +40,9 @@ package struct Backoff: BitwiseCopyable, Equatable, Sendable {
     }
   }
 
-  /// The wait until the next probe of a server that does not answer. `random` is any number.
-  package mutating func nextWait(random: UInt64, _ rules: HealthRules) -> Duration {
-    wait = wait == 0 ? rules.interval << flaps : wait + wait / 2
+  /// The wait until the next probe of a server that does not answer; `grows` unless it refused. `random` is any number.
+  package mutating func nextWait(random: UInt64, _ rules: HealthRules, grows: Bool = true) -> Duration {
+    wait = wait == 0 || !grows ? rules.interval << flaps : wait + wait / 2
     wait = min(wait, rules.longest)
     return Self.shortened(wait, random)
   }

@@ -104,13 +104,13 @@ package struct HealthBoard: Sendable {
     entries[server]?.health.answered(at: now)
   }
 
-  /// A probe that `dueProbes` handed out has come to its end.
+  /// A probe that `dueProbes` handed out has come to its end; if it failed, for a cause.
   package mutating func probed(
-    _ server: ServerID, ok: Bool, at now: Instant, random: UInt64
+    _ server: ServerID, ok: Bool, _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64
   ) -> [Change] {
     guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
     guard ok else {
-      entries[server]?.health.probeFailed(at: now, random: random, pool.rules)
+      entries[server]?.health.probeFailed(cause, at: now, random: random, pool.rules)
       return []
     }
     let action = entries[server]?.health.probeSucceeded(at: now, random: random, pool.rules)

@@ -98,14 +98,17 @@ package struct ServerHealth: Equatable, Sendable {
     return .rejoin
   }
 
-  package mutating func probeFailed(at now: Instant, random: UInt64, _ rules: HealthRules) {
+  /// A probe failed. One that was refused says that nothing was kept waiting: the next one need not wait for longer.
+  package mutating func probeFailed(
+    _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64, _ rules: HealthRules
+  ) {
     switch state {
     case .up: return
     case .down: break
     case .confirming(let since, let cause, _), .rejoining(let since, let cause):
       state = .down(since: since, cause: cause)
     }
-    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules))
+    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules, grows: !cause.isConclusive))
   }
 
   // MARK: - What the rejoin came to

@@ -76,6 +76,10 @@ package struct Handover: Sendable {
     case trusted
     /// It could not be reached, or did not do as it was told; tried again.
     case unswept
+    /// It refuses `flush_all`. The noted keys are deleted instead.
+    case unflushed
+    /// It refuses `flush_all`, and not all of its old keys were noted: it stays out.
+    case unsafe
   }
 
   enum Phase: Sendable, Equatable {
@@ -106,6 +110,11 @@ package struct Handover: Sendable {
     var underway: Journal.Entries?
     var flushes = false
     var owesFlush = false
+    /// When a client last asked for that.
+    var owedAt = Instant.origin
+    /// Whether it refused `flush_all` in this return, and whether the log has that it stays out for it.
+    var isFlushRefused = false
+    var isSaidUnsafe = false
     var wasEjected = false
     var isEmpty = false
     var deleted = 0
@@ -193,11 +202,16 @@ package struct Handover: Sendable {
   }
 
   /// The server answers probes again, and the way to it is open. `isEmpty` says that it was started anew
-  /// while it was out.
-  package mutating func returns(_ server: UInt32, isEmpty: Bool, now: Instant) -> [Step] {
+  /// while it was out, and no sooner than at `since`.
+  package mutating func returns(
+    _ server: UInt32, isEmpty: Bool, since: Instant = .origin, now: Instant
+  ) -> [Step] {
     guard var member = members[server], member.phase == .none || member.phase == .returned else { return [] }
     var steps: [Step] = []
     member.isEmpty = isEmpty
+    member.isFlushRefused = false
+    // Nothing of before is left to be flushed.
+    if isEmpty, member.owedAt <= since { member.owesFlush = false }
     member.deleted = 0
     member.isFlushed = false
     member.phase = .collecting
@@ -275,6 +289,31 @@ package struct Handover: Sendable {
     return Self.ordered(steps)
   }
 
+  /// The server refuses `flush_all`. The noted keys are deleted instead; a server with old keys that were not noted stays out.
+  package mutating func refusedFlush(_ server: UInt32, now: Instant) -> [Step] {
+    guard var member = members[server], let underway = member.underway, member.flushes else { return [] }
+    var steps: [Step] = []
+    member.underway = nil
+    member.flushes = false
+    member.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
+    let phase = member.phase
+    if phase != .none, isForgotten(member) {
+      member.phase = .none
+      if !member.isSaidUnsafe { steps.append(.remark(server, .unsafe)) }
+      member.isSaidUnsafe = true
+      member.owesFlush = true
+      members[server] = member
+      steps.append(.rejoined(server, ok: false))
+    } else {
+      if !member.isFlushRefused || phase == .none { steps.append(.remark(server, .unflushed)) }
+      member.isFlushRefused = true
+      members[server] = member
+      if phase == .none { sweep(server, now: now, &steps) } else { clean(server, now: now, &steps) }
+    }
+    advance(poolOf: server, now: now, &steps)
+    return Self.ordered(steps)
+  }
+
   /// The way to a returning server broke before it was asked anything.
   package mutating func interrupted(_ server: UInt32, now: Instant) -> [Step] {
     guard let member = members[server], member.phase != .none else { return [] }
@@ -288,6 +327,7 @@ package struct Handover: Sendable {
   /// A client's `flush_all` did not reach the server.
   package mutating func oweFlush(_ server: UInt32, now: Instant) -> [Step] {
     members[server]?.owesFlush = true
+    members[server]?.owedAt = now
     var steps: [Step] = []
     sweep(server, now: now, &steps)
     return steps

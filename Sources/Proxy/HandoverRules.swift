@@ -17,6 +17,7 @@ extension Handover {
     switch (member.wanted, member.told) {
     case (.up, .failFast), (.up, .ejected), (.up, .returning):
       members[server]?.wasEjected = false
+      members[server]?.isSaidUnsafe = false
       steps.append(.remark(server, .safe(deleted: member.deleted, isFlushed: member.isFlushed)))
       let wasFlushed: Bool? = member.isFlushed ? true : member.isEmpty ? false : nil
       members[server]?.deleted = 0
@@ -59,9 +60,10 @@ extension Handover {
   /// Does what is to be done on a returning server, and goes on when there is nothing.
   mutating func clean(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard var member = members[server] else { return }
-    let isForgotten = member.held.hasOverflowed && !member.isEmpty
-    let isWanted = pools[member.pool].rules.rejoin == .flush && member.wasEjected && !member.isFlushed
-    let flushes = member.owesFlush || isForgotten || isWanted
+    let isWanted =
+      pools[member.pool].rules.rejoin == .flush && member.wasEjected && !member.isEmpty && !member.isFlushed
+      && !member.isFlushRefused
+    let flushes = member.owesFlush || isForgotten(member) || isWanted
     if flushes || !member.held.keys.isEmpty {
       send(server, flushes: flushes, &steps)
     } else if member.phase == .deleting {
@@ -75,6 +77,11 @@ extension Handover {
       members[server] = member
       steps.append(.rejoined(server, ok: true))
     }
+  }
+
+  /// Whether a returning server may hold old copies of keys that were not noted.
+  func isForgotten(_ member: Member) -> Bool {
+    member.held.hasOverflowed && !member.isEmpty && pools[member.pool].isJournaled
   }
 
   /// What is told to the board comes last: its answer makes steps of its own, which must not overtake these.

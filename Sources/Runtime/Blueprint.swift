@@ -56,6 +56,7 @@ struct Blueprint {
       option.connectTimeout = pool.connectTimeout
       option.requestTimeout = pool.requestTimeout
       option.missesOnFailure = pool.readsOnFailure == .miss
+      option.writesMissOnFailure = pool.writesOnFailure == .miss
       option.isJournaled = pool.rejoin != .asIs
       option.connections = pool.connections
       for server in pool.servers {

@@ -7,9 +7,13 @@ import Proxy
 extension WorkerThread {
   mutating func connect(_ l: UInt32, now: Instant) {
     while linkWires.count <= Int(l) { linkWires.append(Wire()) }
-    guard let address = addresses[worker.servers[worker.links[l].server].id] else {
-      return worker.lost(l, .unreachable, now: now)
+    let server = worker.servers[worker.links[l].server].id
+    if worker.isReplacement(link: l) { doubt(server) }
+    guard doubts[server] == nil else {
+      doubts[server]?.waiting.append(l)
+      return
     }
+    guard let address = addresses[server] else { return worker.lost(l, .unreachable, now: now) }
     switch Socket.connect(to: address) {
     case .connected(let descriptor):
       watch(l, descriptor)
@@ -47,8 +51,11 @@ extension WorkerThread {
     if isSent != .sent(greeting.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
-  mutating func disconnect(_ l: UInt32) {
+  mutating func disconnect(_ l: UInt32, now: Instant) {
     guard Int(l) < linkWires.count, linkWires[Int(l)].descriptor >= 0 else { return }
+    if linkWires[Int(l)].isReached, worker.isLoss(ofLink: l) {
+      doubt(worker.servers[worker.links[l].server].id)
+    }
     loop.unwatch(linkWires[Int(l)].watch)
     Socket.abort(linkWires[Int(l)].descriptor)
     linkWires[Int(l)] = Wire()

@@ -1,5 +1,6 @@
 import Bytes
 import Net
+import Proxy
 import Stats
 import Synchronization
 
@@ -29,12 +30,21 @@ final class Ledger: Sendable {
   /// Keys deleted on servers because the journal held them; the control thread's to count.
   let deleted = Atomic<Int>(0)
   private let rows: Mutex<[Row]>
+  /// Each worker's numbers of each server, as of its last tenth of a second.
+  private let servers: Mutex<[[ServerNumbers]]>
   /// What the control thread adds: reloads, servers that are out, …
-  private let notes = Mutex<[(name: String, value: String)]>([])
+  private let notes = Mutex(Notes())
+
+  /// Rows as they are, and the names of the servers' rows.
+  private struct Notes {
+    var rows: [(name: String, value: String)] = []
+    var servers: [(id: UInt32, name: String)] = []
+  }
 
   init(workers: Int) {
     counts = (0..<workers).map { _ in Count() }
     rows = Mutex(Array(repeating: Row(), count: workers))
+    servers = Mutex(Array(repeating: [], count: workers))
   }
 
   // MARK: - Clients
@@ -57,17 +67,36 @@ final class Ledger: Sendable {
     rows.withLock { $0[worker] = Row(counters: counters, work: work) }
   }
 
+  /// The same of each server's numbers.
+  func publish(_ numbers: [ServerNumbers], of worker: Int) { servers.withLock { $0[worker] = numbers } }
+
+  /// When any worker last had a reply of a server; the origin if none did.
+  func heard(_ server: UInt32) -> Instant {
+    servers.withLock { all in
+      all.joined().reduce(.origin) { $1.id == server ? max($0, $1.heard) : $0 }
+    }
+  }
+
   /// What each worker has done, as it last said.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
-  func note(_ rows: [(name: String, value: String)]) {
-    notes.withLock { $0 = rows }
+  func note(_ rows: [(name: String, value: String)], servers: [(id: UInt32, name: String)] = []) {
+    notes.withLock { $0 = Notes(rows: rows, servers: servers) }
+  }
+
+  /// A row for each server with what all workers count of it.
+  private func serverRows(_ names: [(id: UInt32, name: String)]) -> [(name: String, value: String)] {
+    let misses: [UInt32: UInt64] = servers.withLock { all in
+      all.joined().reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.readsAsMisses }
+    }
+    return names.map { ("\($0.name):reads_as_misses", "\(misses[$0.id] ?? 0)") }
   }
 
   /// The answer to `stats ringroad`.
   func rendered() -> [UInt8] {
     let rows = rows.withLock { $0 }
-    var notes = notes.withLock { $0 }
+    let noted = notes.withLock { $0 }
+    var notes = noted.rows + serverRows(noted.servers)
     for (worker, row) in rows.enumerated() {
       notes += [
         ("worker:\(worker):clients", "\(clients(of: worker))"),

@@ -7,8 +7,8 @@ import Synchronization
 enum Message: Sendable {
   /// A client was accepted: this descriptor is the worker's now.
   case client(descriptor: Int32)
-  /// Work by this plan; servers are found at these addresses.
-  case adopt(WorkerPlan, addresses: [UInt32: Address])
+  /// Work by this plan; servers are found at these addresses, which some have by a name.
+  case adopt(WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32>)
   /// How a server stands from now on. Say that you know, and surrender what your journal holds against it if
   /// that is wanted. `wasFlushed`: whether it was made safe by a flush, if that is news.
   case standing(server: UInt32, Standing, ticket: UInt64, surrenders: Bool, wasFlushed: Bool?)
@@ -16,6 +16,8 @@ enum Message: Sendable {
   case strays([UInt32], ticket: UInt64)
   /// The server is at another address from now on.
   case moved(server: UInt32, to: Address)
+  /// The server keeps its address, by a lookup that began at `asked`.
+  case confirmed(server: UInt32, asked: Instant)
   /// Answer what has come, then end.
   case drain
   /// Answer who waits that nothing will come any more, and end.
@@ -28,6 +30,8 @@ enum Report: Sendable {
   case seen(worker: Int, Notice, at: Address?)
   /// A connection to a server was made, and it answers.
   case reached(server: UInt32, at: Address)
+  /// A connection to a server with a host name was lost then, or has fallen silent: its address is in doubt.
+  case lost(server: UInt32, at: Instant)
   /// The ticket's message has been read, and this was surrendered.
   case answered(worker: Int, ticket: UInt64, [UInt32: Journal.Entries])
   /// A worker has ended, as it was told.

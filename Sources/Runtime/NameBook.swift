@@ -20,6 +20,8 @@ struct NameBook {
     case lost(host: String, reason: String)
     /// It can again.
     case found(host: String)
+    /// A lost server keeps its address: the lookup that began at `asked` found it there, or failed.
+    case confirmed(server: UInt32, asked: Instant)
   }
 
   private struct Host {
@@ -31,6 +33,10 @@ struct NameBook {
     /// Some lookup has come to its end, well or not.
     var isAnswered = false
     var lastAsked: Instant?
+    /// When the last lookup began that has come to its end.
+    var knownAsOf = Instant.origin
+    /// When a server of this name was last lost.
+    var lostAt = Instant.origin
     var nextLookup = Instant.origin
   }
 
@@ -42,6 +48,9 @@ struct NameBook {
     var isProven = false
     /// One was made to any.
     var hasServed = false
+    /// When a connection to it was last lost, and whether the lookup for that is still to come.
+    var lostAt = Instant.origin
+    var isDoubted = false
     /// Addresses tried in a row since one worked.
     var tries = 0
   }
@@ -52,6 +61,8 @@ struct NameBook {
   static let anxious = Duration.seconds(2)
   /// However much fails, no name is asked for more often.
   static let spacing = Duration.seconds(1)
+  /// The same after a connection to a server was lost, when its address may belong to another machine.
+  static let haste = Duration.milliseconds(200)
   /// More addresses of one name are not looked at.
   static let most = 16
 
@@ -104,6 +115,9 @@ struct NameBook {
     servers.compactMapValues(\.address).merging(literals) { _, literal in literal }
   }
 
+  /// The servers that have a name.
+  var named: Set<UInt32> { Set(servers.keys) }
+
   func address(of server: UInt32) -> Address? { servers[server]?.address ?? literals[server] }
 
   /// The first address of a host.
@@ -139,9 +153,14 @@ struct NameBook {
     -> [Change]
   {
     guard var host = hosts[name] else { return [] }
-    defer { hosts[name] = host }
+    defer {
+      hosts[name] = host
+      // The lookup began before the loss, so it does not count.
+      if host.lostAt > host.knownAsOf { hasten(name, Self.haste, at: now) }
+    }
     host.isAsked = false
     host.isAnswered = true
+    host.knownAsOf = host.lastAsked ?? .origin
     var changes: [Change] = []
     switch result {
     case .success(let addresses) where !addresses.isEmpty:
@@ -152,6 +171,17 @@ struct NameBook {
       changes += settle(name, host.addresses)
     case .success: changes += Self.fail(&host, name, "no address", at: now)
     case .failure(let error): changes += Self.fail(&host, name, error.description, at: now)
+    }
+    return changes + confirm(name, asOf: host.knownAsOf)
+  }
+
+  /// Confirms the addresses of a host's lost servers that have not moved.
+  private mutating func confirm(_ name: String, asOf asked: Instant) -> [Change] {
+    var changes: [Change] = []
+    for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name && server.isDoubted
+    {
+      changes.append(.confirmed(server: id, asked: asked))
+      servers[id]?.isDoubted = server.lostAt > asked
     }
     return changes
   }
@@ -172,6 +202,7 @@ struct NameBook {
       changes.append(.moved(server: id, from: server.address, to: choices[0]))
       servers[id]?.address = choices[0]
       servers[id]?.isProven = false
+      servers[id]?.isDoubted = false
       servers[id]?.tries = 0
     }
     return changes
@@ -179,12 +210,12 @@ struct NameBook {
 
   /// All names are looked up anew, as soon as may be.
   mutating func refresh(at now: Instant) {
-    for name in hosts.keys { hasten(name, at: now) }
+    for name in hosts.keys { hasten(name, Self.spacing, at: now) }
   }
 
-  private mutating func hasten(_ name: String, at now: Instant) {
+  private mutating func hasten(_ name: String, _ spacing: Duration, at now: Instant) {
     guard let host = hosts[name] else { return }
-    let earliest = max(now, host.lastAsked?.advanced(by: Self.spacing) ?? .origin)
+    let earliest = max(now, host.lastAsked?.advanced(by: spacing) ?? .origin)
     hosts[name]?.nextLookup = min(host.nextLookup, earliest)
   }
 
@@ -192,7 +223,24 @@ struct NameBook {
 
   /// A server failed: its name may mean another address by now.
   mutating func failed(_ server: UInt32, at now: Instant) {
-    if let name = servers[server]?.host { hasten(name, at: now) }
+    if let name = servers[server]?.host { hasten(name, Self.spacing, at: now) }
+  }
+
+  /// Notes that a connection to a server was lost at a time. Its name is looked up before its address is trusted again; the
+  /// result is `confirmed` or `moved`.
+  mutating func lost(_ server: UInt32, at time: Instant) {
+    guard let known = servers[server] else { return }
+    servers[server]?.lostAt = max(known.lostAt, time)
+    servers[server]?.isDoubted = true
+    let lostAt = max(hosts[known.host]?.lostAt ?? .origin, time)
+    hosts[known.host]?.lostAt = lostAt
+    hasten(known.host, Self.haste, at: time)
+  }
+
+  /// Whether a lookup that began after the server's last loss has ended. Always true of a server without a name.
+  func isConfirmed(_ server: UInt32) -> Bool {
+    guard let server = servers[server] else { return true }
+    return hosts[server.host]?.knownAsOf ?? .never >= server.lostAt
   }
 
   /// A connection to where the server is now has been made.

@@ -33,6 +33,13 @@ extension Supervisor {
     addresses = names.addresses
   }
 
+  /// A server that is out may be elsewhere by now: its name is looked up as often as may be.
+  func lookUpThoseOut(now: Instant) {
+    for member in blueprint.members where board.standing(of: ServerID(member.id)) != .up {
+      names.failed(member.id, at: now)
+    }
+  }
+
   /// Asks for the names whose time has come.
   func askForNames(now: Instant) {
     for host in names.due(at: now) {
@@ -45,7 +52,11 @@ extension Supervisor {
   func readAnswers(now: Instant) {
     for answer in resolver.answers.take() {
       for change in note(answer, now: now) {
-        if case .moved(let server, let from, let to) = change { move(server, from: from, to: to, now: now) }
+        switch change {
+        case .moved(let server, let from, let to): move(server, from: from, to: to, now: now)
+        case .confirmed(let server, let asked): tell(.confirmed(server: server, asked: asked))
+        case .lost, .found: break
+        }
       }
     }
     finishReload(now: now)
@@ -61,6 +72,7 @@ extension Supervisor {
       case .lost(let host, let reason):
         log.warning("host not found", ["host": host, "reason": reason, "instead": "what was known of it"])
       case .found(let host): log.info("host found again", ["host": host])
+      case .confirmed: break
       case .moved(let server, let from, let to):
         log.info(
           "server address",
@@ -90,8 +102,11 @@ extension Supervisor {
 
   /// Whether a failure is about an address that is not used any more.
   func isPast(_ notice: Notice, at address: Address?) -> Bool {
-    if case .failed(let server, _) = notice { return address != addresses[server] }
-    return false
+    switch notice {
+    case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
+      address != addresses[server]
+    default: false
+    }
   }
 
   /// A server failed. Its name is looked up again; and as long as nobody was reached at its present address,
@@ -115,6 +130,8 @@ extension Supervisor {
 
   /// A connection to a server was made.
   func reached(_ server: UInt32, at address: Address) {
-    if addresses[server] == address { names.proved(server) }
+    guard addresses[server] == address else { return }
+    names.proved(server)
+    records[server, default: ServerRecord()].hasAnswered = true
   }
 }

@@ -163,7 +163,9 @@ extension Supervisor {
     findMembers()
     let ids = Set(blueprint.members.map(\.id))
     for server in Array(visits.keys) where !ids.contains(server) { leave(server) }
-    tell(.adopt(blueprint.plan, addresses: addresses))
+    waitingProbes = waitingProbes.filter { ids.contains($0.key) }
+    records = records.filter { ids.contains($0.key) }
+    tell(.adopt(blueprint.plan, addresses: addresses, named: names.named))
     let keepsRings = rings == blueprint.plan.routing
     perform(handover.reload(blueprint.handoverPools, keepsRings: keepsRings, now: now), now: now)
     // The floor may fall otherwise among the new servers.

@@ -38,7 +38,7 @@ private struct Launcher {
     Descriptors.fillStandard()
     let signals: Signals
     do throws(SystemError) {
-      signals = try Signals()
+      signals = try Signals(ignoring: Signals.ignored)
     } catch {
       throw StartFailure(error.description)
     }

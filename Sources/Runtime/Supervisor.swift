@@ -51,6 +51,9 @@ final class Supervisor {
   var dealing: Dealing
   var visits: [UInt32: Visit] = [:]
   var errands: [UInt32: Handover.Errand] = [:]
+  /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
+  var waitingProbes: [UInt32: Instant] = [:]
+  var records: [UInt32: ServerRecord] = [:]
   var handover: Handover
   var scratch = Scratch(capacity: 4096)
   var reserve = DescriptorReserve(DescriptorBudget.reserve)
@@ -158,6 +161,7 @@ final class Supervisor {
       let (plan, addresses, outbox, ledger, log) = (
         blueprint.plan, self.addresses, self.outbox, self.ledger, self.log
       )
+      let named = names.named
       let processID = getpid()
       let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
@@ -165,7 +169,8 @@ final class Supervisor {
         Seating.take(seat, worker: number, log: log)
         do throws(SystemError) {
           var thread = try WorkerThread(
-            number: number, plan: plan, addresses: addresses, processID: processID, inbox: inbox,
+            number: number, plan: plan, addresses: addresses, named: named, processID: processID,
+            inbox: inbox,
             outbox: outbox, ledger: ledger)
           thread.run()
         } catch {
@@ -210,12 +215,14 @@ final class Supervisor {
       if file == nil { watchFile() } else { fileMoved(now: now) }
       reserve.refill()
       dealing.note(ledger.work())
+      forgetFull(now: now)
     }
     if let putOff, now >= putOff.until { reload(putOff.cause, now: now) }
     if ticks % 10 == 0 {
-      askForNames(now: now)
+      lookUpThoseOut(now: now)
       finishReload(now: now)
     }
+    askForNames(now: now)
     // What a burst has left goes back to the system: malloc would keep what is free in the middle of its heaps.
     if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
@@ -241,7 +248,10 @@ final class Supervisor {
       log.reopen(settings.log)
       names.refresh(at: now)
       reload(.signal, now: now)
-    case SIGTERM, SIGINT:
+    case SIGUSR1:
+      log.reopen(settings.log)
+      log.info("log reopened", ["why": "SIGUSR1"])
+    case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
         log.warning("told to stop again: ending now")
         hasEnded = true
@@ -284,11 +294,15 @@ final class Supervisor {
       ("memory_limit", "\(blueprint.plan.limits.memory * max(1, workers.count))"),
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
+    var servers: [(id: UInt32, name: String)] = []
     for member in blueprint.members {
       let standing = handover.standing(of: member.id)
-      rows.append(("server:\(settings.pools[member.pool].name):\(member.settings.address)", standing.word))
+      let name = "server:\(settings.pools[member.pool].name):\(member.settings.address)"
+      rows.append((name, standing.word))
+      if let caveat = records[member.id]?.caveat { rows.append(("\(name):note", caveat.words)) }
+      servers.append((member.id, name))
     }
-    ledger.note(rows)
+    ledger.note(rows, servers: servers)
   }
 }
 

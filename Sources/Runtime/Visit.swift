@@ -1,4 +1,5 @@
 import Bytes
+import Health
 import Net
 import Proxy
 import Wire
@@ -8,7 +9,11 @@ import Wire
 ///
 ///     probe    connect ─▶ version ─▶ alive      it may return: ─▶ stats ─▶ rest ─▶ version ─▶ ready
 ///     errand   connect ─▶ version ─▶ rest ─▶ version ─▶ ready
-///     ready ─▶ [flush_all] ─▶ delete, delete, … ─▶ done
+///     ready ─▶ flush_all ─▶ done, or refused
+///           ─▶ delete, delete, … ─▶ done
+///
+/// A server that does not know a command answers with an error, or closes the connection, as other proxies do. In the second
+/// case the visit reconnects and tries again; after a second such end it leaves the command out.
 ///
 /// A server that was stopped and goes on finds requests of long ago in its old connections. The rest, between
 /// two answers, is for these: what is deleted after it stays deleted. A client's request is never a probe.
@@ -34,43 +39,76 @@ struct Visit {
     /// It has had its rest, or needs none: errands may be run.
     case ready
     case done
+    /// It refuses `flush_all`. The connection is usable.
+    case refused
+    /// It closed the connection after a command that it may not know: open another, then call `reconnected`.
+    case reconnect
+    /// It takes no more connections.
+    case full
+    /// It cannot be used as it is configured.
+    case unsuited(Unsuited)
     case dead
+  }
+
+  /// What a connection is opened for.
+  enum Purpose: Equatable {
+    case probe
+    case errand
+    /// To find out what an unusable server speaks.
+    case recognition(Unsuited)
   }
 
   /// How long a server is given to work off what it finds in old connections.
   static let rest = Duration.milliseconds(100)
   /// Deletes sent before their answers are awaited.
   static let batch = 256
+  /// Connections that a server may close over one command before it counts as one that does not know it.
+  static let mostEnds = 2
   /// Longest answer to `stats`.
   static let longestReport = 1 << 18
 
   let server: UInt32
-  var descriptor: Int32
-  var watch: Watch
-  let isProbe: Bool
+  private(set) var descriptor: Int32
+  private(set) var watch: Watch
+  let purpose: Purpose
   /// For each answer, or batch of answers.
   let patience: Duration
   private(set) var step = Step.connecting
   private(set) var deadline: Instant
   private var askedAt = Instant.origin
+  /// Why the visit failed; nil if the server's answer was wrong.
+  private(set) var cause: FailureCause?
   /// Seconds since the server was started, if it has said so.
   private(set) var uptime: UInt64?
+  /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
+  private(set) var startedAt: Duration?
   private var input: [UInt8] = []
   private var output: [UInt8] = []
   private var errand: Handover.Errand?
   private var next = 0
   private var awaited = 0
+  /// The step at which the server closed the connection, and how often it did.
+  private var interrupted: Step?
+  private var ends = 0
+  private var knowsMetaDelete = true
+  /// Whether its version is that of a memcached which knows keys in base64.
+  private var isRecent = false
+  /// Keys that were not deleted, because the server does not know the command that can name them. No client can have
+  /// stored them there either: that takes the same command.
+  private var unnamed = 0
 
   init(
-    server: UInt32, descriptor: Int32, watch: Watch, isProbe: Bool, patience: Duration, now: Instant
+    server: UInt32, descriptor: Int32, watch: Watch, purpose: Purpose, patience: Duration, now: Instant
   ) {
     self.server = server
     self.descriptor = descriptor
     self.watch = watch
-    self.isProbe = isProbe
+    self.purpose = purpose
     self.patience = patience
     deadline = now.advanced(by: patience)
   }
+
+  var isProbe: Bool { purpose == .probe }
 
   /// Whether it waits until it can send more.
   var hasUnsent: Bool { !output.isEmpty }
@@ -79,8 +117,44 @@ struct Visit {
 
   /// The connection is there, or has failed.
   mutating func connected(now: Instant) -> Verdict {
-    guard Socket.connectError(descriptor) == 0 else { return .dead }
+    let reason = Socket.connectError(descriptor)
+    guard reason == 0 else {
+      cause = Trouble(errno: reason).failureCause
+      return .dead
+    }
+    if case .recognition(let kind) = purpose { return ask(Recognition.question(kind), .greeting, now: now) }
     return ask("version\r\n", .greeting, now: now)
+  }
+
+  /// Continues over another connection.
+  mutating func reconnected(_ descriptor: Int32, _ watch: Watch, now: Instant) {
+    self.descriptor = descriptor
+    self.watch = watch
+    input = []
+    output = []
+    step = .connecting
+    deadline = now.advanced(by: patience)
+  }
+
+  /// The server has closed the connection.
+  mutating func closed() -> Verdict {
+    switch step {
+    case .inquiring: break
+    case .flushing: break
+    case .deleting:
+      // Deletions without an answer are sent again.
+      let unanswered = next - awaited..<next
+      (next, awaited) = (unanswered.lowerBound, 0)
+      // A memcached that knows `md` closes the connection for another reason.
+      guard knowsMetaDelete, !isRecent, errand?.keys[unanswered].contains(where: Self.needsMeta) == true
+      else {
+        return .dead
+      }
+    default: return .dead
+    }
+    ends = interrupted == step ? ends + 1 : 1
+    interrupted = step
+    return .reconnect
   }
 
   /// The server that answered a probe may return: is it the one that went out, and is all quiet in it?
@@ -97,8 +171,12 @@ struct Visit {
   }
 
   private mutating func ask(_ command: String, _ step: Step, now: Instant) -> Verdict {
+    ask(Array(command.utf8), step, now: now)
+  }
+
+  private mutating func ask(_ command: [UInt8], _ step: Step, now: Instant) -> Verdict {
     self.step = step
-    output += Array(command.utf8)
+    output += command
     askedAt = now
     deadline = now.advanced(by: patience)
     return send()
@@ -111,7 +189,8 @@ struct Visit {
     switch Socket.send(descriptor, unsafe output.span.bytes) {
     case .sent(let n): output.removeFirst(min(n, output.count))
     case .wouldBlock: break
-    case .failed: return .dead
+    // Its reason may be waiting to be read.
+    case .failed: return step == .greeting ? .waiting : closed()
     }
     return .waiting
   }
@@ -123,9 +202,17 @@ struct Visit {
     case .resting(let until):
       return now >= until ? ask("version\r\n", .confirming, now: now) : .waiting
     case .pausing: return deleteMore(now: now)
-    default: return now >= deadline ? .dead : .waiting
+    // It has just answered `version`: it may not answer this command.
+    case .inquiring: return now >= deadline ? closed() : .waiting
+    default:
+      guard now >= deadline else { return .waiting }
+      cause = .timedOut
+      return .dead
     }
   }
+
+  /// Whether it was greeted in the text protocol and has sent nothing.
+  var isSpeechless: Bool { isProbe && step == .greeting && input.isEmpty }
 
   private mutating func deleteMore(now: Instant) -> Verdict {
     guard let keys = errand?.keys, next < keys.count else {
@@ -134,9 +221,24 @@ struct Visit {
       return .done
     }
     let end = min(keys.count, next + Self.batch)
-    for key in keys[next..<end] { output += Self.deletion(of: key) }
-    awaited = end - next
-    next = end
+    // After such an end, a key that takes `md` is sent alone.
+    let isTried = interrupted == .deleting
+    awaited = 0
+    while next < end {
+      let isMeta = Self.needsMeta(keys[next])
+      if isMeta, !knowsMetaDelete {
+        guard awaited == 0 else { break }
+        unnamed += 1
+        next += 1
+        continue
+      }
+      if isMeta, isTried, awaited > 0 { break }
+      output += Self.deletion(of: keys[next])
+      awaited += 1
+      next += 1
+      if isMeta, isTried { break }
+    }
+    guard awaited > 0 else { return deleteMore(now: now) }
     step = .deleting
     deadline = now.advanced(by: patience)
     return send()
@@ -144,9 +246,7 @@ struct Visit {
 
   /// The line that deletes a key, whatever it is made of.
   static func deletion(of key: [UInt8]) -> [UInt8] {
-    if !key.contains(where: { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }) {
-      return Array("delete ".utf8) + key + [13, 10]
-    }
+    guard needsMeta(key) else { return Array("delete ".utf8) + key + [13, 10] }
     var line = Array("md ".utf8)
     for i in 0..<Base64.length(encoding: key.count) {
       // SAFETY: a byte has no padding that could be uninitialised.
@@ -155,13 +255,24 @@ struct Visit {
     return line + Array(" b\r\n".utf8)
   }
 
+  /// The number of keys left out since the last call.
+  mutating func takeUnnamed() -> Int {
+    defer { unnamed = 0 }
+    return unnamed
+  }
+
+  /// Whether a key cannot stand in a line as it is, so that only a meta command in base64 can name it.
+  static func needsMeta(_ key: [UInt8]) -> Bool {
+    key.contains { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }
+  }
+
   // MARK: - What is answered
 
   /// Bytes came. A server that says anything else than what it was asked for is not to be trusted.
   mutating func received(_ bytes: RawSpan, now: Instant) -> Verdict {
     for i in 0..<bytes.byteCount { input.append(bytes.byte(at: i)) }
     switch step {
-    case .greeting: return answered(.version) { $0.isProbe ? .alive : $0.takeRest(now: now) }
+    case .greeting: return greeted(now: now)
     case .confirming:
       return answered(.version) {
         // It was stopped again, and has not had its rest.
@@ -169,11 +280,51 @@ struct Visit {
         $0.step = .ready
         return .ready
       }
-    case .flushing: return answered(.done) { $0.deleteMore(now: now) }
+    case .flushing: return readFlush(now: now)
     case .inquiring: return readReport(now: now)
     case .deleting: return readDeletions(now: now)
     case .connecting, .resting, .ready, .pausing: return .dead
     }
+  }
+
+  private mutating func greeted(now: Instant) -> Verdict {
+    if case .recognition(let kind) = purpose {
+      return Recognition.isAnswer(input, to: kind) ? .unsuited(kind) : .dead
+    }
+    if let said = Recognition.ofGreeting(input) { return said }
+    // SAFETY: a byte has no padding that could be uninitialised.
+    isRecent = unsafe ReplyParser.isVersion(input.span.bytes, atLeast: 1, 6, 10)
+    return answered(.version) {
+      switch $0.interrupted {
+      case .inquiring: $0.takeRest(now: now)
+      case .flushing: $0.ends < Self.mostEnds ? $0.ask("flush_all\r\n", .flushing, now: now) : $0.refuse()
+      case .deleting: $0.deleteOrSkip(now: now)
+      default: $0.isProbe ? .alive : $0.takeRest(now: now)
+      }
+    }
+  }
+
+  private mutating func deleteOrSkip(now: Instant) -> Verdict {
+    if ends >= Self.mostEnds { knowsMetaDelete = false }
+    return deleteMore(now: now)
+  }
+
+  private mutating func refuse() -> Verdict {
+    input.removeAll()
+    errand = nil
+    step = .ready
+    return .refused
+  }
+
+  /// Reads `OK` or an error; any error means that nothing was flushed.
+  private mutating func readFlush(now: Instant) -> Verdict {
+    if Self.isError(input[...], anyKind: true) {
+      guard let newline = input.firstIndex(of: 10) else {
+        return input.count > ReplyParser.longestLine ? .dead : .waiting
+      }
+      return newline == input.count - 1 ? refuse() : .dead
+    }
+    return answered(.done) { $0.deleteMore(now: now) }
   }
 
   private mutating func takeRest(now: Instant) -> Verdict {
@@ -205,7 +356,10 @@ struct Visit {
     guard input.count <= Self.longestReport else { return .dead }
     while let line = takeLine() {
       let words = line.split(separator: " ")
-      if words.count == 3, words[0] == "STAT", words[1] == "uptime" { uptime = UInt64(words[2]) }
+      if words.count == 3, words[0] == "STAT", words[1] == "uptime" {
+        uptime = UInt64(words[2])
+        startedAt = uptime.map { now.since(.origin) - .seconds(Int64(clamping: $0)) }
+      }
       if words.first == "STAT" { continue }
       // Whoever does not tell counts as the one that went out.
       guard line == "END" || line.contains("ERROR"), input.isEmpty else { return .dead }
@@ -217,7 +371,14 @@ struct Visit {
   private mutating func readDeletions(now: Instant) -> Verdict {
     var start = 0
     while let newline = input[start...].firstIndex(of: 10) {
-      guard awaited > 0, Self.isDeletion(input[start...newline]) else { return .dead }
+      guard awaited > 0, let keys = errand?.keys else { return .dead }
+      if !Self.isDeletion(input[start...newline]) {
+        // The server does not know the command.
+        guard Self.needsMeta(keys[next - awaited]), Self.isError(input[start...newline]) else { return .dead }
+        unnamed += 1
+      } else if Self.needsMeta(keys[next - awaited]) {
+        interrupted = nil
+      }
       awaited -= 1
       start = newline + 1
     }
@@ -229,7 +390,17 @@ struct Visit {
     return .waiting
   }
 
+  /// `DELETED` and `NOT_FOUND`; and what `md` was answered from 1.5 on: `DE `, `OK `, `HD `, `HD`, `EN `, `NF `, `NF`.
   private static func isDeletion(_ line: ArraySlice<UInt8>) -> Bool {
-    ["DELETED\r\n", "NOT_FOUND\r\n", "HD\r\n", "NF\r\n"].contains { line.elementsEqual($0.utf8) }
+    guard line.suffix(2).elementsEqual([13, 10]) else { return false }
+    var word = line.dropLast(2)
+    while word.last == 32 { word = word.dropLast() }
+    return ["DELETED", "NOT_FOUND", "HD", "NF", "OK", "EN", "DE"].contains { word.elementsEqual($0.utf8) }
+  }
+
+  /// `ERROR` and `CLIENT_ERROR …`: the request is not known, or not allowed. A `SERVER_ERROR` may pass.
+  private static func isError(_ line: ArraySlice<UInt8>, anyKind: Bool = false) -> Bool {
+    line.starts(with: "ERROR".utf8) || line.starts(with: "CLIENT_ERROR ".utf8)
+      || anyKind && line.starts(with: "SERVER_ERROR ".utf8)
   }
 }

@@ -11,15 +11,20 @@ extension WorkerThread {
       if case .standing = message {} else { settle(&news, now: now) }
       switch message {
       case .client(let descriptor): adopt(descriptor, now: now)
-      case .adopt(let plan, let addresses):
+      case .adopt(let plan, let addresses, let named):
         self.addresses = addresses
+        self.named = named
         worker.adopt(plan, now: now)
       case .moved(let server, let address):
         // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
         passOn()
         addresses[server] = address
+        // Its connections are closed because it has moved: that raises no doubt.
+        if doubts[server] == nil { doubts[server] = Doubt(since: now) }
         worker.relocate(server, now: now)
         execute(now: now)
+        settle(server, now: now)
+      case .confirmed(let server, let asked): confirm(server, asked: asked, now: now)
       case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
         if news.concern(server) { settle(&news, now: now) }
         news.take(server, ticket: ticket, surrenders: surrenders)

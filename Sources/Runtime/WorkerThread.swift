@@ -42,6 +42,8 @@ struct WorkerThread: ~Copyable {
     var isArmed = false
     /// It is not decided yet whether the connection can be made.
     var isConnecting = false
+    /// Its server was greeted on it, and answered.
+    var isReached = false
     /// Bytes below which the kernel does not wake the thread for it.
     var lowWater = 1
 
@@ -63,6 +65,11 @@ struct WorkerThread: ~Copyable {
   var clientWires: [Wire] = []
   var linkWires: [Wire] = []
   var addresses: [UInt32: Address]
+  /// Servers configured by a host name, and those whose address is in doubt since a connection was lost.
+  var named: Set<UInt32>
+  var doubts: [UInt32: Doubt] = [:]
+  /// When the last doubt of each server ended.
+  var confirmedAt: [UInt32: Instant] = [:]
   var ticks = 0
   var isEnding = false
   var hasEnded = false
@@ -92,7 +99,7 @@ struct WorkerThread: ~Copyable {
   static let mostAwaited = 16_384
 
   init(
-    number: Int, plan: WorkerPlan, addresses: [UInt32: Address], processID: Int32,
+    number: Int, plan: WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32> = [], processID: Int32,
     inbox: Mailbox<Message>, outbox: Mailbox<Report>, ledger: Ledger
   ) throws(SystemError) {
     self.number = number
@@ -100,6 +107,7 @@ struct WorkerThread: ~Copyable {
     self.outbox = outbox
     self.ledger = ledger
     self.addresses = addresses
+    self.named = named
     loop = try EventLoop()
     worker = Worker(plan: plan, processID: processID, secret: Self.random(), now: Clock.now())
     _ = loop.watch(inbox.bell, token: Token(kind: Kind.mail))
@@ -117,32 +125,36 @@ struct WorkerThread: ~Copyable {
         worker.hasResumable || worker.holdsAnswers
         ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
       guard isServed else { break }
-      let now = Clock.now()
-      let forwarded = worker.counters[.requestsForwarded]
-      var events = walk(&scratch, now: now)
-      // A send costs as much for one request as for thirty: look for more before sending a few.
-      var looks = 0
-      while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
-        worker.counters[.requestsForwarded] &- forwarded < Self.few
-      {
-        let seen = look(&scratch, now: now)
-        guard seen > 0 else { break }
-        events &+= seen
-        looks &+= 1
-      }
-      execute(now: now)
-      if worker.hasResumable { worker.resumeStalled(now: now) }
-      events &+= answerGroups(&scratch, now: now)
-      flush(now: now)
-      if worker.isOverfull { worker.relieve() }
-      execute(now: now)
-      if !worker.notices.isEmpty { passOn() }
-      if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
-        Clock.pause(nanoseconds: Self.gathering)
-      }
+      turn(&scratch, now: Clock.now())
     }
     ledger.publish(worker.counters, of: number)
     outbox.post(.ended(worker: number))
+  }
+
+  /// One turn of the loop: handles the events that were noted, then sends.
+  mutating func turn(_ scratch: inout Scratch, now: Instant) {
+    let forwarded = worker.counters[.requestsForwarded]
+    var events = walk(&scratch, now: now)
+    // A send costs as much for one request as for thirty: look for more before sending a few.
+    var looks = 0
+    while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
+      worker.counters[.requestsForwarded] &- forwarded < Self.few
+    {
+      let seen = look(&scratch, now: now)
+      guard seen > 0 else { break }
+      events &+= seen
+      looks &+= 1
+    }
+    execute(now: now)
+    if worker.hasResumable { worker.resumeStalled(now: now) }
+    events &+= answerGroups(&scratch, now: now)
+    flush(now: now)
+    if worker.isOverfull { worker.relieve() }
+    execute(now: now)
+    if !worker.notices.isEmpty { passOn() }
+    if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
+      Clock.pause(nanoseconds: Self.gathering)
+    }
   }
 
   /// Answers a group of clients, and looks for what they ask next, so that it goes to servers with what is to be sent there
@@ -237,7 +249,10 @@ struct WorkerThread: ~Copyable {
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew, [.waiting, .ready].contains(worker.links[l].state) { noteReached(l) }
+      if isNew, [.waiting, .ready].contains(worker.links[l].state) {
+        linkWires[Int(l)].isReached = true
+        noteReached(l)
+      }
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
@@ -252,7 +267,9 @@ struct WorkerThread: ~Copyable {
     if ticks % 10 == 0 {
       worker.noteMemory()
       ledger.publish(worker.counters, of: number)
+      ledger.publish(worker.serverNumbers(), of: number)
     }
+    if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
       worker.secret = Self.random()
@@ -270,7 +287,7 @@ struct WorkerThread: ~Copyable {
       switch order {
       case .connect(let l): connect(l, now: now)
       case .greet(let l): greet(l, now: now)
-      case .disconnect(let l): disconnect(l)
+      case .disconnect(let l): disconnect(l, now: now)
       case .close(let c): closeClient(c)
       case .pause(let c):
         if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
@@ -375,7 +392,13 @@ struct WorkerThread: ~Copyable {
   mutating func passOn() {
     for notice in worker.notices {
       var address: Address?
-      if case .failed(let server, _) = notice { address = addresses[server] }
+      switch notice {
+      case .failed(let server, .timedOut) where doubts[server] != nil: continue
+      case .unanswered(let server, let since) where isDoubted(server, since): continue
+      case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
+        address = addresses[server]
+      default: break
+      }
       outbox.post(.seen(worker: number, notice, at: address))
     }
     worker.notices.removeAll(keepingCapacity: true)

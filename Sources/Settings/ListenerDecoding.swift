@@ -112,6 +112,7 @@ extension SettingsDecoder {
       case .to: read(value, key, into: &log.destination, LogSettings.Destination.parse)
       case .level: read(value, key, into: &log.level) { text throws(Complaint) in try parseWord(text) }
       case .format: read(value, key, into: &log.format) { text throws(Complaint) in try parseWord(text) }
+      case .clientsMaySetLevel: read(value, key, into: &log.clientsMaySetLevel, Self.truth)
       }
     }
     return log

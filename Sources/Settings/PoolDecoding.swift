@@ -33,6 +33,8 @@ extension SettingsDecoder {
         read(value, key, into: &pool.onFailure) { text throws(Complaint) in try parseWord(text) }
       case .readsOnFailure:
         read(value, key, into: &pool.readsOnFailure) { text throws(Complaint) in try parseWord(text) }
+      case .writesOnFailure:
+        read(value, key, into: &pool.writesOnFailure) { text throws(Complaint) in try parseWord(text) }
       case .rejoin: read(value, key, into: &pool.rejoin) { text throws(Complaint) in try parseWord(text) }
       case .floor: read(value, key, into: &pool.floor, Quantity.percent)
       case .connections:

@@ -20,7 +20,8 @@ package struct PoolSettings: Equatable, Sendable {
   package var probeInterval: Duration = .seconds(1)
   package var probeMax: Duration = .seconds(30)
   package var onFailure = FailureAction.eject
-  package var readsOnFailure = ReadFailure.miss
+  package var readsOnFailure = FailureAnswer.miss
+  package var writesOnFailure = FailureAnswer.miss
   package var rejoin = RejoinAction.invalidate
   /// Percent of the pool's servers that are never ejected.
   package var floor = 50
@@ -41,9 +42,12 @@ package enum FailureAction: String, CaseIterable, Sendable {
   case failFast = "fail_fast"
 }
 
-/// What a read is told when its server cannot answer.
-package enum ReadFailure: String, CaseIterable, Sendable {
-  case miss, error
+/// How a request is answered when its server cannot answer.
+package enum FailureAnswer: String, CaseIterable, Sendable {
+  /// As memcached answers when the key is not there.
+  case miss
+  /// With one error line that names the server and the cause.
+  case error
 }
 
 /// How a server that was away is made safe before it owns keys again.

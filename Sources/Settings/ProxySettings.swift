@@ -119,6 +119,8 @@ package struct LogSettings: Equatable, Sendable {
   package var destination = Destination.stderr
   package var level = Level.info
   package var format = Format.text
+  /// Whether a client's `verbosity` changes the level.
+  package var clientsMaySetLevel = false
 
   package init() {}
 }

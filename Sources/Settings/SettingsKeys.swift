@@ -26,6 +26,7 @@ enum PoolKey: String, SettingsKey {
   case probeMax = "probe_max"
   case onFailure = "on_failure"
   case readsOnFailure = "reads_on_failure"
+  case writesOnFailure = "writes_on_failure"
   case rejoin, floor, connections
 }
 
@@ -47,6 +48,7 @@ enum LimitKey: String, SettingsKey {
 
 enum LogKey: String, SettingsKey {
   case to, level, format
+  case clientsMaySetLevel = "clients_may_set_level"
 }
 
 /// What may stand at the top level: the file's own keys, and a pool's where there is one pool.

@@ -15,6 +15,7 @@ extension PoolSettings {
     case .probeMax: Quantity.written(probeMax)
     case .onFailure: onFailure.rawValue
     case .readsOnFailure: readsOnFailure.rawValue
+    case .writesOnFailure: writesOnFailure.rawValue
     case .rejoin: rejoin.rawValue
     case .floor: "\(floor)%"
     case .connections: String(connections)
@@ -52,6 +53,7 @@ extension LogSettings {
     case .to: destination.description
     case .level: level.rawValue
     case .format: format.rawValue
+    case .clientsMaySetLevel: String(clientsMaySetLevel)
     }
   }
 }

@@ -17,6 +17,18 @@ struct BackoffTests {
       Self.waits(12) == [950, 1425, 2137, 3206, 4809, 7214, 10821, 16231, 24347, 28500, 28500, 28500])
   }
 
+  /// A refused connection costs nothing, and a server that is started must not wait.
+  @Test(arguments: [0, 1, 3])
+  func whoRefusesIsAskedAtTheSameIntervalForAsLongAsItTakes(flaps: Int) {
+    var backoff = Backoff()
+    for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
+    for _ in 0..<20 {
+      #expect(backoff.nextWait(random: least, HealthRules(), grows: false).ms == 950 << UInt64(flaps))
+    }
+    // One that hangs afterwards begins to be spared.
+    #expect(backoff.nextWait(random: least, HealthRules()).ms == 1425 << UInt64(flaps))
+  }
+
   @Test(arguments: [(0, 950), (1, 1900), (2, 3800), (3, 7600), (4, 15200), (5, 28500), (100, 28500)])
   func eachFlapDoublesTheFirstWait(_ flaps: Int, _ expected: UInt64) {
     #expect(Self.waits(1, flaps: flaps) == [expected])

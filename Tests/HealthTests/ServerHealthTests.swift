@@ -129,6 +129,18 @@ struct ServerHealthTests {
     #expect(late == .none && !health.isUp)
   }
 
+  @Test(arguments: FailureCause.allCases)
+  func onlyWhoKeepsAProbeWaitingIsProbedLessOften(_ cause: FailureCause) {
+    let wait = cause == .refused || cause == .unreachable ? 950 : 1425
+    var health = down()
+    for i in 1...10 as ClosedRange<UInt64> {
+      let now = ms(1000 * i)
+      health.probeFailed(cause, at: now, random: least, rules)
+      if i == 1 || cause.isConclusive { #expect(health.nextProbe == now.advanced(by: .milliseconds(wait))) }
+    }
+    #expect(cause.isConclusive || health.nextProbe.since(ms(10_000)).ms > 20_000)
+  }
+
   @Test func failuresWhileOutChangeNothing() {
     var health = down()
     let before = health

@@ -5,14 +5,14 @@ import Net
 import Testing
 
 /// Whether this process may give a program hosts and a resolver of its own.
-private let hasMounts: Bool = {
+let hasMounts: Bool = {
   guard getuid() == 0, let child = try? Child(["unshare", "-m", "true"]) else { return false }
   return child.end(within: .seconds(5)) == .exited(0)
 }()
 
 /// A proxy that sees an `/etc/hosts` and an `/etc/resolv.conf` of the test's own, and by default a resolver
 /// that never says a word.
-private final class NamedProxy {
+final class NamedProxy {
   let directory: Directory
   let port: UInt16
   let child: Child
@@ -55,7 +55,7 @@ private final class NamedProxy {
 }
 
 /// A name server's socket that takes questions and answers none.
-private final class SilentResolver {
+final class SilentResolver {
   let ip: String
   private let descriptor: Int32
 

@@ -13,7 +13,7 @@ import Testing
       var loop = try EventLoop()
       let token = Token(kind: 5)
       let watch = loop.watch(signals.descriptor, token: token)
-      for number in [SIGHUP, SIGTERM, SIGINT, SIGUSR1] {
+      for number in [SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1] {
         guard signals.next() == nil else { exit(2) }
         pthread_kill(pthread_self(), number)
         guard nextNotes(&loop) == [Ready(token: token, events: .read)] else { exit(3) }
@@ -32,6 +32,25 @@ import Testing
       guard unsafe write(ends[1], "x", 1) == -1, errno == EPIPE else { exit(3) }
       guard signals.next() == nil else { exit(4) }
     }
+  }
+
+  /// Those that end or stop a process by default, one by one.
+  @Test(arguments: Signals.ignored)
+  func aSignalThatMeansNothingChangesNothing(_ number: Int32) async {
+    await #expect(processExitsWith: .success) { [number] in
+      setMask([])
+      let signals = try Signals(ignoring: Signals.ignored)
+      pthread_kill(pthread_self(), number)
+      guard kill(getpid(), number) == 0, signals.next() == nil else { exit(2) }
+    }
+  }
+
+  @Test func theSignalsThatEndOrStopAProcessAreHeardOrIgnored() {
+    let others = [SIGKILL, SIGSTOP, SIGTSTP, SIGPIPE] + [SIGCHLD, SIGCONT, SIGURG]
+    let faults = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
+    let known = Set(Signals.heard + Signals.ignored + others + faults)
+    #expect(Set(1..<32).subtracting(known).isEmpty)
+    #expect(known.isSuperset(of: 34...64))
   }
 
   @Test func onlyTheSignalsThatWereNamedAreBlocked() async {

@@ -62,6 +62,7 @@ import Testing
           connect_timeout: 50ms
           request_timeout: 70ms
           reads_on_failure: error
+          writes_on_failure: error
           connections: 3
           failures: 7
           probe_interval: 2s
@@ -75,10 +76,10 @@ import Testing
     let blueprint = Blueprint(try settings(text), roster: &roster) { _ in .up }
     let one = blueprint.plan.pools[0]
     #expect(one.connectTimeout == .milliseconds(50) && one.requestTimeout == .milliseconds(70))
-    #expect(!one.missesOnFailure && one.connections == 3)
+    #expect(!one.missesOnFailure && !one.writesMissOnFailure && one.connections == 3)
     #expect(one.members.map(\.label) == ["a:1", "b:2"])
     let two = blueprint.plan.pools[1]
-    #expect(two.missesOnFailure && two.connections == 1)
+    #expect(two.missesOnFailure && two.writesMissOnFailure && two.connections == 1)
     // One address in two pools is two servers: their keys have nothing to do with each other.
     #expect(Set((one.members + two.members).map(\.id)).count == 3)
     #expect(blueprint.members.map(\.pool) == [0, 0, 1])

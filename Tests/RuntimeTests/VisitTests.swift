@@ -120,8 +120,163 @@ import Testing
     #expect(visit.begin(Handover.Errand(flushes: true, keys: []), now: Self.at(0)) == .waiting)
     #expect(link.read() == "flush_all\r\n")
     #expect(say(&visit, "OK\r\n") == .done)
+  }
+
+  @Test(arguments: [
+    "ERROR\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "SERVER_ERROR unknown command\r\n",
+  ])
+  func aFlushThatIsRefusedIsNoEndOfTheVisit(_ answer: String) throws {
+    for cut in 0..<answer.utf8.count {
+      let (link, start) = try ready(isProbe: true)
+      var visit = start
+      #expect(visit.begin(Handover.Errand(flushes: true, keys: []), now: Self.at(0)) == .waiting)
+      let bytes = Array(answer.utf8)
+      if cut > 0 { #expect(say(&visit, Array(bytes[..<cut])) == .waiting) }
+      #expect(say(&visit, Array(bytes[cut...])) == .refused)
+      _ = link.read()
+      #expect(visit.begin(Self.errand, now: Self.at(0)) == .waiting)
+      #expect(link.read().hasPrefix("delete plain"))
+    }
+  }
+
+  /// What memcached from 1.4 on has answered to `md … b`, and to `delete`.
+  @Test(arguments: [
+    "HD\r\n", "HD \r\n", "NF\r\n", "NF \r\n", "OK \r\n", "OK\r\n", "EN\r\n", "DE \r\n", "NOT_FOUND\r\n",
+    "ERROR\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n",
+  ])
+  func aKeyInBase64IsDeletedInTheWordsOfAnyVersion(_ answer: String) throws {
+    let (link, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    let errand = Handover.Errand(flushes: false, keys: [[1, 32], Array("a".utf8), [2, 32]])
+    #expect(visit.begin(errand, now: Self.at(0)) == .waiting)
+    #expect(say(&visit, answer + "DELETED\r\n" + answer) == .done)
+    #expect(visit.takeUnnamed() == (answer.contains("ERROR") ? 2 : 0))
+    #expect(visit.takeUnnamed() == 0)
+  }
+
+  /// Such a key may be there: whoever does not delete it is not safe.
+  @Test(arguments: ["ERROR\r\n", "CLIENT_ERROR no\r\n", "SERVER_ERROR no\r\n", "HD O\r\n", "HD\n"])
+  func aPlainKeyThatIsNotDeletedEndsTheVisit(_ answer: String) throws {
+    let (link, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(visit.begin(Handover.Errand(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting)
+    #expect(say(&visit, answer) == .dead)
+  }
+
+  // MARK: - Servers that hang up on what they do not know
+
+  @Test(arguments: [true, false])
+  func whoKnowsNoStatsIsNotAskedAgain(_ hangsUp: Bool) throws {
+    let (link, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(say(&visit, Self.version) == .alive)
+    #expect(visit.inquire(now: Self.at(0)) == .waiting)
+    #expect((hangsUp ? visit.closed() : visit.tick(now: Self.at(500))) == .reconnect)
+    let next = try reconnect(&visit)
+    #expect(next.read() == "version\r\n")
+    #expect(say(&visit, Self.version, now: Self.at(1000)) == .waiting)
+    #expect(visit.uptime == nil && visit.step == .resting(until: Self.at(1100)))
+    #expect(visit.tick(now: Self.at(1100)) == .waiting)
+    #expect(next.read() == "version\r\n")
+    #expect(say(&visit, Self.version, now: Self.at(1100)) == .ready)
+    #expect(visit.closed() == .dead)
+  }
+
+  @Test func whoHangsUpOnAFlushTwiceRefusesIt() throws {
+    let (link, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
     #expect(visit.begin(Handover.Errand(flushes: true, keys: []), now: Self.at(0)) == .waiting)
-    #expect(say(&visit, "ERROR\r\n") == .dead)
+    #expect(visit.closed() == .reconnect)
+    var next = try reconnect(&visit)
+    _ = next.read()
+    #expect(say(&visit, Self.version) == .waiting)
+    #expect(next.read() == "flush_all\r\n", "it may have been an accident")
+    #expect(visit.closed() == .reconnect)
+    next = try reconnect(&visit)
+    _ = next.read()
+    #expect(say(&visit, Self.version) == .refused)
+    #expect(visit.begin(Self.errand, now: Self.at(0)) == .waiting)
+    #expect(next.read().hasPrefix("delete plain"))
+  }
+
+  /// What it was asked before is asked again; the keys that only `md` can name are left out in the end.
+  @Test func whoHangsUpOnAMetaDeleteIsAskedForTheOtherKeys() throws {
+    let (link, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    let version = "VERSION 0.5.0\r\n"
+    #expect(visit.begin(Self.errand, now: Self.at(0)) == .waiting)
+    #expect(say(&visit, "DELETED\r\n") == .waiting)
+    #expect(visit.closed() == .reconnect)
+    var next = try reconnect(&visit)
+    _ = next.read()
+    #expect(say(&visit, version) == .waiting)
+    #expect(next.read() == "md d2l0aCBibGFuaw== b\r\n", "alone")
+    #expect(visit.closed() == .reconnect)
+    next = try reconnect(&visit)
+    _ = next.read()
+    #expect(say(&visit, version) == .waiting)
+    #expect(next.read() == "delete last\r\n")
+    #expect(say(&visit, "DELETED\r\n") == .done)
+    #expect(visit.takeUnnamed() == 2)
+  }
+
+  /// A connection that is lost twice is no reason to leave a key of a memcached that knows `md` as it is.
+  @Test func whoKnowsMetaDeleteIsNotTakenForOneThatDoesNot() throws {
+    let (link, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(say(&visit, Self.version) == .alive)
+    visit.skipRest()
+    #expect(visit.begin(Self.errand, now: Self.at(0)) == .waiting)
+    #expect(visit.closed() == .dead)
+  }
+
+  @Test func whoHangsUpOnAPlainDeleteIsDead() throws {
+    let (link, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(visit.begin(Handover.Errand(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting)
+    #expect(visit.closed() == .dead)
+  }
+
+  // MARK: - Servers that are full, or speak something else
+
+  @Test(arguments: [
+    ("ERROR Too many open connections\r\n", Visit.Verdict.full),
+    ("CLIENT_ERROR unauthenticated\r\n", .unsuited(.authentication)),
+    ("\u{15}\u{3}\u{3}\0\u{2}\u{2}F", .unsuited(.tls)),
+  ])
+  func whoCannotBeUsedSaysWhy(_ answer: String, _ verdict: Visit.Verdict) throws {
+    let (link, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(say(&visit, answer) == verdict)
+  }
+
+  @Test(arguments: [
+    (Unsuited.binary, [0x81, 0x0b] as [UInt8], true), (.binary, Array("ERROR".utf8), false),
+    (.tls, [0x16, 3, 3, 0, 5], true), (.tls, [0x15, 3, 1, 0, 2], true), (.tls, Array("ERROR".utf8), false),
+  ])
+  func whoSpeaksAnotherProtocolIsRecognized(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) throws {
+    let (link, start) = try connected(purpose: .recognition(kind))
+    var visit = start
+    #expect(Array(link.read().utf8).first == (kind == .binary ? 0xef : 0x16), "U+FFFD stands for 0x80")
+    #expect(!Recognition.question(kind).contains(10))
+    #expect(say(&visit, answer) == (isIt ? .unsuited(kind) : .dead))
+  }
+
+  @Test func whoSaysNothingIsSpeechless() throws {
+    let (link, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(link) {} }
+    var visit = start
+    #expect(visit.isSpeechless && visit.closed() == .dead && visit.cause == nil)
+    #expect(visit.tick(now: Self.at(500)) == .dead && visit.cause == .timedOut)
+    #expect(say(&visit, "x\r\n") == .dead && !visit.isSpeechless)
   }
 
   /// Each batch has its own deadline; an errand to a server that is up leaves it time in between.
@@ -163,9 +318,9 @@ import Testing
     case .failed(let reason): #expect(reason == ECONNREFUSED)
     case .connected(let descriptor), .inProgress(let descriptor):
       defer { Socket.close(descriptor) }
-      var visit = Self.visit(descriptor, isProbe: true)
+      var visit = Self.visit(descriptor, .probe)
       usleep(20_000)
-      #expect(visit.connected(now: Self.at(0)) == .dead)
+      #expect(visit.connected(now: Self.at(0)) == .dead && visit.cause == .refused)
     }
   }
 
@@ -206,6 +361,18 @@ import Testing
   }
 
   private func connected(isProbe: Bool) throws -> (Link, Visit) {
+    try connected(purpose: isProbe ? .probe : .errand)
+  }
+
+  private func reconnect(_ visit: inout Visit) throws -> Link {
+    let (link, _) = try connected(purpose: .probe)
+    _ = link.read()
+    visit.reconnected(link.probe, .none, now: Self.at(0))
+    try #require(visit.connected(now: Self.at(0)) == .waiting)
+    return link
+  }
+
+  private func connected(purpose: Visit.Purpose) throws -> (Link, Visit) {
     let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
     let descriptor: Int32
     switch Socket.connect(to: listener.address) {
@@ -215,7 +382,7 @@ import Testing
     for _ in 0..<200 {
       if case .accepted(let server, _) = listener.accept() {
         let link = Link(probe: descriptor, server: server)
-        var visit = Self.visit(descriptor, isProbe: isProbe)
+        var visit = Self.visit(descriptor, purpose)
         try #require(visit.connected(now: Self.at(0)) == .waiting)
         return (link, visit)
       }
@@ -224,9 +391,9 @@ import Testing
     throw SystemError(errno: ETIMEDOUT, operation: "accept")
   }
 
-  private static func visit(_ descriptor: Int32, isProbe: Bool) -> Visit {
+  private static func visit(_ descriptor: Int32, _ purpose: Visit.Purpose) -> Visit {
     Visit(
-      server: 1, descriptor: descriptor, watch: .none, isProbe: isProbe, patience: .milliseconds(500),
+      server: 1, descriptor: descriptor, watch: .none, purpose: purpose, patience: .milliseconds(500),
       now: at(0))
   }
 

@@ -11,7 +11,7 @@ let badFiles = #"""
   ## an unknown key near nothing
   | servers: [a]
   | zzzzzzzz: 1
-  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, rejoin, floor, connections
+  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, writes_on_failure, rejoin, floor, connections
   ## an unknown key with a dash
   | servers: [a]
   | connect-timeout: 1s
@@ -303,9 +303,11 @@ let badFiles = #"""
   | on_failure: ejct
   | reads_on_failure: hit
   | rejoin: as-is
+  | writes_on_failure: mis
   > 2:13: unknown on_failure "ejct"; did you mean "eject"?
   > 3:19: unknown reads_on_failure "hit"; expected one of miss, error
   > 4:9: unknown rejoin "as-is"; did you mean "as_is"?
+  > 5:20: unknown writes_on_failure "mis"; did you mean "miss"?
   ## a floor out of range
   | servers: [a]
   | floor: 101%
@@ -378,6 +380,10 @@ let badFiles = #"""
   > 2:11: to: expected stderr, syslog or the absolute path of a file, found "stdrr"; did you mean "stderr"?
   > 2:25: unknown level "verbose"; expected one of error, warning, info, debug
   > 2:42: unknown format "xml"; expected one of text, json
+  ## a truth about the log that is none
+  | servers: [a]
+  | log: {clients_may_set_level: yes}
+  > 2:30: clients_may_set_level: expected true or false, found "yes"; did you mean "true"?
   ## a log in a relative path
   | servers: [a]
   | log: {to: ringroad.log}

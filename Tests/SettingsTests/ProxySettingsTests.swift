@@ -40,6 +40,7 @@ import Testing
     #expect(pool.connectTimeout == .milliseconds(200) && pool.requestTimeout == .milliseconds(500))
     #expect(pool.failures == 3 && pool.probeInterval == .seconds(1) && pool.probeMax == .seconds(30))
     #expect(pool.onFailure == .eject && pool.readsOnFailure == .miss && pool.rejoin == .invalidate)
+    #expect(pool.writesOnFailure == .miss && !settings.log.clientsMaySetLevel)
     #expect(pool.floor == 50 && pool.connections == 1)
     #expect(settings.limits.clients == 10_000 && settings.limits.clientOutput == 262_144)
     #expect(settings.limits.maxValue == 134_217_728 && settings.limits.serverQueue == 67_108_864)
@@ -92,6 +93,7 @@ import Testing
           probe_max: 2s
           on_failure: fail_fast
           reads_on_failure: error
+          writes_on_failure: error
           rejoin: as_is
           floor: 0%
           connections: 64
@@ -100,7 +102,7 @@ import Testing
         - {pool: sessions, prefix: "session:"}
         - {pool: main}
       limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB}
-      log: {to: /var/log/ringroad.log, level: debug, format: json}
+      log: {to: /var/log/ringroad.log, level: debug, format: json, clients_may_set_level: true}
       """)
     #expect(
       settings.listeners == [
@@ -129,6 +131,7 @@ import Testing
     main.probeMax = .seconds(2)
     main.onFailure = .failFast
     main.readsOnFailure = .error
+    main.writesOnFailure = .error
     main.rejoin = .asIs
     main.floor = 0
     main.connections = 64
@@ -144,6 +147,7 @@ import Testing
     #expect(settings.limits.memory == 20_971_520)
     #expect(settings.log.destination == .file(path: "/var/log/ringroad.log"))
     #expect(settings.log.level == .debug && settings.log.format == .json)
+    #expect(settings.log.clientsMaySetLevel)
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
   }
 

@@ -61,6 +61,14 @@ import Testing
       #"{prefix: "s:", pool: sessions}, {prefix: "t:", pool: sessions}"#,
       #"{prefix: "t:", pool: sessions}, {prefix: "s:", pool: sessions}"#, ["routes: changed order"]
     ),
+    (
+      "sessions: {", "sessions: {writes_on_failure: error, ",
+      [#"pool "sessions": writes_on_failure changed from miss to error"#]
+    ),
+    (
+      "listen:", "log: {clients_may_set_level: true}\nlisten:",
+      ["log.clients_may_set_level: changed from false to true"]
+    ),
     ("listen:", "threads: 8\nlisten:", ["threads: changed from auto to 8 (takes a restart)"]),
     (
       "listen:", "pin_threads: true\nlisten:",
@@ -114,6 +122,7 @@ import Testing
     vary { $0.pools[0].probeMax = .seconds(31) }
     vary { $0.pools[0].onFailure = .failFast }
     vary { $0.pools[0].readsOnFailure = .error }
+    vary { $0.pools[0].writesOnFailure = .error }
     vary { $0.pools[0].rejoin = .flush }
     vary { $0.pools[0].floor = 51 }
     vary { $0.pools[0].connections = 2 }
@@ -126,6 +135,7 @@ import Testing
     vary { $0.log.destination = .file(path: "/x") }
     vary { $0.log.level = .error }
     vary { $0.log.format = .json }
+    vary { $0.log.clientsMaySetLevel = true }
     vary { $0.drainTimeout = .seconds(6) }
     vary { $0.threads = 2 }
     vary { $0.pinsThreads = true }

@@ -1,0 +1,59 @@
+import Bytes
+import Net
+import Proxy
+
+// A server that has a name may be another machine when a connection to it is lost: the old address may even be another
+// memcached's by then, with values of its own. So the name is looked up before the old address is connected to again.
+//
+//     a connection is lost, or silent ─▶ doubt ─▶ Report.lost ─▶ a lookup ─┬▶ moved: the new address is connected to
+//     connects to that server wait ─────────────┘                          └▶ confirmed: the old one is
+//
+// Servers with a literal address or a path are never in doubt.
+
+extension WorkerThread {
+  /// A server whose address is in doubt, and the connections to it that wait.
+  struct Doubt {
+    let since: Instant
+    var waiting: [UInt32] = []
+  }
+
+  /// The longest wait for a lookup; then the old address is trusted.
+  static let doubtPatience = Duration.milliseconds(1900)
+
+  /// Puts a server's address in doubt, and asks the supervisor for a lookup.
+  mutating func doubt(_ server: UInt32) {
+    guard named.contains(server), doubts[server] == nil, !isEnding else { return }
+    let since = Clock.now()
+    doubts[server] = Doubt(since: since)
+    outbox.post(.lost(server: server, at: since))
+  }
+
+  /// Ends the doubt, if the lookup began after the loss.
+  mutating func confirm(_ server: UInt32, asked: Instant, now: Instant) {
+    if let doubt = doubts[server], doubt.since <= asked { settle(server, now: now) }
+  }
+
+  /// Ends the doubt and opens the connections that have waited.
+  mutating func settle(_ server: UInt32, now: Instant) {
+    guard let doubt = doubts.removeValue(forKey: server) else { return }
+    confirmedAt[server] = now
+    for l in doubt.waiting where isWaiting(l, for: server) { connect(l, now: now) }
+  }
+
+  /// Whether a connection still has to be opened; its slot may belong to another one by now.
+  private mutating func isWaiting(_ l: UInt32, for server: UInt32) -> Bool {
+    worker.isConnecting(link: l, to: server) && linkWires[Int(l)].descriptor < 0
+  }
+
+  /// Ends the doubts that have lasted too long.
+  mutating func settleDoubts(now: Instant) {
+    for (server, doubt) in doubts where now.since(doubt.since) >= Self.doubtPatience {
+      settle(server, now: now)
+    }
+  }
+
+  /// Whether an attempt to connect that began then waited for a lookup. Its time-out is no failure of the server.
+  func isDoubted(_ server: UInt32, _ since: Instant) -> Bool {
+    doubts[server] != nil || since < confirmedAt[server] ?? .origin
+  }
+}

@@ -1,0 +1,118 @@
+import Bytes
+import Proxy
+
+/// The supervisor's notes on one server beside its health: which log lines were written, and the `note` row of
+/// `stats ringroad`.
+struct ServerRecord {
+  /// The reason for a `note` row: something that up, ejected or down does not say.
+  enum Caveat: Equatable {
+    /// It takes no more connections.
+    case full
+    /// It is used, though it refused the `flush_all` that it was owed.
+    case unflushed
+    /// It stays out, because it may hold old values and refuses `flush_all`.
+    case unsafe
+    /// It stays out, because a flush or a deletion before its return failed.
+    case unclean
+    /// It cannot be used as it is configured.
+    case unsuited(Unsuited)
+
+    /// The row's value.
+    var words: String {
+      switch self {
+      case .full: "at its connection limit"
+      case .unflushed: "flush_all refused"
+      case .unsafe: "stays out: flush_all refused"
+      case .unclean: "stays out: could not be cleaned"
+      case .unsuited(let kind): "stays out: \(Recognition.words(kind).what)"
+      }
+    }
+  }
+
+  var caveat: Caveat?
+  /// When it last said that it takes no more connections.
+  var fullAt: Instant?
+  /// Whether it ever answered a greeting.
+  var hasAnswered = false
+  /// Whether other protocols were tried since it went out.
+  var isRecognitionTried = false
+  /// The protocol that it seems to speak; logged if it does not answer the next text greeting either.
+  var suspect: Unsuited?
+  var isUnsweptSaid = false
+  /// When it was started, by its uptime, and when it told that in its present outage.
+  private var started: (at: Duration, said: Instant)?
+
+  /// Decides whether the server was restarted in its present outage, and so holds nothing from before it. Returns a moment
+  /// that the restart did not precede; nil if no restart is known.
+  ///
+  /// Two signs: it is younger than its outage, or younger than an earlier visit in this outage found it. memcached reports
+  /// up to three seconds too much, so the first sign takes an outage longer than that.
+  mutating func restarted(_ startedAt: Duration, outSince: Instant, now: Instant) -> Instant? {
+    if let before = started, before.said >= outSince {
+      return startedAt >= before.at + .seconds(2) ? before.said : nil
+    }
+    started = (startedAt, now)
+    let earliest = startedAt - .seconds(1)
+    return earliest > outSince.since(.origin) ? Instant.origin.advanced(by: earliest) : nil
+  }
+
+  /// How long a server must not have been full before the next line about it.
+  static let fullPatience = Duration.seconds(10)
+
+  mutating func wentOut() {
+    if caveat != .full { caveat = nil }
+    isRecognitionTried = false
+    suspect = nil
+  }
+
+  mutating func isBack() {
+    if caveat != .full && caveat != .unflushed { caveat = nil }
+  }
+}
+
+extension Supervisor {
+  /// Sets the `note` row of a server; returns whether it changed.
+  @discardableResult
+  func note(_ server: UInt32, _ caveat: ServerRecord.Caveat) -> Bool {
+    guard records[server]?.caveat != caveat else { return false }
+    records[server, default: ServerRecord()].caveat = caveat
+    report()
+    return true
+  }
+
+  /// Logs that a server takes no more connections, once until it has recovered.
+  func noteFull(_ server: UInt32, now: Instant) {
+    let isKnown = records[server]?.fullAt != nil
+    records[server, default: ServerRecord()].fullAt = now
+    guard !isKnown else { return }
+    note(server, .full)
+    log.warning(
+      "server full: it takes no more connections",
+      ["server": label(server), "do": "raise -c (maxconns) there, or lower connections or threads here"])
+  }
+
+  func noteUnsuited(_ server: UInt32, _ kind: Unsuited) {
+    guard note(server, .unsuited(kind)) else { return }
+    let (what, remedy) = Recognition.words(kind)
+    log.warning("\(what): it cannot be used", ["server": label(server), "do": remedy])
+  }
+
+  /// Logs, once in an outage, that a server answers but could not be flushed or cleaned.
+  func noteUnclean(_ server: UInt32, at step: String) {
+    guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
+    log.warning(
+      "server answers but could not be cleaned: it stays out until it is",
+      ["server": label(server), "failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
+  }
+
+  /// Clears the note of servers that have not been full for a while. Called once a second.
+  func forgetFull(now: Instant) {
+    for (server, record) in records {
+      guard let fullAt = record.fullAt, now.since(fullAt) >= ServerRecord.fullPatience else { continue }
+      records[server]?.fullAt = nil
+      guard record.caveat == .full else { continue }
+      records[server]?.caveat = nil
+      report()
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Glibc
+import Net
+import Testing
+
+extension Integration {
+  /// What an operator does to a running proxy, and what a client cannot do to the operator.
+  @Suite struct OperatorTests {
+    @Test(arguments: [SIGTERM, SIGINT, SIGQUIT])
+    func aSignalToEndDrains(_ number: Int32) throws {
+      let cluster = try Cluster(servers: 1)
+      let client = try cluster.client()
+      #expect(try client.ask("mn") == "MN")
+      cluster.proxy.child.signal(number)
+      #expect(cluster.proxy.child.end(within: .seconds(5)) == .exited(0))
+      #expect(cluster.proxy.log.contains("draining"))
+    }
+
+    @Test func noOtherSignalEndsOrStopsTheProxy() throws {
+      let cluster = try Cluster(servers: 1)
+      for number in Signals.ignored + [SIGPIPE, SIGCHLD, SIGCONT, SIGURG, SIGHUP, SIGUSR1] {
+        cluster.proxy.child.signal(number)
+        #expect(try cluster.client().ask("mn") == "MN", "signal \(number)")
+      }
+      #expect(cluster.proxy.child.ended() == nil)
+      #expect(try cluster.client().set("k", "v") == "STORED")
+    }
+
+    @Test func theLogIsOpenedAnewOnSIGUSR1AndNothingIsReloaded() throws {
+      let server = try Memcached()
+      let logs = try Directory()
+      let proxy = try Proxy { port, _ in
+        "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: \(logs.file("log"))}\n"
+      }
+      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("serving") })
+      try FileManager.default.moveItem(atPath: logs.file("log"), toPath: logs.file("log.1"))
+      proxy.child.signal(SIGUSR1)
+      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("log reopened") })
+      #expect(!logs.read("log").contains("reload"))
+    }
+
+    @Test(arguments: [false, true])
+    func aClientChangesTheLogLevelOnlyWhereItMay(_ isAllowed: Bool) throws {
+      let options = "log: {level: info, clients_may_set_level: \(isAllowed)}"
+      let cluster = try Cluster(servers: 1, options: isAllowed ? options : "")
+      #expect(try cluster.client().ask("verbosity 2") == "OK")
+      let isSaid = eventually(within: .seconds(1)) { cluster.proxy.log.contains("log level set by a client") }
+      #expect(isSaid == isAllowed)
+      cluster.servers[0].kill()
+      let isDebug = eventually(within: .seconds(2)) {
+        _ = try? cluster.client().get("k")
+        return cluster.proxy.log.contains(" debug ")
+      }
+      #expect(isDebug == isAllowed, "\(cluster.proxy.log)")
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Bytes
+import Net
+import Proxy
+import Settings
+import Testing
+
+@testable import Runtime
+
+/// A worker whose server has a name, when it loses the connection.
+@Suite struct DoubtTests {
+  /// Runs the worker until `isSo`, for a second at most.
+  private func turn(
+    _ thread: inout WorkerThread, within ms: Int = 1000, until isSo: (inout WorkerThread) -> Bool
+  ) -> Bool {
+    var scratch = Scratch()
+    let start = Clock.now()
+    while Clock.now().since(start) < .milliseconds(ms) {
+      if isSo(&thread) { return true }
+      _ = thread.loop.runOnce(maxWait: .milliseconds(10))
+      thread.turn(&scratch, now: Clock.now())
+    }
+    return isSo(&thread)
+  }
+
+  private func greet(_ listener: borrowing Listener) -> Int32? {
+    guard case .accepted(let descriptor, _) = listener.accept() else { return nil }
+    let version: StaticString = "VERSION 1.6.18\r\n"
+    version.withUTF8Buffer { bytes in
+      // SAFETY: the text is part of the executable; the span ends with this call.
+      _ = unsafe Socket.send(descriptor, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes)))
+    }
+    return descriptor
+  }
+
+  @Test(arguments: [true, false])
+  func theOldAddressIsNotConnectedToBeforeTheNameIsKnown(_ isNamed: Bool) throws {
+    let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
+    var roster = Roster()
+    let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
+    let blueprint = Blueprint(settings, roster: &roster) { _ in .up }
+    let server = try #require(blueprint.members.first).id
+    let (inbox, outbox) = (try Mailbox<Message>(), try Mailbox<Report>())
+    var thread = try WorkerThread(
+      number: 0, plan: blueprint.plan, addresses: [server: listener.address], named: isNamed ? [server] : [],
+      processID: 1, inbox: inbox, outbox: outbox, ledger: Ledger(workers: 1))
+    thread.execute(now: Clock.now())
+    var peer: Int32?
+    let isMade = turn(&thread) {
+      peer = peer ?? greet(listener)
+      return $0.worker.links[0].state == .ready
+    }
+    try #require(isMade)
+    // One that has held for a second is made anew at once.
+    _ = turn(&thread, within: 1200) { _ in false }
+    _ = outbox.take()
+    Socket.close(try #require(peer))
+    peer = nil
+    let isBack = turn(&thread, within: 100) { _ in
+      peer = peer ?? greet(listener)
+      return peer != nil
+    }
+    #expect(isBack != isNamed)
+    var lostAt: Instant?
+    for case .lost(server, let since) in outbox.take() { lostAt = since }
+    #expect((lostAt != nil) == isNamed)
+    guard let lostAt else { return }
+    // While it waits, and for what waited, a deadline says nothing of the server.
+    #expect(turn(&thread, within: 400) { _ in false } == false)
+    for report in outbox.take() {
+      if case .seen(_, .unanswered, _) = report { Issue.record("\(report)") }
+      if case .seen(_, .failed(_, .timedOut), _) = report { Issue.record("\(report)") }
+    }
+    // A lookup that began before does not count.
+    inbox.post(.confirmed(server: server, asked: Instant(nanoseconds: lostAt.nanoseconds - 1)))
+    _ = turn(&thread, within: 50) { _ in false }
+    #expect(thread.doubts[server] != nil)
+    inbox.post(.confirmed(server: server, asked: lostAt))
+    #expect(turn(&thread) { $0.doubts.isEmpty })
+    if let peer { Socket.close(peer) }
+  }
+
+  /// A resolver that says nothing holds up nobody for ever.
+  @Test func aDoubtEndsByItself() throws {
+    let (inbox, outbox) = (try Mailbox<Message>(), try Mailbox<Report>())
+    var roster = Roster()
+    let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
+    let blueprint = Blueprint(settings, roster: &roster) { _ in .up }
+    let server = try #require(blueprint.members.first).id
+    var thread = try WorkerThread(
+      number: 0, plan: blueprint.plan, addresses: [:], named: [server], processID: 1, inbox: inbox,
+      outbox: outbox, ledger: Ledger(workers: 1))
+    thread.doubt(server)
+    thread.doubt(server)
+    let start = Clock.now()
+    #expect(outbox.take().count == 1)
+    thread.settleDoubts(now: start.advanced(by: .milliseconds(1800)))
+    #expect(thread.doubts.count == 1)
+    thread.settleDoubts(now: start.advanced(by: .seconds(2)))
+    #expect(thread.doubts.isEmpty)
+    #expect(thread.isDoubted(server, start) && !thread.isDoubted(server, start.advanced(by: .seconds(3))))
+  }
+}

@@ -1,0 +1,117 @@
+import Bytes
+import Glibc
+import Health
+import Net
+import Proxy
+import Settings
+import Testing
+
+@testable import Runtime
+
+/// What the supervisor makes of the things that workers see.
+@Suite struct SupervisorReportTests {
+  /// A supervisor without workers, and its only server.
+  private struct Desk {
+    let supervisor: Supervisor
+    let server: UInt32
+    let log: Log
+
+    init(_ more: String = "") throws {
+      let text = "servers: [127.0.0.1:1]\nthreads: 1\n\(more)\n"
+      let settings = try ProxySettings.decode(bytes: Array(text.utf8), file: "f")
+      log = Log(settings.log)
+      supervisor = try Supervisor(
+        settings: settings, launch: LaunchOptions(), log: log, signals: Signals([SIGUSR2]), doors: [])
+      server = try #require(supervisor.blueprint.members.first).id
+    }
+
+    func see(_ notices: Notice...) {
+      for notice in notices {
+        supervisor.outbox.post(.seen(worker: 0, notice, at: supervisor.addresses[server]))
+      }
+      supervisor.readReports(now: Clock.now())
+    }
+
+    var isUp: Bool { supervisor.board.standing(of: ServerID(server)) == .up }
+    var caveat: ServerRecord.Caveat? { supervisor.records[server]?.caveat }
+    var rows: String { String(decoding: supervisor.ledger.rendered(), as: UTF8.self) }
+
+    func heard(_ at: Instant, misses: UInt64 = 0) {
+      supervisor.ledger.publish(
+        [ServerNumbers(id: server, heard: at, readsAsMisses: misses)], of: 0)
+    }
+  }
+
+  @Test func aServerThatIsFullHasNotFailed() throws {
+    let desk = try Desk()
+    for _ in 0..<20 { desk.see(.full(server: desk.server)) }
+    #expect(desk.isUp && desk.caveat == .full)
+    #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:note at its connection limit\r\n"))
+    // After a while without it is forgotten, and news again.
+    desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(9)))
+    #expect(desk.caveat == .full)
+    desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(11)))
+    #expect(desk.caveat == nil && !desk.rows.contains(":note"))
+    desk.see(.full(server: desk.server))
+    #expect(desk.caveat == .full)
+  }
+
+  /// It answers on the connections that it has.
+  @Test func aConnectionThatIsNotMadeIsNoFailureOfAServerThatAnswersOthers() throws {
+    let desk = try Desk()
+    let since = Clock.now()
+    desk.heard(since)
+    for _ in 0..<20 { desk.see(.unanswered(server: desk.server, since: since)) }
+    #expect(desk.isUp && desk.caveat == .full)
+  }
+
+  @Test func aConnectionThatIsNotMadeIsAFailureOfAServerThatAnswersNobody() throws {
+    let desk = try Desk()
+    let since = Clock.now()
+    desk.heard(Instant(nanoseconds: since.nanoseconds - 1))
+    for n in 1...3 {
+      desk.see(.unanswered(server: desk.server, since: since))
+      #expect(desk.isUp == (n < 3))
+    }
+    #expect(desk.caveat == nil)
+  }
+
+  @Test func whatWasSeenAtAnotherAddressIsNobodys() throws {
+    let desk = try Desk()
+    let elsewhere = try #require(Address(ip: "127.0.0.9", port: 9))
+    for notice in [
+      Notice.full(server: desk.server), .unanswered(server: desk.server, since: Clock.now()),
+      .unsuited(server: desk.server, .tls), .failed(server: desk.server, .refused),
+    ] {
+      desk.supervisor.outbox.post(.seen(worker: 0, notice, at: elsewhere))
+    }
+    desk.supervisor.readReports(now: Clock.now())
+    #expect(desk.isUp && desk.caveat == nil)
+  }
+
+  @Test(arguments: Unsuited.allCases)
+  func aServerThatCannotBeUsedIsNamed(_ kind: Unsuited) throws {
+    let desk = try Desk()
+    for _ in 0..<3 { desk.see(.unsuited(server: desk.server, kind)) }
+    #expect(!desk.isUp)
+    #expect(desk.rows.contains(":note stays out: \(Recognition.words(kind).what)\r\n"), "\(desk.rows)")
+  }
+
+  @Test(arguments: [true, false])
+  func aClientSetsTheLogLevelWhereItMay(_ isAllowed: Bool) throws {
+    let desk = try Desk("log: {clients_may_set_level: \(isAllowed)}")
+    desk.see(.verbosity(0))
+    #expect(desk.log.level == (isAllowed ? .warning : .info))
+    desk.see(.verbosity(2))
+    #expect(desk.log.level == (isAllowed ? .debug : .info))
+  }
+
+  @Test func missesAreShownForEachServer() throws {
+    let desk = try Desk()
+    desk.supervisor.report()
+    #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:reads_as_misses 0\r\n"))
+    desk.heard(.origin, misses: 7)
+    #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:reads_as_misses 7\r\n"))
+    #expect(desk.supervisor.ledger.heard(99) == .origin)
+  }
+}
