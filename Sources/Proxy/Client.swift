@@ -29,8 +29,6 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes that were sent at once last, but no more than a request in flight may take: the next answers get a block for
   /// as many, and need not move to a larger one.
   var usual: UInt32 = 0
-  /// Bytes that a value of its last multi-get took, on average; 0 before the first.
-  var valueSize: UInt32 = 0
   /// Bytes of a refused request that are still to come and are dropped.
   var skip = 0
   /// Bytes of `input` in which no newline was found.
@@ -46,6 +44,8 @@ package struct Client: ~Copyable, Recyclable {
   var hasUploaded = false
   /// It has asked something before a long value of its own was answered.
   var asksAhead = false
+  /// Bytes that a value of its last multi-get took, on average; 0 before the first.
+  var valueSize: UInt32 = 0
   /// Answers that are streamed when their turn comes: nothing more is taken until they have been given.
   var putOff = 0
   /// It has an upload to begin when its answers have been given.

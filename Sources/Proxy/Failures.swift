@@ -210,6 +210,7 @@ extension Worker {
   /// The connection takes requests from now on.
   mutating func use(_ l: UInt32, now: Instant) {
     links[l].state = .ready
+    links[l].isCut = false
     links[l].since = now
     links[l].heard = now
     counters.add(.serverConnects)

@@ -32,6 +32,8 @@ struct FanOut: ~Copyable, Recyclable {
     var isPutOff = false
     /// Why there is no reply.
     var trouble: Trouble?
+    /// Of a leg's first key: the first of those of its share that are asked for when it has been answered.
+    var rest = UInt32.max
   }
 
   var kind = Kind.multiGet
@@ -42,8 +44,6 @@ struct FanOut: ~Copyable, Recyclable {
   var withCAS = false
   /// Whether it is a `flush_all` that is done at once.
   var isImmediate = false
-  /// Keys that are asked for when others of their servers have been answered.
-  var rests = List<Rest>()
   /// Whether the answer has to be made piece by piece.
   var hasPutOff = false
   /// Whether nothing is taken from its client meanwhile.
@@ -111,7 +111,6 @@ struct FanOut: ~Copyable, Recyclable {
     isHolding = false
     exchange = Slab<Exchange>.none
     pieces.removeAll()
-    if rests.count > 0 { rests.removeAll() }
     pending = 0
     open = 0
     failures = 0

@@ -192,6 +192,9 @@ extension Worker {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
         counters.add(.multigetRequests)
+        if clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
+          return streamMultiGet(c, bytes, p, request)
+        }
         multiGet(c, bytes, p, request, now: now)
         return
       }

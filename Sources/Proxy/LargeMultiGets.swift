@@ -11,15 +11,6 @@ import Wire
 //     else                                     get a b c d e …; if much more is to come than can be kept, the connection
 //                                              is closed, and what is missing is asked for when its turn has come
 
-/// The rest of one server's share of a multi-get: keys that are asked for when the first have shown how large their values
-/// are. Their text stands in the fan-out's `bytes`.
-struct Rest: BitwiseCopyable {
-  /// The first key of the leg that is asked first.
-  var leg: UInt32
-  /// The first key of the rest.
-  var first: UInt32
-}
-
 extension Worker {
   /// Keys of a share that are asked for first where values may be large.
   private static var firstKeys: Int { 2 }
@@ -34,7 +25,7 @@ extension Worker {
   // MARK: - All of it when its turn has come
 
   /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory.
-  func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int) -> Bool {
+  @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int) -> Bool {
     let size = Int(clients[c].valueSize)
     guard !request.verb.touches else { return false }
     // Each key takes two bytes at least.
@@ -88,6 +79,7 @@ extension Worker {
     dissolveRelief(of: l)
     let others = putOffOthers(l)
     reset(l, .connectionLost, readsTo: l)
+    links[l].isCut = true
     connect(l, now: clock)
     for f in others where fanOuts[f].pending == 0 { finish(f) }
     return true
@@ -140,6 +132,13 @@ extension Worker {
     return true
   }
 
+  /// A multi-get has values that were put off; returns whether its connection has been cut short.
+  @inline(never)
+  mutating func endsEarly(_ f: UInt32, _ leg: Leg, on l: UInt32, isMore: Bool) -> Bool {
+    notePutOff(f)
+    return isMore && !leg.isLate && cutShort(multiGet: f, leg, on: l)
+  }
+
   /// The values that are still to come of a multi-get's share do not fit: each is asked for when its turn has come, and
   /// the connection ends if they are much. Returns whether it did.
   mutating func cutShort(multiGet f: UInt32, _ leg: Leg, on l: UInt32) -> Bool {
@@ -171,7 +170,7 @@ extension Worker {
   }
 
   /// Cuts a request that has been written, without its line end, behind the first keys of its share; the others' text is
-  /// kept.
+  /// kept in the fan-out's `bytes`.
   @inline(never)
   mutating func split(_ touch: Touch, _ f: UInt32) {
     var end = touch.start &+ Int(touch.keyStart)
@@ -199,7 +198,7 @@ extension Worker {
     }
     links[touch.link].asked = asked
     links[touch.link].asked.truncate(to: end)
-    fanOuts[f].rests.append(Rest(leg: touch.first, first: rest))
+    fanOuts[f].pieces[Int(touch.first)].rest = rest
     notePutOff(f)
   }
 
@@ -259,10 +258,7 @@ extension Worker {
   }
 
   /// The values of a multi-get have come: the client's next ones will be like them.
-  mutating func learnSize(_ f: UInt32) {
-    guard fanOuts[f].exchange != Slab<Exchange>.none, exchanges[fanOuts[f].exchange].client != Slab<Client>.none
-    else { return }
-    let c = exchanges[fanOuts[f].exchange].client
+  mutating func learnSize(_ f: UInt32, for c: UInt32) {
     let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasPutOff {
       clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
@@ -288,12 +284,10 @@ extension FanOut {
 
   /// The first key of the rest behind the leg that begins with this piece.
   mutating func takeRest(of leg: UInt32) -> UInt32? {
-    for i in 0..<rests.count where rests[i].leg == leg && rests[i].first != .max {
-      let first = rests[i].first
-      rests[i].first = .max
-      return first
-    }
-    return nil
+    let first = pieces[Int(leg)].rest
+    guard first != .max else { return nil }
+    pieces[Int(leg)].rest = .max
+    return first
   }
 
   /// What the values that have come take, on average.

@@ -4,9 +4,9 @@ import Bytes
 
 extension Worker {
   /// Whether a connection that is about to be closed was lost: its server is up, and it is a shared connection that is not
-  /// being replaced or drained.
+  /// being replaced or drained, nor closed for what it would still have brought.
   package func isLoss(ofLink l: UInt32) -> Bool {
-    guard links.isTaken(l), !links[l].isRetiring, !links[l].isPrivate else { return false }
+    guard links.isTaken(l), !links[l].isRetiring, !links[l].isPrivate, !links[l].isCut else { return false }
     let s = links[l].server
     return servers.isTaken(s) && servers[s].standing == .up && !servers[s].isRetired && !isGivingUp
   }

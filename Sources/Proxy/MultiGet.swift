@@ -24,9 +24,6 @@ extension Worker {
   mutating func multiGet(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    if clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
-      return streamMultiGet(c, bytes, p, request)
-    }
     if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
@@ -183,8 +180,9 @@ extension Worker {
     let (p, reading) = fanOuts[f].read(
       bytes, from: start, leg, &links[l], maxValue: limits.maxValue, most: gatherLimit, &pool)
     if fanOuts[f].hasPutOff {
-      notePutOff(f)
-      if !leg.isLate, case .more = reading, cutShort(multiGet: f, leg, on: l) { return nil }
+      var isMore = false
+      if case .more = reading { isMore = true }
+      if endsEarly(f, leg, on: l, isMore: isMore) { return nil }
     }
     switch reading {
     case .long(let header, let value):

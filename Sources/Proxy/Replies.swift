@@ -218,7 +218,7 @@ extension Worker {
     if fanOuts[f].kind == .multiGet {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
-      if fanOuts[f].rests.count > 0, !leg.isLate { askRest(f, behind: leg, on: l) }
+      if fanOuts[f].pieces[Int(leg.piece)].rest != .max, !leg.isLate { askRest(f, behind: leg, on: l) }
       if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
@@ -260,12 +260,13 @@ extension Worker {
   /// a queue any more.
   mutating func finish(_ f: UInt32) {
     let x = fanOuts[f].exchange
-    if fanOuts[f].kind == .multiGet { learnSize(f) }
-    if x != Slab<Exchange>.none, fanOuts[f].isHolding, !fanOuts[f].hasPutOff {
-      // Its rest has been asked for in one line.
-      fanOuts[f].isHolding = false
-      let c = exchanges[x].client
-      if c != Slab<Client>.none { unhold(c) }
+    if x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none, fanOuts[f].kind == .multiGet {
+      learnSize(f, for: exchanges[x].client)
+      if fanOuts[f].isHolding, !fanOuts[f].hasPutOff {
+        // Its rest has been asked for in one line.
+        fanOuts[f].isHolding = false
+        unhold(exchanges[x].client)
+      }
     }
     if x != Slab<Exchange>.none, fanOuts[f].hasPutOff {
       fanOuts[f].exchange = Slab<Exchange>.none

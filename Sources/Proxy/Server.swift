@@ -136,6 +136,8 @@ package struct Link: ~Copyable, Recyclable {
   /// No attempt to connect before; until then requests fail for the reason that the last one failed.
   var retryAt = Instant.origin
   var lastTrouble = Trouble.refused
+  /// It was closed in the middle of a reply that was not wanted, and is made again.
+  var isCut = false
   /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
   var isRetiring = false
   /// Connections that are greeted while it still owes answers wait for them.
@@ -176,9 +178,6 @@ package struct Link: ~Copyable, Recyclable {
 
   /// Whether it was greeted, whatever has become of it since.
   var isMade: Bool { state == .ready || isIdle }
-
-  /// Whether it is connected, and its server has yet to say who it is.
-  package var isNew: Bool { state == .greeting || state == .probing }
 
   /// Whether meta misses may come without what was asked back: memcached before 1.6.18.
   var givesBareMisses: Bool { meta < .v1_6_18 }

@@ -239,7 +239,8 @@ struct WorkerThread: ~Copyable {
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = linkWires[Int(l)].descriptor
     guard descriptor >= 0 else { return }
-    let isNew = worker.links[l].isNew
+    let state = worker.links[l].state
+    let isNew = state == .greeting || state == .probing
     let missing = worker.links[l].missing
     let result =
       missing >= Self.worthReadingInPlace
