@@ -73,7 +73,7 @@ extension Worker {
     let isPromised = verb == .flushAll && servers[s].standing == .returning
     // A server that knows no meta commands would not answer the fence.
     if let trouble = isPromised
-      ? .unreachable : admit(l, now: now) ?? (isDump && !links[l].speaksMeta ? .protocolError : nil)
+      ? .unreachable : admit(l, now: now) ?? (isDump && links[l].meta < .v1_6_0 ? .protocolError : nil)
     {
       piece.trouble = trouble
       fanOuts[f].pieces.append(piece)

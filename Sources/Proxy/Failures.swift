@@ -85,8 +85,7 @@ extension Worker {
     switch ReplyParser.line(bytes, at: 0, .version) {
     case .partial, .opening: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
-      links[l].givesBareMisses = !ReplyParser.isVersion(bytes, atLeast: 1, 6, 18)
-      links[l].speaksMeta = ReplyParser.isVersion(bytes, atLeast: 1, 6, 0)
+      links[l].meta = Era(version: bytes)
       if wasWaking {
         links[l].state = .ready
         links[l].heard = now

@@ -89,7 +89,7 @@ extension Worker {
   /// bytes it took, none when it is not all there; nil when the connection is no more.
   mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     let answer = ReplyParser.meta(
-      bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, mayBeBare: links[l].givesBareMisses,
+      bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, era: links[l].meta,
       maxValue: limits.maxValue)
     switch answer {
     case .partial: return 0
@@ -141,7 +141,7 @@ extension Worker {
       newline = more
       guard bytes.byte(at: newline &- 1) == 13 else { continue }
       let answer = ReplyParser.meta(
-        value, at: newline &+ 1, to: next.metaLine, asked: asked, mayBeBare: false, maxValue: limits.maxValue)
+        value, at: newline &+ 1, to: next.metaLine, asked: asked, era: links[l].meta, maxValue: limits.maxValue)
       switch answer {
       case .opening: return true
       case .reply(let inner) where inner.status != .error: return true

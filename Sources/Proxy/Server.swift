@@ -91,10 +91,8 @@ package struct Link: ~Copyable, Recyclable {
   /// Legs at the front whose deadline has passed, and the bytes of their requests.
   var late = 0
   var lateLength = 0
-  /// Whether its meta misses may come without what was asked back: memcached before 1.6.18.
-  var givesBareMisses = true
-  /// Whether it knows the meta commands: memcached 1.6.0 and later.
-  var speaksMeta = false
+  /// Which memcached's meta commands it speaks.
+  var meta = Era.v1_6_10
   /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0

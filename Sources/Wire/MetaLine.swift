@@ -76,7 +76,8 @@ package struct MetaLine: BitwiseCopyable {
     appendKey(bytes, request, to: &out, &pool)
     line.keyLength = UInt8(truncatingIfNeeded: out.count &- before &- 3)
     if request.verb == .metaDebug {
-      if request.meta.contains(.base64) { out.append(" b", &pool) }
+      // memcached since 1.6.40 looks at the first only when there is a second.
+      if request.meta.contains(.base64) { out.append(" b b", &pool) }
     } else {
       line.appendFlags(bytes, p, request, to: &out, &pool)
     }

@@ -35,12 +35,12 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { "\(asked) ← \(escaped(bytes.prefix(80)))" }
 
-  func parse(_ bytes: [UInt8], mayBeBare: Bool = false) -> (told: Told, shown: String) {
+  func parse(_ bytes: [UInt8], era: Era = .v1_6_18) -> (told: Told, shown: String) {
     let lead = Array("HD O7\r\n".utf8)
     return Cliff(room: lead.count + bytes.count).holding(lead + bytes) { span in
       let question = MetaQuestion(
         Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]))
-      switch question.answer(span, at: lead.count, mayBeBare: mayBeBare, maxValue: 1 << 20) {
+      switch question.answer(span, at: lead.count, era: era, maxValue: 1 << 20) {
       case .partial, .opening: return (.partial, "")
       case .broken(let why): return (.broken(why), "")
       case .reply(let reply):
@@ -229,9 +229,9 @@ struct MetaReplyTests {
 
   @Test func anOldServersMissesMayBeBare() {
     let one = MetaCase("mg k v O1", "EN\r\n", .miss)
-    #expect(one.parse(one.bytes, mayBeBare: true).told == one.told)
+    #expect(one.parse(one.bytes, era: .v1_6_10).told == one.told)
     for wrong in ["EN kk\r\n", "EN O2\r\n", "HD\r\n", "VA 1\r\nx\r\n"] {
-      guard case .broken = one.parse(Array(wrong.utf8), mayBeBare: true).told else {
+      guard case .broken = one.parse(Array(wrong.utf8), era: .v1_6_10).told else {
         Issue.record("\(wrong) was taken")
         continue
       }

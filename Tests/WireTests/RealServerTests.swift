@@ -55,16 +55,20 @@ struct RealServerTests {
 struct Comparison {
   private let seen: [Seen]
   private let answer: [UInt8]
+  private let era: Era
 
   /// What memcached does otherwise, or nil.
   static func difference(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
-    let one = Comparison(seen: Reading.of(input), answer: try server.answer(to: input))
-    return one.difference(from: 0, 0)
+    Comparison(seen: Reading.of(input), answer: try server.answer(to: input)).difference
   }
 
-  private init(seen: [Seen], answer: [UInt8]) {
+  /// What a server of that era did otherwise, or nil.
+  var difference: String? { difference(from: 0, 0) }
+
+  init(seen: [Seen], answer: [UInt8], era: Era = .v1_6_18) {
     self.seen = seen
     self.answer = answer
+    self.era = era
   }
 
   /// From the `first` of what was seen and from `position` in the answer on.
@@ -130,8 +134,8 @@ struct Comparison {
 
   /// The reply to a meta request, which memcached was asked as the client wrote it.
   private func meta(_ bytes: RawSpan, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
-    let asked = MetaQuestion(withoutOpaque: request)
-    guard let reply = asked.reply(bytes, at: position, maxValue: 1 << 20) else { return nil }
+    let asked = MetaQuestion(withoutOpaque: request, era: era)
+    guard let reply = asked.reply(bytes, at: position, era: era, maxValue: 1 << 20) else { return nil }
     if reply.status == .error {
       return isOfTheData(bytes, .metaArithmetic, reply.length, at: position) ? reply.length : nil
     }
