@@ -170,7 +170,9 @@ enum CommandTable {
       guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
     }
     request.isQuiet = endsQuietly(bytes, line)
-    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    guard takeKey(line, into: &request), !line.isAmbiguous || era.isStrict else {
+      return refuse(.badFormat, request)
+    }
     let argument = number(bytes, line, 2)
     var isPlain = argument?.isPlain ?? false
     if request.verb == .touch {
@@ -180,6 +182,7 @@ enum CommandTable {
       guard let argument, argument.uint64(era) != nil else { return refuse(.badDelta, request) }
       isPlain = isPlain && !argument.isNegative
     }
+    guard !line.isAmbiguous else { return refuse(.badFormat, request) }
     request.isVerbatim = isTidy && isPlain && line.count == 3
     return .request
   }
@@ -264,7 +267,8 @@ enum CommandTable {
     return refuse(.unknown, request, swallowing: Declared.bytes(bytes, line))
   }
 
-  static func unknown(_ bytes: RawSpan, from: Int, to: Int, _ request: Request, _ dialect: Dialect) -> Verdict {
+  static func unknown(_ bytes: RawSpan, from: Int, to: Int, _ request: Request, _ dialect: Dialect) -> Verdict
+  {
     var line = RequestLine()
     line.cut(bytes, from: from, to: to)
     return unknown(bytes, line: line, request, dialect)

@@ -56,10 +56,11 @@ extension CommandTable {
       body = Int(length) &+ 2
     }
     // From here on the value is known, and skipped with what is refused.
-    if line.isAmbiguous { return Self.refuse(.badFormat, request, swallowing: body) }
+    if line.isAmbiguous, !era.isStrict { return Self.refuse(.badFormat, request, swallowing: body) }
     if let why = flaw(bytes, line: line, era, into: &request) {
       return Self.refuse(why, request, swallowing: body)
     }
+    if line.isAmbiguous { return Self.refuse(.badFormat, request, swallowing: body) }
     guard body &- 2 <= maxValue else { return Self.refuse(.tooLarge, request, swallowing: body) }
     request.bodyLength = body
     return .request

@@ -54,15 +54,7 @@ enum Grammar {
     bytes.contains(0) || bytes.first == 0x80
       || bytes.indices.contains { bytes[$0] == 13 && ($0 + 1 == bytes.count || bytes[$0 + 1] != 10) }
       || Reading.of(bytes).contains(.refused(.notShown, isQuiet: false))
-      || bytes.split(separator: 10).contains { hasNewFlag(Array($0)) }
       || bytes.split { $0 == 32 || $0 == 10 || $0 == 13 }.contains { isNoText(Array($0)) }
-  }
-
-  /// Flags that only newer servers take.
-  private static func hasNewFlag(_ line: [UInt8]) -> Bool {
-    let words = line.split(separator: 32)
-    return words.first?.first == 109
-      && words.dropFirst(2).contains { $0.first == 69 || $0.first == 120 }
   }
 
   /// Whether a word may be a binary key that memcached prints raw, line ends and all.

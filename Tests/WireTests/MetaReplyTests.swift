@@ -39,7 +39,7 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
     let lead = Array("HD O7\r\n".utf8)
     return Cliff(room: lead.count + bytes.count).holding(lead + bytes) { span in
       let question = MetaQuestion(
-        Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]))
+        Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]), era: .v1_6_27)
       switch question.answer(span, at: lead.count, era: era, maxValue: 1 << 20) {
       case .partial, .opening: return (.partial, "")
       case .broken(let why): return (.broken(why), "")

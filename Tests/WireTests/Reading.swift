@@ -59,6 +59,8 @@ func escaped(_ bytes: some Sequence<UInt8>) -> String {
 /// kept, what is refused is skipped. Every parse sees bytes that end where memory ends.
 struct Reading {
   var seen: [Seen] = []
+  /// Which of them are refusals of which more than the line is skipped.
+  private(set) var swallowing: Set<Int> = []
   private var kept: [UInt8] = []
   private var scanned = 0
   private var skip = 0
@@ -122,6 +124,7 @@ struct Reading {
         p += request.length
         if request.verb == .quit { isOver = true }
       case .refused(let why, let n, let isQuiet):
+        if n > request.lineLength { swallowing.insert(seen.count) }
         seen.append(.refused(why, isQuiet: isQuiet))
         skip = max(0, n - (kept.count - p))
         p = min(kept.count, p + n)
@@ -141,6 +144,13 @@ struct Reading {
     for piece in pieces { reading.receive(piece) }
     reading.finish()
     return reading.seen
+  }
+
+  /// A stream that comes at once, read as a whole.
+  init(_ input: [UInt8], dialect: Dialect) {
+    self.init(maxValue: 1 << 20, dialect: dialect, cliff: Cliff(room: input.count))
+    receive(input[...])
+    finish()
   }
 
   /// What becomes of a stream that comes at once.
