@@ -18,7 +18,8 @@ enum Grammar {
     "-4294967295",
     "-9223372036854775808", "1\t", "\t1", "1x", "x", "-", "+", "1\t-", "9999999999999999999\t-", "é", "a\tb",
     "0",
-    "1", "0", "1", "k1", "k2", "\u{b}2", "2147483645", "2147483647", "-18446744073709551615", Case.longKey,
+    "1", "0", "1", "k1", "k2", "\u{b}2", "\u{1}", "k\u{1f}k", "\u{7f}", "\t", "2147483645", "2147483647",
+    "-18446744073709551615", Case.longKey,
     Case.tooLongKey, "item",
   ]
 
@@ -90,7 +91,10 @@ enum Grammar {
 
   /// A meta request with a few flags, now and then an odd one.
   private static func meta(_ start: String, _ command: String, _ random: inout Seeded) -> [UInt8] {
-    let keys = ["a", "b", "k1", "k2", "Zm9v", "foo", "Zm9vYg==", "foob", "YQ==", "!", Case.longKey]
+    let keys = [
+      "a", "b", "k1", "k2", "Zm9v", "foo", "Zm9vYg==", "foob", "YQ==", "!", Case.longKey, "a\tb", "\u{1}",
+      "k\u{1f}",
+    ]
     var line = start + gap(&random, least: 1) + (keys.randomElement(using: &random) ?? "a")
     let size = random.below(12)
     if command == "ms" { line += gap(&random, least: 1) + (random.below(8) == 0 ? word(&random) : "\(size)") }
@@ -107,7 +111,9 @@ enum Grammar {
 
   /// A storage request whose numbers are mostly good.
   private static func storage(_ start: String, _ random: inout Seeded, isCAS: Bool) -> [UInt8] {
-    var line = start + " " + (random.below(8) == 0 ? word(&random) : "k\(random.below(5))")
+    var line =
+      start + " "
+      + (random.below(8) == 0 ? word(&random) : "k\(random.below(5))\(random.below(6) == 0 ? "\t\u{1}" : "")")
     let size = random.below(12)
     for i in 0..<(isCAS ? 4 : 3) {
       let plain = i == 2 ? String(size) : String(random.below(9))
