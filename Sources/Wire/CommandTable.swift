@@ -101,22 +101,25 @@ enum CommandTable {
     into request: inout Request
   ) -> Verdict {
     let words = request.verb == .cas ? 6 : 5
+    var body = Declared.bytes(bytes, line)
     func refuse(_ why: Refusal, _ request: Request) -> Verdict {
-      Self.refuse(why, request, swallowing: Declared.bytes(bytes, line))
+      Self.refuse(why, request, swallowing: body)
     }
     if era.isStrict {
       // Before the length is known, noreply is not looked for.
       guard line.count >= 5, let length = number(bytes, line, 4)?.int32(era), length >= 0,
         length <= Int32.max - 2
       else { return refuse(.badFormat, request) }
+      body = Int(length) &+ 2
     } else {
       guard line.count == words || line.count == words + 1 else { return refuse(.unknown, request) }
     }
     request.isQuiet = endsQuietly(bytes, line)
     guard takeKey(line, into: &request) else { return refuse(.badFormat, request) }
-    guard let flags = number(bytes, line, 2), flags.cutToUInt32 != nil,
-      let exptime = number(bytes, line, 3), exptime.cutToInt32 != nil,
-      let size = number(bytes, line, 4), let length = size.cutToInt32
+    // Both are read as ever; the length was looked at above where it is not.
+    guard let flags = number(bytes, line, 2), flags.uint32(.v1_6_0) != nil,
+      let exptime = number(bytes, line, 3), exptime.int32(.v1_6_0) != nil,
+      let size = number(bytes, line, 4), let length = size.int32(era)
     else { return refuse(.badFormat, request) }
     var isPlain =
       flags.isPlain && !flags.isNegative && flags.magnitude <= UInt64(UInt32.max) && exptime.isPlain
@@ -170,7 +173,7 @@ enum CommandTable {
       guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
     }
     request.isQuiet = endsQuietly(bytes, line)
-    guard takeKey(line, into: &request), !line.isAmbiguous || era.isStrict else {
+    guard takeKey(line, into: &request), !line.hasNUL || era.isStrict else {
       return refuse(.badFormat, request)
     }
     let argument = number(bytes, line, 2)

@@ -56,7 +56,7 @@ extension CommandTable {
       body = Int(length) &+ 2
     }
     // From here on the value is known, and skipped with what is refused.
-    if line.isAmbiguous, !era.isStrict { return Self.refuse(.badFormat, request, swallowing: body) }
+    if line.hasNUL, !era.isStrict { return Self.refuse(.badFormat, request, swallowing: body) }
     if let why = flaw(bytes, line: line, era, into: &request) {
       return Self.refuse(why, request, swallowing: body)
     }

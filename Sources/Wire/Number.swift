@@ -16,6 +16,8 @@ package struct Number: BitwiseCopyable, Equatable {
   private var isBare = true
   /// Bytes of the word.
   private var length: Int
+  /// Whether there are no digits, which only memcached since 1.6.40 takes for a number.
+  private var isLoneMinus = false
   /// Whether a minus stands anywhere in the word: memcached looks for it there when a number is large.
   private var hasMinus: Bool
 
@@ -53,14 +55,16 @@ package struct Number: BitwiseCopyable, Equatable {
       value = sum
       i += 1
     }
-    guard i > digits else { return nil }
+    // memcached since 1.6.40 takes a minus alone for nothing, and nothing for 0.
+    isLoneMinus = i == digits && isNegative && i == end && length == 1
+    guard i > digits || isLoneMinus else { return nil }
     if i < end {
       guard Self.isBlank(bytes.byte(at: i)) else { return nil }
       isBare = false
       isPlain = false
       hasMinus = hasMinus || bytes.first(45, from: i, to: end) != nil
     }
-    if bytes.byte(at: digits) == 48, isNegative || i > digits &+ 1 { isPlain = false }
+    if isLoneMinus || bytes.byte(at: digits) == 48 && (isNegative || i > digits &+ 1) { isPlain = false }
     magnitude = value
   }
 
@@ -88,20 +92,20 @@ package struct Number: BitwiseCopyable, Equatable {
 
   /// As memcached reads a signed number of 32 bits: cut to them, or since 1.6.40 digits that fit, at most eleven.
   func int32(_ era: Era) -> Int32? {
-    guard era.isStrict else { return cutToInt32 }
+    guard era.isStrict else { return isLoneMinus ? nil : cutToInt32 }
     guard isBare, length <= 11, magnitude <= UInt64(Int32.max) + (isNegative ? 1 : 0) else { return nil }
     return cutToInt32
   }
 
   /// The same without a sign.
   func uint32(_ era: Era) -> UInt32? {
-    guard era.isStrict else { return cutToUInt32 }
+    guard era.isStrict else { return isLoneMinus ? nil : cutToUInt32 }
     return isBare && !isNegative && length <= 11 ? UInt32(exactly: magnitude) : nil
   }
 
   /// The same of 64 bits.
   func uint64(_ era: Era) -> UInt64? {
-    guard era.isStrict else { return cutToUInt64 }
+    guard era.isStrict else { return isLoneMinus ? nil : cutToUInt64 }
     return isBare && !isNegative && length <= 22 ? magnitude : nil
   }
 }

@@ -188,10 +188,10 @@ extension RequestParser {
 }
 
 extension Verb {
-  /// What a NUL among the keys of a read means: how memcached of the dialect reads it, and nothing where the read
-  /// changes something.
+  /// What a NUL among the keys of a read means: as memcached of the dialect reads it, but where the read changes
+  /// something.
   package func nul(in dialect: Dialect) -> KeyWalk.NUL {
-    touches ? .isLetter : dialect.classic.isStrict ? .skipsWord : .endsLine
+    touches ? .isBad : dialect.classic.isStrict ? .skipsWord : .endsLine
   }
 }
 
@@ -200,11 +200,13 @@ extension Verb {
 package struct KeyWalk: BitwiseCopyable {
   /// What a NUL in a word means.
   @usableFromInline @frozen package enum NUL: UInt8, BitwiseCopyable, Sendable {
-    /// What any other byte does; such a word is no good key.
+    /// What any other byte does, and so does a CR.
     case isLetter
+    /// A word with it is no good key. In this and what follows a word with a CR is passed over: a key that cannot be there.
+    case isBad
     /// The line ends there: memcached before 1.6.40.
     case endsLine
-    /// The word is passed over: a key that cannot be there.
+    /// A word with it is passed over, too.
     case skipsWord
   }
 
@@ -255,7 +257,10 @@ package struct KeyWalk: BitwiseCopyable {
     }
     if i > end { i = end }
     position = i < end ? i &+ 1 : end
-    if nul == .skipsWord, bytes.first(0, from: start, to: i) != nil {
+    let isSkipped =
+      nul != .isLetter && bytes.first(13, from: start, to: i) != nil
+      || nul == .skipsWord && bytes.first(0, from: start, to: i) != nil
+    if isSkipped {
       hasSkipped = true
       return next(bytes)
     }
