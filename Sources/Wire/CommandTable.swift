@@ -88,6 +88,12 @@ enum CommandTable {
     bytes.isText("noreply", from: line.last.from, to: line.last.to)
   }
 
+  /// Whether what a server would be sent as it stands, the key, holds a CR, or the line a NUL. A CR elsewhere is a
+  /// letter, or a blank behind a number, and is not sent on.
+  static func isAmbiguous(_ bytes: RawSpan, _ line: RequestLine) -> Bool {
+    line.isAmbiguous && (line.hasNUL || bytes.first(13, from: line[1].from, to: line[1].to) != nil)
+  }
+
   /// Notes the key; false when it is too long.
   static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
     request.keyStart = line[1].from
@@ -132,7 +138,9 @@ enum CommandTable {
     }
     guard length >= 0, length <= Int32.max - 2 else { return refuse(.badFormat, request) }
     request.bodyLength = Int(length) &+ 2
-    if line.isAmbiguous { return Self.refuse(.badFormat, request, swallowing: request.bodyLength) }
+    if isAmbiguous(bytes, line) {
+      return Self.refuse(.badFormat, request, swallowing: request.bodyLength)
+    }
     guard Int(length) <= maxValue else {
       return Self.refuse(.tooLarge, request, swallowing: request.bodyLength)
     }
@@ -157,7 +165,7 @@ enum CommandTable {
         guard isGood else { return refuse(.badDeleteUsage, request) }
       }
     }
-    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    guard takeKey(line, into: &request), !isAmbiguous(bytes, line) else { return refuse(.badFormat, request) }
     // memcached since 1.6.40 would take the key itself for a noreply, and say nothing.
     request.isVerbatim = isTidy && line.count == 2 && !endsQuietly(bytes, line)
     return .request
@@ -185,7 +193,7 @@ enum CommandTable {
       guard let argument, argument.uint64(era) != nil else { return refuse(.badDelta, request) }
       isPlain = isPlain && !argument.isNegative
     }
-    guard !line.isAmbiguous else { return refuse(.badFormat, request) }
+    guard !isAmbiguous(bytes, line) else { return refuse(.badFormat, request) }
     request.isVerbatim = isTidy && isPlain && line.count == 3
     return .request
   }

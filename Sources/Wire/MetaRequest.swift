@@ -60,10 +60,25 @@ extension CommandTable {
     if let why = flaw(bytes, line: line, era, into: &request) {
       return Self.refuse(why, request, swallowing: body)
     }
-    if line.isAmbiguous { return Self.refuse(.badFormat, request, swallowing: body) }
+    if line.isAmbiguous, holdsReturn(bytes, line: line, request) {
+      return Self.refuse(.badFormat, request, swallowing: body)
+    }
     guard body &- 2 <= maxValue else { return Self.refuse(.tooLarge, request, swallowing: body) }
     request.bodyLength = body
     return .request
+  }
+
+  /// Whether a CR, or a NUL anywhere, stands in what a server would be sent as it stands: the key or a text.
+  private static func holdsReturn(_ bytes: RawSpan, line: RequestLine, _ request: Request) -> Bool {
+    if isAmbiguous(bytes, line) { return true }
+    var words = KeyWalk(from: line[request.verb == .metaSet ? 2 : 1].to, to: line.last.to)
+    while let word = words.next(bytes) {
+      switch MetaToken(bytes.byte(at: word.from)) {
+      case .text, .mode: if bytes.first(13, from: word.from, to: word.to) != nil { return true }
+      default: break
+      }
+    }
+    return false
   }
 
   private static func tooManyWords(_ verb: Verb, _ era: Era) -> Refusal {
@@ -183,7 +198,9 @@ extension CommandTable {
     // A key of no bytes, which older ones look up and do not find.
     guard line.count > 1 else { return refuse(era < .v1_6_10 ? .experimentalMiss : .badFormat, request) }
     if era.isStrict, !areFlags(bytes, line: line, from: 2) { return refuse(.badFormat, request) }
-    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    guard takeKey(line, into: &request), !line.hasNUL else { return refuse(.badFormat, request) }
+    // A key with a CR cannot be there.
+    if isAmbiguous(bytes, line) { return refuse(.experimentalMiss, request) }
     guard era >= .v1_6_10, line.count > (era.isStrict ? 3 : 2),
       bytes.isText("b", from: line[2].from, to: line[2].to)
     else { return .request }

@@ -206,10 +206,13 @@ DEPARTURES = [
     ),
     Departure(
         "empty line",
-        "a get whose key is too long and whose last word is noreply: memcached answers an empty line; ringroad says what "
-        "is wrong",
-        has(rb"(?:^|[ ])(?:gets?|gats?) [^\n]*[^ \r\n]{251}[^\n]* noreply *\r?$"),
-        ((b"get " + b"k" * 251 + b" noreply\r\n", b"CLIENT_ERROR bad command line format\r\n"),),
+        "a read with a key that is too long: memcached writes an empty line behind what it says, or in its place when the "
+        "line ends in noreply; ringroad writes none",
+        has_too_long_key,
+        (
+            (b"get " + b"k" * 251 + b"\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
+            (b"get " + b"k" * 251 + b" noreply\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
+        ),
         since=(1, 6, 40),
     ),
     Departure(

@@ -105,7 +105,9 @@ extension Case {
     Case("mgg a\r\n", "ERROR"),
     Case("m a\r\n", "ERROR"),
     Case("mg a v\0\r\n", bad, differs: .ambiguous),
-    Case("mg a v\r\r\n", bad, differs: .ambiguous),
+    Case("mg a v\r\r\n", "mg a v O7"),
+    Case("mg a v O1\r\r\n", bad, differs: .ambiguous),
+    Case("mg a T5\r\r\n", "mg a T5 O7"),
     Case("mg a\0b\r\n", bad, differs: .ambiguous),
   ]
 
@@ -196,7 +198,8 @@ extension Case {
     Case("ms a 2 q\r\nx", "open value 11"),
     Case("ms a 1 E5 c\r\nx\r\n", invalid),
     Case("ms a\0 1\r\nx\r\n", bad, differs: .ambiguous),
-    Case("ms a 1 k\rx\r\nx\r\nmn\r\n", bad, "mn", differs: .ambiguous),
+    Case("ms a 1 k\rx\r\nx\r\nmn\r\n", "ms a 1 k O7|x", "mn"),
+    Case("ms a 1 Ok\rx\r\nx\r\nmn\r\n", bad, "mn", differs: .ambiguous),
   ]
 
   static let metaDeletes: [Case] = [
@@ -275,5 +278,6 @@ extension Case {
       "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL",
       differs: .raw),
     Case("me YQ== b\0\r\n", bad, differs: .ambiguous),
+    Case("me \r\r\nme a\rb\r\n", "EN", "EN"),
   ]
 }
