@@ -128,7 +128,8 @@ extension Worker {
         continue
       }
       let verdict = RequestParser.next(
-        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, dialect: dialect, line: &line, into: &request)
+        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, dialect: dialect, line: &line,
+        into: &request)
       switch verdict {
       case .request:
         if request.length > limits.heldLeast, holdBack(c, bytes, request, now: now) { return p }

@@ -141,7 +141,8 @@ extension Worker {
       newline = more
       guard bytes.byte(at: newline &- 1) == 13 else { continue }
       let answer = ReplyParser.meta(
-        value, at: newline &+ 1, to: next.metaLine, asked: asked, era: links[l].meta, maxValue: limits.maxValue)
+        value, at: newline &+ 1, to: next.metaLine, asked: asked, era: links[l].meta,
+        maxValue: limits.maxValue)
       switch answer {
       case .opening: return true
       case .reply(let inner) where inner.status != .error: return true
@@ -176,6 +177,10 @@ extension Worker {
   ) {
     if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) { return concludeSilently(leg.exchange) }
     let destination = destination(of: leg.exchange)
+    if leg.meta.contains(.unshown), reply.status == .done {
+      append(Refusal.notShown.line, to: destination)
+      return conclude(leg.exchange, destination)
+    }
     appendReply(leg, reply, bytes, p, to: p &+ reply.length, asked, destination)
     conclude(leg.exchange, destination)
   }

@@ -19,6 +19,8 @@ package struct MetaFlags: OptionSet, BitwiseCopyable, Sendable {
   package static let hiddenKey = MetaFlags(rawValue: 32)
   /// As many words as memcached takes: there is no room for an opaque.
   package static let full = MetaFlags(rawValue: 64)
+  /// `me` of a key that a server might print raw although it is no text: the server is asked only whether it is there.
+  package static let unshown = MetaFlags(rawValue: 128)
 }
 
 /// What stands behind a flag's letter, for every flag that memcached knows.

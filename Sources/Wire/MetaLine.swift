@@ -62,11 +62,11 @@ package struct MetaLine: BitwiseCopyable {
     _ pool: inout BufferPool
   ) -> MetaLine {
     var line = MetaLine()
-    line.verb = request.verb
+    line.verb = request.meta.contains(.unshown) ? .metaGet : request.verb
     line.flags = request.meta
     line.keyStart = 3
     let before = out.count
-    switch request.verb {
+    switch line.verb {
     case .metaSet: out.append("ms ", &pool)
     case .metaDelete: out.append("md ", &pool)
     case .metaArithmetic: out.append("ma ", &pool)
@@ -75,7 +75,9 @@ package struct MetaLine: BitwiseCopyable {
     }
     appendKey(bytes, request, to: &out, &pool)
     line.keyLength = UInt8(truncatingIfNeeded: out.count &- before &- 3)
-    if request.verb == .metaDebug {
+    if request.meta.contains(.unshown) {
+      out.append(" b u", &pool)
+    } else if request.verb == .metaDebug {
       // memcached since 1.6.40 looks at the first only when there is a second.
       if request.meta.contains(.base64) { out.append(" b b", &pool) }
     } else {

@@ -207,9 +207,9 @@ extension CommandTable {
     guard let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength) else {
       return refuse(.badFormat, request)
     }
-    // The server might print it raw, line ends and all.
-    guard key.isText else { return refuse(.notShown, request) }
     request.meta.insert(.base64)
+    // The server might print it raw, line ends and all.
+    if !key.isText { request.meta.insert(.unshown) }
     return .request
   }
 

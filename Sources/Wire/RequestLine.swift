@@ -36,6 +36,9 @@ package struct RequestLine: BitwiseCopyable {
     i >= 0 && i < Self.most && i < count ? words[i] : Word(start: 0, length: 0)
   }
 
+  /// Forgets the words past the first `most`.
+  mutating func shorten(to most: Int) { count = min(count, most) }
+
   /// Cuts `from ..< to`, a line without its ending.
   package mutating func cut(_ bytes: RawSpan, from: Int, to: Int) {
     count = 0

@@ -69,7 +69,10 @@ package enum RequestParser {
     let verdict = CommandTable.read(
       bytes, at: p, line: line, isTidy: hasReturn && isTidy(line, from: p, to: end), maxValue: maxValue,
       dialect, into: &request)
-    guard case .request = verdict, request.bodyLength > 0 else { return verdict }
+    guard case .request = verdict else { return verdict }
+    // What stands between the delay and a noreply means nothing, and a server might take it for a noreply.
+    if request.verb == .flushAll { line.shorten(to: request.isQuiet ? 3 : 2) }
+    guard request.bodyLength > 0 else { return verdict }
     return body(bytes, endingAt: p &+ request.length, request)
   }
 

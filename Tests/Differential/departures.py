@@ -47,7 +47,8 @@ def has(pattern):
     return lambda sequence: found.search(sequence.lines) is not None
 
 
-STORE = rb"(?:set|add|replace|append|prepend|cas) +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
+STORES = rb"(?:set|add|replace|append|prepend|cas)"
+STORE = STORES + rb" +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
 BLANK_VALUES = [
     re.compile(STORE + rb"[-+\t\v\f]*0+[^1-9]"),
     re.compile(rb"(?:" + STORE + rb"|ms +[^ \n]+ +)[^\n]*\n[ \t\r\n]+\n"),
@@ -200,9 +201,22 @@ DEPARTURES = [
     Departure(
         "hidden key",
         "a key in base64 that holds a blank, a line end or a NUL: memcached prints it raw in answer to me, and to mg "
-        "with k when mg with N made it, and it could forge a line; ringroad refuses the one and writes base64 in the other",
+        "with k when mg with N made it, and it could forge a line; ringroad says of the one that it is there and writes base64 in the other",
         shows_blank_key,
-        ((b"me IA== b b\r\n", b"CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"),),
+        (
+            (
+                b"ms IA== 1 b\r\nx\r\nme IA== b b\r\n",
+                b"HD\r\nCLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n",
+            ),
+        ),
+    ),
+    Departure(
+        "blank word",
+        "a word of nothing but tabs and the like where set wants flags or a time: memcached reads the number behind it "
+        "for it; ringroad finds no number there",
+        has(rb"(?:^|[ ])" + STORES + rb" +[^ \n]+ +(?:[\t\v\f\r]+ |[^ \n]+ +[\t\v\f\r]+ )"),
+        ((b"set k \t 0 1\r\nx\r\n", b"CLIENT_ERROR bad command line format\r\n"),),
+        since=(1, 6, 40),
     ),
     Departure(
         "empty line",

@@ -27,6 +27,10 @@ from sequence import Sequence
 from servers import Ringroad, default_binary, memcached, memcached_version
 
 
+# What two memcacheds answer otherwise: no difference of ringroad's.
+GUESS = "on which two memcacheds do not agree"
+
+
 class Lane:
     """A memcached, and a ringroad per count of servers, each with memcacheds of its own."""
 
@@ -36,9 +40,12 @@ class Lane:
         try:
             direct = self.start(memcached(["-C"] if options.canary == "option" else []))
             self.direct = Player(direct.port, options.version)
+            # Another of the same: where the two do not agree there is nothing to compare with.
+            other = self.start(memcached())
+            self.other = Player(other.port, options.version)
             self.through = {}
             self.groups = {}
-            ports = [direct.port]
+            ports = [direct.port, other.port]
             for count in options.servers:
                 behind = [self.start(memcached()).port for _ in range(count)]
                 port = self.start(Ringroad(options.binary, behind)).port
@@ -91,9 +98,21 @@ class Lane:
                 return f"over {count} server(s): {what}", answers
         return None
 
+    def is_anybodys_guess(self, sequence):
+        """Whether two memcacheds do not agree on it."""
+        try:
+            with within(self.options.deadline):
+                self.custodian.clear()
+                one, other = together([self.direct, self.other], sequence)
+                held = self.custodian.holdings(sequence.keys)
+                return bool(differs(one, other) or holdings_differ(held[0], [held[1]]))
+        except (Stuck, OSError):
+            self.begin_again()
+            return False
+
     def begin_again(self):
         """Fresh connections: what was cut short may have left answers on the old ones."""
-        for player in [self.direct, *self.through.values()]:
+        for player in [self.direct, self.other, *self.through.values()]:
             player.forget()
         self.custodian.end()
         try:
@@ -184,7 +203,8 @@ def run_lane(number, options, seeds, results):
             found = lane.difference(sequence) if reasons else lane.confirmed(sequence, may_vary=bool(covered))
             declared += lane.direct.dropped > 0
             if found and reasons and found[1]:
-                excepted[reasons[0].name] = excepted.get(reasons[0].name, 0) + 1
+                name = GUESS if lane.is_anybodys_guess(sequence) else reasons[0].name
+                excepted[name] = excepted.get(name, 0) + 1
                 found = None
             if found is None:
                 continue
@@ -273,11 +293,12 @@ def main():
             worker.terminate()
         worker.join()
     seconds = time.monotonic() - begun
+    guesses = excepted.pop(GUESS, 0)
     listed = ", ".join(f"{count} {name}" for name, count in sorted(excepted.items())) or "none"
     print(
         f"{played} sequences ({requests} requests) in {seconds:.1f} s, seeds {seeds[0]}-{seeds[-1]}, "
         f"over {options.servers} servers of {'.'.join(map(str, options.version))}: {differences} differences, "
-        f"{declared} compared without the values of refused lines; "
+        f"{declared} compared without the values of refused lines, {guesses} {GUESS}; "
         f"excused, {100 * sum(excepted.values()) / max(1, played):.1f} %: {listed}"
     )
     # An accident is not a difference: a canary must not take one for its catch.

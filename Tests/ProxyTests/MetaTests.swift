@@ -45,7 +45,7 @@ import Wire
     // Error lines have no place for one.
     Talk("ma k", "ma k O1", "CLIENT_ERROR cannot increment", "CLIENT_ERROR cannot increment"),
     Talk("ma k O5 q", "ma k O5", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory"),
-    Talk("mg k E5", "mg k E5 O1", "CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid flag"),
+    Talk("mg k L5", "mg k L5 O1", "CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid flag"),
     // Written plainly.
     Talk("  mg  k  vv  T+030 ", "mg k v T30 O1", "VA 1 O1|x", "VA 1|x"),
   ]

@@ -31,7 +31,7 @@ enum Difference: String, CaseIterable, Sendable {
     "memcached reads a long line if it comes in one segment; here the way it is cut changes nothing"
   case declared =
     "a refused line says how long its value is: skipped here, run as commands by memcached before 1.6.40"
-  case raw = "me of a binary key that is no text: refused, because a server may print it raw"
+  case raw = "me of a binary key that is no text: not shown, because a server may print it raw"
   case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
   case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"
 

@@ -102,6 +102,7 @@ extension EraCase {
     EraCase("touch k -\r\n", [.v1_4: [badExptime], .v1_6_40: ["touch k 0"]]),
     EraCase("incr k -\r\n", [.v1_4: [badDelta]]),
     EraCase(" flush_all\r\n", [.v1_4: ["flush_all"]]),
+    EraCase("flush_all 0 noreply noreply\r\n", [.v1_4: ["ERROR"], .v1_6_40: ["quietly flush_all 0"]]),
     EraCase("flush_all 0 0 0\r\n", [.v1_4: ["ERROR"], .v1_6_40: ["flush_all 0"]]),
     EraCase("verbosity x\r\n", [.v1_4: ["verbosity ?"], .v1_6_0: [bad]]),
     EraCase("verbosity\r\n", [.v1_4: ["ERROR"], .v1_6_40: [bad]]),

@@ -54,7 +54,6 @@ enum Grammar {
   static func mayDiffer(_ bytes: [UInt8]) -> Bool {
     bytes.contains(0) || bytes.first == 0x80
       || bytes.indices.contains { bytes[$0] == 13 && ($0 + 1 == bytes.count || bytes[$0 + 1] != 10) }
-      || Reading.of(bytes).contains(.refused(.notShown, isQuiet: false))
       || bytes.split { $0 == 32 || $0 == 10 || $0 == 13 }.contains { isNoText(Array($0)) }
   }
 
