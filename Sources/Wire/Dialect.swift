@@ -2,6 +2,7 @@ import Bytes
 
 /// A range of memcached versions whose parsers take the same requests and refuse the others in the same words. Ordered by
 /// age.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 @usableFromInline @frozen
 package enum Era: UInt8, BitwiseCopyable, Sendable, CaseIterable, Comparable {
   /// Before 1.5: no meta commands.

@@ -38,8 +38,8 @@ enum Difference: String, CaseIterable, Sendable {
   /// Whether memcached answers otherwise for sure; of the others it depends on timing or on its options.
   var isCertain: Bool {
     switch self {
-    case .ambiguous, .browser, .raw, .lost, .binary, .declared: true
-    case .administrative, .limit: false
+    case .ambiguous, .browser, .lost, .binary, .declared: true
+    case .administrative, .limit, .raw: false
     }
   }
 }
