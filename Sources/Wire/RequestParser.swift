@@ -194,7 +194,7 @@ extension Verb {
   /// What a NUL among the keys of a read means: as memcached of the dialect reads it, but where the read changes
   /// something.
   package func nul(in dialect: Dialect) -> KeyWalk.NUL {
-    touches ? .isBad : dialect.classic.isStrict ? .skipsWord : .endsLine
+    touches ? .isLetter : dialect.classic.isStrict ? .skipsWord : .endsLine
   }
 }
 
@@ -203,11 +203,9 @@ extension Verb {
 package struct KeyWalk: BitwiseCopyable {
   /// What a NUL in a word means.
   @usableFromInline @frozen package enum NUL: UInt8, BitwiseCopyable, Sendable {
-    /// What any other byte does, and so does a CR.
+    /// What any other byte does, and so does a CR; a word with either is no good key.
     case isLetter
-    /// A word with it is no good key. In this and what follows a word with a CR is passed over: a key that cannot be there.
-    case isBad
-    /// The line ends there: memcached before 1.6.40.
+    /// The line ends there: memcached before 1.6.40. A word with a CR is passed over: a key that cannot be there.
     case endsLine
     /// A word with it is passed over, too.
     case skipsWord

@@ -118,7 +118,7 @@ extension Case {
     Case("gat 10 \(tooLongKey)\r\n", "CLIENT_ERROR bad command line format"),
     Case("gats 10 a \(tooLongKey) b\r\n", "CLIENT_ERROR bad command line format"),
     Case("gat 0 a\0b\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("gat 0 a b\r\r\n", "gat 0 a"),
+    Case("gat 0 a b\r\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
     Case("set a 5 0 3\r\nxyz\r\ngat 0 a\r\ngats 0 b a\r\n", "set a 5 0 3|xyz", "gat 0 a", "gats 0 b a"),
   ]
 }
