@@ -98,8 +98,8 @@ def counts_blanks(sequence):
 DEPARTURES = [
     Departure(
         "ambiguous",
-        "NUL, or CR anywhere but before LF, on a request line: two readers could see the line's end in two "
-        "places, so nothing of it is passed on",
+        "a NUL on the line of anything but get and gets, or a CR in a key or in a text flag: two readers could see the "
+        "line's end in two places, so nothing of it is passed on",
         has(rb"\0|\r(?!\n)"),
         (
             (b"incr a\0b 1\r\n", b"CLIENT_ERROR bad command line format\r\n"),
