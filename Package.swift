@@ -45,7 +45,9 @@ let package = Package(
     // What several test targets use; nothing of the product does.
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: house),
-    .testTarget(name: "WireTests", dependencies: ["Wire", "TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "WireTests", dependencies: ["Wire", "TestSupport"], resources: [.copy("Vectors")],
+      swiftSettings: house),
     .testTarget(
       name: "RoutingTests", dependencies: ["Routing", "TestSupport"], resources: [.copy("Vectors")],
       swiftSettings: house),

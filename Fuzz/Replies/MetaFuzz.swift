@@ -10,9 +10,11 @@ enum MetaFuzz {
     let said = Array(choices.bytes(1 + choices.number(below: 250))) + [13, 10]
     let reply = Array(choices.rest)
     guard let (line, asked) = sent(said) else { return }
-    let verdict = read(reply[...], line, asked)
+    let eras = Era.allCases
+    let era = cut < 4096 ? .v1_6_18 : eras[cut / 4096 % eras.count]
+    let verdict = read(reply[...], line, asked, era)
     if case .reply(let answer) = verdict { checkReply(answer, reply, line, asked) }
-    checkCut(verdict, read(reply[..<(cut % (reply.count + 1))], line, asked))
+    checkCut(verdict, read(reply[..<(cut % (reply.count + 1))], line, asked, era))
   }
 
   /// The request as a server is sent it; nil when it is no meta request.
@@ -21,7 +23,8 @@ enum MetaFuzz {
       var line = RequestLine()
       var request = Request()
       let verdict = RequestParser.next(
-        bytes, from: 0, scanned: 0, maxValue: 1 << 20, line: &line, into: &request)
+        bytes, from: 0, scanned: 0, maxValue: 1 << 20, dialect: Dialect(classic: .v1_6_27, meta: .v1_6_27),
+        line: &line, into: &request)
       guard case .request = verdict else { return nil }
       switch request.verb {
       case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug: break
@@ -37,10 +40,12 @@ enum MetaFuzz {
     }
   }
 
-  private static func read(_ reply: ArraySlice<UInt8>, _ line: MetaLine, _ asked: [UInt8]) -> MetaAnswer {
+  private static func read(
+    _ reply: ArraySlice<UInt8>, _ line: MetaLine, _ asked: [UInt8], _ era: Era
+  ) -> MetaAnswer {
     exactly(asked[...]) { asked in
       exactly(reply) { bytes in
-        ReplyParser.meta(bytes, at: 0, to: line, asked: asked, mayBeBare: false, maxValue: 1 << 20)
+        ReplyParser.meta(bytes, at: 0, to: line, asked: asked, era: era, maxValue: 1 << 20)
       }
     }
   }
@@ -60,7 +65,7 @@ enum MetaFuzz {
     if answer.status == .value { checkSize(words, length - newline - 3) }
     let flags = words.dropFirst(answer.status == .value ? 2 : 1)
     if line.verb == .metaDebug { return }
-    if line.hasOwnOpaque {
+    if line.hasOwnOpaque, !answer.isBare {
       guard flags.filter({ $0.first == 79 }).map(Array.init) == [Array("O7".utf8)] else {
         violated("a reply with another opaque")
       }

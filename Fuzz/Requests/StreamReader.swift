@@ -13,10 +13,13 @@ struct StreamReader {
   private var skip = 0
   private var isOver = false
   private let maxValue: Int
+  private let dialect: Dialect
 
   /// Reads all of `stream`, handed over in pieces that end at `cuts`.
-  static func read(_ stream: ArraySlice<UInt8>, cuts: [Int], maxValue: Int) -> [Stretch] {
-    var reader = StreamReader(maxValue: maxValue)
+  static func read(
+    _ stream: ArraySlice<UInt8>, cuts: [Int], maxValue: Int, _ dialect: Dialect
+  ) -> [Stretch] {
+    var reader = StreamReader(maxValue: maxValue, dialect: dialect)
     var from = stream.startIndex
     for cut in cuts.sorted() + [stream.count] {
       let to = stream.startIndex + cut
@@ -29,7 +32,10 @@ struct StreamReader {
     return reader.stretches
   }
 
-  private init(maxValue: Int) { self.maxValue = maxValue }
+  private init(maxValue: Int, dialect: Dialect) {
+    self.maxValue = maxValue
+    self.dialect = dialect
+  }
 
   private mutating func receive(_ piece: ArraySlice<UInt8>) {
     guard !isOver else { return }
@@ -55,7 +61,7 @@ struct StreamReader {
       var line = RequestLine()
       var request = Request()
       let verdict = RequestParser.next(
-        bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+        bytes, from: p, scanned: scanned, maxValue: maxValue, dialect: dialect, line: &line, into: &request)
       scanned = 0
       switch verdict {
       case .partial:

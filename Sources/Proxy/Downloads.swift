@@ -180,7 +180,7 @@ extension Worker {
   ) -> Int? {
     let answer = ReplyParser.meta(
       line, at: 0, to: links[l].legs[0].metaLine, asked: links[l].asked.readable,
-      mayBeBare: links[l].givesBareMisses, maxValue: limits.maxValue)
+      era: links[l].meta, maxValue: limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
       giveLine(i, l, reply, line, to: header)

@@ -10,7 +10,8 @@ extension Worker {
   /// A request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32, _ trouble: Trouble
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32,
+    _ trouble: Trouble
   ) {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
@@ -61,7 +62,8 @@ extension Worker {
   /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
   /// request stands in `asked` at `start`. A write is told that its key is not there if that `isTrue`.
   mutating func fail(
-    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int, isTrue: Bool = false
+    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int,
+    isTrue: Bool = false
   ) {
     if leg.fanOut != Slab<FanOut>.none {
       if fanOuts[leg.fanOut].kind == .multiGet {
@@ -361,7 +363,9 @@ extension Worker {
       fanOuts[leg.fanOut].open &-= 1
       if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
     }
-    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate && !leg.isPromised {
+    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate
+      && !leg.isPromised
+    {
       counters.add(.noreplyDropped)
     }
   }

@@ -12,31 +12,16 @@ extension Worker {
     guard request.verb == .set || request.verb == .metaSet, let lane = lane(for: bytes, request) else {
       return
     }
+    let word = Word(start: request.keyStart, length: request.keyLength)
+    var keys = KeyRange(key: word, isEncoded: request.verb == .metaSet && request.meta.contains(.base64))
+    guard let key = keys.next(bytes) else { return }
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth), admit(l, now: now) != nil {
       counters.add(.noreplyDropped)
-      let key = Word(start: request.keyStart, length: request.keyLength)
-      var keys = KeyRange(key: key, isEncoded: request.verb == .metaSet && request.meta.contains(.base64))
-      if let key = keys.next(bytes) { recordDoubt(key, at: lane.server) }
+      recordDoubt(key, at: lane.server)
       return
     }
-    let before = links[l].asked.count
-    var leg = Leg()
-    if request.verb == .metaSet {
-      opaque &+= 1
-      leg = Leg(MetaLine.writeDelete(bytes, request, opaque: opaque, to: &links[l].asked, &pool))
-    } else {
-      leg.verb = .delete
-      leg.keyStart = 7
-      leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-      links[l].asked.append("delete ", &pool)
-      links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
-      links[l].asked.append("\r\n", &pool)
-    }
-    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
-    leg.since = now
-    links[l].enqueue(leg)
+    appendDeletion(of: key, on: l)
     counters.add(.requestsForwarded)
-    markDirty(link: l)
   }
 }

@@ -128,7 +128,8 @@ extension Worker {
         continue
       }
       let verdict = RequestParser.next(
-        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, line: &line, into: &request)
+        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, dialect: dialect, line: &line,
+        into: &request)
       switch verdict {
       case .request:
         if request.length > limits.heldLeast, holdBack(c, bytes, request, now: now) { return p }
@@ -307,6 +308,10 @@ extension Worker {
       for i in 2..<max(2, wordsKept(request)) {
         links[l].asked.append(" ", &pool)
         append(Number(bytes, line[i]), as: i, of: request.verb, to: l)
+      }
+      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      if request.verb == .delete, bytes.isText("noreply", from: line[1].from, to: line[1].to) {
+        links[l].asked.append(" 0", &pool)
       }
       links[l].asked.append("\r\n", &pool)
       links[l].asked.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)

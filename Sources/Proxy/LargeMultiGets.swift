@@ -25,7 +25,9 @@ extension Worker {
   // MARK: - All of it when its turn has come
 
   /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory.
-  @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int) -> Bool {
+  @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int)
+    -> Bool
+  {
     let size = Int(clients[c].valueSize)
     guard !request.verb.touches else { return false }
     // Each key takes two bytes at least.
@@ -67,7 +69,8 @@ extension Worker {
   @inline(never)
   mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
     guard bytes >= limits.worthCutting, links[l].state == .ready, !links[l].isRetiring, !links[l].isPrivate,
-      links[l].hasSentFront, servers[links[l].server].standing == .up, !isGivingUp, hasOnlyReads(behindFrontOf: l)
+      links[l].hasSentFront, servers[links[l].server].standing == .up, !isGivingUp,
+      hasOnlyReads(behindFrontOf: l)
     else { return false }
     links[l].legs.dropFirst()
     links[l].asked.consume(Int(leg.length))
@@ -126,7 +129,9 @@ extension Worker {
     var start = Int(links[l].legs[0].length)
     for i in 1..<max(1, links[l].legs.count) {
       let leg = links[l].legs[i]
-      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, links[l].asked, start) else { return false }
+      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, links[l].asked, start) else {
+        return false
+      }
       start &+= Int(leg.length)
     }
     return true
@@ -264,14 +269,12 @@ extension Worker {
       clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
     } else if bytes > 0 {
       // Of small ones nothing more is to be known.
-      let isSmall = bytes < fanOuts[f].pieces.count &* Self.small
+      let isSmall = bytes < fanOuts[f].pieces.count &* limits.small
       clients[c].valueSize =
         isSmall ? 1 : UInt32(clamping: max(1, bytes / max(1, fanOuts[f].pieces.count)))
     }
   }
 
-  /// Values of fewer bytes fit in memory, however many a line may ask for.
-  static var small: Int { 1024 }
 }
 
 extension FanOut {

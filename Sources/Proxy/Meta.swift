@@ -91,7 +91,7 @@ extension Worker {
   /// bytes it took, none when it is not all there; nil when the connection is no more.
   mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     let answer = ReplyParser.meta(
-      bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, mayBeBare: links[l].givesBareMisses,
+      bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, era: links[l].meta,
       maxValue: limits.maxValue)
     switch answer {
     case .partial: return 0
@@ -144,7 +144,8 @@ extension Worker {
       newline = more
       guard bytes.byte(at: newline &- 1) == 13 else { continue }
       let answer = ReplyParser.meta(
-        value, at: newline &+ 1, to: next.metaLine, asked: asked, mayBeBare: false, maxValue: limits.maxValue)
+        value, at: newline &+ 1, to: next.metaLine, asked: asked, era: links[l].meta,
+        maxValue: limits.maxValue)
       switch answer {
       case .opening: return true
       case .reply(let inner) where inner.status != .error: return true
@@ -179,6 +180,10 @@ extension Worker {
   ) {
     if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) { return concludeSilently(leg.exchange) }
     let destination = destination(of: leg.exchange)
+    if leg.meta.contains(.unshown), reply.status == .done {
+      append(Refusal.notShown.line, to: destination)
+      return conclude(leg.exchange, destination)
+    }
     appendReply(leg, reply, bytes, p, to: p &+ reply.length, asked, destination)
     conclude(leg.exchange, destination)
   }
@@ -223,7 +228,8 @@ extension Worker {
 
   /// Answers a meta request that could not be sent at all.
   mutating func failMeta(
-    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble, isTrue: Bool
+    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ trouble: Trouble,
+    isTrue: Bool
   ) {
     var asked = Buffer()
     // A miss gives back what the line asked for.
@@ -259,7 +265,8 @@ extension Worker {
 
   /// `EN`, `NS` or `NF`, and the opaque and the key in the order in which they were asked for.
   private mutating func appendMiss(
-    _ status: StaticString, _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to destination: Destination
+    _ status: StaticString, _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int,
+    to destination: Destination
   ) {
     append(status, to: destination)
     if line.verb != .metaDebug {

@@ -46,7 +46,7 @@ extension Worker {
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
     round &+= 1
-    return KeyWalk(from: request.keyStart, to: end)
+    return KeyWalk(from: request.keyStart, to: end, nul: request.verb.nul(in: dialect))
   }
 
   /// All keys are written: the requests go out, and the answer has its place.

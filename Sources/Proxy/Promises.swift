@@ -158,7 +158,8 @@ extension Worker {
       leg.keyLength = UInt8(truncatingIfNeeded: key.count)
       links[l].asked.append("delete ", &pool)
       links[l].asked.append(bytes, &pool)
-      links[l].asked.append("\r\n", &pool)
+      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      links[l].asked.append(bytes.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &pool)
     }
     leg.isPromised = true
     leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
@@ -211,7 +212,9 @@ extension Worker {
       var start = 0
       for i in 0..<links[l].legs.count {
         let other = links[l].legs[i]
-        if other.isPromised, isSameKey(leg, line.readable, other, links[l].asked.readable, start) { return true }
+        if other.isPromised, isSameKey(leg, line.readable, other, links[l].asked.readable, start) {
+          return true
+        }
         start &+= Int(other.length)
       }
       if links[l].owed.isEmpty { continue }

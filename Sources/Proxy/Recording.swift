@@ -207,7 +207,9 @@ extension Worker {
     let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
       !key.contains { $0 <= 32 || $0 == 127 }
     }
-    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) { appendDeletion(of: key, on: l) }
+    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+      appendDeletion(of: key, on: l)
+    }
   }
 
   // MARK: - Which requests change anything

@@ -179,9 +179,6 @@ package struct Link: ~Copyable, Recyclable {
   /// Whether it was greeted, whatever has become of it since.
   var isMade: Bool { state == .ready || isIdle }
 
-  /// Whether meta misses may come without what was asked back: memcached before 1.6.18.
-  var givesBareMisses: Bool { meta < .v1_6_18 }
-
   /// Whether nothing was sent on it that is not answered, because it is not known to be alive.
   var isIdle: Bool { state == .resting || state == .waking }
 

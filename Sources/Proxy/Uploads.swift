@@ -272,7 +272,7 @@ extension Worker {
     if leg.verb.isMeta {
       switch ReplyParser.meta(
         bytes, at: 0, to: leg.metaLine, asked: streams[i].line.readable,
-        mayBeBare: links[l].givesBareMisses, maxValue: limits.maxValue)
+        era: links[l].meta, maxValue: limits.maxValue)
       {
       case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
       case .partial, .opening: return 0

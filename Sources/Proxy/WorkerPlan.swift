@@ -75,6 +75,8 @@ package struct Limits: Sendable, Equatable {
   package var passedOn = 64 << 10
   /// Bytes from which on a value is large: a server that has shown one may have more.
   package var large = 64 << 10
+  /// Values of fewer bytes fit in memory, however many a multi-get asks for.
+  package var small = 1024
   /// A multi-get's reply of which as much more is to come that is not kept costs its connection; a single value that is
   /// eight times as long.
   package var worthCutting = 1 << 20

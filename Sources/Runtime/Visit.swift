@@ -246,7 +246,10 @@ struct Visit {
 
   /// The line that deletes a key, whatever it is made of.
   static func deletion(of key: [UInt8]) -> [UInt8] {
-    guard needsMeta(key) else { return Array("delete ".utf8) + key + [13, 10] }
+    guard needsMeta(key) else {
+      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      return Array("delete ".utf8) + key + Array((key.elementsEqual("noreply".utf8) ? " 0\r\n" : "\r\n").utf8)
+    }
     var line = Array("md ".utf8)
     for i in 0..<Base64.length(encoding: key.count) {
       // SAFETY: a byte has no padding that could be uninitialised.

@@ -65,7 +65,10 @@ extension Counter {
     case .valuesCutShort:
       ("values_cut_short", .counter, "Clients closed because their server failed within a long value")
     case .repliesCutShort:
-      ("replies_cut_short", .counter, "Connections to servers closed within a reply too large to keep, and made again")
+      (
+        "replies_cut_short", .counter,
+        "Connections to servers closed within a reply too large to keep, and made again"
+      )
     case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
     case .lateReplies: ("late_replies", .counter, "Replies that came after their deadline, discarded")
     case .queueFull:

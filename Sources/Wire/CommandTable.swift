@@ -1,45 +1,49 @@
 import Bytes
 
 /// The commands other than the classic reads: how many words each takes, which of them are numbers, and
-/// what memcached says when they are not.
+/// what memcached of an era says when they are not.
 enum CommandTable {
-  /// Reads a line that has been cut into words.
+  /// Reads the line at `start`, which has been cut into words.
   static func read(
-    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
+    _ bytes: RawSpan, at start: Int, line: RequestLine, isTidy: Bool, maxValue: Int, _ dialect: Dialect,
+    into request: inout Request
   ) -> Verdict {
     let from = line[0].from
-    let to = line[0].to
-    if to &- from == 2, bytes.byte(at: from) == 109 {
-      return meta(bytes, line: line, maxValue: maxValue, into: &request)
+    guard let verb = verb(bytes, from: from, to: line[0].to) else {
+      return unknown(bytes, line: line, request, dialect)
     }
-    guard let verb = verb(bytes, from: from, to: to) else {
-      return unknown(bytes, line: line, request)
+    let era = dialect.classic
+    // What is looked up elsewhere may stand behind blanks.
+    if era.isStrict, from > start, verb != .flushAll, verb != .verbosity {
+      return unknown(bytes, line: line, request, dialect)
     }
     request.verb = verb
     switch verb {
     case .set, .add, .replace, .append, .prepend, .cas:
-      return storage(bytes, line: line, isTidy: isTidy, maxValue: maxValue, into: &request)
+      return storage(bytes, line: line, isTidy: isTidy, maxValue: maxValue, era, into: &request)
     case .delete:
-      return delete(bytes, line: line, isTidy: isTidy, into: &request)
+      return delete(bytes, line: line, isTidy: isTidy, era, into: &request)
     case .incr, .decr, .touch:
-      return arithmetic(bytes, line: line, isTidy: isTidy, into: &request)
+      return arithmetic(bytes, line: line, isTidy: isTidy, era, into: &request)
     case .flushAll:
-      return flushAll(bytes, line: line, into: &request)
+      return flushAll(bytes, line: line, era, into: &request)
     case .verbosity:
-      guard line.count == 2 || line.count == 3 else { return refuse(.unknown, request) }
-      request.isQuiet = endsQuietly(bytes, line)
-      guard number(bytes, line, 1)?.cutToUInt32 != nil else { return refuse(.badFormat, request) }
-      return .request
+      return verbosity(bytes, line: line, era, into: &request)
     case .stats:
-      return stats(bytes, line: line, into: &request)
+      return stats(bytes, line: line, era, into: &request)
+    case .version, .quit:
+      return era < .v1_6_0 && line.count > 1 ? refuse(.unknown, request) : .request
     default:
-      return .request
+      return meta(bytes, line: line, maxValue: maxValue, dialect.meta, into: &request)
     }
   }
 
-  private static func verb(_ bytes: RawSpan, from: Int, to: Int) -> Verb? {
+  static func verb(_ bytes: RawSpan, from: Int, to: Int) -> Verb? {
     func isText(_ text: StaticString) -> Bool { bytes.isText(text, from: from, to: to) }
+    guard from < to else { return nil }
     switch bytes.byte(at: from) {
+    case 109:
+      return to &- from == 2 ? metaVerb(bytes.byte(at: from &+ 1)) : nil
     case 115:
       if isText("set") { return .set }
       if isText("stats") { return .stats }
@@ -84,6 +88,12 @@ enum CommandTable {
     bytes.isText("noreply", from: line.last.from, to: line.last.to)
   }
 
+  /// Whether what a server would be sent as it stands, the key, holds a CR, or the line a NUL. A CR elsewhere is a
+  /// letter, or a blank behind a number, and is not sent on.
+  static func isAmbiguous(_ bytes: RawSpan, _ line: RequestLine) -> Bool {
+    line.isAmbiguous && (line.hasNUL || bytes.first(13, from: line[1].from, to: line[1].to) != nil)
+  }
+
   /// Notes the key; false when it is too long.
   static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
     request.keyStart = line[1].from
@@ -93,77 +103,108 @@ enum CommandTable {
 
   /// `<command> <key> <flags> <exptime> <bytes> [<cas>] [noreply]`, then the value.
   private static func storage(
-    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, into request: inout Request
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, maxValue: Int, _ era: Era,
+    into request: inout Request
   ) -> Verdict {
     let words = request.verb == .cas ? 6 : 5
-    guard line.count == words || line.count == words + 1 else { return refuse(.unknown, request) }
+    var body = Declared.bytes(bytes, line)
+    func refuse(_ why: Refusal, _ request: Request) -> Verdict {
+      Self.refuse(why, request, swallowing: body)
+    }
+    if era.isStrict {
+      // Before the length is known, noreply is not looked for.
+      guard line.count >= 5, let length = number(bytes, line, 4)?.int32(era), length >= 0,
+        length <= Int32.max - 2
+      else { return refuse(.badFormat, request) }
+      body = Int(length) &+ 2
+    } else {
+      guard line.count == words || line.count == words + 1 else { return refuse(.unknown, request) }
+    }
     request.isQuiet = endsQuietly(bytes, line)
     guard takeKey(line, into: &request) else { return refuse(.badFormat, request) }
-    guard let flags = number(bytes, line, 2), flags.cutToUInt32 != nil,
-      let exptime = number(bytes, line, 3), exptime.cutToInt32 != nil,
-      let size = number(bytes, line, 4), let length = size.cutToInt32
+    // Both are read as ever; the length was looked at above where it is not.
+    guard let flags = number(bytes, line, 2), flags.uint32(.v1_6_0) != nil,
+      let exptime = number(bytes, line, 3), exptime.int32(.v1_6_0) != nil,
+      let size = number(bytes, line, 4), let length = size.int32(era)
     else { return refuse(.badFormat, request) }
     var isPlain =
       flags.isPlain && !flags.isNegative && flags.magnitude <= UInt64(UInt32.max) && exptime.isPlain
       && exptime.magnitude <= UInt64(Int32.max) && size.isPlain && size.magnitude == UInt64(max(length, 0))
     if request.verb == .cas {
-      guard let unique = number(bytes, line, 5), unique.cutToUInt64 != nil else {
+      guard let unique = number(bytes, line, 5), unique.uint64(era) != nil else {
         return refuse(.badFormat, request)
       }
       isPlain = isPlain && unique.isPlain && !unique.isNegative
     }
     guard length >= 0, length <= Int32.max - 2 else { return refuse(.badFormat, request) }
     request.bodyLength = Int(length) &+ 2
-    if line.isAmbiguous { return refuse(.badFormat, request, swallowing: request.bodyLength) }
+    if isAmbiguous(bytes, line) {
+      return Self.refuse(.badFormat, request, swallowing: request.bodyLength)
+    }
     guard Int(length) <= maxValue else {
-      return refuse(.tooLarge, request, swallowing: request.bodyLength)
+      return Self.refuse(.tooLarge, request, swallowing: request.bodyLength)
     }
     request.isVerbatim = isTidy && isPlain && line.count == words
     return .request
   }
 
-  /// `delete <key> [0] [noreply]`
+  /// `delete <key> [0] [noreply]`; since 1.6.40 nothing but a `noreply` at the end is looked at.
   private static func delete(
-    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, into request: inout Request
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, _ era: Era, into request: inout Request
   ) -> Verdict {
-    guard line.count >= 2, line.count <= 4 else { return refuse(.unknown, request) }
-    if line.count > 2 {
-      let isZero = bytes.isText("0", from: line[2].from, to: line[2].to)
+    if era.isStrict {
+      guard line.count >= 2 else { return refuse(.badFormat, request) }
       request.isQuiet = endsQuietly(bytes, line)
-      let isGood =
-        (line.count == 3 && (isZero || request.isQuiet)) || (line.count == 4 && isZero && request.isQuiet)
-      guard isGood else { return refuse(.badDeleteUsage, request) }
+    } else {
+      guard line.count >= 2, line.count <= 4 else { return refuse(.unknown, request) }
+      if line.count > 2 {
+        let isZero = bytes.isText("0", from: line[2].from, to: line[2].to)
+        request.isQuiet = endsQuietly(bytes, line)
+        let isGood =
+          (line.count == 3 && (isZero || request.isQuiet)) || (line.count == 4 && isZero && request.isQuiet)
+        guard isGood else { return refuse(.badDeleteUsage, request) }
+      }
     }
-    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
-    request.isVerbatim = isTidy && line.count == 2
+    guard takeKey(line, into: &request), !isAmbiguous(bytes, line) else { return refuse(.badFormat, request) }
+    // memcached since 1.6.40 would take the key itself for a noreply, and say nothing.
+    request.isVerbatim = isTidy && line.count == 2 && !endsQuietly(bytes, line)
     return .request
   }
 
   /// `incr|decr <key> <delta> [noreply]`, `touch <key> <exptime> [noreply]`
   private static func arithmetic(
-    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, into request: inout Request
+    _ bytes: RawSpan, line: RequestLine, isTidy: Bool, _ era: Era, into request: inout Request
   ) -> Verdict {
-    guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
+    if era.isStrict {
+      guard line.count >= 3 else { return refuse(.badFormat, request) }
+    } else {
+      guard line.count == 3 || line.count == 4 else { return refuse(.unknown, request) }
+    }
     request.isQuiet = endsQuietly(bytes, line)
-    guard takeKey(line, into: &request), !line.isAmbiguous else { return refuse(.badFormat, request) }
+    guard takeKey(line, into: &request), !line.hasNUL || era.isStrict else {
+      return refuse(.badFormat, request)
+    }
     let argument = number(bytes, line, 2)
     var isPlain = argument?.isPlain ?? false
     if request.verb == .touch {
-      guard let argument, argument.cutToInt32 != nil else { return refuse(.badExptime, request) }
+      guard let argument, argument.int32(era) != nil else { return refuse(.badExptime, request) }
       isPlain = isPlain && argument.magnitude <= UInt64(Int32.max)
     } else {
-      guard let argument, argument.cutToUInt64 != nil else { return refuse(.badDelta, request) }
+      guard let argument, argument.uint64(era) != nil else { return refuse(.badDelta, request) }
       isPlain = isPlain && !argument.isNegative
     }
+    guard !isAmbiguous(bytes, line) else { return refuse(.badFormat, request) }
     request.isVerbatim = isTidy && isPlain && line.count == 3
     return .request
   }
 
   /// `flush_all [delay] [noreply]`
-  private static func flushAll(_ bytes: RawSpan, line: RequestLine, into request: inout Request) -> Verdict {
-    guard line.count <= 3 else { return refuse(.unknown, request) }
+  private static func flushAll(
+    _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
+  ) -> Verdict {
+    guard line.count <= 3 || era.isStrict else { return refuse(.unknown, request) }
     request.isQuiet = endsQuietly(bytes, line)
-    if line.count != (request.isQuiet ? 2 : 1), number(bytes, line, 1)?.cutToInt32 == nil {
+    if line.count != (request.isQuiet ? 2 : 1), number(bytes, line, 1)?.int32(era) == nil {
       return refuse(.badExptime, request)
     }
     // The words go to the servers as they stand.
@@ -171,8 +212,21 @@ enum CommandTable {
     return .request
   }
 
+  /// `verbosity <level> [noreply]`
+  private static func verbosity(
+    _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
+  ) -> Verdict {
+    guard line.count == 2 || line.count == 3 || era.isStrict else { return refuse(.unknown, request) }
+    request.isQuiet = endsQuietly(bytes, line)
+    if era < .v1_6_0 { return .request }
+    guard number(bytes, line, 1)?.uint32(era) != nil else { return refuse(.badFormat, request) }
+    return .request
+  }
+
   /// `stats [subcommand …]`: what memcached refuses on sight is refused here, in its words.
-  private static func stats(_ bytes: RawSpan, line: RequestLine, into request: inout Request) -> Verdict {
+  private static func stats(
+    _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
+  ) -> Verdict {
     guard line.count > 1, !line.isAmbiguous else {
       return line.isAmbiguous ? refuse(.unknown, request) : .request
     }
@@ -188,7 +242,7 @@ enum CommandTable {
       return refuse(.notPassedOn, request)
     } else if isText(1, "cachedump") {
       guard line.count >= 4 else { return refuse(.badStats, request) }
-      guard let id = number(bytes, line, 2)?.cutToUInt32, number(bytes, line, 3)?.cutToUInt32 != nil else {
+      guard let id = number(bytes, line, 2)?.uint32(era), number(bytes, line, 3)?.uint32(era) != nil else {
         return refuse(.badFormat, request)
       }
       guard id < 64 else { return refuse(.badSlabID, request) }
@@ -208,7 +262,9 @@ enum CommandTable {
     "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "Host:",
   ]
 
-  static func unknown(_ bytes: RawSpan, line: RequestLine, _ request: Request) -> Verdict {
+  static func unknown(
+    _ bytes: RawSpan, line: RequestLine, _ request: Request, _ dialect: Dialect
+  ) -> Verdict {
     let from = line[0].from
     let to = line[0].to
     if http.contains(where: { bytes.isText($0, from: from, to: to) }) { return .hangUp }
@@ -217,12 +273,15 @@ enum CommandTable {
     if administrative.contains(where: { bytes.isText($0, from: from, to: to) }) {
       return refuse(.notPassedOn, request)
     }
-    return refuse(.unknown, request)
+    var request = request
+    if dialect.classic.isStrict { request.isQuiet = endsQuietly(bytes, line) }
+    return refuse(.unknown, request, swallowing: Declared.bytes(bytes, line))
   }
 
-  static func unknown(_ bytes: RawSpan, from: Int, to: Int, _ request: Request) -> Verdict {
+  static func unknown(_ bytes: RawSpan, from: Int, to: Int, _ request: Request, _ dialect: Dialect) -> Verdict
+  {
     var line = RequestLine()
     line.cut(bytes, from: from, to: to)
-    return unknown(bytes, line: line, request)
+    return unknown(bytes, line: line, request, dialect)
   }
 }

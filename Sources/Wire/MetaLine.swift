@@ -62,11 +62,11 @@ package struct MetaLine: BitwiseCopyable {
     _ pool: inout BufferPool
   ) -> MetaLine {
     var line = MetaLine()
-    line.verb = request.verb
+    line.verb = request.meta.contains(.unshown) ? .metaGet : request.verb
     line.flags = request.meta
     line.keyStart = 3
     let before = out.count
-    switch request.verb {
+    switch line.verb {
     case .metaSet: out.append("ms ", &pool)
     case .metaDelete: out.append("md ", &pool)
     case .metaArithmetic: out.append("ma ", &pool)
@@ -75,8 +75,11 @@ package struct MetaLine: BitwiseCopyable {
     }
     appendKey(bytes, request, to: &out, &pool)
     line.keyLength = UInt8(truncatingIfNeeded: out.count &- before &- 3)
-    if request.verb == .metaDebug {
-      if request.meta.contains(.base64) { out.append(" b", &pool) }
+    if request.meta.contains(.unshown) {
+      out.append(" b u", &pool)
+    } else if request.verb == .metaDebug {
+      // memcached since 1.6.40 looks at the first only when there is a second.
+      if request.meta.contains(.base64) { out.append(" b b", &pool) }
     } else {
       line.appendFlags(bytes, p, request, to: &out, &pool)
     }
@@ -86,25 +89,6 @@ package struct MetaLine: BitwiseCopyable {
     }
     out.append("\r\n", &pool)
     out.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)
-    return line
-  }
-
-  /// Writes `md` for the key of another request, and nothing else of it.
-  package static func writeDelete(
-    _ bytes: RawSpan, _ request: Request, opaque: UInt64, to out: inout Buffer, _ pool: inout BufferPool
-  ) -> MetaLine {
-    var line = MetaLine()
-    line.verb = .metaDelete
-    line.flags = request.meta.intersection(.base64)
-    line.keyStart = 3
-    out.append("md ", &pool)
-    let before = out.count
-    appendKey(bytes, request, to: &out, &pool)
-    line.keyLength = UInt8(truncatingIfNeeded: out.count &- before)
-    if line.flags.contains(.base64) { out.append(" b", &pool) }
-    out.append(" O", &pool)
-    out.append(decimal: opaque, &pool)
-    out.append("\r\n", &pool)
     return line
   }
 

@@ -17,12 +17,14 @@ package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
   case error
 
   /// The two letters at `p`; nil when they are none. At least three bytes are there.
-  init?(_ bytes: RawSpan, at p: Int) {
+  init?(_ bytes: RawSpan, at p: Int, _ era: Era) {
     let third = bytes.byte(at: p &+ 2)
     guard third == 32 || third == 13 else { return nil }
     switch (bytes.byte(at: p), bytes.byte(at: p &+ 1)) {
     case (86, 65): self = .value
     case (72, 68): self = .done
+    // Before 1.6.10, and with an option up to 1.6.17.
+    case (79, 75) where era < .v1_6_18: self = .done
     case (69, 78): self = .miss
     case (78, 70): self = .notFound
     case (78, 83): self = .notStored
@@ -89,14 +91,15 @@ extension ReplyParser {
   /// The reply at `p` to the request that begins `asked`. Its kind must be one that the request can have,
   /// its opaque the one sent, its key the one asked.
   ///
-  /// Misses carry the opaque since memcached 1.6.18; `mayBeBare` says that the server may be older.
+  /// What a server of an era may write otherwise: before 1.6.18 a miss gives nothing back, and there may be several
+  /// blanks between two words and some at the end.
   package static func meta(
-    _ bytes: RawSpan, at p: Int, to line: MetaLine, asked: RawSpan, mayBeBare: Bool, maxValue: Int
+    _ bytes: RawSpan, at p: Int, to line: MetaLine, asked: RawSpan, era: Era, maxValue: Int
   ) -> MetaAnswer {
     guard bytes.byteCount &- p >= 3 else {
       return bytes.firstNewline(from: p) == nil ? .partial : .broken(.wrongType)
     }
-    guard let status = MetaStatus(bytes, at: p) else { return metaError(bytes, at: p) }
+    guard let status = MetaStatus(bytes, at: p, era) else { return metaError(bytes, at: p) }
     guard status.answers(line.verb, line.flags) else { return .broken(.wrongType) }
     guard let newline = bytes.firstNewline(from: p), newline &- p < longestLine else {
       return bytes.byteCount &- p >= longestLine ? .broken(.lineTooLong) : .partial
@@ -120,7 +123,7 @@ extension ReplyParser {
       reply.length &+= size &+ 2
       i = sizeEnd
     }
-    if let why = tokens(bytes, from: i, to: end, &reply, line, asked, mayBeBare) { return .broken(why) }
+    if let why = tokens(bytes, from: i, to: end, &reply, line, asked, era) { return .broken(why) }
     guard status == .value else { return .reply(reply) }
     let valueEnd = p &+ reply.length
     guard bytes.byteCount >= valueEnd else {
@@ -144,8 +147,9 @@ extension ReplyParser {
   /// Walks what comes back for the flags; returns what is wrong with it, if anything is.
   private static func tokens(
     _ bytes: RawSpan, from start: Int, to end: Int, _ reply: inout MetaReply, _ line: MetaLine,
-    _ asked: RawSpan, _ mayBeBare: Bool
+    _ asked: RawSpan, _ era: Era
   ) -> Breach? {
+    let isLoose = era < .v1_6_18
     let (sent, place) = opaque(line, asked)
     // A miss gives back the opaque and the key, in the order asked, and nothing else.
     var left = Int(line.keyPlace)
@@ -156,6 +160,10 @@ extension ReplyParser {
     var i = start
     while i < end {
       guard bytes.byte(at: i) == 32 else { return .wrongType }
+      if isLoose, i &+ 1 == end || bytes.byte(at: i &+ 1) == 32 {
+        i &+= 1
+        continue
+      }
       if left == 0 { reply.keyAt = i }
       left &-= 1
       let next = bytes.first(32, from: i &+ 1, to: end) ?? end
@@ -187,7 +195,7 @@ extension ReplyParser {
       i = next
     }
     if isMet || sent == nil { return nil }
-    reply.isBare = mayBeBare && reply.status == .miss && start == end
+    reply.isBare = isLoose && reply.status == .miss && start == end
     return reply.isBare ? nil : .wrongOpaque
   }
 

@@ -12,6 +12,12 @@ package struct Number: BitwiseCopyable, Equatable {
   /// Whether it is written the one plain way: digits, the first of several not zero, and a minus in
   /// front when it is below zero.
   package var isPlain: Bool
+  /// Whether there are only digits, behind a minus perhaps.
+  private var isBare = true
+  /// Bytes of the word.
+  private var length: Int
+  /// Whether there are no digits, which only memcached since 1.6.40 takes for a number.
+  private var isLoneMinus = false
   /// Whether a minus stands anywhere in the word: memcached looks for it there when a number is large.
   private var hasMinus: Bool
 
@@ -23,14 +29,19 @@ package struct Number: BitwiseCopyable, Equatable {
     isPlain = true
     isNegative = false
     hasMinus = false
+    length = end &- i
     while i < end, Self.isBlank(bytes.byte(at: i)) {
+      isBare = false
       isPlain = false
       i += 1
     }
     if i < end, bytes.byte(at: i) == 43 || bytes.byte(at: i) == 45 {
       isNegative = bytes.byte(at: i) == 45
       hasMinus = isNegative
-      if !isNegative { isPlain = false }
+      if !isNegative {
+        isBare = false
+        isPlain = false
+      }
       i += 1
     }
     let digits = i
@@ -44,13 +55,16 @@ package struct Number: BitwiseCopyable, Equatable {
       value = sum
       i += 1
     }
-    guard i > digits else { return nil }
+    // memcached since 1.6.40 takes a minus alone for nothing, and nothing for 0.
+    isLoneMinus = i == digits && isNegative && i == end && length == 1
+    guard i > digits || isLoneMinus else { return nil }
     if i < end {
       guard Self.isBlank(bytes.byte(at: i)) else { return nil }
+      isBare = false
       isPlain = false
       hasMinus = hasMinus || bytes.first(45, from: i, to: end) != nil
     }
-    if bytes.byte(at: digits) == 48, isNegative || i > digits &+ 1 { isPlain = false }
+    if isLoneMinus || bytes.byte(at: digits) == 48 && (isNegative || i > digits &+ 1) { isPlain = false }
     magnitude = value
   }
 
@@ -75,4 +89,23 @@ package struct Number: BitwiseCopyable, Equatable {
 
   /// The same, cut to 32 bits.
   package var cutToUInt32: UInt32? { cutToUInt64.map { UInt32(truncatingIfNeeded: $0) } }
+
+  /// As memcached reads a signed number of 32 bits: cut to them, or since 1.6.40 digits that fit, at most eleven.
+  func int32(_ era: Era) -> Int32? {
+    guard era.isStrict else { return isLoneMinus ? nil : cutToInt32 }
+    guard isBare, length <= 11, magnitude <= UInt64(Int32.max) + (isNegative ? 1 : 0) else { return nil }
+    return cutToInt32
+  }
+
+  /// The same without a sign.
+  func uint32(_ era: Era) -> UInt32? {
+    guard era.isStrict else { return isLoneMinus ? nil : cutToUInt32 }
+    return isBare && !isNegative && length <= 11 ? UInt32(exactly: magnitude) : nil
+  }
+
+  /// The same of 64 bits.
+  func uint64(_ era: Era) -> UInt64? {
+    guard era.isStrict else { return isLoneMinus ? nil : cutToUInt64 }
+    return isBare && !isNegative && length <= 22 ? magnitude : nil
+  }
 }

@@ -61,6 +61,9 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case badDeltaValue
   case opaqueTooLong
   case notShown
+  case wrongTokens
+  case invalidLength
+  case experimentalMiss
 
   /// The line that the client gets.
   package var line: StaticString {
@@ -91,6 +94,9 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .badDeltaValue: "CLIENT_ERROR invalid numeric delta value\r\n"
     case .opaqueTooLong: "CLIENT_ERROR opaque token too long\r\n"
     case .notShown: "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"
+    case .wrongTokens: "CLIENT_ERROR incorrect number of tokens supplied\r\n"
+    case .invalidLength: "CLIENT_ERROR invalid length\r\n"
+    case .experimentalMiss: "EN\r\n"
     }
   }
 }

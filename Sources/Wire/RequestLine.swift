@@ -27,6 +27,8 @@ package struct RequestLine: BitwiseCopyable {
   package private(set) var last = Word(start: 0, length: 0)
   /// Whether a byte stands on the line that would end it for some reader: NUL or CR.
   package private(set) var isAmbiguous = false
+  /// Whether a NUL is among them, which ends the line for memcached before 1.6.40; a CR is a letter to all.
+  private(set) var hasNUL = false
 
   package init() {}
 
@@ -34,11 +36,15 @@ package struct RequestLine: BitwiseCopyable {
     i >= 0 && i < Self.most && i < count ? words[i] : Word(start: 0, length: 0)
   }
 
+  /// Forgets the words past the first `most`.
+  mutating func shorten(to most: Int) { count = min(count, most) }
+
   /// Cuts `from ..< to`, a line without its ending.
   package mutating func cut(_ bytes: RawSpan, from: Int, to: Int) {
     count = 0
     last = Word(start: 0, length: 0)
     isAmbiguous = false
+    hasNUL = false
     var i = from
     var start = from
     while i <= to {
@@ -52,6 +58,7 @@ package struct RequestLine: BitwiseCopyable {
         start = i &+ 1
       } else if byte == 0 || byte == 13 {
         isAmbiguous = true
+        hasNUL = hasNUL || byte == 0
       }
       i &+= 1
     }

@@ -6,12 +6,12 @@ import Bytes
 ///
 /// A pure function over the bytes at hand: nothing is kept between calls, so input cut at any byte
 /// gives the same requests. A request is taken only when it is understood as a whole; its words are
-/// checked exactly as memcached 1.6 does. The common line, `get <key>\r\n`, costs one scan of the key.
+/// checked exactly as memcached of the dialect's era does. The common line, `get <key>\r\n`, costs one scan of the key.
 @usableFromInline
 package enum RequestParser {
   /// Longest key, in bytes.
   @usableFromInline package static let longestKey = 250
-  /// Longest line of a command other than `get` and `gets`, before its newline; memcached hangs up there.
+  /// Longest line of a command other than `get`, `gets`, `gat` and `gats`, before its newline; memcached hangs up there.
   @usableFromInline package static let longestLine = 2048
   /// Longest line of all: a multi-get's.
   @usableFromInline package static let longestGet = 1 << 20
@@ -19,7 +19,7 @@ package enum RequestParser {
   /// Takes the request at `p`. `scanned` bytes from there hold no newline, as an earlier call found.
   @inlinable @inline(__always)
   package static func next(
-    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, line: inout RequestLine,
+    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, dialect: Dialect, line: inout RequestLine,
     into request: inout Request
   ) -> Verdict {
     let keyLength = plainGet(bytes, from: p)
@@ -27,7 +27,8 @@ package enum RequestParser {
       request = Request(plainGetAt: p, keyLength: keyLength)
       return .request
     }
-    return general(bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+    return general(
+      bytes, from: p, scanned: scanned, maxValue: maxValue, dialect: dialect, line: &line, into: &request)
   }
 
   /// The length of the key when `get <key>\r\n` stands at `p` to the letter; zero for everything else.
@@ -45,7 +46,7 @@ package enum RequestParser {
 
   @inline(never) @usableFromInline
   static func general(
-    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, line: inout RequestLine,
+    _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, dialect: Dialect, line: inout RequestLine,
     into request: inout Request
   ) -> Verdict {
     guard let newline = bytes.firstNewline(from: min(p &+ max(scanned, 0), bytes.byteCount)) else {
@@ -57,15 +58,21 @@ package enum RequestParser {
     if newline &- p > longestLine, !mayBeLong(bytes, from: p, count: newline &- p) { return .hangUp }
     request = Request()
     request.lineLength = newline &+ 1 &- p
-    if isRetrieval(bytes, from: p, to: end) {
-      return retrieval(bytes, from: p, to: end, hasReturn: hasReturn, into: &request)
+    let isStrict = dialect.classic.isStrict
+    // Since 1.6.40 less than four bytes are no command whatever they say.
+    if isStrict, request.lineLength < 4 { return refuse(.badFormat, request) }
+    if isRetrieval(bytes, from: p, to: end), !isStrict || bytes.byte(at: p) != 32 {
+      return retrieval(bytes, from: p, to: end, hasReturn: hasReturn, dialect, into: &request)
     }
     line.cut(bytes, from: p, to: end)
-    guard line.count > 0, line[0].length >= 2 else { return refuse(.unknown, request) }
+    guard line.count > 0, line[0].length >= 2 || isStrict else { return refuse(.unknown, request) }
     let verdict = CommandTable.read(
-      bytes, line: line, isTidy: hasReturn && isTidy(line, from: p, to: end), maxValue: maxValue,
-      into: &request)
-    guard case .request = verdict, request.bodyLength > 0 else { return verdict }
+      bytes, at: p, line: line, isTidy: hasReturn && isTidy(line, from: p, to: end), maxValue: maxValue,
+      dialect, into: &request)
+    guard case .request = verdict else { return verdict }
+    // What stands between the delay and a noreply means nothing, and a server might take it for a noreply.
+    if request.verb == .flushAll { line.shorten(to: request.isQuiet ? 3 : 2) }
+    guard request.bodyLength > 0 else { return verdict }
     return body(bytes, endingAt: p &+ request.length, request)
   }
 
@@ -90,7 +97,8 @@ package enum RequestParser {
     var i = p
     while i < bytes.byteCount, i &- p <= 100, bytes.byte(at: i) == 32 { i += 1 }
     return i &- p <= 100 && count <= longestGet
-      && (bytes.hasText("get ", at: i) || bytes.hasText("gets ", at: i))
+      && (bytes.hasText("get ", at: i) || bytes.hasText("gets ", at: i) || bytes.hasText("gat ", at: i)
+        || bytes.hasText("gats ", at: i))
   }
 
   /// Whether the words stand one space apart with none before or after.
@@ -122,13 +130,14 @@ extension RequestParser {
 
   /// `get <key>*`, `gat <exptime> <key>*`. The keys themselves are walked by `KeyWalk`.
   private static func retrieval(
-    _ bytes: RawSpan, from p: Int, to end: Int, hasReturn: Bool, into request: inout Request
+    _ bytes: RawSpan, from p: Int, to end: Int, hasReturn: Bool, _ dialect: Dialect,
+    into request: inout Request
   ) -> Verdict {
     var words = KeyWalk(from: p, to: end)
     guard let command = words.next(bytes) else { return refuse(.unknown, request) }
     let from = command.from
     let to = command.to
-    guard to &- from >= 2 else { return refuse(.unknown, request) }
+    let era = dialect.classic
     let isAncient = bytes.isText("bget", from: from, to: to)
     if bytes.isText("get", from: from, to: to) || isAncient {
       request.verb = .get
@@ -139,19 +148,26 @@ extension RequestParser {
     } else if bytes.isText("gats", from: from, to: to) {
       request.verb = .gats
     } else {
-      return CommandTable.unknown(bytes, from: p, to: end, request)
+      return CommandTable.unknown(bytes, from: p, to: end, request, dialect)
     }
-    guard var key = words.next(bytes) else { return refuse(.unknown, request) }
+    if isAncient && era.isStrict || request.verb.touches && era < .v1_5 {
+      return CommandTable.unknown(bytes, from: p, to: end, request, dialect)
+    }
+    words = KeyWalk(from: to, to: end, nul: request.verb.nul(in: dialect))
+    guard var key = words.next(bytes) else {
+      guard words.hasSkipped else { return refuse(era.isStrict ? .badFormat : .unknown, request) }
+      return nothing(endingAt: end, &request)
+    }
     if request.verb.touches {
-      guard let exptime = Number(bytes, key), exptime.cutToInt32 != nil else {
+      if era.isStrict || era < .v1_6_0 {
+        var more = words
+        if more.next(bytes) == nil { return refuse(era.isStrict ? .badFormat : .unknown, request) }
+      }
+      guard let exptime = Number(bytes, key), exptime.int32(era) != nil else {
         return refuse(.badExptime, request)
       }
       // With no key at all memcached's loop does not run: it answers END.
-      guard let first = words.next(bytes) else {
-        request.isMulti = true
-        request.keyStart = end
-        return .request
-      }
+      guard let first = words.next(bytes) else { return nothing(endingAt: end, &request) }
       key = first
     }
     request.keyStart = key.from
@@ -165,20 +181,49 @@ extension RequestParser {
       && key.from == to &+ 1 && key.to == end
     return .request
   }
+
+  /// A read of no keys, which is answered `END`.
+  private static func nothing(endingAt end: Int, _ request: inout Request) -> Verdict {
+    request.isMulti = true
+    request.keyStart = end
+    return .request
+  }
+}
+
+extension Verb {
+  /// What a NUL among the keys of a read means: as memcached of the dialect reads it, but where the read changes
+  /// something.
+  package func nul(in dialect: Dialect) -> KeyWalk.NUL {
+    touches ? .isLetter : dialect.classic.isStrict ? .skipsWord : .endsLine
+  }
 }
 
 /// The words of a retrieval's line, one after the other.
 @usableFromInline @frozen
 package struct KeyWalk: BitwiseCopyable {
+  /// What a NUL in a word means.
+  @usableFromInline @frozen package enum NUL: UInt8, BitwiseCopyable, Sendable {
+    /// What any other byte does, and so does a CR; a word with either is no good key.
+    case isLetter
+    /// The line ends there: memcached before 1.6.40. A word with a CR is passed over: a key that cannot be there.
+    case endsLine
+    /// A word with it is passed over, too.
+    case skipsWord
+  }
+
   @usableFromInline package var position: Int
-  @usableFromInline package let end: Int
+  @usableFromInline package var end: Int
   /// Whether the last word has no control byte in it.
   @usableFromInline var isPlain = true
+  /// Whether a word was passed over.
+  @usableFromInline package var hasSkipped = false
+  @usableFromInline let nul: NUL
 
   /// Walks `from ..< to`.
-  @inlinable package init(from: Int, to: Int) {
+  @inlinable package init(from: Int, to: Int, nul: NUL = .isLetter) {
     position = from
     end = to
+    self.nul = nul
   }
 
   /// The next word; nil at the end of the line.
@@ -193,19 +238,34 @@ package struct KeyWalk: BitwiseCopyable {
     let start = i
     i = bytes.firstBreak(from: i)
     isPlain = i >= end || bytes.byte(at: i) == 32
-    if !isPlain { i = endOfOdd(bytes, from: i) }
+    if !isPlain { return odd(bytes, from: start, at: i) }
     if i > end { i = end }
     // The space behind it needs no second look.
     position = i < end ? i &+ 1 : end
     return Word(start: start, length: i &- start)
   }
 
-  /// Other control bytes belong to a word, as in memcached.
+  /// The word at `start` with a control byte at `first`. Other control bytes than a NUL belong to a word, as in memcached.
   @inline(never) @usableFromInline
-  func endOfOdd(_ bytes: RawSpan, from: Int) -> Int {
-    var i = from
-    while i < end, bytes.byte(at: i) != 32 { i = bytes.firstBreak(from: i &+ 1) }
-    return i
+  mutating func odd(_ bytes: RawSpan, from start: Int, at first: Int) -> Word? {
+    var i = first
+    while i < end, bytes.byte(at: i) != 32 {
+      if bytes.byte(at: i) == 0, nul == .endsLine {
+        end = i
+        break
+      }
+      i = bytes.firstBreak(from: i &+ 1)
+    }
+    if i > end { i = end }
+    position = i < end ? i &+ 1 : end
+    let isSkipped =
+      nul != .isLetter && bytes.first(13, from: start, to: i) != nil
+      || nul == .skipsWord && bytes.first(0, from: start, to: i) != nil
+    if isSkipped {
+      hasSkipped = true
+      return next(bytes)
+    }
+    return i > start ? Word(start: start, length: i &- start) : nil
   }
 
   /// Whether the word that `next` gave last may be a key: not too long, and nothing in it that a server

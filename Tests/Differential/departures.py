@@ -28,11 +28,18 @@ class Departure:
     examples: tuple
     # The answers are mostly the same; a difference that a replay does not show is excused.
     is_rare: bool = False
+    # The versions of memcached that it is seen beside: from the one on, before the other.
+    since: tuple = (0,)
+    before: tuple = (99,)
+
+
+def departures(version):
+    return [one for one in DEPARTURES if one.since <= version < one.before]
 
 
 def has_long_line(sequence):
     long = (line for line in LINES.findall(sequence.lines) if len(line) > 2048)
-    return any(not sequence.is_framed or not re.match(rb" *gets? ", line) for line in long)
+    return any(not sequence.is_framed or not re.match(rb" *(?:get|gat)s? ", line) for line in long)
 
 
 def has(pattern):
@@ -40,7 +47,8 @@ def has(pattern):
     return lambda sequence: found.search(sequence.lines) is not None
 
 
-STORE = rb"(?:set|add|replace|append|prepend|cas) +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
+STORES = rb"(?:set|add|replace|append|prepend|cas)"
+STORE = STORES + rb" +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
 BLANK_VALUES = [
     re.compile(STORE + rb"[-+\t\v\f]*0+[^1-9]"),
     re.compile(rb"(?:" + STORE + rb"|ms +[^ \n]+ +)[^\n]*\n[ \t\r\n]+\n"),
@@ -61,7 +69,7 @@ def ends_in_large_value(sequence):
 
 def names_blank_key(verb, letters, line):
     """Whether it is that command with these flags, and a key in base64 that holds a blank or a control byte."""
-    words = line.split()
+    words = [word for word in line.rstrip(b"\r\n").split(b" ") if word]
     try:
         flags = {word[:1] for word in words[2:]}
         blank = words[0] == verb and b"b" in flags and min(base64.b64decode(words[1])) <= 32
@@ -78,7 +86,7 @@ def shows_blank_key(sequence):
 
 def is_counting_with(letters, line):
     """Whether it is an ma with all these flags."""
-    words = line.split()
+    words = [word for word in line.rstrip(b"\r\n").split(b" ") if word]
     return words[:1] == [b"ma"] and set(letters) <= {word[0] for word in words[2:]}
 
 
@@ -90,11 +98,11 @@ def counts_blanks(sequence):
 DEPARTURES = [
     Departure(
         "ambiguous",
-        "NUL, or CR anywhere but before LF, on a request line: two readers could see the line's end in two "
-        "places, so nothing of it is passed on",
+        "a NUL on the line of anything but get and gets, or a CR in a key or in a text flag: two readers could see the "
+        "line's end in two places, so nothing of it is passed on",
         has(rb"\0|\r(?!\n)"),
         (
-            (b"get a\0b\r\n", b"CLIENT_ERROR bad command line format\r\n"),
+            (b"incr a\0b 1\r\n", b"CLIENT_ERROR bad command line format\r\n"),
             (b"delete a\rb\r\n", b"CLIENT_ERROR bad command line format\r\n"),
         ),
     ),
@@ -113,17 +121,17 @@ DEPARTURES = [
     ),
     Departure(
         "long line",
-        "a line of more than 2,048 bytes that is not get or gets: memcached takes it when it comes in one "
-        "segment and hangs up when it does not; ringroad always hangs up",
+        "a line of more than 2,048 bytes that is no read: memcached takes it when it comes in one segment and hangs "
+        "up when it does not; ringroad always hangs up, and never for gat and gats",
         has_long_line,
-        ((b"gat 0" + b" k" * 1100 + b"\r\n", b""),),
+        ((b"touch k" + b" " * 2100 + b"1\r\n", b""),),
     ),
     Departure(
         "dropped answers",
         "memcached forgets the answers to earlier requests of the same segment when a read's key is too long; "
         "ringroad gives them",
         lambda sequence: sequence.mode != "steps" and has_too_long_key(sequence),
-        ((b"version\r\nget " + b"k" * 251 + b"\r\n", b"VERSION 1.6.18\r\nCLIENT_ERROR bad command line format\r\n"),),
+        ((b"verbosity 0\r\nget " + b"k" * 251 + b"\r\n", b"OK\r\nCLIENT_ERROR bad command line format\r\n"),),
     ),
     Departure(
         "binary protocol",
@@ -174,6 +182,7 @@ DEPARTURES = [
         "otherwise; ringroad is quiet, as with every other success",
         lambda sequence: any(is_counting_with(b"qN", line) for line in LINES.findall(sequence.lines)),
         ((b"ma k N0 q\r\n", b"END\r\nERROR\r\n"),),
+        before=(1, 6, 40),
     ),
     Departure(
         "held value",
@@ -181,13 +190,6 @@ DEPARTURES = [
         "time of the old one; how long a value is held is a matter of time",
         lambda sequence: any(is_counting_with(b"T", line) for line in LINES.findall(sequence.lines)),
         (),
-    ),
-    Departure(
-        "newer flag",
-        "the meta flags E and x of memcached 1.6.30: ringroad leaves them to the server; an older one that refuses "
-        "them may have called something else on the line wrong first",
-        has(rb"(?:^|[ ])m[gsda] [^\n]* [Ex]"),
-        ((b"mg k C x\r\n", b"CLIENT_ERROR bad token in command line format\r\n"),),
     ),
     Departure(
         "refused halfway",
@@ -199,9 +201,33 @@ DEPARTURES = [
     Departure(
         "hidden key",
         "a key in base64 that holds a blank, a line end or a NUL: memcached prints it raw in answer to me, and to mg "
-        "with k when mg with N made it, and it could forge a line; ringroad refuses the one and writes base64 in the other",
+        "with k when mg with N made it, and it could forge a line; ringroad says of the one that it is there and writes base64 in the other",
         shows_blank_key,
-        ((b"me IA== b\r\n", b"CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n"),),
+        (
+            (
+                b"ms IA== 1 b\r\nx\r\nme IA== b b\r\n",
+                b"HD\r\nCLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL\r\n",
+            ),
+        ),
+    ),
+    Departure(
+        "blank word",
+        "a word of nothing but tabs and the like where set wants flags or a time: memcached reads the number behind it "
+        "for it; ringroad finds no number there",
+        has(rb"(?:^|[ ])" + STORES + rb" +[^ \n]+ +(?:[\t\v\f\r]+ |[^ \n]+ +[\t\v\f\r]+ )"),
+        ((b"set k \t 0 1\r\nx\r\n", b"CLIENT_ERROR bad command line format\r\n"),),
+        since=(1, 6, 40),
+    ),
+    Departure(
+        "empty line",
+        "a read with a key that is too long: memcached writes an empty line behind what it says, or in its place when the "
+        "line ends in noreply; ringroad writes none",
+        has_too_long_key,
+        (
+            (b"get " + b"k" * 251 + b"\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
+            (b"get " + b"k" * 251 + b" noreply\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
+        ),
+        since=(1, 6, 40),
     ),
     Departure(
         "foreign cas number",
@@ -222,6 +248,6 @@ DEPARTURES = [
 ]
 
 
-def covering(sequence):
-    """The departures that a sequence may fall under."""
-    return [one for one in DEPARTURES if one.covers(sequence)]
+def covering(sequence, version):
+    """The departures that a sequence may fall under beside that memcached."""
+    return [one for one in departures(version) if one.covers(sequence)]

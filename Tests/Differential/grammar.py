@@ -125,6 +125,9 @@ class Grammar:
         if time:
             count = min(count, 60)
         line = verb + time + b"".join(b" " + self.key() for _ in range(count))
+        if not time and r.random() < 0.01:
+            # What stands behind a NUL is not asked.
+            line = line[: r.randrange(len(verb) + 2, len(line) + 1)] + b"\0" + self.key() + b" " + self.key()
         return line + self.end()
 
     def odd(self):
@@ -214,7 +217,10 @@ class Grammar:
         r = self.random
         if r.random() < 0.93:
             return r.choice(self.names)
-        odd = [b"k" * 250, b"x\x01\x7f" + self.names[0], b"\xc3\xa9\xff", b"a\tb", b"noreply", b"END", b"0", b"a:b"]
+        odd = [
+            b"k" * 250, b"x\x01\x7f" + self.names[0], b"\xc3\xa9\xff", b"a\tb", self.names[1] + b"\t", b"\x1f" + self.names[0],
+            b"\x0b", b"noreply", b"END", b"0", b"a:b",
+        ]  # fmt: skip
         return r.choice(odd)
 
     def word(self):

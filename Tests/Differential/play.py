@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 
+from declared import Filter
 from sequence import LAST, MARK, TOKEN
 from servers import LOOPBACK
 
@@ -65,8 +66,11 @@ def together(players, sequence):
 class Player:
     """Plays to one port. Each sequence has a connection of its own."""
 
-    def __init__(self, port):
+    def __init__(self, port, version=None):
         self.port = port
+        # Of the memcached that is played to itself: it is not sent the values of refused lines.
+        self.version = version
+        self.dropped = 0
         self.count = 0
         self.room = memoryview(bytearray(262144))
         self.socket = None
@@ -88,6 +92,7 @@ class Player:
         self.searched = 0
         self.tokens = {}
         self.is_over = False
+        self.filter = Filter(self.version) if self.version else None
 
     def talk(self, sequence):
         """Plays it, step by step: each yield tells until when it waits for bytes, and whether to send some, too."""
@@ -120,6 +125,7 @@ class Player:
     def taken(self):
         """The whole answer; the connection is over."""
         self.socket.close()
+        self.dropped = self.filter.dropped if self.filter else 0
         answer, self.answer = bytes(self.answer), bytearray()
         return answer
 
@@ -146,6 +152,8 @@ class Player:
 
     def send(self, data):
         # Answers are taken while sending, or two full pipes would wait for each other.
+        if self.filter:
+            data = self.filter.passed(data)
         view = memoryview(data)
         while view and not self.is_over:
             try:

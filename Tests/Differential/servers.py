@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,7 +11,15 @@ import tempfile
 import time
 
 LOOPBACK = "127.0.0.1"
+# The memcached that is compared with, and that stands behind ringroad.
+MEMCACHED = os.environ.get("MEMCACHED", "memcached")
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def memcached_version():
+    """Its version, as three numbers."""
+    said = subprocess.run([MEMCACHED, "-V"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(number) for number in re.findall(r"\d+", said)[:3])
 
 
 def free_port():
@@ -70,7 +79,7 @@ class Process:
 
 def memcached(options=()):
     port = free_port()
-    command = ["memcached", "-l", LOOPBACK, "-p", str(port), "-U", "0", "-m", "64", "-t", "1"]
+    command = [MEMCACHED, "-l", LOOPBACK, "-p", str(port), "-U", "0", "-m", "64", "-t", "1"]
     if os.getuid() == 0:
         command += ["-u", "root"]
     return Process(command + list(options), port)

@@ -31,6 +31,12 @@ import Testing
     ("cas k 0 0 2 77\r\nhi", "cas k 0 0 2 77\r\nhi\r\n", "EXISTS\r\n"),
     ("delete k", "delete k\r\n", "DELETED\r\n"),
     ("delete k 0", "delete k\r\n", "NOT_FOUND\r\n"),
+    // A server that takes the last word for a noreply would say nothing.
+    ("delete noreply", "delete noreply 0\r\n", "DELETED\r\n"),
+    ("delete noreply 0", "delete noreply 0\r\n", "NOT_FOUND\r\n"),
+    ("touch k 30\rx", "touch k 30\r\n", "TOUCHED\r\n"),
+    ("get k\0x", "get k\r\n", "END\r\n"),
+    ("get k \rx", "get k\r\n", "END\r\n"),
     ("incr k 5", "incr k 5\r\n", "6\r\n"),
     ("decr k 5", "decr k 5\r\n", "1 \r\n"),
     ("touch k 30", "touch k 30\r\n", "TOUCHED\r\n"),

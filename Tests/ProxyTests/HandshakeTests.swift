@@ -20,15 +20,16 @@ import Wire
   private static let bare = lines("MN", "EN")
   private static let whole = lines("MN", "EN O<opaque>")
 
-  @Test(arguments: [
-    ("1.4.39", ancient, Era.v1_4, Era.v1_4), ("1.5.22", experimental, .v1_5, .v1_5),
-    ("1.6.9", early, .v1_6_0, .v1_6_0), ("1.6.14", bare, .v1_6_10, .v1_6_10),
-    ("1.6.18", whole, .v1_6_18, .v1_6_18), ("1.6.21", whole, .v1_6_20, .v1_6_20),
-    ("1.6.45", whole, .v1_6_40, .v1_6_40),
-    // Programs that only resemble memcached.
-    ("1.6.31", ancient, .v1_6_20, .v1_4), ("mcrouter 38.0", ancient, .v1_6_18, .v1_4),
-    ("1.4.15", whole, .v1_4, .v1_4), ("1.6.31", early, .v1_6_20, .v1_6_0),
-  ] as [(String, String, Era, Era)])
+  @Test(
+    arguments: [
+      ("1.4.39", ancient, Era.v1_4, Era.v1_4), ("1.5.22", experimental, .v1_5, .v1_5),
+      ("1.6.9", early, .v1_6_0, .v1_6_0), ("1.6.14", bare, .v1_6_10, .v1_6_10),
+      ("1.6.18", whole, .v1_6_18, .v1_6_18), ("1.6.21", whole, .v1_6_20, .v1_6_20),
+      ("1.6.45", whole, .v1_6_40, .v1_6_40),
+      // Programs that only resemble memcached.
+      ("1.6.31", ancient, .v1_6_27, .v1_4), ("mcrouter 38.0", ancient, .v1_6_18, .v1_4),
+      ("1.4.15", whole, .v1_4, .v1_4), ("1.6.31", early, .v1_6_27, .v1_6_0),
+    ] as [(String, String, Era, Era)])
   func aServerIsKnownByWhatItAnswers(
     _ version: String, _ answer: String, _ classic: Era, _ meta: Era
   ) {
@@ -40,10 +41,12 @@ import Wire
   }
 
   /// What waits for a connection, and turns out to be for a server that would run its value as commands, never gets there.
-  @Test(arguments: [
-    ("1.6.9", early, "CLIENT_ERROR invalid flag"), ("1.5.22", experimental, "CLIENT_ERROR invalid or duplicate flag"),
-    ("1.4.39", ancient, "ERROR"), ("1.6.31", ancient, "ERROR"),
-  ] as [(String, String, String)])
+  @Test(
+    arguments: [
+      ("1.6.9", early, "CLIENT_ERROR invalid flag"),
+      ("1.5.22", experimental, "CLIENT_ERROR invalid or duplicate flag"),
+      ("1.4.39", ancient, "ERROR"), ("1.6.31", ancient, "ERROR"),
+    ] as [(String, String, String)])
   func aMetaSetIsNeverSentToAServerThatDoesNotSpeakIt(
     _ version: String, _ answer: String, _ refusal: String
   ) {

@@ -82,7 +82,9 @@ import Wire
   }
 
   /// What cannot be the key of anything is waited for no longer than a key may be.
-  @Test(arguments: [("VALUE a\r\n", 1), ("VALUE " + String(repeating: "k", count: 251), 1), ("VALUE a\tb", 0)])
+  @Test(arguments: [
+    ("VALUE a\r\n", 1), ("VALUE " + String(repeating: "k", count: 251), 1), ("VALUE a\tb", 0),
+  ])
   func aLineWithoutAKeyIsABreach(_ bytes: String, _ breaches: Int) {
     let rig = Rig(["a"])
     let c = rig.open()

@@ -16,6 +16,7 @@ import Testing
     limits.held = 50
     limits.heldLeast = 50
     limits.large = 100
+    limits.small = 10
     limits.worthCutting = 500
     return Rig(["a"], limits: limits)
   }
@@ -149,7 +150,9 @@ import Testing
     if isSmall {
       #expect(rig.asked("a") == lines("get " + keys.dropFirst(2).joined(separator: " ")))
       rig.send(from: "a", keys.dropFirst(3).map { Self.value($0, size) }.joined() + "END\r\n")
-      #expect(rig.got(c) == (keys.prefix(2) + keys.dropFirst(3)).map { Self.value($0, size) }.joined() + "END\r\nMN\r\n")
+      #expect(
+        rig.got(c) == (keys.prefix(2) + keys.dropFirst(3)).map { Self.value($0, size) }.joined()
+          + "END\r\nMN\r\n")
       rig.say(c, "get " + keys.joined(separator: " "))
       #expect(rig.asked("a") == lines("get " + keys.joined(separator: " ")), "now it is known")
     } else {
@@ -180,7 +183,9 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.say(c, "get x y")
-    rig.reply("a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45", String(repeating: "v", count: 45), "END")
+    rig.reply(
+      "a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45",
+      String(repeating: "v", count: 45), "END")
     _ = rig.got(c)
     let keys = (0..<30).map { "k\($0)" }
     rig.say(c, "get " + keys.joined(separator: " "))

@@ -45,7 +45,7 @@ import Wire
     // Error lines have no place for one.
     Talk("ma k", "ma k O1", "CLIENT_ERROR cannot increment", "CLIENT_ERROR cannot increment"),
     Talk("ma k O5 q", "ma k O5", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory"),
-    Talk("mg k E5", "mg k E5 O1", "CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid flag"),
+    Talk("mg k L5", "mg k L5 O1", "CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid flag"),
     // Written plainly.
     Talk("  mg  k  vv  T+030 ", "mg k v T30 O1", "VA 1 O1|x", "VA 1|x"),
   ]
@@ -96,8 +96,12 @@ import Wire
     Talk("mg Zm9v b k", "mg Zm9v b k O1", "HD kfoo O1", "HD kfoo"),
     Talk("mg Zm9v b k", "mg Zm9v b k O1", "HD kZm9v b O1", "HD kZm9v b"),
     Talk("mg foo k", "mg foo k O1", "HD kZm9v b O1", "HD kZm9v b"),
+    // What a server shows of it is not asked, only whether it is there.
     Talk(
-      "me YSBi b", "", "", "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL"),
+      "me YSBi b", "mg YSBi b u O1", "HD O1",
+      "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL"),
+    Talk("me YSBi b", "mg YSBi b u O1", "EN O1", "EN"),
+    Talk("me YSBi b", "mg YSBi b u O1", "SERVER_ERROR x", "SERVER_ERROR x"),
   ]
 
   @Test(arguments: opaques + quiet + hidden)

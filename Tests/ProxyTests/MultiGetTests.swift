@@ -26,6 +26,21 @@ import Wire
     #expect(rig.leak == nil)
   }
 
+  /// What stands behind a NUL is not asked, nor a key with a CR; nothing of them reaches a server.
+  @Test(arguments: ["get k1 k2\0x k3", "get k1 \rx k2 k\r", "get k1 k2 \0"])
+  func aMultiGetIsAskedWithoutWhatIsNoKey(said: String) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, said)
+    #expect(rig.asked("a") == lines("get k1 k2"))
+    rig.reply("a", "VALUE k2 0 1", "x", "END")
+    #expect(rig.got(c) == lines("VALUE k2 0 1", "x", "END"))
+    rig.say(c, "get \r \r")
+    #expect(rig.got(c) == lines("END"))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
   /// Which of `x y x z` the server has, and what the client is given for `get x y x z`.
   static let holdings: [(replies: [String], given: [String])] = [
     ([], []),

@@ -18,7 +18,7 @@ import Testing
     ("delete k 0 noreply", 0, 0), ("incr k 1 noreply", 0, 0), ("touch k 0 noreply", 0, 0),
     ("flush_all noreply", 0, 0),
     // Refused by their line: nothing is told after noreply, wherever it stands.
-    ("incr k x noreply", 0, 0), ("touch k x noreply", 0, 0), ("set k x 0 1 noreply", 0, 0),
+    ("incr k x noreply", 0, 0), ("touch k x noreply", 0, 0), ("set k x 0 1 noreply|x", 0, 0),
     ("incr k x", 1, 1),
     // A quiet read's miss is not told; a failure is.
     ("mg k q", 0, 1), ("mg k v q O1", 0, 1), ("ms k 1 q|x", 1, 1), ("md k q", 1, 1), ("ma k q", 1, 1),

@@ -77,7 +77,9 @@ import Testing
   ]
 
   /// What was refused before it was sent has changed nothing: the value is good, and stays.
-  @Test(arguments: changes.filter { !$0[0].contains("L") && !$0[0].hasPrefix("delete") && !$0[0].hasPrefix("md") })
+  @Test(
+    arguments: changes.filter { !$0[0].contains("L") && !$0[0].hasPrefix("delete") && !$0[0].hasPrefix("md") }
+  )
   func aRefusedChangeLeavesNothing(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
@@ -98,20 +100,21 @@ import Testing
   }
 
   /// A stand-in that says that it changed nothing has changed nothing, but a delete is the owner's as well.
-  @Test(arguments: [
-    (["add K 0 0 1", "x"], "NOT_STORED", false), (["replace K 0 0 1", "x"], "NOT_STORED", false),
-    (["append K 0 0 1", "x"], "NOT_STORED", false), (["cas K 0 0 1 7", "x"], "EXISTS", false),
-    (["cas K 0 0 1 7", "x"], "NOT_FOUND", false), (["incr K 1"], "NOT_FOUND", false),
-    (["incr K 1 noreply"], "CLIENT_ERROR cannot increment or decrement non-numeric value", false),
-    (["touch K 9"], "NOT_FOUND", false), (["gat 9 K"], "END", false),
-    (["ms K 1 ME", "x"], "NS O1", false), (["ma K"], "NF O1", false), (["md K C7"], "EX O1", false),
-    (["mg K T30 v"], "EN O1", false),
-    (["set K 0 0 1", "x"], "STORED", true), (["add K 0 0 1 noreply", "x"], "STORED", true),
-    (["set K 0 0 1", "x"], "SERVER_ERROR out of memory storing object", true),
-    (["incr K 1"], "7", true), (["touch K 9"], "TOUCHED", true),
-    (["delete K"], "NOT_FOUND", true), (["delete K noreply"], "DELETED", true), (["md K"], "NF O1", true),
-    (["ms K 1", "x"], "HD O1", true), (["mg K T30"], "HD O1", true),
-  ] as [([String], String, Bool)])
+  @Test(
+    arguments: [
+      (["add K 0 0 1", "x"], "NOT_STORED", false), (["replace K 0 0 1", "x"], "NOT_STORED", false),
+      (["append K 0 0 1", "x"], "NOT_STORED", false), (["cas K 0 0 1 7", "x"], "EXISTS", false),
+      (["cas K 0 0 1 7", "x"], "NOT_FOUND", false), (["incr K 1"], "NOT_FOUND", false),
+      (["incr K 1 noreply"], "CLIENT_ERROR cannot increment or decrement non-numeric value", false),
+      (["touch K 9"], "NOT_FOUND", false), (["gat 9 K"], "END", false),
+      (["ms K 1 ME", "x"], "NS O1", false), (["ma K"], "NF O1", false), (["md K C7"], "EX O1", false),
+      (["mg K T30 v"], "EN O1", false),
+      (["set K 0 0 1", "x"], "STORED", true), (["add K 0 0 1 noreply", "x"], "STORED", true),
+      (["set K 0 0 1", "x"], "SERVER_ERROR out of memory storing object", true),
+      (["incr K 1"], "7", true), (["touch K 9"], "TOUCHED", true),
+      (["delete K"], "NOT_FOUND", true), (["delete K noreply"], "DELETED", true), (["md K"], "NF O1", true),
+      (["ms K 1", "x"], "HD O1", true), (["mg K T30"], "HD O1", true),
+    ] as [([String], String, Bool)])
   func aStandInsAnswerTells(_ lines: [String], _ reply: String, _ isNoted: Bool) {
     let rig = Rig()
     let key = rig.key(on: "a")

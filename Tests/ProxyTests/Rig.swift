@@ -172,7 +172,7 @@ final class Rig {
   }
 
   /// The connection is made and greeted: by a server that speaks what its version says.
-  func accept(_ l: UInt32, version: String = "1.6.40") {
+  func accept(_ l: UInt32, version: String = "1.6.18") {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     send(from: l, "VERSION \(version)\r\n")
@@ -209,7 +209,7 @@ final class Rig {
       case .v1_5: lines("EN", "CLIENT_ERROR invalid or duplicate flag")
       case .v1_6_0: lines("MN", "CLIENT_ERROR invalid flag")
       case .v1_6_10: lines("MN", "EN")
-      case .v1_6_18, .v1_6_20, .v1_6_40: lines("MN", "EN O\(opaque)")
+      case .v1_6_18, .v1_6_20, .v1_6_27, .v1_6_40: lines("MN", "EN O\(opaque)")
       }
     send(from: l, answer)
   }
@@ -217,7 +217,7 @@ final class Rig {
   /// The connection gives a sign of life.
   func awaken(_ l: UInt32) {
     asleep.removeAll { $0 == l }
-    send(from: l, "VERSION 1.6.40\r\n")
+    send(from: l, "VERSION 1.6.18\r\n")
   }
 
   func lose(_ name: String, _ trouble: Trouble = .connectionLost) {

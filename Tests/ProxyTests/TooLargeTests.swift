@@ -15,11 +15,13 @@ import Testing
     ("set k 0 0 4", "delete k", "NOT_FOUND"),
     ("set k 0 0 4", "delete k", "SERVER_ERROR out of memory"),
     ("  set   k 7 +9 004 noreply", "delete k", "DELETED"),
-    ("ms k 4", "md k O1", "HD O1"),
-    ("ms k 4 T0 MA q Oabc", "md k O1", "NF O1"),
-    ("ms k 4 ME", "md k O1", "HD O1"),
-    ("ms k 4 MR C5 I", "md k O1", "HD O1"),
+    ("ms k 4", "delete k", "DELETED"),
+    ("ms k 4 T0 MA q Oabc", "delete k", "NOT_FOUND"),
+    ("ms k 4 ME", "delete k", "DELETED"),
+    ("ms k 4 MR C5 I", "delete k", "DELETED"),
     ("ms YSBi 4 b k", "md YSBi b O1", "HD O1"),
+    ("ms a2tr 4 b k", "delete kkk", "DELETED"),
+    ("set noreply 0 0 4", "delete noreply 0", "DELETED"),
     ("add k 0 0 4", "", ""),
     ("replace k 0 0 4", "", ""),
     ("append k 0 0 4", "", ""),
@@ -76,7 +78,7 @@ import Testing
     _ = rig.asked("a")
     rig.advance(.milliseconds(500))
     rig.say(c, "mg k")
-    rig.reply("a", "HD O1", "EN O2")
+    rig.reply("a", "DELETED", "EN O1")
     #expect(rig.got(c) == lines("SERVER_ERROR object too large for cache", "EN"))
     #expect(rig.count(.integrityFailures) == 0)
   }

@@ -24,12 +24,26 @@ import Testing
 
   private func greet(_ listener: borrowing Listener) -> Int32? {
     guard case .accepted(let descriptor, _) = listener.accept() else { return nil }
-    let version: StaticString = "VERSION 1.6.18\r\n"
-    version.withUTF8Buffer { bytes in
+    send(descriptor, "VERSION 1.6.18\r\n")
+    return descriptor
+  }
+
+  /// Answers the handshake: no meta requests here.
+  private func answer(_ descriptor: Int32?) {
+    guard let descriptor else { return }
+    var scratch = Scratch(capacity: 256)
+    guard case .bytes = scratch.receive(descriptor) else { return }
+    let bytes = scratch.bytes
+    for i in 0..<bytes.byteCount where bytes.hasText("mn\r\n", at: i) {
+      send(descriptor, "ERROR\r\nERROR\r\n")
+    }
+  }
+
+  private func send(_ descriptor: Int32, _ text: StaticString) {
+    text.withUTF8Buffer { bytes in
       // SAFETY: the text is part of the executable; the span ends with this call.
       _ = unsafe Socket.send(descriptor, RawSpan(_unsafeBytes: UnsafeRawBufferPointer(bytes)))
     }
-    return descriptor
   }
 
   @Test(arguments: [true, false])
@@ -47,6 +61,7 @@ import Testing
     var peer: Int32?
     let isMade = turn(&thread) {
       peer = peer ?? greet(listener)
+      answer(peer)
       return $0.worker.links[0].state == .ready
     }
     try #require(isMade)

@@ -29,17 +29,17 @@ enum Difference: String, CaseIterable, Sendable {
   case browser = "a line that begins as HTTP does: the connection is closed, whatever the line's end"
   case limit =
     "memcached reads a long line if it comes in one segment; here the way it is cut changes nothing"
-  case newer =
-    "the flags E and x, which memcached knows since 1.6.30: passed on, an older server refuses them"
-  case raw = "me of a binary key that is no text: refused, because a server may print it raw"
+  case declared =
+    "a refused line says how long its value is: skipped here, run as commands by memcached before 1.6.40"
+  case raw = "me of a binary key that is no text: not shown, because a server may print it raw"
   case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
   case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"
 
   /// Whether memcached answers otherwise for sure; of the others it depends on timing or on its options.
   var isCertain: Bool {
     switch self {
-    case .ambiguous, .browser, .raw, .lost, .binary: true
-    case .administrative, .limit, .newer: false
+    case .ambiguous, .browser, .lost, .binary, .declared: true
+    case .administrative, .limit, .raw: false
     }
   }
 }

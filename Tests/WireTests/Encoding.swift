@@ -8,10 +8,10 @@ struct Encoding {
   private(set) var seen: Seen
   private var bytes: [UInt8] = []
 
-  init(_ input: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {
+  init(_ input: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine, _ dialect: Dialect = Dialect()) {
     seen = .hangUp
     if request.verb.isRetrieval {
-      guard read(input, p, request) else {
+      guard read(input, p, request, dialect) else {
         seen = .refused(.badFormat, isQuiet: false)
         return
       }
@@ -34,7 +34,7 @@ struct Encoding {
   }
 
   /// False when one of the keys is bad: then the whole line is refused.
-  private mutating func read(_ input: RawSpan, _ p: Int, _ request: Request) -> Bool {
+  private mutating func read(_ input: RawSpan, _ p: Int, _ request: Request, _ dialect: Dialect) -> Bool {
     var end = p + request.lineLength - 1
     if input.byte(at: end - 1) == 13 { end -= 1 }
     var words = KeyWalk(from: p, to: end)
@@ -43,7 +43,7 @@ struct Encoding {
     if request.verb.touches, let exptime = words.next(input) { add(Number(input, exptime)?.cutToInt32) }
     var keys = 0
     var isGood = true
-    var walk = KeyWalk(from: request.keyStart, to: end)
+    var walk = KeyWalk(from: request.keyStart, to: end, nul: request.verb.nul(in: dialect))
     while let key = walk.next(input) {
       add(input, key)
       keys += 1

@@ -77,7 +77,8 @@ extension Case {
     Case("incr \(tooLongKey) 1\r\n", bad),
     Case("incr \(tooLongKey) x noreply\r\n", "quietly \(bad)"),
     Case("incr a\0b 1\r\n", bad, differs: .ambiguous),
-    Case("decr k 1\rx\r\n", bad, differs: .ambiguous),
+    Case("decr k 1\rx\r\n", "decr k 1"),
+    Case("decr k\r 1\r\n", bad, differs: .ambiguous),
     Case("increment k 1\r\n", "ERROR"),
   ]
 

@@ -51,7 +51,7 @@ extension Case {
     Case(
       "mg a v s t c f l h k u N0 T0 R0 C0 P L M1 q\r\n",
       "quietly mg a v s t c f l h k u N0 T0 R0 C0 P L M1"),
-    Case("md a c\r\nmg a E5\r\n", "md a c O7", "mg a E5 O7", differs: .newer),
+    Case("md a c\r\nmg a E5\r\n", "md a c O7", invalid),
     Case("mg a", "open line 4"),
   ]
 
@@ -105,7 +105,9 @@ extension Case {
     Case("mgg a\r\n", "ERROR"),
     Case("m a\r\n", "ERROR"),
     Case("mg a v\0\r\n", bad, differs: .ambiguous),
-    Case("mg a v\r\r\n", bad, differs: .ambiguous),
+    Case("mg a v\r\r\n", "mg a v O7"),
+    Case("mg a v O1\r\r\n", bad, differs: .ambiguous),
+    Case("mg a T5\r\r\n", "mg a T5 O7"),
     Case("mg a\0b\r\n", bad, differs: .ambiguous),
   ]
 
@@ -135,7 +137,7 @@ extension Case {
     Case("ms Zm9v 1 b\r\nx\r\nmg foo k v\r\nme foo\r\n", "ms Zm9v 1 b O7|x", "mg foo k v O7", "me foo"),
     Case(
       "ms Zm9v 1 b\r\nx\r\nmg Zm9v b k s\r\nme Zm9v b\r\n", "ms Zm9v 1 b O7|x", "mg Zm9v b k s O7",
-      "me Zm9v b"),
+      "me Zm9v b b"),
     Case("ma Zm9vYg== b N0 k\r\nmg Zm9vYg== b k v\r\n", "ma Zm9vYg== b N0 k O7", "mg Zm9vYg== b k v O7"),
     // A key that is no text is not asked back where a server may print it raw.
     Case("mg \(blankKey) b k v\r\n", "mg \(blankKey) b v O7"),
@@ -163,8 +165,9 @@ extension Case {
       "quietly ms a 1 MP O7|x", "ms a 1 MR O7|x", "ms a 1 MS O7|x"),
     Case("ms a 4\r\n\r\n\r\n\r\n", "ms a 4 O7|\\r\\n\\r\\n"),
     Case("ms O 1 Ok k\r\nx\r\n", "ms O 1 Ok k|x"),
-    // A size without more is the value's, as old clients wrote it, nothing.
-    Case("ms a S1\r\nx\r\n", bad, "ERROR"),
+    // As clients of 1.6.0 to 1.6.9 wrote the length.
+    Case("ms a S2\r\nmn\r\n", bad, differs: .declared),
+    Case("ms a T0 S2\r\nmn\r\nmn\r\n", bad, "mn", differs: .declared),
     Case("ms a T0 1\r\nx\r\n", bad, "ERROR"),
     Case("ms a\r\nmg a\r\n", bad, "mg a O7"),
     Case("ms\r\n", "ERROR"),
@@ -172,9 +175,9 @@ extension Case {
     Case("ms a -1\r\nmg a\r\n", bad, "mg a O7"),
     Case("ms a 2147483646\r\nmg a\r\n", bad, "mg a O7"),
     Case("ms a 4294967297 q\r\nx\r\n", "quietly ms a 1 O7|x"),
-    Case("ms \(tooLongKey) 2\r\nmn\r\n", bad, "mn"),
+    Case("ms \(tooLongKey) 2\r\nmn\r\n", bad, differs: .declared),
     Case("ms a 2" + String(repeating: " v", count: 16) + "\r\nmn\r\n", duplicate),
-    Case("ms a 2" + String(repeating: " v", count: 17) + "\r\nmn\r\n", flagsTooLong, "mn"),
+    Case("ms a 2" + String(repeating: " v", count: 17) + "\r\nmn\r\n", flagsTooLong, differs: .declared),
     // The value is known: it is skipped.
     Case("ms a 2 z\r\nmn\r\nmg a\r\n", invalid, "mg a O7"),
     Case("ms a 2 q z\r\nmn\r\nmg a\r\n", invalid, "mg a O7"),
@@ -193,9 +196,10 @@ extension Case {
     Case("ms a 3\r\nx\r\nmn\r\n", "CLIENT_ERROR bad data chunk", "ERROR"),
     Case("ms a 2\r\nxx\nmn\r\n", "CLIENT_ERROR bad data chunk", "ERROR"),
     Case("ms a 2 q\r\nx", "open value 11"),
-    Case("ms a 1 E5 c\r\nx\r\n", "ms a 1 E5 c O7|x", differs: .newer),
+    Case("ms a 1 E5 c\r\nx\r\n", invalid),
     Case("ms a\0 1\r\nx\r\n", bad, differs: .ambiguous),
-    Case("ms a 1 k\rx\r\nx\r\nmn\r\n", bad, "mn", differs: .ambiguous),
+    Case("ms a 1 k\rx\r\nx\r\nmn\r\n", "ms a 1 k O7|x", "mn"),
+    Case("ms a 1 Ok\rx\r\nx\r\nmn\r\n", bad, "mn", differs: .ambiguous),
   ]
 
   static let metaDeletes: [Case] = [
@@ -220,7 +224,7 @@ extension Case {
     Case("md a MX\r\n", "md a MX O7"),
     Case("md a \(tooLongOpaque) q\r\n", tooLong),
     Case("md a" + String(repeating: " q", count: 18) + "\r\n", flagsTooLong),
-    Case("md a x\r\n", "md a x O7", differs: .newer),
+    Case("md a x\r\n", badFlags),
     Case("md a\rb\r\n", bad, differs: .ambiguous),
   ]
 
@@ -252,27 +256,29 @@ extension Case {
     Case("ma a \(tooLongOpaque)\r\n", tooLong),
     Case("ma a \(tooLongOpaque) M?\r\n", "CLIENT_ERROR invalid mode for ma M token"),
     Case("ma a" + String(repeating: " v", count: 18) + "\r\n", flagsTooLong),
-    Case("ma a E5\r\n", "ma a E5 O7", differs: .newer),
+    Case("ma a E5\r\n", badFlags),
     Case("ma a\0 q\r\n", bad, differs: .ambiguous),
   ]
 
   static let metaDebugs: [Case] = [
     Case("me a\r\n", "me a"),
     Case("me a\n", "me a"),
-    Case("ms a 1\r\nx\r\nme a\r\nme YQ== b\r\n", "ms a 1 O7|x", "me a", "me YQ== b"),
+    Case("ms a 1\r\nx\r\nme a\r\nme YQ== b\r\n", "ms a 1 O7|x", "me a", "me YQ== b b"),
     // Nothing but a lone b is looked at.
     Case("me a q v v z b\r\n", "me a"),
     Case("me a bb\r\n", "me a"),
-    Case("me Y-Q== b q\r\n", "me YQ== b"),
+    Case("me Y-Q== b q\r\n", "me YQ== b b"),
     Case("me a" + String(repeating: " v", count: 50) + "\r\n", "me a"),
     Case("me\r\n", bad),
     Case("me \(tooLongKey)\r\n", bad),
     Case("me !! b\r\n", bad),
     Case("me \(longKey)\r\n", "me \(longKey)"),
+    // Whether it is there may be told, but not what a server prints of it.
+    Case("me \(lineKey) b\r\n", "mg \(lineKey) b u O7"),
     Case(
-      "me \(lineKey) b\r\n",
-      "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL",
+      "ms \(lineKey) 1 b\r\nx\r\nme \(lineKey) b\r\n", "ms \(lineKey) 1 b O7|x", "mg \(lineKey) b u O7",
       differs: .raw),
     Case("me YQ== b\0\r\n", bad, differs: .ambiguous),
+    Case("me \r\r\nme a\rb\r\n", "EN", "EN"),
   ]
 }

@@ -8,43 +8,43 @@ struct MetaQuestion {
   private var asked: [UInt8] = []
 
   /// The request as the proxy sends it.
-  init(_ bytes: [UInt8], opaque: UInt64 = 7) {
+  init(_ bytes: [UInt8], opaque: UInt64 = 7, era: Era = .v1_6_18) {
     var pool = BufferPool()
     var out = Buffer()
     // SAFETY: the bytes of an array of bytes are all initialised.
-    unsafe write(bytes.span.bytes, opaque, &out, &pool)
+    unsafe write(bytes.span.bytes, opaque, Dialect(classic: era, meta: era), &out, &pool)
     for i in 0..<out.count { asked.append(out.readable.byte(at: i)) }
   }
 
   /// The same without the opaque 7, which a client did not send.
-  init(withoutOpaque sent: [UInt8]) {
-    self.init(sent)
+  init(withoutOpaque sent: [UInt8], era: Era) {
+    self.init(sent, era: era)
     guard let end = asked.firstIndex(of: 13), asked[..<end].suffix(3) == [32, 79, 55] else { return }
     asked.removeSubrange(end - 3..<end)
     line.flags.insert(.full)
   }
 
   private mutating func write(
-    _ bytes: RawSpan, _ opaque: UInt64, _ out: inout Buffer, _ pool: inout BufferPool
+    _ bytes: RawSpan, _ opaque: UInt64, _ dialect: Dialect, _ out: inout Buffer, _ pool: inout BufferPool
   ) {
     var words = RequestLine()
     var request = Request()
     let verdict = RequestParser.next(
-      bytes, from: 0, scanned: 0, maxValue: 1 << 20, line: &words, into: &request)
+      bytes, from: 0, scanned: 0, maxValue: 1 << 20, dialect: dialect, line: &words, into: &request)
     guard case .request = verdict, request.verb.isMeta else { return }
     line = MetaLine.write(bytes, 0, request, opaque: opaque, to: &out, &pool)
   }
 
   var sent: String { String(decoding: asked, as: UTF8.self) }
 
-  func answer(_ bytes: RawSpan, at p: Int, mayBeBare: Bool = false, maxValue: Int) -> MetaAnswer {
+  func answer(_ bytes: RawSpan, at p: Int, era: Era = .v1_6_18, maxValue: Int) -> MetaAnswer {
     // SAFETY: the bytes of an array of bytes are all initialised.
     unsafe ReplyParser.meta(
-      bytes, at: p, to: line, asked: asked.span.bytes, mayBeBare: mayBeBare, maxValue: maxValue)
+      bytes, at: p, to: line, asked: asked.span.bytes, era: era, maxValue: maxValue)
   }
 
-  func reply(_ bytes: RawSpan, at p: Int, maxValue: Int) -> MetaReply? {
-    guard case .reply(let reply) = answer(bytes, at: p, maxValue: maxValue) else { return nil }
+  func reply(_ bytes: RawSpan, at p: Int, era: Era = .v1_6_18, maxValue: Int) -> MetaReply? {
+    guard case .reply(let reply) = answer(bytes, at: p, era: era, maxValue: maxValue) else { return nil }
     return reply
   }
 }

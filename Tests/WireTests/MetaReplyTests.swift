@@ -35,12 +35,12 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { "\(asked) ← \(escaped(bytes.prefix(80)))" }
 
-  func parse(_ bytes: [UInt8], mayBeBare: Bool = false) -> (told: Told, shown: String) {
+  func parse(_ bytes: [UInt8], era: Era = .v1_6_18) -> (told: Told, shown: String) {
     let lead = Array("HD O7\r\n".utf8)
     return Cliff(room: lead.count + bytes.count).holding(lead + bytes) { span in
       let question = MetaQuestion(
-        Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]))
-      switch question.answer(span, at: lead.count, mayBeBare: mayBeBare, maxValue: 1 << 20) {
+        Array(asked.utf8) + (asked.hasPrefix("ms") ? [13, 10, 120, 13, 10] : [13, 10]), era: .v1_6_27)
+      switch question.answer(span, at: lead.count, era: era, maxValue: 1 << 20) {
       case .partial, .opening: return (.partial, "")
       case .broken(let why): return (.broken(why), "")
       case .reply(let reply):
@@ -227,11 +227,51 @@ struct MetaReplyTests {
     }
   }
 
+  /// What servers before 1.6.18 write, and 1.6.18 does not: several blanks between two words, blanks at the end.
+  @Test(arguments: [
+    MetaCase("md k", "HD  O7\r\n", .done, shown: "HD \r\n"),
+    MetaCase("md k", "NF  O7\r\n", .notFound, shown: "NF \r\n"),
+    MetaCase("md k C5", "EX  O7\r\n", .exists, shown: "EX \r\n"),
+    MetaCase("md k k O5", "NF  kk O5\r\n", .notFound),
+    MetaCase("md k k", "NF  kk O7\r\n", .notFound, shown: "NF  kk\r\n"),
+    MetaCase("ma k k O5", "EX  kk O5\r\n", .exists),
+    MetaCase("ma k v", "NS  O7\r\n", .notStored, shown: "NS \r\n"),
+    MetaCase("ma k O5", "NF  O5\r\n", .notFound), MetaCase("md k O5", "HD  O5 \r\n", .done),
+    MetaCase("md k O5", "OK  O5\r\n", .done), MetaCase("mg k t O5", "OK t-1 O5\r\n", .done),
+    MetaCase("mg k k", "OK kk O7\r\n", .done, shown: "OK kk\r\n"),
+    MetaCase("ms k 1", "OK  O7\r\n", .done, shown: "OK \r\n"),
+  ])
+  func anOldServersBlanksAreUnderstood(one: MetaCase) {
+    for era in [Era.v1_6_0, .v1_6_10] {
+      let (told, shown) = one.parse(one.bytes, era: era)
+      #expect(told == one.told, "\(one.testDescription)")
+      #expect(shown == one.shown, "\(one.testDescription)")
+      for n in 0..<one.bytes.count { #expect(one.parse(Array(one.bytes[..<n]), era: era).told == .partial) }
+    }
+    for era in Era.allCases where era >= .v1_6_18 {
+      guard case .broken = one.parse(one.bytes, era: era).told else {
+        Issue.record("\(one.testDescription) was taken of \(era)")
+        continue
+      }
+    }
+  }
+
+  /// Blanks do not make another request's answer this one's.
+  @Test(arguments: [
+    MetaCase("md k", "HD  O8\r\n", .wrongOpaque), MetaCase("md k", "HD \r\n", .wrongOpaque),
+    MetaCase("md k", "OK\r\n", .wrongOpaque), MetaCase("md k k", "NF  kl O7\r\n", .wrongKey),
+    MetaCase("mg k v", "OK O7\r\n", .wrongType), MetaCase("md k", "OKAY O7\r\n", .wrongType),
+    MetaCase("md k", "HD  O7  O7\r\n", .wrongOpaque), MetaCase("mg k", "EN  \r\n", .wrongOpaque),
+  ])
+  func norIsAnythingElse(one: MetaCase) {
+    #expect(one.parse(one.bytes, era: .v1_6_0).told == one.told, "\(one.testDescription)")
+  }
+
   @Test func anOldServersMissesMayBeBare() {
     let one = MetaCase("mg k v O1", "EN\r\n", .miss)
-    #expect(one.parse(one.bytes, mayBeBare: true).told == one.told)
+    #expect(one.parse(one.bytes, era: .v1_6_10).told == one.told)
     for wrong in ["EN kk\r\n", "EN O2\r\n", "HD\r\n", "VA 1\r\nx\r\n"] {
-      guard case .broken = one.parse(Array(wrong.utf8), mayBeBare: true).told else {
+      guard case .broken = one.parse(Array(wrong.utf8), era: .v1_6_10).told else {
         Issue.record("\(wrong) was taken")
         continue
       }

@@ -46,7 +46,7 @@ extension Case {
     Case("get a", "open line 5"),
     Case("get", "open line 3"),
     // A return may be half of the line's end, or not.
-    Case("get a\r", "open line 6", differs: .ambiguous),
+    Case("get a\r", "open line 6"),
   ]
 
   static let keyWords: [Case] = [
@@ -71,14 +71,20 @@ extension Case {
     Case("gets \u{b}\u{c} \u{1f}\r\n", "gets \\xb\\xc \\x1f"),
     Case("\tget a\r\n", "ERROR"),
     Case("get\ta\r\n", "ERROR"),
-    Case("get a\0b\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("get a\0\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("get \0\r\nget b\r\n", "CLIENT_ERROR bad command line format", "get b", differs: .ambiguous),
-    Case("get a b\0c\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("get a\rb\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("get a\r\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("gets a b\r\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
-    Case("get a \r\r\n", "CLIENT_ERROR bad command line format", differs: .ambiguous),
+    // A NUL ends the line; what stands before it is asked.
+    Case("get a\0b\r\n", "get a"),
+    Case("get a\0\r\n", "get a"),
+    Case("get \0\r\nget b\r\n", "ERROR", "get b"),
+    Case("get a b\0c\r\n", "get a b"),
+    Case("gets a b\0x c\r\nget c\r\n", "gets a b", "get c"),
+    Case("get a \u{1}\0 c\r\n", "get a \\x1"),
+    Case("get a \(tooLongKey)\0 c\r\n", "CLIENT_ERROR bad command line format"),
+    // A key with a CR cannot be there.
+    Case("get a\rb\r\n", "get"),
+    Case("get a\r\r\n", "get"),
+    Case("gets a b\r\r\n", "gets a"),
+    Case("get a \r\r\n", "get a"),
+    Case("get \rx a b\r c\r\n", "get a c"),
   ]
 
   static let touchingReads: [Case] = [

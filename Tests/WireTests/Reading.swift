@@ -59,16 +59,20 @@ func escaped(_ bytes: some Sequence<UInt8>) -> String {
 /// kept, what is refused is skipped. Every parse sees bytes that end where memory ends.
 struct Reading {
   var seen: [Seen] = []
+  /// Which of them are refusals of which more than the line is skipped.
+  private(set) var swallowing: Set<Int> = []
   private var kept: [UInt8] = []
   private var scanned = 0
   private var skip = 0
   private var isOver = false
   private var isInValue = false
   private let maxValue: Int
+  private let dialect: Dialect
   private let cliff: Cliff
 
-  init(maxValue: Int, cliff: Cliff) {
+  init(maxValue: Int, dialect: Dialect = Dialect(), cliff: Cliff) {
     self.maxValue = maxValue
+    self.dialect = dialect
     self.cliff = cliff
   }
 
@@ -99,9 +103,9 @@ struct Reading {
       var request = Request()
       let (verdict, what) = cliff.holding(kept) { bytes in
         let verdict = RequestParser.next(
-          bytes, from: p, scanned: scanned, maxValue: maxValue, line: &line, into: &request)
+          bytes, from: p, scanned: scanned, maxValue: maxValue, dialect: dialect, line: &line, into: &request)
         guard case .request = verdict else { return (verdict, nil as Seen?) }
-        return (verdict, Encoding(bytes, p, request, line).seen)
+        return (verdict, Encoding(bytes, p, request, line, dialect).seen)
       }
       if case .partial = verdict {
         scanned = kept.count - p
@@ -120,6 +124,7 @@ struct Reading {
         p += request.length
         if request.verb == .quit { isOver = true }
       case .refused(let why, let n, let isQuiet):
+        if n > request.lineLength { swallowing.insert(seen.count) }
         seen.append(.refused(why, isQuiet: isQuiet))
         skip = max(0, n - (kept.count - p))
         p = min(kept.count, p + n)
@@ -132,34 +137,46 @@ struct Reading {
   }
 
   /// What becomes of a stream that comes in these pieces.
-  static func of(_ pieces: [ArraySlice<UInt8>], maxValue: Int, cliff: Cliff) -> [Seen] {
-    var reading = Reading(maxValue: maxValue, cliff: cliff)
+  static func of(
+    _ pieces: [ArraySlice<UInt8>], maxValue: Int, dialect: Dialect = Dialect(), cliff: Cliff
+  ) -> [Seen] {
+    var reading = Reading(maxValue: maxValue, dialect: dialect, cliff: cliff)
     for piece in pieces { reading.receive(piece) }
     reading.finish()
     return reading.seen
   }
 
+  /// A stream that comes at once, read as a whole.
+  init(_ input: [UInt8], dialect: Dialect) {
+    self.init(maxValue: 1 << 20, dialect: dialect, cliff: Cliff(room: input.count))
+    receive(input[...])
+    finish()
+  }
+
   /// What becomes of a stream that comes at once.
-  static func of(_ input: [UInt8], maxValue: Int = 1 << 20) -> [Seen] {
-    of([input[...]], maxValue: maxValue, cliff: Cliff(room: input.count))
+  static func of(_ input: [UInt8], maxValue: Int = 1 << 20, dialect: Dialect = Dialect()) -> [Seen] {
+    of([input[...]], maxValue: maxValue, dialect: dialect, cliff: Cliff(room: input.count))
   }
 
   /// Cuts the stream in two at every byte, and into single bytes: every way must read the same.
   /// Returns what a cut changed, if any did.
-  static func everySplit(_ input: [UInt8], maxValue: Int = 1 << 20) -> String? {
+  static func everySplit(
+    _ input: [UInt8], maxValue: Int = 1 << 20, dialect: Dialect = Dialect()
+  ) -> String? {
     let cliff = Cliff(room: input.count)
-    let whole = of([input[...]], maxValue: maxValue, cliff: cliff)
+    let whole = of([input[...]], maxValue: maxValue, dialect: dialect, cliff: cliff)
     // Of long inputs the first and last bytes, and some between.
     let step = input.count > 600 ? 97 : 1
     for cut in 1..<max(2, input.count)
     where cut % step == 0 || cut < 20 || input.count - cut < 20 || (2040...2060).contains(cut) {
       let got = of(
-        [input[..<min(cut, input.count)], input[min(cut, input.count)...]], maxValue: maxValue, cliff: cliff)
+        [input[..<min(cut, input.count)], input[min(cut, input.count)...]], maxValue: maxValue,
+        dialect: dialect, cliff: cliff)
       if got != whole { return "cut at \(cut): \(got), uncut: \(whole)" }
     }
     let size = input.count > 600 ? 31 : 1
     let pieces = stride(from: 0, to: input.count, by: size).map { input[$0..<min($0 + size, input.count)] }
-    let got = of(pieces, maxValue: maxValue, cliff: cliff)
+    let got = of(pieces, maxValue: maxValue, dialect: dialect, cliff: cliff)
     return got == whole ? nil : "in pieces of \(size): \(got), uncut: \(whole)"
   }
 }

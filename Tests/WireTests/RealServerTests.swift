@@ -45,7 +45,7 @@ struct RealServerTests {
         input = Grammar.damaged(input.filter { $0 != 107 }, &random)
       }
       if Grammar.mayDiffer(input) { continue }
-      let what = try Comparison.difference(input + Self.sentinel, server)
+      let what = try Comparison.differenceBeforeDeclared(input + Self.sentinel, server)
       #expect(what == nil, "\(escaped(input))")
     }
   }
@@ -55,16 +55,35 @@ struct RealServerTests {
 struct Comparison {
   private let seen: [Seen]
   private let answer: [UInt8]
+  private let era: Era
 
   /// What memcached does otherwise, or nil.
   static func difference(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
-    let one = Comparison(seen: Reading.of(input), answer: try server.answer(to: input))
-    return one.difference(from: 0, 0)
+    Comparison(seen: Reading.of(input), answer: try server.answer(to: input)).difference
   }
 
-  private init(seen: [Seen], answer: [UInt8]) {
+  /// The same up to the first refused line whose value is skipped, if they are not the same in all.
+  static func differenceBeforeDeclared(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
+    let reading = Reading(input, dialect: Dialect())
+    let one = Comparison(seen: reading.seen, answer: try server.answer(to: input))
+    let what = one.difference
+    guard what != nil, let first = reading.swallowing.min() else { return what }
+    return one.difference(upTo: first + 1)
+  }
+
+  /// What a server of that era did otherwise, or nil.
+  var difference: String? { difference(from: 0, 0) }
+
+  init(seen: [Seen], answer: [UInt8], era: Era = .v1_6_18) {
     self.seen = seen
     self.answer = answer
+    self.era = era
+  }
+
+  /// What the server did otherwise up to the `count`th thing seen, or nil.
+  func difference(upTo count: Int) -> String? {
+    let what = Comparison(seen: Array(seen.prefix(count)), answer: answer, era: era).difference
+    return what.map { $0.hasPrefix("at the end") } ?? true ? nil : what
   }
 
   /// From the `first` of what was seen and from `position` in the answer on.
@@ -130,8 +149,8 @@ struct Comparison {
 
   /// The reply to a meta request, which memcached was asked as the client wrote it.
   private func meta(_ bytes: RawSpan, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
-    let asked = MetaQuestion(withoutOpaque: request)
-    guard let reply = asked.reply(bytes, at: position, maxValue: 1 << 20) else { return nil }
+    let asked = MetaQuestion(withoutOpaque: request, era: era)
+    guard let reply = asked.reply(bytes, at: position, era: era, maxValue: 1 << 20) else { return nil }
     if reply.status == .error {
       return isOfTheData(bytes, .metaArithmetic, reply.length, at: position) ? reply.length : nil
     }

@@ -78,21 +78,21 @@ struct RequestParserTests {
 /// What must hold of every parse, whatever the bytes.
 enum Invariants {
   /// Walks the requests at the front of the input; returns what does not hold, if anything.
-  static func broken(in input: [UInt8]) -> String? {
+  static func broken(in input: [UInt8], dialect: Dialect = Dialect()) -> String? {
     Cliff(room: input.count).holding(input) { bytes in
       var p = 0
       while p < bytes.byteCount {
         var line = RequestLine()
         var request = Request()
         let verdict = RequestParser.next(
-          bytes, from: p, scanned: 0, maxValue: 1 << 20, line: &line, into: &request)
+          bytes, from: p, scanned: 0, maxValue: 1 << 20, dialect: dialect, line: &line, into: &request)
         switch verdict {
         case .partial, .partialBody, .hangUp: return nil
         case .refused(_, let skip, _):
           guard skip > 0 else { return "nothing is skipped at \(p)" }
           p += min(skip, bytes.byteCount - p)
         case .request:
-          if let what = broken(bytes, p, request, line) { return "\(what) at \(p)" }
+          if let what = broken(bytes, p, request, line, dialect) { return "\(what) at \(p)" }
           p += request.length
         }
       }
@@ -101,7 +101,7 @@ enum Invariants {
   }
 
   private static func broken(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine
+    _ bytes: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine, _ dialect: Dialect
   ) -> String? {
     let end = p + request.length
     guard request.lineLength > 0, request.bodyLength >= 0, end <= bytes.byteCount else { return "length" }
@@ -125,7 +125,7 @@ enum Invariants {
     }
     guard request.isVerbatim else { return nil }
     guard !request.isQuiet, !request.isMulti else { return "quiet or multi, and verbatim" }
-    let plain = Encoding(bytes, p, request, line).seen
+    let plain = Encoding(bytes, p, request, line, dialect).seen
     let given = (p..<end).map { bytes.byte(at: $0) }
     guard case .request(_, given, isQuiet: false, isVerbatim: true) = plain else {
       return "verbatim, but \(plain)"

@@ -164,8 +164,10 @@ extension Case {
     Case(String(repeating: "x", count: 2048) + "\nmn\r\n", "ERROR", "mn"),
     Case(String(repeating: "x", count: 2048) + "\r\nmn\r\n", "hang up", differs: .limit),
     Case(String(repeating: "x", count: 3000), "hang up", differs: .limit),
-    Case("gat 0 " + keys(700) + "\r\n", "hang up", differs: .limit),
-    Case("gat 0 " + keys(700), "hang up", differs: .limit),
+    // As long as get's, however it is cut.
+    Case("gat 0 " + keys(700) + "\r\n", "gat 0 " + keys(700)),
+    Case("gats 0 " + keys(700) + "\r\nmn\r\n", "gats 0 " + keys(700), "mn"),
+    Case("gat 0 " + keys(700), "open line \("gat 0 ".count + keys(700).count)", differs: .limit),
     Case("getter" + String(repeating: "x", count: 3000) + "\r\n", "hang up", differs: .limit),
     Case("bget " + keys(700) + "\r\n", "hang up", differs: .limit),
     Case("set " + keys(700) + "\r\n", "hang up", differs: .limit),
