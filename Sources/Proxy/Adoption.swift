@@ -301,6 +301,7 @@ extension Worker {
     if links[l].isMade { counters.subtract(.serverConnections) }
     if links[l].state != .closed { orders.append(.disconnect(link: l)) }
     links[l].state = .closed
+    links[l].isNew = false
     links[l].input.release(to: &pool)
     links[l].retryAt = .origin
   }

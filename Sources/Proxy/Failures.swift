@@ -7,6 +7,12 @@ import Wire
 extension Worker {
   // MARK: - Answers for requests that failed
 
+  /// A get of one key that could not be sent at all.
+  @inline(never)
+  mutating func turnAwayGet(_ c: UInt32, at s: UInt32, _ trouble: Trouble) {
+    fail(newExchange(c), .get, at: s, trouble, isTrue: true)
+  }
+
   /// A request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
@@ -86,6 +92,8 @@ extension Worker {
   package mutating func connected(_ l: UInt32, now: Instant) {
     guard links[l].state == .connecting else { return }
     links[l].state = .greeting
+    links[l].isNew = true
+    links[l].isGreeted = false
   }
 
   /// What a connection is sent before anything else, or after a rest: `version`, and then `Handshake`.
@@ -193,6 +201,8 @@ extension Worker {
   /// The server is known: the connection is used, unless another has to come to its end first.
   private mutating func greeted(_ l: UInt32, now: Instant) {
     servers[links[l].server].isFull = false
+    links[l].isNew = false
+    links[l].isGreeted = true
     if mustWait(l) { links[l].state = .waiting } else { use(l, now: now) }
   }
 
@@ -294,6 +304,7 @@ extension Worker {
   mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32) {
     orders.append(.disconnect(link: l))
     links[l].state = .closed
+    links[l].isNew = false
     links[l].since = clock
     var asked = exchange(&links[l].asked, with: Buffer())
     var start = 0
@@ -306,7 +317,7 @@ extension Worker {
     links[l].missed = 0
     links[l].lineLength = 0
     links[l].awaited = 0
-    links[l].leavePart()
+    links[l].partOf = -1
     links[l].deliveredAt = .origin
     links[l].blamedUntil = .origin
     // Answered already, only not sent to its end.
@@ -499,7 +510,8 @@ extension Worker {
 
   /// Whether a server is in the middle of a reply, and has got on with it within the deadline.
   private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
-    links[l].state == .ready && links[l].partAt != .origin && !links[l].legs.isEmpty
+    links[l].state == .ready && links[l].partAt != .origin && links[l].partOf == links[l].legs.place
+      && !links[l].legs.isEmpty
       && now.nanoseconds &- min(now.nanoseconds, links[l].partAt.nanoseconds) < timeout
   }
 

@@ -240,6 +240,8 @@ extension Worker {
     let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
     if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let trouble = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
+        // By itself, so that a plain get carries nothing for it.
+        if request.verb == .get { return turnAwayGet(c, at: lane.server, trouble) }
         return turnAway(c, bytes, p, request, at: lane.server, by: l, trouble)
       }
     }

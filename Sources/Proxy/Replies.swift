@@ -10,9 +10,8 @@ extension Worker {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
     if links[l].input.isEmpty {
-      let front = links[l].legs.place
       let consumed = digest(l, bytes, now: now)
-      noteArrival(of: bytes.byteCount, consumed, front, on: l, now: now)
+      noteArrival(of: bytes.byteCount, consumed, on: l, now: now)
       let rest = bytes.byteCount &- consumed
       if rest > 0, links[l].state != .closed {
         if links[l].awaited > rest { links[l].input.reserve(links[l].awaited, &pool) }
@@ -24,23 +23,26 @@ extension Worker {
     }
   }
 
-  /// Notes that a server has spoken, and whether it is in the middle of a reply: one of which a value, or enough bytes,
-  /// have come since the last time. What drips is nothing.
+  /// Notes that a server has spoken.
   @inline(__always)
-  private mutating func noteArrival(
-    of count: Int, _ consumed: Int, _ front: Int, on l: UInt32, now: Instant
-  ) {
+  private mutating func noteArrival(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
     if consumed > 0 { links[l].heard = now }
-    if links[l].legs.place != front {
-      if links[l].part >= 0 { links[l].leavePart() }
-    } else if links[l].sent > 0, links[l].state == .ready {
-      notePart(of: count, consumed, on: l, now: now)
-    }
+    if links[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
+  /// Notes whether a server is in the middle of a reply, and has got on with it: with a value of several, or with enough
+  /// bytes. What drips is nothing.
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
-    links[l].part = max(0, links[l].part) &+ count
+    guard links[l].state == .ready else { return }
+    if links[l].partOf != links[l].legs.place {
+      links[l].partOf = links[l].legs.place
+      links[l].part = 0
+      links[l].partAt = .origin
+      // What came may have been another's reply.
+      if consumed > 0, links[l].cursorAt == 0 { return }
+    }
+    links[l].part &+= count
     guard links[l].part >= Self.leastProgress || consumed > 0 && links[l].front != .passing else { return }
     links[l].part = 0
     links[l].partAt = now
@@ -60,10 +62,9 @@ extension Worker {
   /// More of a server's bytes, `n`, stand in `input`. A long reply is looked at when all of it is there.
   private mutating func serverFilled(_ l: UInt32, _ n: Int, now: Instant) {
     guard links[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
-    let front = links[l].legs.place
     var input = exchange(&links[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
-    noteArrival(of: n, consumed, front, on: l, now: now)
+    noteArrival(of: n, consumed, on: l, now: now)
     input.consume(consumed)
     if input.isEmpty || links[l].state == .closed {
       input.release(to: &pool)

@@ -94,6 +94,9 @@ package struct Link: ~Copyable, Recyclable {
   }
 
   package var server: UInt32 = .max
+  /// Whether it is connected, and its server has yet to say what it is; and whether it has said so.
+  package internal(set) var isNew = false
+  package internal(set) var isGreeted = false
   package var state = State.closed
   /// Requests from the oldest that is unanswered to the youngest.
   package var asked = Buffer()
@@ -144,10 +147,10 @@ package struct Link: ~Copyable, Recyclable {
   var isFollowed = false
   /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
   var heard = Instant.origin
-  /// When its server last got on with the reply to the front leg, the origin if it has not begun that; and the bytes since,
-  /// negative before the first.
+  /// When its server last got on with the reply to a leg, which stood at this place in `legs`, and the bytes since.
   var partAt = Instant.origin
-  var part = -1
+  var partOf = -1
+  var part = 0
   /// Until when it was in the middle of a reply that took longer than a deadline: what waits behind counts from then.
   var deliveredAt = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
@@ -288,12 +291,6 @@ package struct Link: ~Copyable, Recyclable {
     lateLength = late > count ? lateLength &- length : 0
     late = max(0, late &- count)
     if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
-  }
-
-  /// The front leg is another.
-  @inline(never) mutating func leavePart() {
-    part = -1
-    partAt = .origin
   }
 
   /// Bytes to be sent now.

@@ -239,8 +239,7 @@ struct WorkerThread: ~Copyable {
   private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
     let descriptor = linkWires[Int(l)].descriptor
     guard descriptor >= 0 else { return }
-    let state = worker.links[l].state
-    let isNew = state == .greeting || state == .probing
+    let isNew = worker.links[l].isNew
     let missing = worker.links[l].missing
     let result =
       missing >= Self.worthReadingInPlace
@@ -250,7 +249,7 @@ struct WorkerThread: ~Copyable {
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew, [.waiting, .ready].contains(worker.links[l].state) {
+      if isNew, worker.links[l].isGreeted {
         linkWires[Int(l)].isReached = true
         noteReached(l)
       }
