@@ -129,21 +129,22 @@ extension Worker {
         servers[s].shunned = 0
         servers[s].hasShown = false
       }
-      if isWaking {
+      if isWaking, servers[s].isUnproven, now >= servers[s].proveAt {
+        handshakeAgain(l, now: now)
+      } else if isWaking {
         links[l].state = .ready
         links[l].heard = now
         dissolveRelief(of: l)
         goOn(l)
       } else if servers[s].shunned >= Self.mostShunned {
-        // The next connection asks once more, in case these were lost by accident.
+        // Asked once more later, in case these were lost by accident.
         servers[s].shunned &-= 1
+        servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].shuns, 12))))
+        servers[s].shuns = min(servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)
         greeted(l, now: now)
       } else {
-        links[l].state = .probing
-        links[l].since = now
-        links[l].secret = secret &+ UInt64(l)
-        orders.append(.greet(link: l))
+        startHandshake(l, now: now)
       }
       return length
     default:
@@ -152,9 +153,24 @@ extension Worker {
     }
   }
 
-  /// Once a server has closed this many connections in a row over the handshake, the next one is used without: twemproxy
-  /// closes one on every request that it does not know.
-  private static let mostShunned: UInt8 = 3
+  /// Asks which meta requests the server speaks.
+  private mutating func startHandshake(_ l: UInt32, now: Instant) {
+    links[l].state = .probing
+    links[l].since = now
+    links[l].secret = secret &+ UInt64(l)
+    orders.append(.greet(link: l))
+  }
+
+  /// A connection that is used without a handshake is asked for one, with nothing on its way.
+  private mutating func handshakeAgain(_ l: UInt32, now: Instant) {
+    counters.subtract(.serverConnections)
+    dissolveRelief(of: l)
+    startHandshake(l, now: now)
+  }
+
+  /// Once a server has closed this many connections in a row over the handshake, or left them unanswered, the next one is
+  /// used without: twemproxy closes one on every request that it does not know.
+  private static let mostShunned: UInt8 = 2
 
   private mutating func readHandshake(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     switch Handshake(bytes, secret: links[l].secret) {
@@ -188,7 +204,9 @@ extension Worker {
     var s: UInt32 = 0
     while s < servers.end {
       if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].version {
-        let one = Dialect(classic: version, meta: min(version, servers[s].meta))
+        // One that has not answered the handshake may have been slow: its own connections refuse what it may not speak.
+        let meta = servers[s].isUnproven ? version : min(version, servers[s].meta)
+        let one = Dialect(classic: version, meta: meta)
         lowest = Dialect(
           classic: min(one.classic, lowest?.classic ?? one.classic),
           meta: min(one.meta, lowest?.meta ?? one.meta))
@@ -258,7 +276,7 @@ extension Worker {
       if trouble == .protocolError { note(trouble, of: s) }
       return makeAnew(l, now: now)
     }
-    if links[l].state == .probing, trouble == .connectionLost, !servers[s].hasShown {
+    if links[l].state == .probing, trouble == .connectionLost || trouble == .timedOut, !servers[s].hasShown {
       servers[s].shunned = min(servers[s].shunned, Self.mostShunned) &+ 1
       // It has answered `version`: what it was asked next it does not know, or it has just died, which the next one tells.
       if !links[l].isRetiring, servers[s].standing == .up { return makeAnew(l, now: now) }
@@ -387,8 +405,9 @@ extension Worker {
     let s = links[l].server
     notices.append(
       .breach(
-        server: servers[s].id, breach: why, asked: askedNow(l),
-        got: Self.excerpt(bytes, from: p)))
+        server: servers[s].id, breach: why,
+        asked: Outline(links[l].legs.first?.verb, bytes: Int(links[l].legs.first?.length ?? 0)),
+        got: Outline(bytes, at: p)))
     forgetValues(l)
     let before = links[l].since
     lost(l, .protocolError, now: before)
@@ -405,23 +424,6 @@ extension Worker {
       fanOuts[leg.fanOut].pieces[Int(i)].isPutOff = false
       i = fanOuts[leg.fanOut].pieces[Int(i)].next
     }
-  }
-
-  /// What the oldest leg of a connection was asked, for a log line: with the beginning of its line, which may be gone.
-  private func askedNow(_ l: UInt32) -> [UInt8] {
-    let isCut = links[l].legs.first?.isJoined ?? false
-    return (isCut ? Array("get".utf8) : []) + Self.excerpt(links[l].asked.readable, from: 0)
-  }
-
-  /// The first bytes.
-  private static func excerpt(_ bytes: RawSpan, from: Int) -> [UInt8] {
-    var text: [UInt8] = []
-    var i = from
-    while i < bytes.byteCount, text.count < 96 {
-      text.append(bytes.byte(at: i))
-      i += 1
-    }
-    return text
   }
 
   // MARK: - Deadlines
@@ -455,6 +457,11 @@ extension Worker {
   private mutating func expire(_ l: UInt32, now: Instant) {
     let s = links[l].server
     if links[l].state == .resting { return lookAfterIdle(l, now: now) }
+    if links[l].state == .ready, links[l].legs.isEmpty, servers[s].isUnproven, now >= servers[s].proveAt,
+      !links[l].isPrivate, !links[l].isRetiring
+    {
+      return handshakeAgain(l, now: now)
+    }
     if links[l].state == .waking { return expireWaking(l, now: now) }
     if links[l].state != .ready && links[l].state != .waiting {
       let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)

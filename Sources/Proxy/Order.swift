@@ -46,6 +46,54 @@ extension Unsuited {
   }
 }
 
+/// What a request or a reply looks like without what clients have put into it, for the log: its first word, if that is one of
+/// the protocol's, and how many bytes there are.
+package struct Outline: Equatable, Sendable, CustomStringConvertible {
+  package let word: String
+  package let bytes: Int
+
+  /// The first words of replies.
+  private static let words = [
+    "VALUE", "END", "STORED", "NOT_STORED", "EXISTS", "NOT_FOUND", "DELETED", "TOUCHED", "OK", "ERROR",
+    "CLIENT_ERROR", "SERVER_ERROR", "VERSION", "STAT", "RESET", "ITEM", "VA", "HD", "EN", "NF", "NS", "EX",
+    "MN", "ME",
+  ]
+
+  /// A request, or nothing.
+  init(_ verb: Verb?, bytes: Int) {
+    word = verb?.word ?? "nothing"
+    self.bytes = bytes
+  }
+
+  /// What begins at `p`.
+  init(_ reply: RawSpan, at p: Int) {
+    let end = min(reply.firstBreak(from: min(max(0, p), reply.byteCount)), reply.byteCount)
+    var text: [UInt8] = []
+    for i in min(p, end)..<min(end, p &+ 16) { text.append(reply.byte(at: i)) }
+    let first = String(decoding: text, as: UTF8.self)
+    word = Self.words.first { $0 == first } ?? "other"
+    bytes = max(0, reply.byteCount &- p)
+  }
+
+  package var description: String { "\(word), \(bytes) bytes" }
+}
+
+extension Verb {
+  /// As it is written.
+  fileprivate var word: String {
+    switch self {
+    case .metaGet: "mg"
+    case .metaSet: "ms"
+    case .metaDelete: "md"
+    case .metaArithmetic: "ma"
+    case .metaDebug: "me"
+    case .metaNoop: "mn"
+    case .flushAll: "flush_all"
+    default: "\(self)"
+    }
+  }
+}
+
 /// One server's numbers, as one worker counts them.
 package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
   /// The server's number: the same in every worker.
@@ -76,7 +124,7 @@ package enum Notice: Equatable, Sendable {
   /// A reply in time, after a failure.
   case answered(server: UInt32)
   /// Bytes that no request can have been answered with; the connection was closed.
-  case breach(server: UInt32, breach: Breach, asked: [UInt8], got: [UInt8])
+  case breach(server: UInt32, breach: Breach, asked: Outline, got: Outline)
   /// Memory was short: the client that held the most, so many bytes, was closed.
   case relieved(held: Int)
   /// A client asked for this log level.

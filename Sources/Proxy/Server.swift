@@ -35,10 +35,13 @@ package struct Server: ~Copyable, Recyclable {
   var version: Era?
   /// The newest era whose meta requests it has shown that it speaks.
   var meta = Era.v1_6_18
-  /// Connections in a row that it has closed when asked which meta requests it speaks.
+  /// Connections in a row that it has closed, or left unanswered, when asked which meta requests it speaks.
   var shunned: UInt8 = 0
   /// Whether it has ever answered that, of this version.
   var hasShown = false
+  /// When it is asked again, if it has not, and how often it has been used without.
+  var proveAt = Instant.origin
+  var shuns: UInt8 = 0
   /// Whether it has said that it takes no more connections, and none was made since.
   var isFull = false
   /// No longer in the configuration: its last requests are answered, then it is forgotten.
@@ -46,6 +49,9 @@ package struct Server: ~Copyable, Recyclable {
 
   package init() {}
   package mutating func reset() { self = Server() }
+
+  /// Whether its version speaks meta requests, and it has not answered the handshake.
+  var isUnproven: Bool { !hasShown && (version ?? .v1_4) >= .v1_6_0 }
 }
 
 /// How a server stands in the eyes of the whole process.

@@ -41,9 +41,6 @@ enum LogLine {
     return line
   }
 
-  /// Bytes of a peer, at most 250 of them, as text of one line.
-  static func peer(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(250), as: UTF8.self) }
-
   /// Now, in UTC to the millisecond.
   private static func timestamp() -> String {
     var now = timespec()

@@ -48,14 +48,12 @@ extension Supervisor {
     case .full(let server): noteFull(server, now: now)
     case .unsuited(let server, let kind):
       noteUnsuited(server, kind)
-      consider(.failed(server: server, .protocolError), now: now)
     case .answered(let server): board.answered(ServerID(server), at: now)
     case .breach(let server, let breach, let asked, let got):
       log.warning(
         "reply does not fit: connection closed",
         [
-          "server": label(server), "why": "\(breach.words)", "asked": LogLine.peer(asked),
-          "got": LogLine.peer(got),
+          "server": label(server), "why": "\(breach.words)", "asked": "\(asked)", "got": "\(got)",
         ])
     case .relieved(let held):
       log.warning("memory is short: closed the client that held the most", ["bytes": "\(held)"])

@@ -95,7 +95,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x", "ms k 1", "v")
-    for _ in 0..<3 {
+    for _ in 0..<2 {
       rig.begin(rig.link("a"), version: "0.5.0", handshake: "")
       rig.lose("a")
     }
@@ -105,6 +105,27 @@ import Wire
     rig.send(from: "a", lines("END"))
     #expect(rig.got(c) == lines("END", "ERROR"))
     #expect(rig.worker.dialect == Dialect(classic: .v1_4, meta: .v1_4))
+  }
+
+  /// One that says nothing to it is used without, and asked again when the connection has rested: it may have been slow.
+  @Test func aServerThatSaysNothingToItIsUsedWithout() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.say(c, "get x")
+    for _ in 0..<2 {
+      rig.begin(rig.link("a"), version: "1.6.18", handshake: "")
+      rig.advance(.milliseconds(210))
+    }
+    rig.accept(rig.link("a"), version: "1.6.18")
+    #expect(rig.asked("a") == lines("get x"))
+    rig.send(from: "a", lines("END"))
+    #expect(rig.got(c) == lines("END"))
+    rig.say(c, "mg x")
+    #expect(rig.got(c) == lines("ERROR"))
+    rig.advance(.milliseconds(1100))
+    rig.say(c, "mg x")
+    #expect(rig.asked("a") == lines("mg x O1"), "after the handshake")
+    #expect(rig.count(.serverConnections) == 1)
   }
 
   /// One that has answered once and closes then has been ended, or its network was.

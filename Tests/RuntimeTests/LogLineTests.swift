@@ -46,13 +46,6 @@ import Testing
     #expect(LogLine.render(.info, "m", ["k": ""], .text).hasSuffix(" m k=\"\"\n"))
   }
 
-  @Test func aPeersBytesAreCutAndMadeText() {
-    #expect(LogLine.peer(Array("get k\r\n".utf8)) == "get k\r\n")
-    #expect(LogLine.peer([0xff, 0x41]) == "\u{fffd}A")
-    #expect(LogLine.peer([UInt8](repeating: 65, count: 10_000)).count == 250)
-    #expect(LogLine.escape(LogLine.peer([0, 13, 10, 0x1b])) == "\\u0000\\r\\n\\u001b")
-  }
-
   @Test(arguments: [(0 as UInt64, LogSettings.Level.warning), (1, .info), (2, .debug), (.max, .debug)])
   func memcachedsVerbosityIsALevel(verbosity: UInt64, level: LogSettings.Level) {
     #expect(LogSettings.Level(verbosity: verbosity) == level)

@@ -92,7 +92,10 @@ import Testing
   @Test(arguments: Unsuited.allCases)
   func aServerThatCannotBeUsedIsNamed(_ kind: Unsuited) throws {
     let desk = try Desk()
-    for _ in 0..<3 { desk.see(.unsuited(server: desk.server, kind)) }
+    for _ in 0..<3 {
+      desk.see(.unsuited(server: desk.server, kind))
+      desk.see(.failed(server: desk.server, .protocolError))
+    }
     #expect(!desk.isUp)
     #expect(desk.rows.contains(":note stays out: \(Recognition.words(kind).what)\r\n"), "\(desk.rows)")
   }

@@ -73,7 +73,7 @@ extension World {
     if worker.hasResumable { agenda.add(.nothing, at: now) }
     if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
     worker.notices.removeAll()
-    if worker.dialect.meta < .v1_6_0 { hasShunned = true }
+    if worker.hasUnproven { hasShunned = true }
     checkBounds()
   }
 
@@ -310,6 +310,13 @@ extension World {
 }
 
 extension Worker {
+  /// Whether a server is used without having answered the handshake.
+  var hasUnproven: Bool {
+    (0..<servers.end).contains {
+      servers.isTaken($0) && servers[$0].version != nil && servers[$0].meta < .v1_6_0
+    }
+  }
+
   /// Requests of clients that wait on a connection.
   func requests(on l: UInt32) -> Int {
     (0..<links[l].legs.count).count { !links[l].legs[$0].isPromised }

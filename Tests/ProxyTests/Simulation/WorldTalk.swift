@@ -174,7 +174,9 @@ extension World {
       // In the words of either kind of memcached, where they differ.
       return deed.refusal.split(separator: "|").contains { $0 == line } || isExcused
         ? nil : "\(line), not \(deed.refusal)"
-    case .noop: return line == "MN" || weather.lies > 0 && (line == "ERROR" || line == "EN") ? nil : line
+    case .noop:
+      return line == "MN" || (weather.lies > 0 || hasShunned) && (line == "ERROR" || line == "EN")
+        ? nil : line
     case .verbosity: return line == "OK" ? nil : line
     case .version:
       let lowest = lowestVersion(members.compactMap { servers[$0]?.version })
