@@ -48,9 +48,9 @@ extension Worker {
   /// Bytes of a multi-get's values that are gathered before they are given.
   var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 8, free / 4)) }
 
-  /// The numbers of each server, for the whole process. O(servers and connections).
-  package mutating func serverNumbers() -> [ServerNumbers] {
-    var numbers: [ServerNumbers] = []
+  /// The numbers of each server, for the whole process, in place of those that stood there. O(servers and connections).
+  package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
+    numbers.removeAll(keepingCapacity: true)
     var s: UInt32 = 0
     while s < servers.end {
       if servers.isTaken(s), !servers[s].isRetired {
@@ -61,7 +61,6 @@ extension Worker {
       }
       s += 1
     }
-    return numbers
   }
 
   /// Brings the gauges of the counters up to date.

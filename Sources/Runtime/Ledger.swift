@@ -68,7 +68,9 @@ final class Ledger: Sendable {
   }
 
   /// The same of each server's numbers.
-  func publish(_ numbers: [ServerNumbers], of worker: Int) { servers.withLock { $0[worker] = numbers } }
+  func publishServers(of worker: Int, _ fill: (inout [ServerNumbers]) -> Void) {
+    servers.withLock { fill(&$0[worker]) }
+  }
 
   /// When any worker last had a reply of a server; the origin if none did.
   func heard(_ server: UInt32) -> Instant {

@@ -267,7 +267,7 @@ struct WorkerThread: ~Copyable {
     if ticks % 10 == 0 {
       worker.noteMemory()
       ledger.publish(worker.counters, of: number)
-      ledger.publish(worker.serverNumbers(), of: number)
+      ledger.publishServers(of: number) { worker.giveServerNumbers(to: &$0) }
     }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {

@@ -34,7 +34,9 @@ enum CommandTable {
     case .version, .quit:
       return era < .v1_6_0 && line.count > 1 ? refuse(.unknown, request) : .request
     default:
-      return meta(bytes, line: line, maxValue: maxValue, dialect.meta, into: &request)
+      // `mn` is answered by the proxy: what the servers speak makes no difference.
+      let era = verb == .metaNoop ? max(dialect.classic, dialect.meta) : dialect.meta
+      return meta(bytes, line: line, maxValue: maxValue, era, into: &request)
     }
   }
 

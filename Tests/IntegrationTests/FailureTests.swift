@@ -54,7 +54,8 @@ extension Integration {
 
     @Test func aHungServerCostsTheDeadlineOnceAndThenNothing() throws {
       let cluster = try Cluster(
-        servers: 3, options: "request_timeout: 300ms\nfailures: 1\nprobe_interval: 300ms")
+        servers: 3,
+        options: "writes_on_failure: error\nrequest_timeout: 300ms\nfailures: 1\nprobe_interval: 300ms")
       let victim = cluster.servers[0]
       let keys = try cluster.keys("hung:")
       let own = try #require(keys[victim.address])
@@ -159,7 +160,8 @@ extension Integration {
 
     @Test func failFastKeepsTheRingAndAnswersAtOnce() throws {
       let cluster = try Cluster(
-        servers: 3, options: "on_failure: fail_fast\nprobe_interval: 300ms\nprobe_max: 500ms")
+        servers: 3,
+        options: "on_failure: fail_fast\nwrites_on_failure: error\nprobe_interval: 300ms\nprobe_max: 500ms")
       let victim = cluster.servers[1]
       let keys = try cluster.keys("ff:")
       let own = try #require(keys[victim.address])
@@ -183,7 +185,8 @@ extension Integration {
     }
 
     @Test func belowTheFloorNobodyIsEjected() throws {
-      let cluster = try Cluster(servers: 3, options: "floor: 50%\nprobe_interval: 10s")
+      let cluster = try Cluster(
+        servers: 3, options: "writes_on_failure: error\nfloor: 50%\nprobe_interval: 10s")
       let keys = try cluster.keys("fl:")
       let client = try cluster.client()
       for (_, own) in keys { for key in own { #expect(try client.set(key, key) == "STORED") } }
@@ -238,12 +241,19 @@ extension Integration {
     }
 
     @Test func whenAllAreGoneEveryRequestIsAnsweredAndTheirReturnIsSeen() throws {
-      let cluster = try Cluster(servers: 2, options: "probe_interval: 300ms\nprobe_max: 500ms")
+      for isMiss in [true, false] {
+        let cluster = try Cluster(
+          servers: 2, options: "writes_on_failure: \(isMiss ? "miss" : "error")\nprobe_interval: 300ms")
+        try answersAndReturns(cluster, isMiss ? "NOT_STORED" : "SERVER_ERROR ringroad: ")
+      }
+    }
+
+    private func answersAndReturns(_ cluster: Cluster, _ answer: String) throws {
       let client = try cluster.client()
       for server in cluster.servers { server.kill() }
       for i in 0..<200 {
         #expect(try client.get("all:\(i)") == nil)
-        #expect(try client.set("all:\(i)", "v").hasPrefix("SERVER_ERROR ringroad: "))
+        #expect(try client.set("all:\(i)", "v").hasPrefix(answer))
       }
       #expect(try client.get((0..<50).map { "all:\($0)" }).isEmpty)
       for server in cluster.servers { try server.restart() }

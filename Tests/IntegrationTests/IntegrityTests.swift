@@ -154,6 +154,7 @@ extension Integration {
             usleep(30_000)
             return .init("VERSION 1.6.18\r\n")
           }
+          guard line.hasPrefix("get ") else { return .init("ERROR\r\n") }
           let key = String(line.dropFirst(4))
           if key.hasPrefix("late") { usleep(560_000) }
           return .init("VALUE \(key) 0 \(key.count)\r\n\(key)\r\nEND\r\n")

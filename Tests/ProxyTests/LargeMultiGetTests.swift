@@ -61,7 +61,7 @@ import Testing
     rig.advance(.milliseconds(20))
     #expect(rig.got(c) == Self.value("x", 5) + Self.value("y", 5) + "END\r\n")
     #expect(rig.count(.readsAsMisses) == 1)
-    #expect(rig.worker.serverNumbers().map(\.readsAsMisses) == [1])
+    #expect(rig.worker.serverNumbers.map(\.readsAsMisses) == [1])
   }
 
   /// What drips has a deadline; what comes at more than a few kilobytes a deadline has not.

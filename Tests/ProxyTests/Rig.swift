@@ -352,6 +352,14 @@ func lines(_ text: String...) -> String { lines(text) }
 func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
 
 extension Worker {
+  var serverNumbers: [ServerNumbers] {
+    mutating get {
+      var numbers: [ServerNumbers] = []
+      giveServerNumbers(to: &numbers)
+      return numbers
+    }
+  }
+
   /// What was taken and not given back, apart from the connections' own buffers; nil when all is well.
   var leak: String? {
     var held = 0

@@ -37,8 +37,9 @@ import Testing
     var rows: String { String(decoding: supervisor.ledger.rendered(), as: UTF8.self) }
 
     func heard(_ at: Instant, misses: UInt64 = 0) {
-      supervisor.ledger.publish(
-        [ServerNumbers(id: server, heard: at, readsAsMisses: misses)], of: 0)
+      supervisor.ledger.publishServers(of: 0) {
+        $0 = [ServerNumbers(id: server, heard: at, readsAsMisses: misses)]
+      }
     }
   }
 

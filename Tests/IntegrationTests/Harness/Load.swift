@@ -103,6 +103,8 @@ private struct LoadClient {
   /// The last version that was stored for certain, and the last that was tried.
   private var stored: [Int]
   private var tried: [Int]
+  /// Versions that were answered NOT_STORED, by key.
+  private var undone: [Int: Set<Int>] = [:]
   private var random = SystemRandomNumberGenerator()
   private var connection: TextClient?
 
@@ -164,7 +166,12 @@ private struct LoadClient {
     } else {
       note(i) { $0.errors += 1 }
       result.remarks.append("\(keys[i]): \(answer)")
-      if !answer.hasPrefix("SERVER_ERROR ringroad: ") { note(i) { $0.wrong += 1 } }
+      if answer == "NOT_STORED" {
+        // That is a promise: nobody may ever see it.
+        undone[i, default: []].insert(tried[i])
+      } else if !answer.hasPrefix("SERVER_ERROR ringroad: ") {
+        note(i) { $0.wrong += 1 }
+      }
     }
   }
 
@@ -197,6 +204,9 @@ private struct LoadClient {
   private mutating func judge(_ value: TextClient.Value, _ i: Int) {
     guard let version = Stamp.version(of: value.bytes, key: keys[i]), version <= tried[i] else {
       return wrong(i, "\(value.bytes.count) bytes that are not its value")
+    }
+    if undone[i]?.contains(version) == true {
+      return wrong(i, "version \(version), which was not stored")
     }
     if version < stored[i] {
       note(i) { $0.stale += 1 }
