@@ -24,7 +24,8 @@ def run(session, words):
     if len(words) > 1 and len(words[1]) > 250:
         session.refuse(BAD_LINE)
     elif verb == b"me":
-        item = session.items.get(words[1] if len(words) > 1 else b"")
+        is_shown = not session.version.refuses_own_meta
+        item = session.items.get(words[1] if len(words) > 1 else b"") if is_shown else None
         session.reply(b"ME " + debug_line(item, session.items, session.version) + b"\r\nEN" if item else b"EN")
     elif verb == b"ms" and len(words) == 2:
         session.refuse(BAD_LINE)
@@ -45,6 +46,9 @@ def run_letters(session, verb, words, letters):
     # A wrong letter counts as one argument less, so that it is only told when the count is wrong, too.
     if expected + min(len(words), 3) != len(words):
         session.refuse(b"CLIENT_ERROR invalid or duplicate flag" if expected == -1 else b"CLIENT_ERROR incorrect number of tokens supplied")
+        return
+    if session.version.refuses_own_meta:
+        session.refuse(b"CLIENT_ERROR invalid or duplicate flag")
         return
     session.is_quiet = b"q" in letters
     try:

@@ -1,8 +1,9 @@
 """Lines cut into words, as memcached before 1.6.45 does it, and as 1.6.45 does."""
 
-from numerals import lenient_signed, strict_signed
+from numerals import LENIENT
 
 MOST_WORDS = 23
+LONGEST_VALUE = (1 << 31) - 3
 STORES = {b"set": 5, b"add": 5, b"replace": 5, b"append": 5, b"prepend": 5, b"cas": 6}
 
 
@@ -39,15 +40,24 @@ def strict_words(text):
     return words
 
 
-def declared_length(line, version):
-    """The length of the value that a store's line announces, or None if it announces none."""
-    words = split(line, version.most_words)[0]
-    read = strict_signed if version.is_strict else lenient_signed
-    verb, text = words[0] if words else b"", None
-    if verb in STORES and len(words) >= 5:
-        fits = not line.startswith(b" ") if version.is_strict else len(words) - STORES[verb] in (0, 1)
-        text = words[4] if fits or version.swallows_refused == "always" else None
-    elif verb == b"ms" and len(words) >= 3:
-        text = words[2]
-    length = read(text) if text else None
-    return length if length is not None and 0 <= length <= (1 << 31) - 3 else None
+def declared_length(line):
+    """The length of the value that a refused line announces, or None if it announces none: docs/PROTOCOL.md, "Declared
+    values"."""
+    text = line[:-2] if line.endswith(b"\r\n") else line[:-1]
+    words = words_of(text, len(line))[0]
+    verb = words[0] if words else b""
+    if verb in STORES:
+        return length_of(words[4]) if len(words) > 4 else None
+    if verb != b"ms" or len(words) < 3:
+        return None
+    length = length_of(words[2])
+    # As 1.6.0 to 1.6.9 wrote it.
+    in_flags = (length_of(word[1:]) for word in words[2:] if word.startswith(b"S"))
+    return next(in_flags, None) if length is None else length
+
+
+def length_of(word):
+    """The length that a word says; one with a minus says none, nor does one that is longer than any version takes."""
+    number = LENIENT.match(word)
+    length = int(number[2]) if number and number[1] != b"-" else None
+    return length if length is not None and length <= LONGEST_VALUE else None

@@ -240,6 +240,9 @@ def begin_set(session, flags, length):
     if has_long_opaque:
         refuse(LONG_OPAQUE)
         return
+    if version.length_is_flag and version.refuses_own_meta:
+        refuse(b"CLIENT_ERROR invalid flag")
+        return
     exptime = flags.get(b"T")
     if verb in (b"append", b"prepend") and flags.has(b"N") and version.append_creates:
         verb, exptime = verb + b"+", flags.get(b"N")

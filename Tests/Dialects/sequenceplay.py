@@ -8,7 +8,7 @@ from fleet import Fleet, connect, fakes_of, rest_of
 from compare import differs
 from grammar import Grammar
 from recording import CLOSED, masked
-from rowplay import AGREES, OWN, SWALLOWED, Model, is_in_own_words
+from rowplay import AGREES, OWN, Model, is_in_own_words
 from sequence import LAST, TOKEN
 from session import Session
 
@@ -19,6 +19,7 @@ UNIQUE = re.compile(rb"VALUE (\S+) \d+ \d+ (\d+)\r\n")
 FIRST_CAS = 1 << 20
 BLOCK = re.compile(rb"(?m)^(?:VALUE|VA) [^\n]*")
 MOST_PERCENT = 2.0
+SWALLOWED = "a declared value was thrown away"
 
 
 def play_sequences(binary, version, seeds, show):
@@ -60,20 +61,20 @@ def play_sequence(fleet, version, sequence):
     """How it went: a word for agreement, or the kind of difference, both answers from there on, the requests and an excuse."""
     for fake in fleet.fakes:
         fake.items.held.clear()
-    models = [Model(version, kind) for kind in ("always", "words", "no")]
+    models = [Model(version), Model(version, swallows=False)]
     for model in models:
         model.server.items.last_cas = FIRST_CAS
-    wanted = [masked(model_answer(model, sequence)) for model in models]
+    wanted, with_values_run = [masked(model_answer(model, sequence)) for model in models]
     answer = masked(through(fleet.port, sequence))
     held = fleet.held()
-    for model, one in zip(models[:2], wanted):
-        if differs(one, answer) is None:
-            if holds_alike(model, held):
-                return AGREES if one == wanted[2] else SWALLOWED
-            return "data", b"holds " + told(model.server.items.held), b"holds " + told(held), sequence.requests, excuse(sequence, one, answer)
-    if is_in_own_words(answer, wanted[0]) and holds_alike(models[0], held):
+    is_held_alike, excused = holds_alike(models[0], held), excuse(sequence, wanted, answer)
+    if differs(wanted, answer) is None:
+        if is_held_alike:
+            return AGREES if wanted == with_values_run else SWALLOWED
+        return "data", b"holds " + told(models[0].server.items.held), b"holds " + told(held), sequence.requests, excused
+    if is_held_alike and is_in_own_words(answer, wanted):
         return OWN
-    return (kind_of(wanted[0], answer), *where(wanted[0], answer), sequence.requests, excuse(sequence, wanted[0], answer))
+    return (kind_of(wanted, answer), *where(wanted, answer), sequence.requests, excused)
 
 
 def told(held):

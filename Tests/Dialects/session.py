@@ -69,8 +69,8 @@ class Session:
             strict.run(self, line)
         else:
             classic.run(self, *split(line, self.version.most_words))
-        if self.version.swallows_refused != "no" and self.value_length is None and not self.to_swallow and not self.is_closed:
-            length = declared_length(line, self.version)
+        if self.version.swallows_refused and self.value_length is None and not self.to_swallow and not self.is_closed:
+            length = declared_length(line)
             if length is not None:
                 self.swallow(length)
         return True

@@ -34,9 +34,10 @@ class Version:
     checks_numbers: bool = True
 
     # What a proxy in front of this version does otherwise on purpose; no memcached has these.
-    # A value whose length was declared is thrown away with its refused line, whatever the version does: "no", "words"
-    # (only if the line has as many words as its command takes) or "always".
-    swallows_refused: str = "no"
+    # A value whose length was declared is thrown away with its refused line, whatever the version does.
+    swallows_refused: bool = False
+    # What no later version understands is refused, however well it is written: the meta commands of 1.5, ms of 1.6.9.
+    refuses_own_meta: bool = False
     # Answers that wait to be sent are lost when a later key is too long, or a connection ends within a value.
     loses_answers: bool = True
 
@@ -102,9 +103,11 @@ VERSIONS = {
 
 
 
-def through_proxy(version, swallows_refused="always"):
+def through_proxy(version, swallows_refused=True):
     """The version as a client shall see it through ringroad: the departures that a fake can show."""
-    return replace(version, swallows_refused=swallows_refused, loses_answers=False, creation_is_quiet=True)
+    return replace(
+        version, swallows_refused=swallows_refused, refuses_own_meta=True, loses_answers=False, creation_is_quiet=True
+    )
 
 
 # A server of another make that claims a recent version and knows no meta commands.
