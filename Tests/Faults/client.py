@@ -16,6 +16,8 @@ FAILED = re.compile(
 # Said of a request that was never sent: it cannot have been applied.
 UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}
 READS = {"get", "gets", "mg"}
+# What a write is told that was not done, with `writes_on_failure: miss`. It must never be seen.
+NOT_DONE = "not stored"
 OK, MISS, ERROR, BAD = range(4)
 
 
@@ -273,6 +275,19 @@ class Client:
             self.note(key, ERROR, now, cause.decode(errors="replace"))
         return True
 
+    def was_not_done(self, ask, key, line, now):
+        """Whether a write is told that it was not done: its version is neither known nor in doubt, and must not be met."""
+        if not self.crew.spec["hides_failed_writes"]:
+            return False
+        if line != (b"NS " + ask.words[0] if ask.kind == "ms" else b"NOT_STORED"):
+            return False
+        self.crew.causes[NOT_DONE] += 1
+        self.crew.trouble(self.crew.spec["labels"][key.owner], now)
+        # The old value is there, or none.
+        key.may_be_forgotten = True
+        self.note(key, ERROR, now, NOT_DONE)
+        return True
+
     def take(self, ask, p, now):
         """Takes the answer to a request; None while there is not all of it."""
         self.kind = ask.kind
@@ -290,6 +305,8 @@ class Client:
         key = ask.keys[0]
         if ask.kind == "mg":
             return self.take_meta(ask, key, line, after, now)
+        if ask.kind in ("set", "ms", "set counter") and self.was_not_done(ask, key, line, now):
+            return after
         if ask.kind == "set counter" and line == b"STORED":
             key.low = 0
         elif ask.kind == "add" and line in (b"STORED", b"NOT_STORED"):

@@ -196,6 +196,7 @@ class Load:
             "port": port or rig.proxy.port, "seed": seed, "clients": crew, "think": think, "batches": batches,
             "segment": segment, "allowed": [a.encode() for a in allowed], "scale": scale,
             "forgetful": [rig.ejects] * 4, "hang": hang, "plain": plain,
+            "hides_failed_writes": rig.hides_failed_writes,
             "labels": [server.encode() for server in rig.proxy.servers],
         }  # fmt: skip
         self.control, other = multiprocessing.Pipe()

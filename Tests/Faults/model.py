@@ -1,7 +1,8 @@
 """What a client knows of its own keys, and so what an answer may be.
 
 Every key belongs to one client, which numbers its writes. A write that was answered is known; one that was not (an error
-that says that the bytes may have left, or noreply) is in doubt and may be seen later, or never. A key of which a change
+that says that the bytes may have left, or noreply) is in doubt and may be seen later, or never. One that was told
+NOT_STORED was not done and must never be seen. A key of which a change
 failed may be gone when its server has been out: ringroad deletes it there, so that nobody meets the value of before.
 """
 

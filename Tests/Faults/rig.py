@@ -27,8 +27,9 @@ STRICT = {
     "failures": "3",
     "on_failure": "fail_fast",
     "reads_on_failure": "error",
+    "writes_on_failure": "error",
 }
-# ringroad's own defaults: eject, miss, invalidate.
+# ringroad's own defaults: eject, miss for reads and writes, invalidate.
 DEFAULTS = {"probe_max": "1s"}
 
 
@@ -279,13 +280,13 @@ class Sampler(threading.Thread):
 class Rig:
     """All of it. Rows about processes talk to the memcacheds without a relay between."""
 
-    def __init__(self, binary=None, settings=STRICT, *, seed=1, relayed=False, server_options=None, **proxy):
+    def __init__(self, binary=None, settings=STRICT, *, seed=1, relayed=False, server_options=None, count=SERVERS, **proxy):
         self.servers = []
         self.relay = None
         self.proxy = None
         self.settings = settings
         try:
-            for i in range(SERVERS):
+            for i in range(count):
                 self.servers.append(Memcached(options=(server_options or {}).get(i, ())))
             ports = [server.port for server in self.servers]
             if relayed:
@@ -299,6 +300,10 @@ class Rig:
     @property
     def ejects(self):
         return self.settings.get("on_failure", "eject") == "eject"
+
+    @property
+    def hides_failed_writes(self):
+        return self.settings.get("writes_on_failure", "miss") == "miss"
 
     def wait_until_all_are_up(self, seconds=8):
         return eventually(seconds, lambda: set(self.proxy.standings()) == {"up"}, 0.05)

@@ -195,7 +195,7 @@ def emulated_loss(play):
 
 
 # A packet lost twice takes longer than half a second: the deadline is for servers, not for this.
-PATIENT = {"request_timeout": "3s", "connect_timeout": "3s", "on_failure": "fail_fast", "reads_on_failure": "error"}
+PATIENT = {**STRICT, "request_timeout": "3s", "connect_timeout": "3s"}
 
 
 def stalls(play, chance):

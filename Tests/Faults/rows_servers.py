@@ -5,6 +5,7 @@ import socket
 import time
 
 from bars import MEGABYTE, quantile, share_ok
+from client import NOT_DONE
 from rig import DEFAULTS, STRICT, eventually
 from table import row
 
@@ -56,9 +57,15 @@ def killed_by_default(play):
     play.stop()
     errors = play.errors()
     play.bar("errors", len(errors), "<=", 48)
+    play.bar("error lines", lines_of(errors), "==", 0)
     play.time_bar("last error after", max((e[0] - failed_at for e in errors), default=0), "<=", 100)
     play.time_bar("recover", back, "<=", 1200)
     play.judge((0,), failed_at)
+
+
+def lines_of(errors):
+    """How many were told an error line: by default nobody is."""
+    return sum(e[5] != NOT_DONE for e in errors)
 
 
 @row("F2", "every connection refused, every connection reset")
@@ -109,6 +116,7 @@ def stopped_by_default(play):
         play.until_all_are_up(20)
         play.pause(1)
     play.stop()
+    play.bar("error lines", lines_of(play.errors()), "==", 0)
     play.judge((0,), since)
 
 
@@ -147,6 +155,7 @@ def blackhole_by_default(play):
         play.until_all_are_up(20)
         play.pause(0.7)
     play.stop()
+    play.bar("error lines", lines_of(play.errors()), "==", 0)
     play.judge((0,), since)
 
 
@@ -383,6 +392,7 @@ def flapping_by_default(play):
     play.until_all_are_up(20)
     play.pause(0.5)
     play.stop()
+    play.bar("error lines", lines_of(play.errors()), "==", 0)
     play.judge((0,), since)
 
 
@@ -431,6 +441,7 @@ def all_refused_by_default(play):
     play.pause(1)
     play.stop()
     play.time_bar("recover", back, "<=", 1500)
+    play.bar("error lines", lines_of(play.errors()), "==", 0)
     play.judge(range(4), failed_at)
 
 
