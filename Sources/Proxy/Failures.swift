@@ -297,7 +297,8 @@ extension Worker {
       links[l].lastTrouble = trouble
     }
     let begun = links[l].isMade ? nil : links[l].since
-    reset(l, trouble, readsTo: isStale ? l : Slab<Link>.none)
+    reset(
+      l, trouble, readsTo: isStale ? l : Slab<Link>.none, isEndedHere: trouble != .connectionLost)
     guard !servers[s].isRetired, !links[l].isRetiring, !isGivenUp else { return }
     let relieved = links[l].relieves
     if trouble == .timedOut, relieved != Slab<Link>.none, links[relieved].state == .waking {
@@ -323,7 +324,7 @@ extension Worker {
 
   /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
   /// which may be the same connection, before anything that comes later.
-  mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32) {
+  mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32, isEndedHere: Bool) {
     orders.append(.disconnect(link: l))
     links[l].state = .closed
     links[l].isNew = false
@@ -360,7 +361,8 @@ extension Worker {
       let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
       let told = mayBeServed ? .connectionLost : trouble
       abandon(
-        leg, at: links[l].server, by: next, told, start < sent ? .inDoubt : .notDone, asked, start)
+        leg, at: links[l].server, by: next, told,
+        start >= sent ? .notDone : isEndedHere ? .leftBehind : .inDoubt, asked, start)
       start &+= Int(leg.length)
     }
     asked.release(to: &pool)
@@ -372,6 +374,8 @@ extension Worker {
     /// Nothing of it was sent.
     case notDone
     case inDoubt
+    /// In doubt, and the connection was ended here: its server may yet find the request, after all that is sent on another.
+    case leftBehind
   }
 
   /// Answers for a leg that has left its queue, and lets go of what it belongs to.
@@ -386,6 +390,7 @@ extension Worker {
       let isTrue =
         switch fate {
         case .inDoubt: settleDoubt(leg, at: s, by: l, trouble, asked, start)
+        case .leftBehind: settleDoubt(leg, at: s, by: l, trouble, asked, start, isLeftBehind: true)
         case .notDone:
           noteRefusal(
             asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, by: l, trouble)

@@ -81,7 +81,7 @@ extension Worker {
     counters.add(.repliesCutShort)
     dissolveRelief(of: l)
     let others = putOffOthers(l)
-    reset(l, .connectionLost, readsTo: l)
+    reset(l, .connectionLost, readsTo: l, isEndedHere: true)
     links[l].isCut = true
     connect(l, now: clock)
     for f in others where fanOuts[f].pending == 0 { finish(f) }

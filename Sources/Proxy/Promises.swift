@@ -5,6 +5,8 @@ import Wire
 // What a write that failed is told, and how the proxy makes it true.
 //
 //     refused before it was sent     NOT_STORED, NOT_FOUND: so it is. A refused delete is noted, and done later.
+//     left on a connection that      an error: the server may find it there at any time
+//     the proxy has ended
 //     in doubt                       the same, and its key is deleted before anything else is asked for it there
 //
 // A server that is up is sent the deletion on the connection on which the doubt arose, behind what that still owes; if the
@@ -69,9 +71,13 @@ extension Worker {
   /// whether its client can be told that it was not.
   @inline(never)
   mutating func settleDoubt(
-    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int
+    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int,
+    isLeftBehind: Bool = false
   ) -> Bool {
     recordDoubt(leg, at: s, asked, start)
+    // On a server that is up a deletion on the next connection might come before it. One that is out does all that lies in
+    // its connections before its journal is worked off.
+    if isLeftBehind, !leg.isPromised, servers[s].standing == .up { return false }
     guard leg.isPromised || leg.exchange != Slab<Exchange>.none, leg.verb.isWrite,
       servers[s].writesMissOnFailure, mayPromise(at: s, by: l, trouble)
     else { return false }

@@ -57,7 +57,7 @@ extension Worker {
     put(r, inPlaceOf: l, at: i, of: s)
     counters.subtract(.serverConnections)
     counters.add(.serverConnectionsLost)
-    reset(l, .connectionLost, readsTo: r)
+    reset(l, .connectionLost, readsTo: r, isEndedHere: true)
     links[r].owed += links[l].owed
     links[l].owed = []
     retire(link: l)
