@@ -143,6 +143,10 @@ extension Worker {
         servers[s].shuns = min(servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)
         greeted(l, now: now)
+      } else if links[l].isPrivate, !servers[s].hasShown, servers[s].shuns > 0 {
+        // Whether it answers by now is found out on connections that lose nothing by it.
+        learn(.v1_4, of: l)
+        greeted(l, now: now)
       } else {
         startHandshake(l, now: now)
       }
