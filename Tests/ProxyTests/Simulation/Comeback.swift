@@ -18,6 +18,8 @@ final class Comeback {
     case strays
     /// Waiting until all workers know that a server's stand-ins are not to be used.
     case acknowledgement
+    /// Deletions of what was said not to be done: other keys are deleted.
+    case promises
   }
 
   final class Host {
@@ -40,6 +42,11 @@ final class Comeback {
   let omission: Omission?
   /// Of a thousand requests; none in most worlds, for who is flushed has nothing else to forget.
   let flushes: Int
+  /// Whether failed writes are told that their key is not there: in half of the worlds.
+  let writesMissOnFailure: Bool
+  /// Writes that were told so, for whatever reason, in such worlds; and deletions of what was said not to be done.
+  var misses = 0
+  var promises = 0
   var dice: Dice
   var now: UInt64 = 1_000_000_000
   var events: [UInt64: [() -> Void]] = [:]
@@ -68,6 +75,7 @@ final class Comeback {
     self.seed = seed
     self.isTraced = isTraced
     self.omission = omission
+    writesMissOnFailure = seed % 2 == 1 || omission == .promises
     dice = Dice(seed: seed)
     flushes = dice.pick([0, 0, 1])
     let rules = HealthRules(
@@ -94,6 +102,7 @@ final class Comeback {
     let plan = Fleet.plan(Self.names, limits: limits) { options in
       options.requestTimeout = Self.timeout
       options.connectTimeout = .milliseconds(10)
+      options.writesMissOnFailure = self.writesMissOnFailure
     }
     for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
     for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
@@ -173,7 +182,8 @@ final class Comeback {
     if seat.worker.hasResumable { seat.worker.resumeStalled(now: moment) }
     while let l = seat.worker.nextLinkToFlush() {
       guard let pipe = seat.pipes[l] else { continue }
-      let bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.links[l].unsent)
+      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.links[l].unsent)
+      promises += seat.worker.blotPromises(among: &bytes, on: l, isInEarnest: omission == .promises)
       seat.worker.sent(link: l, bytes.count, now: moment)
       send(bytes, over: pipe, of: seat)
     }
@@ -295,5 +305,22 @@ final class Comeback {
 
   func note(_ text: @autoclosure () -> String) {
     if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }
+  }
+}
+
+extension Worker {
+  /// Has deletions that were promised name another key, among all bytes that are to be sent on a connection. Returns how
+  /// many there are.
+  fileprivate func blotPromises(among bytes: inout [UInt8], on l: UInt32, isInEarnest: Bool) -> Int {
+    var count = 0
+    var start = 0
+    for i in 0..<links[l].legs.count {
+      let leg = links[l].legs[i]
+      defer { start += Int(leg.length) }
+      guard leg.isPromised, leg.verb == .delete, start >= links[l].sent else { continue }
+      count += 1
+      if isInEarnest { bytes[start - links[l].sent + Int(leg.keyStart)] = 120 }
+    }
+    return count
   }
 }

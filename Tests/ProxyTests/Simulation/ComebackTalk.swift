@@ -44,7 +44,8 @@ extension Comeback {
     // Of a delete that nobody answers nothing can be held against anybody.
     if asker.wish == .write || asker.wish != .read && asker.isWaiting {
       let write = Write(
-        start: now, end: asker.isWaiting ? .max : now + 2 * Self.patience, isQuiet: !asker.isWaiting)
+        start: now, end: asker.isWaiting ? .max : now + 2 * Self.patience, isQuiet: !asker.isWaiting,
+        seat: asker.seat.number)
       for key in asker.keys { histories[key, default: KeyHistory()].writes[asker.version] = write }
     }
     note("worker \(asker.seat.number), \(asker.version): \(text.debugDescription)")
@@ -112,6 +113,10 @@ extension Comeback {
     if asker.wish == .read {
       for (key, version) in heard.values { judge(key ?? asker.keys[0], version, asker) }
     } else {
+      if Self.misses.contains(heard.line), asker.wish != .flush {
+        if writesMissOnFailure { misses += 1 }
+        for key in asker.keys { histories[key]?.miss(asker.version, at: now) }
+      }
       conclude(asker, isDone: ["STORED", "DELETED", "NOT_FOUND", "OK", "HD", "NF"].contains(heard.line))
     }
     after(100...4000) { self.ask(asker) }
@@ -120,8 +125,17 @@ extension Comeback {
   private func judge(_ key: String, _ version: Int?, _ asker: Asker) {
     reads += 1
     guard let version, asker.keys.contains(key) else { return fail("\(key) is nothing that was written") }
-    if histories[key]?.isStale(version, readAt: asker.start) ?? true { fail("\(key) is \(version)") }
+    let (seat, history) = (asker.seat.number, histories[key] ?? KeyHistory())
+    if history.isStale(version, readAt: asker.start, by: seat, grace: 2 * Self.patience) {
+      fail("\(key) is \(version)")
+    }
+    if history.isUndone(version, readAt: asker.start, by: seat, patience: Self.patience) {
+      fail("\(key) is \(version), which was not to be written")
+    }
   }
+
+  /// What a write is told whose key is not there, or is, or whose server has failed.
+  private static let misses: Set<String> = ["NOT_STORED", "NOT_FOUND", "NS", "NF"]
 
   private func conclude(_ asker: Asker, isDone: Bool) {
     // A flush that a server owes is done on some, and will be on that one: it is over and not done.

@@ -4,6 +4,8 @@ final class LinkSocket {
   let server: ModelServer
   var isOpen = true
   var isEstablished = false
+  /// Its server has closed it, or never took it: what is sent on it is not read.
+  var isDead = false
   /// What has come to the server and was not read.
   var inbox = Inbox()
   /// Bytes taken from the worker and not yet read by the server: on their way, and arrived; and how many

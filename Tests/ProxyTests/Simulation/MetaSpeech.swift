@@ -11,6 +11,8 @@ struct MetaSpeech {
   /// Its server may leave out what was asked for: a token that is lost as a whole is not missed by a proxy, which
   /// does not know what its servers know.
   var mayLack = false
+  /// A server before 1.6.10 may answer: `OK`, more blanks than needed, a miss that gives nothing back.
+  var isLoose = false
 
   /// Whether there is a meta command for it.
   static func knows(_ deed: Deed) -> Bool {
@@ -58,16 +60,19 @@ struct MetaSpeech {
   func read(_ inbox: inout Inbox, to deed: Deed) throws(Heard.Malformed) -> Heard? {
     guard let line = inbox.line() else { return nil }
     let text = String(decoding: line, as: UTF8.self)
-    var words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+    var words = text.split(separator: " ", omittingEmptySubsequences: isLoose).map(String.init)
     let isRead = deed.verb.isRead
     if text.hasPrefix("SERVER_ERROR ") || text.hasPrefix("CLIENT_ERROR ") || text.hasPrefix("ERROR") {
       inbox.take(line.count + 2)
       return isRead ? .values([], end: text) : .line(text)
     }
-    let status = words.removeFirst()
+    guard !words.isEmpty else { throw Heard.Malformed(text: text) }
+    var status = words.removeFirst()
+    if isLoose && status == "OK" { status = "HD" }
     guard status == "VA" else {
       // A miss may come without what was asked back: servers before 1.6.18.
-      try check(words, of: deed, isBare: status == "EN" && words.isEmpty, text)
+      let isMiss = status == "EN" || isLoose && status == "NF"
+      try check(words, of: deed, isBare: isMiss && words.isEmpty, text)
       inbox.take(line.count + 2)
       if isRead { return status == "EN" ? .values([], end: "END") : .line(text) }
       return .line(Self.classic(status, deed.verb) ?? text)

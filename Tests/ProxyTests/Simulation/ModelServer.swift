@@ -4,6 +4,7 @@
 /// noted in `complaint`.
 final class ModelServer {
   let name: String
+  let kind: ServerKind
   let version: String
   private(set) var items: [[UInt8]: Item] = [:]
   private(set) var complaint: String?
@@ -15,10 +16,13 @@ final class ModelServer {
   var losesWrites = false
   var countsTwice = false
   private(set) var hasCheated = false
+  /// Whether it closes the connection over the last request.
+  private(set) var hangsUp = false
 
-  init(name: String, version: String) {
+  init(name: String, version: String, kind: ServerKind = .modern) {
     self.name = name
-    self.version = version
+    self.kind = kind
+    self.version = kind.version ?? version
   }
 
   func restart() { items = [:] }
@@ -35,6 +39,18 @@ final class ModelServer {
     let words = line.split(separator: 32, omittingEmptySubsequences: false).map(Array.init)
     guard let first = words.first, words.allSatisfy({ !$0.isEmpty }) else {
       return complain(line)
+    }
+    hangsUp = false
+    switch kind.reaction(to: words) {
+    case .say(let text):
+      input.take(line.count + 2)
+      return Array((text + "\r\n").utf8)
+    case .hangUp:
+      input = Inbox()
+      hangsUp = true
+      return nil
+    case .complain: return complain(line)
+    case nil: break
     }
     switch String(decoding: first, as: UTF8.self) {
     case "get", "gets", "gat", "gats": return read(words, line, &input)
@@ -106,16 +122,16 @@ final class ModelServer {
     }
     if verb == .get {
       guard let item = items[order.key] else {
-        let isBare = version == "1.6.12"
+        let isBare = kind == .v1_6_0 || version == "1.6.12"
         return Array("EN\(isBare ? "" : order.tail(nil))\r\n".utf8)
       }
       return Array("VA \(item.data.count)\(order.tail(item))\r\n".utf8) + item.data + [13, 10]
     }
     switch apply(order.deed, to: order.key, token: order.token, nextMark) {
-    case .stored, .deleted, .touched: return Array("HD\(order.tail(nil))\r\n".utf8)
-    case .notStored: return Array("NS\(order.tail(nil))\r\n".utf8)
-    case .exists: return Array("EX\(order.tail(nil))\r\n".utf8)
-    case .notFound: return Array("NF\(order.tail(nil))\r\n".utf8)
+    case .stored, .deleted, .touched: return Array("\(kind.status("HD"))\(order.tail(nil))\r\n".utf8)
+    case .notStored: return Array("\(kind.status("NS"))\(order.tail(nil))\r\n".utf8)
+    case .exists: return Array("\(kind.status("EX"))\(order.tail(nil))\r\n".utf8)
+    case .notFound: return Array("\(kind.status("NF"))\(order.tail(nil))\r\n".utf8)
     case .number(let value):
       let text = "\(value)"
       return Array("VA \(text.utf8.count)\(order.tail(nil))\r\n\(text)\r\n".utf8)

@@ -48,6 +48,11 @@ struct Write {
   var isQuiet: Bool
   /// Whether it was told that it is done; else it is in doubt.
   var isDone = false
+  /// The worker that was asked for it.
+  var seat = 0
+  /// It was answered as if its key were not there: since when, if it was. A write has not been done then, and its value is
+  /// never to be seen; a delete is done, or will be.
+  var missedAt: UInt64?
   /// Where and when a server did it.
   var deeds: [(server: String, time: UInt64)] = []
 }
@@ -70,12 +75,24 @@ struct KeyHistory {
     done.append(version)
   }
 
-  func isStale(_ version: Int, readAt start: UInt64) -> Bool {
+  /// When it was answered as if its key were not there.
+  mutating func miss(_ version: Int, at now: UInt64) { writes[version]?.missedAt = now }
+
+  /// Whether a value may not be there that a write has left which was said not to be done. The clients of its worker
+  /// never see it; others do no longer once two deadlines have passed.
+  func isUndone(_ version: Int, readAt start: UInt64, by seat: Int, patience: UInt64) -> Bool {
+    guard let own = writes[version], let missedAt = own.missedAt else { return false }
+    return start > missedAt + (own.seat == seat ? 0 : 2 * patience)
+  }
+
+  /// `grace`: how long a delete that was told a miss may take to be seen by other workers' clients.
+  func isStale(_ version: Int, readAt start: UInt64, by seat: Int, grace: UInt64) -> Bool {
     guard let own = writes[version] else { return true }
     for number in done.reversed() {
       guard let other = writes[number] else { continue }
       if other.end <= own.end { return false }
-      guard other.end < start, other.start > own.end else { continue }
+      let delay = other.missedAt != nil && other.seat != seat ? grace : 0
+      guard other.end + delay < start, other.start > own.end else { continue }
       guard !own.isDone, let late = own.deeds.last,
         other.deeds.contains(where: { $0.server == late.server && late.time >= $0.time })
       else { return true }

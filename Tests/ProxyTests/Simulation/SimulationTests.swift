@@ -11,6 +11,10 @@ struct Outcome: Sendable {
   var linkPauses: Int
   var passages: Int
   var wakes: Int
+  /// Meta requests that a server of the world does not know, and connections that servers did not take.
+  var refused: Int
+  var turnedAway: Int
+  var hasControl: Bool
   var requests: Int
   var hasStruck: Bool
   var trace: [String]
@@ -25,6 +29,9 @@ struct Outcome: Sendable {
     linkPauses = world.linkPauses
     passages = world.passages
     wakes = world.wakes
+    refused = world.refused
+    turnedAway = world.turnedAway
+    hasControl = !world.control.isEmpty
     requests = world.clients.reduce(0) { $0 + $1.requestsMade }
     hasStruck = world.saboteur.hasStruck || world.servers.values.contains { $0.hasCheated }
     trace = world.trace
@@ -56,6 +63,11 @@ struct Outcome: Sendable {
     }
     let seeds = Self.number("RINGROAD_SEEDS") ?? 2000
     let outcomes = await Outcome.of(0..<seeds) { Outcome(seed: $0) }
+    let (refused, turnedAway) = outcomes.reduce(into: (0, 0)) {
+      $0.0 += $1.refused
+      $0.1 += $1.turnedAway
+    }
+    print("\(refused) refused, \(turnedAway) turned away, \(outcomes.count { $0.hasControl }) with control bytes")
     let violations = outcomes.compactMap(\.violation)
     for violation in violations.prefix(5) { Issue.record("\(violation)") }
     #expect(violations.isEmpty, "\(violations.count) of \(seeds) worlds; RINGROAD_SEED=<seed> replays one")
@@ -80,6 +92,9 @@ struct Outcome: Sendable {
     #expect(outcomes.reduce(0) { $0 + $1.linkPauses } > 20)
     #expect(outcomes.reduce(0) { $0 + $1.passages } > 20)
     #expect(outcomes.reduce(0) { $0 + $1.wakes } > 200)
+    #expect(outcomes.reduce(0) { $0 + $1.refused } > 200)
+    #expect(outcomes.reduce(0) { $0 + $1.turnedAway } > 200)
+    #expect(outcomes.count { $0.hasControl } > 20)
     #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
   }
 

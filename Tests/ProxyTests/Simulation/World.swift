@@ -36,6 +36,8 @@ final class World {
 
   let seed: UInt64
   var dice: Dice
+  /// Decides what was not always drawn: worlds without it stay what they were.
+  var oddDice: Dice
   let weather: Weather
   var worker: Worker
   var saboteur: Saboteur
@@ -67,6 +69,14 @@ final class World {
   /// Whether a server has closed so many connections over the handshake, by accident, that it counts as one that speaks
   /// no meta commands.
   var hasShunned = false
+  /// How a client's meta request may be refused, for the sake of servers that do not speak it; and how many were.
+  let refusals: Set<String>
+  var refused = 0
+  /// What stands in the middle of every key: nothing, or control bytes.
+  let control: String
+  /// Of a thousand connections, those that servers turn away as they take no more; and how many there were.
+  let fullness: Int
+  var turnedAway = 0
   /// Clients that were closed within a long value.
   var excused = 0
   private(set) var violation: String?
@@ -90,12 +100,21 @@ final class World {
     self.isDefended = isDefended
     self.isTraced = isTraced
     dice = Dice(seed: seed)
-    let drawn = Weather.of(seed, &dice)
+    oddDice = Dice(seed: ~seed)
+    var drawn = Weather.of(seed, &dice)
+    let isPlain = sabotage != nil || canary != nil || given != nil
+    let kinds = isPlain ? Self.names.map { _ in ServerKind.modern } : Self.kinds(of: seed, &oddDice)
+    refusals = kinds.reduce(into: []) { $0.formUnion($1.refusals) }
+    // It fails whenever it is asked for statistics.
+    if kinds.contains(.twemproxy), drawn.strictness == .exact { drawn.strictness = .accountable }
+    control = isPlain ? "" : Self.control(of: drawn, &oddDice)
+    fullness =
+      isPlain || drawn.strictness == .exact || drawn.lies > 0 ? 0 : oddDice.pick([0, 100, 400])
     weather = given ?? drawn
     saboteur = Saboteur(sabotage, patience: dice.below(12))
     members = Array(Self.names.prefix(dice.within(1...3)))
-    for (name, version) in zip(Self.names, Self.versions) {
-      servers[name] = ModelServer(name: name, version: version)
+    for (i, (name, version)) in zip(Self.names, Self.versions).enumerated() {
+      servers[name] = ModelServer(name: name, version: version, kind: kinds[i])
       standings[name] = .up
     }
     options.requestTimeout = .milliseconds(weather.strictness == .exact ? 400 : 40)
@@ -109,6 +128,7 @@ final class World {
     // What is asked on a connection that rests meets no stale one: elsewhere there are those.
     limits.resting = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
     limits.pinging = .milliseconds(20)
+    limits.fullDelay = .milliseconds(20)
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
     limits.clientRequests = UInt32(dice.pick([1024, 16, 3]))
@@ -283,6 +303,7 @@ final class World {
     if worker.links.count != expected { fail("\(worker.links.count) links, not \(expected)") }
     if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
     if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }
+    inspectDialect()
   }
 
   func fail(_ text: String) {

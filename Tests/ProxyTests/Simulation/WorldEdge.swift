@@ -230,6 +230,8 @@ extension World {
       agenda.add(.refused(socket), at: later(10...1000))
     } else if isRough && dice.happens(weather.silentConnects) {
       note("link \(l) hears nothing")
+    } else if isRough && oddDice.happens(fullness) {
+      turnAway(socket)
     } else {
       agenda.add(.connected(socket), at: later(10...2000))
     }

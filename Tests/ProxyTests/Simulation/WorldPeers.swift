@@ -8,15 +8,15 @@ extension World {
   }
 
   func makeKeys(of client: Int) {
-    for i in 0..<4 { add("own:\(client):\(i)", owner: client, isNumber: false) }
-    add("count:\(client)", owner: client, isNumber: true)
+    for i in 0..<4 { add("own\(control):\(client):\(i)", owner: client, isNumber: false) }
+    add("count\(control):\(client)", owner: client, isNumber: true)
   }
 
   func makeSharedKeys() {
-    add("shared", owner: nil, isNumber: false)
-    add("s", owner: nil, isNumber: false)
-    add(String(repeating: "long", count: 62) + "er", owner: nil, isNumber: false)
-    add("sum", owner: nil, isNumber: true)
+    add("sh\(control)ared", owner: nil, isNumber: false)
+    add("\(control)s", owner: nil, isNumber: false)
+    add(String(repeating: "long", count: 62 - control.utf8.count) + control + "er", owner: nil, isNumber: false)
+    add("\(control)sum", owner: nil, isNumber: true)
   }
 
   // MARK: - Clients
@@ -143,7 +143,7 @@ extension World {
   // MARK: - Servers
 
   func receive(_ socket: LinkSocket, _ bytes: [UInt8]) {
-    guard socket.isOpen else { return }
+    guard socket.isOpen, !socket.isDead else { return }
     socket.inbox.append(bytes)
     socket.underway -= bytes.count
     socket.unread += bytes.count
@@ -155,13 +155,16 @@ extension World {
   }
 
   func serve(_ socket: LinkSocket) {
-    guard socket.isOpen else { return }
+    guard socket.isOpen, !socket.isDead else { return }
     guard socket.server.stalledUntil <= now else {
       return agenda.add(.serverReads(socket), at: socket.server.stalledUntil)
     }
     while true {
       let before = socket.inbox.count
-      guard let reply = socket.server.serve(&socket.inbox, nextMark: nextMark) else { break }
+      guard let reply = socket.server.serve(&socket.inbox, nextMark: nextMark) else {
+        if socket.server.hangsUp { hangUp(socket) }
+        break
+      }
       socket.served += before - socket.inbox.count
       interrupt(socket, reply)
       var delay = dice.within(5...300)

@@ -61,7 +61,8 @@ extension World {
     if !deed.isQuiet && MetaSpeech.knows(deed) && dice.happens(300) {
       deed.meta = MetaSpeech(
         opaque: dice.happens(500) ? dice.below(1000) : nil,
-        isEncoded: deed.keys[0].bytes.count <= 180 && dice.happens(300), mayLack: weather.lies > 0)
+        isEncoded: deed.keys[0].bytes.count <= 180 && dice.happens(300), mayLack: weather.lies > 0,
+        isLoose: mayBeLoose)
       if deed.meta?.isEncoded == false { deed.meta?.wantsKey = dice.happens(400) }
     }
     return deed
@@ -143,6 +144,12 @@ extension World {
     note("client \(client.number) hears \(heard) to \(quoted(deed.bytes))")
     noteRestarts(wait, client)
     defer { noteRestarts(wait, client) }
+    if isRefusal(heard, of: deed) {
+      refused += 1
+      // Of several keys other servers may have ended some.
+      if deed.keys.count > 1, deed.exptime < 0 { for key in deed.keys { client.oracle.mayBeGone(key) } }
+      return
+    }
     if hasShunned, deed.meta != nil, heard == .line("ERROR") || heard == .values([], end: "ERROR") {
       client.oracle.wasNotDone(deed)
       return
@@ -224,7 +231,8 @@ extension World {
     if isFailed {
       // A server's own error line is passed on for one key.
       let isServers = weather.lies > 0 && end.contains("ERROR")
-      guard mayFail(client), isServers || isFailure(end) && !weather.missesOnFailure else { return end }
+      let isUnknown = deed.verb.touches && knowsNoTouching && end.hasSuffix(" protocol error")
+      guard mayFail(client) || isUnknown, isServers || isFailure(end) && !weather.missesOnFailure else { return end }
     }
     var rest = values[...]
     for key in deed.keys {
@@ -240,7 +248,8 @@ extension World {
           return "\(quoted(next.data)) for \(key.text.prefix(20)): \(flaw)"
         }
       }
-      let mayHaveFailed = isFailed || mayFail(client) && weather.missesOnFailure
+      let mayHaveFailed =
+        isFailed || mayFail(client) && weather.missesOnFailure || deed.verb.touches && knowsNoTouching
       if let flaw = client.oracle.judge(deed, key: key, value: value, mayHaveFailed: mayHaveFailed) {
         return "\(key.text.prefix(20)): \(flaw)"
       }

@@ -1,0 +1,98 @@
+import Wire
+
+/// Which memcached a model server is, or what it is in place of one.
+enum ServerKind: CaseIterable {
+  /// Any from 1.6.10 on: it speaks all meta commands that are drawn.
+  case modern
+  case v1_4
+  case v1_5
+  /// 1.6.0 to 1.6.9.
+  case v1_6_0
+  /// Claims a version that it is not.
+  case lookalike
+  /// Closes the connection on what it does not know.
+  case twemproxy
+
+  /// What it calls itself, unless it is one of several.
+  var version: String? {
+    switch self {
+    case .modern: nil
+    case .v1_4: "1.4.39"
+    case .v1_5: "1.5.22"
+    case .v1_6_0: "1.6.9"
+    case .lookalike: "1.6.31"
+    case .twemproxy: "0.5.0"
+    }
+  }
+
+  /// The newest era whose meta requests it speaks, whatever it calls itself.
+  var meta: Era? {
+    switch self {
+    case .modern: nil
+    case .v1_4, .lookalike, .twemproxy: .v1_4
+    case .v1_5: .v1_5
+    case .v1_6_0: .v1_6_0
+    }
+  }
+
+  /// How a client's meta request is refused where such a server is in the fleet.
+  var refusals: Set<String> {
+    switch self {
+    case .modern: []
+    case .v1_4, .lookalike, .twemproxy: ["ERROR"]
+    case .v1_5:
+      [
+        "ERROR", "CLIENT_ERROR invalid or duplicate flag",
+        "CLIENT_ERROR incorrect number of tokens supplied",
+        "CLIENT_ERROR options flags are too long", "CLIENT_ERROR options flags too long",
+      ]
+    case .v1_6_0: ["CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid or duplicate flag"]
+    }
+  }
+
+  /// What becomes of a request that it does not take as a newer one does.
+  enum Reaction {
+    case say(String)
+    case hangUp
+    /// The proxy must never ask for it.
+    case complain
+  }
+
+  /// Nil for what it does as any other.
+  func reaction(to words: [[UInt8]]) -> Reaction? {
+    let text = words.map { String(decoding: $0, as: UTF8.self) }
+    let isMeta = ["mn", "mg", "ms", "md", "ma", "me"].contains(text[0])
+    let isProbe = Self.isProbe(text)
+    switch self {
+    case .modern: return nil
+    case .v1_4:
+      if text[0] == "gat" || text[0] == "gats" { return .say("ERROR") }
+      return isMeta ? isProbe ? .say("ERROR") : .complain : nil
+    case .v1_5:
+      guard isMeta else { return nil }
+      guard isProbe else { return .complain }
+      return .say(text[0] == "mn" ? "EN" : "CLIENT_ERROR invalid or duplicate flag")
+    case .v1_6_0:
+      // It would run the value as commands.
+      if text[0] == "ms" { return .complain }
+      return isMeta && text.dropFirst(2).contains("b") ? .say("CLIENT_ERROR invalid flag") : nil
+    case .lookalike: return isMeta ? isProbe ? .say("ERROR") : .complain : nil
+    case .twemproxy:
+      if isMeta { return isProbe ? .hangUp : .complain }
+      return ["stats", "flush_all", "gat", "gats"].contains(text[0]) ? .hangUp : nil
+    }
+  }
+
+  /// Whether a request is one of the two of the handshake: `mn`, `mg <16 digits> b O<n>`.
+  private static func isProbe(_ words: [String]) -> Bool {
+    words == ["mn"]
+      || words.count == 4 && words[0] == "mg" && words[1].utf8.count == 16 && words[2] == "b"
+        && words[3].hasPrefix("O")
+  }
+
+  /// What stands for `HD`, `NF` and the like.
+  func status(_ letters: String) -> String {
+    guard self == .v1_6_0 else { return letters }
+    return (letters == "HD" ? "OK" : letters) + " "
+  }
+}

@@ -1,0 +1,82 @@
+import Stats
+import Wire
+
+@testable import Proxy
+
+// What is odd about a world's servers and keys.
+
+extension World {
+  /// What the servers of a seed are: in a quarter of the worlds some are old, or no memcached.
+  static func kinds(of seed: UInt64, _ dice: inout Dice) -> [ServerKind] {
+    guard seed / 5 % 4 == 3 else { return names.map { _ in .modern } }
+    let odd = ServerKind.allCases.filter { $0 != .modern }
+    if dice.happens(500) {
+      let kind = dice.pick(odd)
+      return names.map { _ in kind }
+    }
+    return names.map { _ in dice.happens(400) ? .modern : dice.pick(odd) }
+  }
+
+  /// Bytes that memcached takes for letters. Lost or put in they must not make one key another.
+  static func control(of weather: Weather, _ dice: inout Dice) -> String {
+    guard weather.lies == 0, dice.happens(250) else { return "" }
+    let bytes = (1...31).filter { $0 != 10 && $0 != 13 } + [9, 9, 9, 127]
+    return String(decoding: (0..<dice.within(1...3)).map { _ in UInt8(dice.pick(bytes)) }, as: UTF8.self)
+  }
+
+  var mayBeLoose: Bool { servers.values.contains { $0.kind == .v1_6_0 } }
+
+  // MARK: - Connections
+
+  /// The server takes no more connections: it says so, and reads nothing.
+  func turnAway(_ socket: LinkSocket) {
+    turnedAway += 1
+    note("server \(socket.server.name) turns link \(socket.link) away")
+    socket.isDead = true
+    agenda.add(.connected(socket), at: later(10...1000))
+    socket.arrivalAtProxy = later(1000...2000)
+    for piece in cut(Array("ERROR Too many open connections\r\n".utf8)) {
+      agenda.add(.bytesFromServer(socket, piece), at: socket.arrivalAtProxy)
+      socket.arrivalAtProxy += UInt64(dice.below(50)) * 1000
+    }
+    agenda.add(.reset(socket), at: socket.arrivalAtProxy + 1000)
+  }
+
+  /// The server closes a connection over a request; what it answered before arrives.
+  func hangUp(_ socket: LinkSocket) {
+    note("server \(socket.server.name) hangs up on link \(socket.link)")
+    socket.isDead = true
+    agenda.add(.reset(socket), at: max(socket.arrivalAtProxy + 1000, later(5...300)))
+  }
+
+  // MARK: - Answers
+
+  /// Whether a request was refused because a server of this world does not know it. Then nothing was done.
+  func isRefusal(_ heard: Heard, of deed: Deed) -> Bool {
+    let text: String
+    switch heard {
+    case .line(let line): text = line
+    case .values(let values, let end) where values.isEmpty: text = end
+    default: return false
+    }
+    if deed.meta != nil { return refusals.contains(text) }
+    return deed.verb.touches && text == "ERROR" && knowsNoTouching
+  }
+
+  /// 1.4 does not know `gat` either. Before that is known it may be asked, and then its keys are missed.
+  var knowsNoTouching: Bool { servers.values.contains { $0.kind == .v1_4 || $0.kind == .twemproxy } }
+
+  /// When nothing fails the proxy knows its servers.
+  func inspectDialect() {
+    guard weather.strictness == .exact, !refusals.isEmpty else { return }
+    let expected = members.compactMap { servers[$0] }.map { server in
+      let line = Array("VERSION \(server.version)\r\n".utf8)
+      // SAFETY: a byte has no padding that could be uninitialised.
+      let era = unsafe Era(version: line.span.bytes)
+      return server.kind.meta ?? era
+    }
+    guard let lowest = expected.min(), worker.dialect.meta == lowest else {
+      return fail("the dialect is \(worker.dialect), not \(expected)")
+    }
+  }
+}
