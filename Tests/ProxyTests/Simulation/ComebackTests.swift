@@ -75,7 +75,9 @@ import Testing
     // Reads of values, ejections, returns, deletes, flushes, stand-ins swept, writes told that their key is not there,
     // deletions for the sake of these: all of it much.
     print("comebacks: \(sum)")
-    for (what, least) in zip(sum, [50_000, 100, 200, 500, 10, 50, 5000, 500]) { #expect(what >= least, "\(sum)") }
+    for (what, least) in zip(sum, [50_000, 100, 200, 500, 10, 50, 5000, 500]) {
+      #expect(what >= least, "\(sum)")
+    }
   }
 
   /// What is left out is found out.

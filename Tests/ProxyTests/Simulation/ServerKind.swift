@@ -1,6 +1,7 @@
 import Wire
 
 /// Which memcached a model server is, or what it is in place of one.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 enum ServerKind: CaseIterable {
   /// Any from 1.6.10 on: it speaks all meta commands that are drawn.
   case modern

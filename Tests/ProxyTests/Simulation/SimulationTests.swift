@@ -67,7 +67,8 @@ struct Outcome: Sendable {
       $0.0 += $1.refused
       $0.1 += $1.turnedAway
     }
-    print("\(refused) refused, \(turnedAway) turned away, \(outcomes.count { $0.hasControl }) with control bytes")
+    let odd = outcomes.count { $0.hasControl }
+    print("\(refused) refused, \(turnedAway) turned away, \(odd) with control bytes")
     let violations = outcomes.compactMap(\.violation)
     for violation in violations.prefix(5) { Issue.record("\(violation)") }
     #expect(violations.isEmpty, "\(violations.count) of \(seeds) worlds; RINGROAD_SEED=<seed> replays one")

@@ -15,7 +15,8 @@ extension World {
   func makeSharedKeys() {
     add("sh\(control)ared", owner: nil, isNumber: false)
     add("\(control)s", owner: nil, isNumber: false)
-    add(String(repeating: "long", count: 62 - control.utf8.count) + control + "er", owner: nil, isNumber: false)
+    add(
+      String(repeating: "long", count: 62 - control.utf8.count) + control + "er", owner: nil, isNumber: false)
     add("\(control)sum", owner: nil, isNumber: true)
   }
 

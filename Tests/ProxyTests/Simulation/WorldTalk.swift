@@ -232,7 +232,9 @@ extension World {
       // A server's own error line is passed on for one key.
       let isServers = weather.lies > 0 && end.contains("ERROR")
       let isUnknown = deed.verb.touches && knowsNoTouching && end.hasSuffix(" protocol error")
-      guard mayFail(client) || isUnknown, isServers || isFailure(end) && !weather.missesOnFailure else { return end }
+      guard mayFail(client) || isUnknown, isServers || isFailure(end) && !weather.missesOnFailure else {
+        return end
+      }
     }
     var rest = values[...]
     for key in deed.keys {
