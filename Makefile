@@ -21,6 +21,7 @@ help: ## say what there is
 	  bench-quick "three of its workloads, under a minute" \
 	  bench-scaling "how the cost of a request grows with servers, keys, clients, values, pools, threads" \
 	  test-differential "compare every byte with a memcached's, for minutes" \
+	  test-dialects "run it over fakes of seven memcached versions, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  test-clients-outage "run client libraries while one of three servers fails" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
@@ -38,7 +39,7 @@ build: swift ## build .build/release/ringroad
 
 # The Swift tests come last: what they say is the end of it.
 test: build venv ## run all tests, those with real memcacheds and client libraries included
-	@$(MAKE) --no-print-directory test-differential-short test-clients-short
+	@$(MAKE) --no-print-directory test-differential-short test-dialects-short test-clients-short
 	RINGROAD_BINARY=$(abspath $(BINARY)) RINGROAD_PYTHON=$(abspath $(VENV))/bin/python $(SWIFT) test
 
 check: lint test ## what must hold before a change is taken: lint, no warnings, all tests
@@ -77,5 +78,5 @@ venv:
 bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
 test-faults test-faults-short test-faults-canary soak: build
 
-include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Clients/clients.mk
-include Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
+include Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk

@@ -87,7 +87,11 @@ enum CommandTable {
   }
 
   private static func endsQuietly(_ bytes: RawSpan, _ line: RequestLine) -> Bool {
-    bytes.isText("noreply", from: line.last.from, to: line.last.to)
+    isNoreply(bytes, line.last)
+  }
+
+  private static func isNoreply(_ bytes: RawSpan, _ word: Word) -> Bool {
+    bytes.isText("noreply", from: word.from, to: word.to)
   }
 
   /// Whether what a server would be sent as it stands, the key, holds a CR, or the line a NUL. A CR elsewhere is a
@@ -109,6 +113,8 @@ enum CommandTable {
     into request: inout Request
   ) -> Verdict {
     let words = request.verb == .cas ? 6 : 5
+    // Before 1.6 a line is cut into seven words, and what stands behind those of a cas is not looked at.
+    let isCut = request.verb == .cas && era < .v1_6_0 && line.count > words
     var body = Declared.bytes(bytes, line)
     func refuse(_ why: Refusal, _ request: Request) -> Verdict {
       Self.refuse(why, request, swallowing: body)
@@ -120,9 +126,9 @@ enum CommandTable {
       else { return refuse(.badFormat, request) }
       body = Int(length) &+ 2
     } else {
-      guard line.count == words || line.count == words + 1 else { return refuse(.unknown, request) }
+      guard line.count == words || line.count == words + 1 || isCut else { return refuse(.unknown, request) }
     }
-    request.isQuiet = endsQuietly(bytes, line)
+    request.isQuiet = isCut ? isNoreply(bytes, line[words]) : endsQuietly(bytes, line)
     guard takeKey(line, into: &request) else { return refuse(.badFormat, request) }
     // Both are read as ever; the length was looked at above where it is not.
     guard let flags = number(bytes, line, 2), flags.uint32(.v1_6_0) != nil,

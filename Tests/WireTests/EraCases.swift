@@ -80,7 +80,12 @@ extension EraCase {
     EraCase("set k 0 0\r\nget a\r\n", [.v1_4: ["ERROR", "get a"], .v1_6_40: [bad, "get a"]]),
     EraCase("cas k 0 0 5\r\nget a\r\nget b\r\n", [.v1_4: ["ERROR", "get b"], .v1_6_40: [bad, "get b"]]),
     EraCase("cas k 0 0 1 +7\r\nx\r\n", [.v1_4: ["cas k 0 0 1 7|x"], .v1_6_40: [bad]]),
-    EraCase("cas k 0 0 1 7 a b noreply\r\nx\r\n", [.v1_4: ["ERROR"], .v1_6_40: ["quietly cas k 0 0 1 7|x"]]),
+    EraCase(
+      "cas k 0 0 1 7 a b noreply\r\nx\r\n",
+      [.v1_4: ["cas k 0 0 1 7|x"], .v1_6_0: ["ERROR"], .v1_6_40: ["quietly cas k 0 0 1 7|x"]]),
+    EraCase(
+      "cas k 0 0 1 7 noreply a b\r\nx\r\n",
+      [.v1_4: ["quietly cas k 0 0 1 7|x"], .v1_6_0: ["ERROR"], .v1_6_40: ["cas k 0 0 1 7|x"]]),
     EraCase("set a\tb 0 0 1\r\nx\r\n", [.v1_4: ["set a\\tb 0 0 1|x"]]),
     EraCase("set a\0b 0 0 5\r\nget a\r\nget b\r\n", [.v1_4: [bad, "get b"]]),
   ]
