@@ -16,8 +16,8 @@ FAILED = re.compile(
 # Said of a request that was never sent: it cannot have been applied.
 UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}
 READS = {"get", "gets", "mg"}
-# What a write is told that was not done, with `writes_on_failure: miss`. It must never be seen.
-NOT_DONE = "not stored"
+# The cause of a write that is told NOT_STORED or NOT_FOUND, with `writes_on_failure: miss`. It must never be seen.
+NOT_DONE = "not done"
 OK, MISS, ERROR, BAD = range(4)
 
 
@@ -276,15 +276,31 @@ class Client:
         return True
 
     def was_not_done(self, ask, key, line, now):
-        """Whether a write is told that it was not done: its version is neither known nor in doubt, and must not be met."""
+        """Whether a write is told that it was not done.
+
+        Its version is neither known nor in doubt: if it is seen later, that is a mismatch. Of an increment the number
+        stays as it was known, so that one that was done all the same is found by the next answer. A delete is known to
+        be done. Where servers may forget, NOT_FOUND is a miss like any other."""
         if not self.crew.spec["hides_failed_writes"]:
             return False
-        if line != (b"NS " + ask.words[0] if ask.kind == "ms" else b"NOT_STORED"):
+        if ask.kind in ("set", "set counter"):
+            is_told = line == b"NOT_STORED"
+        elif ask.kind == "ms":
+            is_told = line == b"NS " + ask.words[0]
+        elif ask.kind in ("delete", "touch"):
+            is_told = line == b"NOT_FOUND" and not self.crew.forgetful[key.owner] and not key.may_be_missing()
+        else:
+            is_told = ask.kind == "incr" and line == b"NOT_FOUND" and not key.may_be_forgotten
+        if not is_told:
             return False
         self.crew.causes[NOT_DONE] += 1
         self.crew.trouble(self.crew.spec["labels"][key.owner], now)
         # The old value is there, or none.
         key.may_be_forgotten = True
+        if ask.kind == "delete":
+            key.acknowledged(ask.version, deletes=True)
+        if ask.kind == "incr":
+            self.lost_counters.add(key)
         self.note(key, ERROR, now, NOT_DONE)
         return True
 
@@ -305,12 +321,15 @@ class Client:
         key = ask.keys[0]
         if ask.kind == "mg":
             return self.take_meta(ask, key, line, after, now)
-        if ask.kind in ("set", "ms", "set counter") and self.was_not_done(ask, key, line, now):
+        if self.was_not_done(ask, key, line, now):
             return after
         if ask.kind == "set counter" and line == b"STORED":
             key.low = 0
         elif ask.kind == "add" and line in (b"STORED", b"NOT_STORED"):
-            key.low = 0 if line == b"STORED" else None
+            if line == b"STORED":
+                key.low, key.doubts = 0, 0
+            elif not self.crew.spec["hides_failed_writes"]:
+                key.low = None
         elif (ask.kind == "set" and line == b"STORED") or (ask.kind == "ms" and line == b"HD " + ask.words[0]):
             key.acknowledged(ask.version)
         elif ask.kind == "delete" and line in (b"DELETED", b"NOT_FOUND"):
@@ -329,7 +348,8 @@ class Client:
                 self.note(key, MISS, now)
             else:
                 self.missed(key, now)
-            key.low = None
+            if not self.crew.spec["hides_failed_writes"]:
+                key.low = None
             self.lost_counters.add(key)
             return after
         else:

@@ -25,6 +25,7 @@ import traceback
 import canaries
 import rows_bytes  # noqa: F401
 import rows_clients  # noqa: F401
+import rows_default  # noqa: F401
 import rows_memory  # noqa: F401
 import rows_operator  # noqa: F401
 import rows_servers  # noqa: F401

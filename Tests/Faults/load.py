@@ -182,7 +182,7 @@ class Load:
         owners = rig.proxy.route(names)
         crew = []
         for c in range(clients):
-            pinned = c // 2 % 4 if c < clients // 2 else None
+            pinned = c // 2 % len(rig.servers) if c < clients // 2 else None
             fits = [n for n in names if n[1:].startswith(f"{c}:") and pinned in (None, owners[n])]
             own = [n for n in fits if n[0] == "k"][:keys]
             counts = [n for n in fits if n[0] == "n"][:4] if counters and not rig.ejects else []
@@ -195,7 +195,7 @@ class Load:
         spec = {
             "port": port or rig.proxy.port, "seed": seed, "clients": crew, "think": think, "batches": batches,
             "segment": segment, "allowed": [a.encode() for a in allowed], "scale": scale,
-            "forgetful": [rig.ejects] * 4, "hang": hang, "plain": plain,
+            "forgetful": [rig.ejects] * len(rig.servers), "hang": hang, "plain": plain,
             "hides_failed_writes": rig.hides_failed_writes,
             "labels": [server.encode() for server in rig.proxy.servers],
         }  # fmt: skip

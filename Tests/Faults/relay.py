@@ -6,6 +6,7 @@ It is a process of its own with one loop. Faults, by server:
     refuse        nobody listens; connections are reset
     reset         whoever connects is reset
     backlog       the queue of those who wait to be accepted is full: the kernel drops what asks to connect
+    rate          so many bytes of answers a second from this server, all connections together, read as they are sent on
     drip          so many bytes of an answer a second
     delay         (least, most, period): answers come later by a delay drawn anew every period, in order
     segment       no more than so many bytes at a time, both ways
@@ -95,6 +96,7 @@ class Connection:
         self.ended = set()
         self.release = 0.0
         self.allowance = 0.0
+        self.is_full = False
         self.allowed_at = time.monotonic()
         for one in (self.near, self.far):
             one.setblocking(False)
@@ -138,6 +140,13 @@ class Connection:
     def answer(self, data, faults):
         now = time.monotonic()
         when = now
+        self.server.sent_bytes += len(data)
+        if "rate" in faults:
+            self.server.free_at = when = max(self.server.free_at, now) + len(data) / faults["rate"]
+            # As much as a network holds is on its way; the server waits with the rest.
+            if when - now > 0.01 and not self.is_full:
+                self.is_full = True
+                self.loop.selector.unregister(self.far)
         if "delay" in faults:
             when += self.server.delay_now(now)
         dice = self.loop.dice
@@ -206,6 +215,9 @@ class Connection:
                 queue.popleft()
                 if sent < len(data):
                     queue.appendleft((when, data[sent:]))
+        if self.is_full and not self.queues[self.near]:
+            self.is_full = False
+            self.loop.selector.register(self.far, selectors.EVENT_READ, self)
 
     def close(self, resets=False):
         if self.is_closed:
@@ -235,6 +247,8 @@ class Server:
         self.listener = None
         self.fillers = []
         self.accepts = self.asked = self.answered = self.in_time = self.injected = 0
+        self.sent_bytes = 0
+        self.free_at = 0.0
         self.patience = 0.5
         self.delay = (0.0, -1.0)
         self.listen()
@@ -325,6 +339,7 @@ class Server:
             "connections": len(self.connections),
             "asked": self.asked,
             "answered": self.answered,
+            "sent_bytes": self.sent_bytes,
             "in_time": self.in_time,
             "injected": self.injected,
         }
