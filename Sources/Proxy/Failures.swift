@@ -137,9 +137,8 @@ extension Worker {
         dissolveRelief(of: l)
         goOn(l)
       } else if servers[s].shunned >= Self.mostShunned {
-        // Asked once more later, in case these were lost by accident. One that knows no meta request by its version (twemproxy
-        // calls itself 0.5) is asked only with nothing on its way.
-        if version >= .v1_6_0 { servers[s].shunned &-= 1 }
+        // Asked once more later, in case these were lost by accident.
+        servers[s].shunned &-= 1
         servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].shuns, 12))))
         servers[s].shuns = min(servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)

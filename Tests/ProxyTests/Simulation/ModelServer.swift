@@ -31,6 +31,7 @@ final class ModelServer {
   ///
   /// `refusedEarly` says that the answer is due although the value has not come.
   func serve(_ input: inout Inbox, nextMark: () -> Int) -> [UInt8]? {
+    hangsUp = false
     if input.swallow > 0 {
       input.dropSwallowed()
       if input.swallow > 0 { return nil }
@@ -40,7 +41,6 @@ final class ModelServer {
     guard let first = words.first, words.allSatisfy({ !$0.isEmpty }) else {
       return complain(line)
     }
-    hangsUp = false
     switch kind.reaction(to: words) {
     case .say(let text):
       input.take(line.count + 2)
