@@ -243,7 +243,7 @@ def flush_all(session, words):
         return
     exptime = 0
     if len(words) != (2 if session.is_quiet else 1):
-        exptime = lenient_signed(words[1]) if session.version.checks_numbers else strtol(words[1])
+        exptime = lenient_signed(words[1]) if session.version.checks_delay else strtol(words[1])
         if exptime is None:
             session.reply(b"CLIENT_ERROR invalid exptime argument")
             return

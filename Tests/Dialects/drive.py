@@ -8,7 +8,8 @@
 
 What a client should see is the version's own answer (Tests/Dialects/answers.json.gz), but for the departures that
 docs/PROTOCOL.md declares: a value whose length was declared is thrown away with its refused line and never run;
-meta commands that no later version understands are refused; answers are not lost; ringroad may refuse in words of its own. `through_proxy` of versions.py has what the model knows of them.
+meta commands that no later version understands are refused; a delay of flush_all that is no number is refused; answers are not
+lost; ringroad may refuse in words of its own. `through_proxy` of versions.py has what the model knows of them.
 """
 
 import argparse

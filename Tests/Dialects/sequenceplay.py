@@ -6,7 +6,7 @@ import time
 
 from departures_of_rows import excuse
 from fleet import Fleet, connect, fakes_of, rest_of
-from compare import differs
+from compare import PADDING, differs
 from grammar import Grammar
 from recording import CLOSED, masked
 from rowplay import AGREES, OWN, Model, is_in_own_words
@@ -125,7 +125,7 @@ def holds_alike(model, held):
             present = one or other
             if not 0 < present.exptime - items.now <= 2:
                 return False
-        elif (one.flags, one.value.rstrip(b" ")) != (other.flags, other.value.rstrip(b" ")):
+        elif (one.flags, PADDING.sub(b"", one.value)) != (other.flags, PADDING.sub(b"", other.value)):
             return False
     return True
 

@@ -30,8 +30,9 @@ class Version:
     longest_line: int = 2048
     # A negative time is a time long past (1.6), or counted from now (touch and gat before 1.6).
     negative_is_past: bool = True
-    # verbosity and flush_all check their number.
+    # verbosity checks its number, and flush_all its delay.
     checks_numbers: bool = True
+    checks_delay: bool = True
 
     # What a proxy in front of this version does otherwise on purpose; no memcached has these.
     # A value whose length was declared is thrown away with its refused line, whatever the version does.
@@ -64,7 +65,7 @@ class Version:
     creation_is_quiet: bool = False
 
 
-OLD = dict(most_words=7, collects_answers=False, is_quiet_sticky=True, ignores_extra_words=False, longest_line=1024, negative_is_past=False, checks_numbers=False)  # fmt: skip
+OLD = dict(most_words=7, collects_answers=False, is_quiet_sticky=True, ignores_extra_words=False, longest_line=1024, negative_is_past=False, checks_numbers=False, checks_delay=False)  # fmt: skip
 V1_6_18 = Version("1.6.18", "flags", gat_words=2)
 V1_6_14 = replace(V1_6_18, name="1.6.14", gap=b" ", mg_needs_flags=True, miss_repeats=False)
 
@@ -102,11 +103,15 @@ VERSIONS = {
 }
 
 
-
 def through_proxy(version, swallows_refused=True):
     """The version as a client shall see it through ringroad: the departures that a fake can show."""
     return replace(
-        version, swallows_refused=swallows_refused, refuses_own_meta=True, loses_answers=False, creation_is_quiet=True
+        version,
+        swallows_refused=swallows_refused,
+        refuses_own_meta=True,
+        loses_answers=False,
+        creation_is_quiet=True,
+        checks_delay=True,
     )
 
 
