@@ -24,7 +24,8 @@ extension Worker {
 
   // MARK: - All of it when its turn has come
 
-  /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory.
+  /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory, and each may be asked
+  /// for on a private connection.
   @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
@@ -35,7 +36,23 @@ extension Worker {
     var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
     var count = 0
     while words.next(bytes) != nil { count &+= 1 }
-    return count &* size > gatherLimit
+    return count &* size > gatherLimit && !hasUnansweredWrites
+  }
+
+  /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on a
+  /// private connection might be answered before that write; one on the shared connection is answered behind it.
+  private var hasUnansweredWrites: Bool {
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) {
+        for i in 0..<links[l].legs.count {
+          let leg = links[l].legs[i]
+          if leg.exchange == Slab<Exchange>.none, leg.verb.mayChange || leg.verb == .flushAll { return true }
+        }
+      }
+      l += 1
+    }
+    return false
   }
 
   /// A multi-get of which every key is asked for by itself.

@@ -200,4 +200,30 @@ import Testing
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
+
+  /// A write that no client waits for is on its way: a read on another connection might be answered before it.
+  @Test(arguments: ["set k3 0 0 1 noreply\r\nv\r\n", "delete k3 noreply\r\n", "flush_all noreply\r\n"])
+  func aLargeMultiGetIsAnsweredBehindTheSameClientsQuietWrites(_ write: String) throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, "get x y")
+    rig.reply(
+      "a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45",
+      String(repeating: "v", count: 45), "END")
+    _ = rig.got(c)
+    let keys = (0..<30).map { "k\($0)" }
+    rig.send(c, write)
+    rig.say(c, "get " + keys.joined(separator: " "))
+    #expect(rig.privateLinks.isEmpty)
+    let asked = rig.asked("a")
+    #expect(asked == write.replacing(" noreply", with: "") + lines("get " + keys.joined(separator: " ")))
+    let done = write.hasPrefix("set") ? "STORED" : write.hasPrefix("delete") ? "DELETED" : "OK"
+    rig.send(from: "a", lines(done, "END"))
+    #expect(rig.got(c) == lines("END"))
+    // Nothing is on its way any more.
+    rig.say(c, "get " + keys.joined(separator: " "))
+    #expect(rig.asked("a") == "" && !rig.privateLinks.isEmpty)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
 }
