@@ -174,6 +174,16 @@ extension RawSpan {
     to &- from == text.utf8CodeUnitCount && to <= byteCount && hasText(text, at: from)
   }
 
+  /// Whether `from ..< to` is this text or the beginning of it, and not empty.
+  package func isBeginning(of text: StaticString, from: Int, to: Int) -> Bool {
+    guard from >= 0, to > from, to <= byteCount, to &- from <= text.utf8CodeUnitCount else { return false }
+    // SAFETY: both ranges were checked; a StaticString's text is in the executable.
+    return unsafe withUnsafeBytes { bytes in
+      guard let p = bytes.baseAddress else { return false }
+      return unsafe memcmp(p + from, text.utf8Start, to &- from) == 0
+    }
+  }
+
   /// Walks the digits from `i` on, stopping before `end`: the number they spell and where they stop.
   /// More than eighteen digits wrap; whoever reads hostile lengths bounds their number.
   @inlinable @inline(__always) package func digits(from i: Int, to end: Int) -> (value: Int, end: Int) {

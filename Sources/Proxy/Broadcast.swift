@@ -37,11 +37,12 @@ extension Worker {
     }
   }
 
-  /// Whether the report at hand holds bytes that clients have chosen.
+  /// Whether the report at hand holds bytes that clients have chosen. To memcached since 1.6.40 the beginning of a name
+  /// is enough: `stats c 1 0` is `stats cachedump 1 0`.
   private func printsKeys(_ bytes: RawSpan) -> Bool {
-    bytes.isText("cachedump", from: line[1].from, to: line[1].to)
-      || (bytes.isText("detail", from: line[1].from, to: line[1].to)
-        && bytes.isText("dump", from: line[2].from, to: line[2].to))
+    bytes.isBeginning(of: "cachedump", from: line[1].from, to: line[1].to)
+      || (bytes.isBeginning(of: "detail", from: line[1].from, to: line[1].to)
+        && bytes.isBeginning(of: "dump", from: line[2].from, to: line[2].to))
   }
 
   /// Asks every server of every pool the first `words` words of the line.

@@ -241,6 +241,9 @@ enum CommandTable {
     func isText(_ i: Int, _ text: StaticString) -> Bool {
       bytes.isText(text, from: line[i].from, to: line[i].to)
     }
+    func isBeginning(_ i: Int, _ text: StaticString) -> Bool {
+      bytes.isBeginning(of: text, from: line[i].from, to: line[i].to)
+    }
     if isText(1, "detail") {
       guard line.count >= 3, isText(2, "on") || isText(2, "off") || isText(2, "dump") else {
         return refuse(.badDetail, request)
@@ -254,6 +257,9 @@ enum CommandTable {
         return refuse(.badFormat, request)
       }
       guard id < 64 else { return refuse(.badSlabID, request) }
+    } else if era < .v1_6_40, isBeginning(1, "detail") || isBeginning(1, "cachedump") {
+      // A newer server beside the old ones would print keys.
+      return refuse(.unknown, request)
     }
     return .request
   }

@@ -28,6 +28,33 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// Servers since 1.6.40 know these by the beginnings of their names, and print the same keys.
+  @Test(arguments: ["stats c 1 0", "stats cachedum 1 0", "stats d d", "stats detai dum"])
+  func aDumpByTheBeginningOfItsNameHasAFence(_ request: String) {
+    let rig = Rig(["a"], isAccepting: false)
+    let (c, d) = (rig.open(), rig.open())
+    rig.accept(rig.link("a"), version: "1.6.45")
+    rig.say(c, request)
+    rig.say(d, "get k")
+    #expect(rig.asked("a") == lines(request) + Self.fence + lines("get k"))
+    rig.send(
+      from: "a", lines("ITEM x [1 b; 0 s]", "END", "VALUE k 0 5", "FALSE", "END") + Self.met + lines("END"))
+    #expect(rig.got(d) == lines("END"))
+    #expect(rig.count(.integrityFailures) == 0)
+  }
+
+  /// Those before do not, and a newer one beside them is not asked.
+  @Test(arguments: ["stats c 1 0", "stats d d", "stats det on"])
+  func aDumpByTheBeginningOfItsNameIsUnknownToOldServers(_ request: String) {
+    let rig = Rig(["a", "b"], isAccepting: false)
+    let c = rig.open()
+    rig.accept(rig.link("a"), version: "1.6.18")
+    rig.accept(rig.link("b"), version: "1.6.45")
+    rig.say(c, request)
+    #expect(rig.asked("a") + rig.asked("b") == "")
+    #expect(rig.got(c) == lines("ERROR"))
+  }
+
   /// What a key may hold that would otherwise be believed.
   static let forged = [
     "x [1 b; 0 s]\r\nEND\r\nVALUE k 0 5\r\nFALSE\r\nEND",
