@@ -47,6 +47,14 @@ def has(pattern):
     return lambda sequence: found.search(sequence.lines) is not None
 
 
+def beginnings(*names):
+    """A pattern of all that these begin with, but for themselves."""
+    return b"|".join(name[:length] for name in names for length in range(len(name) - 1, 0, -1))
+
+
+# A number that is counted, then has something put behind it, then is counted again.
+APPENDED_NUMBER = re.compile(rb"(?:incr|decr|ma) +([^ \r\n]+).*\n.*(?:append|ms) +\1 .*\n.*(?:incr|decr|ma) +\1[ \r\n]", re.S)
+
 STORES = rb"(?:set|add|replace|append|prepend|cas)"
 STORE = STORES + rb" +[^ \n]+ +[^ \n]+ +[^ \n]+ +"
 BLANK_VALUES = [
@@ -187,8 +195,10 @@ DEPARTURES = [
     Departure(
         "held value",
         "ma with T while the answer to an earlier read holds the value: memcached counts on in a copy and sets the "
-        "time of the old one; how long a value is held is a matter of time",
-        lambda sequence: any(is_counting_with(b"T", line) for line in LINES.findall(sequence.lines)),
+        "time of the old one; and a number that became shorter has blanks behind it or not, so that it is one or not "
+        "with something appended; how long a value is held is a matter of time",
+        lambda sequence: any(is_counting_with(b"T", line) for line in LINES.findall(sequence.lines))
+        or APPENDED_NUMBER.search(sequence.lines) is not None,
         (),
     ),
     Departure(
@@ -227,6 +237,15 @@ DEPARTURES = [
             (b"get " + b"k" * 251 + b"\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
             (b"get " + b"k" * 251 + b" noreply\r\n", b"CLIENT_ERROR bad command line format\r\nEND\r\n"),
         ),
+        since=(1, 6, 40),
+    ),
+    Departure(
+        "stats by its beginning",
+        "stats and the beginning of a name: memcached takes it for the first name that begins so; ringroad knows names "
+        "only as a whole, and merges the answers as counters",
+        has(rb"(?:^|[ ])stats +(?:" + beginnings(b"reset", b"detail", b"settings", b"cachedump", b"conns") + rb")(?:[ \r]|$)"
+            rb"|stats +detail +(?:" + beginnings(b"on", b"off", b"dump") + rb")(?:[ \r]|$)"),
+        ((b"stats re\r\n", b"SERVER_ERROR ringroad: 1 of 1 servers did not answer\r\n"),),
         since=(1, 6, 40),
     ),
     Departure(
