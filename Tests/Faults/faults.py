@@ -98,11 +98,16 @@ def report(row, options, found):
             file.write(log)
     found.append({
         "row": row.name, "title": row.title, "state": state, "seconds": round(took, 1), "plays": plays, "text": text,
-        "bars": [{"name": b.name, "value": repr(b.value) if isinstance(b.value, (bytes, set)) else b.value, "relation": b.relation,
-                  "limit": repr(b.limit) if isinstance(b.limit, (bytes, set)) else b.limit, "unit": b.unit.strip(), "holds": b.holds} for b in bars],
+        "bars": [{"name": b.name, "value": plain(b.value), "relation": b.relation, "limit": plain(b.limit),
+                  "unit": b.unit.strip(), "holds": b.holds} for b in bars],
         "remarks": remarks[:20],
     })  # fmt: skip
     return state
+
+
+def plain(value):
+    """What JSON can hold."""
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
 
 
 def main():

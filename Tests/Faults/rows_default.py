@@ -138,9 +138,14 @@ def held(play, on_failure):
     again = rig.proxy.ask(b"add %s 0 60 1\r\nB\r\n" % lock)
     play.bar("lock taken", taken, "==", b"STORED\r\n")
     play.bar("found out", out is not None, "==", True)
-    play.bar("told", told, "==", [answer for _, answer in deeds])
+    wrong = [(key, said, answer) for key, said, (_, answer) in zip(keys, told, deeds) if said != answer]
     # What was to be deleted is deleted; nothing else has changed.
-    play.bar("there afterwards", after, "==", [b"5"] * (len(deeds) - len(REMOVED)) + [b""] * len(REMOVED))
+    changed = [(key, value) for key, value in zip(keys[: -len(REMOVED)], after) if value != b"5"]
+    left = [(key, value) for key, value in zip(keys[-len(REMOVED) :], after[-len(REMOVED) :]) if value]
+    play.bar("writes", len(told), ">=", len(REFUSED))
+    play.bar("told otherwise", wrong, "==", [])
+    play.bar("changed", changed, "==", [])
+    play.bar("not deleted", left, "==", [])
     play.bar("lock asked for again", again, "==", b"NOT_STORED\r\n")
 
 
