@@ -28,34 +28,53 @@ package enum Handshake: BitwiseCopyable, Equatable {
 
   /// Reads the two lines of the answer, which begins `bytes`.
   package init(_ bytes: RawSpan, secret: UInt64) {
-    var ends: (Int, Int) = (0, 0)
     guard let first = bytes.firstNewline(from: 0), let second = bytes.firstNewline(from: first &+ 1) else {
       self = bytes.byteCount > 2 &* ReplyParser.longestLine ? .broken(.lineTooLong) : .partial
       return
     }
-    ends = (first &+ 1, second &+ 1)
-    func isLine(_ text: StaticString, from: Int, to: Int) -> Bool {
-      bytes.isText(text, from: from, to: to)
-    }
-    let line = (from: ends.0, to: Self.withoutEnd(bytes, from: ends.0, to: ends.1))
+    let known = Line(bytes, from: 0, newline: first, secret)
+    let line = Line(bytes, from: first &+ 1, newline: second, secret)
     let era: Era
-    if isLine("MN", from: 0, to: Self.withoutEnd(bytes, from: 0, to: ends.0)) {
-      if Self.isMiss(bytes, from: line.from, to: line.to, secret) {
-        era = .v1_6_18
-      } else if isLine("EN", from: line.from, to: line.to) {
-        era = .v1_6_10
-      } else if bytes.hasText("CLIENT_ERROR ", at: line.from) {
-        // It does not know `b`.
-        era = .v1_6_0
-      } else {
-        era = .v1_4
-      }
-    } else if isLine("EN", from: 0, to: Self.withoutEnd(bytes, from: 0, to: ends.0)) {
-      era = .v1_5
-    } else {
-      era = .v1_4
+    switch (known, line) {
+    case (.noted, .missWithOpaque): era = .v1_6_18
+    case (.noted, .miss): era = .v1_6_10
+    // It does not know `b`.
+    case (.noted, .refusal(isOfClient: true)): era = .v1_6_0
+    case (.miss, .miss), (.miss, .refusal): era = .v1_5
+    case (.noted, .refusal), (.refusal, .refusal), (.refusal, .miss): era = .v1_4
+    // Damaged, or the answer to something else: it says nothing about the server.
+    default:
+      self = .broken(.wrongType)
+      return
     }
-    self = .speaks(era, length: ends.1)
+    self = .speaks(era, length: second &+ 1)
+  }
+
+  /// One line of the answer.
+  private enum Line {
+    case noted
+    case miss
+    case missWithOpaque
+    /// `ERROR`, `CLIENT_ERROR …`, `SERVER_ERROR …`
+    case refusal(isOfClient: Bool)
+    case other
+
+    init(_ bytes: RawSpan, from: Int, newline: Int, _ secret: UInt64) {
+      let end = Handshake.withoutEnd(bytes, from: from, to: newline &+ 1)
+      if bytes.isText("MN", from: from, to: end) {
+        self = .noted
+      } else if bytes.isText("EN", from: from, to: end) {
+        self = .miss
+      } else if bytes.hasText("EN O", at: from), bytes.decimal(from: from &+ 4, to: end) == secret {
+        self = .missWithOpaque
+      } else if bytes.hasText("CLIENT_ERROR ", at: from) {
+        self = .refusal(isOfClient: true)
+      } else if bytes.hasText("ERROR", at: from) || bytes.hasText("SERVER_ERROR", at: from) {
+        self = .refusal(isOfClient: false)
+      } else {
+        self = .other
+      }
+    }
   }
 
   /// Where a line ends without its CR and LF, and the blanks that old servers leave before them.
@@ -63,11 +82,5 @@ package enum Handshake: BitwiseCopyable, Equatable {
     var end = to &- 1
     while end > from, bytes.byte(at: end &- 1) == 13 || bytes.byte(at: end &- 1) == 32 { end &-= 1 }
     return end
-  }
-
-  /// `EN O<secret>`
-  private static func isMiss(_ bytes: RawSpan, from: Int, to: Int, _ secret: UInt64) -> Bool {
-    guard bytes.hasText("EN O", at: from) else { return false }
-    return bytes.decimal(from: from &+ 4, to: to) == secret
   }
 }

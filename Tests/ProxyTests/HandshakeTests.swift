@@ -40,6 +40,23 @@ import Wire
     #expect(rig.asked("a") == lines("get x"))
   }
 
+  /// A damaged answer says nothing about a server: the connection is closed, and the next one is asked.
+  @Test(arguments: [
+    lines("\u{1}x", "MN", "EN O<opaque>"), lines("MN", "EN O1"), lines("MN", "xEN O<opaque>"),
+    lines("EN O<opaque>", "MN"), lines("STORED", "ERROR"), lines("MN", "MN"), lines("MN", "EN O<opaque> x"),
+  ])
+  func aDamagedHandshakeChangesNoDialect(_ answer: String) {
+    let rig = Rig(["a", "b"], isAccepting: false)
+    rig.begin(rig.link("b"), version: "1.6.18", handshake: Self.whole)
+    rig.begin(rig.link("a"), version: "1.6.18", handshake: answer)
+    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.count(.integrityFailures) == 1)
+    rig.advance(.milliseconds(1100))
+    rig.begin(rig.link("a"), version: "1.6.18", handshake: Self.whole)
+    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.worker.links[rig.link("a")].state == .ready)
+  }
+
   /// What waits for a connection, and turns out to be for a server that would run its value as commands, never gets there.
   @Test(
     arguments: [
