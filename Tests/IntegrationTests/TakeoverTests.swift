@@ -14,7 +14,8 @@ private final class TakenOver: Sendable {
     if phase.compareExchange(expected: 1, desired: 2, ordering: .sequentiallyConsistent).exchanged {
       return FakeServer.Reply("", closes: true)
     }
-    guard line.hasPrefix("get ") else { return FakeServer.Reply("VERSION 1.6.18\r\n") }
+    if line == "version" { return FakeServer.Reply("VERSION 1.6.18\r\n") }
+    guard line.hasPrefix("get ") else { return FakeServer.Reply("ERROR\r\n") }
     let value = phase.load(ordering: .sequentiallyConsistent) == 0 ? "mine" : "else"
     let key = line.split(whereSeparator: \.isWhitespace)[1]
     return FakeServer.Reply("VALUE \(key) 0 4\r\n\(value)\r\nEND\r\n")
