@@ -2,6 +2,7 @@
 
 from load import Load
 from relay import Relay
+from rig import STRICT
 from table import Row
 
 SINS = {
@@ -11,6 +12,7 @@ SINS = {
     "false_miss": ("a miss of what is there", {"false_miss"}),
     "dup_apply": ("an incr that is sent twice", {"dup_apply"}),
     "desync": ("the answer to another request", {"desync"}),
+    "done": ("NOT_STORED for a write that was done", {"mismatch"}),
     "extra": ("an answer too many", {"extra", "desync"}),
     "unanswered": ("hanging up instead of answering", {"unanswered"}),
     "hang": ("no answer", {"hang"}),
@@ -20,7 +22,7 @@ ROWS = {}
 
 def canary(sin, title, expected):
     def play(play):
-        rig, _ = play.start(load=False)
+        rig, _ = play.start({**STRICT, "writes_on_failure": "miss"} if sin == "done" else STRICT, load=False)
         liar = Relay([rig.proxy.port], play.options.seed)
         try:
             play.load = Load(rig, seed=play.options.seed, port=liar.ports[0], batches=(1,), hang=1.0)

@@ -74,6 +74,8 @@ class Forger:
             return b"END\r\n"
         if self.sin == "desync" and data == b"STORED\r\n":
             return b"DELETED\r\n"
+        if self.sin == "done" and data == b"STORED\r\n":
+            return b"NOT_STORED\r\n"
         if self.sin == "extra":
             return data + b"STORED\r\n"
         return {"hang": b"", "unanswered": None}.get(self.sin, data)
