@@ -6,9 +6,9 @@ import threading
 import time
 
 from bars import eventually
-from client import NOT_DONE
+from client import NOT_DONE, READS
 from load import OK
-from rig import LOOPBACK, Memcached, Proxy
+from rig import LOOPBACK, STRICT, Memcached, Proxy
 from rows_memory import Wire, value_of
 from table import row
 
@@ -411,4 +411,31 @@ def one_of_three(play):
     play.bar("others right", round(100 * right, 3), ">=", 99.9, " %")
     play.bar("error lines", sum(e[5] != NOT_DONE for e in play.errors()), "==", 0)
     # The clients of the load take a connection that ends for a violation.
+    play.judge((0,), since)
+
+
+@row("F47", "hangs, cuts and resets under fail_fast: what is told NOT_STORED or NOT_FOUND was not done, counters too")
+def told_that_it_was_not_done(play):
+    rig, _ = play.start({**STRICT, "writes_on_failure": "miss"}, relayed=True)
+    dice = random.Random(play.options.seed)
+    since = time.monotonic()
+    for _ in range(int(4 * play.scale)):
+        rig.servers[0].stop()
+        play.pause(dice.choice([0.3, 0.55, 0.7, 1.5]))
+        rig.servers[0].go_on()
+        play.pause(dice.uniform(0.05, 0.5))
+        rig.relay.set(0, cut=dice.choice(["rst", "fin"]), chance=0.02)
+        play.pause(1)
+        rig.relay.set(0, hold=True)
+        play.pause(dice.choice([0.3, 0.6, 1.2]))
+        rig.relay.do(0, dice.choice(["reset", None]))
+        play.pause(dice.uniform(0.2, 1))
+    play.until_all_are_up()
+    play.pause(0.5)
+    play.stop()
+    writes = [e for e in play.errors(0, since) if e[6] not in READS]
+    told = sum(e[5] == NOT_DONE for e in writes)
+    play.bar("writes told that they were not done", told, ">=", 50)
+    play.bar("writes told an error", len(writes) - told, "==", 0)
+    play.bar("increments among them", sum(e[6] == "incr" and e[5] == NOT_DONE for e in writes), ">=", 1)
     play.judge((0,), since)
