@@ -53,6 +53,7 @@ extension Worker {
     guard let lane = lane(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
       // A route that is gone since: nowhere is a miss.
       guard streams[i].fanOut == Slab<FanOut>.none else {
+        counters.add(.readsAsMisses)
         streams[i].piece += 1
         return advance(i, now: now)
       }
@@ -162,7 +163,7 @@ extension Worker {
       if streams[i].fanOut == Slab<FanOut>.none {
         give(i, line, 0, length)
       } else if outcome == .error {
-        noteFailure(streams[i].fanOut, at: streams[i].server, .protocolError)
+        noteFailure(streams[i].fanOut, at: streams[i].server, .protocolError, keys: 1)
       }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
@@ -251,7 +252,7 @@ extension Worker {
       return close(client: streams[i].client.index)
     }
     if streams[i].fanOut != Slab<FanOut>.none {
-      noteFailure(streams[i].fanOut, at: streams[i].server, trouble)
+      noteFailure(streams[i].fanOut, at: streams[i].server, trouble, keys: 1)
       streams[i].piece += 1
       return advance(i, now: now)
     }

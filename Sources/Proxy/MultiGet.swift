@@ -151,15 +151,21 @@ extension Worker {
     release(f)
   }
 
-  /// A server's share of a fan-out will not be answered: in a multi-get, the keys from this piece on.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keysFrom first: UInt32 = .max) {
+  /// A server does not answer its share of a multi-get: the chain of keys that begins with this piece, and the rest that
+  /// was to follow.
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keysFrom first: UInt32) {
     var i = first
     var missing = 0
     while i != .max {
       if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
-    if first != .max, let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
+    if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
+    noteFailure(f, at: s, trouble, keys: missing)
+  }
+
+  /// A server does not answer its share of a fan-out. `keys`: how many keys of a multi-get that leaves without an answer.
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keys missing: Int = 0) {
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
     if fanOuts[f].trouble == nil {

@@ -48,9 +48,7 @@ extension Worker {
   private mutating func giveUp(_ l: UInt32, _ leg: Leg) {
     counters.add(.queueFull)
     guard leg.fanOut == Slab<FanOut>.none else {
-      fanOuts[leg.fanOut].unanswered &+= 1
-      if servers[links[l].server].missesOnFailure { servers[links[l].server].readsAsMisses &+= 1 }
-      return noteFailure(leg.fanOut, at: links[l].server, .queueFull)
+      return noteFailure(leg.fanOut, at: links[l].server, .queueFull, keys: 1)
     }
     links[l].legs[0].exchange = Slab<Exchange>.none
     let asked = exchange(&links[l].asked, with: Buffer())

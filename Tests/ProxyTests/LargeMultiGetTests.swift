@@ -21,6 +21,16 @@ import Testing
     return Rig(["a"], limits: limits)
   }
 
+  /// A client whose last values were large.
+  private static func clientOfLargeValues(_ rig: Rig) -> UInt32 {
+    let c = rig.open()
+    rig.say(c, "get x y")
+    _ = rig.asked("a")
+    rig.send(from: "a", value("x", 45) + value("y", 45) + "END\r\n")
+    _ = rig.got(c)
+    return c
+  }
+
   // MARK: - Deadlines
 
   /// A server that keeps delivering is not late, however long it takes.
@@ -181,12 +191,7 @@ import Testing
   /// A client whose last values were too large to gather is given each when its turn has come.
   @Test func whoAsksForLargeValuesIsGivenThemOneByOne() {
     let rig = rig()
-    let c = rig.open()
-    rig.say(c, "get x y")
-    rig.reply(
-      "a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45",
-      String(repeating: "v", count: 45), "END")
-    _ = rig.got(c)
+    let c = Self.clientOfLargeValues(rig)
     let keys = (0..<30).map { "k\($0)" }
     rig.say(c, "get " + keys.joined(separator: " "))
     #expect(rig.asked("a") == "")
@@ -201,16 +206,36 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// A value that does not arrive is counted as a miss, once for the proxy and once for its server.
+  @Test func largeValuesThatDoNotArriveAreCountedAsMisses() {
+    let rig = rig()
+    let c = Self.clientOfLargeValues(rig)
+    rig.say(c, "get " + (0..<30).map { "k\($0)" }.joined(separator: " "))
+    var expected = ""
+    for n in 0..<30 {
+      guard let p = rig.privateLinks.first else { break }
+      #expect(rig.asked(p) == lines("get k\(n)"))
+      switch n {
+      case 3: rig.advance(.milliseconds(500))
+      case 5: rig.lose(link: p)
+      case 7: rig.send(from: p, lines("SERVER_ERROR out of memory"))
+      default:
+        expected += Self.value("k\(n)", 45)
+        rig.send(from: p, Self.value("k\(n)", 45) + "END\r\n")
+      }
+    }
+    #expect(rig.got(c) == expected + "END\r\n")
+    #expect(rig.count(.timeouts) == 1 && rig.count(.readsAsMisses) == 3)
+    #expect(rig.worker.servers[rig.worker.links[rig.link("a")].server].readsAsMisses == 3)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
   /// A write that no client waits for is on its way: a read on another connection might be answered before it.
   @Test(arguments: ["set k3 0 0 1 noreply\r\nv\r\n", "delete k3 noreply\r\n", "flush_all noreply\r\n"])
   func aLargeMultiGetIsAnsweredBehindTheSameClientsQuietWrites(_ write: String) throws {
     let rig = rig()
-    let c = rig.open()
-    rig.say(c, "get x y")
-    rig.reply(
-      "a", "VALUE x 0 45", String(repeating: "v", count: 45), "VALUE y 0 45",
-      String(repeating: "v", count: 45), "END")
-    _ = rig.got(c)
+    let c = Self.clientOfLargeValues(rig)
     let keys = (0..<30).map { "k\($0)" }
     rig.send(c, write)
     rig.say(c, "get " + keys.joined(separator: " "))
