@@ -24,8 +24,8 @@ extension Worker {
 
   // MARK: - All of it when its turn has come
 
-  /// Whether the values of so many keys, as large as this client's last ones, do not fit in memory, and each may be asked
-  /// for on a private connection.
+  /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they are as
+  /// large as this client's last ones, and no write can be overtaken.
   @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
@@ -81,8 +81,8 @@ extension Worker {
 
   // MARK: - Cut short
 
-  /// Ends a connection in the middle of the front leg's reply, of which so many bytes more are to come that nobody keeps: to
-  /// make another costs less. Reads that wait behind are sent again on it; false where anything else does.
+  /// Closes a connection in the middle of the front leg's reply and makes another: that costs less than to receive and
+  /// discard the `bytes` that remain. Reads queued behind are sent again on it; false if anything else is queued.
   @inline(never)
   mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
     guard bytes >= limits.worthCutting, links[l].state == .ready, !links[l].isRetiring, !links[l].isPrivate,
@@ -271,7 +271,7 @@ extension Worker {
     markDirty(link: l)
   }
 
-  /// Whether the values of so many more keys fit in memory if they are like those of a leg.
+  /// Whether the values of `count` more keys fit in memory if they are like those of a leg.
   private func fits(_ count: Int, like leg: UInt32, _ f: UInt32) -> Bool {
     let (average, largest) = fanOuts[f].size(of: leg)
     if largest > heldLimit { return false }

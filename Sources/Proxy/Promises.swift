@@ -5,9 +5,9 @@ import Wire
 // What a write that failed is told, and how the proxy makes it true.
 //
 //     refused before it was sent     NOT_STORED, NOT_FOUND: so it is. A refused delete is noted, and done later.
-//     left on a connection that      an error: the server may find it there at any time
-//     the proxy has ended
 //     in doubt                       the same, and its key is deleted before anything else is asked for it there
+//     in doubt, and the proxy        an error: the server may read it from that connection after the deletion
+//     closed the connection
 //
 // A server that is up is sent the deletion on the connection on which the doubt arose, behind what that still owes; if the
 // connection is gone, ahead of anything else on the next one. A server that is out has the key in its journal.
@@ -147,8 +147,8 @@ extension Worker {
     while let leg = legs.popFirst() { links[l].enqueue(leg) }
   }
 
-  /// Puts a deletion at the back of a connection's queue, whatever the key is made of. Nobody waits for its answer. A key
-  /// that only base64 can write cannot be stored on a server that does not know it.
+  /// Puts a deletion at the back of a connection's queue, for keys of any bytes. Its answer goes to no client. A key that
+  /// only base64 can write cannot be stored on a server that does not know it.
   mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
     var leg = Leg()
     let before = links[l].asked.count
@@ -174,8 +174,8 @@ extension Worker {
     markDirty(link: l)
   }
 
-  /// Writes have just been given up on a connection that goes on: what stands behind them for the same keys may see
-  /// what they have done, and their clients were told that it was not. So it is given up as well. O(queue).
+  /// Gives up the requests queued behind writes that were just given up on a connection which stays in use, if they have
+  /// the same keys: they may see a write that its client was told had not been done. O(queue).
   mutating func giveUpBehind(_ l: UInt32) {
     var keys: Set<[UInt8]> = []
     for one in promised where one.link == l { keys.insert(one.key) }

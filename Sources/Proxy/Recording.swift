@@ -131,7 +131,7 @@ extension Worker {
     while let key = keys.next(bytes) { noteStandIn(key, at: s) }
   }
 
-  // MARK: - Changes that nobody answers for
+  // MARK: - Changes that were not answered
 
   /// A leg was given up after it was sent: its server may have done what it was asked, may do so yet, or never will.
   @inline(never)

@@ -19,7 +19,8 @@ struct Lane: BitwiseCopyable {
 ///     server bytes ─▶ serverReceived ─▶ client.output ─▶ (edge sends)
 ///
 /// The request path is in `Forwarding.swift`, `MultiGet.swift`, `Broadcast.swift`; the reply path in
-/// `Replies.swift` and `ReplyQueue.swift`; what goes wrong in `Failures.swift`.
+/// `Replies.swift` and `ReplyQueue.swift`; what goes wrong in `Failures.swift` and
+/// `Deadlines.swift`.
 package struct Worker: ~Copyable {
   package var clients = Slab<Client>(capacity: 64)
   package var servers = Slab<Server>(capacity: 8)

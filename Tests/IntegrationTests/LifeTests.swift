@@ -322,17 +322,5 @@ extension Integration {
       #expect(try servers.compactMap { try $0.client().get("k") }.count == 1)
       #expect(child.ended() == nil)
     }
-
-    @Test func theLogIsOpenedAnewOnSIGHUP() throws {
-      let server = try Memcached()
-      let logs = try Directory()
-      let proxy = try Proxy { port, _ in
-        "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: \(logs.file("log"))}\n"
-      }
-      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("serving") })
-      try FileManager.default.moveItem(atPath: logs.file("log"), toPath: logs.file("log.1"))
-      proxy.child.signal(SIGHUP)
-      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("reload") })
-    }
   }
 }

@@ -26,7 +26,9 @@ extension Integration {
       #expect(try cluster.client().set("k", "v") == "STORED")
     }
 
-    @Test func theLogIsOpenedAnewOnSIGUSR1AndNothingIsReloaded() throws {
+    @Test(arguments: [SIGHUP, SIGUSR1])
+    func theLogIsReopenedAndOnlySIGHUPReloads(_ number: Int32) throws {
+      let isReload = number == SIGHUP
       let server = try Memcached()
       let logs = try Directory()
       let proxy = try Proxy { port, _ in
@@ -34,9 +36,10 @@ extension Integration {
       }
       #expect(eventually(within: .seconds(2)) { logs.read("log").contains("serving") })
       try FileManager.default.moveItem(atPath: logs.file("log"), toPath: logs.file("log.1"))
-      proxy.child.signal(SIGUSR1)
-      #expect(eventually(within: .seconds(2)) { logs.read("log").contains("log reopened") })
-      #expect(!logs.read("log").contains("reload"))
+      proxy.child.signal(number)
+      #expect(
+        eventually(within: .seconds(2)) { logs.read("log").contains(isReload ? "reload" : "log reopened") })
+      #expect(logs.read("log").contains("reload") == isReload)
     }
 
     @Test(arguments: [false, true])

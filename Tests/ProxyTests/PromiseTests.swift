@@ -15,6 +15,17 @@ import Testing
     }
   }
 
+  /// A server that is up, but refuses connections.
+  private static func refusing() -> (Rig, client: UInt32) {
+    let rig = rig()
+    let c = rig.open()
+    rig.isAccepting = false
+    rig.lose("a")
+    rig.say(c, "get w")
+    rig.lose("a", .refused)
+    return (rig, c)
+  }
+
   /// Each kind of write, and what is said of it.
   static let writes: [(lines: [String], miss: String)] = [
     (["set x 0 0 1", "v"], "NOT_STORED"), (["add x 0 0 1", "v"], "NOT_STORED"),
@@ -97,12 +108,7 @@ import Testing
 
   /// A server that is up but refuses: what is refused is owed as well, a delete.
   @Test func aRefusedDeleteIsOwedByTheNextConnection() {
-    let rig = Self.rig()
-    let c = rig.open()
-    rig.isAccepting = false
-    rig.lose("a")
-    rig.say(c, "get w")
-    rig.lose("a", .refused)
+    let (rig, c) = Self.refusing()
     _ = rig.got(c)
     rig.say(c, "set y 0 0 1", "v", "delete x", "delete z noreply", "get y")
     #expect(rig.got(c).hasPrefix(lines("NOT_STORED", "NOT_FOUND")))
@@ -165,12 +171,7 @@ import Testing
 
   /// The server goes out: the journal has it.
   @Test func whatIsOwedToAServerThatGoesOutIsInItsJournal() {
-    let rig = Self.rig()
-    let c = rig.open()
-    rig.isAccepting = false
-    rig.lose("a")
-    rig.say(c, "get w")
-    rig.lose("a", .refused)
+    let (rig, c) = Self.refusing()
     rig.say(c, "delete x")
     for _ in 0..<30 {
       rig.advance(.seconds(1))

@@ -376,68 +376,6 @@ import Testing
     rig.adopt(["a", "b", "c"], limits: limits)
     #expect(rig.worker.surrender(Fleet.id(of: "b")).lost.areAll)
   }
-
-  // MARK: - Refused at the last moment
-
-  /// The client that was refused tries again as soon as the server is up: what it has stored then stays.
-  @Test(arguments: [1, 3])
-  func whatWasRefusedIsDeletedBeforeAnythingElseIsDone(_ count: Int) {
-    let rig = Rig()
-    let keys = (0..<count).map { rig.key(on: "a", $0) }
-    let c = rig.open()
-    rig.set(.failFast, "a")
-    for key in keys { rig.say(c, "delete \(key)") }
-    _ = rig.got(c)
-    rig.set(.up, "a")
-    rig.say(c, "set \(keys[0]) 0 0 1", "y")
-    let asked = rig.asked("a")
-    #expect(asked.hasSuffix(lines("set \(keys[0]) 0 0 1", "y")))
-    #expect(
-      asked.dropLast(lines("set \(keys[0]) 0 0 1", "y").count).split(separator: "\r\n").sorted()
-        == keys.map { "delete \($0)" }.sorted().map { Substring($0) })
-    for _ in keys { rig.send(from: "a", lines("NOT_FOUND")) }
-    rig.send(from: "a", lines("STORED"))
-    #expect(rig.got(c) == lines("STORED"))
-    #expect(rig.held(against: "a") == [])
-  }
-
-  /// If that fails too, it is in doubt like anything else.
-  @Test func aDeleteOfItsOwnThatFailsIsInDoubt() {
-    let rig = Rig()
-    let key = rig.key(on: "a")
-    rig.set(.failFast, "a")
-    rig.say(rig.open(), "delete \(key)")
-    rig.set(.up, "a")
-    #expect(rig.asked("a") == lines("delete \(key)"))
-    rig.lose("a")
-    rig.set(.failFast, "a")
-    #expect(rig.held(against: "a") == [key])
-  }
-
-  @Test func manyKeysAndWhatIsNoPlainKeyAreSurrendered() {
-    var rig = Rig(["a"])
-    rig.set(.failFast, "a")
-    let c = rig.open()
-    for n in 0..<300 { rig.say(c, "delete k\(n)") }
-    rig.set(.up, "a")
-    #expect(rig.asked("a") == "" && rig.held(against: "a").count == 300)
-    rig = Rig(["a"])
-    rig.set(.failFast, "a")
-    rig.say(rig.open(), "md aGVsbG8gd29ybGQ= b")
-    rig.set(.up, "a")
-    #expect(rig.asked("a") == "" && rig.held(against: "a") == ["hello world"])
-  }
-
-  /// memcached takes a flush back when one with a delay follows.
-  @Test func aServerThatWasFlushedToBeSafeIsNotFlushedLater() {
-    let rig = Rig()
-    rig.set(.ejected, "a")
-    rig.worker.set(.up, of: Fleet.id(of: "a"), wasFlushed: true, now: rig.now)
-    rig.settle()
-    rig.say(rig.open(), "flush_all 10")
-    #expect(rig.asked("a") == "flush_all\r\n")
-    #expect(rig.asked("b") == "flush_all 10\r\n")
-  }
 }
 
 /// Letters of base64, not by the code that is tested.

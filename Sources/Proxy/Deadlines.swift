@@ -1,0 +1,169 @@
+import Bytes
+import Stats
+import Wire
+
+// Clocks: of connections to servers, of the requests on them, and of clients.
+
+extension Worker {
+  /// Looks at every clock there is; called every few milliseconds. Cost: one look per connection to a
+  /// server, and per client once a second.
+  package mutating func tick(now: Instant) {
+    clock = now
+    var l: UInt32 = 0
+    while l < links.end {
+      if links.isTaken(l) {
+        if links[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
+      }
+      l += 1
+    }
+    if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
+    if !uploadsHeld.isEmpty { resumeHeldUploads() }
+    if !retiring.isEmpty { releaseRetired(now: now) }
+  }
+
+  /// Makes a lost connection again before a request needs it, so that no client has to find out whether the server is back.
+  private mutating func reconnect(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    guard !links[l].isPrivate, !links[l].isRetiring, !isGivingUp, servers.isTaken(s), !servers[s].isRetired,
+      servers[s].standing == .up, now >= links[l].retryAt, now.since(links[l].since) >= limits.reconnecting
+    else { return }
+    connect(l, now: now)
+  }
+
+  private mutating func expire(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    if links[l].state == .resting { return lookAfterIdle(l, now: now) }
+    if links[l].state == .ready, links[l].legs.isEmpty, servers[s].isUnproven, now >= servers[s].proveAt,
+      !links[l].isPrivate, !links[l].isRetiring
+    {
+      return handshakeAgain(l, now: now)
+    }
+    if links[l].state == .waking { return expireWaking(l, now: now) }
+    if links[l].state != .ready && links[l].state != .waiting {
+      let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
+      if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
+    }
+    if links[l].isPrivate { return }
+    let timeout = servers[s].requestTimeout
+    var isOverdue = false
+    while links[l].late < links[l].legs.count {
+      let i = links[l].late
+      let leg = links[l].legs[i]
+      let age = now.nanoseconds &- min(now.nanoseconds, max(leg.since, links[l].deliveredAt).nanoseconds)
+      guard age >= timeout else { break }
+      // A server that keeps delivering is not late, however long it takes, and nor is what waits behind.
+      if isDelivering(l, within: timeout, now: now) {
+        links[l].deliveredAt = now
+        break
+      }
+      isOverdue = true
+      // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
+      guard links[l].state == .ready else {
+        counters.add(.timeouts)
+        return lost(l, .timedOut, now: now)
+      }
+      if links[l].lateLength >= links[l].sent, !leg.isJoined {
+        dropUnsent(l, now: now)
+        break
+      }
+      if !leg.isLate, !(links[l].front == .answered && i == 0) {
+        counters.add(.timeouts)
+        expire(leg, i, at: links[l].lateLength, on: l)
+      }
+      links[l].late &+= 1
+      links[l].lateLength &+= Int(leg.length)
+    }
+    if !promised.isEmpty {
+      giveUpBehind(l)
+      keepPromises()
+    }
+    // A silent connection is judged by what another one meets.
+    if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
+    guard links[l].late > 0, let oldest = links[l].legs.first else {
+      dissolveRelief(of: l)
+      return lookAfterIdle(l, now: now)
+    }
+    let age = now.nanoseconds &- min(now.nanoseconds, max(oldest.since, links[l].deliveredAt).nanoseconds)
+    let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
+    if links[l].late > limits.lateReplies || (!overflow && age >= limit) {
+      return lost(l, .timedOut, now: now)
+    }
+    seekRelief(for: l, now: now)
+  }
+
+  /// Whether a server is in the middle of a reply, and has got on with it within the deadline.
+  private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
+    links[l].state == .ready && links[l].partAt != .origin && links[l].partOf == links[l].legs.place
+      && !links[l].legs.isEmpty
+      && now.nanoseconds &- min(now.nanoseconds, links[l].partAt.nanoseconds) < timeout
+  }
+
+  /// Answers for the `i`th leg of a connection, whose request stands in `asked` at `start` and was sent; its reply will be
+  /// recognised in its place and dropped.
+  mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: UInt32) {
+    let s = links[l].server
+    var late = leg
+    late.isLate = true
+    late.exchange = Slab<Exchange>.none
+    links[l].legs[i] = late
+    let asked = exchange(&links[l].asked, with: Buffer())
+    // A deletion of the proxy's own will be done in its place; should the connection be lost, it is promised again.
+    let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
+    fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
+    links[l].asked = asked
+    if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+  }
+
+  /// Answers for the legs behind the late ones whose deadline has passed and of which no byte was sent, and takes them
+  /// out: what somebody was told has failed is not done after what that client has been told since.
+  mutating func dropUnsent(_ l: UInt32, now: Instant) {
+    let s = links[l].server
+    let (first, start) = (links[l].late, links[l].lateLength)
+    var count = 0
+    var length = 0
+    while first &+ count < links[l].legs.count {
+      let leg = links[l].legs[first &+ count]
+      let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
+      guard age >= servers[s].requestTimeout else { break }
+      if !leg.isLate { counters.add(.timeouts) }
+      let asked = exchange(&links[l].asked, with: Buffer())
+      abandon(leg, at: s, by: l, .timedOut, .notDone, asked, start &+ length)
+      links[l].asked = asked
+      count &+= 1
+      length &+= Int(leg.length)
+    }
+    guard count > 0 else { return }
+    links[l].legs.remove(from: first, count: count)
+    links[l].lineLength = 0
+    if first < links[l].legs.count, links[l].legs[first].isJoined {
+      links[l].beginLine(at: first, end: start &+ length)
+      length &-= 3
+    }
+    links[l].asked.remove(from: start, count: length)
+    if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 { links[l].asked.release(to: &pool) }
+    keepPromises()
+  }
+
+  /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once
+  /// a second; also gives memory back that a burst has left.
+  package mutating func sweep(now: Instant) {
+    var c: UInt32 = 0
+    while c < clients.end {
+      if clients.isTaken(c) && !clients[c].isClosed {
+        let isHalfAsked =
+          clients[c].partialSince != .never
+          && now.since(clients[c].partialSince) >= limits.requestPatience
+        let isDeaf =
+          clients[c].blockedSince != .never
+          && now.since(clients[c].blockedSince) >= limits.writePatience
+        if isHalfAsked || isDeaf { close(client: c) }
+        clients[c].forgetWindow(limits)
+      }
+      c += 1
+    }
+    sweepSpares(now: now)
+    forgetRetired()
+    trimMemory()
+    if !journal.isEmpty { journal.turn(now: now, life: limits.journalLife) }
+  }
+}
