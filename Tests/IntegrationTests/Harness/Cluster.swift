@@ -32,7 +32,9 @@ final class Proxy {
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment,
       output: directory.file("log"))
     let isUp = eventually(within: .seconds(5)) {
-      (try? TextClient(port: self.port).ask("mn")) == "MN" || self.child.ended() != nil
+      // `EN` as soon as all servers are known to be older than 1.6, `ERROR` if older than 1.5.
+      let answer = try? TextClient(port: self.port).ask("mn")
+      return ["MN", "EN", "ERROR"].contains(answer) || self.child.ended() != nil
     }
     guard isUp, child.ended() == nil else {
       throw Missing(description: "ringroad does not start: \(log)")
