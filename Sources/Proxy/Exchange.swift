@@ -79,6 +79,12 @@ package struct Leg: BitwiseCopyable {
     set { mark(16, newValue) }
   }
 
+  /// A `Fence` stands behind its request.
+  var isFenced: Bool {
+    get { marks & 32 != 0 }
+    set { mark(32, newValue) }
+  }
+
   @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
     marks = isSet ? marks | bit : marks & ~bit
   }

@@ -51,9 +51,12 @@ extension Worker {
     let x = newExchange(c)
     opaque &+= 1
     let before = links[l].asked.count
-    let line = MetaLine.write(bytes, p, request, opaque: opaque, to: &links[l].asked, &pool)
+    let line = MetaLine.write(
+      bytes, p, request, opaque: opaque, for: links[l].meta, to: &links[l].asked, &pool)
+    if line.keepsQuiet { Fence.write(secret, to: &links[l].asked, &pool) }
     var leg = Leg(line)
     leg.exchange = x
+    leg.isFenced = line.keepsQuiet
     leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
     leg.since = now
     links[l].enqueue(leg)
@@ -90,6 +93,7 @@ extension Worker {
   /// Takes the reply at the front of what a server owes, where a meta request waits for it. Returns the
   /// bytes it took, none when it is not all there; nil when the connection is no more.
   mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
+    if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
       bytes, at: p, to: leg.metaLine, asked: links[l].asked.readable, era: links[l].meta,
       maxValue: limits.maxValue)
@@ -112,17 +116,48 @@ extension Worker {
         askOnceMore(l, leg)
         return reply.length
       }
-      if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
-      if leg.exchange != Slab<Exchange>.none {
-        let asked = exchange(&links[l].asked, with: Buffer())
-        give(leg, reply, bytes, p, asked)
-        links[l].asked = asked
-      } else if leg.isLate {
-        counters.add(.lateReplies)
-      }
-      links[l].dropFront(&pool)
+      take(reply, l, leg, bytes, p)
       return reply.length
     }
+  }
+
+  /// The same where a `Fence` stands behind the request: the server may say nothing before it answers that.
+  private mutating func digestFenced(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
+    switch Fence(bytes, at: p, asked: links[l].asked.readable, length: Int(leg.length)) {
+    case .partial: return 0
+    case .broken(let why):
+      breach(l, why, bytes, p)
+      return nil
+    case .met(let said, let length):
+      guard said > 0 else {
+        take(MetaReply.silentlyDone, l, leg, bytes, p)
+        return length
+      }
+      let answer = ReplyParser.meta(
+        bytes.first(p &+ said), at: p, to: leg.metaLine, asked: links[l].asked.readable, era: links[l].meta,
+        maxValue: limits.maxValue)
+      guard case .reply(let reply) = answer, reply.length == said else {
+        breach(l, .wrongType, bytes, p)
+        return nil
+      }
+      var told = leg
+      told.meta.remove(.quiet)
+      take(reply, l, told, bytes, p)
+      return length
+    }
+  }
+
+  /// Hands on the reply to the front leg, and drops that.
+  private mutating func take(_ reply: MetaReply, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
+    if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
+    if leg.exchange != Slab<Exchange>.none {
+      let asked = exchange(&links[l].asked, with: Buffer())
+      give(leg, reply, bytes, p, asked)
+      links[l].asked = asked
+    } else if leg.isLate {
+      counters.add(.lateReplies)
+    }
+    links[l].dropFront(&pool)
   }
 
   /// Whether the answer to the next request stands in this one's value: bytes may be missing in it, and what came

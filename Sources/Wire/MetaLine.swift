@@ -9,6 +9,9 @@ package struct MetaLine: BitwiseCopyable {
   package var keyLength: UInt8 = 0
   /// For `hiddenKey`: how many tokens of a hit come before the key.
   package var keyPlace: UInt8 = 0
+  /// Whether `q` was sent after all: before 1.6.40 memcached tells of a value that an `ma` with `q` and `N` makes, and its
+  /// reply to one without `q` does not say that it made it. It may be silent, so a `Fence` goes behind it.
+  package var keepsQuiet = false
 
   package init() {}
 
@@ -52,14 +55,14 @@ package struct MetaLine: BitwiseCopyable {
   }
 
   /// Writes a request the one plain way: one space between two words, the key's base64 and all numbers as
-  /// memcached reads them, no `q`, and an opaque where the client gave none:
+  /// memcached reads them, no `q` but where it `keepsQuiet`, and an opaque where the client gave none:
   ///
   ///     mg  Zm9v= v  qq b N+030   →   mg Zm9v v b N30 O7
   ///
   /// Returns where things stand in what was written.
   package static func write(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, to out: inout Buffer,
-    _ pool: inout BufferPool
+    _ bytes: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, for era: Era = .v1_6_40,
+    to out: inout Buffer, _ pool: inout BufferPool
   ) -> MetaLine {
     var line = MetaLine()
     line.verb = request.meta.contains(.unshown) ? .metaGet : request.verb
@@ -81,8 +84,9 @@ package struct MetaLine: BitwiseCopyable {
       // memcached since 1.6.40 looks at the first only when there is a second.
       if request.meta.contains(.base64) { out.append(" b b", &pool) }
     } else {
-      line.appendFlags(bytes, p, request, to: &out, &pool)
+      line.appendFlags(bytes, p, request, era, to: &out, &pool)
     }
+    if line.keepsQuiet { out.append(" q", &pool) }
     if line.hasOwnOpaque {
       out.append(" O", &pool)
       out.append(decimal: opaque, &pool)
@@ -126,7 +130,7 @@ package struct MetaLine: BitwiseCopyable {
 
   /// The words behind the key.
   private mutating func appendFlags(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
+    _ bytes: RawSpan, _ p: Int, _ request: Request, _ era: Era, to out: inout Buffer, _ pool: inout BufferPool
   ) {
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
@@ -139,6 +143,7 @@ package struct MetaLine: BitwiseCopyable {
     while let word = words.next(bytes) {
       let letter = bytes.byte(at: word.from)
       if letter == 113 { continue }
+      if letter == 78, verb == .metaArithmetic, flags.contains(.quiet), era < .v1_6_40 { keepsQuiet = true }
       if letter == 107, flags.contains(.hiddenKey) {
         keyPlace = place
         continue

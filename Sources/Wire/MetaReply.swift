@@ -76,6 +76,9 @@ package struct MetaReply: BitwiseCopyable {
     self.status = status
     self.length = length
   }
+
+  /// What a server means that keeps quiet, as it was asked to.
+  package static let silentlyDone = MetaReply(.done, length: 0)
 }
 
 /// What a server's bytes turned out to be, where a meta request waits for its answer.

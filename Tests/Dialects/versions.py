@@ -110,7 +110,6 @@ def through_proxy(version, swallows_refused=True):
         swallows_refused=swallows_refused,
         refuses_own_meta=True,
         loses_answers=False,
-        creation_is_quiet=True,
         checks_delay=True,
     )
 

@@ -185,14 +185,6 @@ DEPARTURES = [
         is_rare=True,
     ),
     Departure(
-        "quiet creation",
-        "ma with q and N that makes its value: memcached tells of it in spite of q, and its own description says "
-        "otherwise; ringroad is quiet, as with every other success",
-        lambda sequence: any(is_counting_with(b"qN", line) for line in LINES.findall(sequence.lines)),
-        ((b"ma k N0 q\r\n", b"END\r\nERROR\r\n"),),
-        before=(1, 6, 40),
-    ),
-    Departure(
         "held value",
         "ma with T while the answer to an earlier read holds the value: memcached counts on in a copy and sets the "
         "time of the old one; and a number that became shorter has blanks behind it or not, so that it is one or not "

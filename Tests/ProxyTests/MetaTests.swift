@@ -68,12 +68,26 @@ import Wire
     Talk("ma k q v", "ma k v O1", "VA 1 O1|7", ""),
     Talk("ma k q", "ma k O1", "NF O1", "NF"),
     Talk("ma k q C5", "ma k C5 O1", "EX O1", "EX"),
-    Talk("ma k q N0", "ma k N0 O1", "NS O1", "NS"),
     Talk("me k q", "me k", "EN", "EN"),
     Talk("mg k q", "mg k O1", "SERVER_ERROR x", "SERVER_ERROR x"),
     Talk("ms k 1 q|x", "ms k 1 O1|x", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory"),
     Talk("md k q", "md k O1", "CLIENT_ERROR x", "CLIENT_ERROR x"),
     Talk("ma k q", "ma k O1", "CLIENT_ERROR cannot increment", "CLIENT_ERROR cannot increment"),
+  ]
+
+  /// A server before 1.6.40 tells of a value that `N` made in spite of `q`: it is asked quietly, with a fence behind it.
+  static let creating: [Talk] = [
+    Talk("ma k q N0", "ma k N0 q O1|md 77 O77", "HD O1|NF O77", "HD"),
+    Talk("ma k N0 q", "ma k N0 q O1|md 77 O77", "NF O77", ""),
+    Talk("ma k q N30 J5 v", "ma k N30 J5 v q O1|md 77 O77", "VA 1 O1|5|NF O77", "VA 1|5"),
+    Talk("ma k q N30 t O5 k", "ma k N30 t O5 k q|md 77 O77", "HD t30 O5 kk|NF O77", "HD t30 O5 kk"),
+    Talk("ma k q N0", "ma k N0 q O1|md 77 O77", "NS O1|NF O77", "NS"),
+    Talk("ma k q N0", "ma k N0 q O1|md 77 O77", "EX O1|NF O77", "EX"),
+    Talk("ma YSBi b q N0", "ma YSBi b N0 q O1|md 77 O77", "HD O1|NF O77", "HD"),
+    Talk("ma k q N0", "ma k N0 q O1|md 77 O77", "CLIENT_ERROR x|NF O77", "CLIENT_ERROR x"),
+    Talk("ma k N0", "ma k N0 O1", "HD O1", "HD"),
+    Talk("ms k 1 I N0 q|x", "ms k 1 I N0 O1|x", "HD O1", ""),
+    Talk("mg k N0 q", "mg k N0 O1", "HD O1 W", "HD W"),
   ]
 
   /// A key that is no text is never asked back where a server may print it raw: the proxy writes it.
@@ -104,7 +118,7 @@ import Wire
     Talk("me YSBi b", "mg YSBi b u O1", "SERVER_ERROR x", "SERVER_ERROR x"),
   ]
 
-  @Test(arguments: opaques + quiet + hidden)
+  @Test(arguments: opaques + quiet + creating + hidden)
   func aRequestIsRewrittenAndItsReplyRestored(_ talk: Talk) {
     let rig = Rig(["a"])
     let c = rig.open()
@@ -118,7 +132,7 @@ import Wire
   }
 
   /// The same with the reply in single bytes, and behind an answer that waits for a second connection.
-  @Test(arguments: opaques + quiet + hidden)
+  @Test(arguments: opaques + quiet + creating + hidden)
   func soItIsWhenItTricklesAndWaitsForItsTurn(_ talk: Talk) {
     let rig = Rig(["a"], isAccepting: false) { $0.connections = 2 }
     let (c, d) = (rig.open(), rig.open())
@@ -136,6 +150,58 @@ import Wire
     }
     #expect(rig.got(c) == talk.got + "MN\r\n")
     rig.hangUp(c)
+  }
+
+  @Test func aServerThatIsQuietOfCreationsNeedsNoFence() {
+    let rig = Rig(["a"], isAccepting: false)
+    let c = rig.open()
+    rig.accept(rig.link("a"), version: "1.6.45")
+    rig.say(c, "ma k N0 q", "mn")
+    #expect(rig.asked("a") == lines("ma k N0 O1"))
+    rig.send(from: "a", lines("HD O1"))
+    #expect(rig.got(c) == lines("MN"))
+  }
+
+  /// What may be silent must be as unforgeable as what is not.
+  @Test(arguments: [
+    lines("MN"), lines("NF O78"), lines("HD O2", "NF O77"), lines("HD", "NF O77"),
+    lines("HD O1", "HD O1", "NF O77"),
+    lines("VA 1 O1", "5", "NF O77"), lines("ME k exp=-1", "NF O77"),
+  ])
+  func aFencedReplyIsChecked(_ lie: String) {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "ma k N0 q", "mn")
+    _ = rig.asked("a")
+    rig.send(from: "a", lie)
+    rig.advance(.milliseconds(600))
+    #expect(rig.got(c).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
+    #expect(rig.count(.integrityFailures) == (lie == lines("MN") || lie == lines("NF O78") ? 0 : 1))
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  /// Its deadline has passed; what comes then is for nobody, and the next request has its own answer.
+  @Test func aLateFencedReplyIsDropped() {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.isAccepting = false
+    rig.say(c, "ma k N0 q")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.say(c, "mg k v O4")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
+    rig.send(from: "a", lines("HD O1"))
+    rig.send(from: "a", lines("NF O77"))
+    #expect(rig.got(c) == "")
+    #expect(rig.count(.lateReplies) == 1)
+    rig.send(from: "a", lines("VA 1 O4", "5"))
+    #expect(rig.got(c) == lines("VA 1 O4", "5"))
+    #expect(rig.count(.integrityFailures) == 0)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
   }
 
   @Test func theDecodedKeyIsWhatIsHashed() {
