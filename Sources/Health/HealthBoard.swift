@@ -29,7 +29,7 @@ package struct HealthPool: Equatable, Sendable {
 
 /// What a worker must know of a server to route a key.
 @frozen @usableFromInline
-package enum ServerStanding: UInt8, BitwiseCopyable, Sendable {
+package enum HealthStatus: UInt8, BitwiseCopyable, Sendable {
   /// In the ring and used.
   case up
   /// Out of the ring: others have its keys.
@@ -179,12 +179,12 @@ package struct HealthBoard: Sendable {
   // MARK: - Views
 
   /// How each server of a pool stands, in the pool's order; empty for a pool that is not known.
-  package func view(_ pool: PoolID) -> [ServerStanding] {
-    pools[pool]?.servers.map { standing(of: $0) } ?? []
+  package func view(_ pool: PoolID) -> [HealthStatus] {
+    pools[pool]?.servers.map { status(of: $0) } ?? []
   }
 
   /// A server that is not known counts as up.
-  package func standing(of server: ServerID) -> ServerStanding {
+  package func status(of server: ServerID) -> HealthStatus {
     guard let entry = entries[server], !entry.health.isUp else { return .up }
     return entry.isEjected ? .ejected : .failFast
   }

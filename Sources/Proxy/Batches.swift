@@ -28,7 +28,7 @@ extension Worker {
       for n in 0..<batch.count {
         let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
         let i = fanOuts[f].add(key)
-        route(i, c, key, to: place(of: batch.entries[n]), bytes, p, request, f, now: now)
+        addKey(i, c, key, to: routeIndex(of: batch.entries[n]), bytes, p, request, f, now: now)
       }
     } while batch.count == KeyBatch.most
     ask(c, f, request, now: now)
@@ -60,7 +60,8 @@ extension Worker {
       for i in 0..<batch.count {
         let key = batch.entries[i]
         let line = bytes.rest(from: Int(key.from) &- 4)
-        forward(c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: place(of: key), now: now)
+        forward(
+          c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: routeIndex(of: key), now: now)
       }
     } while batch.count == KeyBatch.most
     counters.add(count, to: .getRequests)
@@ -68,9 +69,9 @@ extension Worker {
     return p
   }
 
-  /// The place of a located key's lane in `lanes`; negative when no route leads anywhere.
+  /// The place of a located key's lane in `destinations`; negative when no route leads anywhere.
   @inline(always)
-  mutating func place(of key: KeyBatch.Entry) -> Int {
+  mutating func routeIndex(of key: KeyBatch.Entry) -> Int {
     key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)
   }
 }

@@ -12,7 +12,7 @@ extension Worker {
     case .quit:
       hangUp(c)
     case .verbosity:
-      if let level = Number(bytes, line[1])?.cutToUInt64 { notices.append(.verbosity(level)) }
+      if let level = Number(bytes, line[1])?.cutToUInt64 { events.append(.verbosity(level)) }
       if !request.isQuiet { say(c, "OK\r\n") }
     case .flushAll:
       broadcast(c, bytes, request, .flushAll, words: request.isQuiet ? line.count &- 1 : line.count, now: now)
@@ -27,7 +27,7 @@ extension Worker {
 
   private mutating func stats(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) {
     if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
-      orders.append(.report(exchange: exchanges.id(of: newExchange(c))))
+      effects.append(.report(exchange: exchanges.id(of: newExchange(c))))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
       broadcast(c, bytes, request, .serverStats, words: 1, now: now)
     } else if printsKeys(bytes) {
@@ -57,8 +57,8 @@ extension Worker {
     }
     fanOuts[f].isImmediate = kind == .flushAll && words == 1
     if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
-    for i in 0..<lanes.count {
-      ask(lanes[i].server, for: c, f, bytes, request.verb, words: kept, now: now)
+    for i in 0..<destinations.count {
+      ask(destinations[i].server, for: c, f, bytes, request.verb, words: kept, now: now)
     }
     if fanOuts[f].pending == 0 { finish(f) }
   }
@@ -68,40 +68,40 @@ extension Worker {
   ) {
     var piece = FanOut.Piece()
     piece.next = s
-    let l = link(to: s, for: c)
+    let l = connection(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
     // One that may be up before anybody hears that it owes a flush is not said to be flushed.
-    let isPromised = verb == .flushAll && servers[s].standing == .returning
+    let isPromised = verb == .flushAll && servers[s].status == .returning
     // A server that knows no meta commands would not answer the fence.
-    if let trouble = isPromised
-      ? .unreachable : admit(l, now: now) ?? (isDump && links[l].meta < .v1_6_0 ? .protocolError : nil)
+    if let failure = isPromised
+      ? .unreachable : admit(l, now: now) ?? (isDump && connections[l].meta < .v1_6_0 ? .protocolError : nil)
     {
-      piece.trouble = trouble
+      piece.failure = failure
       fanOuts[f].pieces.append(piece)
-      noteFailure(f, at: s, trouble)
+      noteFailure(f, at: s, failure)
       return
     }
-    let before = links[l].asked.count
+    let before = connections[l].asked.count
     // A delay would take back the flush that made this server safe.
     let words = verb == .flushAll && servers[s].wasFlushed ? 1 : words
     for i in 0..<words {
-      if i > 0 { links[l].asked.append(" ", &pool) }
-      links[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &pool)
+      if i > 0 { connections[l].asked.append(" ", &buffers) }
+      connections[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &buffers)
     }
-    links[l].asked.append("\r\n", &pool)
-    if isDump { Fence.write(secret, to: &links[l].asked, &pool) }
+    connections[l].asked.append("\r\n", &buffers)
+    if isDump { Fence.write(secret, to: &connections[l].asked, &buffers) }
     var leg = Leg()
     leg.verb = verb
     leg.fanOut = f
     leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
-    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
     leg.since = now
-    links[l].enqueue(leg)
+    connections[l].enqueue(leg)
     fanOuts[f].pieces.append(piece)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
     counters.add(.requestsForwarded)
-    markDirty(link: l)
+    markDirty(connection: l)
   }
 
   private func text(_ bytes: RawSpan, _ word: Word) -> String {
@@ -118,44 +118,44 @@ extension Worker {
     piece.offset = fanOuts[f].bytes.count
     piece.length = UInt32(truncatingIfNeeded: length)
     fanOuts[f].pieces[Int(leg.piece)] = piece
-    fanOuts[f].bytes.append(bytes, from: p, count: length, &pool)
+    fanOuts[f].bytes.append(bytes, from: p, count: length, &buffers)
     // A server that refuses flush_all has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
     if outcome == .error { return noteFailure(f, at: piece.next, .protocolError) }
     if fanOuts[f].isImmediate, servers[piece.next].isJournaled {
-      notices.append(.flushed(server: servers[piece.next].id, asked: leg.since))
+      events.append(.flushed(server: servers[piece.next].id, asked: leg.since))
     }
   }
 
   /// Makes one answer of all.
-  mutating func summarise(_ f: UInt32, into destination: Destination) {
+  mutating func summarise(_ f: UInt32, into target: ReplyTarget) {
     switch fanOuts[f].kind {
-    case .flushAll: summariseFlush(f, into: destination)
-    case .version: summariseVersion(f, into: destination)
-    case .stats, .serverStats, .dump: summariseStats(f, into: destination)
+    case .flushAll: summariseFlush(f, into: target)
+    case .version: summariseVersion(f, into: target)
+    case .stats, .serverStats, .dump: summariseStats(f, into: target)
     case .multiGet: break
     }
   }
 
   /// `OK` when every server in the ring was flushed. One that is out is flushed before it comes back.
-  private mutating func summariseFlush(_ f: UInt32, into destination: Destination) {
+  private mutating func summariseFlush(_ f: UInt32, into target: ReplyTarget) {
     var failed = 0
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       guard servers.isTaken(piece.next) else { continue }
       // `noteFailure` has told that an ejected one is owed it.
-      if piece.trouble == .ejected { continue }
-      if piece.trouble != nil || !isOK(fanOuts[f].bytes.readable, piece) {
+      if piece.failure == .ejected { continue }
+      if piece.failure != nil || !isOK(fanOuts[f].bytes.readable, piece) {
         failed += 1
       }
     }
     if failed == 0 {
-      append("OK\r\n", to: destination)
+      append("OK\r\n", to: target)
     } else {
       let line =
         "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
       counters.add(.serverErrors)
-      append(text: line, to: destination)
+      append(text: line, to: target)
     }
   }
 
@@ -164,7 +164,7 @@ extension Worker {
   }
 
   /// The lowest version among those that answered: a client that checks for features is not misled.
-  private mutating func summariseVersion(_ f: UInt32, into destination: Destination) {
+  private mutating func summariseVersion(_ f: UInt32, into target: ReplyTarget) {
     var versions: [String] = []
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
@@ -175,14 +175,14 @@ extension Worker {
       versions.append(text(fanOuts[f].bytes.readable, word))
     }
     if let lowest = lowestVersion(versions) ?? versions.first {
-      append(text: "VERSION \(lowest)\r\n", to: destination)
+      append(text: "VERSION \(lowest)\r\n", to: target)
     } else {
       counters.add(.serverErrors)
-      append("SERVER_ERROR ringroad: no server is up\r\n", to: destination)
+      append("SERVER_ERROR ringroad: no server is up\r\n", to: target)
     }
   }
 
-  private mutating func summariseStats(_ f: UInt32, into destination: Destination) {
+  private mutating func summariseStats(_ f: UInt32, into target: ReplyTarget) {
     var merged = MergedStats(kind: StatsKind(words: fanOuts[f].words), ownPID: processID)
     var listing = ServersListing()
     let isListing = fanOuts[f].kind == .serverStats
@@ -191,7 +191,7 @@ extension Worker {
       let label =
         servers.isTaken(piece.next) ? String(decoding: servers[piece.next].label, as: UTF8.self) : "?"
       guard piece.length > 0 else {
-        if isListing { listing.add(label: label, failure: "\(piece.trouble?.words ?? "no answer")") }
+        if isListing { listing.add(label: label, failure: "\(piece.failure?.words ?? "no answer")") }
         continue
       }
       let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
@@ -203,22 +203,22 @@ extension Worker {
     }
     let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
     // SAFETY: a byte has no padding that could be uninitialised.
-    append(unsafe text.span.bytes, to: destination)
+    append(unsafe text.span.bytes, to: target)
   }
 
-  mutating func append(text: String, to destination: Destination) {
-    switch destination {
+  mutating func append(text: String, to target: ReplyTarget) {
+    switch target {
     case .nowhere: break
-    case .output(let c): clients[c].output.append(text: text, &pool)
-    case .parked(let c, _): clients[c].parked.append(text: text, &pool)
+    case .output(let c): clients[c].output.append(text: text, &buffers)
+    case .parked(let c, _): clients[c].parked.append(text: text, &buffers)
     }
   }
 
-  /// The edge's answer to `Order.report`.
+  /// The edge's answer to `Effect.report`.
   package mutating func report(_ id: SlotID, _ bytes: RawSpan) {
     guard exchanges.isCurrent(id) else { return }
-    let destination = destination(of: id.index)
-    append(bytes, to: destination)
-    conclude(id.index, destination)
+    let target = target(of: id.index)
+    append(bytes, to: target)
+    conclude(id.index, target)
   }
 }

@@ -47,7 +47,7 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes that a value of its last multi-get took, on average; 0 before the first.
   var valueSize: UInt32 = 0
   /// Answers that are streamed when their turn comes: nothing more is taken until they have been given.
-  var putOff = 0
+  var deferLargeValue = 0
   /// It has an upload to begin when its answers have been given.
   var isOrderly = false
   /// It has an upload to begin when there is a connection for it, or the way is clear.
@@ -97,7 +97,7 @@ package struct Client: ~Copyable, Recyclable {
   /// Learns from what waits to be sent now how large this client's answers are.
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
     usual = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsual))
-    guard answered > 0, putOff == 0 else { return }
+    guard answered > 0, deferLargeValue == 0 else { return }
     let size = max(1, output.count / Int(answered))
     let fitting = min(Int(limits.clientRequests), allowance / size)
     window = UInt32(clamping: max(1, min(fitting, Int(window) &* 2)))
@@ -106,7 +106,7 @@ package struct Client: ~Copyable, Recyclable {
 
   /// What was small once need not be so now.
   mutating func forgetWindow(_ limits: Limits) {
-    guard inFlight == 0, putOff == 0 else { return }
+    guard inFlight == 0, deferLargeValue == 0 else { return }
     window = min(window, max(1, limits.firstRequests))
     if !isUploading { asksAhead = false }
   }
@@ -149,8 +149,8 @@ package struct Client: ~Copyable, Recyclable {
   private static var worthSending: Int { 16_384 }
 
   /// A parked answer's turn has come.
-  @inline(always) mutating func unpark(from: Int, count: Int, _ pool: inout BufferPool) {
-    output.append(parked, from: from, count: count, &pool)
+  @inline(always) mutating func unpark(from: Int, count: Int, _ buffers: inout BufferPool) {
+    output.append(parked, from: from, count: count, &buffers)
     parkedLive &-= count
   }
 

@@ -10,9 +10,9 @@ extension Worker {
   package mutating func tick(now: Instant) {
     clock = now
     var l: UInt32 = 0
-    while l < links.end {
-      if links.isTaken(l) {
-        if links[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
+    while l < connections.end {
+      if connections.isTaken(l) {
+        if connections[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
       }
       l += 1
     }
@@ -23,55 +23,59 @@ extension Worker {
 
   /// Makes a lost connection again before a request needs it, so that no client has to find out whether the server is back.
   private mutating func reconnect(_ l: UInt32, now: Instant) {
-    let s = links[l].server
-    guard !links[l].isPrivate, !links[l].isRetiring, !isGivingUp, servers.isTaken(s), !servers[s].isRetired,
-      servers[s].standing == .up, now >= links[l].retryAt, now.since(links[l].since) >= limits.reconnecting
+    let s = connections[l].server
+    guard !connections[l].isPrivate, !connections[l].isRetiring, !isGivingUp, servers.isTaken(s),
+      !servers[s].isRetired,
+      servers[s].status == .up, now >= connections[l].retryAt,
+      now.since(connections[l].since) >= limits.reconnecting
     else { return }
     connect(l, now: now)
   }
 
   private mutating func expire(_ l: UInt32, now: Instant) {
-    let s = links[l].server
-    if links[l].state == .resting { return lookAfterIdle(l, now: now) }
-    if links[l].state == .ready, links[l].legs.isEmpty, servers[s].isUnproven, now >= servers[s].proveAt,
-      !links[l].isPrivate, !links[l].isRetiring
+    let s = connections[l].server
+    if connections[l].state == .idle { return checkIdle(l, now: now) }
+    if connections[l].state == .ready, connections[l].legs.isEmpty, servers[s].isUnproven,
+      now >= servers[s].proveAt,
+      !connections[l].isPrivate, !connections[l].isRetiring
     {
       return handshakeAgain(l, now: now)
     }
-    if links[l].state == .waking { return expireWaking(l, now: now) }
-    if links[l].state != .ready && links[l].state != .waiting {
-      let age = now.nanoseconds &- min(now.nanoseconds, links[l].since.nanoseconds)
+    if connections[l].state == .validating { return expireValidation(l, now: now) }
+    if connections[l].state != .ready && connections[l].state != .waiting {
+      let age = now.nanoseconds &- min(now.nanoseconds, connections[l].since.nanoseconds)
       if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
     }
-    if links[l].isPrivate { return }
+    if connections[l].isPrivate { return }
     let timeout = servers[s].requestTimeout
     var isOverdue = false
-    while links[l].late < links[l].legs.count {
-      let i = links[l].late
-      let leg = links[l].legs[i]
-      let age = now.nanoseconds &- min(now.nanoseconds, max(leg.since, links[l].deliveredAt).nanoseconds)
+    while connections[l].late < connections[l].legs.count {
+      let i = connections[l].late
+      let leg = connections[l].legs[i]
+      let age =
+        now.nanoseconds &- min(now.nanoseconds, max(leg.since, connections[l].deliveredAt).nanoseconds)
       guard age >= timeout else { break }
       // A server that keeps delivering is not late, however long it takes, and nor is what waits behind.
       if isDelivering(l, within: timeout, now: now) {
-        links[l].deliveredAt = now
+        connections[l].deliveredAt = now
         break
       }
       isOverdue = true
       // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
-      guard links[l].state == .ready else {
+      guard connections[l].state == .ready else {
         counters.add(.timeouts)
         return lost(l, .timedOut, now: now)
       }
-      if links[l].lateLength >= links[l].sent, !leg.isJoined {
+      if connections[l].lateLength >= connections[l].sent, !leg.continuesPreviousLine {
         dropUnsent(l, now: now)
         break
       }
-      if !leg.isLate, !(links[l].front == .answered && i == 0) {
+      if !leg.isLate, !(connections[l].front == .answered && i == 0) {
         counters.add(.timeouts)
-        expire(leg, i, at: links[l].lateLength, on: l)
+        expire(leg, i, at: connections[l].lateLength, on: l)
       }
-      links[l].late &+= 1
-      links[l].lateLength &+= Int(leg.length)
+      connections[l].late &+= 1
+      connections[l].lateLength &+= Int(leg.length)
     }
     if !promised.isEmpty {
       giveUpBehind(l)
@@ -79,68 +83,72 @@ extension Worker {
     }
     // A silent connection is judged by what another one meets.
     if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
-    guard links[l].late > 0, let oldest = links[l].legs.first else {
-      dissolveRelief(of: l)
-      return lookAfterIdle(l, now: now)
+    guard connections[l].late > 0, let oldest = connections[l].legs.first else {
+      dropReplacement(of: l)
+      return checkIdle(l, now: now)
     }
-    let age = now.nanoseconds &- min(now.nanoseconds, max(oldest.since, links[l].deliveredAt).nanoseconds)
+    let age =
+      now.nanoseconds &- min(now.nanoseconds, max(oldest.since, connections[l].deliveredAt).nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
-    if links[l].late > limits.lateReplies || (!overflow && age >= limit) {
+    if connections[l].late > limits.lateReplies || (!overflow && age >= limit) {
       return lost(l, .timedOut, now: now)
     }
-    seekRelief(for: l, now: now)
+    openReplacement(for: l, now: now)
   }
 
   /// Whether a server is in the middle of a reply, and has got on with it within the deadline.
   private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
-    links[l].state == .ready && links[l].partAt != .origin && links[l].partOf == links[l].legs.place
-      && !links[l].legs.isEmpty
-      && now.nanoseconds &- min(now.nanoseconds, links[l].partAt.nanoseconds) < timeout
+    connections[l].state == .ready && connections[l].partAt != .origin
+      && connections[l].partOf == connections[l].legs.place
+      && !connections[l].legs.isEmpty
+      && now.nanoseconds &- min(now.nanoseconds, connections[l].partAt.nanoseconds) < timeout
   }
 
   /// Answers for the `i`th leg of a connection, whose request stands in `asked` at `start` and was sent; its reply will be
   /// recognised in its place and dropped.
   mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: UInt32) {
-    let s = links[l].server
+    let s = connections[l].server
     var late = leg
     late.isLate = true
     late.exchange = Slab<Exchange>.none
-    links[l].legs[i] = late
-    let asked = exchange(&links[l].asked, with: Buffer())
+    connections[l].legs[i] = late
+    let asked = exchange(&connections[l].asked, with: Buffer())
     // A deletion of the proxy's own will be done in its place; should the connection be lost, it is promised again.
     let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
     fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
-    links[l].asked = asked
+    connections[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
   /// Answers for the legs behind the late ones whose deadline has passed and of which no byte was sent, and takes them
   /// out: what somebody was told has failed is not done after what that client has been told since.
   mutating func dropUnsent(_ l: UInt32, now: Instant) {
-    let s = links[l].server
-    let (first, start) = (links[l].late, links[l].lateLength)
+    let s = connections[l].server
+    let (first, start) = (connections[l].late, connections[l].lateLength)
     var count = 0
     var length = 0
-    while first &+ count < links[l].legs.count {
-      let leg = links[l].legs[first &+ count]
+    while first &+ count < connections[l].legs.count {
+      let leg = connections[l].legs[first &+ count]
       let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
       guard age >= servers[s].requestTimeout else { break }
       if !leg.isLate { counters.add(.timeouts) }
-      let asked = exchange(&links[l].asked, with: Buffer())
+      let asked = exchange(&connections[l].asked, with: Buffer())
       abandon(leg, at: s, by: l, .timedOut, .notDone, asked, start &+ length)
-      links[l].asked = asked
+      connections[l].asked = asked
       count &+= 1
       length &+= Int(leg.length)
     }
     guard count > 0 else { return }
-    links[l].legs.remove(from: first, count: count)
-    links[l].lineLength = 0
-    if first < links[l].legs.count, links[l].legs[first].isJoined {
-      links[l].beginLine(at: first, end: start &+ length)
+    connections[l].legs.remove(from: first, count: count)
+    connections[l].lineLength = 0
+    if first < connections[l].legs.count, connections[l].legs[first].continuesPreviousLine {
+      connections[l].beginLine(at: first, end: start &+ length)
       length &-= 3
     }
-    links[l].asked.remove(from: start, count: length)
-    if links[l].asked.isEmpty && links[l].asked.footprint > 65_536 { links[l].asked.release(to: &pool) }
+    connections[l].asked.remove(from: start, count: length)
+    if connections[l].asked.isEmpty && connections[l].asked.footprint > 65_536 {
+      connections[l].asked.release(to: &buffers)
+    }
     keepPromises()
   }
 
@@ -153,10 +161,10 @@ extension Worker {
         let isHalfAsked =
           clients[c].partialSince != .never
           && now.since(clients[c].partialSince) >= limits.requestPatience
-        let isDeaf =
+        let isNoreply =
           clients[c].blockedSince != .never
           && now.since(clients[c].blockedSince) >= limits.writePatience
-        if isHalfAsked || isDeaf { close(client: c) }
+        if isHalfAsked || isNoreply { close(client: c) }
         clients[c].forgetWindow(limits)
       }
       c += 1

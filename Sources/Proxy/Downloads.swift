@@ -27,7 +27,7 @@ extension Worker {
         return
       }
       let piece = fanOuts[f].pieces[streams[i].piece]
-      if piece.isPutOff {
+      if piece.isDeferred {
         let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
         writeLine(
           i, fanOuts[f].withCAS ? .gets : .get, bytes, keyAt: piece.offset, count: Int(piece.keyLength))
@@ -36,7 +36,7 @@ extension Worker {
       }
       if piece.length > 0 {
         let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
-        clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &pool)
+        clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &buffers)
         fanOuts[f].bytes = bytes
       }
       streams[i].piece += 1
@@ -50,7 +50,7 @@ extension Worker {
     let leg = streams[i].leg
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
-    guard let lane = lane(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
+    guard let destination = destination(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
       // A route that is gone since: nowhere is a miss.
       guard streams[i].fanOut == Slab<FanOut>.none else {
         counters.add(.readsAsMisses)
@@ -59,29 +59,29 @@ extension Worker {
       }
       return failedDownload(i, .unreachable, now: now)
     }
-    streams[i].server = lane.server
+    streams[i].server = destination.server
     // On a connection of its own it might see what is yet to be deleted.
-    if isPromisedAway(i, at: lane.server) { return failedDownload(i, .timedOut, now: now) }
-    if let trouble = admit(link(to: lane.server, for: streams[i].client.index), now: now) {
-      return failedDownload(i, trouble, now: now)
+    if isPromisedAway(i, at: destination.server) { return failedDownload(i, .timedOut, now: now) }
+    if let failure = admit(connection(to: destination.server, for: streams[i].client.index), now: now) {
+      return failedDownload(i, failure, now: now)
     }
-    if streams[i].link == Slab<Link>.none {
+    if streams[i].connection == Slab<ServerConnection>.none {
       guard streamsAtWork < limits.streams else {
         streamWaits.append(StreamWait(client: streams[i].client, stream: streams.id(of: i), since: now))
         return
       }
     }
-    let l = takeLink(for: i, to: lane.server, now: now)
+    let l = takePrivateConnection(for: i, to: destination.server, now: now)
     let line = exchange(&streams[i].line, with: Buffer())
-    links[l].asked.append(line, from: 0, count: line.count, &pool)
+    connections[l].asked.append(line, from: 0, count: line.count, &buffers)
     streams[i].line = line
     var asked = streams[i].leg
     asked.since = now
-    links[l].enqueue(asked)
+    connections[l].enqueue(asked)
     streams[i].stage = .head
     streams[i].hasBegun = false
     counters.add(.requestsForwarded)
-    markDirty(link: l)
+    markDirty(connection: l)
   }
 
   // MARK: - On the private connection
@@ -90,10 +90,10 @@ extension Worker {
   mutating func digestDownload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     while p < bytes.byteCount {
-      let i = links[l].stream
-      guard i != Slab<Stream>.none, links[l].sent > 0 else {
+      let i = connections[l].stream
+      guard i != Slab<Stream>.none, connections[l].sent > 0 else {
         counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
-        breach(l, .unsolicited, bytes, p)
+        violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
       switch streams[i].stage {
@@ -112,7 +112,7 @@ extension Worker {
         let tail: StaticString = streams[i].leg.verb.isMeta ? "\r\n" : "\r\nEND\r\n"
         guard bytes.byteCount &- p >= tail.utf8CodeUnitCount else { return p }
         guard bytes.hasText(tail, at: p) else {
-          breach(l, .badLength, bytes, p)
+          violation(l, .badLength, bytes, p)
           return bytes.byteCount
         }
         // A multi-get has one END for all its values.
@@ -126,13 +126,13 @@ extension Worker {
 
   private mutating func give(_ i: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
     let c = streams[i].client.index
-    clients[c].output.append(bytes, from: p, count: n, &pool)
+    clients[c].output.append(bytes, from: p, count: n, &buffers)
     streams[i].hasBegun = true
     markDirty(client: c)
     if clients[c].output.count > ahead && !streams[i].isHeldUp {
       streams[i].isHeldUp = true
       streams[i].movedAt = clock
-      orders.append(.pauseLink(streams[i].link))
+      effects.append(.pauseConnection(streams[i].connection))
     }
   }
 
@@ -143,19 +143,19 @@ extension Worker {
   ) -> Int? {
     guard let newline = bytes.firstNewline(from: p) else {
       guard bytes.byteCount &- p >= ReplyParser.longestLine else { return 0 }
-      breach(l, .lineTooLong, bytes, p)
+      violation(l, .lineTooLong, bytes, p)
       return nil
     }
     // Only the line: whether the value is there makes no difference.
     let line = bytes.extracting(p..<newline &+ 1)
     let isLast = newline &+ 1 == bytes.byteCount
-    let leg = links[l].legs[0]
-    guard links[l].sent >= Int(leg.length) else {
-      breach(l, .unsolicited, bytes, p)
+    let leg = connections[l].legs[0]
+    guard connections[l].sent >= Int(leg.length) else {
+      violation(l, .unsolicited, bytes, p)
       return nil
     }
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now) }
-    switch links[l].answer(line, at: 0, maxValue: limits.maxValue) {
+    switch connections[l].answer(line, at: 0, maxValue: limits.maxValue) {
     case .opening(let header, let value):
       give(i, line, 0, header)
       expectValue(i, value, now: now)
@@ -167,10 +167,10 @@ extension Worker {
       }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
-      breach(l, .wrongType, bytes, p)
+      violation(l, .wrongType, bytes, p)
       return nil
     case .broken(let why):
-      breach(l, why, bytes, p)
+      violation(l, why, bytes, p)
       return nil
     }
     return line.byteCount
@@ -180,8 +180,8 @@ extension Worker {
     _ i: UInt32, _ l: UInt32, _ line: RawSpan, isLast: Bool, now: Instant
   ) -> Int? {
     let answer = ReplyParser.meta(
-      line, at: 0, to: links[l].legs[0].metaLine, asked: links[l].asked.readable,
-      era: links[l].meta, maxValue: limits.maxValue)
+      line, at: 0, to: connections[l].legs[0].metaLine, asked: connections[l].asked.readable,
+      era: connections[l].meta, maxValue: limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
       giveLine(i, l, reply, line, to: header)
@@ -192,20 +192,20 @@ extension Worker {
       if !isSilent { giveLine(i, l, reply, line, to: reply.length) }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
-      breach(l, .wrongType, line, 0)
+      violation(l, .wrongType, line, 0)
       return nil
     case .broken(let why):
-      breach(l, why, line, 0)
+      violation(l, why, line, 0)
       return nil
     }
     return line.byteCount
   }
 
   private mutating func giveLine(_ i: UInt32, _ l: UInt32, _ reply: MetaReply, _ line: RawSpan, to end: Int) {
-    let asked = exchange(&links[l].asked, with: Buffer())
+    let asked = exchange(&connections[l].asked, with: Buffer())
     appendReply(
       streams[i].leg, reply, line, 0, to: end, asked, .output(streams[i].client.index))
-    links[l].asked = asked
+    connections[l].asked = asked
     markDirty(client: streams[i].client.index)
   }
 
@@ -223,11 +223,11 @@ extension Worker {
 
   /// A value has been given as a whole; the stream ends, or goes on with the next piece.
   private mutating func finishValue(_ i: UInt32, _ l: UInt32, isLast: Bool, now: Instant) {
-    links[l].asked.removeAll()
-    links[l].sent = 0
-    links[l].legs.removeAll()
+    connections[l].asked.removeAll()
+    connections[l].sent = 0
+    connections[l].legs.removeAll()
     guard streams[i].fanOut != Slab<FanOut>.none else { return finishDownload(i, isClean: isLast) }
-    leaveLink(i, isClean: isLast)
+    leaveConnection(i, isClean: isLast)
     streams[i].stage = .waiting
     streams[i].piece += 1
     advance(i, now: now)
@@ -245,14 +245,14 @@ extension Worker {
   }
 
   /// The value cannot be had (any more).
-  mutating func failedDownload(_ i: UInt32, _ trouble: Trouble, now: Instant) {
+  mutating func failedDownload(_ i: UInt32, _ failure: ServerFailure, now: Instant) {
     // Half a value is taken for a whole one by nobody only if nothing comes after it.
     guard !streams[i].hasBegun else {
       counters.add(.valuesCutShort)
       return close(client: streams[i].client.index)
     }
     if streams[i].fanOut != Slab<FanOut>.none {
-      noteFailure(streams[i].fanOut, at: streams[i].server, trouble, keys: 1)
+      noteFailure(streams[i].fanOut, at: streams[i].server, failure, keys: 1)
       streams[i].piece += 1
       return advance(i, now: now)
     }
@@ -265,9 +265,9 @@ extension Worker {
     exchanges[leg.exchange].stream = Slab<Stream>.none
     unhold(c)
     end(stream: i, isClean: false)
-    fail(leg, at: s, trouble, line, 0)
+    fail(leg, at: s, failure, line, 0)
     var gone = line
-    gone.release(to: &pool)
+    gone.release(to: &buffers)
   }
 
   /// The client has taken some of what it was given.
@@ -277,8 +277,8 @@ extension Worker {
     else { return }
     streams[i].isHeldUp = false
     streams[i].movedAt = now
-    if streams[i].link != Slab<Link>.none {
-      orders.append(.resumeLink(streams[i].link))
+    if streams[i].connection != Slab<ServerConnection>.none {
+      effects.append(.resumeConnection(streams[i].connection))
     } else {
       advance(i, now: now)
     }

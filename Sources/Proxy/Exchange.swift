@@ -61,13 +61,13 @@ package struct Leg: BitwiseCopyable {
   }
 
   /// Whether its keys stand in the line of the leg before it: see `Joining.swift`.
-  var isJoined: Bool {
+  var continuesPreviousLine: Bool {
     @inline(always) get { marks & 4 != 0 }
     @inline(always) set { mark(4, newValue) }
   }
 
   /// Whether the keys of the leg behind it stand in its own line.
-  var isContinued: Bool {
+  var isContinuedByNext: Bool {
     @inline(always) get { marks & 8 != 0 }
     @inline(always) set { mark(8, newValue) }
   }
@@ -92,6 +92,6 @@ package struct Leg: BitwiseCopyable {
   /// The leg behind it goes on with its line, whose end is no longer this one's.
   @inline(always) mutating func goOn() {
     length &-= 2
-    isContinued = true
+    isContinuedByNext = true
   }
 }

@@ -9,44 +9,45 @@ extension Worker {
 
   /// A get of one key that could not be sent at all.
   @inline(never)
-  mutating func turnAwayGet(_ c: UInt32, at s: UInt32, _ trouble: Trouble) {
-    fail(newExchange(c), .get, at: s, trouble, isTrue: true)
+  mutating func turnAwayGet(_ c: UInt32, at s: UInt32, _ failure: ServerFailure) {
+    fail(newExchange(c), .get, at: s, failure, isTrue: true)
   }
 
   /// A request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32,
-    _ trouble: Trouble
+    _ failure: ServerFailure
   ) {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
-    let isTrue = noteRefusal(bytes, lineAt: p, request.verb, keys, at: s, by: l, trouble)
+    let isTrue = noteRefusal(bytes, lineAt: p, request.verb, keys, at: s, by: l, failure)
     if request.verb.isMeta {
-      failMeta(newExchange(c), bytes, p, request, at: s, trouble, isTrue: isTrue)
+      failMeta(newExchange(c), bytes, p, request, at: s, failure, isTrue: isTrue)
     } else if request.isQuiet {
       counters.add(.noreplyDropped)
     } else {
-      fail(newExchange(c), request.verb, at: s, trouble, isTrue: isTrue)
+      fail(newExchange(c), request.verb, at: s, failure, isTrue: isTrue)
     }
     keepPromises()
   }
 
   /// Answers an exchange whose server failed: a read may count as a miss, and so may a write, if that `isTrue`; everything
   /// else is an error line that names server and cause.
-  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ trouble: Trouble, isTrue: Bool) {
-    let destination = destination(of: x)
+  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ failure: ServerFailure, isTrue: Bool)
+  {
+    let target = target(of: x)
     if verb.isRetrieval && servers[s].missesOnFailure {
       countMiss(at: s)
-      append("END\r\n", to: destination)
+      append("END\r\n", to: target)
     } else if isTrue, servers[s].writesMissOnFailure, let miss = verb.missLine {
       counters.add(.writesAsMisses)
-      append(miss, to: destination)
+      append(miss, to: target)
     } else {
       counters.add(.serverErrors)
-      appendError(trouble, at: s, to: destination)
+      appendError(failure, at: s, to: target)
     }
-    conclude(x, destination)
+    conclude(x, target)
   }
 
   /// Counts keys of a server's that are answered as misses because it could not answer.
@@ -55,33 +56,33 @@ extension Worker {
     servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
-  mutating func appendError(_ trouble: Trouble, at s: UInt32, to destination: Destination) {
-    append("SERVER_ERROR ringroad: ", to: destination)
+  mutating func appendError(_ failure: ServerFailure, at s: UInt32, to target: ReplyTarget) {
+    append("SERVER_ERROR ringroad: ", to: target)
     let label = servers[s].label
     // SAFETY: a byte has no padding that could be uninitialised.
-    append(unsafe label.span.bytes, to: destination)
-    append(" ", to: destination)
-    append(trouble.words, to: destination)
-    append("\r\n", to: destination)
+    append(unsafe label.span.bytes, to: target)
+    append(" ", to: target)
+    append(failure.words, to: target)
+    append("\r\n", to: target)
   }
 
   /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
   /// request stands in `asked` at `start`. A write is told that its key is not there if that `isTrue`.
   mutating func fail(
-    _ leg: Leg, at s: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int,
+    _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isTrue: Bool = false
   ) {
     if leg.fanOut != Slab<FanOut>.none {
       if fanOuts[leg.fanOut].kind == .multiGet {
-        noteFailure(leg.fanOut, at: s, trouble, keysFrom: leg.piece)
+        noteFailure(leg.fanOut, at: s, failure, keysFrom: leg.piece)
       } else {
-        fanOuts[leg.fanOut].pieces[Int(leg.piece)].trouble = trouble
-        noteFailure(leg.fanOut, at: s, trouble)
+        fanOuts[leg.fanOut].pieces[Int(leg.piece)].failure = failure
+        noteFailure(leg.fanOut, at: s, failure)
       }
       fanOuts[leg.fanOut].pending &-= 1
     } else if leg.exchange != Slab<Exchange>.none {
-      if leg.verb.isMeta { return failMeta(leg, at: s, trouble, asked, start, isTrue: isTrue) }
-      fail(leg.exchange, leg.verb, at: s, trouble, isTrue: isTrue)
+      if leg.verb.isMeta { return failMeta(leg, at: s, failure, asked, start, isTrue: isTrue) }
+      fail(leg.exchange, leg.verb, at: s, failure, isTrue: isTrue)
     }
   }
 
@@ -89,86 +90,94 @@ extension Worker {
 
   /// The connection could not be made, or is gone: everything that waits on it fails. The edge has
   /// closed it, or is ordered to.
-  package mutating func lost(_ l: UInt32, _ trouble: Trouble, now: Instant) {
-    guard links[l].state != .closed else { return }
-    if links[l].isPrivate { return lostPrivate(l, trouble, now: now) }
-    let s = links[l].server
-    let isGivenUp = trouble == .ejected || trouble == .shuttingDown
-    if links[l].isIdle, !isGivenUp, !links[l].isRetiring, servers[s].standing == .up {
-      if trouble == .protocolError { note(trouble, of: s) }
-      return makeAnew(l, now: now)
+  package mutating func lost(_ l: UInt32, _ failure: ServerFailure, now: Instant) {
+    guard connections[l].state != .closed else { return }
+    if connections[l].isPrivate { return lostPrivate(l, failure, now: now) }
+    let s = connections[l].server
+    let isGivenUp = failure == .ejected || failure == .shuttingDown
+    if connections[l].isUnverified, !isGivenUp, !connections[l].isRetiring, servers[s].status == .up {
+      if failure == .protocolError { note(failure, of: s) }
+      return remake(l, now: now)
     }
-    if links[l].state == .probing, trouble == .connectionLost || trouble == .timedOut, !servers[s].hasShown {
+    if connections[l].state == .learningMeta, failure == .connectionLost || failure == .timedOut,
+      !servers[s].hasShown
+    {
       servers[s].shunned = min(servers[s].shunned, Self.mostShunned) &+ 1
       // It has answered `version`: what it was asked next it does not know, or it has just died, which the next one tells.
-      if !links[l].isRetiring, servers[s].standing == .up { return makeAnew(l, now: now) }
+      if !connections[l].isRetiring, servers[s].status == .up { return remake(l, now: now) }
     }
-    let wasSettled = links[l].state == .ready && now.since(links[l].since) >= limits.settling
-    let isStale = trouble == .connectionLost && isStale(l)
-    dissolveRelief(of: l)
-    if links[l].isMade {
+    let wasSettled = connections[l].state == .ready && now.since(connections[l].since) >= limits.settling
+    let isStale = failure == .connectionLost && isStale(l)
+    dropReplacement(of: l)
+    if connections[l].isMade {
       counters.subtract(.serverConnections)
       counters.add(.serverConnectionsLost)
-    } else if trouble != .shuttingDown {
+    } else if failure != .shuttingDown {
       counters.add(.serverConnectFailures)
-      links[l].retryAt = now.advanced(by: trouble == .full ? limits.fullDelay : limits.reconnectDelay)
-      links[l].lastTrouble = trouble
+      connections[l].retryAt = now.advanced(by: failure == .full ? limits.fullDelay : limits.reconnectDelay)
+      connections[l].lastFailure = failure
     }
-    let begun = links[l].isMade ? nil : links[l].since
+    let begun = connections[l].isMade ? nil : connections[l].since
     reset(
-      l, trouble, readsTo: isStale ? l : Slab<Link>.none, isEndedHere: trouble != .connectionLost)
-    guard !servers[s].isRetired, !links[l].isRetiring, !isGivenUp else { return }
-    let relieved = links[l].relieves
-    if trouble == .timedOut, relieved != Slab<Link>.none, links[relieved].state == .waking {
-      return giveUpEarlyRelief(l)
+      l, failure, readsTo: isStale ? l : Slab<ServerConnection>.none, isEndedHere: failure != .connectionLost)
+    guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
+    let closedForMemory = connections[l].replaces
+    if failure == .timedOut, closedForMemory != Slab<ServerConnection>.none,
+      connections[closedForMemory].state == .validating
+    {
+      return giveUpEarlyReplacement(l)
     }
-    note(trouble, of: s, begun: begun)
-    if links[l].relieves != Slab<Link>.none { return giveUpRelief(l, trouble, now: now) }
+    note(failure, of: s, begun: begun)
+    if connections[l].replaces != Slab<ServerConnection>.none {
+      return giveUpReplacement(l, failure, now: now)
+    }
     // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
     // that was restarted costs nobody the time to connect.
-    if (wasSettled || isStale) && servers[s].standing == .up { connect(l, now: now) }
+    if (wasSettled || isStale) && servers[s].status == .up { connect(l, now: now) }
   }
 
   /// Tells the board of a failure. `begun`: when the connection was begun, if it was never made.
-  mutating func note(_ trouble: Trouble, of s: UInt32, begun: Instant? = nil) {
-    guard trouble != .full else { return }
+  mutating func note(_ failure: ServerFailure, of s: UInt32, begun: Instant? = nil) {
+    guard failure != .full else { return }
     servers[s].isSuspect = true
-    if trouble == .timedOut, let begun {
-      notices.append(.unanswered(server: servers[s].id, since: begun))
+    if failure == .timedOut, let begun {
+      events.append(.unanswered(server: servers[s].id, since: begun))
     } else {
-      notices.append(.failed(server: servers[s].id, trouble))
+      events.append(.failed(server: servers[s].id, failure))
     }
   }
 
   /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
   /// which may be the same connection, before anything that comes later.
-  mutating func reset(_ l: UInt32, _ trouble: Trouble, readsTo target: UInt32, isEndedHere: Bool) {
-    orders.append(.disconnect(link: l))
-    links[l].state = .closed
-    links[l].isNew = false
-    links[l].since = clock
-    var asked = exchange(&links[l].asked, with: Buffer())
+  mutating func reset(_ l: UInt32, _ failure: ServerFailure, readsTo target: UInt32, isEndedHere: Bool) {
+    effects.append(.disconnect(connection: l))
+    connections[l].state = .closed
+    connections[l].isNew = false
+    connections[l].since = clock
+    var asked = exchange(&connections[l].asked, with: Buffer())
     var start = 0
-    links[l].input.release(to: &pool)
-    let sent = links[l].sent
-    links[l].sent = 0
-    links[l].late = 0
-    links[l].lateLength = 0
-    links[l].cursorAt = 0
-    links[l].missed = 0
-    links[l].lineLength = 0
-    links[l].awaited = 0
-    links[l].partOf = -1
-    links[l].deliveredAt = .origin
-    links[l].blamedUntil = .origin
+    connections[l].input.release(to: &buffers)
+    let sent = connections[l].sent
+    connections[l].sent = 0
+    connections[l].late = 0
+    connections[l].lateLength = 0
+    connections[l].cursorAt = 0
+    connections[l].missed = 0
+    connections[l].lineLength = 0
+    connections[l].awaited = 0
+    connections[l].partOf = -1
+    connections[l].deliveredAt = .origin
+    connections[l].blamedUntil = .origin
     // Answered already, only not sent to its end.
-    if links[l].front == .answered, let leg = links[l].legs.popFirst() { start &+= Int(leg.length) }
-    links[l].front = .plain
+    if connections[l].front == .answered, let leg = connections[l].legs.popFirst() {
+      start &+= Int(leg.length)
+    }
+    connections[l].front = .plain
     // Answering may lead to new requests only through the edge, never here: nothing else joins the queue.
-    var left = links[l].legs.count
-    let next = target == Slab<Link>.none ? l : target
-    let trailing = target == Slab<Link>.none ? 0 : readsAtTheEnd(of: l, asked, start)
-    while left > 0, let leg = links[l].legs.popFirst() {
+    var left = connections[l].legs.count
+    let next = target == Slab<ServerConnection>.none ? l : target
+    let trailing = target == Slab<ServerConnection>.none ? 0 : readsAtTheEnd(of: l, asked, start)
+    while left > 0, let leg = connections[l].legs.popFirst() {
       left &-= 1
       if left < trailing, mayBeSentAgain(leg) {
         sendAgain(leg, asked, start, on: target)
@@ -176,15 +185,15 @@ extension Worker {
         continue
       }
       // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
-      let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && trouble.meansUnsent
-      let told = mayBeServed ? .connectionLost : trouble
+      let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && failure.meansUnsent
+      let told = mayBeServed ? .connectionLost : failure
       abandon(
-        leg, at: links[l].server, by: next, told,
+        leg, at: connections[l].server, by: next, told,
         start >= sent ? .notDone : isEndedHere ? .leftBehind : .inDoubt, asked, start)
       start &+= Int(leg.length)
     }
-    asked.release(to: &pool)
-    keepPromises(isAhead: target != Slab<Link>.none)
+    asked.release(to: &buffers)
+    keepPromises(isAhead: target != Slab<ServerConnection>.none)
   }
 
   /// What is known of a request that was given up.
@@ -198,22 +207,22 @@ extension Worker {
 
   /// Answers for a leg that has left its queue, and lets go of what it belongs to.
   mutating func abandon(
-    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ fate: Fate, _ asked: borrowing Buffer,
+    _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ fate: Fate, _ asked: borrowing Buffer,
     _ start: Int
   ) {
     if leg.isPromised {
       // A deletion of the proxy's own: no client waits for it, but clients were promised it.
-      _ = settleDoubt(leg, at: s, by: l, trouble, asked, start)
+      _ = settleDoubt(leg, at: s, by: l, failure, asked, start)
     } else if !leg.isLate {
       let isTrue =
         switch fate {
-        case .inDoubt: settleDoubt(leg, at: s, by: l, trouble, asked, start)
-        case .leftBehind: settleDoubt(leg, at: s, by: l, trouble, asked, start, isLeftBehind: true)
+        case .inDoubt: settleDoubt(leg, at: s, by: l, failure, asked, start)
+        case .leftBehind: settleDoubt(leg, at: s, by: l, failure, asked, start, isLeftBehind: true)
         case .notDone:
           noteRefusal(
-            asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, by: l, trouble)
+            asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, by: l, failure)
         }
-      fail(leg, at: s, trouble, asked, start, isTrue: isTrue)
+      fail(leg, at: s, failure, asked, start, isTrue: isTrue)
     }
     if leg.fanOut != Slab<FanOut>.none {
       fanOuts[leg.fanOut].open &-= 1
@@ -227,28 +236,28 @@ extension Worker {
   }
 
   /// A server sent what no request can have been answered with: the connection has lost its place.
-  @inline(never) mutating func breach(_ l: UInt32, _ why: Breach, _ bytes: RawSpan, _ p: Int) {
+  @inline(never) mutating func violation(_ l: UInt32, _ why: ProtocolViolation, _ bytes: RawSpan, _ p: Int) {
     counters.add(.integrityFailures)
-    let s = links[l].server
-    notices.append(
-      .breach(
-        server: servers[s].id, breach: why,
-        asked: Outline(links[l].legs.first?.verb, bytes: Int(links[l].legs.first?.length ?? 0)),
+    let s = connections[l].server
+    events.append(
+      .violation(
+        server: servers[s].id, violation: why,
+        asked: Outline(connections[l].legs.first?.verb, bytes: Int(connections[l].legs.first?.length ?? 0)),
         got: Outline(bytes, at: p)))
     forgetValues(l)
-    let before = links[l].since
+    let before = connections[l].since
     lost(l, .protocolError, now: before)
   }
 
   /// Values of a multi-get whose reply went wrong are not to be trusted either: they count as not answered.
   private mutating func forgetValues(_ l: UInt32) {
-    guard let leg = links[l].legs.first, leg.fanOut != Slab<FanOut>.none, !leg.isLate,
+    guard let leg = connections[l].legs.first, leg.fanOut != Slab<FanOut>.none, !leg.isLate,
       fanOuts[leg.fanOut].kind == .multiGet
     else { return }
     var i = leg.piece
     while i != .max {
       fanOuts[leg.fanOut].pieces[Int(i)].length = 0
-      fanOuts[leg.fanOut].pieces[Int(i)].isPutOff = false
+      fanOuts[leg.fanOut].pieces[Int(i)].isDeferred = false
       i = fanOuts[leg.fanOut].pieces[Int(i)].next
     }
   }

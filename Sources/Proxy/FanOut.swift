@@ -29,9 +29,9 @@ struct FanOut: ~Copyable, Recyclable {
     var next = UInt32.max
     var keyLength: UInt8 = 0
     /// Its value is too long to be kept: it will be asked for by itself. The key stands in `bytes`.
-    var isPutOff = false
+    var isDeferred = false
     /// Why there is no reply.
-    var trouble: Trouble?
+    var failure: ServerFailure?
     /// Of a leg's first key: the first of those of its share that are asked for when it has been answered.
     var rest = UInt32.max
   }
@@ -45,7 +45,7 @@ struct FanOut: ~Copyable, Recyclable {
   /// Whether it is a `flush_all` that is done at once.
   var isImmediate = false
   /// Whether the answer has to be made piece by piece.
-  var hasPutOff = false
+  var hasDeferred = false
   /// Whether nothing is taken from its client meanwhile.
   var isHolding = false
   /// Legs that the answer waits for.
@@ -57,8 +57,8 @@ struct FanOut: ~Copyable, Recyclable {
   var failures = 0
   /// Keys of a multi-get that nobody answered for.
   var unanswered = 0
-  var trouble: Trouble?
-  var troubledServer = Slab<Server>.none
+  var failure: ServerFailure?
+  var failedServer = Slab<Server>.none
   /// Whether failed keys are an error line rather than misses.
   var isStrict = false
   /// Which report was asked for; for `stats` and `dump` only.
@@ -91,23 +91,24 @@ struct FanOut: ~Copyable, Recyclable {
   }
 
   /// A piece has a value too long to be kept; its key stands in `asked`.
-  mutating func putOff(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
-    putOff(i, asked.readable, keyAt: keyAt, &pool)
+  mutating func deferLargeValue(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool)
+  {
+    deferLargeValue(i, asked.readable, keyAt: keyAt, &buffers)
   }
 
-  mutating func putOff(_ i: Int, _ asked: RawSpan, keyAt: Int, _ pool: inout BufferPool) {
+  mutating func deferLargeValue(_ i: Int, _ asked: RawSpan, keyAt: Int, _ buffers: inout BufferPool) {
     pieces[i].offset = bytes.count
     pieces[i].length = 0
-    pieces[i].isPutOff = true
-    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &pool)
-    hasPutOff = true
+    pieces[i].isDeferred = true
+    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &buffers)
+    hasDeferred = true
   }
 
   mutating func reset() {
     kind = .multiGet
     withCAS = false
     isImmediate = false
-    hasPutOff = false
+    hasDeferred = false
     isHolding = false
     exchange = Slab<Exchange>.none
     pieces.removeAll()
@@ -115,15 +116,15 @@ struct FanOut: ~Copyable, Recyclable {
     open = 0
     failures = 0
     unanswered = 0
-    trouble = nil
-    troubledServer = Slab<Server>.none
+    failure = nil
+    failedServer = Slab<Server>.none
     isStrict = false
     if !words.isEmpty { words = [] }
   }
 }
 
 /// Why a server's share of a request was not answered, in words that a person can tell apart.
-package enum Trouble: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case refused
   case unreachable
   case timedOut

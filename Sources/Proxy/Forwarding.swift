@@ -14,13 +14,13 @@ extension Worker {
     if clients[c].input.isEmpty && !clients[c].isStalled {
       if clients[c].isUploading {
         let n = continueUpload(c, bytes, now: now)
-        clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &pool)
+        clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &buffers)
         return
       }
       let consumed = serve(c, bytes, now: now)
       keepRest(c, bytes, from: consumed, now: now)
     } else {
-      clients[c].input.append(bytes, &pool)
+      clients[c].input.append(bytes, &buffers)
       if clients[c].isStalled { noteAhead(c) } else { clientFilled(c, now: now) }
     }
     if clients[c].isClosing { closeIfDone(c) }
@@ -64,9 +64,9 @@ extension Worker {
     let consumed = serve(c, input.readable, now: now)
     input.consume(consumed)
     if input.isEmpty {
-      input.release(to: &pool)
+      input.release(to: &buffers)
     } else if clients[c].awaited > input.count {
-      input.reserve(clients[c].awaited &- input.count, &pool)
+      input.reserve(clients[c].awaited &- input.count, &buffers)
     }
     let rest = input.count
     clients[c].input = input
@@ -77,8 +77,8 @@ extension Worker {
   private mutating func keepRest(_ c: UInt32, _ bytes: RawSpan, from consumed: Int, now: Instant) {
     let rest = bytes.byteCount &- consumed
     if rest > 0 {
-      if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &pool) }
-      clients[c].input.append(bytes, from: consumed, count: rest, &pool)
+      if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &buffers) }
+      clients[c].input.append(bytes, from: consumed, count: rest, &buffers)
       notePartial(c, rest: rest, consumed: consumed, now: now)
     } else if clients[c].partialSince != .never, !clients[c].isUploading {
       clients[c].partialSince = .never
@@ -141,7 +141,7 @@ extension Worker {
         return p
       case .partialBody:
         if request.length > heldLimit
-          || request.length > limits.passedOn && isBetterPassedOn(c, bytes, request, now: now)
+          || request.length > limits.cutThrough && shouldCutThrough(c, bytes, request, now: now)
         {
           return p &+ beginUpload(c, bytes, p, request, now: now)
         }
@@ -226,32 +226,32 @@ extension Worker {
   private mutating func forward(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    let place = place(of: bytes, from: request.keyStart, count: request.keyLength)
-    forward(c, bytes, p, request, to: place, now: now)
+    let route = routeIndex(of: bytes, from: request.keyStart, count: request.keyLength)
+    forward(c, bytes, p, request, to: route, now: now)
   }
 
   /// The same for a key whose place is known.
   @inline(always)
   mutating func forward(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to place: Int, now: Instant
+    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to route: Int, now: Instant
   ) {
-    guard place >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
-    let lane = lanes[place]
-    let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
-    if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      if let trouble = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
+    guard route >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
+    let destination = destinations[route]
+    let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
+    if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
+      if let failure = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
         // By itself, so that a plain get carries nothing for it.
-        if request.verb == .get { return turnAwayGet(c, at: lane.server, trouble) }
-        return turnAway(c, bytes, p, request, at: lane.server, by: l, trouble)
+        if request.verb == .get { return turnAwayGet(c, at: destination.server, failure) }
+        return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
       }
     }
     counters.add(.requestsForwarded)
-    markDirty(link: l)
+    markDirty(connection: l)
     let x = request.isQuiet ? Slab<Exchange>.none : newExchange(c)
     if request.isVerbatim, request.verb == .get {
-      let isJoined = links[l].takeGet(
-        x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &pool)
-      return counters.add(isJoined ? 1 : 0, to: .readsJoined)
+      let continuesPreviousLine = connections[l].enqueueGet(
+        x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
+      return counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg()
     leg.exchange = x
@@ -261,20 +261,20 @@ extension Worker {
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
-      links[l].take(leg, bytes, from: p, &pool)
+      connections[l].take(leg, bytes, from: p, &buffers)
     } else {
       // A copy, so that the leg of the common case needs no place in memory.
       var rewritten = leg
       write(bytes, p, request, to: l, &rewritten)
-      links[l].enqueue(rewritten)
+      connections[l].enqueue(rewritten)
     }
   }
 
-  /// The place of a key's lane in `lanes`; negative when no route leads anywhere.
+  /// The place of a key's lane in `destinations`; negative when no route leads anywhere.
   ///
   /// Reaches for each field by itself: see `docs/ARCHITECTURE.md` for what borrowing a large value costs.
   @inline(always)
-  mutating func place(of bytes: RawSpan, from: Int, count: Int) -> Int {
+  mutating func routeIndex(of bytes: RawSpan, from: Int, count: Int) -> Int {
     let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
     guard pool >= 0 else { return pool }
     let i = UInt32(truncatingIfNeeded: pool)
@@ -287,9 +287,9 @@ extension Worker {
 
   /// The connection that this client's requests to a server take: always the same one, so that they
   /// stay in order.
-  @inline(never) mutating func link(to s: UInt32, for c: UInt32) -> UInt32 {
-    let n = servers[s].links.count
-    return servers[s].links[n == 1 ? 0 : Int(c) % n]
+  @inline(never) mutating func connection(to s: UInt32, for c: UInt32) -> UInt32 {
+    let n = servers[s].connections.count
+    return servers[s].connections[n == 1 ? 0 : Int(c) % n]
   }
 
   /// Writes a request anew: one space between two words, numbers as memcached reads them, no `noreply`.
@@ -297,28 +297,28 @@ extension Worker {
   mutating func write(
     _ bytes: RawSpan, _ p: Int, _ request: Request, to l: UInt32, _ leg: inout Leg
   ) {
-    let before = links[l].asked.count
+    let before = connections[l].asked.count
     if request.verb.isRetrieval {
       leg.keyStart = beginRead(bytes, p, request, on: l)
-      links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
-      links[l].asked.append("\r\n", &pool)
+      connections[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &buffers)
+      connections[l].asked.append("\r\n", &buffers)
     } else {
       leg.keyStart = UInt8(truncatingIfNeeded: line[0].length &+ 1)
-      links[l].asked.append(bytes, from: line[0].from, count: Int(line[0].length), &pool)
-      links[l].asked.append(" ", &pool)
-      links[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &pool)
+      connections[l].asked.append(bytes, from: line[0].from, count: Int(line[0].length), &buffers)
+      connections[l].asked.append(" ", &buffers)
+      connections[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &buffers)
       for i in 2..<max(2, wordsKept(request)) {
-        links[l].asked.append(" ", &pool)
+        connections[l].asked.append(" ", &buffers)
         append(Number(bytes, line[i]), as: i, of: request.verb, to: l)
       }
       // To memcached since 1.6.40 a key at the end that says noreply is one.
       if request.verb == .delete, bytes.isText("noreply", from: line[1].from, to: line[1].to) {
-        links[l].asked.append(" 0", &pool)
+        connections[l].asked.append(" 0", &buffers)
       }
-      links[l].asked.append("\r\n", &pool)
-      links[l].asked.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)
+      connections[l].asked.append("\r\n", &buffers)
+      connections[l].asked.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &buffers)
     }
-    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
   }
 
   /// How many words a server is sent; `delete <key> 0` is `delete <key>`.
@@ -335,45 +335,45 @@ extension Worker {
     guard let number else { return }
     let isTime = (i == 3 && verb.isStorage) || (i == 2 && verb == .touch)
     if isTime, let value = number.cutToInt32 {
-      if value < 0 { links[l].asked.append("-", &pool) }
-      links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+      if value < 0 { connections[l].asked.append("-", &buffers) }
+      connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
     } else if i == 4, let value = number.cutToInt32 {
-      links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+      connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
     } else if i == 2, verb.isStorage, let value = number.cutToUInt32 {
-      links[l].asked.append(decimal: UInt64(value), &pool)
+      connections[l].asked.append(decimal: UInt64(value), &buffers)
     } else if let value = number.cutToUInt64 {
-      links[l].asked.append(decimal: value, &pool)
+      connections[l].asked.append(decimal: value, &buffers)
     }
   }
 
   /// `get ` or `gat <exptime> `; returns where the key begins.
   mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: UInt32) -> UInt8 {
-    let before = links[l].asked.count
+    let before = connections[l].asked.count
     switch request.verb {
-    case .gets: links[l].asked.append("gets ", &pool)
-    case .gat: links[l].asked.append("gat ", &pool)
-    case .gats: links[l].asked.append("gats ", &pool)
-    default: links[l].asked.append("get ", &pool)
+    case .gets: connections[l].asked.append("gets ", &buffers)
+    case .gat: connections[l].asked.append("gat ", &buffers)
+    case .gats: connections[l].asked.append("gats ", &buffers)
+    default: connections[l].asked.append("get ", &buffers)
     }
     if request.verb.touches {
       var words = KeyWalk(from: p, to: request.keyStart)
       _ = words.next(bytes)
       if let word = words.next(bytes), let value = Number(bytes, word)?.cutToInt32 {
-        if value < 0 { links[l].asked.append("-", &pool) }
-        links[l].asked.append(decimal: UInt64(value.magnitude), &pool)
+        if value < 0 { connections[l].asked.append("-", &buffers) }
+        connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
       }
-      links[l].asked.append(" ", &pool)
+      connections[l].asked.append(" ", &buffers)
     }
-    return UInt8(truncatingIfNeeded: links[l].asked.count &- before)
+    return UInt8(truncatingIfNeeded: connections[l].asked.count &- before)
   }
 
   /// Whether a connection takes another request now; if not, why. Opens it if it is closed, wakes it if it rests.
   /// A client that awaits little is taken when others are told that the queue is full: it is theirs.
   @inline(never)
-  mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> Trouble? {
+  mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> ServerFailure? {
     if isGivingUp { return .shuttingDown }
-    let s = links[l].server
-    switch servers[s].standing {
+    let s = connections[l].server
+    switch servers[s].status {
     case .up: break
     case .ejected, .failFast, .returning: return .ejected
     }
@@ -381,11 +381,11 @@ extension Worker {
       counters.add(.queueFull)
       return .queueFull
     }
-    if links[l].state == .closed {
-      guard now >= links[l].retryAt else { return links[l].lastTrouble }
+    if connections[l].state == .closed {
+      guard now >= connections[l].retryAt else { return connections[l].lastFailure }
       connect(l, now: now)
-    } else if links[l].state == .resting {
-      wake(l, now: now)
+    } else if connections[l].state == .idle {
+      validate(l, now: now)
     }
     return nil
   }
@@ -394,15 +394,15 @@ extension Worker {
   func isFull(_ l: UInt32, for c: UInt32) -> Bool {
     let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
-    return links[l].asked.count > most || links[l].legs.count >= limits.serverDepth
+    return connections[l].asked.count > most || connections[l].legs.count >= limits.serverDepth
   }
 
   /// Who has fewer in flight awaits little.
   private static let modestRequests: UInt32 = 8
 
   mutating func connect(_ l: UInt32, now: Instant) {
-    links[l].state = .connecting
-    links[l].since = now
-    orders.append(.connect(link: l))
+    connections[l].state = .connecting
+    connections[l].since = now
+    effects.append(.connect(connection: l))
   }
 }

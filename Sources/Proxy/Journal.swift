@@ -101,7 +101,7 @@ package struct Journal: Sendable {
     }
 
     /// Nothing is known at all.
-    package mutating func distrustAll() {
+    package mutating func overflowAll() {
       owners = .all
       overflow()
     }
@@ -126,10 +126,10 @@ package struct Journal: Sendable {
       if hasOverflowed { lost = .all }
     }
 
-    /// Gives away the keys that `isStray` picks.
-    mutating func takeKeys(where isStray: ([UInt8]) -> Bool) -> Entries {
+    /// Gives away the keys that `isOrphan` picks.
+    mutating func takeKeys(where isOrphan: ([UInt8]) -> Bool) -> Entries {
       var taken = Entries()
-      for key in keys where isStray(key) {
+      for key in keys where isOrphan(key) {
         taken.keys.insert(key)
         taken.bytes += Self.cost(key)
       }
@@ -221,16 +221,16 @@ package struct Journal: Sendable {
   func lastingCount(of server: UInt32) -> Int { pages[server]?.lasting.keys.count ?? 0 }
 
   /// Shows a server's lasting entries one by one.
-  func visit(lastingOf server: UInt32, _ body: ([UInt8]) -> Void) {
+  func session(lastingOf server: UInt32, _ body: ([UInt8]) -> Void) {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 
-  /// Gives away those of a server's lasting entries that `isStray` picks, and the flags as well if so wished.
+  /// Gives away those of a server's lasting entries that `isOrphan` picks, and the flags as well if so wished.
   package mutating func takeLasting(
-    _ server: UInt32, withFlags: Bool, where isStray: ([UInt8]) -> Bool
+    _ server: UInt32, withFlags: Bool, where isOrphan: ([UInt8]) -> Bool
   ) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
-    var taken = page.lasting.takeKeys(where: isStray)
+    var taken = page.lasting.takeKeys(where: isOrphan)
     let flags = page.lasting.takeLost { _ in withFlags }
     taken.merge(flags, mostKeys: .max, mostBytes: .max)
     if !page.isEmpty { pages[server] = page }

@@ -43,10 +43,10 @@ extension Worker {
   /// private connection might be answered before that write; one on the shared connection is answered behind it.
   private var hasUnansweredWrites: Bool {
     var l: UInt32 = 0
-    while l < links.end {
-      if links.isTaken(l) {
-        for i in 0..<links[l].legs.count {
-          let leg = links[l].legs[i]
+    while l < connections.end {
+      if connections.isTaken(l) {
+        for i in 0..<connections[l].legs.count {
+          let leg = connections[l].legs[i]
           if leg.exchange == Slab<Exchange>.none, leg.verb.mayChange || leg.verb == .flushAll { return true }
         }
       }
@@ -66,16 +66,16 @@ extension Worker {
         return refuse(c, .badFormat, isQuiet: false)
       }
       let i = fanOuts[f].add(key)
-      if place(of: bytes, from: key.from, count: Int(key.length)) < 0 {
+      if routeIndex(of: bytes, from: key.from, count: Int(key.length)) < 0 {
         counters.add(.readsAsMisses)
       } else {
-        fanOuts[f].putOff(Int(i), bytes, keyAt: key.from, &pool)
+        fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &buffers)
       }
     }
     counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     fanOuts[f].exchange = newExchange(c)
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
-    notePutOff(f)
+    noteDeferred(f)
     finish(f)
   }
 
@@ -85,21 +85,22 @@ extension Worker {
   /// discard the `bytes` that remain. Reads queued behind are sent again on it; false if anything else is queued.
   @inline(never)
   mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
-    guard bytes >= limits.worthCutting, links[l].state == .ready, !links[l].isRetiring, !links[l].isPrivate,
-      links[l].hasSentFront, servers[links[l].server].standing == .up, !isGivingUp,
+    guard bytes >= limits.worthCutting, connections[l].state == .ready, !connections[l].isRetiring,
+      !connections[l].isPrivate,
+      connections[l].hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
       hasOnlyReads(behindFrontOf: l)
     else { return false }
-    links[l].legs.dropFirst()
-    links[l].asked.consume(Int(leg.length))
-    links[l].sent &-= Int(leg.length)
-    links[l].front = .plain
-    links[l].passing = 0
+    connections[l].legs.dropFirst()
+    connections[l].asked.consume(Int(leg.length))
+    connections[l].sent &-= Int(leg.length)
+    connections[l].front = .plain
+    connections[l].discardLeft = 0
     counters.subtract(.serverConnections)
     counters.add(.repliesCutShort)
-    dissolveRelief(of: l)
-    let others = putOffOthers(l)
+    dropReplacement(of: l)
+    let others = deferOthers(l)
     reset(l, .connectionLost, readsTo: l, isEndedHere: true)
-    links[l].isCut = true
+    connections[l].isCut = true
     connect(l, now: clock)
     for f in others where fanOuts[f].pending == 0 { finish(f) }
     return true
@@ -107,46 +108,46 @@ extension Worker {
 
   /// Other multi-gets that wait on a connection that is cut short would meet the same large values: each of their keys is
   /// asked for when its turn has come. Returns them.
-  private mutating func putOffOthers(_ l: UInt32) -> [UInt32] {
+  private mutating func deferOthers(_ l: UInt32) -> [UInt32] {
     var others: [UInt32] = []
-    let asked = exchange(&links[l].asked, with: Buffer())
+    let asked = exchange(&connections[l].asked, with: Buffer())
     var start = 0
-    for n in 0..<links[l].legs.count {
-      let leg = links[l].legs[n]
+    for n in 0..<connections[l].legs.count {
+      let leg = connections[l].legs[n]
       let f = leg.fanOut
       if f != Slab<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
         fanOuts[f].count(from: leg.piece) > Self.firstKeys
       {
-        putOffAll(f, from: leg.piece, asked, keyAt: start &+ Int(leg.keyStart))
-        links[l].legs[n].fanOut = Slab<FanOut>.none
-        links[l].legs[n].isLate = true
+        deferAll(f, from: leg.piece, asked, keyAt: start &+ Int(leg.keyStart))
+        connections[l].legs[n].fanOut = Slab<FanOut>.none
+        connections[l].legs[n].isLate = true
         fanOuts[f].pending &-= 1
         fanOuts[f].open &-= 1
         others.append(f)
       }
       start &+= Int(leg.length)
     }
-    links[l].asked = asked
+    connections[l].asked = asked
     return others
   }
 
   /// Puts off the keys of a chain, whose text stands in `asked` with a blank between two.
-  private mutating func putOffAll(_ f: UInt32, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int) {
+  private mutating func deferAll(_ f: UInt32, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int) {
     var i = first
     var at = keyAt
     while i != .max {
-      fanOuts[f].putOff(Int(i), asked, keyAt: at, &pool)
+      fanOuts[f].deferLargeValue(Int(i), asked, keyAt: at, &buffers)
       at &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
       i = fanOuts[f].pieces[Int(i)].next
     }
-    notePutOff(f)
+    noteDeferred(f)
   }
 
   private func hasOnlyReads(behindFrontOf l: UInt32) -> Bool {
-    var start = Int(links[l].legs[0].length)
-    for i in 1..<max(1, links[l].legs.count) {
-      let leg = links[l].legs[i]
-      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, links[l].asked, start) else {
+    var start = Int(connections[l].legs[0].length)
+    for i in 1..<max(1, connections[l].legs.count) {
+      let leg = connections[l].legs[i]
+      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, connections[l].asked, start) else {
         return false
       }
       start &+= Int(leg.length)
@@ -157,24 +158,24 @@ extension Worker {
   /// A multi-get has values that were put off; returns whether its connection has been cut short.
   @inline(never)
   mutating func endsEarly(_ f: UInt32, _ leg: Leg, on l: UInt32, isMore: Bool) -> Bool {
-    notePutOff(f)
+    noteDeferred(f)
     return isMore && !leg.isLate && cutShort(multiGet: f, leg, on: l)
   }
 
   /// The values that are still to come of a multi-get's share do not fit: each is asked for when its turn has come, and
   /// the connection ends if they are much. Returns whether it did.
   mutating func cutShort(multiGet f: UInt32, _ leg: Leg, on l: UInt32) -> Bool {
-    let (left, average) = (fanOuts[f].count(from: links[l].cursor), fanOuts[f].averageSize)
+    let (left, average) = (fanOuts[f].count(from: connections[l].cursor), fanOuts[f].averageSize)
     let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
-    guard links[l].cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
-    let (cursor, keyAt) = (links[l].cursor, links[l].cursorAt)
+    guard connections[l].cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
+    let (cursor, keyAt) = (connections[l].cursor, connections[l].cursorAt)
     var missing = Buffer()
-    let asked = exchange(&links[l].asked, with: Buffer())
-    missing.append(asked, from: keyAt, count: Int(leg.length) &- keyAt, &pool)
-    links[l].asked = asked
-    defer { missing.release(to: &pool) }
+    let asked = exchange(&connections[l].asked, with: Buffer())
+    missing.append(asked, from: keyAt, count: Int(leg.length) &- keyAt, &buffers)
+    connections[l].asked = asked
+    defer { missing.release(to: &buffers) }
     guard cutShort(l, leg, sparing: bytes) else { return false }
-    putOffAll(f, from: cursor, missing, keyAt: 0)
+    deferAll(f, from: cursor, missing, keyAt: 0)
     fanOuts[f].pending &-= 1
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }
@@ -194,7 +195,7 @@ extension Worker {
   /// Cuts a request that has been written, without its line end, behind the first keys of its share; the others' text is
   /// kept in the fan-out's `bytes`.
   @inline(never)
-  mutating func split(_ touch: Touch, _ f: UInt32) {
+  mutating func split(_ touch: OpenLeg, _ f: UInt32) {
     var end = touch.start &+ Int(touch.keyStart)
     var last = touch.first
     var i = touch.first
@@ -210,65 +211,65 @@ extension Worker {
     guard count > Self.firstKeys else { return }
     let rest = fanOuts[f].pieces[Int(last)].next
     fanOuts[f].pieces[Int(last)].next = .max
-    let asked = exchange(&links[touch.link].asked, with: Buffer())
+    let asked = exchange(&connections[touch.connection].asked, with: Buffer())
     var keyAt = end &+ 1
     i = rest
     while i != .max {
-      fanOuts[f].keep(Int(i), asked, keyAt: keyAt, &pool)
+      fanOuts[f].keep(Int(i), asked, keyAt: keyAt, &buffers)
       keyAt &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
       i = fanOuts[f].pieces[Int(i)].next
     }
-    links[touch.link].asked = asked
-    links[touch.link].asked.truncate(to: end)
+    connections[touch.connection].asked = asked
+    connections[touch.connection].asked.truncate(to: end)
     fanOuts[f].pieces[Int(touch.first)].rest = rest
-    notePutOff(f)
+    noteDeferred(f)
   }
 
   /// A share's first keys have been answered: its rest is asked for in one line if that is small, else each key when its
   /// turn has come.
   @inline(never)
-  mutating func askRest(_ f: UInt32, behind leg: Leg, on l: UInt32) {
-    guard let first = fanOuts[f].takeRest(of: leg.piece) else { return }
+  mutating func askWhatIsLeft(_ f: UInt32, behind leg: Leg, on l: UInt32) {
+    guard let first = fanOuts[f].startCooldown(of: leg.piece) else { return }
     let x = fanOuts[f].exchange
     guard x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none else { return }
-    noteSize(fanOuts[f].size(of: leg.piece).largest, at: links[l].server)
+    noteSize(fanOuts[f].size(of: leg.piece).largest, at: connections[l].server)
     guard fits(fanOuts[f].count(from: first), like: leg.piece, f) else {
       var i = first
       while i != .max {
-        fanOuts[f].pieces[Int(i)].isPutOff = true
+        fanOuts[f].pieces[Int(i)].isDeferred = true
         i = fanOuts[f].pieces[Int(i)].next
       }
-      fanOuts[f].hasPutOff = true
-      return notePutOff(f)
+      fanOuts[f].hasDeferred = true
+      return noteDeferred(f)
     }
-    if let trouble = admit(l, now: clock) {
-      return noteFailure(f, at: links[l].server, trouble, keysFrom: first)
+    if let failure = admit(l, now: clock) {
+      return noteFailure(f, at: connections[l].server, failure, keysFrom: first)
     }
-    let before = links[l].asked.count
-    links[l].asked.append(leg.verb == .gets ? "gets" : "get", &pool)
+    let before = connections[l].asked.count
+    connections[l].asked.append(leg.verb == .gets ? "gets" : "get", &buffers)
     let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
     var i = first
     while i != .max {
       let piece = fanOuts[f].pieces[Int(i)]
-      links[l].asked.append(" ", &pool)
-      links[l].asked.append(bytes, from: piece.offset, count: Int(piece.keyLength), &pool)
+      connections[l].asked.append(" ", &buffers)
+      connections[l].asked.append(bytes, from: piece.offset, count: Int(piece.keyLength), &buffers)
       fanOuts[f].pieces[Int(i)].offset = 0
       i = piece.next
     }
     fanOuts[f].bytes = bytes
-    links[l].asked.append("\r\n", &pool)
+    connections[l].asked.append("\r\n", &buffers)
     var next = Leg()
     next.verb = leg.verb
     next.fanOut = f
     next.piece = first
     next.keyStart = leg.verb == .gets ? 5 : 4
-    next.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    next.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
     next.since = clock
-    links[l].enqueue(next)
+    connections[l].enqueue(next)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
     counters.add(.requestsForwarded)
-    markDirty(link: l)
+    markDirty(connection: l)
   }
 
   /// Whether the values of `count` more keys fit in memory if they are like those of a leg.
@@ -282,7 +283,7 @@ extension Worker {
   /// The values of a multi-get have come: the client's next ones will be like them.
   mutating func learnSize(_ f: UInt32, for c: UInt32) {
     let bytes = fanOuts[f].bytes.count
-    if fanOuts[f].hasPutOff {
+    if fanOuts[f].hasDeferred {
       clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
     } else if bytes > 0 {
       // Of small ones nothing more is to be known.
@@ -296,14 +297,14 @@ extension Worker {
 
 extension FanOut {
   /// Keeps the text of a key, which stands in `asked`, until its value is asked for.
-  mutating func keep(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ pool: inout BufferPool) {
+  mutating func keep(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool) {
     pieces[i].offset = bytes.count
     pieces[i].length = 0
-    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &pool)
+    bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &buffers)
   }
 
   /// The first key of the rest behind the leg that begins with this piece.
-  mutating func takeRest(of leg: UInt32) -> UInt32? {
+  mutating func startCooldown(of leg: UInt32) -> UInt32? {
     let first = pieces[Int(leg)].rest
     guard first != .max else { return nil }
     pieces[Int(leg)].rest = .max
@@ -334,7 +335,7 @@ extension FanOut {
     var i = first
     while i != .max {
       let piece = pieces[Int(i)]
-      if piece.isPutOff { return (Int.max, Int.max) }
+      if piece.isDeferred { return (Int.max, Int.max) }
       if piece.length > 0 {
         total &+= Int(piece.length)
         hits &+= 1

@@ -11,7 +11,7 @@ import Wire
 extension Worker {
   /// Bytes of buffers, and of what is known of the requests in flight.
   var memoryInUse: Int {
-    pool.inUse &+ Int(exchanges.count) &* Self.requestSize &+ Int(fanOuts.count) &* Self.fanOutSize
+    buffers.inUse &+ Int(exchanges.count) &* Self.requestSize &+ Int(fanOuts.count) &* Self.fanOutSize
   }
 
   /// What a request in flight takes beside its bytes: an `Exchange`, a `Leg`, and the room that lists of them
@@ -55,7 +55,9 @@ extension Worker {
     while s < servers.end {
       if servers.isTaken(s), !servers[s].isRetired {
         var heard = Instant.origin
-        for i in 0..<servers[s].links.count { heard = max(heard, links[servers[s].links[i]].heard) }
+        for i in 0..<servers[s].connections.count {
+          heard = max(heard, connections[servers[s].connections[i]].heard)
+        }
         numbers.append(
           ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
       }
@@ -66,18 +68,18 @@ extension Worker {
   /// Brings the gauges of the counters up to date.
   package mutating func noteMemory() {
     counters.set(.memoryInUse, to: memoryInUse)
-    counters.set(.memoryIdle, to: pool.idleBytes)
+    counters.set(.memoryIdle, to: buffers.idleBytes)
     counters.set(.streams, to: streamsAtWork)
     counters.set(.streamsWaiting, to: streamWaits.count)
   }
 
   /// Whether more memory is held than may be.
-  package var isOverfull: Bool { mutating get { pool.inUse > limits.memory &+ limits.memory / 4 } }
+  package var isOverfull: Bool { mutating get { buffers.inUse > limits.memory &+ limits.memory / 4 } }
 
   /// Closes the client that holds the most, if that is much: it leaves answers unread, or a value half sent.
   /// Nobody comes here who takes and gives what was asked for; it is what keeps a worker's memory bounded
   /// whatever its clients do.
-  package mutating func relieve() {
+  package mutating func closeLargestClient() {
     var most = Self.modest
     var victim = Slab<Client>.none
     var c: UInt32 = 0
@@ -90,7 +92,7 @@ extension Worker {
     }
     guard victim != Slab<Client>.none else { return }
     close(client: victim)
-    notices.append(.relieved(held: most))
+    events.append(.closedForMemory(held: most))
   }
 
   /// Who holds no more is not to blame.
@@ -100,20 +102,20 @@ extension Worker {
     var total =
       clients[c].input.footprint &+ clients[c].output.footprint &+ clients[c].parked.footprint
     if clients[c].stream != Slab<Stream>.none, clients[c].isUploading {
-      total &+= links[streams[clients[c].stream].link].asked.footprint
+      total &+= connections[streams[clients[c].stream].connection].asked.footprint
     }
     return total
   }
 
   /// Gives back what a burst has left.
   mutating func trimMemory() {
-    pool.trim()
+    buffers.trim()
     exchanges.trim()
     fanOuts.trim()
-    orders.trim()
+    effects.trim()
     var l: UInt32 = 0
-    while l < links.end {
-      links[l].legs.trim()
+    while l < connections.end {
+      connections[l].legs.trim()
       l += 1
     }
   }

@@ -4,8 +4,8 @@ import Stats
 import Wire
 
 /// A connection that the multi-get at hand has begun to write to.
-struct Touch: BitwiseCopyable {
-  var link: UInt32
+struct OpenLeg: BitwiseCopyable {
+  var connection: UInt32
   var server: UInt32
   /// The first piece of its chain.
   var first: UInt32
@@ -13,9 +13,9 @@ struct Touch: BitwiseCopyable {
   var start: Int
   var keyStart: UInt8
   /// Whether it goes on with the line that stood there.
-  var isJoined = false
+  var continuesPreviousLine = false
   /// Why it cannot be asked.
-  var trouble: Trouble?
+  var failure: ServerFailure?
 }
 
 extension Worker {
@@ -33,8 +33,8 @@ extension Worker {
         return refuse(c, .badFormat, isQuiet: false)
       }
       let i = fanOuts[f].add(key)
-      let place = place(of: bytes, from: key.from, count: Int(key.length))
-      route(i, c, key, to: place, bytes, p, request, f, now: now)
+      let route = routeIndex(of: bytes, from: key.from, count: Int(key.length))
+      addKey(i, c, key, to: route, bytes, p, request, f, now: now)
     }
     ask(c, f, request, now: now)
   }
@@ -42,7 +42,7 @@ extension Worker {
   /// Where the keys of a request stand; from now on no connection has been written to.
   @inline(__always)
   mutating func beginKeys(_ bytes: RawSpan, _ p: Int, _ request: Request) -> KeyWalk {
-    touched.removeAll()
+    openLegs.removeAll()
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
     round &+= 1
@@ -62,119 +62,121 @@ extension Worker {
 
   /// Adds a key, piece `i`, to the request for its server.
   @inline(always)
-  mutating func route(
-    _ i: UInt32, _ c: UInt32, _ key: Word, to place: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
+  mutating func addKey(
+    _ i: UInt32, _ c: UInt32, _ key: Word, to route: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
     _ f: UInt32, now: Instant
   ) {
-    guard place >= 0 else {
+    guard route >= 0 else {
       // A key without a route is nowhere: a miss.
       counters.add(.readsAsMisses)
       return
     }
-    let lane = lanes[place]
-    let l = lane.isAlone ? lane.link : link(to: lane.server, for: c)
-    if links[l].round == round {
-      let before = links[l].join(i, bytes, key, &self.pool)
+    let destination = destinations[route]
+    let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
+    if connections[l].round == round {
+      let before = connections[l].join(i, bytes, key, &self.buffers)
       fanOuts[f].pieces[Int(before)].next = i
-    } else if touch(c, l, lane.server, i, bytes, p, request, now: now) {
-      links[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.pool)
+    } else if beginLeg(c, l, destination.server, i, bytes, p, request, now: now) {
+      connections[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.buffers)
     }
   }
 
   /// Begins a request on a connection; false when it takes none.
   @inline(never)
-  private mutating func touch(
+  private mutating func beginLeg(
     _ c: UInt32, _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request,
     now: Instant
   ) -> Bool {
-    var touch = Touch(link: l, server: s, first: piece, start: links[l].asked.count, keyStart: 0)
-    if !links[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      touch.trouble = admit(l, for: c, now: now)
+    var open = OpenLeg(connection: l, server: s, first: piece, start: connections[l].asked.count, keyStart: 0)
+    if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
+      open.failure = admit(l, for: c, now: now)
     }
-    if touch.trouble == nil {
-      touch.isJoined = request.verb == .get && links[l].reopenLine()
-      if touch.isJoined {
-        touch.start &-= 2
-        touch.keyStart = 1
-        links[l].asked.append(" ", &pool)
+    if open.failure == nil {
+      open.continuesPreviousLine = request.verb == .get && connections[l].reopenLine()
+      if open.continuesPreviousLine {
+        open.start &-= 2
+        open.keyStart = 1
+        connections[l].asked.append(" ", &buffers)
       } else {
-        touch.keyStart = beginRead(bytes, p, request, on: l)
+        open.keyStart = beginRead(bytes, p, request, on: l)
       }
     }
-    links[l].round = round
-    links[l].lastPiece = piece
-    links[l].isRefusing = touch.trouble != nil
-    touched.append(touch)
-    return touch.trouble == nil
+    connections[l].round = round
+    connections[l].lastPiece = piece
+    connections[l].isRefusing = open.failure != nil
+    openLegs.append(open)
+    return open.failure == nil
   }
 
   /// Ends the requests begun and puts their legs in the queues.
   private mutating func send(_ f: UInt32, _ verb: Verb, for c: UInt32, now: Instant) {
-    for i in 0..<touched.count {
-      let touch = touched[i]
-      let l = touch.link
-      if let trouble = touch.trouble {
-        noteFailure(f, at: touch.server, trouble, keysFrom: touch.first)
+    for i in 0..<openLegs.count {
+      let open = openLegs[i]
+      let l = open.connection
+      if let failure = open.failure {
+        noteFailure(f, at: open.server, failure, keysFrom: open.first)
         continue
       }
-      if mayBeLarge(at: touch.server, for: c, verb, now: now) { split(touch, f) }
-      links[l].asked.append("\r\n", &pool)
+      if mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
+      connections[l].asked.append("\r\n", &buffers)
       var leg = Leg()
       leg.verb = verb
       leg.fanOut = f
-      leg.piece = touch.first
-      leg.keyStart = touch.keyStart
-      leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- touch.start)
+      leg.piece = open.first
+      leg.keyStart = open.keyStart
+      leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- open.start)
       leg.since = now
       if verb == .get {
-        leg.isJoined = touch.isJoined
-        links[l].close(leg, isJoined: touch.isJoined)
+        leg.continuesPreviousLine = open.continuesPreviousLine
+        connections[l].close(leg, continuesPreviousLine: open.continuesPreviousLine)
       } else {
-        links[l].enqueue(leg)
+        connections[l].enqueue(leg)
       }
       fanOuts[f].pending &+= 1
       fanOuts[f].open &+= 1
       counters.add(.requestsForwarded)
-      if touch.isJoined { counters.add(.readsJoined) }
-      markDirty(link: l)
+      if open.continuesPreviousLine { counters.add(.readsJoined) }
+      markDirty(connection: l)
     }
-    touched.removeAll()
+    openLegs.removeAll()
   }
 
   /// Takes back what was begun for a request that turned out bad.
   mutating func abandon(_ f: UInt32) {
-    for i in 0..<touched.count where touched[i].trouble == nil {
-      links[touched[i].link].asked.truncate(to: touched[i].start)
-      if touched[i].isJoined { links[touched[i].link].asked.append("\r\n", &pool) }
+    for i in 0..<openLegs.count where openLegs[i].failure == nil {
+      connections[openLegs[i].connection].asked.truncate(to: openLegs[i].start)
+      if openLegs[i].continuesPreviousLine {
+        connections[openLegs[i].connection].asked.append("\r\n", &buffers)
+      }
     }
-    touched.removeAll()
+    openLegs.removeAll()
     release(f)
   }
 
   /// A server does not answer its share of a multi-get: the chain of keys that begins with this piece, and the rest that
   /// was to follow.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keysFrom first: UInt32) {
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keysFrom first: UInt32) {
     var i = first
     var missing = 0
     while i != .max {
       if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
-    if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
-    noteFailure(f, at: s, trouble, keys: missing)
+    if let rest = fanOuts[f].startCooldown(of: first) { missing &+= fanOuts[f].count(from: rest) }
+    noteFailure(f, at: s, failure, keys: missing)
   }
 
   /// A server does not answer its share of a fan-out. `keys`: how many keys of a multi-get that leaves without an answer.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ trouble: Trouble, keys missing: Int = 0) {
+  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keys missing: Int = 0) {
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
-    if fanOuts[f].trouble == nil {
-      fanOuts[f].trouble = trouble
-      fanOuts[f].troubledServer = s
+    if fanOuts[f].failure == nil {
+      fanOuts[f].failure = failure
+      fanOuts[f].failedServer = s
     }
     fanOuts[f].failures &+= 1
-    if trouble == .ejected && fanOuts[f].kind == .flushAll {
-      notices.append(.flushOwed(server: servers[s].id))
+    if failure == .ejected && fanOuts[f].kind == .flushAll {
+      events.append(.flushOwed(server: servers[s].id))
     }
     if !servers[s].missesOnFailure { fanOuts[f].isStrict = true }
   }
@@ -184,8 +186,8 @@ extension Worker {
   mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
-      bytes, from: start, leg, &links[l], maxValue: limits.maxValue, most: gatherLimit, &pool)
-    if fanOuts[f].hasPutOff {
+      bytes, from: start, leg, &connections[l], maxValue: limits.maxValue, most: gatherLimit, &buffers)
+    if fanOuts[f].hasDeferred {
       var isMore = false
       if case .more = reading { isMore = true }
       if endsEarly(f, leg, on: l, isMore: isMore) { return nil }
@@ -197,43 +199,43 @@ extension Worker {
     case .more: return (p &- start, false)
     case .done: return (p &- start, true)
     case .refused:
-      if !leg.isLate { noteFailure(f, at: links[l].server, .protocolError, keysFrom: leg.piece) }
+      if !leg.isLate { noteFailure(f, at: connections[l].server, .protocolError, keysFrom: leg.piece) }
       return (p &- start, true)
     case .broken(let why):
-      breach(l, why, bytes, p)
+      violation(l, why, bytes, p)
       return nil
     }
   }
 
   /// Puts the values in the order asked and ends the answer.
-  mutating func merge(_ f: UInt32, into destination: Destination) {
+  mutating func merge(_ f: UInt32, into target: ReplyTarget) {
     let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
     var i = 0
-    switch destination {
+    switch target {
     case .nowhere: break
     case .output(let c):
-      clients[c].output.reserve(bytes.count &+ 8, &pool)
+      clients[c].output.reserve(bytes.count &+ 8, &buffers)
       while let run = fanOuts[f].nextRun(&i) {
-        clients[c].output.append(bytes, from: run.offset, count: run.count, &pool)
+        clients[c].output.append(bytes, from: run.offset, count: run.count, &buffers)
       }
     case .parked(let c, _):
-      clients[c].parked.reserve(bytes.count &+ 8, &pool)
+      clients[c].parked.reserve(bytes.count &+ 8, &buffers)
       while let run = fanOuts[f].nextRun(&i) {
-        clients[c].parked.append(bytes, from: run.offset, count: run.count, &pool)
+        clients[c].parked.append(bytes, from: run.offset, count: run.count, &buffers)
       }
     }
     fanOuts[f].bytes = bytes
-    appendEnd(f, to: destination)
+    appendEnd(f, to: target)
   }
 
   /// What stands behind the values: `END`, or why some are not there.
-  mutating func appendEnd(_ f: UInt32, to destination: Destination) {
-    if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let trouble = fanOuts[f].trouble {
-      appendError(trouble, at: fanOuts[f].troubledServer, to: destination)
+  mutating func appendEnd(_ f: UInt32, to target: ReplyTarget) {
+    if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
+      appendError(failure, at: fanOuts[f].failedServer, to: target)
       counters.add(.serverErrors)
     } else {
       counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
-      append("END\r\n", to: destination)
+      append("END\r\n", to: target)
     }
   }
 }
@@ -249,58 +251,60 @@ extension FanOut {
     case done
     /// It is an error line of the server's own.
     case refused
-    case broken(Breach)
+    case broken(ProtocolViolation)
   }
 
   /// Takes values for the keys of a leg as they come, and finds those that were missed by what comes
   /// instead. Returns where it stopped, and why.
   mutating func read(
-    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ link: inout Link, maxValue: Int, most: Int,
-    _ pool: inout BufferPool
+    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ connection: inout ServerConnection, maxValue: Int,
+    most: Int,
+    _ buffers: inout BufferPool
   ) -> (end: Int, Reading) {
     var p = start
     // The piece whose value comes next, and where its key stands in what was asked.
-    var cursor = link.cursorAt == 0 ? leg.piece : link.cursor
-    var keyAt = link.cursorAt == 0 ? Int(leg.keyStart) : link.cursorAt
+    var cursor = connection.cursorAt == 0 ? leg.piece : connection.cursor
+    var keyAt = connection.cursorAt == 0 ? Int(leg.keyStart) : connection.cursorAt
     let withCAS = leg.verb.expectation == .valuesWithCAS
     // Values from here up to `p` are yet to be kept: those that stand one behind the other go by one copy.
     var fresh = start
     defer {
-      link.cursor = cursor
-      link.cursorAt = keyAt
-      if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool) }
+      connection.cursor = cursor
+      connection.cursorAt = keyAt
+      if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers) }
     }
     // The last leg of a line ends with it, the others behind their last key.
-    let isContinued = leg.isContinued
-    if isContinued {
-      guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
-      if link.missed > 0 {
-        link.missed &-= 1
+    let isContinuedByNext = leg.isContinuedByNext
+    if isContinuedByNext {
+      guard connection.hasSentFront else { return (p, .broken(.unsolicited)) }
+      if connection.missed > 0 {
+        connection.missed &-= 1
         return (p, .done)
       }
     }
     while p < bytes.byteCount {
-      if isContinued, cursor == .max { return (p, .done) }
+      if isContinuedByNext, cursor == .max { return (p, .done) }
       let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
       let block = ReplyParser.block(
-        bytes, at: p, asked: link.asked.readable, keyStart: keyAt, keyLength: keyLength, withCAS: withCAS,
+        bytes, at: p, asked: connection.asked.readable, keyStart: keyAt, keyLength: keyLength,
+        withCAS: withCAS,
         maxValue: maxValue)
       switch block {
       case .value(let length):
         // Past the last key only a value of the empty key would fit.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
-        if isContinued, pieces[Int(cursor)].next == .max {
+        if isContinuedByNext, pieces[Int(cursor)].next == .max {
           // What comes behind the last tells whether it is whole.
           guard let goesOn = bytes.goesOn(at: p &+ length) else { return (p, .more) }
           guard goesOn else { return (p, .broken(.badLength)) }
         }
         if !leg.isLate {
           let offset = self.bytes.count &+ p &- fresh
-          guard offset &+ length <= most || !link.mayAskAgain(keyAt: keyAt, count: keyLength) else {
+          guard offset &+ length <= most || !connection.mayAskAgain(keyAt: keyAt, count: keyLength) else {
             // Enough is gathered: it is asked for again when it can be given.
-            self.bytes.append(bytes, from: fresh, count: p &- fresh, &pool)
+            self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers)
             fresh = p &+ length
-            putOff(Int(cursor), link.asked, keyAt: keyAt, &pool)
+            deferLargeValue(Int(cursor), connection.asked, keyAt: keyAt, &buffers)
             keyAt &+= keyLength &+ 1
             cursor = pieces[Int(cursor)].next
             p &+= length
@@ -319,8 +323,8 @@ extension FanOut {
         // The key at the cursor was missed: the value may be of the next one.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         let next = pieces[Int(cursor)].next
-        if isContinued, next == .max {
-          switch link.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
+        if isContinuedByNext, next == .max {
+          switch connection.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
           case nil: return (p, .done)
           case .broken(let why): return (p, .broken(why))
           default: return (p, .more)
@@ -329,18 +333,18 @@ extension FanOut {
         keyAt &+= keyLength &+ 1
         cursor = next
       case .end:
-        guard link.hasSentFront else { return (p, .broken(.unsolicited)) }
-        return (isContinued ? p : p &+ 5, .done)
+        guard connection.hasSentFront else { return (p, .broken(.unsolicited)) }
+        return (isContinuedByNext ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:
         switch ReplyParser.errorLine(bytes, at: p) {
-        case .reply(let length, _): return (isContinued ? p : p &+ length, .refused)
+        case .reply(let length, _): return (isContinuedByNext ? p : p &+ length, .refused)
         case .partial, .opening: return (p, .more)
         case .broken(let why): return (p, .broken(why))
         }
       case .broken(let why): return (p, .broken(why))
       }
     }
-    return (p, isContinued && cursor == .max ? .done : .more)
+    return (p, isContinuedByNext && cursor == .max ? .done : .more)
   }
 }

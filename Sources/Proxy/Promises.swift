@@ -15,7 +15,7 @@ import Wire
 /// A key that will be deleted on a server, by the connection that it was asked for on.
 struct Promise {
   var server: UInt32
-  var link: UInt32
+  var connection: UInt32
   var key: [UInt8]
 }
 
@@ -55,10 +55,10 @@ extension Worker {
   @inline(never)
   mutating func noteRefusal(
     _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: UInt32, by l: UInt32,
-    _ trouble: Trouble
+    _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
-    let isPromised = servers[s].writesMissOnFailure && mayPromise(at: s, by: l, trouble)
+    let isPromised = servers[s].writesMissOnFailure && mayPromise(at: s, by: l, failure)
     var keys = keys
     while let key = keys.next(bytes) {
       recordDoubt(key, at: s)
@@ -71,15 +71,15 @@ extension Worker {
   /// whether its client can be told that it was not.
   @inline(never)
   mutating func settleDoubt(
-    _ leg: Leg, at s: UInt32, by l: UInt32, _ trouble: Trouble, _ asked: borrowing Buffer, _ start: Int,
+    _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isLeftBehind: Bool = false
   ) -> Bool {
     recordDoubt(leg, at: s, asked, start)
     // On a server that is up a deletion on the next connection might come before it. One that is out does all that lies in
     // its connections before its journal is worked off.
-    if isLeftBehind, !leg.isPromised, servers[s].standing == .up { return false }
+    if isLeftBehind, !leg.isPromised, servers[s].status == .up { return false }
     guard leg.isPromised || leg.exchange != Slab<Exchange>.none, leg.verb.isWrite,
-      servers[s].writesMissOnFailure, mayPromise(at: s, by: l, trouble)
+      servers[s].writesMissOnFailure, mayPromise(at: s, by: l, failure)
     else { return false }
     let bytes = asked.readable
     var keys = KeyRange(leg, start: start)
@@ -89,13 +89,14 @@ extension Worker {
 
   /// Whether a deletion that is promised now will be done: not by a process that ends, nor on a server that is trusted
   /// as it is when it returns.
-  private func mayPromise(at s: UInt32, by l: UInt32, _ trouble: Trouble) -> Bool {
-    guard servers[s].isJournaled, !servers[s].isRetired, trouble != .shuttingDown, !isGivingUp,
+  private func mayPromise(at s: UInt32, by l: UInt32, _ failure: ServerFailure) -> Bool {
+    guard servers[s].isJournaled, !servers[s].isRetired, failure != .shuttingDown, !isGivingUp,
       promised.count < Self.mostPromises
     else { return false }
     // Bytes and requests twice over what may wait: what is given up has left the queue, or soon will.
-    return links[l].owed.count < Self.mostPromises && links[l].asked.count < limits.serverQueue &* 2
-      && links[l].legs.count < limits.serverDepth &* 2
+    return connections[l].owed.count < Self.mostPromises
+      && connections[l].asked.count < limits.serverQueue &* 2
+      && connections[l].legs.count < limits.serverDepth &* 2
   }
 
   /// Deletions that one connection may owe.
@@ -103,7 +104,7 @@ extension Worker {
 
   /// Has a key deleted that the journal has for when the server goes out.
   private mutating func promise(_ key: [UInt8], at s: UInt32, by l: UInt32) {
-    if servers[s].standing == .up { promised.append(Promise(server: s, link: l, key: key)) }
+    if servers[s].status == .up { promised.append(Promise(server: s, connection: l, key: key)) }
   }
 
   // MARK: - Keeping them
@@ -117,73 +118,74 @@ extension Worker {
     swap(&list, &promised)
     for one in list {
       let s = one.server
-      guard servers.isTaken(s), !servers[s].isRetired, servers[s].standing == .up,
-        let l = currentLink(one.link, of: s)
+      guard servers.isTaken(s), !servers[s].isRetired, servers[s].status == .up,
+        let l = currentConnection(one.connection, of: s)
       else { continue }
-      if links[l].state == .ready, !isAhead {
+      if connections[l].state == .ready, !isAhead {
         appendDeletion(of: one.key, on: l)
       } else {
-        links[l].owed.append(one.key)
+        connections[l].owed.append(one.key)
       }
     }
   }
 
   /// The connection itself, if requests take it, or the first of its server's.
-  private func currentLink(_ l: UInt32, of s: UInt32) -> UInt32? {
-    for i in 0..<servers[s].links.count where servers[s].links[i] == l { return l }
-    return servers[s].links.first
+  private func currentConnection(_ l: UInt32, of s: UInt32) -> UInt32? {
+    for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return l }
+    return servers[s].connections.first
   }
 
   /// A connection is used again: what it owes goes ahead of what waits on it, of which nothing was sent.
   mutating func sendOwed(_ l: UInt32) {
-    let keys = links[l].owed
-    links[l].owed = []
-    var waiting = exchange(&links[l].asked, with: Buffer())
-    var legs = exchange(&links[l].legs, with: Fifo())
+    let keys = connections[l].owed
+    connections[l].owed = []
+    var waiting = exchange(&connections[l].asked, with: Buffer())
+    var legs = exchange(&connections[l].legs, with: Fifo())
     var done: Set<[UInt8]> = []
     for key in keys where done.insert(key).inserted { appendDeletion(of: key, on: l) }
-    links[l].asked.append(waiting, from: 0, count: waiting.count, &pool)
-    waiting.release(to: &pool)
-    while let leg = legs.popFirst() { links[l].enqueue(leg) }
+    connections[l].asked.append(waiting, from: 0, count: waiting.count, &buffers)
+    waiting.release(to: &buffers)
+    while let leg = legs.popFirst() { connections[l].enqueue(leg) }
   }
 
   /// Puts a deletion at the back of a connection's queue, for keys of any bytes. Its answer goes to no client. A key that
   /// only base64 can write cannot be stored on a server that does not know it.
   mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
     var leg = Leg()
-    let before = links[l].asked.count
+    let before = connections[l].asked.count
     // SAFETY: a byte has no padding that could be uninitialised.
     let bytes = unsafe key.span.bytes
     if key.contains(where: { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }) {
-      guard links[l].meta >= .v1_6_10 else { return }
+      guard connections[l].meta >= .v1_6_10 else { return }
       opaque &+= 1
-      leg = Leg(MetaLine.writeDelete(ofRaw: bytes, opaque: opaque, to: &links[l].asked, &pool))
+      leg = Leg(MetaLine.writeDelete(ofRaw: bytes, opaque: opaque, to: &connections[l].asked, &buffers))
     } else {
       leg.verb = .delete
       leg.keyStart = 7
       leg.keyLength = UInt8(truncatingIfNeeded: key.count)
-      links[l].asked.append("delete ", &pool)
-      links[l].asked.append(bytes, &pool)
+      connections[l].asked.append("delete ", &buffers)
+      connections[l].asked.append(bytes, &buffers)
       // To memcached since 1.6.40 a key at the end that says noreply is one.
-      links[l].asked.append(bytes.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &pool)
+      connections[l].asked.append(
+        bytes.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &buffers)
     }
     leg.isPromised = true
-    leg.length = UInt32(truncatingIfNeeded: links[l].asked.count &- before)
+    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
     leg.since = clock
-    links[l].enqueue(leg)
-    markDirty(link: l)
+    connections[l].enqueue(leg)
+    markDirty(connection: l)
   }
 
   /// Gives up the requests queued behind writes that were just given up on a connection which stays in use, if they have
   /// the same keys: they may see a write that its client was told had not been done. O(queue).
   mutating func giveUpBehind(_ l: UInt32) {
     var keys: Set<[UInt8]> = []
-    for one in promised where one.link == l { keys.insert(one.key) }
+    for one in promised where one.connection == l { keys.insert(one.key) }
     guard !keys.isEmpty else { return }
-    var start = links[l].lateLength
-    var i = links[l].late
-    while i < links[l].legs.count {
-      let leg = links[l].legs[i]
+    var start = connections[l].lateLength
+    var i = connections[l].late
+    while i < connections[l].legs.count {
+      let leg = connections[l].legs[i]
       if !leg.isLate, !leg.isPromised, leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none,
         concerns(leg, keys, on: l, start)
       {
@@ -196,7 +198,7 @@ extension Worker {
 
   private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: UInt32, _ start: Int) -> Bool {
     if leg.fanOut != Slab<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
-    let bytes = links[l].asked.readable
+    let bytes = connections[l].asked.readable
     var walk = KeyRange(leg, start: start)
     while let key = walk.next(bytes) {
       if keys.contains(key) { return true }
@@ -213,19 +215,19 @@ extension Worker {
   }
 
   private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: UInt32) -> Bool {
-    for n in 0..<servers[s].links.count {
-      let l = servers[s].links[n]
+    for n in 0..<servers[s].connections.count {
+      let l = servers[s].connections[n]
       var start = 0
-      for i in 0..<links[l].legs.count {
-        let other = links[l].legs[i]
-        if other.isPromised, isSameKey(leg, line.readable, other, links[l].asked.readable, start) {
+      for i in 0..<connections[l].legs.count {
+        let other = connections[l].legs[i]
+        if other.isPromised, isSameKey(leg, line.readable, other, connections[l].asked.readable, start) {
           return true
         }
         start &+= Int(other.length)
       }
-      if links[l].owed.isEmpty { continue }
+      if connections[l].owed.isEmpty { continue }
       var keys = KeyRange(leg, start: 0)
-      if let key = keys.next(line.readable), links[l].owed.contains(key) { return true }
+      if let key = keys.next(line.readable), connections[l].owed.contains(key) { return true }
     }
     return false
   }
@@ -250,45 +252,47 @@ extension Worker {
   /// A connection was made, and its server speaks less than was thought: what waits on it that it would not understand
   /// is refused. Nothing of it was sent.
   mutating func refuseUnspoken(_ l: UInt32) {
-    if links[l].isPrivate { return refuseUnspokenUpload(l) }
+    if connections[l].isPrivate { return refuseUnspokenUpload(l) }
     var i = 0
     var start = 0
-    while i < links[l].legs.count {
-      let leg = links[l].legs[i]
+    while i < connections[l].legs.count {
+      let leg = connections[l].legs[i]
       let length = Int(leg.length)
       let isDump = leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
-      if isDump, links[l].meta < .v1_6_0 {
-        let asked = exchange(&links[l].asked, with: Buffer())
-        abandon(leg, at: links[l].server, by: l, .protocolError, .notDone, asked, start)
-        links[l].asked = asked
-      } else if !Self.isSpoken(leg.verb, in: links[l].meta) {
-        if leg.exchange != Slab<Exchange>.none { refuse(leg.exchange, Self.unspoken(in: links[l].meta)) }
+      if isDump, connections[l].meta < .v1_6_0 {
+        let asked = exchange(&connections[l].asked, with: Buffer())
+        abandon(leg, at: connections[l].server, by: l, .protocolError, .notDone, asked, start)
+        connections[l].asked = asked
+      } else if !Self.isSpoken(leg.verb, in: connections[l].meta) {
+        if leg.exchange != Slab<Exchange>.none {
+          refuse(leg.exchange, Self.unspoken(in: connections[l].meta))
+        }
       } else {
         start &+= length
         i &+= 1
         continue
       }
-      links[l].legs.remove(from: i, count: 1)
-      links[l].asked.remove(from: start, count: length)
-      links[l].lineLength = 0
+      connections[l].legs.remove(from: i, count: 1)
+      connections[l].asked.remove(from: start, count: length)
+      connections[l].lineLength = 0
     }
   }
 
   /// Answers an exchange with a refusal.
   private mutating func refuse(_ x: UInt32, _ why: Refusal) {
     counters.add(.clientErrors)
-    let destination = destination(of: x)
-    append(why.line, to: destination)
-    conclude(x, destination)
+    let target = target(of: x)
+    append(why.line, to: target)
+    conclude(x, target)
   }
 
   private mutating func refuseUnspokenUpload(_ l: UInt32) {
-    let i = links[l].stream
+    let i = connections[l].stream
     guard i != Slab<Stream>.none, streams[i].course == .upload,
-      !Self.isSpoken(streams[i].leg.verb, in: links[l].meta)
+      !Self.isSpoken(streams[i].leg.verb, in: connections[l].meta)
     else { return }
     if streams[i].exchange != Slab<Exchange>.none {
-      refuse(streams[i].exchange, Self.unspoken(in: links[l].meta))
+      refuse(streams[i].exchange, Self.unspoken(in: connections[l].meta))
     }
     finishUpload(i, isClean: false)
   }
@@ -324,7 +328,7 @@ struct KeyRange: BitwiseCopyable {
   init(_ leg: Leg, start: Int) {
     let key = Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength))
     if leg.fanOut != Slab<FanOut>.none, leg.verb.isRetrieval {
-      let end = start &+ Int(leg.length) &- (leg.isContinued ? 0 : 2)
+      let end = start &+ Int(leg.length) &- (leg.isContinuedByNext ? 0 : 2)
       self.init(from: key.from, to: end, firstEnd: key.from)
     } else {
       self.init(key: key, isEncoded: leg.meta.contains(.base64))

@@ -13,7 +13,7 @@ extension Worker {
   /// plain kind that may change its key.
   @inline(never)
   mutating func noteChange(_ l: UInt32, _ reply: RawSpan) {
-    let leg = links[l].legs[0]
+    let leg = connections[l].legs[0]
     guard Self.saysChanged(leg.verb, reply) else { return }
     noteFront(l, leg)
   }
@@ -35,9 +35,9 @@ extension Worker {
   /// Notes the key, or keys, of the front leg of a connection, if its server is a stand-in for them. Of a `gat` of several
   /// keys those that were there.
   mutating func noteFront(_ l: UInt32, _ leg: Leg) {
-    let asked = exchange(&links[l].asked, with: Buffer())
-    noteFront(leg, at: links[l].server, asked)
-    links[l].asked = asked
+    let asked = exchange(&connections[l].asked, with: Buffer())
+    noteFront(leg, at: connections[l].server, asked)
+    connections[l].asked = asked
   }
 
   private mutating func noteFront(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer) {
@@ -49,7 +49,7 @@ extension Worker {
       if piece != .max {
         let one = fanOuts[leg.fanOut].pieces[Int(piece)]
         piece = one.next
-        if one.length == 0 && !one.isPutOff { continue }
+        if one.length == 0 && !one.isDeferred { continue }
       }
       noteStandIn(key, at: s)
     }
@@ -81,7 +81,7 @@ extension Worker {
     guard servers[s].isJournaled, !servers[s].isRetired else { return }
     let owner = owner(of: key, besides: s)
     guard owner != s else { return }
-    if servers[owner].standing != .up { record(key, of: owner, against: owner, isLasting: true) }
+    if servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
     record(key, of: owner, against: s, isLasting: true)
   }
 
@@ -90,7 +90,7 @@ extension Worker {
     let pool = servers[s].pool
     // SAFETY: a byte has no padding that could be uninitialised.
     let home = table.pools[pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
-    return lanes[Int(poolStarts[Int(pool)]) + home].server
+    return destinations[Int(poolStarts[Int(pool)]) + home].server
   }
 
   /// The rings are about to change, or the journal to be given away: changes that stand-ins have been asked for and have
@@ -98,30 +98,30 @@ extension Worker {
   @inline(never)
   mutating func noteInFlight() {
     var l: UInt32 = 0
-    while l < links.end {
-      if links.isTaken(l), servers.isTaken(links[l].server) { noteInFlight(on: l) }
+    while l < connections.end {
+      if connections.isTaken(l), servers.isTaken(connections[l].server) { noteInFlight(on: l) }
       l += 1
     }
   }
 
   private mutating func noteInFlight(on l: UInt32) {
-    let asked = exchange(&links[l].asked, with: Buffer())
-    let isUpload = links[l].front == .upload
+    let asked = exchange(&connections[l].asked, with: Buffer())
+    let isUpload = connections[l].front == .upload
     var start = 0
-    for i in 0..<links[l].legs.count {
-      let leg = links[l].legs[i]
+    for i in 0..<connections[l].legs.count {
+      let leg = connections[l].legs[i]
       if leg.verb.mayChange, !leg.isLate, leg.verb != .flushAll {
         if isUpload {
-          let line = exchange(&streams[links[l].stream].line, with: Buffer())
-          noteInFlight(leg, at: links[l].server, line, 0)
-          streams[links[l].stream].line = line
+          let line = exchange(&streams[connections[l].stream].line, with: Buffer())
+          noteInFlight(leg, at: connections[l].server, line, 0)
+          streams[connections[l].stream].line = line
         } else {
-          noteInFlight(leg, at: links[l].server, asked, start)
+          noteInFlight(leg, at: connections[l].server, asked, start)
         }
       }
       start &+= Int(leg.length)
     }
-    links[l].asked = asked
+    connections[l].asked = asked
   }
 
   private mutating func noteInFlight(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer, _ start: Int) {
@@ -147,8 +147,8 @@ extension Worker {
   mutating func recordDoubt(_ key: [UInt8], at s: UInt32) {
     guard servers[s].isJournaled else { return }
     let owner = owner(of: key, besides: s)
-    record(key, of: owner, against: s, isLasting: owner != s || servers[s].standing != .up)
-    if owner != s, servers[owner].standing != .up { record(key, of: owner, against: owner, isLasting: true) }
+    record(key, of: owner, against: s, isLasting: owner != s || servers[s].status != .up)
+    if owner != s, servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
   }
 
   private mutating func record(_ key: [UInt8], of owner: UInt32, against s: UInt32, isLasting: Bool) {
@@ -168,30 +168,30 @@ extension Worker {
   static var refusalsDeleted: Int { 256 }
 
   /// Gives away what is held against a server: it is deleted there before that is used.
-  package mutating func surrender(_ server: UInt32) -> Journal.Entries {
+  package mutating func takeEntries(_ server: UInt32) -> Journal.Entries {
     if isJournaling { noteInFlight() }
     return journal.take(server)
   }
 
   /// Gives away the copies that these servers hold of keys that are others' now. A server that is out keeps
   /// its entries until it returns.
-  package mutating func surrenderStrays(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
-    var strays: [UInt32: Journal.Entries] = [:]
+  package mutating func takeOrphans(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
+    var orphans: [UInt32: Journal.Entries] = [:]
     for id in ids {
-      guard let s = slot(of: id), servers[s].standing == .up else { continue }
+      guard let s = slot(of: id), servers[s].status == .up else { continue }
       let pool = servers[s].pool
       let start = Int(poolStarts[Int(pool)])
-      var stray: [[UInt8]: Bool] = [:]
-      journal.visit(lastingOf: id) { key in
+      var orphan: [[UInt8]: Bool] = [:]
+      journal.session(lastingOf: id) { key in
         // SAFETY: a byte has no padding that could be uninitialised.
         let bytes = unsafe key.span.bytes
         let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
-        stray[key] = lanes[start + place].server != s
+        orphan[key] = destinations[start + place].server != s
       }
-      let entries = journal.takeLasting(id, withFlags: true) { stray[$0] ?? false }
-      if !entries.isEmpty { strays[id] = entries }
+      let entries = journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
+      if !entries.isEmpty { orphans[id] = entries }
     }
-    return strays
+    return orphans
   }
 
   /// Changes refused between the last time that the server was made safe and now that it is up. Their keys are deleted
@@ -199,11 +199,11 @@ extension Worker {
   /// a few, and what cannot stand in a line, are surrendered all the same.
   @inline(never)
   mutating func deleteRefused(at s: UInt32, now: Instant) {
-    guard servers[s].isJournaled, servers[s].links.count > 0 else { return }
+    guard servers[s].isJournaled, servers[s].connections.count > 0 else { return }
     guard journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) else {
       return
     }
-    let l = servers[s].links[0]
+    let l = servers[s].connections[0]
     let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
       !key.contains { $0 <= 32 || $0 == 127 }
     }

@@ -9,16 +9,16 @@ extension Worker {
   package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
-    if links[l].input.isEmpty {
+    if connections[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
       noteArrival(of: bytes.byteCount, consumed, on: l, now: now)
       let rest = bytes.byteCount &- consumed
-      if rest > 0, links[l].state != .closed {
-        if links[l].awaited > rest { links[l].input.reserve(links[l].awaited, &pool) }
-        links[l].input.append(bytes, from: consumed, count: rest, &pool)
+      if rest > 0, connections[l].state != .closed {
+        if connections[l].awaited > rest { connections[l].input.reserve(connections[l].awaited, &buffers) }
+        connections[l].input.append(bytes, from: consumed, count: rest, &buffers)
       }
     } else {
-      links[l].input.append(bytes, &pool)
+      connections[l].input.append(bytes, &buffers)
       serverFilled(l, bytes.byteCount, now: now)
     }
   }
@@ -26,27 +26,28 @@ extension Worker {
   /// Notes that a server has spoken.
   @inline(__always)
   private mutating func noteArrival(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
-    if consumed > 0 { links[l].heard = now }
-    if links[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
+    if consumed > 0 { connections[l].heard = now }
+    if connections[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
   /// Notes whether a server is in the middle of a reply, and has got on with it: with a value of several, or with enough
   /// bytes. What drips is nothing.
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
-    guard links[l].state == .ready else { return }
-    if links[l].partOf != links[l].legs.place {
-      links[l].partOf = links[l].legs.place
-      links[l].part = 0
-      links[l].partAt = .origin
+    guard connections[l].state == .ready else { return }
+    if connections[l].partOf != connections[l].legs.place {
+      connections[l].partOf = connections[l].legs.place
+      connections[l].part = 0
+      connections[l].partAt = .origin
       // What came may have been another's reply.
-      if consumed > 0, links[l].cursorAt == 0 { return }
+      if consumed > 0, connections[l].cursorAt == 0 { return }
     }
-    links[l].part &+= count
-    guard links[l].part >= Self.leastProgress || consumed > 0 && links[l].front != .passing else { return }
-    links[l].part = 0
-    links[l].partAt = now
-    links[l].heard = now
+    connections[l].part &+= count
+    guard connections[l].part >= Self.leastProgress || consumed > 0 && connections[l].front != .discarding
+    else { return }
+    connections[l].part = 0
+    connections[l].partAt = now
+    connections[l].heard = now
   }
 
   /// Bytes of a reply that are progress.
@@ -61,25 +62,27 @@ extension Worker {
 
   /// More of a server's bytes, `n`, stand in `input`. A long reply is looked at when all of it is there.
   private mutating func serverFilled(_ l: UInt32, _ n: Int, now: Instant) {
-    guard links[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
-    var input = exchange(&links[l].input, with: Buffer())
+    guard connections[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
+    var input = exchange(&connections[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
     noteArrival(of: n, consumed, on: l, now: now)
     input.consume(consumed)
-    if input.isEmpty || links[l].state == .closed {
-      input.release(to: &pool)
+    if input.isEmpty || connections[l].state == .closed {
+      input.release(to: &buffers)
     } else {
-      if links[l].awaited > input.count { input.reserve(links[l].awaited &- input.count, &pool) }
-      links[l].input = input
+      if connections[l].awaited > input.count {
+        input.reserve(connections[l].awaited &- input.count, &buffers)
+      }
+      connections[l].input = input
     }
   }
 
   /// Takes the whole replies at the front; returns the bytes they took.
   private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    guard links[l].state == .ready else { return greeted(l, bytes, now: now) }
-    links[l].awaited = 0
-    if links[l].stream != Slab<Stream>.none {
-      return links[l].front == .upload
+    guard connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
+    connections[l].awaited = 0
+    if connections[l].stream != Slab<Stream>.none {
+      return connections[l].front == .upload
         ? digestUpload(l, bytes, now: now) : digestDownload(l, bytes, now: now)
     }
     var p = 0
@@ -90,10 +93,10 @@ extension Worker {
       isAnswered = isAnswered || isAwaited
       switch stop {
       case .reply:
-        breach(l, .unsolicited, bytes, p)
+        violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       case .opening(let header, let value):
-        let leg = links[l].legs[0]
+        let leg = connections[l].legs[0]
         guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard n > 0 else {
@@ -105,15 +108,15 @@ extension Worker {
         if isAnswered { noteAnswered(l) }
         return p
       case .broken(let why):
-        breach(l, why, bytes, p)
+        violation(l, why, bytes, p)
         return bytes.byteCount
       case nil: if p >= bytes.byteCount { continue }
       }
-      guard !links[l].legs.isEmpty, links[l].sent > 0, links[l].front == .plain else {
-        if links[l].front == .passing {
-          guard let n = pass(l, bytes, p) else { return bytes.byteCount }
+      guard !connections[l].legs.isEmpty, connections[l].sent > 0, connections[l].front == .plain else {
+        if connections[l].front == .discarding {
+          guard let n = discardValue(l, bytes, p) else { return bytes.byteCount }
           p &+= n
-          guard links[l].front == .plain else {
+          guard connections[l].front == .plain else {
             if isAnswered { noteAnswered(l) }
             return p
           }
@@ -121,21 +124,21 @@ extension Worker {
           continue
         }
         counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
-        breach(l, .unsolicited, bytes, p)
+        violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      if links[l].legs[0].fanOut != Slab<FanOut>.none {
-        let leg = links[l].legs[0]
+      if connections[l].legs[0].fanOut != Slab<FanOut>.none {
+        let leg = connections[l].legs[0]
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
-        guard isDone || links[l].front == .passing else {
+        guard isDone || connections[l].front == .discarding else {
           if isAnswered { noteAnswered(l) }
           return p
         }
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      let leg = links[l].legs[0]
+      let leg = connections[l].legs[0]
       guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
       p &+= n
       guard n > 0 else {
@@ -159,8 +162,8 @@ extension Worker {
   {
     var p = start
     var isAwaited = false
-    while p < bytes.byteCount, links[l].owesPlainly {
-      if links[l].legs[0].isContinued {
+    while p < bytes.byteCount, connections[l].owesPlainly {
+      if connections[l].legs[0].isContinuedByNext {
         let (end, isAnyAwaited, stop) = share(l, bytes, from: p)
         isAwaited = isAwaited || isAnyAwaited
         p = end
@@ -168,14 +171,14 @@ extension Worker {
         continue
       }
       let reply = bytes.rest(from: p)
-      let answer = links[l].answer(reply, at: 0, maxValue: limits.maxValue)
+      let answer = connections[l].answer(reply, at: 0, maxValue: limits.maxValue)
       guard case .reply(let length, let outcome) = answer,
-        links[l].hasSentFront || mayComeEarly(outcome)
+        connections[l].hasSentFront || mayComeEarly(outcome)
       else { return (p, isAwaited, answer) }
-      let x = links[l].legs[0].exchange
-      if x == Slab<Exchange>.none, links[l].legs[0].isLate { counters.add(.lateReplies) }
+      let x = connections[l].legs[0].exchange
+      if x == Slab<Exchange>.none, connections[l].legs[0].isLate { counters.add(.lateReplies) }
       if isJournaling { noteChange(l, reply.first(length)) }
-      links[l].dropFront(&pool)
+      connections[l].dropFront(&buffers)
       if x != Slab<Exchange>.none {
         self.answer(x, reply.first(length))
         isAwaited = true
@@ -193,17 +196,17 @@ extension Worker {
 
   /// All of a request that was answered early has been sent now.
   mutating func finishFront(_ l: UInt32) {
-    guard !links[l].legs.isEmpty, links[l].hasSentFront else { return }
-    links[l].front = .plain
-    links[l].dropFront(&pool)
+    guard !connections[l].legs.isEmpty, connections[l].hasSentFront else { return }
+    connections[l].front = .plain
+    connections[l].dropFront(&buffers)
   }
 
   @inline(__always)
   private mutating func noteAnswered(_ l: UInt32) {
-    let s = links[l].server
+    let s = connections[l].server
     if servers[s].isSuspect {
       servers[s].isSuspect = false
-      notices.append(.answered(server: servers[s].id))
+      events.append(.answered(server: servers[s].id))
     }
   }
 
@@ -219,14 +222,14 @@ extension Worker {
     if fanOuts[f].kind == .multiGet {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
-      if fanOuts[f].pieces[Int(leg.piece)].rest != .max, !leg.isLate { askRest(f, behind: leg, on: l) }
+      if fanOuts[f].pieces[Int(leg.piece)].rest != .max, !leg.isLate { askWhatIsLeft(f, behind: leg, on: l) }
       if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
-      switch Fence(bytes, at: p, asked: links[l].asked.readable, length: Int(leg.length)) {
+      switch Fence(bytes, at: p, asked: connections[l].asked.readable, length: Int(leg.length)) {
       case .partial: return (0, false)
       case .broken(let why):
-        breach(l, why, bytes, p)
+        violation(l, why, bytes, p)
         return nil
       case .met(let report, let length):
         if !leg.isLate { keepReply(f, leg, bytes, p, report, .done) }
@@ -239,18 +242,18 @@ extension Worker {
       switch answer {
       case .partial, .opening: return (0, false)
       case .broken(let why):
-        breach(l, why, bytes, p)
+        violation(l, why, bytes, p)
         return nil
       case .reply(let length, let outcome):
-        guard links[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
-          breach(l, .unsolicited, bytes, p)
+        guard connections[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
+          violation(l, .unsolicited, bytes, p)
           return nil
         }
         if !leg.isLate { keepReply(f, leg, bytes, p, length, outcome) }
         taken = length
       }
     }
-    links[l].dropFront(&pool)
+    connections[l].dropFront(&buffers)
     if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }
@@ -263,33 +266,33 @@ extension Worker {
     let x = fanOuts[f].exchange
     if x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none, fanOuts[f].kind == .multiGet {
       learnSize(f, for: exchanges[x].client)
-      if fanOuts[f].isHolding, !fanOuts[f].hasPutOff {
+      if fanOuts[f].isHolding, !fanOuts[f].hasDeferred {
         // Its rest has been asked for in one line.
         fanOuts[f].isHolding = false
         unhold(exchanges[x].client)
       }
     }
-    if x != Slab<Exchange>.none, fanOuts[f].hasPutOff {
+    if x != Slab<Exchange>.none, fanOuts[f].hasDeferred {
       fanOuts[f].exchange = Slab<Exchange>.none
       // It may come to its end at once: the fan-out is kept until this is over.
       fanOuts[f].open &+= 1
-      putOff(f, x)
+      deferLargeValue(f, x)
       fanOuts[f].open &-= 1
     } else if x != Slab<Exchange>.none {
       fanOuts[f].exchange = Slab<Exchange>.none
-      let destination = destination(of: x)
+      let target = target(of: x)
       if fanOuts[f].kind == .multiGet {
-        merge(f, into: destination)
+        merge(f, into: target)
       } else {
-        summarise(f, into: destination)
+        summarise(f, into: target)
       }
-      conclude(x, destination)
+      conclude(x, target)
     }
     if fanOuts[f].open == 0 { release(f) }
   }
 
   mutating func release(_ f: UInt32) {
-    fanOuts[f].bytes.release(to: &pool)
+    fanOuts[f].bytes.release(to: &buffers)
     fanOuts.give(f)
   }
 }

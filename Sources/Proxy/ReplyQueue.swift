@@ -5,7 +5,7 @@ import Wire
 // Answers on their way to the clients: always in the order of the requests.
 
 /// Where an answer's bytes go.
-enum Destination: BitwiseCopyable {
+enum ReplyTarget: BitwiseCopyable {
   /// The client has left.
   case nowhere
   /// It is the client's turn: straight to its output.
@@ -30,25 +30,25 @@ extension Worker {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usual, &pool)
+      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usual, &buffers)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count
-      clients[c].parked.append(reply, addingEnd: addingEnd, &pool)
+      clients[c].parked.append(reply, addingEnd: addingEnd, &buffers)
       park(c, x, from: start, count: clients[c].parked.count &- start)
     }
   }
 
   /// Where the answer to an exchange goes now.
-  mutating func destination(of x: UInt32) -> Destination {
+  mutating func target(of x: UInt32) -> ReplyTarget {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return .nowhere }
     return clients[c].first == x ? .output(c) : .parked(c, from: clients[c].parked.count)
   }
 
   /// The answer has been appended to its destination.
-  mutating func conclude(_ x: UInt32, _ destination: Destination) {
-    switch destination {
+  mutating func conclude(_ x: UInt32, _ target: ReplyTarget) {
+    switch target {
     case .nowhere: exchanges.give(x)
     case .output(let c): popHead(c, x)
     case .parked(let c, let start): park(c, x, from: start, count: clients[c].parked.count &- start)
@@ -66,19 +66,19 @@ extension Worker {
     exchanges[x].isFinished = true
   }
 
-  mutating func append(_ text: StaticString, to destination: Destination) {
-    switch destination {
+  mutating func append(_ text: StaticString, to target: ReplyTarget) {
+    switch target {
     case .nowhere: break
-    case .output(let c): clients[c].output.append(text, &pool)
-    case .parked(let c, _): clients[c].parked.append(text, &pool)
+    case .output(let c): clients[c].output.append(text, &buffers)
+    case .parked(let c, _): clients[c].parked.append(text, &buffers)
     }
   }
 
-  mutating func append(_ bytes: RawSpan, to destination: Destination) {
-    switch destination {
+  mutating func append(_ bytes: RawSpan, to target: ReplyTarget) {
+    switch target {
     case .nowhere: break
-    case .output(let c): clients[c].output.append(bytes, &pool)
-    case .parked(let c, _): clients[c].parked.append(bytes, &pool)
+    case .output(let c): clients[c].output.append(bytes, &buffers)
+    case .parked(let c, _): clients[c].parked.append(bytes, &buffers)
     }
   }
 
@@ -98,7 +98,7 @@ extension Worker {
     var x = clients[c].first
     var count: UInt32 = 0
     while x != Slab<Exchange>.none, exchanges[x].isFinished, exchanges[x].stream == Slab<Stream>.none {
-      clients[c].unpark(from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
+      clients[c].unpark(from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &buffers)
       let next = exchanges[x].next
       exchanges.give(x)
       count &+= 1
@@ -108,7 +108,7 @@ extension Worker {
     clients[c].answered &+= count
     clients[c].first = x
     if x == Slab<Exchange>.none { clients[c].last = x }
-    if clients[c].parkedLive == 0 { clients[c].parked.release(to: &pool) }
+    if clients[c].parkedLive == 0 { clients[c].parked.release(to: &buffers) }
     if x != Slab<Exchange>.none, exchanges[x].stream != Slab<Stream>.none {
       begin(download: exchanges[x].stream, for: c)
     }
@@ -134,13 +134,13 @@ extension Worker {
     while x != Slab<Exchange>.none {
       if exchanges[x].isFinished && exchanges[x].parkedLength > 0 {
         let start = clients[c].parked.count
-        clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &pool)
+        clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &buffers)
         exchanges[x].parkedAt = start
       }
       x = exchanges[x].next
     }
     var gone = old
-    gone.release(to: &pool)
+    gone.release(to: &buffers)
   }
 
   // MARK: - Answers of the proxy's own
@@ -148,13 +148,13 @@ extension Worker {
   /// Answers the request at hand, in its turn.
   @inline(never) mutating func say(_ c: UInt32, _ text: StaticString) {
     if clients[c].first == Slab<Exchange>.none {
-      clients[c].output.append(text, &pool)
+      clients[c].output.append(text, &buffers)
       markDirty(client: c)
     } else {
       let x = newExchange(c)
-      let destination = destination(of: x)
-      append(text, to: destination)
-      conclude(x, destination)
+      let target = target(of: x)
+      append(text, to: target)
+      conclude(x, target)
     }
   }
 

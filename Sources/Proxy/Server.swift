@@ -7,9 +7,9 @@ package struct Server: ~Copyable, Recyclable {
   package var id: UInt32 = .max
   /// What error lines and logs call it: the address as written.
   package var label: [UInt8] = []
-  var standing = Standing.up
+  var status = ServerStatus.up
   /// The worker's connections to it.
-  var links = Fifo<UInt32>()
+  var connections = Fifo<UInt32>()
   /// Private connections that no stream uses now.
   var spares = Fifo<UInt32>()
   /// When the last value came that could have been held or passed on as it comes, and from which client.
@@ -55,7 +55,7 @@ package struct Server: ~Copyable, Recyclable {
 }
 
 /// How a server stands in the eyes of the whole process.
-package enum Standing: UInt8, BitwiseCopyable, Sendable {
+package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
   /// In the ring and asked.
   case up
   /// Out of the ring: its keys belong to others for now.
@@ -71,22 +71,22 @@ package enum Standing: UInt8, BitwiseCopyable, Sendable {
 ///
 ///     asked   ┌ sent, unanswered ┬ to be sent ┐      legs   oldest … youngest
 ///             0                 sent        count
-package struct Link: ~Copyable, Recyclable {
+package struct ServerConnection: ~Copyable, Recyclable {
   package enum State: UInt8, BitwiseCopyable {
     case closed
     case connecting
     /// Connected; `version` was asked, and nothing else is sent until it is answered.
-    case greeting
+    case handshaking
     /// It was; now it is asked which meta requests its server speaks: see `Handshake`.
-    case probing
+    case learningMeta
     /// Greeted, but what was asked before on connections that it follows has not been answered: nothing is sent yet,
     /// so that no client's request overtakes another of its own.
     case waiting
     case ready
     /// Nothing was asked or said on it for a while: it is asked `version` before it is used again.
-    case resting
+    case idle
     /// It was, and has not answered yet.
-    case waking
+    case validating
   }
 
   enum Front: UInt8, BitwiseCopyable {
@@ -94,7 +94,7 @@ package struct Link: ~Copyable, Recyclable {
     /// It was answered before all of it was sent.
     case answered
     /// A value of its reply goes by that nobody keeps.
-    case passing
+    case discarding
     /// It is an upload: what was sent is forgotten at once.
     case upload
   }
@@ -102,7 +102,7 @@ package struct Link: ~Copyable, Recyclable {
   package var server: UInt32 = .max
   /// Whether it is connected, and its server has yet to say what it is; and whether it has said so.
   package internal(set) var isNew = false
-  package internal(set) var isGreeted = false
+  package internal(set) var isHandshakeDone = false
   package var state = State.closed
   /// Requests from the oldest that is unanswered to the youngest.
   package var asked = Buffer()
@@ -130,8 +130,8 @@ package struct Link: ~Copyable, Recyclable {
   var missed = 0
   /// What is odd about the front leg.
   var front = Front.plain
-  /// For `passing`: bytes of the value that are still to come.
-  var passing = 0
+  /// For `discarding`: bytes of the value that are still to come.
+  var discardLeft = 0
   /// Not shared: it carries one long value at a time.
   var isPrivate = false
   var stream = Slab<Stream>.none
@@ -144,7 +144,7 @@ package struct Link: ~Copyable, Recyclable {
   var since = Instant.origin
   /// No attempt to connect before; until then requests fail for the reason that the last one failed.
   var retryAt = Instant.origin
-  var lastTrouble = Trouble.refused
+  var lastFailure = ServerFailure.refused
   /// It was closed in the middle of a reply that was not wanted, and is made again.
   var isCut = false
   /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
@@ -160,24 +160,24 @@ package struct Link: ~Copyable, Recyclable {
   /// Until when it was in the middle of a reply that took longer than a deadline: what waits behind counts from then.
   var deliveredAt = Instant.origin
   /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
-  var relief = Slab<Link>.none
-  var relieves = Slab<Link>.none
+  var replacement = Slab<ServerConnection>.none
+  var replaces = Slab<ServerConnection>.none
   /// When it was asked for a sign of life.
-  var wokenAt = Instant.origin
+  var validatingSince = Instant.origin
   /// No deadline that passes on it before is another failure of the server.
   var blamedUntil = Instant.origin
 
   package init() {}
-  package mutating func reset() { self = Link() }
+  package mutating func reset() { self = ServerConnection() }
 
   /// Another key of the multi-get at hand; returns the piece before it. In its line as in ours a space
   /// stands before the key.
   @inline(always)
-  mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ pool: inout BufferPool) -> UInt32 {
+  mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ buffers: inout BufferPool) -> UInt32 {
     let before = lastPiece
     lastPiece = piece
     if !isRefusing {
-      asked.append(bytes, from: key.from &- 1, count: Int(key.length) &+ 1, &pool)
+      asked.append(bytes, from: key.from &- 1, count: Int(key.length) &+ 1, &buffers)
     }
     return before
   }
@@ -186,10 +186,10 @@ package struct Link: ~Copyable, Recyclable {
   package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
   /// Whether it was greeted, whatever has become of it since.
-  var isMade: Bool { state == .ready || isIdle }
+  var isMade: Bool { state == .ready || isUnverified }
 
   /// Whether nothing was sent on it that is not answered, because it is not known to be alive.
-  var isIdle: Bool { state == .resting || state == .waking }
+  var isUnverified: Bool { state == .idle || state == .validating }
 
   /// Whether another request may join the queue without further ado.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
@@ -226,8 +226,8 @@ package struct Link: ~Copyable, Recyclable {
 
   /// Takes a request whose bytes may be sent on as they are.
   @inline(always)
-  mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ pool: inout BufferPool) {
-    asked.append(bytes, from: p, count: Int(leg.length), &pool)
+  mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ buffers: inout BufferPool) {
+    asked.append(bytes, from: p, count: Int(leg.length), &buffers)
     enqueue(leg)
   }
 
@@ -270,7 +270,7 @@ package struct Link: ~Copyable, Recyclable {
   /// The front leg has been answered. A server may answer before it was sent the whole request (a
   /// value that is too large); then the rest is still sent before the leg leaves.
   @inline(always)
-  mutating func dropFront(_ pool: inout BufferPool) {
+  mutating func dropFront(_ buffers: inout BufferPool) {
     let length = Int(legs[0].length)
     guard sent >= length else {
       front = .answered
@@ -286,17 +286,17 @@ package struct Link: ~Copyable, Recyclable {
       late &-= 1
       lateLength &-= length
     }
-    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
+    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &buffers) }
   }
 
   /// Legs at the front have been answered, which were sent, and whose requests have so many bytes.
-  @inline(always) mutating func dropFront(_ count: Int, length: Int, _ pool: inout BufferPool) {
+  @inline(always) mutating func dropFront(_ count: Int, length: Int, _ buffers: inout BufferPool) {
     legs.dropFirst(count)
     asked.consume(length)
     sent &-= length
     lateLength = late > count ? lateLength &- length : 0
     late = max(0, late &- count)
-    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &pool) }
+    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &buffers) }
   }
 
   /// Bytes to be sent now.

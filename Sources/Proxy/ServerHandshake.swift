@@ -4,58 +4,58 @@ import Wire
 
 // What a connection to a server is asked before it takes requests: its version, and which meta requests it speaks.
 //
-//     .connecting ─▶ .greeting ── version ─▶ .probing ── mn, mg ─▶ .ready
+//     .connecting ─▶ .greeting ── version ─▶ .learningMeta ── mn, mg ─▶ .ready
 //                        └── the server has closed connections over mn, mg ─▶ .ready, classic requests only
 
 extension Worker {
   /// The connection is established; it is tried with `version` before anything is sent on it. Returns
   /// whether the edge shall send that.
   package mutating func connected(_ l: UInt32, now: Instant) {
-    guard links[l].state == .connecting else { return }
-    links[l].state = .greeting
-    links[l].isNew = true
-    links[l].isGreeted = false
+    guard connections[l].state == .connecting else { return }
+    connections[l].state = .handshaking
+    connections[l].isNew = true
+    connections[l].isHandshakeDone = false
   }
 
   /// What a connection is sent before anything else, or after a rest: `version`, and then `Handshake`.
-  package mutating func greeting(for l: UInt32) -> [UInt8] {
-    guard links[l].state == .probing else { return Array("version\r\n".utf8) }
+  package mutating func handshaking(for l: UInt32) -> [UInt8] {
+    guard connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
-    Handshake.write(links[l].secret, to: &text)
+    Handshake.write(connections[l].secret, to: &text)
     return text
   }
 
   /// Reads what a connection says before it is used.
-  mutating func greeted(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    switch links[l].state {
-    case .greeting, .waking: return readVersion(l, bytes, now: now)
-    case .probing: return readHandshake(l, bytes, now: now)
-    case .resting, .waiting:
+  mutating func handshakeReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+    switch connections[l].state {
+    case .handshaking, .validating: return readVersion(l, bytes, now: now)
+    case .learningMeta: return readHandshake(l, bytes, now: now)
+    case .idle, .waiting:
       counters.add(bytes.byteCount, to: .unsolicitedBytes)
-      breach(l, .unsolicited, bytes, 0)
+      violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     case .closed, .connecting, .ready: return bytes.byteCount
     }
   }
 
   private mutating func readVersion(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    let isWaking = links[l].state == .waking
+    let isValidating = connections[l].state == .validating
     switch ReplyParser.line(bytes, at: 0, .version) {
-    case .partial where Unsuited(greeting: bytes) == nil: return 0
+    case .partial where Unsuited(handshaking: bytes) == nil: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
-      let s = links[l].server
+      let s = connections[l].server
       let version = Era(version: bytes)
       if servers[s].version != version {
         servers[s].version = version
         servers[s].shunned = 0
         servers[s].hasShown = false
       }
-      if isWaking, servers[s].isUnproven, now >= servers[s].proveAt {
+      if isValidating, servers[s].isUnproven, now >= servers[s].proveAt {
         handshakeAgain(l, now: now)
-      } else if isWaking {
-        links[l].state = .ready
-        links[l].heard = now
-        dissolveRelief(of: l)
+      } else if isValidating {
+        connections[l].state = .ready
+        connections[l].heard = now
+        dropReplacement(of: l)
         goOn(l)
       } else if servers[s].shunned >= Self.mostShunned {
         // Asked once more later, in case these were lost by accident.
@@ -63,11 +63,11 @@ extension Worker {
         servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].shuns, 12))))
         servers[s].shuns = min(servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)
-        greeted(l, now: now)
-      } else if links[l].isPrivate, !servers[s].hasShown, servers[s].shuns > 0 {
+        finishHandshake(l, now: now)
+      } else if connections[l].isPrivate, !servers[s].hasShown, servers[s].shuns > 0 {
         // Whether it answers by now is found out on connections that lose nothing by it.
         learn(.v1_4, of: l)
-        greeted(l, now: now)
+        finishHandshake(l, now: now)
       } else {
         startHandshake(l, now: now)
       }
@@ -80,16 +80,16 @@ extension Worker {
 
   /// Asks which meta requests the server speaks.
   private mutating func startHandshake(_ l: UInt32, now: Instant) {
-    links[l].state = .probing
-    links[l].since = now
-    links[l].secret = secret &+ UInt64(l)
-    orders.append(.greet(link: l))
+    connections[l].state = .learningMeta
+    connections[l].since = now
+    connections[l].secret = secret &+ UInt64(l)
+    effects.append(.handshake(connection: l))
   }
 
   /// A connection that is used without a handshake is asked for one, with nothing on its way.
   mutating func handshakeAgain(_ l: UInt32, now: Instant) {
     counters.subtract(.serverConnections)
-    dissolveRelief(of: l)
+    dropReplacement(of: l)
     startHandshake(l, now: now)
   }
 
@@ -98,28 +98,28 @@ extension Worker {
   static let mostShunned: UInt8 = 2
 
   private mutating func readHandshake(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    switch Handshake(bytes, secret: links[l].secret) {
+    switch Handshake(bytes, secret: connections[l].secret) {
     case .partial: return 0
     case .speaks(let era, let length) where length == bytes.byteCount:
-      servers[links[l].server].shunned = 0
-      servers[links[l].server].hasShown = true
+      servers[connections[l].server].shunned = 0
+      servers[connections[l].server].hasShown = true
       learn(era, of: l)
-      greeted(l, now: now)
+      finishHandshake(l, now: now)
       return length
     case .speaks:
-      breach(l, .unsolicited, bytes, 0)
+      violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     case .broken(let why):
-      breach(l, why, bytes, 0)
+      violation(l, why, bytes, 0)
       return bytes.byteCount
     }
   }
 
   /// The server has shown what it speaks. All versions from 1.6.18 on show the same: `version` tells them apart.
   private mutating func learn(_ era: Era, of l: UInt32) {
-    let s = links[l].server
-    links[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
-    servers[s].meta = links[l].meta
+    let s = connections[l].server
+    connections[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
+    servers[s].meta = connections[l].meta
     learnDialect()
   }
 
@@ -142,51 +142,51 @@ extension Worker {
   }
 
   /// The server is known: the connection is used, unless another has to come to its end first.
-  private mutating func greeted(_ l: UInt32, now: Instant) {
-    servers[links[l].server].isFull = false
-    links[l].isNew = false
-    links[l].isGreeted = true
-    if mustWait(l) { links[l].state = .waiting } else { use(l, now: now) }
+  private mutating func finishHandshake(_ l: UInt32, now: Instant) {
+    servers[connections[l].server].isFull = false
+    connections[l].isNew = false
+    connections[l].isHandshakeDone = true
+    if mustWait(l) { connections[l].state = .waiting } else { use(l, now: now) }
   }
 
   /// The server answers `version` with something else.
   private mutating func refused(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
-    let s = links[l].server
+    let s = connections[l].server
     if bytes.hasText("ERROR Too many open connections\r\n", at: 0) {
-      if !servers[s].isFull { notices.append(.full(server: servers[s].id)) }
+      if !servers[s].isFull { events.append(.full(server: servers[s].id)) }
       servers[s].isFull = true
       return lost(l, .full, now: now)
     }
-    guard let why = Unsuited(greeting: bytes) else { return breach(l, .wrongType, bytes, 0) }
-    notices.append(.unsuited(server: servers[s].id, why))
+    guard let why = Unsuited(handshaking: bytes) else { return violation(l, .wrongType, bytes, 0) }
+    events.append(.unsuited(server: servers[s].id, why))
     lost(l, .protocolError, now: now)
   }
 
   /// The connection takes requests from now on.
   mutating func use(_ l: UInt32, now: Instant) {
-    links[l].state = .ready
-    links[l].isCut = false
-    links[l].since = now
-    links[l].heard = now
+    connections[l].state = .ready
+    connections[l].isCut = false
+    connections[l].since = now
+    connections[l].heard = now
     counters.add(.serverConnects)
     counters.add(.serverConnections)
-    if links[l].relieves != Slab<Link>.none { takeOver(l, now: now) }
+    if connections[l].replaces != Slab<ServerConnection>.none { takeOver(l, now: now) }
     goOn(l)
   }
 
   /// What waited for the connection is sent, as far as its server speaks it.
   private mutating func goOn(_ l: UInt32) {
-    if links[l].meta < .v1_6_10 { refuseUnspoken(l) }
-    if !links[l].owed.isEmpty { sendOwed(l) }
-    if links[l].unsent > 0 { markDirty(link: l) }
+    if connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
+    if !connections[l].owed.isEmpty { sendOwed(l) }
+    if connections[l].unsent > 0 { markDirty(connection: l) }
     noteUsable(l)
   }
 
   private mutating func noteUsable(_ l: UInt32) {
-    let s = links[l].server
+    let s = connections[l].server
     if servers[s].isSuspect {
       servers[s].isSuspect = false
-      notices.append(.answered(server: servers[s].id))
+      events.append(.answered(server: servers[s].id))
     }
   }
 }

@@ -32,7 +32,7 @@ struct Stream: ~Copyable, Recyclable {
   /// A multi-get with long values, and the piece it is at.
   var fanOut = Slab<FanOut>.none
   var piece = 0
-  var link = Slab<Link>.none
+  var connection = Slab<ServerConnection>.none
   var server = Slab<Server>.none
   /// What is asked: the line that is sent, and how its reply is to be read.
   var line = Buffer()

@@ -18,26 +18,26 @@ extension Worker {
       stall(c)
       return 0
     }
-    let isDeaf = request.isQuiet && !request.verb.isMeta
-    guard let lane = lane(for: bytes, request) else {
+    let isNoreply = request.isQuiet && !request.verb.isMeta
+    guard let destination = destination(for: bytes, request) else {
       count(request)
-      refuse(c, .noRoute, isQuiet: isDeaf)
+      refuse(c, .noRoute, isQuiet: isNoreply)
       return skipOver(c, request.length, of: available)
     }
     if holdBack(c, bytes, request, now: now) { return 0 }
-    let shared = link(to: lane.server, for: c)
-    var trouble = admit(shared, for: c, now: now)
-    if trouble == nil, wouldOvertake(c, shared, bytes, request) {
-      guard isOverdue(c, at: lane.server, now: now) else {
+    let shared = connection(to: destination.server, for: c)
+    var failure = admit(shared, for: c, now: now)
+    if failure == nil, wouldOvertake(c, shared, bytes, request) {
+      guard isOverdue(c, at: destination.server, now: now) else {
         hold(c)
         return 0
       }
       counters.add(.timeouts)
-      trouble = .timedOut
+      failure = .timedOut
     }
-    if let trouble {
+    if let failure {
       count(request)
-      turnAway(c, bytes, p, request, at: lane.server, by: shared, trouble)
+      turnAway(c, bytes, p, request, at: destination.server, by: shared, failure)
       return skipOver(c, request.length, of: available)
     }
     if streamsAtWork < limits.streams { admitWaiting() }
@@ -48,14 +48,14 @@ extension Worker {
       return 0
     }
     count(request)
-    let l = startUpload(c, bytes, p, request, to: lane.server, now: now)
+    let l = startUpload(c, bytes, p, request, to: destination.server, now: now)
     let n = available &- request.lineLength
-    links[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &pool)
+    connections[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &buffers)
     clients[c].bodyLeft = request.bodyLength &- n
     if streams[clients[c].stream].isOptional {
       clients[c].awaited = clients[c].bodyLeft
     } else {
-      markDirty(link: l)
+      markDirty(connection: l)
     }
     clients[c].partialSince = now
     clients[c].partialSize = 0
@@ -70,14 +70,14 @@ extension Worker {
     _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Those on a connection that this one follows may be anybody's, and of any key.
-    if links[shared].state != .ready, mustWait(shared) { return true }
+    if connections[shared].state != .ready, mustWait(shared) { return true }
     var start = 0
-    for i in 0..<links[shared].legs.count {
-      let leg = links[shared].legs[i]
+    for i in 0..<connections[shared].legs.count {
+      let leg = connections[shared].legs[i]
       defer { start &+= Int(leg.length) }
       // Others' that came later are no reason to wait longer.
       guard leg.since <= clients[c].uploadHeldSince, leg.verb == .flushAll || leg.verb.mayChange,
-        !Self.changesNothing(leg, links[shared].asked, start)
+        !Self.changesNothing(leg, connections[shared].asked, start)
       else { continue }
       // A part of a fan-out may have several keys, and what is written in base64 is not compared.
       if leg.fanOut != Slab<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
@@ -86,7 +86,7 @@ extension Worker {
         return true
       }
       if Int(leg.keyLength) == request.keyLength,
-        links[shared].asked.readable.matches(
+        connections[shared].asked.readable.matches(
           at: start &+ Int(leg.keyStart), bytes, at: request.keyStart, count: request.keyLength)
       {
         return true
@@ -99,9 +99,10 @@ extension Worker {
   /// goes when its turn comes. False when there is room, or it has waited for a whole deadline.
   @inline(never)
   mutating func holdBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
-    guard let lane = lane(for: bytes, request), servers[lane.server].standing == .up, !isGivingUp,
-      isFull(link(to: lane.server, for: c), for: request.isQuiet ? Slab<Client>.none : c),
-      !isOverdue(c, at: lane.server, now: now)
+    guard let destination = destination(for: bytes, request), servers[destination.server].status == .up,
+      !isGivingUp,
+      isFull(connection(to: destination.server, for: c), for: request.isQuiet ? Slab<Client>.none : c),
+      !isOverdue(c, at: destination.server, now: now)
     else { return false }
     hold(c)
     return true
@@ -137,25 +138,25 @@ extension Worker {
   ) -> UInt32 {
     noteSize(request.bodyLength, at: s)
     let i = streams.take()
-    let l = takeLink(for: i, to: s, now: now)
+    let l = takePrivateConnection(for: i, to: s, now: now)
     var leg = Leg()
     if request.verb.isMeta {
       opaque &+= 1
       leg = Leg(
-        MetaLine.write(bytes, p, lineOnly(request), opaque: opaque, to: &links[l].asked, &pool))
+        MetaLine.write(bytes, p, lineOnly(request), opaque: opaque, to: &connections[l].asked, &buffers))
     } else {
       leg.verb = request.verb
       leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
       write(bytes, p, lineOnly(request), to: l, &leg)
     }
-    let asked = exchange(&links[l].asked, with: Buffer())
+    let asked = exchange(&connections[l].asked, with: Buffer())
     let length = asked.count
-    streams[i].line.append(asked, from: 0, count: length, &pool)
-    links[l].asked = asked
+    streams[i].line.append(asked, from: 0, count: length, &buffers)
+    connections[l].asked = asked
     if !request.isQuiet || request.verb.isMeta { leg.exchange = newExchange(c) }
     leg.since = now
-    links[l].front = .upload
-    links[l].enqueue(leg)
+    connections[l].front = .upload
+    connections[l].enqueue(leg)
     streams[i].course = .upload
     streams[i].client = clients.id(of: c)
     streams[i].exchange = leg.exchange
@@ -188,20 +189,20 @@ extension Worker {
 
   /// More has come from a client whose value is under way; returns the bytes taken.
   mutating func continueUpload(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    let l = streams[clients[c].stream].link
+    let l = streams[clients[c].stream].connection
     let n = min(clients[c].bodyLeft, bytes.byteCount)
     // Until now the server had nothing to take.
-    if links[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
-    links[l].asked.append(bytes, from: 0, count: n, &pool)
+    if connections[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
+    connections[l].asked.append(bytes, from: 0, count: n, &buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
       noteAhead(c)
-    } else if clients[c].bodyLeft > 0, links[l].asked.count > ahead {
+    } else if clients[c].bodyLeft > 0, connections[l].asked.count > ahead {
       // The client is not read while the server takes less than has come.
       clients[c].partialSince = .never
       stall(c)
     }
-    if links[l].state == .ready { markDirty(link: l) }
+    if connections[l].state == .ready { markDirty(connection: l) }
     return n
   }
 
@@ -225,7 +226,7 @@ extension Worker {
   /// A client has sent something behind what must be answered first: nothing more is read of it.
   @inline(never) mutating func noteAhead(_ c: UInt32) {
     if clients[c].isUploading { clients[c].asksAhead = true }
-    orders.append(.pause(client: c))
+    effects.append(.pause(client: c))
   }
 
   /// What was kept of the client's bytes goes on.
@@ -233,17 +234,17 @@ extension Worker {
     guard !clients[c].input.isEmpty else { return }
     var input = exchange(&clients[c].input, with: Buffer())
     input.consume(continueUpload(c, input.readable, now: now))
-    if input.isEmpty { input.release(to: &pool) }
+    if input.isEmpty { input.release(to: &buffers) }
     clients[c].input = input
   }
 
   /// The server has taken `n` bytes.
   mutating func uploadSent(_ l: UInt32, _ n: Int) {
-    let i = links[l].stream
-    links[l].asked.consume(links[l].sent)
-    links[l].sent = 0
+    let i = connections[l].stream
+    connections[l].asked.consume(connections[l].sent)
+    connections[l].sent = 0
     // The next one takes a block that is still in the cache.
-    if links[l].asked.isEmpty { links[l].asked.release(to: &pool) }
+    if connections[l].asked.isEmpty { connections[l].asked.release(to: &buffers) }
     guard i != Slab<Stream>.none else { return }
     streams[i].left &-= n
     streams[i].hasBegun = true
@@ -252,32 +253,32 @@ extension Worker {
     if streams[i].left == 0 { streams[i].askedAt = clock }
     let id = streams[i].client
     guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
-      links[l].asked.count <= ahead / 2
+      connections[l].asked.count <= ahead / 2
     else { return }
     clients[id.index].isStalled = false
     clients[id.index].partialSince = clock
     pumpUpload(id.index, now: clock)
     if !clients[id.index].isStalled && !clients[id.index].isClosing {
-      orders.append(.resume(client: id.index))
+      effects.append(.resume(client: id.index))
     }
   }
 
   /// Takes what a server answers to an upload; returns the bytes taken.
   mutating func digestUpload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
-    let i = links[l].stream
-    guard i != Slab<Stream>.none, let leg = links[l].legs.first else { return bytes.byteCount }
+    let i = connections[l].stream
+    guard i != Slab<Stream>.none, let leg = connections[l].legs.first else { return bytes.byteCount }
     let length: Int
     let isError: Bool
     var meta: MetaReply?
     if leg.verb.isMeta {
       switch ReplyParser.meta(
         bytes, at: 0, to: leg.metaLine, asked: streams[i].line.readable,
-        era: links[l].meta, maxValue: limits.maxValue)
+        era: connections[l].meta, maxValue: limits.maxValue)
       {
       case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
       case .partial, .opening: return 0
       case .broken(let why):
-        breach(l, why, bytes, 0)
+        violation(l, why, bytes, 0)
         return bytes.byteCount
       }
     } else {
@@ -285,13 +286,13 @@ extension Worker {
       case .reply(let n, let outcome): (length, isError) = (n, outcome == .error)
       case .partial, .opening: return 0
       case .broken(let why):
-        breach(l, why, bytes, 0)
+        violation(l, why, bytes, 0)
         return bytes.byteCount
       }
     }
     // Only that it will not take it may be said before it was sent as a whole.
     guard streams[i].left == 0 || isError, length == bytes.byteCount else {
-      breach(l, .unsolicited, bytes, 0)
+      violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     }
     if isJournaling {
@@ -307,7 +308,7 @@ extension Worker {
         answer(leg.exchange, bytes.first(length))
       }
     }
-    links[l].legs.removeAll()
+    connections[l].legs.removeAll()
     finishUpload(i, isClean: streams[i].left == 0)
     return length
   }
@@ -331,26 +332,26 @@ extension Worker {
 
   /// Ends the uploads whose key is another server's by now. Others last no longer than two deadlines, and what they leave
   /// is looked for after that; these may take minutes, and would leave a copy that nobody looks for.
-  mutating func endStrayUploads(now: Instant) {
+  mutating func endOrphanUploads(now: Instant) {
     var i: UInt32 = 0
     while i < streams.end {
-      if streams.isTaken(i), streams[i].course == .upload, isStray(upload: i) {
-        lost(streams[i].link, .ejected, now: now)
+      if streams.isTaken(i), streams[i].course == .upload, isOrphan(upload: i) {
+        lost(streams[i].connection, .ejected, now: now)
       }
       i += 1
     }
   }
 
-  private func isStray(upload i: UInt32) -> Bool {
+  private func isOrphan(upload i: UInt32) -> Bool {
     let (leg, s) = (streams[i].leg, streams[i].server)
-    guard servers[s].isJournaled, streams[i].link != Slab<Link>.none else { return false }
+    guard servers[s].isJournaled, streams[i].connection != Slab<ServerConnection>.none else { return false }
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
-    return lane(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
+    return destination(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
   }
 
   /// The server cannot be given the value (any more).
-  mutating func failedUpload(_ i: UInt32, _ trouble: Trouble) {
+  mutating func failedUpload(_ i: UInt32, _ failure: ServerFailure) {
     let leg = streams[i].leg
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
@@ -358,7 +359,7 @@ extension Worker {
     // Half a value is not stored. A whole one may be, later than what is sent on another connection.
     let isDoubtful = streams[i].hasBegun && streams[i].left == 0
     if isDoubtful { recordDoubt(leg, at: s, line, 0) }
-    let told = streams[i].hasBegun && trouble.meansUnsent ? .connectionLost : trouble
+    let told = streams[i].hasBegun && failure.meansUnsent ? .connectionLost : failure
     fail(leg, at: s, told, line, 0, isTrue: !isDoubtful)
     streams[i].line = line
     finishUpload(i, isClean: false)

@@ -4,15 +4,15 @@ import Stats
 import Wire
 
 /// Where a place on a ring leads: the server, and its connection if it has only one.
-struct Lane: BitwiseCopyable {
+struct Destination: BitwiseCopyable {
   var server: UInt32
-  var link: UInt32
+  var connection: UInt32
   var isAlone: Bool
 }
 
 /// One thread's whole world: its clients, its connections to the servers, and the requests between them.
 ///
-/// It moves bytes between buffers and says what is to be done (`Order`) and what was seen (`Notice`); it
+/// It moves bytes between buffers and says what is to be done (`Effect`) and what was seen (`WorkerEvent`); it
 /// knows no socket, reads no clock and logs nothing, so that a test can be its whole environment:
 ///
 ///     client bytes ─▶ clientReceived ─▶ link.asked ─▶ (edge sends)
@@ -24,7 +24,7 @@ struct Lane: BitwiseCopyable {
 package struct Worker: ~Copyable {
   package var clients = Slab<Client>(capacity: 64)
   package var servers = Slab<Server>(capacity: 8)
-  package var links = Slab<Link>(capacity: 8)
+  package var connections = Slab<ServerConnection>(capacity: 8)
   var exchanges = Slab<Exchange>(capacity: 256)
   var fanOuts = Slab<FanOut>(capacity: 16)
   var streams = Slab<Stream>(capacity: 4)
@@ -33,7 +33,7 @@ package struct Worker: ~Copyable {
   var streamWaits = Fifo<StreamWait>()
   /// Clients whose uploads would overtake what they asked before.
   var uploadsHeld = Fifo<SlotID>()
-  package var pool = BufferPool()
+  package var buffers = BufferPool()
   package var counters = Counters()
   package internal(set) var limits: Limits
 
@@ -41,19 +41,19 @@ package struct Worker: ~Copyable {
   /// For each pool, where its servers begin in `slots`.
   var poolStarts: FixedArray<UInt32>
   /// The servers of all pools, in the order of the plan.
-  var lanes: FixedArray<Lane>
+  var destinations: FixedArray<Destination>
 
   var dirtyClients = Fifo<UInt32>()
   /// Those of them that were passed over in this turn.
   var heldClients = Fifo<UInt32>()
-  var dirtyLinks = Fifo<UInt32>()
+  var dirtyConnections = Fifo<UInt32>()
   var resumable = Fifo<UInt32>()
-  var orders = Fifo<Order>()
-  package var notices: [Notice] = []
+  var effects = Fifo<Effect>()
+  package var events: [WorkerEvent] = []
   /// Cut words of the line at hand.
   var line = RequestLine()
   /// Links that the multi-get at hand has begun to write to.
-  var touched = List<Touch>()
+  var openLegs = List<OpenLeg>()
   /// Bytes that may wait for a server without further ado.
   var easyQueue = 0
   /// Counts multi-gets, to tell a touch of this one from older ones.
@@ -81,11 +81,11 @@ package struct Worker: ~Copyable {
   package init(plan: WorkerPlan, processID: Int32, secret: UInt64, now: Instant) {
     table = RoutingTable(plan.routing)
     poolStarts = FixedArray([])
-    lanes = FixedArray([])
+    destinations = FixedArray([])
     limits = plan.limits
     self.processID = processID
     self.secret = secret
-    adopt(plan, now: now)
+    apply(plan, now: now)
   }
 
   // MARK: - Clients come and go
@@ -114,9 +114,9 @@ package struct Worker: ~Copyable {
       if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Slab<Client>.none }
       x = next
     }
-    clients[c].input.release(to: &pool)
-    clients[c].output.release(to: &pool)
-    clients[c].parked.release(to: &pool)
+    clients[c].input.release(to: &buffers)
+    clients[c].output.release(to: &buffers)
+    clients[c].parked.release(to: &buffers)
     clients.give(c)
     counters.subtract(.clientConnections)
   }
@@ -124,7 +124,7 @@ package struct Worker: ~Copyable {
   /// The client will send no more: it is closed when everything it asked is answered and sent.
   package mutating func endOfInput(client c: UInt32) {
     clients[c].isClosing = true
-    if !clients[c].isStalled { clients[c].input.release(to: &pool) }
+    if !clients[c].isStalled { clients[c].input.release(to: &buffers) }
     clients[c].partialSince = .never
     // Half a value is no request.
     if clients[c].isUploading && clients[c].bodyLeft > clients[c].input.count { close(client: c) }
@@ -137,7 +137,7 @@ package struct Worker: ~Copyable {
       clients[c].output.isEmpty
     else { return }
     clients[c].isClosed = true
-    orders.append(.close(client: c))
+    effects.append(.close(client: c))
   }
 
   // MARK: - What is to be sent
@@ -146,15 +146,15 @@ package struct Worker: ~Copyable {
     if clients[c].becomeDirty() { dirtyClients.append(c) }
   }
 
-  @inline(__always) mutating func markDirty(link l: UInt32) {
-    if links[l].becomeDirty() { dirtyLinks.append(l) }
+  @inline(__always) mutating func markDirty(connection l: UInt32) {
+    if connections[l].becomeDirty() { dirtyConnections.append(l) }
   }
 
   /// A connection to a server with something to send; once per turn of the loop.
-  package mutating func nextLinkToFlush() -> UInt32? {
-    while let l = dirtyLinks.popFirst() {
-      links[l].isDirty = false
-      if links[l].unsent > 0 { return l }
+  package mutating func nextConnectionToFlush() -> UInt32? {
+    while let l = dirtyConnections.popFirst() {
+      connections[l].isDirty = false
+      if connections[l].unsent > 0 { return l }
     }
     return nil
   }
@@ -196,7 +196,7 @@ package struct Worker: ~Copyable {
     clients[c].learnWindow(limits, allowance: allowance)
     clients[c].output.consume(n)
     if clients[c].output.isEmpty {
-      clients[c].output.release(to: &pool)
+      clients[c].output.release(to: &buffers)
       clients[c].blockedSince = .never
       if clients[c].isClosing { closeIfDone(c) }
     } else if n > 0 || clients[c].blockedSince == .never {
@@ -210,32 +210,34 @@ package struct Worker: ~Copyable {
   }
 
   /// The edge sent `n` bytes of what this server is asked.
-  package mutating func sent(link l: UInt32, _ n: Int, now: Instant) {
+  package mutating func sent(connection l: UInt32, _ n: Int, now: Instant) {
     counters.add(n, to: .serverBytesOut)
-    links[l].sent &+= n
-    if links[l].front == .answered {
+    connections[l].sent &+= n
+    if connections[l].front == .answered {
       finishFront(l)
-    } else if links[l].front == .upload {
+    } else if connections[l].front == .upload {
       clock = now
       uploadSent(l, n)
     }
   }
 
   /// The oldest order that still stands: a slot may have changed hands since it was given.
-  package mutating func nextOrder() -> Order? {
-    while let order = orders.popFirst() {
-      let isStanding =
+  package mutating func nextEffect() -> Effect? {
+    while let order = effects.popFirst() {
+      let isCurrent =
         switch order {
-        case .connect(let l): links.isTaken(l) && links[l].state == .connecting
-        case .greet(let l): links.isTaken(l) && (links[l].state == .waking || links[l].state == .probing)
+        case .connect(let l): connections.isTaken(l) && connections[l].state == .connecting
+        case .handshake(let l):
+          connections.isTaken(l)
+            && (connections[l].state == .validating || connections[l].state == .learningMeta)
         case .close(let c): clients.isTaken(c) && clients[c].isClosed
         case .pause(let c): clients.isTaken(c) && clients[c].isStalled
         case .resume(let c): clients.isTaken(c) && !clients[c].isStalled
-        case .pauseLink(let l): links.isTaken(l) && isHeldUp(link: l)
-        case .resumeLink(let l): links.isTaken(l) && !isHeldUp(link: l)
+        case .pauseConnection(let l): connections.isTaken(l) && isHeldUp(connection: l)
+        case .resumeConnection(let l): connections.isTaken(l) && !isHeldUp(connection: l)
         case .disconnect, .report: true
         }
-      if isStanding { return order }
+      if isCurrent { return order }
     }
     return nil
   }
@@ -248,8 +250,8 @@ package struct Worker: ~Copyable {
   }
 
   /// Whether the client that this connection streams to takes less than comes.
-  private func isHeldUp(link l: UInt32) -> Bool {
-    links[l].stream != Slab<Stream>.none && streams[links[l].stream].isHeldUp
+  private func isHeldUp(connection l: UInt32) -> Bool {
+    connections[l].stream != Slab<Stream>.none && streams[connections[l].stream].isHeldUp
   }
 
   /// Whether a stalled client has what it waited for.
@@ -262,7 +264,7 @@ package struct Worker: ~Copyable {
   @inline(never) mutating func stall(_ c: UInt32) {
     guard !clients[c].isStalled else { return }
     clients[c].isStalled = true
-    orders.append(.pause(client: c))
+    effects.append(.pause(client: c))
   }
 
   @inline(never) mutating func considerResuming(_ c: UInt32) {
@@ -294,10 +296,10 @@ package struct Worker: ~Copyable {
       releaseStream(of: c)
       if !clients[c].isStalled {
         if clients[c].isClosing {
-          clients[c].input.release(to: &pool)
+          clients[c].input.release(to: &buffers)
           closeIfDone(c)
         } else {
-          orders.append(.resume(client: c))
+          effects.append(.resume(client: c))
         }
       }
     }

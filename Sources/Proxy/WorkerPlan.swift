@@ -7,12 +7,12 @@ package struct WorkerPlan: Sendable {
     /// Stays the same as long as the server stays in its pool.
     package var id: UInt32
     package var label: String
-    package var standing: Standing
+    package var status: ServerStatus
 
-    package init(id: UInt32, label: String, standing: Standing) {
+    package init(id: UInt32, label: String, status: ServerStatus) {
       self.id = id
       self.label = label
-      self.standing = standing
+      self.status = status
     }
   }
 
@@ -71,8 +71,8 @@ package struct Limits: Sendable, Equatable {
   /// own limit, so that what a server may refuse by its line alone is not waited for.
   package var held = (1 << 20) - 4096
   package var heldLeast = 16 << 10
-  /// Longer ones are streamed to their servers all the same where nothing stands in the way: see `isBetterPassedOn`.
-  package var passedOn = 64 << 10
+  /// Longer ones are streamed to their servers all the same where nothing stands in the way: see `shouldCutThrough`.
+  package var cutThrough = 64 << 10
   /// Bytes from which on a value is large: a server that has shown one may have more.
   package var large = 64 << 10
   /// Values of fewer bytes fit in memory, however many a multi-get asks for.
@@ -98,14 +98,14 @@ package struct Limits: Sendable, Equatable {
   package var reconnecting = Duration.seconds(1)
   /// A connection from which nothing has come for so long when a request is sent may have gone stale: should it
   /// be lost before it says another word, reads are sent once more.
-  package var idling = Duration.seconds(1)
+  package var staleAfter = Duration.seconds(1)
   /// One that is owed nothing and has been idle so long is asked `version` before anything else.
-  package var resting = Duration.seconds(1)
+  package var idleAfter = Duration.seconds(1)
   /// One that has been idle so long is asked `version`, though nobody needs it.
-  package var pinging = Duration.seconds(10)
+  package var pingAfter = Duration.seconds(10)
   /// How long one that was idle may take to answer before another is opened beside it; a quarter of the request
   /// deadline if that is less.
-  package var wakingPatience = Duration.milliseconds(100)
+  package var validationPatience = Duration.milliseconds(100)
   /// What the journal holds against one server, in keys and in bytes of memory.
   package var journalKeys = 100_000
   package var journalBytes = 16 << 20

@@ -4,7 +4,7 @@ import Net
 import Settings
 
 /// A listener and its place in the loop. A class, because it is one thing that several lists name.
-final class Door {
+final class ListeningSocket {
   let settings: ListenerSettings
   let listener: Listener
   var watch = Watch.none
@@ -12,7 +12,7 @@ final class Door {
   /// `find` looks a host name up; at the start it may take its time. `inherited` gives the socket that listens there
   /// already, if whoever started the process has handed one over.
   init(
-    _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = Door.lookUp,
+    _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = ListeningSocket.lookUp,
     inherited: (Address) -> Int32? = { _ in nil }
   ) throws(StartFailure) {
     self.settings = settings
@@ -53,25 +53,26 @@ extension Endpoint {
 }
 
 extension Supervisor {
-  func open(_ door: Door, at i: Int) {
-    door.watch = loop.watch(door.listener.descriptor, token: Token(kind: Kind.listener, index: UInt32(i)))
+  func open(_ listeningSocket: ListeningSocket, at i: Int) {
+    listeningSocket.watch = loop.watch(
+      listeningSocket.listener.descriptor, token: Token(kind: Kind.listener, index: UInt32(i)))
   }
 
-  func close(_ door: Door) {
-    loop.unwatch(door.watch)
-    door.watch = .none
+  func close(_ listeningSocket: ListeningSocket) {
+    loop.unwatch(listeningSocket.watch)
+    listeningSocket.watch = .none
   }
 
   /// Takes a batch of clients: the loop's other work gets its turn between two batches.
   func accept(at i: Int, now: Instant) {
-    guard i < doors.count, drainDeadline == nil else { return }
+    guard i < listeningSockets.count, drainDeadline == nil else { return }
     for _ in 0..<64 {
-      switch doors[i].listener.accept() {
+      switch listeningSockets[i].listener.accept() {
       case .accepted(let descriptor, _): deal(descriptor)
       case .wouldBlock: return
       case .outOfDescriptors:
         // Accepting would spin: wait until clients have gone.
-        let shed = reserve.shed(doors[i].listener.descriptor)
+        let shed = reserve.shed(listeningSockets[i].listener.descriptor)
         log.warning("out of descriptors: accepting pauses", ["refused": "\(shed)"])
         pauseAccepting(until: now.advanced(by: .milliseconds(100)))
         return
@@ -84,8 +85,8 @@ extension Supervisor {
 
   /// To the worker with the least to do; or away, in memcached's words, when there are too many.
   private func deal(_ descriptor: Int32) {
-    guard ledger.clients < mostClients else {
-      let rejected = ledger.rejected.add(1, ordering: .relaxed).newValue
+    guard sharedStats.clients < mostClients else {
+      let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
       if rejected & (rejected &- 1) == 0 {
@@ -93,8 +94,8 @@ extension Supervisor {
       }
       return
     }
-    let worker = dealing.worker { ledger.clients(of: $0) }
-    ledger.clientCame(to: worker)
+    let worker = placement.worker { sharedStats.clients(of: $0) }
+    sharedStats.clientCame(to: worker)
     workers[worker].post(.client(descriptor: descriptor))
   }
 
@@ -123,12 +124,12 @@ extension Supervisor {
 
   private func pauseAccepting(until again: Instant) {
     acceptingAgainAt = again
-    for door in doors { loop.wantRead(door.watch, false) }
+    for listeningSocket in listeningSockets { loop.wantRead(listeningSocket.watch, false) }
   }
 
   func resumeAccepting() {
     acceptingAgainAt = nil
     guard drainDeadline == nil else { return }
-    for door in doors { loop.wantRead(door.watch, true) }
+    for listeningSocket in listeningSockets { loop.wantRead(listeningSocket.watch, true) }
   }
 }

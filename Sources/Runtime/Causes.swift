@@ -2,7 +2,7 @@ import Glibc
 import Health
 import Proxy
 
-extension Trouble {
+extension ServerFailure {
   /// What an error number of a connection means.
   init(errno reason: Int32) {
     switch reason {

@@ -6,9 +6,9 @@ import Proxy
 
 extension WorkerThread {
   mutating func connect(_ l: UInt32, now: Instant) {
-    while linkWires.count <= Int(l) { linkWires.append(Wire()) }
-    let server = worker.servers[worker.links[l].server].id
-    if worker.isReplacement(link: l) { doubt(server) }
+    while connectionSockets.count <= Int(l) { connectionSockets.append(Connection()) }
+    let server = worker.servers[worker.connections[l].server].id
+    if worker.isReplacement(connection: l) { doubt(server) }
     guard doubts[server] == nil else {
       doubts[server]?.waiting.append(l)
       return
@@ -20,44 +20,44 @@ extension WorkerThread {
       finishConnecting(l, now: now)
     case .inProgress(let descriptor):
       watch(l, descriptor)
-      linkWires[Int(l)].isConnecting = true
-      loop.wantWrite(linkWires[Int(l)].watch, true)
+      connectionSockets[Int(l)].isConnecting = true
+      loop.wantWrite(connectionSockets[Int(l)].watch, true)
     case .failed(let reason):
-      worker.lost(l, Trouble(errno: reason), now: now)
+      worker.lost(l, ServerFailure(errno: reason), now: now)
     }
   }
 
   private mutating func watch(_ l: UInt32, _ descriptor: Int32) {
-    let watch = loop.watch(descriptor, token: Token(kind: Kind.link, index: l))
-    linkWires[Int(l)] = Wire(descriptor: descriptor, watch: watch)
+    let watch = loop.watch(descriptor, token: Token(kind: Kind.connection, index: l))
+    connectionSockets[Int(l)] = Connection(descriptor: descriptor, watch: watch)
   }
 
   mutating func finishConnecting(_ l: UInt32, now: Instant) {
-    let wire = linkWires[Int(l)]
+    let wire = connectionSockets[Int(l)]
     guard wire.descriptor >= 0 else { return }
     let reason = Socket.connectError(wire.descriptor)
-    linkWires[Int(l)].isConnecting = false
-    guard reason == 0 else { return worker.lost(l, Trouble(errno: reason), now: now) }
+    connectionSockets[Int(l)].isConnecting = false
+    guard reason == 0 else { return worker.lost(l, ServerFailure(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
     worker.connected(l, now: now)
-    greet(l, now: now)
+    handshake(l, now: now)
   }
 
-  mutating func greet(_ l: UInt32, now: Instant) {
-    let wire = linkWires[Int(l)]
-    let greeting = worker.greeting(for: l)
+  mutating func handshake(_ l: UInt32, now: Instant) {
+    let wire = connectionSockets[Int(l)]
+    let handshaking = worker.handshaking(for: l)
     // SAFETY: a byte has no padding that could be uninitialised.
-    let isSent = unsafe Socket.send(wire.descriptor, greeting.span.bytes)
-    if isSent != .sent(greeting.count) { worker.lost(l, .connectionLost, now: now) }
+    let isSent = unsafe Socket.send(wire.descriptor, handshaking.span.bytes)
+    if isSent != .sent(handshaking.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
   mutating func disconnect(_ l: UInt32, now: Instant) {
-    guard Int(l) < linkWires.count, linkWires[Int(l)].descriptor >= 0 else { return }
-    if linkWires[Int(l)].isReached, worker.isLoss(ofLink: l) {
-      doubt(worker.servers[worker.links[l].server].id)
+    guard Int(l) < connectionSockets.count, connectionSockets[Int(l)].descriptor >= 0 else { return }
+    if connectionSockets[Int(l)].isReached, worker.isLoss(ofConnection: l) {
+      doubt(worker.servers[worker.connections[l].server].id)
     }
-    loop.unwatch(linkWires[Int(l)].watch)
-    Socket.abort(linkWires[Int(l)].descriptor)
-    linkWires[Int(l)] = Wire()
+    loop.unwatch(connectionSockets[Int(l)].watch)
+    Socket.abort(connectionSockets[Int(l)].descriptor)
+    connectionSockets[Int(l)] = Connection()
   }
 }

@@ -42,7 +42,7 @@ extension WorkerThread {
 
   /// Whether a connection still has to be opened; its slot may belong to another one by now.
   private mutating func isWaiting(_ l: UInt32, for server: UInt32) -> Bool {
-    worker.isConnecting(link: l, to: server) && linkWires[Int(l)].descriptor < 0
+    worker.isConnecting(connection: l, to: server) && connectionSockets[Int(l)].descriptor < 0
   }
 
   /// Ends the doubts that have lasted too long.

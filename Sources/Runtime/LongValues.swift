@@ -13,7 +13,7 @@ extension WorkerThread {
   @inline(never)
   mutating func readInPlace(_ c: UInt32, _ missing: Int, now: Instant) {
     if !pass(c, now: now) {
-      switch worker.clients[c].input.receive(clientWires[Int(c)].descriptor, missing, &worker.pool) {
+      switch worker.clients[c].input.receive(clientSockets[Int(c)].descriptor, missing, &worker.buffers) {
       case .bytes(let n): worker.clientReceived(c, filled: n, now: now)
       case .wouldBlock: break
       case .closed: endInput(c)
@@ -34,16 +34,16 @@ extension WorkerThread {
   /// client's value is to be held.
   private mutating func pass(_ c: UInt32, now: Instant) -> Bool {
     guard worker.clients[c].isUploading else { return false }
-    guard let (l, room) = worker.passage(of: c) else {
-      worker.endPassage(c)
+    guard let (l, room) = worker.cutThroughRoom(of: c) else {
+      worker.endCutThrough(c)
       return true
     }
-    switch worker.links[l].asked.receive(clientWires[Int(c)].descriptor, room, &worker.pool) {
+    switch worker.connections[l].asked.receive(clientSockets[Int(c)].descriptor, room, &worker.buffers) {
     case .bytes(let n):
       guard worker.clientReceived(c, passed: n, now: now) else { break }
       // One that is still being made has nothing to be sent, nor a wire.
-      if worker.links[l].unsent > 0 { flushLink(l, now: now) }
-      worker.endPassage(c)
+      if worker.connections[l].unsent > 0 { flushConnection(l, now: now) }
+      worker.endCutThrough(c)
     case .wouldBlock: break
     case .closed: endInput(c)
     case .failed: closeClient(c)
@@ -52,13 +52,13 @@ extension WorkerThread {
   }
 
   private mutating func awaitMore(_ c: UInt32) {
-    guard clientWires[Int(c)].descriptor >= 0 else { return }
+    guard clientSockets[Int(c)].descriptor >= 0 else { return }
     let most = worker.clients[c].isUploading ? Self.worthPassing : Self.mostAwaited
-    clientWires[Int(c)].await(worker.clients[c].missing, atMost: most)
+    clientSockets[Int(c)].await(worker.clients[c].missing, atMost: most)
   }
 
   mutating func endInput(_ c: UInt32) {
-    loop.wantRead(clientWires[Int(c)].watch, false)
+    loop.wantRead(clientSockets[Int(c)].watch, false)
     worker.endOfInput(client: c)
   }
 }

@@ -4,16 +4,16 @@ import Proxy
 import Synchronization
 
 /// What the control thread tells a worker.
-enum Message: Sendable {
+enum ControlMessage: Sendable {
   /// A client was accepted: this descriptor is the worker's now.
   case client(descriptor: Int32)
   /// Work by this plan; servers are found at these addresses, which some have by a name.
-  case adopt(WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32>)
+  case apply(WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32>)
   /// How a server stands from now on. Say that you know, and surrender what your journal holds against it if
   /// that is wanted. `wasFlushed`: whether it was made safe by a flush, if that is news.
-  case standing(server: UInt32, Standing, ticket: UInt64, surrenders: Bool, wasFlushed: Bool?)
+  case status(server: UInt32, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
   /// Surrender the copies that these servers hold of others' keys.
-  case strays([UInt32], ticket: UInt64)
+  case orphans([UInt32], ticket: UInt64)
   /// The server is at another address from now on.
   case moved(server: UInt32, to: Address)
   /// The server keeps its address, by a lookup that began at `asked`.
@@ -25,9 +25,9 @@ enum Message: Sendable {
 }
 
 /// What a worker tells the control thread.
-enum Report: Sendable {
+enum WorkerReport: Sendable {
   /// With the address of the server that it is about, as the worker knows it.
-  case seen(worker: Int, Notice, at: Address?)
+  case seen(worker: Int, WorkerEvent, at: Address?)
   /// A connection to a server was made, and it answers.
   case reached(server: UInt32, at: Address)
   /// A connection to a server with a host name was lost then, or has fallen silent: its address is in doubt.

@@ -29,13 +29,13 @@ extension Supervisor {
 
   /// The servers of the configuration in force, and no others, are where the book says.
   func findMembers() {
-    names.keep(blueprint.members.map { ($0.id, $0.settings.endpoint) })
+    names.keep(runtimePlan.members.map { ($0.id, $0.settings.endpoint) })
     addresses = names.addresses
   }
 
   /// A server that is out may be elsewhere by now: its name is looked up as often as may be.
   func lookUpThoseOut(now: Instant) {
-    for member in blueprint.members where board.standing(of: ServerID(member.id)) != .up {
+    for member in runtimePlan.members where board.status(of: ServerID(member.id)) != .up {
       names.failed(member.id, at: now)
     }
   }
@@ -64,7 +64,7 @@ extension Supervisor {
   }
 
   /// Takes an answer to the book, and what it changes to the log.
-  private func note(_ answer: Resolver.Answer, now: Instant) -> [NameBook.Change] {
+  private func note(_ answer: Resolver.Answer, now: Instant) -> [ResolverCache.Change] {
     if case .failure = answer.result { hostLookupFailures += 1 }
     let changes = names.answered(answer.host, answer.result, at: now)
     for change in changes {
@@ -86,7 +86,7 @@ extension Supervisor {
   private func move(_ server: UInt32, from: Address?, to: Address, now: Instant) {
     if from != nil { addressChanges += 1 }
     send(server, to: to)
-    abandonVisit(server, now: now)
+    abandonSession(server, now: now)
     board.moved(ServerID(server), at: now)
   }
 
@@ -95,14 +95,14 @@ extension Supervisor {
   private func send(_ server: UInt32, to address: Address) {
     addresses[server] = address
     tell(.moved(server: server, to: address))
-    if names.hasServed(server) { handover.moved(server) }
+    if names.hasServed(server) { failover.moved(server) }
   }
 
   // MARK: - Failures
 
   /// Whether a failure is about an address that is not used any more.
-  func isPast(_ notice: Notice, at address: Address?) -> Bool {
-    switch notice {
+  func isPast(_ workerEvent: WorkerEvent, at address: Address?) -> Bool {
+    switch workerEvent {
     case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
       address != addresses[server]
     default: false
@@ -113,7 +113,7 @@ extension Supervisor {
   /// the next one is tried before it counts as a failure. Returns whether there is one.
   func triesElsewhere(_ server: UInt32, now: Instant) -> Bool {
     names.failed(server, at: now)
-    guard board.standing(of: ServerID(server)) == .up, !names.isProven(server) else { return false }
+    guard board.status(of: ServerID(server)) == .up, !names.isProven(server) else { return false }
     return goesOn(server)
   }
 

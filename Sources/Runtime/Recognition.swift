@@ -38,7 +38,7 @@ enum Recognition {
   }
 
   /// The verdict on an answer to a text `version` that is no version; nil if it is a version, or may become one.
-  static func ofGreeting(_ bytes: [UInt8]) -> Visit.Verdict? {
+  static func ofHandshaking(_ bytes: [UInt8]) -> ProbeSession.Verdict? {
     if bytes.starts(with: "ERROR Too many open connections".utf8) { return .full }
     if isAnswer(bytes, to: .authentication) { return .unsuited(.authentication) }
     return bytes.first == 0x15 && isAnswer(bytes, to: .tls) ? .unsuited(.tls) : nil

@@ -17,7 +17,7 @@ struct WaitingReload {
   /// All hosts that have to be looked up: those of servers and of listeners.
   var names: [String] {
     let servers = settings.pools.flatMap(\.servers).map(\.endpoint)
-    return (servers + settings.listeners.map(\.endpoint)).compactMap(NameBook.name)
+    return (servers + settings.listeners.map(\.endpoint)).compactMap(ResolverCache.name)
   }
 }
 
@@ -56,7 +56,7 @@ extension Supervisor {
   func reload(_ cause: ReloadCause, now: Instant) {
     let why = cause.rawValue
     guard drainDeadline == nil else { return }
-    putOff = nil
+    deferLargeValue = nil
     let new: ProxySettings
     do throws(ConfigFailure) {
       new = try reserve.lend { () throws(ConfigFailure) in try launch.settings(isServing: true) }
@@ -98,7 +98,7 @@ extension Supervisor {
   private func complete(_ reload: WaitingReload, now: Instant) {
     waiting = nil
     let (new, why) = (reload.settings, reload.cause.rawValue)
-    let opened: [Door]
+    let opened: [ListeningSocket]
     do throws(StartFailure) {
       opened = try reserve.lend { () throws(StartFailure) in try prepare(new) }
     } catch {
@@ -114,11 +114,11 @@ extension Supervisor {
   }
 
   /// Opens what is new in a configuration. What fails here has changed nothing.
-  private func prepare(_ new: ProxySettings) throws(StartFailure) -> [Door] {
+  private func prepare(_ new: ProxySettings) throws(StartFailure) -> [ListeningSocket] {
     let known = names
-    var opened: [Door] = []
-    for listener in new.listeners where !doors.contains(where: { $0.settings == listener }) {
-      opened.append(try Door(listener) { host, port in known.address(ofHost: host, port: port) })
+    var opened: [ListeningSocket] = []
+    for listener in new.listeners where !listeningSockets.contains(where: { $0.settings == listener }) {
+      opened.append(try ListeningSocket(listener) { host, port in known.address(ofHost: host, port: port) })
     }
     if new.log.destination != settings.log.destination { try LogSink.check(new.log.destination) }
     return opened
@@ -126,7 +126,7 @@ extension Supervisor {
 
   /// It may work in a moment: it is tried again each second, and that is said once.
   private func tryAgain(_ cause: ReloadCause, _ reasons: [String], now: Instant) {
-    putOff = (cause, until: now.advanced(by: .seconds(1)))
+    deferLargeValue = (cause, until: now.advanced(by: .seconds(1)))
     guard lastReloadError != reasons.first else { return }
     reloadFailures += 1
     lastReloadError = reasons.first ?? ""
@@ -144,30 +144,32 @@ extension Supervisor {
     report()
   }
 
-  private func take(_ new: ProxySettings, opening opened: [Door], now: Instant) {
+  private func take(_ new: ProxySettings, opening opened: [ListeningSocket], now: Instant) {
     let old = settings
     settings = new
     settings.threads = old.threads
     settings.pinsThreads = old.pinsThreads
     countDescriptors()
     if old.log != new.log { log.reopen(new.log) }
-    for door in doors where !new.listeners.contains(door.settings) { close(door) }
-    doors.removeAll { !new.listeners.contains($0.settings) }
-    for door in doors { loop.unwatch(door.watch) }
-    doors += opened
-    for (i, door) in doors.enumerated() { open(door, at: i) }
-    let current = handover
-    let rings = blueprint.plan.routing
-    blueprint = Blueprint(new, workers: workers.count, roster: &roster) { current.standing(of: $0) }
-    let changes = board.reload(blueprint.healthPools, at: now)
+    for listeningSocket in listeningSockets where !new.listeners.contains(listeningSocket.settings) {
+      close(listeningSocket)
+    }
+    listeningSockets.removeAll { !new.listeners.contains($0.settings) }
+    for listeningSocket in listeningSockets { loop.unwatch(listeningSocket.watch) }
+    listeningSockets += opened
+    for (i, listeningSocket) in listeningSockets.enumerated() { open(listeningSocket, at: i) }
+    let current = failover
+    let rings = runtimePlan.plan.routing
+    runtimePlan = RuntimePlan(new, workers: workers.count, registry: &registry) { current.status(of: $0) }
+    let changes = board.reload(runtimePlan.healthPools, at: now)
     findMembers()
-    let ids = Set(blueprint.members.map(\.id))
-    for server in Array(visits.keys) where !ids.contains(server) { leave(server) }
+    let ids = Set(runtimePlan.members.map(\.id))
+    for server in Array(sessions.keys) where !ids.contains(server) { leave(server) }
     waitingProbes = waitingProbes.filter { ids.contains($0.key) }
     records = records.filter { ids.contains($0.key) }
-    tell(.adopt(blueprint.plan, addresses: addresses, named: names.named))
-    let keepsRings = rings == blueprint.plan.routing
-    perform(handover.reload(blueprint.handoverPools, keepsRings: keepsRings, now: now), now: now)
+    tell(.apply(runtimePlan.plan, addresses: addresses, named: names.named))
+    let keepsRings = rings == runtimePlan.plan.routing
+    perform(failover.reload(runtimePlan.handoverPools, keepsRings: keepsRings, now: now), now: now)
     // The floor may fall otherwise among the new servers.
     apply(changes, now: now)
   }

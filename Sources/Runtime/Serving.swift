@@ -50,9 +50,9 @@ private struct Launcher {
         "too few descriptors: \(limit), and it takes \(budget.least) to start: raise ulimit -n, or LimitNOFILE"
       )
     }
-    var doors: [Door] = []
+    var listeningSockets: [ListeningSocket] = []
     for listener in settings.listeners {
-      doors.append(try Door(listener, inherited: { inherited.removeValue(forKey: $0) }))
+      listeningSockets.append(try ListeningSocket(listener, inherited: { inherited.removeValue(forKey: $0) }))
     }
     if let stranger = inherited.keys.first {
       throw StartFailure("was handed a socket that listens on \(stranger), which is not in the configuration")
@@ -65,11 +65,11 @@ private struct Launcher {
     }
     let pidFile = try PIDFile(launch.pidFile)
     defer { pidFile.remove() }
-    return try serve(consume doors, consume signals, starter: starter)
+    return try serve(consume listeningSockets, consume signals, starter: starter)
   }
 
   private func serve(
-    _ doors: consuming [Door], _ signals: consuming Signals, starter: Int32
+    _ listeningSockets: consuming [ListeningSocket], _ signals: consuming Signals, starter: Int32
   ) throws(StartFailure) -> Int32 {
     if let user = launch.user {
       do throws(SystemError) {
@@ -84,7 +84,8 @@ private struct Launcher {
     log.start()
     // Not kept here: a listener that is closed later must have no other owner.
     let supervisor = try Supervisor(
-      settings: settings, launch: launch, log: log, signals: signals, doors: consume doors)
+      settings: settings, launch: launch, log: log, signals: signals,
+      listeningSockets: consume listeningSockets)
     if starter >= 0 { ringroad_detach(starter) }
     let code = supervisor.run()
     log.info("ended")

@@ -22,7 +22,7 @@ final class Supervisor {
     static let signal: UInt8 = 3
     static let file: UInt8 = 4
     static let tick: UInt8 = 5
-    static let visit: UInt8 = 6
+    static let session: UInt8 = 6
     static let names: UInt8 = 7
   }
 
@@ -32,10 +32,10 @@ final class Supervisor {
   var loop: EventLoop
   let signals: Signals
   var file: FileWatch?
-  var roster = Roster()
-  var blueprint: Blueprint
+  var registry = ServerRegistry()
+  var runtimePlan: RuntimePlan
   let resolver: Resolver
-  var names = NameBook()
+  var names = ResolverCache()
   /// As the workers know them.
   var addresses: [UInt32: Address] = [:]
   var hostLookups = 0
@@ -44,28 +44,28 @@ final class Supervisor {
   /// A configuration that waits for its names.
   var waiting: WaitingReload?
   var board: HealthBoard
-  var doors: [Door] = []
-  var workers: [Mailbox<Message>] = []
-  let outbox: Mailbox<Report>
-  let ledger: Ledger
-  var dealing: Dealing
-  var visits: [UInt32: Visit] = [:]
-  var errands: [UInt32: Handover.Errand] = [:]
+  var listeningSockets: [ListeningSocket] = []
+  var workers: [Mailbox<ControlMessage>] = []
+  let outbox: Mailbox<WorkerReport>
+  let sharedStats: SharedStats
+  var placement: ClientPlacement
+  var sessions: [UInt32: ProbeSession] = [:]
+  var jobs: [UInt32: FailoverCoordinator.CleanupJob] = [:]
   /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
   var waitingProbes: [UInt32: Instant] = [:]
   var records: [UInt32: ServerRecord] = [:]
-  var handover: Handover
+  var failover: FailoverCoordinator
   var scratch = Scratch(capacity: 4096)
   var reserve = DescriptorReserve(DescriptorBudget.reserve)
   /// Clients that there may be: those of the configuration, as far as descriptors go.
   var mostClients = 0
   /// A reload that failed for want of descriptors or memory.
-  var putOff: (cause: ReloadCause, until: Instant)?
+  var deferLargeValue: (cause: ReloadCause, until: Instant)?
   var isFileUnwatched = false
   /// Decisions that not all workers know of yet: of which server, since when, and how many do not.
   var decisions: [UInt64: (server: UInt32, since: Instant, left: Int)] = [:]
   /// What the workers are told at the end of the turn.
-  private var news: [Message] = []
+  private var news: [ControlMessage] = []
   /// How a server stands has changed since the last report.
   var isReportDue = false
   var random = SystemRandomNumberGenerator()
@@ -87,13 +87,13 @@ final class Supervisor {
 
   init(
     settings: ProxySettings, launch: LaunchOptions, log: Log, signals: consuming Signals,
-    doors: [Door], lookup: @escaping Resolver.Lookup = Resolver.system
+    listeningSockets: [ListeningSocket], lookup: @escaping Resolver.Lookup = Resolver.system
   ) throws(StartFailure) {
     self.settings = settings
     self.launch = launch
     self.log = log
     self.signals = signals
-    self.doors = doors
+    self.listeningSockets = listeningSockets
     do throws(SystemError) {
       loop = try EventLoop()
       outbox = try Mailbox()
@@ -101,12 +101,15 @@ final class Supervisor {
     } catch {
       throw StartFailure(error.description)
     }
-    blueprint = Blueprint(settings, workers: settings.threads ?? Self.cores, roster: &roster) { _ in .up }
-    board = HealthBoard(blueprint.healthPools)
+    runtimePlan = RuntimePlan(settings, workers: settings.threads ?? Self.cores, registry: &registry) { _ in
+      .up
+    }
+    board = HealthBoard(runtimePlan.healthPools)
     let workers = settings.threads ?? Self.cores
-    ledger = Ledger(workers: workers)
-    dealing = Dealing(workers: workers)
-    handover = Handover(blueprint.handoverPools, workers: workers, limits: blueprint.plan.limits)
+    sharedStats = SharedStats(workers: workers)
+    placement = ClientPlacement(workers: workers)
+    failover = FailoverCoordinator(
+      runtimePlan.handoverPools, workers: workers, limits: runtimePlan.plan.limits)
     findServers()
   }
 
@@ -129,7 +132,9 @@ final class Supervisor {
     countDescriptors()
     report()
     log.info("serving", ["version": Release.version, "what": settings.summary])
-    for door in doors { log.info("listening", ["address": "\(door.listener.address)"]) }
+    for listeningSocket in listeningSockets {
+      log.info("listening", ["address": "\(listeningSocket.listener.address)"])
+    }
     while !hasEnded {
       guard loop.runOnce(maxWait: nil) else { break }
       let now = Clock.now()
@@ -141,7 +146,7 @@ final class Supervisor {
   }
 
   /// Every worker hears of this at the end of the turn, after all that it was told before.
-  func tell(_ message: Message) { news.append(message) }
+  func tell(_ message: ControlMessage) { news.append(message) }
 
   /// Many servers may go in one turn: each worker is woken once for all of them.
   private func sendNews() {
@@ -153,25 +158,25 @@ final class Supervisor {
 
   private func startWorkers() throws(SystemError) {
     let count = settings.threads ?? Self.cores
-    let seats = Seating(settings.pinsThreads ? Processors.allowed() : nil, workers: count)
+    let seats = CPUPinning(settings.pinsThreads ? Processors.allowed() : nil, workers: count)
     seats.announce(to: log)
     for number in 0..<count {
-      let inbox = try Mailbox<Message>()
+      let inbox = try Mailbox<ControlMessage>()
       workers.append(inbox)
-      let (plan, addresses, outbox, ledger, log) = (
-        blueprint.plan, self.addresses, self.outbox, self.ledger, self.log
+      let (plan, addresses, outbox, sharedStats, log) = (
+        runtimePlan.plan, self.addresses, self.outbox, self.sharedStats, self.log
       )
       let named = names.named
       let processID = getpid()
       let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
         // First of all, so that its memory is near its processor.
-        Seating.take(seat, worker: number, log: log)
+        CPUPinning.take(seat, worker: number, log: log)
         do throws(SystemError) {
           var thread = try WorkerThread(
             number: number, plan: plan, addresses: addresses, named: named, processID: processID,
             inbox: inbox,
-            outbox: outbox, ledger: ledger)
+            outbox: outbox, sharedStats: sharedStats)
           thread.run()
         } catch {
           log.error("a worker cannot start", ["worker": "\(number)", "reason": error.description])
@@ -187,7 +192,7 @@ final class Supervisor {
     _ = loop.watch(outbox.bell, token: Token(kind: Kind.mail))
     _ = loop.watch(resolver.answers.bell, token: Token(kind: Kind.names))
     _ = loop.watch(signals.descriptor, token: Token(kind: Kind.signal))
-    for (i, door) in doors.enumerated() { open(door, at: i) }
+    for (i, listeningSocket) in listeningSockets.enumerated() { open(listeningSocket, at: i) }
     watchFile()
     loop.tick(every: .milliseconds(10), token: Token(kind: Kind.tick))
   }
@@ -199,7 +204,7 @@ final class Supervisor {
     case Kind.names: readAnswers(now: now)
     case Kind.signal: while let number = signals.next() { heard(number, now: now) }
     case Kind.file: fileMoved(now: now)
-    case Kind.visit: visitReady(ready.token.index, ready.events, now: now)
+    case Kind.session: sessionReady(ready.token.index, ready.events, now: now)
     default: tick(now: now)
     }
   }
@@ -214,10 +219,10 @@ final class Supervisor {
     if ticks % 100 == 0 {
       if file == nil { watchFile() } else { fileMoved(now: now) }
       reserve.refill()
-      dealing.note(ledger.work())
+      placement.note(sharedStats.work())
       forgetFull(now: now)
     }
-    if let putOff, now >= putOff.until { reload(putOff.cause, now: now) }
+    if let deferLargeValue, now >= deferLargeValue.until { reload(deferLargeValue.cause, now: now) }
     if ticks % 10 == 0 {
       lookUpThoseOut(now: now)
       finishReload(now: now)
@@ -227,13 +232,13 @@ final class Supervisor {
     if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
-    if now >= handover.nextDeadline { perform(handover.tick(now: now), now: now) }
+    if now >= failover.nextDeadline { perform(failover.tick(now: now), now: now) }
     if let deadline = drainDeadline, now >= deadline {
       guard !isGivingUp else {
         hasEnded = true
         return
       }
-      log.warning("drain deadline passed", ["clients": "\(ledger.clients)"])
+      log.warning("drain deadline passed", ["clients": "\(sharedStats.clients)"])
       isGivingUp = true
       drainDeadline = now.advanced(by: Self.lastWords)
       tell(.stop)
@@ -263,13 +268,13 @@ final class Supervisor {
   }
 
   private func drain(now: Instant) {
-    log.info("draining", ["clients": "\(ledger.clients)"])
+    log.info("draining", ["clients": "\(sharedStats.clients)"])
     // Who waits in a listener's queue has connected, and is taken; then the listeners go, so that who
     // comes later is refused at once instead of waiting for nobody.
-    for i in doors.indices { accept(at: i, now: now) }
+    for i in listeningSockets.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: settings.drainTimeout)
-    for door in doors { close(door) }
-    doors.removeAll()
+    for listeningSocket in listeningSockets { close(listeningSocket) }
+    listeningSockets.removeAll()
     tell(.drain)
   }
 
@@ -291,18 +296,18 @@ final class Supervisor {
       ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
       ("host_lookups", "\(hostLookups)"), ("host_lookup_failures", "\(hostLookupFailures)"),
       ("address_changes", "\(addressChanges)"),
-      ("memory_limit", "\(blueprint.plan.limits.memory * max(1, workers.count))"),
+      ("memory_limit", "\(runtimePlan.plan.limits.memory * max(1, workers.count))"),
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
     var servers: [(id: UInt32, name: String)] = []
-    for member in blueprint.members {
-      let standing = handover.standing(of: member.id)
+    for member in runtimePlan.members {
+      let status = failover.status(of: member.id)
       let name = "server:\(settings.pools[member.pool].name):\(member.settings.address)"
-      rows.append((name, standing.word))
+      rows.append((name, status.word))
       if let caveat = records[member.id]?.caveat { rows.append(("\(name):note", caveat.words)) }
       servers.append((member.id, name))
     }
-    ledger.note(rows, servers: servers)
+    sharedStats.note(rows, servers: servers)
   }
 }
 
@@ -318,9 +323,9 @@ struct StartFailure: Error {
   }
 }
 
-extension Standing {
-  init(_ standing: ServerStanding) {
-    switch standing {
+extension ServerStatus {
+  init(_ status: HealthStatus) {
+    switch status {
     case .up: self = .up
     case .ejected: self = .ejected
     case .failFast: self = .failFast

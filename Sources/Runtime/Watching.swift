@@ -12,13 +12,13 @@ extension Supervisor {
     for report in outbox.take() {
       switch report {
       case .ended(let worker): workerEnded(worker)
-      case .seen(_, let notice, let address):
-        if !isPast(notice, at: address) { consider(notice, now: now) }
+      case .seen(_, let workerEvent, let address):
+        if !isPast(workerEvent, at: address) { consider(workerEvent, now: now) }
       case .reached(let server, let address): reached(server, at: address)
       case .lost(let server, let since): names.lost(server, at: since)
       case .answered(let worker, let ticket, let entries):
         noteKnown(ticket)
-        perform(handover.answered(worker, ticket: ticket, entries, now: now), now: now)
+        perform(failover.answered(worker, ticket: ticket, entries, now: now), now: now)
       }
     }
   }
@@ -35,36 +35,36 @@ extension Supervisor {
       ["server": label(decision.server), "after": "\(Int(took / .microseconds(1))) us"])
   }
 
-  private func consider(_ notice: Notice, now: Instant) {
-    switch notice {
-    case .failed(let server, let trouble):
-      log.debug("failure", ["server": label(server), "cause": "\(trouble.words)"])
-      guard let cause = trouble.failureCause, !triesElsewhere(server, now: now) else { return }
+  private func consider(_ workerEvent: WorkerEvent, now: Instant) {
+    switch workerEvent {
+    case .failed(let server, let failure):
+      log.debug("failure", ["server": label(server), "cause": "\(failure.words)"])
+      guard let cause = failure.failureCause, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(ServerID(server), cause, at: now, random: random.next()), now: now)
     case .unanswered(let server, let since):
       // One that answers on the connections that it has takes no more of them.
-      if ledger.heard(server) >= since { return noteFull(server, now: now) }
+      if sharedStats.heard(server) >= since { return noteFull(server, now: now) }
       consider(.failed(server: server, .timedOut), now: now)
     case .full(let server): noteFull(server, now: now)
     case .unsuited(let server, let kind):
       noteUnsuited(server, kind)
     case .answered(let server): board.answered(ServerID(server), at: now)
-    case .breach(let server, let breach, let asked, let got):
+    case .violation(let server, let violation, let asked, let got):
       log.warning(
         "reply does not fit: connection closed",
         [
-          "server": label(server), "why": "\(breach.words)", "asked": "\(asked)", "got": "\(got)",
+          "server": label(server), "why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)",
         ])
-    case .relieved(let held):
+    case .closedForMemory(let held):
       log.warning("memory is short: closed the client that held the most", ["bytes": "\(held)"])
     case .verbosity(let level):
       guard settings.log.clientsMaySetLevel else { break }
       log.setLevel(LogSettings.Level(verbosity: level))
       log.info("log level set by a client", ["level": log.level.rawValue])
     case .flushOwed(let server):
-      perform(handover.oweFlush(server, now: now), now: now)
+      perform(failover.oweFlush(server, now: now), now: now)
     case .flushed(let server, let asked):
-      perform(handover.flushed(server, asked: asked, now: now), now: now)
+      perform(failover.flushed(server, asked: asked, now: now), now: now)
     }
   }
 
@@ -81,55 +81,55 @@ extension Supervisor {
             "server": label(server.number), "cause": cause.words,
             "keys": !isEjected
               ? "fail fast"
-              : handover.mayEject(server.number)
+              : failover.mayEject(server.number)
                 ? "move to the others" : "fail fast until its pool's stand-ins are clean",
           ])
-        perform(handover.wants(server.number, isEjected ? .ejected : .failFast, now: now), now: now)
+        perform(failover.wants(server.number, isEjected ? .ejected : .failFast, now: now), now: now)
       case .rejoining(let server): beginReturn(server.number, now: now)
-      case .up(let server): perform(handover.wants(server.number, .up, now: now), now: now)
+      case .up(let server): perform(failover.wants(server.number, .up, now: now), now: now)
       case .ejected(let server):
         log.warning(
           "server ejected", ["server": label(server.number), "why": "there is room above the floor"])
-        perform(handover.wants(server.number, .ejected, now: now), now: now)
+        perform(failover.wants(server.number, .ejected, now: now), now: now)
       case .restored(let server):
         log.warning("server back in the ring, failing fast", ["server": label(server.number)])
-        perform(handover.wants(server.number, .failFast, now: now), now: now)
+        perform(failover.wants(server.number, .failFast, now: now), now: now)
       }
     }
   }
 
   /// Carries out what the handover has decided.
-  func perform(_ steps: [Handover.Step], now: Instant) {
+  func perform(_ steps: [FailoverCoordinator.Step], now: Instant) {
     for step in steps {
       switch step {
-      case .tell(let server, let standing, let ticket, let surrenders, let wasFlushed):
+      case .tell(let server, let status, let ticket, let takesEntries, let wasFlushed):
         decisions[ticket] = (server, since: Clock.now(), left: workers.count)
         tell(
-          .standing(
-            server: server, standing, ticket: ticket, surrenders: surrenders, wasFlushed: wasFlushed))
+          .status(
+            server: server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed))
         isReportDue = true
-      case .collectStrays(let servers, let ticket):
-        tell(.strays(servers, ticket: ticket))
-      case .clean(let server, let errand): run(errand, on: server, now: now)
+      case .collectOrphans(let servers, let ticket):
+        tell(.orphans(servers, ticket: ticket))
+      case .clean(let server, let job): run(job, on: server, now: now)
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):
         leave(server)
         apply(board.rejoined(ServerID(server), ok: ok, at: now, random: random.next()), now: now)
-      case .remark(let server, let remark): write(remark, of: server)
+      case .event(let server, let event): write(event, of: server)
       }
     }
   }
 
-  private func write(_ remark: Handover.Remark, of server: UInt32) {
+  private func write(_ event: FailoverCoordinator.FailoverEvent, of server: UInt32) {
     let name = label(server)
-    switch remark {
+    switch event {
     case .safe(let deleted, let isFlushed):
       records[server]?.isBack()
       log.info("server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
       records[server]?.isUnsweptSaid = false
       log.info("stand-in holds no others' keys any more", ["server": name, "deleted": "\(deleted)"])
-    case .distrusted(let owners):
+    case .overflowed(let owners):
       let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
       log.warning(
         "stand-in for more keys than could be noted: their owners fail fast instead of leaving the ring until it is "
@@ -156,12 +156,12 @@ extension Supervisor {
         [
           "server": name,
           // Of one that does not tell its age a restart would not be noticed.
-          "do": visits[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is",
+          "do": sessions[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is",
         ])
     }
   }
 
   func label(_ server: UInt32) -> String {
-    blueprint.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
+    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
   }
 }

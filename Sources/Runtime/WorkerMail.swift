@@ -6,15 +6,15 @@ import Proxy
 
 extension WorkerThread {
   mutating func readMail(_ scratch: inout Scratch, now: Instant) {
-    var news = News()
+    var news = StatusBatch()
     for message in inbox.take() {
-      if case .standing = message {} else { settle(&news, now: now) }
+      if case .status = message {} else { settle(&news, now: now) }
       switch message {
-      case .client(let descriptor): adopt(descriptor, now: now)
-      case .adopt(let plan, let addresses, let named):
+      case .client(let descriptor): accept(descriptor, now: now)
+      case .apply(let plan, let addresses, let named):
         self.addresses = addresses
         self.named = named
-        worker.adopt(plan, now: now)
+        worker.apply(plan, now: now)
       case .moved(let server, let address):
         // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
         passOn()
@@ -25,12 +25,12 @@ extension WorkerThread {
         execute(now: now)
         settle(server, now: now)
       case .confirmed(let server, let asked): confirm(server, asked: asked, now: now)
-      case .standing(let server, let standing, let ticket, let surrenders, let wasFlushed):
+      case .status(let server, let status, let ticket, let takesEntries, let wasFlushed):
         if news.concern(server) { settle(&news, now: now) }
-        news.take(server, ticket: ticket, surrenders: surrenders)
-        let isNew = worker.stand(standing, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        news.take(server, ticket: ticket, takesEntries: takesEntries)
+        let isNew = worker.stand(status, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
         if isNew { news.areNew = true }
-      case .strays(let servers, let ticket): answer(ticket, worker.surrenderStrays(of: servers))
+      case .orphans(let servers, let ticket): answer(ticket, worker.takeOrphans(of: servers))
       case .drain:
         guard !isEnding else { break }
         isEnding = true
@@ -43,39 +43,39 @@ extension WorkerThread {
   }
 
   /// Servers' standings that came one behind the other, as the worker has them; its rings are as they were.
-  private struct News {
+  private struct StatusBatch {
     var stale: Set<Int> = []
     var areNew = false
-    var tickets: [(server: UInt32, ticket: UInt64, surrenders: Bool)] = []
+    var tickets: [(server: UInt32, ticket: UInt64, takesEntries: Bool)] = []
 
     func concern(_ server: UInt32) -> Bool { tickets.contains { $0.server == server } }
 
-    mutating func take(_ server: UInt32, ticket: UInt64, surrenders: Bool) {
-      tickets.append((server, ticket, surrenders))
+    mutating func take(_ server: UInt32, ticket: UInt64, takesEntries: Bool) {
+      tickets.append((server, ticket, takesEntries))
     }
   }
 
   /// Has the rings follow the news, and only then says that they are known.
-  private mutating func settle(_ news: inout News, now: Instant) {
+  private mutating func settle(_ news: inout StatusBatch, now: Instant) {
     guard !news.tickets.isEmpty else { return }
     if news.areNew { worker.rearrange(news.stale, now: now) }
     passOn()
-    var answers: [Report] = []
-    for (server, ticket, surrenders) in news.tickets {
-      let entries = surrenders ? worker.surrender(server) : Journal.Entries()
+    var answers: [WorkerReport] = []
+    for (server, ticket, takesEntries) in news.tickets {
+      let entries = takesEntries ? worker.takeEntries(server) : Journal.Entries()
       answers.append(
         .answered(worker: number, ticket: ticket, entries.isEmpty ? [:] : [server: entries]))
     }
     outbox.post(contentsOf: answers)
-    news = News()
+    news = StatusBatch()
   }
 
   /// Reads once more what has come from every client: it counts as received, and is answered.
   private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
-    for c in 0..<clientWires.count where clientWires[c].descriptor >= 0 {
+    for c in 0..<clientSockets.count where clientSockets[c].descriptor >= 0 {
       let c = UInt32(truncatingIfNeeded: c)
       readClient(c, &scratch, now: now)
-      if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+      if clientSockets[Int(c)].descriptor >= 0 { loop.wantRead(clientSockets[Int(c)].watch, false) }
     }
   }
 
@@ -89,8 +89,8 @@ extension WorkerThread {
       guard worker.hasResumable else { break }
       worker.resumeStalled(now: now)
     }
-    for c in clientWires.indices where clientWires[c].descriptor >= 0 {
-      Socket.discardInput(clientWires[c].descriptor)
+    for c in clientSockets.indices where clientSockets[c].descriptor >= 0 {
+      Socket.discardInput(clientSockets[c].descriptor)
     }
   }
 

@@ -6,9 +6,9 @@ import Stats
 
 extension Buffer {
   /// One recv(2) of at most `most` bytes to the back.
-  mutating func receive(_ descriptor: Int32, _ most: Int, _ pool: inout BufferPool) -> ReceiveResult {
+  mutating func receive(_ descriptor: Int32, _ most: Int, _ buffers: inout BufferPool) -> ReceiveResult {
     var result = ReceiveResult.wouldBlock
-    _ = unsafe fill(upTo: most, &pool) { room in
+    _ = unsafe fill(upTo: most, &buffers) { room in
       // SAFETY: the room is the buffer's own for the length of the call.
       result = unsafe Socket.receive(descriptor, into: room)
       if case .bytes(let n) = result { return n }
@@ -27,13 +27,13 @@ extension Buffer {
 struct WorkerThread: ~Copyable {
   enum Kind {
     static let client: UInt8 = 1
-    static let link: UInt8 = 2
+    static let connection: UInt8 = 2
     static let mail: UInt8 = 3
     static let tick: UInt8 = 4
   }
 
   /// A socket, by the slot of the client or the link that it belongs to.
-  struct Wire: BitwiseCopyable {
+  struct Connection: BitwiseCopyable {
     var descriptor: Int32 = -1
     var watch = Watch.none
     /// The peer took less than it was sent: nothing is sent until it can be written to again.
@@ -57,13 +57,13 @@ struct WorkerThread: ~Copyable {
   }
 
   let number: Int
-  let inbox: Mailbox<Message>
-  let outbox: Mailbox<Report>
-  let ledger: Ledger
+  let inbox: Mailbox<ControlMessage>
+  let outbox: Mailbox<WorkerReport>
+  let sharedStats: SharedStats
   var loop: EventLoop
   var worker: Worker
-  var clientWires: [Wire] = []
-  var linkWires: [Wire] = []
+  var clientSockets: [Connection] = []
+  var connectionSockets: [Connection] = []
   var addresses: [UInt32: Address]
   /// Servers configured by a host name, and those whose address is in doubt since a connection was lost.
   var named: Set<UInt32>
@@ -77,20 +77,20 @@ struct WorkerThread: ~Copyable {
   static let tickLength = Duration.milliseconds(10)
   /// With so many requests in flight a turn that brings little is followed by another look, or by a pause, so that more
   /// goes with one send. A thread with less in flight never waits.
-  static let company = 12
+  static let minInFlight = 12
   /// What is little: requests forwarded, or events. And how often a turn looks for more of it before it sends.
-  static let few = 32
+  static let smallTurn = 32
   static let mostLooks = 4
   /// Nanoseconds of a pause, which costs as much CPU as a few sends.
-  static let gathering: Int64 = 60_000
+  static let pauseLength: Int64 = 60_000
   /// With so many in flight, a client's answers wait so many nanoseconds for those that it still awaits: see
   /// `Worker.nextClientToFlush`.
-  static let crowd = 32
-  static let holding: UInt64 = 100_000
+  static let holdMinInFlight = 32
+  static let replyHoldLimit: UInt64 = 100_000
   /// With so many clients to be answered they are, before anything is sent to servers: they ask again meanwhile. More of
   /// them are a batch as it is.
-  static let group = 8...64
-  static let mostGroups = 2
+  static let earlyReplyClients = 8...64
+  static let earlyReplyRounds = 2
   /// Turns at the end for clients that wait to have more of their requests answered.
   static let lastRounds = 1000
   /// Bytes that are still to come of a value from which on they are read to where they shall stand.
@@ -100,12 +100,12 @@ struct WorkerThread: ~Copyable {
 
   init(
     number: Int, plan: WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32> = [], processID: Int32,
-    inbox: Mailbox<Message>, outbox: Mailbox<Report>, ledger: Ledger
+    inbox: Mailbox<ControlMessage>, outbox: Mailbox<WorkerReport>, sharedStats: SharedStats
   ) throws(SystemError) {
     self.number = number
     self.inbox = inbox
     self.outbox = outbox
-    self.ledger = ledger
+    self.sharedStats = sharedStats
     self.addresses = addresses
     self.named = named
     loop = try EventLoop()
@@ -127,7 +127,7 @@ struct WorkerThread: ~Copyable {
       guard isServed else { break }
       turn(&scratch, now: Clock.now())
     }
-    ledger.publish(worker.counters, of: number)
+    sharedStats.publish(worker.counters, of: number)
     outbox.post(.ended(worker: number))
   }
 
@@ -137,8 +137,8 @@ struct WorkerThread: ~Copyable {
     var events = walk(&scratch, now: now)
     // A send costs as much for one request as for thirty: look for more before sending a few.
     var looks = 0
-    while looks < Self.mostLooks, worker.requestsInFlight >= Self.company,
-      worker.counters[.requestsForwarded] &- forwarded < Self.few
+    while looks < Self.mostLooks, worker.requestsInFlight >= Self.minInFlight,
+      worker.counters[.requestsForwarded] &- forwarded < Self.smallTurn
     {
       let seen = look(&scratch, now: now)
       guard seen > 0 else { break }
@@ -147,21 +147,21 @@ struct WorkerThread: ~Copyable {
     }
     execute(now: now)
     if worker.hasResumable { worker.resumeStalled(now: now) }
-    events &+= answerGroups(&scratch, now: now)
+    events &+= answerEarly(&scratch, now: now)
     flush(now: now)
-    if worker.isOverfull { worker.relieve() }
+    if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
-    if !worker.notices.isEmpty { passOn() }
+    if !worker.events.isEmpty { passOn() }
     if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
-      Clock.pause(nanoseconds: Self.gathering)
+      Clock.pause(nanoseconds: Self.pauseLength)
     }
   }
 
   /// Answers a group of clients, and looks for what they ask next, so that it goes to servers with what is to be sent there
   /// anyway; the same for those who have been waiting for that. Returns how many events there were.
-  private mutating func answerGroups(_ scratch: inout Scratch, now: Instant) -> Int {
+  private mutating func answerEarly(_ scratch: inout Scratch, now: Instant) -> Int {
     var events = 0
-    for _ in 0..<Self.mostGroups where Self.group.contains(worker.clientsToFlush) {
+    for _ in 0..<Self.earlyReplyRounds where Self.earlyReplyClients.contains(worker.clientsToFlush) {
       flushClients(now: now)
       events &+= look(&scratch, now: now)
       execute(now: now)
@@ -173,9 +173,9 @@ struct WorkerThread: ~Copyable {
   /// answer in small pieces, and a turn for each costs more than it brings.
   private mutating func mayPause(after events: Int, _ forwarded: UInt64) -> Bool {
     let inFlight = worker.requestsInFlight
-    guard inFlight >= Self.company else { return false }
+    guard inFlight >= Self.minInFlight else { return false }
     // Of a few clients with many requests each, one event brings many.
-    return events < min(Self.few, inFlight / 8) || forwarded < min(Self.few, inFlight / 2)
+    return events < min(Self.smallTurn, inFlight / 8) || forwarded < min(Self.smallTurn, inFlight / 2)
   }
 
   // MARK: - Events
@@ -198,21 +198,21 @@ struct WorkerThread: ~Copyable {
     switch ready.token.kind {
     case Kind.client:
       if ready.events.canRead { readClient(ready.token.index, &scratch, now: now) }
-      if ready.events.canWrite, clientWires[Int(ready.token.index)].descriptor >= 0 {
-        clientWires[Int(ready.token.index)].isBlocked = false
+      if ready.events.canWrite, clientSockets[Int(ready.token.index)].descriptor >= 0 {
+        clientSockets[Int(ready.token.index)].isBlocked = false
         flushClient(ready.token.index, now: now)
       }
-    case Kind.link:
-      if worker.links[ready.token.index].state == .connecting {
+    case Kind.connection:
+      if worker.connections[ready.token.index].state == .connecting {
         // What is still noted of a connection that is to be made anew is nobody's.
-        if ready.events.canWrite, linkWires[Int(ready.token.index)].isConnecting {
+        if ready.events.canWrite, connectionSockets[Int(ready.token.index)].isConnecting {
           finishConnecting(ready.token.index, now: now)
         }
       } else {
-        if ready.events.canRead { readLink(ready.token.index, &scratch, now: now) }
-        if ready.events.canWrite, linkWires[Int(ready.token.index)].descriptor >= 0 {
-          linkWires[Int(ready.token.index)].isBlocked = false
-          flushLink(ready.token.index, now: now)
+        if ready.events.canRead { readConnection(ready.token.index, &scratch, now: now) }
+        if ready.events.canWrite, connectionSockets[Int(ready.token.index)].descriptor >= 0 {
+          connectionSockets[Int(ready.token.index)].isBlocked = false
+          flushConnection(ready.token.index, now: now)
         }
       }
     case Kind.mail: readMail(&scratch, now: now)
@@ -221,7 +221,7 @@ struct WorkerThread: ~Copyable {
   }
 
   mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
-    let descriptor = clientWires[Int(c)].descriptor
+    let descriptor = clientSockets[Int(c)].descriptor
     guard descriptor >= 0 else { return }
     let missing = worker.clients[c].missing
     if missing >= Self.worthReadingInPlace { return readInPlace(c, missing, now: now) }
@@ -236,29 +236,30 @@ struct WorkerThread: ~Copyable {
     if left | missing != 0 { expect(c, now: now) }
   }
 
-  private mutating func readLink(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
-    let descriptor = linkWires[Int(l)].descriptor
+  private mutating func readConnection(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
+    let descriptor = connectionSockets[Int(l)].descriptor
     guard descriptor >= 0 else { return }
-    let isNew = worker.links[l].isNew
-    let missing = worker.links[l].missing
+    let isNew = worker.connections[l].isNew
+    let missing = worker.connections[l].missing
     let result =
       missing >= Self.worthReadingInPlace
-      ? worker.links[l].input.receive(descriptor, missing, &worker.pool) : scratch.receive(descriptor)
+      ? worker.connections[l].input.receive(descriptor, missing, &worker.buffers)
+      : scratch.receive(descriptor)
     switch result {
     case .bytes(let n) where missing >= Self.worthReadingInPlace:
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew, worker.links[l].isGreeted {
-        linkWires[Int(l)].isReached = true
+      if isNew, worker.connections[l].isHandshakeDone {
+        connectionSockets[Int(l)].isReached = true
         noteReached(l)
       }
     case .wouldBlock: break
     case .closed: worker.lost(l, .connectionLost, now: now)
-    case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
+    case .failed(let reason): worker.lost(l, ServerFailure(errno: reason), now: now)
     }
-    let left = worker.links[l].missing
-    if left | missing != 0 { linkWires[Int(l)].await(left) }
+    let left = worker.connections[l].missing
+    if left | missing != 0 { connectionSockets[Int(l)].await(left) }
   }
 
   private mutating func tick(now: Instant) {
@@ -266,8 +267,8 @@ struct WorkerThread: ~Copyable {
     worker.tick(now: now)
     if ticks % 10 == 0 {
       worker.noteMemory()
-      ledger.publish(worker.counters, of: number)
-      ledger.publishServers(of: number) { worker.giveServerNumbers(to: &$0) }
+      sharedStats.publish(worker.counters, of: number)
+      sharedStats.publishServers(of: number) { worker.giveServerNumbers(to: &$0) }
     }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
@@ -283,50 +284,52 @@ struct WorkerThread: ~Copyable {
   // MARK: - Orders
 
   mutating func execute(now: Instant) {
-    while let order = worker.nextOrder() {
+    while let order = worker.nextEffect() {
       switch order {
       case .connect(let l): connect(l, now: now)
-      case .greet(let l): greet(l, now: now)
+      case .handshake(let l): handshake(l, now: now)
       case .disconnect(let l): disconnect(l, now: now)
       case .close(let c): closeClient(c)
       case .pause(let c):
-        if clientWires[Int(c)].descriptor >= 0 { loop.wantRead(clientWires[Int(c)].watch, false) }
+        if clientSockets[Int(c)].descriptor >= 0 { loop.wantRead(clientSockets[Int(c)].watch, false) }
       case .resume(let c):
-        if clientWires[Int(c)].descriptor >= 0, !isEnding { loop.wantRead(clientWires[Int(c)].watch, true) }
-      case .pauseLink(let l):
-        if linkWires[Int(l)].descriptor >= 0 { loop.wantRead(linkWires[Int(l)].watch, false) }
-      case .resumeLink(let l):
-        if linkWires[Int(l)].descriptor >= 0 { loop.wantRead(linkWires[Int(l)].watch, true) }
+        if clientSockets[Int(c)].descriptor >= 0, !isEnding {
+          loop.wantRead(clientSockets[Int(c)].watch, true)
+        }
+      case .pauseConnection(let l):
+        if connectionSockets[Int(l)].descriptor >= 0 { loop.wantRead(connectionSockets[Int(l)].watch, false) }
+      case .resumeConnection(let l):
+        if connectionSockets[Int(l)].descriptor >= 0 { loop.wantRead(connectionSockets[Int(l)].watch, true) }
       case .report(let exchange):
-        ledger.publish(worker.counters, of: number)
-        let text = ledger.rendered()
+        sharedStats.publish(worker.counters, of: number)
+        let text = sharedStats.rendered()
         // SAFETY: a byte has no padding that could be uninitialised.
         worker.report(exchange, unsafe text.span.bytes)
       }
     }
   }
 
-  mutating func adopt(_ descriptor: Int32, now: Instant) {
+  mutating func accept(_ descriptor: Int32, now: Instant) {
     guard !isEnding else {
       Socket.close(descriptor)
-      ledger.clientLeft(number)
+      sharedStats.clientLeft(number)
       return
     }
     let c = worker.open()
-    while clientWires.count <= Int(c) { clientWires.append(Wire()) }
+    while clientSockets.count <= Int(c) { clientSockets.append(Connection()) }
     let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c))
-    clientWires[Int(c)] = Wire(descriptor: descriptor, watch: watch)
+    clientSockets[Int(c)] = Connection(descriptor: descriptor, watch: watch)
   }
 
   mutating func closeClient(_ c: UInt32) {
-    let wire = clientWires[Int(c)]
+    let wire = clientSockets[Int(c)]
     guard wire.descriptor >= 0 else { return }
     loop.unwatch(wire.watch)
     if isEnding { Socket.discardInput(wire.descriptor) }
     Socket.close(wire.descriptor)
-    clientWires[Int(c)] = Wire()
+    clientSockets[Int(c)] = Connection()
     worker.closed(client: c)
-    ledger.clientLeft(number)
+    sharedStats.clientLeft(number)
     if isEnding && worker.isDrained { hasEnded = true }
   }
 
@@ -334,32 +337,33 @@ struct WorkerThread: ~Copyable {
 
   /// One send per connection that has something to say; servers first, so that they work meanwhile.
   mutating func flush(now: Instant) {
-    while let l = worker.nextLinkToFlush() { flushLink(l, now: now) }
+    while let l = worker.nextConnectionToFlush() { flushConnection(l, now: now) }
     flushClients(now: now)
   }
 
   private mutating func flushClients(now: Instant) {
-    let holding = worker.requestsInFlight >= Self.crowd ? Self.holding : 0
+    let replyHoldLimit = worker.requestsInFlight >= Self.holdMinInFlight ? Self.replyHoldLimit : 0
     worker.takeHeld()
-    while let c = worker.nextClientToFlush(holding: holding, now: now) { flushClient(c, now: now) }
+    while let c = worker.nextClientToFlush(holding: replyHoldLimit, now: now) { flushClient(c, now: now) }
   }
 
-  mutating func flushLink(_ l: UInt32, now: Instant) {
-    let wire = linkWires[Int(l)]
+  mutating func flushConnection(_ l: UInt32, now: Instant) {
+    let wire = connectionSockets[Int(l)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
-    guard worker.links[l].unsent > 0 else { return block(link: l, false) }
-    let sent = worker.links[l].sent
-    switch Socket.send(wire.descriptor, worker.links[l].asked.readable.extracting(droppingFirst: sent)) {
+    guard worker.connections[l].unsent > 0 else { return block(connection: l, false) }
+    let sent = worker.connections[l].sent
+    switch Socket.send(wire.descriptor, worker.connections[l].asked.readable.extracting(droppingFirst: sent))
+    {
     case .sent(let n):
-      worker.sent(link: l, n, now: now)
-      block(link: l, worker.links[l].unsent > 0)
-    case .wouldBlock: block(link: l, true)
-    case .failed(let reason): worker.lost(l, Trouble(errno: reason), now: now)
+      worker.sent(connection: l, n, now: now)
+      block(connection: l, worker.connections[l].unsent > 0)
+    case .wouldBlock: block(connection: l, true)
+    case .failed(let reason): worker.lost(l, ServerFailure(errno: reason), now: now)
     }
   }
 
   private mutating func flushClient(_ c: UInt32, now: Instant) {
-    let wire = clientWires[Int(c)]
+    let wire = clientSockets[Int(c)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
     guard !worker.clients[c].output.isEmpty else { return block(client: c, false) }
     switch Socket.send(wire.descriptor, worker.clients[c].output.readable) {
@@ -374,39 +378,39 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Arms the write event while the peer takes less than it was sent.
-  private mutating func block(link l: UInt32, _ isBlocked: Bool) {
-    linkWires[Int(l)].isBlocked = isBlocked
-    guard linkWires[Int(l)].isArmed != isBlocked else { return }
-    linkWires[Int(l)].isArmed = isBlocked
-    loop.wantWrite(linkWires[Int(l)].watch, isBlocked)
+  private mutating func block(connection l: UInt32, _ isBlocked: Bool) {
+    connectionSockets[Int(l)].isBlocked = isBlocked
+    guard connectionSockets[Int(l)].isArmed != isBlocked else { return }
+    connectionSockets[Int(l)].isArmed = isBlocked
+    loop.wantWrite(connectionSockets[Int(l)].watch, isBlocked)
   }
 
   private mutating func block(client c: UInt32, _ isBlocked: Bool) {
-    clientWires[Int(c)].isBlocked = isBlocked
-    guard clientWires[Int(c)].isArmed != isBlocked else { return }
-    clientWires[Int(c)].isArmed = isBlocked
-    loop.wantWrite(clientWires[Int(c)].watch, isBlocked)
+    clientSockets[Int(c)].isBlocked = isBlocked
+    guard clientSockets[Int(c)].isArmed != isBlocked else { return }
+    clientSockets[Int(c)].isArmed = isBlocked
+    loop.wantWrite(clientSockets[Int(c)].watch, isBlocked)
   }
 
   /// Tells the control thread what was seen.
   mutating func passOn() {
-    for notice in worker.notices {
+    for workerEvent in worker.events {
       var address: Address?
-      switch notice {
+      switch workerEvent {
       case .failed(let server, .timedOut) where doubts[server] != nil: continue
       case .unanswered(let server, let since) where isDoubted(server, since): continue
       case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
         address = addresses[server]
       default: break
       }
-      outbox.post(.seen(worker: number, notice, at: address))
+      outbox.post(.seen(worker: number, workerEvent, at: address))
     }
-    worker.notices.removeAll(keepingCapacity: true)
+    worker.events.removeAll(keepingCapacity: true)
   }
 
   /// Tells it that a server answers where it is now.
   func noteReached(_ l: UInt32) {
-    let server = worker.servers[worker.links[l].server].id
+    let server = worker.servers[worker.connections[l].server].id
     if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
   }
 }

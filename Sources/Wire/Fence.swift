@@ -16,15 +16,15 @@ package enum Fence: BitwiseCopyable, Equatable {
   case partial
   /// The report is the first so many bytes of all.
   case met(report: Int, length: Int)
-  case broken(Breach)
+  case broken(ProtocolViolation)
 
   /// Writes what follows the report's request.
-  package static func write(_ secret: UInt64, to out: inout Buffer, _ pool: inout BufferPool) {
-    out.append("md ", &pool)
-    out.append(decimal: secret, &pool)
-    out.append(" O", &pool)
-    out.append(decimal: secret, &pool)
-    out.append("\r\n", &pool)
+  package static func write(_ secret: UInt64, to out: inout Buffer, _ buffers: inout BufferPool) {
+    out.append("md ", &buffers)
+    out.append(decimal: secret, &buffers)
+    out.append(" O", &buffers)
+    out.append(decimal: secret, &buffers)
+    out.append("\r\n", &buffers)
   }
 
   /// Looks for the answer to the fence in a server's bytes from `p` on. The request, with the fence at its end, is the

@@ -14,7 +14,7 @@ package enum Handshake: BitwiseCopyable, Equatable {
   /// The newest era whose meta requests the server has shown that it speaks: 1.4 for none, 1.6.18 for all.
   case speaks(Era, length: Int)
   /// No answer to these requests.
-  case broken(Breach)
+  case broken(ProtocolViolation)
 
   /// Writes the requests. `secret` is a random number.
   package static func write(_ secret: UInt64, to text: inout [UInt8]) {

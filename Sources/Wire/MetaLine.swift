@@ -62,7 +62,7 @@ package struct MetaLine: BitwiseCopyable {
   /// Returns where things stand in what was written.
   package static func write(
     _ bytes: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, for era: Era = .v1_6_40,
-    to out: inout Buffer, _ pool: inout BufferPool
+    to out: inout Buffer, _ buffers: inout BufferPool
   ) -> MetaLine {
     var line = MetaLine()
     line.verb = request.meta.contains(.unshown) ? .metaGet : request.verb
@@ -70,74 +70,75 @@ package struct MetaLine: BitwiseCopyable {
     line.keyStart = 3
     let before = out.count
     switch line.verb {
-    case .metaSet: out.append("ms ", &pool)
-    case .metaDelete: out.append("md ", &pool)
-    case .metaArithmetic: out.append("ma ", &pool)
-    case .metaDebug: out.append("me ", &pool)
-    default: out.append("mg ", &pool)
+    case .metaSet: out.append("ms ", &buffers)
+    case .metaDelete: out.append("md ", &buffers)
+    case .metaArithmetic: out.append("ma ", &buffers)
+    case .metaDebug: out.append("me ", &buffers)
+    default: out.append("mg ", &buffers)
     }
-    appendKey(bytes, request, to: &out, &pool)
+    appendKey(bytes, request, to: &out, &buffers)
     line.keyLength = UInt8(truncatingIfNeeded: out.count &- before &- 3)
     if request.meta.contains(.unshown) {
-      out.append(" b u", &pool)
+      out.append(" b u", &buffers)
     } else if request.verb == .metaDebug {
       // memcached since 1.6.40 looks at the first only when there is a second.
-      if request.meta.contains(.base64) { out.append(" b b", &pool) }
+      if request.meta.contains(.base64) { out.append(" b b", &buffers) }
     } else {
-      line.appendFlags(bytes, p, request, era, to: &out, &pool)
+      line.appendFlags(bytes, p, request, era, to: &out, &buffers)
     }
-    if line.keepsQuiet { out.append(" q", &pool) }
+    if line.keepsQuiet { out.append(" q", &buffers) }
     if line.hasOwnOpaque {
-      out.append(" O", &pool)
-      out.append(decimal: opaque, &pool)
+      out.append(" O", &buffers)
+      out.append(decimal: opaque, &buffers)
     }
-    out.append("\r\n", &pool)
-    out.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &pool)
+    out.append("\r\n", &buffers)
+    out.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &buffers)
     return line
   }
 
   /// Writes `md` for a key of any bytes.
   package static func writeDelete(
-    ofRaw key: RawSpan, opaque: UInt64, to out: inout Buffer, _ pool: inout BufferPool
+    ofRaw key: RawSpan, opaque: UInt64, to out: inout Buffer, _ buffers: inout BufferPool
   ) -> MetaLine {
     var line = MetaLine()
     line.verb = .metaDelete
     line.flags = .base64
     line.keyStart = 3
     line.keyLength = UInt8(truncatingIfNeeded: Base64.length(encoding: key.byteCount))
-    out.append("md ", &pool)
+    out.append("md ", &buffers)
     for i in 0..<Base64.length(encoding: key.byteCount) {
-      out.append(byte: Base64.letter(i, of: key, from: 0, count: key.byteCount), &pool)
+      out.append(byte: Base64.letter(i, of: key, from: 0, count: key.byteCount), &buffers)
     }
-    out.append(" b O", &pool)
-    out.append(decimal: opaque, &pool)
-    out.append("\r\n", &pool)
+    out.append(" b O", &buffers)
+    out.append(decimal: opaque, &buffers)
+    out.append("\r\n", &buffers)
     return line
   }
 
   private static func appendKey(
-    _ bytes: RawSpan, _ request: Request, to out: inout Buffer, _ pool: inout BufferPool
+    _ bytes: RawSpan, _ request: Request, to out: inout Buffer, _ buffers: inout BufferPool
   ) {
     guard request.meta.contains(.base64),
       let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
-    else { return out.append(bytes, from: request.keyStart, count: request.keyLength, &pool) }
+    else { return out.append(bytes, from: request.keyStart, count: request.keyLength, &buffers) }
     let raw = key.bytes.span
     for i in 0..<Base64.length(encoding: key.count) {
       // SAFETY: a byte has no padding that could be uninitialised.
-      out.append(byte: unsafe Base64.letter(i, of: raw.bytes, from: 0, count: key.count), &pool)
+      out.append(byte: unsafe Base64.letter(i, of: raw.bytes, from: 0, count: key.count), &buffers)
     }
   }
 
   /// The words behind the key.
   private mutating func appendFlags(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, _ era: Era, to out: inout Buffer, _ pool: inout BufferPool
+    _ bytes: RawSpan, _ p: Int, _ request: Request, _ era: Era, to out: inout Buffer,
+    _ buffers: inout BufferPool
   ) {
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
     var words = KeyWalk(from: request.keyStart &+ request.keyLength, to: end)
     if verb == .metaSet, let size = words.next(bytes) {
-      out.append(byte: 32, &pool)
-      Self.append(Number(bytes, size)?.cutToInt32, to: &out, &pool)
+      out.append(byte: 32, &buffers)
+      Self.append(Number(bytes, size)?.cutToInt32, to: &out, &buffers)
     }
     var place: UInt8 = 0
     while let word = words.next(bytes) {
@@ -149,33 +150,33 @@ package struct MetaLine: BitwiseCopyable {
         continue
       }
       if Self.comesBack(letter) { place &+= 1 }
-      out.append(byte: 32, &pool)
-      Self.append(bytes, word, letter, to: &out, &pool)
+      out.append(byte: 32, &buffers)
+      Self.append(bytes, word, letter, to: &out, &buffers)
     }
   }
 
   private static func append(
-    _ bytes: RawSpan, _ word: Word, _ letter: UInt8, to out: inout Buffer, _ pool: inout BufferPool
+    _ bytes: RawSpan, _ word: Word, _ letter: UInt8, to out: inout Buffer, _ buffers: inout BufferPool
   ) {
     let number = Number(bytes, Word(start: word.from &+ 1, length: Int(word.length) &- 1))
     switch MetaToken(letter) {
     case .text, .mode:
-      out.append(bytes, from: word.from, count: Int(word.length), &pool)
+      out.append(bytes, from: word.from, count: Int(word.length), &buffers)
       return
-    default: out.append(byte: letter, &pool)
+    default: out.append(byte: letter, &buffers)
     }
     switch MetaToken(letter) {
-    case .time: append(number?.cutToInt32, to: &out, &pool)
-    case .clientFlags: out.append(decimal: UInt64(number?.cutToUInt32 ?? 0), &pool)
-    case .number: out.append(decimal: number?.cutToUInt64 ?? 0, &pool)
+    case .time: append(number?.cutToInt32, to: &out, &buffers)
+    case .clientFlags: out.append(decimal: UInt64(number?.cutToUInt32 ?? 0), &buffers)
+    case .number: out.append(decimal: number?.cutToUInt64 ?? 0, &buffers)
     default: break
     }
   }
 
-  private static func append(_ value: Int32?, to out: inout Buffer, _ pool: inout BufferPool) {
+  private static func append(_ value: Int32?, to out: inout Buffer, _ buffers: inout BufferPool) {
     let value = value ?? 0
-    if value < 0 { out.append("-", &pool) }
-    out.append(decimal: UInt64(value.magnitude), &pool)
+    if value < 0 { out.append("-", &buffers) }
+    out.append(decimal: UInt64(value.magnitude), &buffers)
   }
 }
 

@@ -87,7 +87,7 @@ package enum MetaAnswer: BitwiseCopyable {
   /// The line is good, the value behind it has not come as a whole.
   case opening(MetaReply, header: Int, value: Int)
   case reply(MetaReply)
-  case broken(Breach)
+  case broken(ProtocolViolation)
 }
 
 extension ReplyParser {
@@ -151,7 +151,7 @@ extension ReplyParser {
   private static func tokens(
     _ bytes: RawSpan, from start: Int, to end: Int, _ reply: inout MetaReply, _ line: MetaLine,
     _ asked: RawSpan, _ era: Era
-  ) -> Breach? {
+  ) -> ProtocolViolation? {
     let isLoose = era < .v1_6_18
     let (sent, place) = opaque(line, asked)
     // A miss gives back the opaque and the key, in the order asked, and nothing else.

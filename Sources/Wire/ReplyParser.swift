@@ -10,7 +10,7 @@ package enum Answer: BitwiseCopyable {
   /// A whole reply of that many bytes.
   case reply(length: Int, Outcome)
   /// Nothing that this request can be answered with: the connection has lost its place.
-  case broken(Breach)
+  case broken(ProtocolViolation)
 }
 
 /// What a reply says, as far as the proxy cares.
@@ -26,7 +26,7 @@ package enum Outcome: UInt8, BitwiseCopyable {
 
 /// Why a server's bytes cannot be trusted.
 @usableFromInline @frozen
-package enum Breach: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+package enum ProtocolViolation: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case wrongKey
   case wrongOpaque
   case wrongType
@@ -61,7 +61,7 @@ package enum Block: BitwiseCopyable {
   case otherKey
   /// No block at all: an error line, or garbage.
   case other
-  case broken(Breach)
+  case broken(ProtocolViolation)
 }
 
 /// Reads replies off the bytes that a server sent, each against what was asked.
@@ -178,7 +178,7 @@ package enum ReplyParser {
     case .opening(let header, let value): return .opening(header: header, value: value)
     case .otherKey: return .broken(.wrongKey)
     case .other: return errorLine(bytes, at: p)
-    case .broken(let breach): return .broken(breach)
+    case .broken(let violation): return .broken(violation)
     }
   }
 

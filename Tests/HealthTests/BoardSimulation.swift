@@ -9,13 +9,13 @@ import Testing
 struct BoardSimulation {
   /// What a worker knows that only heard the changes.
   struct Replica: Equatable {
-    var standing: [ServerID: ServerStanding]
+    var status: [ServerID: HealthStatus]
     mutating func apply(_ change: HealthBoard.Change) {
       switch change {
-      case .down(let s, _, let ejected): standing[s] = ejected ? .ejected : .failFast
-      case .up(let s): standing[s] = .up
-      case .ejected(let s): standing[s] = .ejected
-      case .restored(let s): standing[s] = .failFast
+      case .down(let s, _, let ejected): status[s] = ejected ? .ejected : .failFast
+      case .up(let s): status[s] = .up
+      case .ejected(let s): status[s] = .ejected
+      case .restored(let s): status[s] = .failFast
       case .rejoining: break
       }
     }
@@ -38,10 +38,10 @@ struct BoardSimulation {
         onFailure: random.below(5) == 0 ? .failFast : .eject, floorPercent: random.below(101))
       all = (0..<UInt32(1 + random.below(12))).map { ServerID($0) }
       board = HealthBoard([HealthPool(id: PoolID(1), servers: all, rules: rules)])
-      replica = Replica(standing: [:])
+      replica = Replica(status: [:])
       for server in all {
         alive[server] = true
-        replica.standing[server] = .up
+        replica.status[server] = .up
       }
     }
 
@@ -62,7 +62,7 @@ struct BoardSimulation {
         if random.below(200) == 0 { reload(now) }
       }
       // Traffic: used servers answer or fail.
-      if board.standing(of: server) == .up {
+      if board.status(of: server) == .up {
         if alive[server] == true {
           board.answered(server, at: now)
         } else {
@@ -96,7 +96,7 @@ struct BoardSimulation {
 
     func check(_ now: Instant, _ seed: UInt64) {
       let view = board.view(PoolID(1))
-      #expect(view == all.map { replica.standing[$0] ?? .up }, "seed \(seed): the changes tell the view")
+      #expect(view == all.map { replica.status[$0] ?? .up }, "seed \(seed): the changes tell the view")
       let ejected = view.filter { $0 == .ejected }.count
       let failFast = view.filter { $0 == .failFast }.count
       let limit = PoolGuard(servers: all.count, floorPercent: rules.floorPercent, onFailure: rules.onFailure)
@@ -105,7 +105,7 @@ struct BoardSimulation {
       #expect(failFast == 0 || ejected == limit.mayEject, "seed \(seed): one waits although there is room")
       for server in all {
         guard let health = board.health(of: server) else { continue }
-        #expect(health.isUp == (board.standing(of: server) == .up))
+        #expect(health.isUp == (board.status(of: server) == .up))
         let longest = now.advanced(by: .nanoseconds(Int64(rules.longest)))
         #expect(health.isUp == (health.nextProbe == .never), "seed \(seed)")
         #expect(health.isUp || health.nextProbe <= longest, "seed \(seed): never probed again")

@@ -110,7 +110,7 @@ struct HealthBoardTests {
 
     // Gone and back: a new server, taken to be up.
     #expect(board.reload([larger], at: ms(13)) == [.ejected(c)])
-    #expect(board.standing(of: a) == .up)
+    #expect(board.status(of: a) == .up)
 
     let failFast = HealthPool(id: pool, servers: servers(0..<6), rules: HealthRules(onFailure: .failFast))
     #expect(board.reload([failFast], at: ms(14)) == [.restored(b), .restored(c)])

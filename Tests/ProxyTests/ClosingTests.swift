@@ -123,10 +123,10 @@ import Testing
 }
 
 /// The edge carries orders out at the end of a turn, when a slot may be another's.
-@Suite struct StaleOrderTests {
+@Suite struct StaleEffectTests {
   private func worker(_ names: [String], _ limits: Limits = Limits()) -> Worker {
     var worker = Worker(plan: Fleet.plan(names, limits: limits), processID: 1, secret: 1, now: .origin)
-    while worker.nextOrder() != nil {}
+    while worker.nextEffect() != nil {}
     return worker
   }
 
@@ -136,7 +136,7 @@ import Testing
     worker.endOfInput(client: c)
     worker.closed(client: c)
     #expect(worker.open() == c)
-    #expect(worker.nextOrder() == nil)
+    #expect(worker.nextEffect() == nil)
   }
 
   @Test func norPausedForIt() {
@@ -149,18 +149,18 @@ import Testing
     unsafe worker.clientReceived(c, text.span.bytes, now: .origin)
     worker.closed(client: c)
     #expect(worker.open() == c)
-    var orders: [Order] = []
-    while let order = worker.nextOrder() { orders.append(order) }
-    #expect(orders.allSatisfy { if case .connect = $0 { true } else { false } })
+    var effects: [Effect] = []
+    while let order = worker.nextEffect() { effects.append(order) }
+    #expect(effects.allSatisfy { if case .connect = $0 { true } else { false } })
   }
 
   @Test func aServerThatCameAndWentWithinATurnIsNotConnectedTo() {
     var worker = worker(["a"])
-    worker.adopt(Fleet.plan(["a", "b"]), now: .origin)
-    worker.adopt(Fleet.plan(["a"]), now: .origin)
-    var orders: [Order] = []
-    while let order = worker.nextOrder() { orders.append(order) }
-    #expect(orders == [.disconnect(link: 1)])
+    worker.apply(Fleet.plan(["a", "b"]), now: .origin)
+    worker.apply(Fleet.plan(["a"]), now: .origin)
+    var effects: [Effect] = []
+    while let order = worker.nextEffect() { effects.append(order) }
+    #expect(effects == [.disconnect(connection: 1)])
   }
 
   // MARK: - When the time to drain is over
@@ -187,7 +187,7 @@ import Testing
         + lines("SERVER_ERROR ringroad: b:11211 shutting down"))
     #expect(rig.got(clients[2]) == lines(misses ? "END" : "SERVER_ERROR ringroad: b:11211 shutting down"))
     #expect(Set(rig.closed) == Set(clients))
-    #expect(rig.notices().isEmpty && rig.leak == nil)
+    #expect(rig.events().isEmpty && rig.leak == nil)
   }
 
   /// Requests that had come and were not taken yet, for there was no room.
@@ -198,7 +198,7 @@ import Testing
     let c = rig.open()
     rig.say(c, "get x", "delete y", "get z", "version")
     _ = rig.asked("a")
-    let orders = rig.orders.count
+    let effects = rig.effects.count
     rig.worker.drain()
     rig.worker.giveUp(now: rig.now)
     rig.settle()
@@ -207,7 +207,7 @@ import Testing
     let error = "SERVER_ERROR ringroad: a:11211 shutting down"
     #expect(told.hasPrefix(lines(error, error, error)))
     #expect(rig.closed == [c] && rig.leak == nil)
-    #expect(!rig.orders[orders...].contains { if case .connect = $0 { true } else { false } })
+    #expect(!rig.effects[effects...].contains { if case .connect = $0 { true } else { false } })
   }
 
   @Test func aLongValueHalfWayAndOneThatWaitsAreEnded() {
@@ -216,7 +216,7 @@ import Testing
     let rig = Rig(["a"], limits: limits)
     let clients = (0..<2).map { _ in rig.open() }
     for c in clients { rig.send(c, "set big 0 0 3000000\r\n" + String(repeating: "x", count: 100_000)) }
-    for l in rig.privateLinks { _ = rig.asked(l) }
+    for l in rig.privateConnections { _ = rig.asked(l) }
     rig.worker.drain()
     rig.worker.giveUp(now: rig.now)
     rig.settle()

@@ -20,8 +20,8 @@ import Testing
     #expect(rig.got(c) == lines("VALUE y 0 1", "y", "END"))
     #expect(rig.count(.lateReplies) == 1)
     #expect(rig.count(.timeouts) == 1)
-    #expect(!rig.orders.contains(.disconnect(link: rig.link("a"))))
-    #expect(rig.notices().isEmpty, "late, but it answers")
+    #expect(!rig.effects.contains(.disconnect(connection: rig.connection("a"))))
+    #expect(rig.events().isEmpty, "late, but it answers")
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -57,14 +57,17 @@ import Testing
     rig.advance(.milliseconds(600))
     rig.say(c, "delete y")
     _ = rig.asked("a")
-    let orders = rig.orders.count
+    let effects = rig.effects.count
     rig.advance(.milliseconds(400))
     // It has held for a second: it is tried again at once, and what was tried beside it is let go.
-    let link = rig.link("a")
-    #expect(rig.orders[orders...].prefix(2) == [.disconnect(link: link), .connect(link: link)])
-    #expect(rig.connecting == [link])
+    let connection = rig.connection("a")
     #expect(
-      rig.notices() == [
+      rig.effects[effects...].prefix(2) == [
+        .disconnect(connection: connection), .connect(connection: connection),
+      ])
+    #expect(rig.connecting == [connection])
+    #expect(
+      rig.events() == [
         .failed(server: Fleet.id(of: "a"), .timedOut)
       ])
     #expect(rig.got(c) == lines("END", "SERVER_ERROR ringroad: a:11211 timed out"))
@@ -81,7 +84,7 @@ import Testing
     _ = rig.asked("a")
     rig.isAccepting = false
     rig.advance(.milliseconds(500))
-    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
+    #expect(rig.effects.last == .disconnect(connection: rig.connection("a")))
     #expect(rig.got(c) == lines("END", "END", "END", "END"))
   }
 
@@ -94,8 +97,8 @@ import Testing
     #expect(rig.waiting(for: c) == "")
     rig.advance(.milliseconds(1))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out", "END"))
-    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
-    #expect(rig.notices() == [.unanswered(server: Fleet.id(of: "a"), since: begun)])
+    #expect(rig.effects.last == .disconnect(connection: rig.connection("a")))
+    #expect(rig.events() == [.unanswered(server: Fleet.id(of: "a"), since: begun)])
   }
 
   @Test func aSilentGreetingCountsAsConnecting() {
@@ -103,7 +106,7 @@ import Testing
     let c = rig.open()
     rig.say(c, "delete x")
     rig.advance(.milliseconds(150))
-    rig.worker.connected(rig.link("a"), now: rig.now)
+    rig.worker.connected(rig.connection("a"), now: rig.now)
     rig.advance(.milliseconds(50))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
   }
@@ -119,11 +122,11 @@ import Testing
     #expect(rig.connecting.isEmpty)
     rig.advance(.milliseconds(50))
     rig.say(c, "delete x")
-    #expect(rig.connecting == [rig.link("a")])
-    rig.accept(rig.link("a"))
+    #expect(rig.connecting == [rig.connection("a")])
+    rig.accept(rig.connection("a"))
     rig.reply("a", "DELETED")
     #expect(rig.got(c) == lines("DELETED"))
-    #expect(rig.notices().last == .answered(server: Fleet.id(of: "a")))
+    #expect(rig.events().last == .answered(server: Fleet.id(of: "a")))
   }
 
   @Test(arguments: [true, false])
@@ -140,7 +143,7 @@ import Testing
     rig.say(c, "get z")
     if isStillTalking { rig.send(from: "a", "VERSION 1\r\n") }
     #expect(rig.asked("a") == "", "what the old connection still says is nobody's")
-    rig.accept(rig.link("a"))
+    rig.accept(rig.connection("a"))
     #expect(rig.count(.integrityFailures) == 0)
     #expect(rig.asked("a") == lines("get z"), "nothing is asked a second time")
     rig.advance(.milliseconds(400))
@@ -152,7 +155,7 @@ import Testing
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"), "and deadlines hold again")
     rig.hangUp(c)
-    #expect(!rig.orders.suffix(1).contains(.disconnect(link: rig.link("a"))))
+    #expect(!rig.effects.suffix(1).contains(.disconnect(connection: rig.connection("a"))))
   }
 
   @Test func aClientThatAsksHalfARequestIsNotWaitedFor() {

@@ -33,7 +33,7 @@ import Testing
   func aDumpByTheBeginningOfItsNameHasAFence(_ request: String) {
     let rig = Rig(["a"], isAccepting: false)
     let (c, d) = (rig.open(), rig.open())
-    rig.accept(rig.link("a"), version: "1.6.45")
+    rig.accept(rig.connection("a"), version: "1.6.45")
     rig.say(c, request)
     rig.say(d, "get k")
     #expect(rig.asked("a") == lines(request) + Self.fence + lines("get k"))
@@ -48,8 +48,8 @@ import Testing
   func aDumpByTheBeginningOfItsNameIsUnknownToOldServers(_ request: String) {
     let rig = Rig(["a", "b"], isAccepting: false)
     let c = rig.open()
-    rig.accept(rig.link("a"), version: "1.6.18")
-    rig.accept(rig.link("b"), version: "1.6.45")
+    rig.accept(rig.connection("a"), version: "1.6.18")
+    rig.accept(rig.connection("b"), version: "1.6.45")
     rig.say(c, request)
     #expect(rig.asked("a") + rig.asked("b") == "")
     #expect(rig.got(c) == lines("ERROR"))
@@ -111,7 +111,7 @@ import Testing
 
   @Test func withoutItsFenceAReportNeverEnds() {
     let rig = Rig(["a"])
-    let link = rig.link("a")
+    let connection = rig.connection("a")
     let c = rig.open()
     rig.say(c, "stats cachedump 1 0")
     rig.reply("a", "ITEM x [1 b; 0 s]", "END", "NF O78")
@@ -119,7 +119,7 @@ import Testing
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: 1 of 1 servers did not answer"))
     rig.advance(.milliseconds(500))
-    #expect(rig.orders.contains(.disconnect(link: link)))
+    #expect(rig.effects.contains(.disconnect(connection: connection)))
   }
 
   @Test func aReportWithoutAnEndIsBounded() {
@@ -144,7 +144,7 @@ import Testing
   @Test func aServerThatKnowsNoMetaCommandsIsNotAsked() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
-    rig.accept(rig.link("a"), version: "1.5.22")
+    rig.accept(rig.connection("a"), version: "1.5.22")
     rig.say(c, "stats cachedump 1 0", "get k")
     #expect(rig.asked("a") == lines("get k"))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: 1 of 1 servers did not answer"))

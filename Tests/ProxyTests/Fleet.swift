@@ -35,7 +35,7 @@ enum Fleet {
     _ change: (inout WorkerPlan.Options) -> Void = { _ in }
   ) -> WorkerPlan {
     var options = WorkerPlan.Options()
-    options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", standing: .up) }
+    options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", status: .up) }
     // What a failed write is told is its cause, unless that is what a test is about.
     options.writesMissOnFailure = false
     change(&options)

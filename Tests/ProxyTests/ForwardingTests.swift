@@ -222,8 +222,8 @@ import Testing
     for round in 0..<3 {
       for c in clients { rig.say(c, "set k\(c) 0 0 1", "\(round)") }
     }
-    let links = rig.links("a")
-    let texts = links.map { rig.asked($0) }
+    let connections = rig.connections("a")
+    let texts = connections.map { rig.asked($0) }
     for c in clients {
       let rounds = (0..<3).map { lines("set k\(c) 0 0 1", "\($0)") }
       let places = rounds.map { round in texts.firstIndex { $0.contains(round) } }

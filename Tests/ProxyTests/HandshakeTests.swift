@@ -10,7 +10,7 @@ import Wire
   /// A server whose connection is made and says these lines when it is asked.
   private static func rig(version: String, _ answer: String) -> Rig {
     let rig = Rig(["a"], isAccepting: false)
-    rig.begin(rig.link("a"), version: version, handshake: answer)
+    rig.begin(rig.connection("a"), version: version, handshake: answer)
     return rig
   }
 
@@ -47,14 +47,14 @@ import Wire
   ])
   func aDamagedHandshakeChangesNoDialect(_ answer: String) {
     let rig = Rig(["a", "b"], isAccepting: false)
-    rig.begin(rig.link("b"), version: "1.6.18", handshake: Self.whole)
-    rig.begin(rig.link("a"), version: "1.6.18", handshake: answer)
+    rig.begin(rig.connection("b"), version: "1.6.18", handshake: Self.whole)
+    rig.begin(rig.connection("a"), version: "1.6.18", handshake: answer)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
     #expect(rig.count(.integrityFailures) == 1)
     rig.advance(.milliseconds(1100))
-    rig.begin(rig.link("a"), version: "1.6.18", handshake: Self.whole)
+    rig.begin(rig.connection("a"), version: "1.6.18", handshake: Self.whole)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
-    #expect(rig.worker.links[rig.link("a")].state == .ready)
+    #expect(rig.worker.connections[rig.connection("a")].state == .ready)
   }
 
   /// What waits for a connection, and turns out to be for a server that would run its value as commands, never gets there.
@@ -70,7 +70,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x", "ms k 11", "incr evil 1", "get y", "ms k 9 q", "flush_all")
-    rig.begin(rig.link("a"), version: version, handshake: answer)
+    rig.begin(rig.connection("a"), version: version, handshake: answer)
     #expect(rig.asked("a") == lines("get x", "get y"))
     rig.send(from: "a", lines("END", "END"))
     #expect(rig.got(c) == lines("END", refusal, "END", refusal))
@@ -88,7 +88,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false, limits: limits)
     let c = rig.open()
     rig.send(c, "ms k 1000\r\n" + String(repeating: "v", count: 500))
-    guard let l = rig.privateLinks.first else { return #expect(Bool(false), "no upload") }
+    guard let l = rig.privateConnections.first else { return #expect(Bool(false), "no upload") }
     rig.begin(l, version: "1.6.9", handshake: Self.early)
     #expect(rig.got(c) == lines("CLIENT_ERROR invalid flag"))
     #expect(rig.asked(l) == "")
@@ -98,12 +98,12 @@ import Wire
 
   @Test func theOldestOfSeveralServersCounts() {
     let rig = Rig(["a", "b", "c"], isAccepting: false)
-    rig.begin(rig.link("a"), version: "1.6.45", handshake: Self.whole)
+    rig.begin(rig.connection("a"), version: "1.6.45", handshake: Self.whole)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_40, meta: .v1_6_40))
-    rig.begin(rig.link("b"), version: "1.6.18", handshake: Self.whole)
-    rig.begin(rig.link("c"), version: "1.6.14", handshake: Self.bare)
+    rig.begin(rig.connection("b"), version: "1.6.18", handshake: Self.whole)
+    rig.begin(rig.connection("c"), version: "1.6.14", handshake: Self.bare)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_10, meta: .v1_6_10))
-    rig.adopt(["a", "b"])
+    rig.apply(["a", "b"])
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
   }
 
@@ -113,11 +113,11 @@ import Wire
     let c = rig.open()
     rig.say(c, "get x", "ms k 1", "v")
     for _ in 0..<2 {
-      rig.begin(rig.link("a"), version: "0.5.0", handshake: "")
+      rig.begin(rig.connection("a"), version: "0.5.0", handshake: "")
       rig.lose("a")
     }
-    #expect(rig.got(c) == "" && rig.notices().isEmpty, "no failure of the server")
-    rig.begin(rig.link("a"), version: "0.5.0", handshake: "")
+    #expect(rig.got(c) == "" && rig.events().isEmpty, "no failure of the server")
+    rig.begin(rig.connection("a"), version: "0.5.0", handshake: "")
     #expect(rig.asked("a") == lines("get x"))
     rig.send(from: "a", lines("END"))
     #expect(rig.got(c) == lines("END", "ERROR"))
@@ -130,10 +130,10 @@ import Wire
     let c = rig.open()
     rig.say(c, "get x")
     for _ in 0..<2 {
-      rig.begin(rig.link("a"), version: "1.6.18", handshake: "")
+      rig.begin(rig.connection("a"), version: "1.6.18", handshake: "")
       rig.advance(.milliseconds(210))
     }
-    rig.accept(rig.link("a"), version: "1.6.18")
+    rig.accept(rig.connection("a"), version: "1.6.18")
     #expect(rig.asked("a") == lines("get x"))
     rig.send(from: "a", lines("END"))
     #expect(rig.got(c) == lines("END"))
@@ -151,11 +151,11 @@ import Wire
     for _ in 0..<8 {
       rig.lose("a")
       rig.advance(.seconds(2))
-      guard rig.connecting.contains(rig.link("a")) else { continue }
-      rig.begin(rig.link("a"), version: "1.6.18", handshake: "")
+      guard rig.connecting.contains(rig.connection("a")) else { continue }
+      rig.begin(rig.connection("a"), version: "1.6.18", handshake: "")
     }
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
-    #expect(!rig.notices().isEmpty)
+    #expect(!rig.events().isEmpty)
   }
 
   // MARK: - Servers that are full, or cannot be used
@@ -164,19 +164,19 @@ import Wire
     let rig = Rig(["a"], isAccepting: false) { $0.writesMissOnFailure = true }
     let c = rig.open()
     rig.say(c, "get x", "set x 0 0 1", "v", "delete y")
-    let l = rig.link("a")
-    rig.startGreeting(l)
+    let l = rig.connection("a")
+    rig.startHandshaking(l)
     rig.send(from: l, lines("ERROR Too many open connections"))
     #expect(rig.got(c) == lines("END", "NOT_STORED", "NOT_FOUND"))
-    #expect(rig.notices() == [.full(server: Fleet.id(of: "a"))])
+    #expect(rig.events() == [.full(server: Fleet.id(of: "a"))])
     #expect(rig.count(.integrityFailures) == 0)
     // Asked again at once it is as full, and nothing is said twice.
     rig.say(c, "get x")
     #expect(rig.got(c) == lines("END"))
     rig.advance(.milliseconds(1100))
-    rig.startGreeting(l)
+    rig.startHandshaking(l)
     rig.send(from: l, lines("ERROR Too many open connections"))
-    #expect(rig.notices().isEmpty)
+    #expect(rig.events().isEmpty)
     rig.advance(.milliseconds(1100))
     rig.accept(l)
     #expect(rig.asked("a") == lines("delete y"))
@@ -189,9 +189,9 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x")
-    rig.startGreeting(rig.link("a"))
+    rig.startHandshaking(rig.connection("a"))
     rig.send(from: "a", answer)
-    #expect(rig.notices().first == .unsuited(server: Fleet.id(of: "a"), why))
+    #expect(rig.events().first == .unsuited(server: Fleet.id(of: "a"), why))
     #expect(rig.got(c) == lines("END"))
     #expect(rig.count(.integrityFailures) == 0)
   }

@@ -10,13 +10,13 @@ import Wire
   struct Lie: CustomTestStringConvertible, Sendable {
     var request: String
     var answer: String
-    var breach: Breach
+    var violation: ProtocolViolation
     var testDescription: String { request.debugDescription + " ← " + answer.debugDescription }
 
-    init(_ request: String, _ answer: String, _ breach: Breach) {
+    init(_ request: String, _ answer: String, _ violation: ProtocolViolation) {
       self.request = request
       self.answer = answer
-      self.breach = breach
+      self.violation = violation
     }
   }
 
@@ -58,22 +58,22 @@ import Wire
     let c = rig.open()
     rig.send(c, lie.request)
     #expect(rig.asked("a") == lie.request)
-    let orders = rig.orders.count
+    let effects = rig.effects.count
     rig.isAccepting = false
     rig.send(from: "a", lie.answer)
-    #expect(Array(rig.orders[orders...]) == [.disconnect(link: rig.link("a"))])
+    #expect(Array(rig.effects[effects...]) == [.disconnect(connection: rig.connection("a"))])
     let got = rig.got(c)
-    if lie.breach == .unsolicited {
+    if lie.violation == .unsolicited {
       #expect(got == lines("END"), "the first of the two was asked for")
     } else {
       #expect(got.hasPrefix("SERVER_ERROR ringroad: ") && got.hasSuffix("\r\n"))
     }
     #expect(rig.count(.integrityFailures) == 1)
-    let breach = rig.notices().compactMap { notice -> Breach? in
-      if case .breach(_, let breach, _, _) = notice { return breach }
+    let violation = rig.events().compactMap { workerEvent -> ProtocolViolation? in
+      if case .violation(_, let violation, _, _) = workerEvent { return violation }
       return nil
     }
-    #expect(breach == [lie.breach])
+    #expect(violation == [lie.violation])
 
     // And then it works again.
     rig.isAccepting = true
@@ -161,7 +161,7 @@ import Wire
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(from: "a", "STORED\r\n")
-    #expect(rig.orders.suffix(1) == [.disconnect(link: rig.link("a"))])
+    #expect(rig.effects.suffix(1) == [.disconnect(connection: rig.connection("a"))])
     rig.say(c, "set k 0 0 1", "x")
     #expect(rig.asked("a") == lines("set k 0 0 1", "x"))
     #expect(rig.waiting(for: c) == "")
@@ -252,15 +252,15 @@ import Wire
 
   /// What a fresh connection may say to `version`.
   @Test(arguments: ["ERROR\r\n", "STORED\r\n", "VERSION 1\r\nVERSION 1\r\n", "SSH-2.0-OpenSSH\r\n"])
-  func aFreshConnectionIsTriedBeforeItIsUsed(_ greeting: String) {
+  func aFreshConnectionIsTriedBeforeItIsUsed(_ handshaking: String) {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "set k 0 0 1", "x")
-    rig.worker.connected(rig.link("a"), now: rig.now)
+    rig.worker.connected(rig.connection("a"), now: rig.now)
     #expect(rig.asked("a") == "", "nothing before the greeting is answered")
-    rig.send(from: "a", greeting)
+    rig.send(from: "a", handshaking)
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
-    #expect(rig.orders.last == .disconnect(link: rig.link("a")))
+    #expect(rig.effects.last == .disconnect(connection: rig.connection("a")))
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -269,7 +269,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get k")
-    rig.worker.connected(rig.link("a"), now: rig.now)
+    rig.worker.connected(rig.connection("a"), now: rig.now)
     for piece in ["VERS", "ION 1.6", ".40\r", "\n"] {
       #expect(rig.asked("a") == "")
       rig.send(from: "a", piece)

@@ -90,8 +90,8 @@ import Testing
     var journal = Journal()
     for n in 0..<6 { Self.record(&journal, n) }
     Self.record(&journal, 7, isLasting: false)
-    let strays = journal.takeLasting(1, withFlags: true) { $0.last.map { $0 % 2 == 0 } ?? false }
-    #expect(strays.keys == [Self.key(0), Self.key(2), Self.key(4)])
+    let orphans = journal.takeLasting(1, withFlags: true) { $0.last.map { $0 % 2 == 0 } ?? false }
+    #expect(orphans.keys == [Self.key(0), Self.key(2), Self.key(4)])
     #expect(journal.take(1).keys == [Self.key(1), Self.key(3), Self.key(5), Self.key(7)])
   }
 

@@ -46,7 +46,7 @@ import Testing
       rig.advance(.milliseconds(300))
       rig.send(from: "a", Self.value(key, 5))
     }
-    #expect(rig.got(c) == "" && rig.got(d) == "" && rig.notices().isEmpty)
+    #expect(rig.got(c) == "" && rig.got(d) == "" && rig.events().isEmpty)
     rig.advance(.milliseconds(300))
     rig.send(from: "a", "END\r\n")
     #expect(rig.got(c) == keys.map { Self.value($0, 5) }.joined() + "END\r\n")
@@ -97,12 +97,12 @@ import Testing
     let rig = rig()
     let (c, d) = (rig.open(), rig.open())
     let keys = (0..<30).map { "k\($0)" }
-    let l = rig.link("a")
+    let l = rig.connection("a")
     rig.say(c, "get " + keys.joined(separator: " "))
     rig.say(d, "get other")
     _ = rig.asked("a")
     rig.send(from: "a", keys.prefix(10).map { Self.value($0, 45) }.joined())
-    #expect(rig.orders.contains(.disconnect(link: l)))
+    #expect(rig.effects.contains(.disconnect(connection: l)))
     #expect(rig.count(.repliesCutShort) == 1 && rig.count(.serverConnectionsLost) == 0)
     // The other read goes by the next connection.
     #expect(rig.asked("a") == lines("get other"))
@@ -111,7 +111,7 @@ import Testing
     var given = ""
     for key in keys {
       given += rig.got(c)
-      guard let p = rig.privateLinks.first else { continue }
+      guard let p = rig.privateConnections.first else { continue }
       let asked = rig.asked(p)
       if asked.isEmpty { continue }
       #expect(asked.hasPrefix("get k"))
@@ -119,14 +119,14 @@ import Testing
       rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
       _ = key
     }
-    while let p = rig.privateLinks.first {
+    while let p = rig.privateConnections.first {
       let name = rig.asked(p).dropFirst(4).dropLast()
       rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
       given += rig.got(c)
     }
     given += rig.got(c)
     #expect(given == keys.map { Self.value($0, 45) }.joined() + "END\r\n")
-    #expect(rig.notices().isEmpty)
+    #expect(rig.events().isEmpty)
     rig.hangUp(c)
     rig.hangUp(d)
     #expect(rig.leak == nil)
@@ -196,7 +196,7 @@ import Testing
     rig.say(c, "get " + keys.joined(separator: " "))
     #expect(rig.asked("a") == "")
     var given = ""
-    while let p = rig.privateLinks.first {
+    while let p = rig.privateConnections.first {
       let name = rig.asked(p).dropFirst(4).dropLast()
       rig.send(from: p, Self.value(String(name), 45) + "END\r\n")
       given += rig.got(c)
@@ -213,11 +213,11 @@ import Testing
     rig.say(c, "get " + (0..<30).map { "k\($0)" }.joined(separator: " "))
     var expected = ""
     for n in 0..<30 {
-      guard let p = rig.privateLinks.first else { break }
+      guard let p = rig.privateConnections.first else { break }
       #expect(rig.asked(p) == lines("get k\(n)"))
       switch n {
       case 3: rig.advance(.milliseconds(500))
-      case 5: rig.lose(link: p)
+      case 5: rig.lose(connection: p)
       case 7: rig.send(from: p, lines("SERVER_ERROR out of memory"))
       default:
         expected += Self.value("k\(n)", 45)
@@ -226,7 +226,7 @@ import Testing
     }
     #expect(rig.got(c) == expected + "END\r\n")
     #expect(rig.count(.timeouts) == 1 && rig.count(.readsAsMisses) == 3)
-    #expect(rig.worker.servers[rig.worker.links[rig.link("a")].server].readsAsMisses == 3)
+    #expect(rig.worker.servers[rig.worker.connections[rig.connection("a")].server].readsAsMisses == 3)
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -239,7 +239,7 @@ import Testing
     let keys = (0..<30).map { "k\($0)" }
     rig.send(c, write)
     rig.say(c, "get " + keys.joined(separator: " "))
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     let asked = rig.asked("a")
     #expect(asked == write.replacing(" noreply", with: "") + lines("get " + keys.joined(separator: " ")))
     let done = write.hasPrefix("set") ? "STORED" : write.hasPrefix("delete") ? "DELETED" : "OK"
@@ -247,7 +247,7 @@ import Testing
     #expect(rig.got(c) == lines("END"))
     // Nothing is on its way any more.
     rig.say(c, "get " + keys.joined(separator: " "))
-    #expect(rig.asked("a") == "" && !rig.privateLinks.isEmpty)
+    #expect(rig.asked("a") == "" && !rig.privateConnections.isEmpty)
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }

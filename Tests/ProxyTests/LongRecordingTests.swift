@@ -98,18 +98,19 @@ import Testing
     let rig = rig()
     let key = key(on: "a", rig)
     rig.send(rig.open(), line(template, key) + Self.long.prefix(500))
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
-    rig.send(rig.worker.streams[rig.worker.links[own].stream].client.index, Self.long.dropFirst(500) + "\r\n")
+    rig.send(
+      rig.worker.streams[rig.worker.connections[own].stream].client.index, Self.long.dropFirst(500) + "\r\n")
     _ = rig.asked(own)
     #expect(rig.count(.journalKeys) == 0)
     switch end {
-    case .lost: rig.lose(link: own)
+    case .lost: rig.lose(connection: own)
     case .late: rig.advance(.milliseconds(600))
     case .ejected: rig.set(.failFast, "a")
     case .garbage: rig.send(from: own, lines("VALUE x 0 1", "x"))
     }
-    #expect(!rig.privateLinks.contains(own))
+    #expect(!rig.privateConnections.contains(own))
     rig.set(.failFast, "a")
     #expect(rig.held(against: "a") == [key])
   }
@@ -122,10 +123,10 @@ import Testing
     let c = rig.open()
     rig.send(c, line("set K 0 0 1000", key) + Self.long.prefix(500))
     if isWhole { rig.send(c, Self.long.dropFirst(500) + "\r\n") }
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.hangUp(c)
-    if isWhole { rig.lose(link: own) }
+    if isWhole { rig.lose(connection: own) }
     rig.set(.failFast, "a")
     #expect(rig.held(against: "a") == (isWhole ? [key] : []))
     #expect(rig.leak == nil)
@@ -136,7 +137,7 @@ import Testing
     let c = rig.open()
     rig.send(c, line("set K 0 0 1000", key(on: "a", rig)) + Self.long.prefix(500))
     rig.send(c, Self.long.dropFirst(500) + "\r\n")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(from: own, lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
@@ -154,16 +155,16 @@ import Testing
     let standIn = rig.owner(of: key)
     let c = rig.open()
     rig.send(c, line(template, key) + Self.long.prefix(500))
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     // As a return does: what was noted goes, then nobody uses the stand-in any more.
     #expect(rig.held(against: "a") == [key] && rig.held(against: standIn) == [key])
     rig.set(.failFast, "a")
-    #expect(rig.privateLinks.isEmpty)
-    #expect(rig.orders.contains(.disconnect(link: own)))
+    #expect(rig.privateConnections.isEmpty)
+    #expect(rig.effects.contains(.disconnect(connection: own)))
     let told = "SERVER_ERROR ringroad: \(standIn):11211 connection lost\r\n"
     #expect(rig.got(c) == (template.hasSuffix("noreply") ? "" : told))
-    #expect(rig.strays() == [standIn: [key]])
+    #expect(rig.orphans() == [standIn: [key]])
     // The rest of the value is dropped, and the client goes on.
     rig.send(c, Self.long.dropFirst(500) + "\r\nmn\r\n")
     #expect(rig.got(c) == lines("MN"))
@@ -174,11 +175,11 @@ import Testing
     rig.set(.ejected, "a")
     let c = rig.open()
     rig.send(c, line("set K 0 0 1000", key(on: "b", rig)) + Self.long.prefix(500))
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     rig.set(.failFast, "a")
     rig.set(.up, "a")
     rig.set(.ejected, "c")
-    #expect(rig.privateLinks == [own])
+    #expect(rig.privateConnections == [own])
   }
 
   @Test func whereNothingIsNotedAnUploadGoesOn() throws {
@@ -186,9 +187,9 @@ import Testing
     let key = key(on: "a", rig)
     rig.set(.ejected, "a")
     rig.send(rig.open(), line("set K 0 0 1000", key) + Self.long.prefix(500))
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     rig.set(.up, "a")
-    #expect(rig.privateLinks == [own])
+    #expect(rig.privateConnections == [own])
   }
 
   @Test func aReloadWhileAServerIsOutEndsUploadsWhoseKeyMoves() throws {
@@ -197,10 +198,10 @@ import Testing
     rig.set(.ejected, "a")
     let standIn = rig.owner(of: key)
     rig.send(rig.open(), line("set K 0 0 1000", key) + Self.long.prefix(500))
-    #expect(rig.privateLinks.count == 1)
+    #expect(rig.privateConnections.count == 1)
     // The plan of the test has all servers up.
-    rig.adopt(["a", "b", "c"])
-    #expect(rig.privateLinks.isEmpty)
-    #expect(rig.strays() == [standIn: [key]])
+    rig.apply(["a", "b", "c"])
+    #expect(rig.privateConnections.isEmpty)
+    #expect(rig.orphans() == [standIn: [key]])
   }
 }

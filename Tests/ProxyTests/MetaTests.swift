@@ -142,7 +142,7 @@ import Wire
     #expect(rig.got(c) == "STAT own 1\r\nEND\r\n" + (talk.sent.isEmpty ? talk.got + "MN\r\n" : ""))
     guard !talk.sent.isEmpty else { return }
     for l in rig.connecting { rig.accept(l) }
-    let l = rig.links("a")[Int(c) % 2]
+    let l = rig.connections("a")[Int(c) % 2]
     #expect(rig.asked(l) == talk.sent)
     for byte in talk.reply.utf8 {
       #expect(rig.got(c) == "")
@@ -155,7 +155,7 @@ import Wire
   @Test func aServerThatIsQuietOfCreationsNeedsNoFence() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
-    rig.accept(rig.link("a"), version: "1.6.45")
+    rig.accept(rig.connection("a"), version: "1.6.45")
     rig.say(c, "ma k N0 q", "mn")
     #expect(rig.asked("a") == lines("ma k N0 O1"))
     rig.send(from: "a", lines("HD O1"))
@@ -297,7 +297,7 @@ import Wire
     #expect(Set(sent).count == 40)
   }
 
-  static let lies: [(said: String, answer: String, breach: Breach)] = [
+  static let lies: [(said: String, answer: String, violation: ProtocolViolation)] = [
     ("mg k v", "VA 1 O2\r\nx\r\n", .wrongOpaque),
     ("mg k v", "VA 1\r\nx\r\n", .wrongOpaque),
     ("mg k v O1", "VA 1 O2\r\nx\r\n", .wrongOpaque),
@@ -319,23 +319,23 @@ import Wire
 
   @Test(arguments: lies)
   func aReplyThatIsAnothersClosesTheConnectionAndShowsNothing(
-    _ lie: (said: String, answer: String, breach: Breach)
+    _ lie: (said: String, answer: String, violation: ProtocolViolation)
   ) {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     rig.say(c, lie.said)
     _ = rig.asked("a")
-    let before = rig.link("a")
+    let before = rig.connection("a")
     rig.send(from: "a", lie.answer)
-    #expect(rig.orders.contains(.disconnect(link: before)))
+    #expect(rig.effects.contains(.disconnect(connection: before)))
     #expect(rig.count(.integrityFailures) == 1)
     let got = rig.got(c)
-    if lie.breach == .unsolicited {
+    if lie.violation == .unsolicited {
       #expect(got == lines("HD"))
     } else {
       #expect(got == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
     }
-    guard case .breach(_, lie.breach, _, _) = rig.notices().first else {
+    guard case .violation(_, lie.violation, _, _) = rig.events().first else {
       Issue.record("another breach")
       return
     }
@@ -347,7 +347,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "mg k O5 k v", "mg YSBi b k", "mg k v q", "mn")
-    rig.accept(rig.link("a"), version: "1.6.14")
+    rig.accept(rig.connection("a"), version: "1.6.14")
     rig.reply("a", "EN", "EN", "EN")
     #expect(rig.got(c) == lines("EN", "EN", "MN"))
     #expect(rig.count(.integrityFailures) == 0)

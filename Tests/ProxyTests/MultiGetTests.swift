@@ -70,7 +70,7 @@ import Wire
     }
     let expected = row.given.map { "VALUE \($0) 0 1\r\n\($0)\r\n" }.joined() + "END\r\nEND\r\n"
     #expect(rig.got(c) == expected)
-    #expect(rig.notices().isEmpty)
+    #expect(rig.events().isEmpty)
   }
 
   @Test func casNumbersAndTimesTravelAlong() {
@@ -191,7 +191,7 @@ import Wire
     rig.send(from: "a", "VALUE x 0 1\r\nx\r\nVALUE other 0 1\r\no\r\n")
     #expect(rig.got(c) == lines("END"))
     #expect(rig.count(.integrityFailures) == 1)
-    #expect(rig.orders.contains(.disconnect(link: rig.link("a"))))
+    #expect(rig.effects.contains(.disconnect(connection: rig.connection("a"))))
   }
 
   @Test func aServersErrorInAMultiGetStaysInsideIt() {

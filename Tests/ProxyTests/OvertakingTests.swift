@@ -23,7 +23,7 @@ import Testing
 
   /// The rest comes, and the server takes it.
   private func end(_ c: UInt32, _ key: String, _ rig: Rig) throws {
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == "set \(key) 0 0 1000\r\n\(long.prefix(500))")
     rig.send(c, "\(long.dropFirst(500))\r\n")
     #expect(rig.asked(own) == "\(long.dropFirst(500))\r\n")
@@ -70,7 +70,7 @@ import Testing
       rig.say(c, "set k 0 0 1", "1")
       rig.advance(.milliseconds(500))
       #expect(rig.got(c) == timedOut)
-      #expect(rig.notices().filter { $0 == .failed(server: Fleet.id(of: "a"), .timedOut) }.count == 1)
+      #expect(rig.events().filter { $0 == .failed(server: Fleet.id(of: "a"), .timedOut) }.count == 1)
       #expect(rig.queued("a") == 0 && rig.count(.timeouts) == n)
     }
     rig.hangUp(c)
@@ -88,7 +88,7 @@ import Testing
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == timedOut)
     begin(c, "k", rig)
-    rig.accept(try #require(rig.privateLinks.first))
+    rig.accept(try #require(rig.privateConnections.first))
     try end(c, "k", rig)
     #expect(rig.asked("a") == "")
   }
@@ -108,10 +108,10 @@ import Testing
     rig.isAccepting = isAnswered
     begin(c, "k", rig)
     rig.advance(.milliseconds(100))
-    #expect(rig.privateLinks.isEmpty && rig.paused == [c])
+    #expect(rig.privateConnections.isEmpty && rig.paused == [c])
     guard isAnswered else {
       rig.advance(.milliseconds(399))
-      #expect(rig.privateLinks.isEmpty && rig.got(c) == "")
+      #expect(rig.privateConnections.isEmpty && rig.got(c) == "")
       // The old one is given up as well, and with it its connection: now, but the new one has waited as long.
       rig.hangUp(c)
       rig.advance(.milliseconds(100))
@@ -119,7 +119,7 @@ import Testing
       return
     }
     rig.reply("a", "STORED")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.tick()
     try end(c, "k", rig)
     rig.hangUp(c)
@@ -140,7 +140,7 @@ import Testing
     for _ in 0..<49 { rig.advance(.milliseconds(10)) }
     #expect(rig.got(c) == "" && rig.paused == [c])
     rig.advance(.milliseconds(10))
-    #expect(rig.privateLinks.isEmpty && rig.paused.isEmpty && rig.count(.timeouts) == 2)
+    #expect(rig.privateConnections.isEmpty && rig.paused.isEmpty && rig.count(.timeouts) == 2)
     rig.send(c, "\(long.dropFirst(500))\r\nmn\r\n")
     #expect(rig.got(c) == (line.contains("noreply") ? "" : timedOut) + lines("MN"))
     rig.hangUp(c)
@@ -164,10 +164,10 @@ import Testing
     begin(c, "k", rig)
     guard let reply else {
       // One with an answer is waited for anyway.
-      #expect(rig.privateLinks.isEmpty)
+      #expect(rig.privateConnections.isEmpty)
       return
     }
-    #expect(rig.privateLinks.isEmpty == waits)
+    #expect(rig.privateConnections.isEmpty == waits)
     rig.send(from: "a", lines(reply))
     rig.tick()
     try end(c, "k", rig)
@@ -185,7 +185,7 @@ import Testing
     rig.advance(.milliseconds(10))
     rig.say(other, "incr k 1")
     _ = rig.asked("a")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.send(from: "a", lines("DELETED"))
     rig.tick()
     try end(c, "k", rig)
@@ -200,11 +200,11 @@ import Testing
     rig.say(other, "delete k noreply")
     rig.say(c, "get k", "mg k v")
     rig.isAccepting = false
-    _ = rig.links("a").map { rig.asked($0) }
+    _ = rig.connections("a").map { rig.asked($0) }
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == lines("END", "EN"))
     begin(c, "k", rig)
-    rig.accept(try #require(rig.privateLinks.first))
+    rig.accept(try #require(rig.privateConnections.first))
     try end(c, "k", rig)
   }
 
@@ -217,6 +217,6 @@ import Testing
     rig.hangUp(c)
     rig.tick()
     rig.send(from: "a", lines("DELETED"))
-    #expect(rig.leak == nil && rig.privateLinks.isEmpty)
+    #expect(rig.leak == nil && rig.privateConnections.isEmpty)
   }
 }

@@ -313,7 +313,7 @@ import Testing
     rig.reply("a", "VALUE k 0 50000 1", value, "END")
     rig.reply("a", "VALUE k 0 50000 1", value, "END")
     #expect(rig.isOverfull)
-    rig.relieve()
+    rig.closeLargestClient()
     #expect(rig.closed.contains(greedy) && !rig.closed.contains(modest))
     #expect(!rig.isOverfull)
     #expect(rig.got(modest) == lines("VALUE k 0 3 1", "abc", "END"))
@@ -335,7 +335,7 @@ import Testing
     #expect(rig.isOverfull)
     while rig.isOverfull {
       let before = rig.closed.count
-      rig.relieve()
+      rig.closeLargestClient()
       guard rig.closed.count > before else { break }
     }
     #expect(!rig.isOverfull)
@@ -350,7 +350,7 @@ import Testing
     var limits = Limits()
     limits.memory = 16 << 20
     // What could be held is.
-    limits.passedOn = limits.held
+    limits.cutThrough = limits.held
     let rig = Rig(["a"], limits: limits)
     let shares = {
       [rig.worker.heldLimit, rig.worker.allowance, rig.worker.ahead, rig.worker.queueAllowance]
@@ -358,7 +358,7 @@ import Testing
     #expect(shares() == [Limits().held, 256 << 10, 256 << 10, 8 << 20])
     let halves = (0..<60).map { _ in rig.open() }
     for c in halves { rig.send(c, "set k 0 0 \(rig.worker.heldLimit - 100)\r\nv") }
-    #expect(rig.privateLinks.isEmpty && !rig.isOverfull)
+    #expect(rig.privateConnections.isEmpty && !rig.isOverfull)
     let few = shares()
     #expect(few[0] == 16 << 10 && few[1] == 2048 && few[2] == 16 << 10 && few[3] < 4 << 20)
     #expect(rig.worker.requestAllowance >= 256, "what moves has room")

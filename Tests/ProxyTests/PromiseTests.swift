@@ -97,7 +97,7 @@ import Testing
     #expect(rig.got(c) == lines("NOT_STORED", "NOT_FOUND", "END"))
     rig.advance(.milliseconds(100))
     rig.say(c, "get x", "set x 0 0 1", "w")
-    let l = rig.link("a")
+    let l = rig.connection("a")
     rig.accept(l)
     #expect(rig.asked("a") == lines("delete x", "delete n", "get x", "set x 0 0 1", "w"))
     rig.send(from: "a", lines("DELETED", "NOT_FOUND", "END", "STORED"))
@@ -114,7 +114,7 @@ import Testing
     #expect(rig.got(c).hasPrefix(lines("NOT_STORED", "NOT_FOUND")))
     rig.advance(.seconds(2))
     rig.say(c, "get x")
-    rig.accept(rig.link("a"))
+    rig.accept(rig.connection("a"))
     #expect(rig.asked("a") == lines("delete x", "delete z", "get x"))
   }
 
@@ -191,11 +191,11 @@ import Testing
     let rig = Rig(["a"], limits: limits) { $0.writesMissOnFailure = true }
     let c = rig.open()
     rig.send(c, "set x 0 0 1000\r\n" + String(repeating: "v", count: 500))
-    guard let l = rig.privateLinks.first else { return #expect(Bool(false), "no upload") }
+    guard let l = rig.privateConnections.first else { return #expect(Bool(false), "no upload") }
     _ = rig.asked(l, atMost: sent)
     rig.send(c, String(repeating: "v", count: 500) + "\r\n")
     if sent > 500 { _ = rig.asked(l) }
-    rig.lose(link: l)
+    rig.lose(connection: l)
     #expect(rig.got(c) == lines(answer))
   }
 

@@ -150,7 +150,7 @@ import Testing
     #expect(rig.held(against: "a") == [key])
     rig.reply(standIn, "STORED")
     rig.set(.up, "a")
-    #expect(rig.strays() == [standIn: [key]])
+    #expect(rig.orphans() == [standIn: [key]])
   }
 
   @Test(arguments: reads)
@@ -264,8 +264,8 @@ import Testing
     #expect(rig.held(against: "a") == [key])
     // The first stand-in is back, a is not: the second one's copy is a stray.
     rig.set(.up, first)
-    #expect(rig.strays() == [second: [key]])
-    #expect(rig.strays() == [:])
+    #expect(rig.orphans() == [second: [key]])
+    #expect(rig.orphans() == [:])
   }
 
   @Test func copiesThatAreInUseAreNoStrays() {
@@ -274,9 +274,9 @@ import Testing
     rig.set(.ejected, "a")
     let standIn = rig.owner(of: key)
     rig.say(rig.open(), "delete \(key)")
-    #expect(rig.strays() == [:])
+    #expect(rig.orphans() == [:])
     rig.set(.failFast, "a")
-    #expect(rig.strays() == [standIn: [key]])
+    #expect(rig.orphans() == [standIn: [key]])
   }
 
   @Test func aPoolThatTrustsItsServersKeepsNoJournal() {
@@ -294,7 +294,7 @@ import Testing
     rig.set(.ejected, "a")
     let c = rig.open()
     for n in 0..<20 { rig.say(c, "delete k\(n)") }
-    rig.adopt(["b", "c"])
+    rig.apply(["b", "c"])
     #expect(rig.held(against: "a") == [])
   }
 
@@ -305,7 +305,7 @@ import Testing
     rig.set(.ejected, "a")
     let c = rig.open()
     for n in 0..<100 { rig.say(c, "delete k\(n)") }
-    #expect(rig.worker.surrender(Fleet.id(of: "a")).hasOverflowed)
+    #expect(rig.worker.takeEntries(Fleet.id(of: "a")).hasOverflowed)
     #expect(rig.count(.journalOverflows) >= 1)
   }
 
@@ -332,21 +332,21 @@ import Testing
     let (together, oneByOne) = (Rig(names), Rig(names))
     let (c, d) = (together.open(), oneByOne.open())
     let keys = (0..<200).map { "k\($0)" }
-    let words: [Standing] = [.up, .failFast, .ejected]
+    let words: [ServerStatus] = [.up, .failFast, .ejected]
     for round in 0..<81 {
-      let standings = names.dropLast().enumerated().map { i, name in
+      let statuses = names.dropLast().enumerated().map { i, name in
         let power = [1, 3, 9, 27][i]
-        return (name: name, standing: words[(round * 7 + 5) % 81 / power % 3])
+        return (name: name, status: words[(round * 7 + 5) % 81 / power % 3])
       }
-      together.set(standings)
-      for (name, standing) in standings { oneByOne.set(standing, name) }
+      together.set(statuses)
+      for (name, status) in statuses { oneByOne.set(status, name) }
       #expect(keys.map(together.owner) == keys.map(oneByOne.owner))
       together.say(c, "delete k\(round)")
       oneByOne.say(d, "delete k\(round)")
       for name in names {
         #expect(together.asked(name) == oneByOne.asked(name))
         let id = Fleet.id(of: name)
-        #expect(together.worker.surrender(id) == oneByOne.worker.surrender(id))
+        #expect(together.worker.takeEntries(id) == oneByOne.worker.takeEntries(id))
       }
     }
   }
@@ -361,9 +361,9 @@ import Testing
     let c = rig.open()
     for n in 0..<60 { rig.say(c, "delete k\(n)") }
     rig.set(.up, "a")
-    let found = rig.worker.surrenderStrays(of: [Fleet.id(of: "c")])
+    let found = rig.worker.takeOrphans(of: [Fleet.id(of: "c")])
     #expect(found[Fleet.id(of: "c")]?.lost.ids == [Fleet.id(of: "a"), Fleet.id(of: "b")])
-    #expect(rig.worker.surrenderStrays(of: [Fleet.id(of: "c")]).isEmpty)
+    #expect(rig.worker.takeOrphans(of: [Fleet.id(of: "c")]).isEmpty)
   }
 
   @Test func afterAReloadAFlagIsEverybodys() {
@@ -373,8 +373,8 @@ import Testing
     rig.set(.ejected, "a")
     let c = rig.open()
     for n in 0..<60 { rig.say(c, "delete k\(n)") }
-    rig.adopt(["a", "b", "c"], limits: limits)
-    #expect(rig.worker.surrender(Fleet.id(of: "b")).lost.areAll)
+    rig.apply(["a", "b", "c"], limits: limits)
+    #expect(rig.worker.takeEntries(Fleet.id(of: "b")).lost.areAll)
   }
 }
 
@@ -395,12 +395,12 @@ enum Wire64 {
 extension Rig {
   /// What the journal holds against a server; it holds it no more.
   func held(against name: String) -> [String] {
-    worker.surrender(Fleet.id(of: name)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
+    worker.takeEntries(Fleet.id(of: name)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
   }
 
-  func strays() -> [String: [String]] {
+  func orphans() -> [String: [String]] {
     var found: [String: [String]] = [:]
-    for (id, entries) in worker.surrenderStrays(of: ["a", "b", "c"].map(Fleet.id)) {
+    for (id, entries) in worker.takeOrphans(of: ["a", "b", "c"].map(Fleet.id)) {
       found[Fleet.name(of: id)] = entries.keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
     }
     return found

@@ -146,7 +146,7 @@ import Testing
     _ = rig.asked("a")
     rig.lose("a")
     rig.say(c, "set x 0 0 1", "2", "get x")
-    rig.accept(rig.link("a"))
+    rig.accept(rig.connection("a"))
     #expect(rig.asked("a") == lines("get x", "set x 0 0 1", "2", "get x"))
     rig.send(
       from: "a",

@@ -19,13 +19,13 @@ final class Rig {
   var worker: Worker
   private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
   /// Every order, oldest first.
-  private(set) var orders: [Order] = []
+  private(set) var effects: [Effect] = []
   /// Clients that were ordered closed.
   private(set) var closed: [UInt32] = []
   /// Clients that are not read from.
   private(set) var paused: Set<UInt32> = []
   /// Connections that are not read from.
-  private(set) var pausedLinks: Set<UInt32> = []
+  private(set) var pausedConnections: Set<UInt32> = []
   /// Connections that were asked for and are neither made nor refused.
   private(set) var connecting: [UInt32] = []
   var isAccepting = true
@@ -65,8 +65,8 @@ final class Rig {
     settle()
   }
 
-  func relieve() {
-    worker.relieve()
+  func closeLargestClient() {
+    worker.closeLargestClient()
     settle()
   }
 
@@ -118,39 +118,41 @@ final class Rig {
     return .max
   }
 
-  func link(_ name: String) -> UInt32 { worker.servers[slot(name)].links[0] }
+  func connection(_ name: String) -> UInt32 { worker.servers[slot(name)].connections[0] }
 
-  func links(_ name: String) -> [UInt32] {
+  func connections(_ name: String) -> [UInt32] {
     let s = slot(name)
-    return (0..<worker.servers[s].links.count).map { worker.servers[s].links[$0] }
+    return (0..<worker.servers[s].connections.count).map { worker.servers[s].connections[$0] }
   }
 
   /// Connections that carry a long value now.
-  var privateLinks: [UInt32] {
-    (0..<worker.links.end).filter { worker.links.isTaken($0) && worker.links[$0].stream != .max }
+  var privateConnections: [UInt32] {
+    (0..<worker.connections.end).filter {
+      worker.connections.isTaken($0) && worker.connections[$0].stream != .max
+    }
   }
 
-  func lose(link l: UInt32) {
+  func lose(connection l: UInt32) {
     worker.lost(l, .connectionLost, now: now)
     settle()
   }
 
-  func isOpen(link l: UInt32) -> Bool { worker.links.isTaken(l) }
+  func isOpen(connection l: UInt32) -> Bool { worker.connections.isTaken(l) }
   func isKnown(slot s: UInt32) -> Bool { worker.servers.isTaken(s) }
-  var linkCount: UInt32 { worker.links.count }
+  var connectionCount: UInt32 { worker.connections.count }
   var isDrained: Bool { worker.isDrained }
   var isOverfull: Bool { worker.isOverfull }
   /// Bytes of requests that wait on a server's connection.
-  func queued(_ name: String) -> Int { worker.links[link(name)].asked.count }
+  func queued(_ name: String) -> Int { worker.connections[connection(name)].asked.count }
 
   /// What the server was sent since the last look; its connection takes at most `n` bytes.
-  func asked(_ name: String, atMost n: Int = .max) -> String { asked(link(name), atMost: n) }
+  func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
 
   func asked(_ l: UInt32, atMost n: Int = .max) -> String {
-    let unsent = worker.links[l].unsent
+    let unsent = worker.connections[l].unsent
     guard unsent > 0 else { return "" }
     let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
-    worker.sent(link: l, text.utf8.count, now: now)
+    worker.sent(connection: l, text.utf8.count, now: now)
     settle()
     return text
   }
@@ -162,7 +164,7 @@ final class Rig {
   }
 
   /// The server sends these bytes, whatever it has read.
-  func send(from name: String, _ text: String) { send(from: link(name), text) }
+  func send(from name: String, _ text: String) { send(from: connection(name), text) }
 
   func send(from l: UInt32, _ text: String) {
     let bytes = Array(text.utf8)
@@ -179,7 +181,7 @@ final class Rig {
   }
 
   /// The connection is made, and nothing is answered on it.
-  func startGreeting(_ l: UInt32) {
+  func startHandshaking(_ l: UInt32) {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     settle()
@@ -194,9 +196,9 @@ final class Rig {
 
   /// The server says which meta requests it speaks.
   private func answerHandshake(_ l: UInt32) {
-    let asked = String(decoding: worker.greeting(for: l), as: UTF8.self)
+    let asked = String(decoding: worker.handshaking(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
-    let s = worker.links[l].server
+    let s = worker.connections[l].server
     if let handshake = handshakes.removeValue(forKey: l) {
       if !handshake.isEmpty {
         send(from: l, handshake.split(separator: "<opaque>").joined(separator: String(opaque)))
@@ -220,16 +222,16 @@ final class Rig {
     send(from: l, "VERSION 1.6.18\r\n")
   }
 
-  func lose(_ name: String, _ trouble: Trouble = .connectionLost) {
-    connecting.removeAll { $0 == link(name) }
-    worker.lost(link(name), trouble, now: now)
+  func lose(_ name: String, _ failure: ServerFailure = .connectionLost) {
+    connecting.removeAll { $0 == connection(name) }
+    worker.lost(connection(name), failure, now: now)
     settle()
   }
 
-  func adopt(
+  func apply(
     _ names: [String], limits: Limits = Limits(), _ change: (inout WorkerPlan.Options) -> Void = { _ in }
   ) {
-    worker.adopt(Fleet.plan(names, limits: limits, change), now: now)
+    worker.apply(Fleet.plan(names, limits: limits, change), now: now)
     settle()
   }
 
@@ -239,16 +241,16 @@ final class Rig {
     settle()
   }
 
-  func set(_ standing: Standing, _ name: String) {
-    worker.set(standing, of: Fleet.id(of: name), now: now)
+  func set(_ status: ServerStatus, _ name: String) {
+    worker.set(status, of: Fleet.id(of: name), now: now)
     settle()
   }
 
   /// The same for several, told in one breath.
-  func set(_ standings: [(name: String, standing: Standing)]) {
+  func set(_ statuses: [(name: String, status: ServerStatus)]) {
     var stale: Set<Int> = []
-    for (name, standing) in standings {
-      _ = worker.stand(standing, of: Fleet.id(of: name), wasFlushed: nil, stale: &stale, now: now)
+    for (name, status) in statuses {
+      _ = worker.stand(status, of: Fleet.id(of: name), wasFlushed: nil, stale: &stale, now: now)
     }
     worker.rearrange(stale, now: now)
     settle()
@@ -259,33 +261,35 @@ final class Rig {
   /// Carries out the orders and serves who may go on.
   func settle() {
     repeat {
-      while let order = worker.nextOrder() { carryOut(order) }
+      while let order = worker.nextEffect() { carryOut(order) }
       if worker.hasResumable { worker.resumeStalled(now: now) }
-    } while worker.hasResumable || !worker.orders.isEmpty
+    } while worker.hasResumable || !worker.effects.isEmpty
   }
 
-  private func carryOut(_ order: Order) {
-    if case .greet(let l) = order, worker.links[l].state == .probing { return answerHandshake(l) }
-    orders.append(order)
+  private func carryOut(_ order: Effect) {
+    if case .handshake(let l) = order, worker.connections[l].state == .learningMeta {
+      return answerHandshake(l)
+    }
+    effects.append(order)
     switch order {
     case .connect(let l):
       connecting.append(l)
       if isAccepting { accept(l) }
-    case .greet(let l):
+    case .handshake(let l):
       asleep.append(l)
       if wakesUp { awaken(l) }
     case .disconnect(let l):
       asleep.removeAll { $0 == l }
       connecting.removeAll { $0 == l }
-      pausedLinks.remove(l)
+      pausedConnections.remove(l)
     case .close(let c):
       closed.append(c)
       paused.remove(c)
       worker.closed(client: c)
     case .pause(let c): paused.insert(c)
     case .resume(let c): paused.remove(c)
-    case .pauseLink(let l): pausedLinks.insert(l)
-    case .resumeLink(let l): pausedLinks.remove(l)
+    case .pauseConnection(let l): pausedConnections.insert(l)
+    case .resumeConnection(let l): pausedConnections.remove(l)
     case .report(let x):
       if holdsReports {
         heldReports.append(x)
@@ -311,7 +315,7 @@ final class Rig {
   }
 
   /// Bytes of buffers, handed out or idle.
-  var memory: Int { worker.pool.inUse + worker.pool.idleBytes }
+  var memory: Int { worker.buffers.inUse + worker.buffers.idleBytes }
   var slotsEverTaken: UInt32 { worker.exchanges.end + worker.fanOuts.end + worker.clients.end }
 
   func parkedFootprint(_ c: UInt32) -> Int { worker.clients[c].parked.footprint }
@@ -334,12 +338,12 @@ final class Rig {
   /// The server that has a key now.
   func owner(of key: String) -> String {
     guard let place = worker.table.where(key) else { return "nobody" }
-    return Fleet.name(of: worker.servers[worker.lanes[place.server].server].id)
+    return Fleet.name(of: worker.servers[worker.destinations[place.server].server].id)
   }
 
-  func notices() -> [Notice] {
-    defer { worker.notices = [] }
-    return worker.notices
+  func events() -> [WorkerEvent] {
+    defer { worker.events = [] }
+    return worker.events
   }
 
   /// What was taken and not given back, nil when all is well.
@@ -364,20 +368,20 @@ extension Worker {
   var leak: String? {
     var held = 0
     var l: UInt32 = 0
-    while l < links.end {
-      if links.isTaken(l) { held += links[l].asked.footprint + links[l].input.footprint }
+    while l < connections.end {
+      if connections.isTaken(l) { held += connections[l].asked.footprint + connections[l].input.footprint }
       l += 1
     }
     if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
     if streams.count > 0 { return "\(streams.count) streams" }
     if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
     if clients.count > 0 { return "\(clients.count) clients" }
-    if pool.inUse != held { return "\(pool.inUse - held) bytes of buffers" }
+    if buffers.inUse != held { return "\(buffers.inUse - held) bytes of buffers" }
     return nil
   }
 
   /// Private connections that wait for the next long value.
-  var spareLinks: Int {
+  var spareConnections: Int {
     var count = 0
     var s: UInt32 = 0
     while s < servers.end {
@@ -388,11 +392,11 @@ extension Worker {
   }
 
   /// Connections that are tried beside others.
-  var reliefs: Int {
+  var replacements: Int {
     var count = 0
     var l: UInt32 = 0
-    while l < links.end {
-      if links.isTaken(l), links[l].relieves != Slab<Link>.none { count += 1 }
+    while l < connections.end {
+      if connections.isTaken(l), connections[l].replaces != Slab<ServerConnection>.none { count += 1 }
       l += 1
     }
     return count
@@ -401,7 +405,7 @@ extension Worker {
   /// As the edge does: bytes of a client's long value are read to where they are sent from.
   mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe links[l].asked.append(bytes.span.bytes, &pool)
+    unsafe connections[l].asked.append(bytes.span.bytes, &buffers)
     return clientReceived(c, passed: bytes.count, now: now)
   }
 
@@ -412,7 +416,7 @@ extension Worker {
 
   /// What waits to be sent to a server.
   func text(toBeSentOn l: UInt32, atMost n: Int) -> String {
-    string(links[l].asked.readable, from: links[l].sent, atMost: n)
+    string(connections[l].asked.readable, from: connections[l].sent, atMost: n)
   }
 }
 

@@ -22,7 +22,7 @@ import Testing
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
     rig.send(from: "a", "\r\nEND\r\n")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     return own
   }
@@ -35,7 +35,7 @@ import Testing
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000\r\nvvv")
     #expect(rig.waiting(for: c) == "")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == lines("get k"))
     // What is let go by is not kept, and those behind it have their answers.
     rig.send(from: "a", String(long.dropFirst(3)) + "\r\nEND\r\n")
@@ -81,11 +81,11 @@ import Testing
     let c = rig.open()
     let own = try downloading(c, rig)
     rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(300))")
-    #expect(rig.pausedLinks == [own])
+    #expect(rig.pausedConnections == [own])
     var got = rig.got(c, atMost: 100)
-    #expect(rig.pausedLinks == [own])
+    #expect(rig.pausedConnections == [own])
     got += rig.got(c)
-    #expect(rig.pausedLinks.isEmpty)
+    #expect(rig.pausedConnections.isEmpty)
     rig.send(from: own, long.dropFirst(300) + "\r\nEND\r\n")
     got += rig.got(c)
     #expect(got == lines("VALUE k 0 1000", long, "END"))
@@ -100,7 +100,7 @@ import Testing
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 9000\r\n\(huge)")
     #expect(rig.got(c) == lines("END"))
-    #expect(rig.privateLinks.isEmpty && rig.count(.queueFull) == 1 && rig.count(.readsAsMisses) == 1)
+    #expect(rig.privateConnections.isEmpty && rig.count(.queueFull) == 1 && rig.count(.readsAsMisses) == 1)
     rig.send(from: "a", "\r\nEND\r\nDELETED\r\n")
     #expect(rig.got(c) == lines("DELETED"))
     // Of several, those that fit are given.
@@ -125,7 +125,7 @@ import Testing
     rig.say(c, "get k", change)
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.send(from: "a", "\r\nEND\r\n")
     #expect(rig.got(c) == lines("VALUE k 0 1000", long, "END"))
   }
@@ -138,7 +138,7 @@ import Testing
     rig.say(c, "mg aw== b v O1", change)
     _ = rig.asked("a")
     rig.send(from: "a", "VA 1000 O1\r\n\(long)")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.send(from: "a", "\r\n")
     #expect(rig.got(c) == lines("VA 1000 O1", long))
   }
@@ -150,7 +150,7 @@ import Testing
     rig.say(c, "get k", other)
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
-    #expect(rig.privateLinks.count == 1)
+    #expect(rig.privateConnections.count == 1)
   }
 
   @Test func valuesOfAMultiGetKeepTheirOrderWhicheverAreLong() throws {
@@ -160,7 +160,7 @@ import Testing
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE s 0 1\r\ns\r\nVALUE k 0 1000\r\n\(long)")
     rig.send(from: "a", "\r\nVALUE t 0 1\r\nt\r\nEND\r\n")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     #expect(rig.got(c) == lines("VALUE s 0 1", "s"))
     #expect(rig.asked(own) == lines("get k"))
     rig.send(from: own, lines("VALUE k 0 1000", long, "END"))
@@ -178,7 +178,7 @@ import Testing
     let opaque = try #require(rig.asked("a").split(separator: " ").last.map { $0.dropLast() })
     rig.send(from: "a", "VA 1000 s1000 kk \(opaque)\r\n\(long)")
     rig.send(from: "a", "\r\n")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(from: own, "VA 1000 s1000 kk \(opaque)\r\n\(long)\r\n")
     #expect(rig.got(c) == lines("VA 1000 s1000 kk", long))
@@ -192,7 +192,7 @@ import Testing
     let opaque = try #require(rig.asked("a").split(separator: " ").last.map { $0.dropLast() })
     let shown = flag == "h" ? "h0 " : flag == "l" ? "l1 " : ""
     rig.send(from: "a", "VA 1000 \(shown)\(opaque)\r\n\(long)")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.send(from: "a", "\r\n")
     #expect(rig.got(c) == lines("VA 1000 \(shown)".trimmed, long))
   }
@@ -203,7 +203,7 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 1 2 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == "set k 1 2 1000\r\n\(long.prefix(10))")
     rig.send(c, String(long.prefix(150)))
     #expect(rig.asked(own) == long.prefix(150))
@@ -222,9 +222,9 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.send(c, "delete k\r\nset k 0 0 1000\r\n\(long.prefix(10))")
-    #expect(rig.privateLinks.isEmpty)
+    #expect(rig.privateConnections.isEmpty)
     rig.reply("a", "NOT_FOUND")
-    #expect(rig.privateLinks.count == 1)
+    #expect(rig.privateConnections.count == 1)
   }
 
   @Test func aClientIsReadAsFastAsTheServerTakes() throws {
@@ -233,7 +233,7 @@ import Testing
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(500))")
     rig.send(c, String(long.prefix(1)))
     #expect(rig.paused == [c])
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     #expect(rig.paused.isEmpty)
   }
@@ -243,7 +243,7 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     for byte in 10..<14 {
       _ = rig.asked(own)
       rig.advance(.milliseconds(900))
@@ -262,7 +262,7 @@ import Testing
     let rig = rig { $0.streams = 1 }
     let (c, d) = (rig.open(), rig.open())
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     rig.send(d, "set j 0 0 1000\r\n\(long.prefix(10))")
     for byte in 10..<16 where !rig.closed.contains(c) {
       _ = rig.asked(own)
@@ -276,23 +276,23 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(from: own, lines("SERVER_ERROR object too large for cache"))
     #expect(rig.got(c) == lines("SERVER_ERROR object too large for cache"))
     rig.send(c, long.dropFirst(10) + "\r\nversion\r\n")
     rig.reply("a", "VERSION 1.6.40")
     #expect(rig.got(c) == lines("VERSION 1.6.40"))
-    #expect(rig.orders.contains(.disconnect(link: own)))
+    #expect(rig.effects.contains(.disconnect(connection: own)))
   }
 
   @Test func aServerLostWithinAnUploadIsAnErrorAndTheRestIsDropped() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
-    rig.lose(link: own)
+    rig.lose(connection: own)
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
     rig.send(c, long.dropFirst(10) + "\r\nmn\r\n")
     #expect(rig.got(c) == lines("MN"))
@@ -302,9 +302,9 @@ import Testing
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
-    let own = try #require(rig.privateLinks.first)
+    let own = try #require(rig.privateConnections.first)
     rig.hangUp(c)
-    #expect(rig.orders.contains(.disconnect(link: own)))
+    #expect(rig.effects.contains(.disconnect(connection: own)))
     #expect(rig.leak == nil)
   }
 
@@ -318,10 +318,10 @@ import Testing
       _ = rig.asked("a")
       rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
       rig.send(from: "a", "\r\nEND\r\n")
-      let own = try #require(rig.privateLinks.first)
+      let own = try #require(rig.privateConnections.first)
       _ = rig.asked(own)
       if hasBegun { rig.send(from: own, "VALUE k 0 1000\r\nv") }
-      rig.lose(link: own)
+      rig.lose(connection: own)
       if !hasBegun { #expect(rig.got(c) == lines("END")) }
       rig.tick()
     }
@@ -350,15 +350,15 @@ import Testing
       rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")
       rig.send(from: "a", "\r\nEND\r\n")
     }
-    #expect(rig.privateLinks.count == 1)
-    let own = try #require(rig.privateLinks.first)
+    #expect(rig.privateConnections.count == 1)
+    let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(from: own, "VALUE k 0 1000\r\n\(long.prefix(300))")
     rig.advance(.milliseconds(900))
     #expect(rig.closed.isEmpty)
     rig.advance(.milliseconds(200))
     #expect(rig.closed == [deaf])
-    let next = try #require(rig.privateLinks.first { $0 != own })
+    let next = try #require(rig.privateConnections.first { $0 != own })
     _ = rig.asked(next)
     rig.send(from: next, lines("VALUE k 0 1000", long, "END"))
     #expect(rig.got(other) == lines("VALUE k 0 1000", long, "END"))

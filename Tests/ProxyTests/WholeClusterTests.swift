@@ -33,14 +33,14 @@ import Testing
     let rig = Rig()
     let c = rig.open()
     rig.set(.ejected, "b")
-    _ = rig.notices()
+    _ = rig.events()
     rig.say(c, command)
     rig.reply("a", "OK")
     rig.reply("c", "OK")
     #expect(rig.got(c) == (command == "flush_all" ? lines("OK") : ""))
-    let notices = rig.notices()
-    for name in ["a", "c"] { #expect(notices.contains(.flushed(server: Fleet.id(of: name), asked: rig.now))) }
-    #expect(notices.count == 3 && notices.contains(.flushOwed(server: Fleet.id(of: "b"))))
+    let events = rig.events()
+    for name in ["a", "c"] { #expect(events.contains(.flushed(server: Fleet.id(of: name), asked: rig.now))) }
+    #expect(events.count == 3 && events.contains(.flushOwed(server: Fleet.id(of: "b"))))
   }
 
   /// It may be up before anybody hears what was promised in its name.
@@ -51,14 +51,14 @@ import Testing
     rig.set(.ejected, "b")
     rig.set(.returning, "b")
     #expect(rig.owner(of: rig.key(on: "b")) == "b")
-    _ = rig.notices()
+    _ = rig.events()
     rig.say(c, command)
     rig.reply("a", "OK")
     rig.reply("c", "OK")
     let line = lines("SERVER_ERROR ringroad: flush_all failed on 1 of 3 servers")
     #expect(rig.got(c) == (command == "flush_all" ? line : ""))
-    let flushed = ["a", "c"].map { Notice.flushed(server: Fleet.id(of: $0), asked: rig.now) }
-    #expect(rig.notices() == flushed)
+    let flushed = ["a", "c"].map { WorkerEvent.flushed(server: Fleet.id(of: $0), asked: rig.now) }
+    #expect(rig.events() == flushed)
     // Anything else is told what it would be told before.
     rig.say(c, "delete \(rig.key(on: "b"))")
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 ejected"))
@@ -76,7 +76,7 @@ import Testing
     let rig = Rig()
     rig.say(rig.open(), command)
     for name in ["a", "b", "c"] { rig.reply(name, "OK") }
-    #expect(rig.notices() == [])
+    #expect(rig.events() == [])
   }
 
   @Test func aServerThatIsTakenOutMeanwhileIsOwedAFlush() {
@@ -85,10 +85,10 @@ import Testing
     rig.say(c, "flush_all")
     rig.reply("a", "OK")
     rig.reply("c", "OK")
-    _ = rig.notices()
+    _ = rig.events()
     rig.set(.ejected, "b")
     #expect(rig.got(c) == lines("OK"))
-    #expect(rig.notices() == [.flushOwed(server: Fleet.id(of: "b"))])
+    #expect(rig.events() == [.flushOwed(server: Fleet.id(of: "b"))])
   }
 
   @Test func theLowestVersionIsTheAnswer() {

@@ -10,28 +10,28 @@ import Testing
 @Suite struct DecisionTests {
   /// Workers with nothing to do, and what they say.
   private final class Crew {
-    let inboxes: [Mailbox<Message>]
-    let outbox: Mailbox<Report>
+    let inboxes: [Mailbox<ControlMessage>]
+    let outbox: Mailbox<WorkerReport>
     let servers: [UInt32]
     private var loop: EventLoop
 
     init(_ count: Int, servers places: Int = 1) throws {
       let settings = try ProxySettings.simple(
         listen: [], servers: (1...places).map { "127.0.0.1:\($0)" })
-      var roster = Roster()
-      let blueprint = Blueprint(settings, workers: count, roster: &roster) { _ in .up }
-      servers = blueprint.members.map(\.id)
+      var registry = ServerRegistry()
+      let runtimePlan = RuntimePlan(settings, workers: count, registry: &registry) { _ in .up }
+      servers = runtimePlan.members.map(\.id)
       outbox = try Mailbox()
       loop = try EventLoop()
       inboxes = try (0..<count).map { _ in try Mailbox() }
-      let ledger = Ledger(workers: count)
+      let sharedStats = SharedStats(workers: count)
       for (number, inbox) in inboxes.enumerated() {
-        let (plan, outbox) = (blueprint.plan, outbox)
+        let (plan, outbox) = (runtimePlan.plan, outbox)
         Thread.start(name: "worker-\(number)") {
           guard
             var worker = try? WorkerThread(
               number: number, plan: plan, addresses: [:], processID: 1, inbox: inbox, outbox: outbox,
-              ledger: ledger)
+              sharedStats: sharedStats)
           else { return }
           worker.run()
         }
@@ -42,16 +42,16 @@ import Testing
     deinit { for inbox in inboxes { inbox.post(.stop) } }
 
     /// Tells every worker how the server stands; how long it took until the last said that it knows, nil if one did not.
-    func decide(_ standing: Standing, ticket: UInt64) -> Duration? {
-      decide(standing, of: [servers[0]], ticket: ticket)
+    func decide(_ status: ServerStatus, ticket: UInt64) -> Duration? {
+      decide(status, of: [servers[0]], ticket: ticket)
     }
 
     /// The same for several servers at once, with a ticket for each from this one on.
-    func decide(_ standing: Standing, of servers: [UInt32], ticket: UInt64) -> Duration? {
+    func decide(_ status: ServerStatus, of servers: [UInt32], ticket: UInt64) -> Duration? {
       let start = Clock.now()
       let letters = servers.enumerated().map { i, server in
-        Message.standing(
-          server: server, standing, ticket: ticket + UInt64(i), surrenders: false, wasFlushed: nil)
+        ControlMessage.status(
+          server: server, status, ticket: ticket + UInt64(i), takesEntries: false, wasFlushed: nil)
       }
       for inbox in inboxes { inbox.post(contentsOf: letters) }
       var left = inboxes.map { _ in Set(ticket..<ticket + UInt64(servers.count)) }
@@ -87,9 +87,9 @@ import Testing
     let crew = try Crew(2, servers: 44)
     let many = Array(crew.servers.prefix(40))
     var ticket: UInt64 = 1
-    func decide(_ standing: Standing, of servers: [UInt32]) throws -> Duration {
+    func decide(_ status: ServerStatus, of servers: [UInt32]) throws -> Duration {
       defer { ticket += UInt64(servers.count) }
-      return try #require(crew.decide(standing, of: servers, ticket: ticket))
+      return try #require(crew.decide(status, of: servers, ticket: ticket))
     }
     var (together, oneByOne) = ([Duration](), [Duration]())
     for _ in 0..<10 {

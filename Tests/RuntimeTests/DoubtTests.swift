@@ -22,7 +22,7 @@ import Testing
     return isSo(&thread)
   }
 
-  private func greet(_ listener: borrowing Listener) -> Int32? {
+  private func handshake(_ listener: borrowing Listener) -> Int32? {
     guard case .accepted(let descriptor, _) = listener.accept() else { return nil }
     send(descriptor, "VERSION 1.6.18\r\n")
     return descriptor
@@ -49,20 +49,21 @@ import Testing
   @Test(arguments: [true, false])
   func theOldAddressIsNotConnectedToBeforeTheNameIsKnown(_ isNamed: Bool) throws {
     let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
-    var roster = Roster()
+    var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
-    let blueprint = Blueprint(settings, roster: &roster) { _ in .up }
-    let server = try #require(blueprint.members.first).id
-    let (inbox, outbox) = (try Mailbox<Message>(), try Mailbox<Report>())
+    let runtimePlan = RuntimePlan(settings, registry: &registry) { _ in .up }
+    let server = try #require(runtimePlan.members.first).id
+    let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
     var thread = try WorkerThread(
-      number: 0, plan: blueprint.plan, addresses: [server: listener.address], named: isNamed ? [server] : [],
-      processID: 1, inbox: inbox, outbox: outbox, ledger: Ledger(workers: 1))
+      number: 0, plan: runtimePlan.plan, addresses: [server: listener.address],
+      named: isNamed ? [server] : [],
+      processID: 1, inbox: inbox, outbox: outbox, sharedStats: SharedStats(workers: 1))
     thread.execute(now: Clock.now())
     var peer: Int32?
     let isMade = turn(&thread) {
-      peer = peer ?? greet(listener)
+      peer = peer ?? handshake(listener)
       answer(peer)
-      return $0.worker.links[0].state == .ready
+      return $0.worker.connections[0].state == .ready
     }
     try #require(isMade)
     // One that has held for a second is made anew at once.
@@ -71,7 +72,7 @@ import Testing
     Socket.close(try #require(peer))
     peer = nil
     let isBack = turn(&thread, within: 100) { _ in
-      peer = peer ?? greet(listener)
+      peer = peer ?? handshake(listener)
       return peer != nil
     }
     #expect(isBack != isNamed)
@@ -96,14 +97,14 @@ import Testing
 
   /// A resolver that says nothing holds up nobody for ever.
   @Test func aDoubtEndsByItself() throws {
-    let (inbox, outbox) = (try Mailbox<Message>(), try Mailbox<Report>())
-    var roster = Roster()
+    let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
+    var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
-    let blueprint = Blueprint(settings, roster: &roster) { _ in .up }
-    let server = try #require(blueprint.members.first).id
+    let runtimePlan = RuntimePlan(settings, registry: &registry) { _ in .up }
+    let server = try #require(runtimePlan.members.first).id
     var thread = try WorkerThread(
-      number: 0, plan: blueprint.plan, addresses: [:], named: [server], processID: 1, inbox: inbox,
-      outbox: outbox, ledger: Ledger(workers: 1))
+      number: 0, plan: runtimePlan.plan, addresses: [:], named: [server], processID: 1, inbox: inbox,
+      outbox: outbox, sharedStats: SharedStats(workers: 1))
     thread.doubt(server)
     thread.doubt(server)
     let start = Clock.now()

@@ -14,8 +14,8 @@ import Testing
   }
 
   /// Two servers of one name, which was looked up at the start, and one with a literal address.
-  private func book() throws -> NameBook {
-    var book = NameBook()
+  private func book() throws -> ResolverCache {
+    var book = ResolverCache()
     book.keep([
       (1, .tcp(host: "a", port: 1)), (2, .tcp(host: "a", port: 2)), (3, .tcp(host: "10.0.0.3", port: 3)),
     ])

@@ -21,23 +21,24 @@ import Testing
       let settings = try ProxySettings.decode(bytes: Array(text.utf8), file: "f")
       log = Log(settings.log)
       supervisor = try Supervisor(
-        settings: settings, launch: LaunchOptions(), log: log, signals: Signals([SIGUSR2]), doors: [])
-      server = try #require(supervisor.blueprint.members.first).id
+        settings: settings, launch: LaunchOptions(), log: log, signals: Signals([SIGUSR2]),
+        listeningSockets: [])
+      server = try #require(supervisor.runtimePlan.members.first).id
     }
 
-    func see(_ notices: Notice...) {
-      for notice in notices {
-        supervisor.outbox.post(.seen(worker: 0, notice, at: supervisor.addresses[server]))
+    func see(_ events: WorkerEvent...) {
+      for workerEvent in events {
+        supervisor.outbox.post(.seen(worker: 0, workerEvent, at: supervisor.addresses[server]))
       }
       supervisor.readReports(now: Clock.now())
     }
 
-    var isUp: Bool { supervisor.board.standing(of: ServerID(server)) == .up }
+    var isUp: Bool { supervisor.board.status(of: ServerID(server)) == .up }
     var caveat: ServerRecord.Caveat? { supervisor.records[server]?.caveat }
-    var rows: String { String(decoding: supervisor.ledger.rendered(), as: UTF8.self) }
+    var rows: String { String(decoding: supervisor.sharedStats.rendered(), as: UTF8.self) }
 
     func heard(_ at: Instant, misses: UInt64 = 0) {
-      supervisor.ledger.publishServers(of: 0) {
+      supervisor.sharedStats.publishServers(of: 0) {
         $0 = [ServerNumbers(id: server, heard: at, readsAsMisses: misses)]
       }
     }
@@ -80,11 +81,11 @@ import Testing
   @Test func whatWasSeenAtAnotherAddressIsNobodys() throws {
     let desk = try Desk()
     let elsewhere = try #require(Address(ip: "127.0.0.9", port: 9))
-    for notice in [
-      Notice.full(server: desk.server), .unanswered(server: desk.server, since: Clock.now()),
+    for workerEvent in [
+      WorkerEvent.full(server: desk.server), .unanswered(server: desk.server, since: Clock.now()),
       .unsuited(server: desk.server, .tls), .failed(server: desk.server, .refused),
     ] {
-      desk.supervisor.outbox.post(.seen(worker: 0, notice, at: elsewhere))
+      desk.supervisor.outbox.post(.seen(worker: 0, workerEvent, at: elsewhere))
     }
     desk.supervisor.readReports(now: Clock.now())
     #expect(desk.isUp && desk.caveat == nil)
@@ -116,6 +117,6 @@ import Testing
     #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:reads_as_misses 0\r\n"))
     desk.heard(.origin, misses: 7)
     #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:reads_as_misses 7\r\n"))
-    #expect(desk.supervisor.ledger.heard(99) == .origin)
+    #expect(desk.supervisor.sharedStats.heard(99) == .origin)
   }
 }

@@ -24,7 +24,7 @@ struct BlockTests {
         case .end: "end"
         case .otherKey: "other key"
         case .other: "other"
-        case .broken(let breach): "\(breach)"
+        case .broken(let violation): "\(violation)"
         }
       }
     }

@@ -9,7 +9,7 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
   enum Told: Equatable, Sendable {
     case partial
     case reply(MetaStatus, Int)
-    case broken(Breach)
+    case broken(ProtocolViolation)
   }
 
   let asked: String
@@ -26,10 +26,10 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
     self.shown = shown ?? reply
   }
 
-  init(_ asked: String, _ reply: String, _ breach: Breach) {
+  init(_ asked: String, _ reply: String, _ violation: ProtocolViolation) {
     self.asked = asked
     bytes = Array(reply.utf8)
-    told = .broken(breach)
+    told = .broken(violation)
     shown = ""
   }
 

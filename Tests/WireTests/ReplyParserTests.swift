@@ -11,7 +11,7 @@ enum Told: Equatable, Sendable {
   case miss(Int)
   case done(Int)
   case error(Int)
-  case broken(Breach)
+  case broken(ProtocolViolation)
 
   init(_ answer: Answer) {
     switch answer {
@@ -20,7 +20,7 @@ enum Told: Equatable, Sendable {
     case .reply(let n, .miss): self = .miss(n)
     case .reply(let n, .done): self = .done(n)
     case .reply(let n, .error): self = .error(n)
-    case .broken(let breach): self = .broken(breach)
+    case .broken(let violation): self = .broken(violation)
     }
   }
 

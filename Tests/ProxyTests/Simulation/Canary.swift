@@ -47,18 +47,18 @@ extension World {
   /// Late legs are forgotten like answered ones: what comes for them will be taken for the next one's.
   func forgetLateLegs() {
     guard canary == .lateReplies, !isDefended else { return }
-    for (l, socket) in byLink where worker.forgetLateLegs(of: l) { socket.hasForgotten = true }
+    for (l, socket) in byConnection where worker.forgetLateLegs(of: l) { socket.hasForgotten = true }
   }
 
   /// Whether what comes from a server is for a leg that is late, or that was.
-  func noteLate(_ socket: LinkSocket) {
+  func noteLate(_ socket: ConnectionSocket) {
     guard canary == .lateReplies else { return }
-    if isDefended ? worker.links[socket.link].late > 0 : socket.hasForgotten { strikes += 1 }
+    if isDefended ? worker.connections[socket.connection].late > 0 : socket.hasForgotten { strikes += 1 }
   }
 
   /// A read's answer on its way to the proxy, or another key's in its place.
-  func misdirect(_ bytes: [UInt8], _ socket: LinkSocket) -> [UInt8] {
-    guard canary == .keyCheck, let asked = worker.plainRead(owedOn: socket.link),
+  func misdirect(_ bytes: [UInt8], _ socket: ConnectionSocket) -> [UInt8] {
+    guard canary == .keyCheck, let asked = worker.plainRead(owedOn: socket.connection),
       bytes.starts(with: "VALUE ".utf8), bytes.suffix(7).elementsEqual("\r\nEND\r\n".utf8), isRough,
       dice.happens(400)
     else { return bytes }
@@ -67,9 +67,9 @@ extension World {
     let key = dice.pick(others).bytes
     guard let item = socket.server.items[key] else { return bytes }
     strikes += 1
-    note("server \(socket.server.name) answers for \(quoted(key)) on link \(socket.link)")
+    note("server \(socket.server.name) answers for \(quoted(key)) on link \(socket.connection)")
     if !isDefended {
-      worker.believe(asked.verb + [32] + key + [13, 10], keyLength: key.count, on: socket.link)
+      worker.believe(asked.verb + [32] + key + [13, 10], keyLength: key.count, on: socket.connection)
     }
     let cas = asked.verb.count == 4 ? " \(item.mark)" : ""
     return Array("VALUE ".utf8) + key + Array(" \(item.flags) \(item.data.count)\(cas)\r\n".utf8) + item.data
@@ -77,28 +77,31 @@ extension World {
   }
 
   /// A server has done something: it may never come to say so.
-  func interrupt(_ socket: LinkSocket, _ reply: [UInt8]) {
+  func interrupt(_ socket: ConnectionSocket, _ reply: [UInt8]) {
     guard canary == .onceOnly, isRough, let first = reply.first, first >= 48, first <= 57, dice.happens(400)
     else { return }
     agenda.add(.reset(socket), at: now)
   }
 
   /// A connection is about to be lost: what its server has done and not answered is asked again on another.
-  func resendChanges(of socket: LinkSocket) {
+  func resendChanges(of socket: ConnectionSocket) {
     guard canary == .onceOnly else { return }
-    let others = byLink.values.filter {
-      $0.server === socket.server && $0.link != socket.link && worker.links[$0.link].state == .ready
-        && !worker.links[$0.link].isPrivate
+    let others = byConnection.values.filter {
+      $0.server === socket.server && $0.connection != socket.connection
+        && worker.connections[$0.connection].state == .ready
+        && !worker.connections[$0.connection].isPrivate
     }
-    guard let other = others.min(by: { $0.link < $1.link }) else { return }
-    let done = socket.served - (socket.taken - worker.links[socket.link].sent)
-    strikes += worker.resendChanges(done, from: socket.link, to: other.link, isInEarnest: !isDefended)
+    guard let other = others.min(by: { $0.connection < $1.connection }) else { return }
+    let done = socket.served - (socket.taken - worker.connections[socket.connection].sent)
+    strikes += worker.resendChanges(
+      done, from: socket.connection, to: other.connection, isInEarnest: !isDefended)
   }
 
   /// A client leaves: one of its requests that waits for a server is forgotten.
   func forgetExchange(of slot: UInt32) {
     guard canary == .slots else { return }
-    for l in byLink.keys.sorted() where worker.forgetExchange(of: slot, on: l, isInEarnest: !isDefended) {
+    for l in byConnection.keys.sorted() where worker.forgetExchange(of: slot, on: l, isInEarnest: !isDefended)
+    {
       strikes += 1
       return
     }
@@ -107,22 +110,25 @@ extension World {
 
 extension Worker {
   fileprivate mutating func forgetLateLegs(of l: UInt32) -> Bool {
-    let before = links[l].late
-    while links[l].late > 0, links[l].front == .plain, links[l].input.isEmpty, let leg = links[l].legs.first,
-      leg.fanOut == Slab<FanOut>.none, links[l].hasSentFront
+    let before = connections[l].late
+    while connections[l].late > 0, connections[l].front == .plain, connections[l].input.isEmpty,
+      let leg = connections[l].legs.first,
+      leg.fanOut == Slab<FanOut>.none, connections[l].hasSentFront
     {
-      links[l].dropFront(&pool)
+      connections[l].dropFront(&buffers)
     }
-    return links[l].late < before
+    return connections[l].late < before
   }
 
   /// The request of one key that is owed the next answer on a shared connection: `get` or `gets`, and the key.
   fileprivate func plainRead(owedOn l: UInt32) -> (verb: [UInt8], key: [UInt8])? {
-    guard links[l].state == .ready, !links[l].isPrivate, links[l].front == .plain, links[l].input.isEmpty,
-      let leg = links[l].legs.first, leg.verb == .get || leg.verb == .gets, leg.fanOut == Slab<FanOut>.none,
-      leg.exchange != Slab<Exchange>.none, links[l].sent >= Int(leg.length)
+    guard connections[l].state == .ready, !connections[l].isPrivate, connections[l].front == .plain,
+      connections[l].input.isEmpty,
+      let leg = connections[l].legs.first, leg.verb == .get || leg.verb == .gets,
+      leg.fanOut == Slab<FanOut>.none,
+      leg.exchange != Slab<Exchange>.none, connections[l].sent >= Int(leg.length)
     else { return nil }
-    let asked = links[l].asked.readable
+    let asked = connections[l].asked.readable
     return (
       array(asked, from: 0, Int(leg.keyStart) - 1), array(asked, from: Int(leg.keyStart), Int(leg.keyLength))
     )
@@ -130,29 +136,31 @@ extension Worker {
 
   /// From now on the oldest request of a connection was this one: whatever is compared with it is as it says.
   fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: UInt32) {
-    let before = Int(links[l].legs[0].length)
-    var asked = exchange(&links[l].asked, with: Buffer())
+    let before = Int(connections[l].legs[0].length)
+    var asked = exchange(&connections[l].asked, with: Buffer())
     var new = Buffer()
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe new.append(line.span.bytes, &pool)
-    new.append(asked, from: before, count: asked.count - before, &pool)
-    asked.release(to: &pool)
-    links[l].asked = new
-    links[l].sent += line.count - before
-    links[l].legs[0].length = UInt32(line.count)
-    links[l].legs[0].keyLength = UInt8(keyLength)
+    unsafe new.append(line.span.bytes, &buffers)
+    new.append(asked, from: before, count: asked.count - before, &buffers)
+    asked.release(to: &buffers)
+    connections[l].asked = new
+    connections[l].sent += line.count - before
+    connections[l].legs[0].length = UInt32(line.count)
+    connections[l].legs[0].keyLength = UInt8(keyLength)
   }
 
   /// Of the first `done` bytes of what waits.
   fileprivate mutating func resendChanges(
     _ done: Int, from l: UInt32, to other: UInt32, isInEarnest: Bool
   ) -> Int {
-    guard links[l].state == .ready, links[l].front == .plain, !links[l].isPrivate else { return 0 }
-    let asked = exchange(&links[l].asked, with: Buffer())
+    guard connections[l].state == .ready, connections[l].front == .plain, !connections[l].isPrivate else {
+      return 0
+    }
+    let asked = exchange(&connections[l].asked, with: Buffer())
     var count = 0
     var start = 0
-    for i in 0..<links[l].legs.count {
-      let leg = links[l].legs[i]
+    for i in 0..<connections[l].legs.count {
+      let leg = connections[l].legs[i]
       defer { start += Int(leg.length) }
       // Of what all clients change nobody knows what it must be.
       guard leg.verb == .incr || leg.verb == .decr, leg.keyLength > 3, !leg.isLate,
@@ -161,18 +169,18 @@ extension Worker {
       count += 1
       guard isInEarnest else { continue }
       sendAgain(leg, asked, start, on: other)
-      links[l].legs[i].exchange = Slab<Exchange>.none
-      markDirty(link: other)
+      connections[l].legs[i].exchange = Slab<Exchange>.none
+      markDirty(connection: other)
     }
-    links[l].asked = asked
+    connections[l].asked = asked
     return count
   }
 
   fileprivate mutating func forgetExchange(of c: UInt32, on l: UInt32, isInEarnest: Bool) -> Bool {
-    for i in 0..<links[l].legs.count {
-      let x = links[l].legs[i].exchange
+    for i in 0..<connections[l].legs.count {
+      let x = connections[l].legs[i].exchange
       guard x != Slab<Exchange>.none, exchanges[x].client == c else { continue }
-      if isInEarnest { links[l].legs[i].exchange = Slab<Exchange>.none }
+      if isInEarnest { connections[l].legs[i].exchange = Slab<Exchange>.none }
       return true
     }
     return false

@@ -15,7 +15,7 @@ final class Comeback {
     /// That anything is noted that returning servers should forget.
     case journal
     /// The stand-ins' copies.
-    case strays
+    case orphans
     /// Waiting until all workers know that a server's stand-ins are not to be used.
     case acknowledgement
     /// Deletions of what was said not to be done: other keys are deleted.
@@ -56,15 +56,15 @@ final class Comeback {
   var histories: [String: KeyHistory] = [:]
   var versions = 0
   var board: HealthBoard
-  var handover: Handover
+  var failover: FailoverCoordinator
   /// The present visit to each server.
-  var visits: [UInt32: Int] = [:]
-  var lastVisit = 0
+  var sessions: [UInt32: Int] = [:]
+  var lastSession = 0
   private(set) var violation: String?
   private(set) var trace: [String] = []
   let isTraced: Bool
   var reads = 0
-  private(set) var remarks: [Handover.Remark] = []
+  private(set) var failoverEvents: [FailoverCoordinator.FailoverEvent] = []
   var ejections = 0
   /// Servers that must be flushed before they are asked for anything again.
   var owed: Set<UInt32> = []
@@ -89,14 +89,14 @@ final class Comeback {
     // Values that are streamed, in most of the worlds.
     limits.held = dice.pick([1 << 20, 40, 40])
     limits.heldLeast = 40
-    limits.passedOn = seed % 3 == 0 ? 30 : 64 << 10
+    limits.cutThrough = seed % 3 == 0 ? 30 : 64 << 10
     limits.ahead = dice.pick([256 << 10, 60])
     limits.large = dice.pick([64 << 10, 20])
     limits.worthCutting = dice.pick([1 << 20, 100, 10])
     limits.streams = dice.pick([32, 32, 2])
     limits.spares = dice.pick([2, 0])
-    handover = Handover(
-      [Handover.Pool(members: ids, rejoin: .invalidate, requestTimeout: Self.timeout)], workers: 2,
+    failover = FailoverCoordinator(
+      [FailoverCoordinator.Pool(members: ids, rejoin: .invalidate, requestTimeout: Self.timeout)], workers: 2,
       limits: limits)
     for name in Self.names { hosts[name] = Host(name) }
     let plan = Fleet.plan(Self.names, limits: limits) { options in
@@ -144,9 +144,9 @@ final class Comeback {
       if now / 1_000_000 % 100 < 5 { seat.worker.sweep(now: moment) }
       endTurn(seat)
     }
-    perform(handover.tick(now: moment))
-    for server in board.dueProbes(at: moment) where visits[server.number] == nil {
-      visit(server.number, errand: nil)
+    perform(failover.tick(now: moment))
+    for server in board.dueProbes(at: moment) where sessions[server.number] == nil {
+      session(server.number, job: nil)
     }
   }
 
@@ -163,11 +163,11 @@ final class Comeback {
       host.isCutUntil = now + length
       note("\(host.model.name) is cut off for \(length / 1_000_000) ms")
       for seat in seats {
-        for pipe in seat.pipes.values.sorted(by: { $0.link < $1.link })
+        for pipe in seat.pipes.values.sorted(by: { $0.connection < $1.connection })
         where pipe.server == host.model.name && pipe.isOpen {
           after(10...500) {
             guard pipe.isOpen else { return }
-            seat.worker.lost(pipe.link, .connectionLost, now: self.moment)
+            seat.worker.lost(pipe.connection, .connectionLost, now: self.moment)
             self.endTurn(seat)
           }
         }
@@ -180,11 +180,11 @@ final class Comeback {
   func endTurn(_ seat: Seat) {
     execute(seat)
     if seat.worker.hasResumable { seat.worker.resumeStalled(now: moment) }
-    while let l = seat.worker.nextLinkToFlush() {
+    while let l = seat.worker.nextConnectionToFlush() {
       guard let pipe = seat.pipes[l] else { continue }
-      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.links[l].unsent)
+      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.connections[l].unsent)
       promises += seat.worker.blotPromises(among: &bytes, on: l, isInEarnest: omission == .promises)
-      seat.worker.sent(link: l, bytes.count, now: moment)
+      seat.worker.sent(connection: l, bytes.count, now: moment)
       send(bytes, over: pipe, of: seat)
     }
     while seat.worker.nextClientToFlush() != nil {}
@@ -192,19 +192,19 @@ final class Comeback {
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
-    for notice in seat.worker.notices { report(seat) { self.consider(notice) } }
-    seat.worker.notices.removeAll()
+    for workerEvent in seat.worker.events { report(seat) { self.consider(workerEvent) } }
+    seat.worker.events.removeAll()
     if seat.worker.counters[.integrityFailures] > 0 { fail("a breach, but no server lied") }
     if omission == .journal { seat.worker.journal = Journal() }
   }
 
   private func execute(_ seat: Seat) {
-    while let order = seat.worker.nextOrder() {
+    while let order = seat.worker.nextEffect() {
       switch order {
       case .connect(let l): connect(l, of: seat)
-      case .greet(let l):
+      case .handshake(let l):
         guard let pipe = seat.pipes[l] else { continue }
-        send(seat.worker.greeting(for: l), over: pipe, of: seat)
+        send(seat.worker.handshaking(for: l), over: pipe, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
       case .close(let c): closed(c, of: seat)
       case .pause(let c): asker(c, of: seat)?.isPaused = true
@@ -212,8 +212,8 @@ final class Comeback {
         guard let asker = asker(c, of: seat) else { continue }
         asker.isPaused = false
         if !asker.unsaid.isEmpty { at(now) { self.say(asker) } }
-      case .pauseLink(let l): seat.pipes[l]?.isPaused = true
-      case .resumeLink(let l):
+      case .pauseConnection(let l): seat.pipes[l]?.isPaused = true
+      case .resumeConnection(let l):
         guard let pipe = seat.pipes[l] else { continue }
         pipe.isPaused = false
         if !pipe.held.isEmpty { at(now) { self.arrive([], over: pipe, of: seat) } }
@@ -227,8 +227,8 @@ final class Comeback {
   }
 
   private func connect(_ l: UInt32, of seat: Seat) {
-    let name = Fleet.name(of: seat.worker.servers[seat.worker.links[l].server].id)
-    let pipe = Pipe(link: l, server: name)
+    let name = Fleet.name(of: seat.worker.servers[seat.worker.connections[l].server].id)
+    let pipe = Pipe(connection: l, server: name)
     seat.pipes[l] = pipe
     let isRefused = (hosts[name]?.isCutUntil ?? 0) > now
     after(100...1000) {
@@ -238,7 +238,7 @@ final class Comeback {
       } else {
         pipe.isEstablished = true
         seat.worker.connected(l, now: self.moment)
-        self.send(seat.worker.greeting(for: l), over: pipe, of: seat)
+        self.send(seat.worker.handshaking(for: l), over: pipe, of: seat)
       }
       self.endTurn(seat)
     }
@@ -277,7 +277,7 @@ final class Comeback {
     pipe.held = pipe.isPaused ? bytes : []
     guard pipe.isOpen, !pipe.isPaused, !bytes.isEmpty else { return }
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe seat.worker.serverReceived(pipe.link, bytes.span.bytes, now: moment)
+    unsafe seat.worker.serverReceived(pipe.connection, bytes.span.bytes, now: moment)
     endTurn(seat)
   }
 
@@ -301,7 +301,7 @@ final class Comeback {
     violation = violation ?? "comeback of seed \(seed), at \((now - 1_000_000_000) / 1000) us: \(text)"
   }
 
-  func remember(_ remark: Handover.Remark) { remarks.append(remark) }
+  func remember(_ event: FailoverCoordinator.FailoverEvent) { failoverEvents.append(event) }
 
   func note(_ text: @autoclosure () -> String) {
     if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }
@@ -314,12 +314,12 @@ extension Worker {
   fileprivate func blotPromises(among bytes: inout [UInt8], on l: UInt32, isInEarnest: Bool) -> Int {
     var count = 0
     var start = 0
-    for i in 0..<links[l].legs.count {
-      let leg = links[l].legs[i]
+    for i in 0..<connections[l].legs.count {
+      let leg = connections[l].legs[i]
       defer { start += Int(leg.length) }
-      guard leg.isPromised, leg.verb == .delete, start >= links[l].sent else { continue }
+      guard leg.isPromised, leg.verb == .delete, start >= connections[l].sent else { continue }
       count += 1
-      if isInEarnest { bytes[start - links[l].sent + Int(leg.keyStart)] = 120 }
+      if isInEarnest { bytes[start - connections[l].sent + Int(leg.keyStart)] = 120 }
     }
     return count
   }

@@ -145,8 +145,8 @@ extension Comeback {
 
   /// Whether a flush has left out a server that is out, as far as this worker knows.
   func noteOwed(_ seat: Seat) {
-    for notice in seat.worker.notices {
-      guard case .flushOwed = notice else { continue }
+    for workerEvent in seat.worker.events {
+      guard case .flushOwed = workerEvent else { continue }
       for asker in askers where asker.seat === seat && asker.isWaiting && asker.wish == .flush {
         asker.isOwed = true
       }

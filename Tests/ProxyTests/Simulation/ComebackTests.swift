@@ -23,14 +23,14 @@ import Testing
       violation = world.violation
       reads = world.reads
       ejections = world.ejections
-      deleted = world.handover.deleted
+      deleted = world.failover.deleted
       misses = world.misses
       promises = world.promises
       returns = 0
       flushes = 0
       swept = 0
-      for remark in world.remarks {
-        switch remark {
+      for event in world.failoverEvents {
+        switch event {
         case .safe(_, let isFlushed):
           returns += 1
           if isFlushed { flushes += 1 }

@@ -20,7 +20,7 @@ final class Seat {
 
 /// A connection from a worker to a server. What was sent before it is closed still arrives, and is done.
 final class Pipe {
-  let link: UInt32
+  let connection: UInt32
   let server: String
   var inbox = Inbox()
   var isOpen = true
@@ -33,8 +33,8 @@ final class Pipe {
   /// A server that goes on after a stop comes to it no sooner.
   var servedAt: UInt64 = 0
 
-  init(link: UInt32, server: String) {
-    self.link = link
+  init(connection: UInt32, server: String) {
+    self.connection = connection
     self.server = server
   }
 }

@@ -8,8 +8,8 @@ struct Outcome: Sendable {
   var violation: String?
   var counters: Counters
   var pauses: Int
-  var linkPauses: Int
-  var passages: Int
+  var connectionPauses: Int
+  var cutThroughs: Int
   var wakes: Int
   /// Meta requests that a server of the world does not know, and connections that servers did not take.
   var refused: Int
@@ -26,8 +26,8 @@ struct Outcome: Sendable {
     violation = world.violation
     counters = world.worker.counters
     pauses = world.pauses
-    linkPauses = world.linkPauses
-    passages = world.passages
+    connectionPauses = world.connectionPauses
+    cutThroughs = world.cutThroughs
     wakes = world.wakes
     refused = world.refused
     turnedAway = world.turnedAway
@@ -90,8 +90,8 @@ struct Outcome: Sendable {
       #expect(total[counter] >= 20, "\(counter.description.name)")
     }
     #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
-    #expect(outcomes.reduce(0) { $0 + $1.linkPauses } > 20)
-    #expect(outcomes.reduce(0) { $0 + $1.passages } > 20)
+    #expect(outcomes.reduce(0) { $0 + $1.connectionPauses } > 20)
+    #expect(outcomes.reduce(0) { $0 + $1.cutThroughs } > 20)
     #expect(outcomes.reduce(0) { $0 + $1.wakes } > 200)
     #expect(outcomes.reduce(0) { $0 + $1.refused } > 200)
     #expect(outcomes.reduce(0) { $0 + $1.turnedAway } > 200)

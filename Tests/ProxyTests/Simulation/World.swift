@@ -22,13 +22,13 @@ final class World {
     case proxyReads(ModelClient)
     case clientReads(ModelClient)
     case clientWritable(ModelClient)
-    case connected(LinkSocket)
-    case refused(LinkSocket)
-    case bytesToServer(LinkSocket, [UInt8])
-    case serverReads(LinkSocket)
-    case bytesFromServer(LinkSocket, [UInt8])
-    case reset(LinkSocket)
-    case linkWritable(LinkSocket)
+    case connected(ConnectionSocket)
+    case refused(ConnectionSocket)
+    case bytesToServer(ConnectionSocket, [UInt8])
+    case serverReads(ConnectionSocket)
+    case bytesFromServer(ConnectionSocket, [UInt8])
+    case reset(ConnectionSocket)
+    case connectionWritable(ConnectionSocket)
     case tick
     case chaos
     case nothing
@@ -45,12 +45,12 @@ final class World {
   var agenda = Agenda()
   var servers: [String: ModelServer] = [:]
   var members: [String]
-  var standings: [String: Standing] = [:]
+  var statuses: [String: ServerStatus] = [:]
   var options = WorkerPlan.Options()
   var limits = Limits()
   var clients: [ModelClient] = []
   var bySlot: [UInt32: ModelClient] = [:]
-  var byLink: [UInt32: LinkSocket] = [:]
+  var byConnection: [UInt32: ConnectionSocket] = [:]
   var keys: [Key] = []
   /// Which key each value ever written was for.
   var writtenTo: [Int: Int] = [:]
@@ -62,8 +62,8 @@ final class World {
   var isDraining = false
   var deliveredAtDrain: [Int: Int] = [:]
   var pauses = 0
-  var linkPauses = 0
-  var passages = 0
+  var connectionPauses = 0
+  var cutThroughs = 0
   /// Connections that had rested and were asked for a sign of life.
   var wakes = 0
   /// Whether a server has closed so many connections over the handshake, by accident, that it counts as one that speaks
@@ -115,7 +115,7 @@ final class World {
     members = Array(Self.names.prefix(dice.within(1...3)))
     for (i, (name, version)) in zip(Self.names, Self.versions).enumerated() {
       servers[name] = ModelServer(name: name, version: version, kind: kinds[i])
-      standings[name] = .up
+      statuses[name] = .up
     }
     options.requestTimeout = .milliseconds(weather.strictness == .exact ? 400 : 40)
     options.connectTimeout = .milliseconds(20)
@@ -124,10 +124,10 @@ final class World {
     options.connections = canary == .onceOnly ? 2 : dice.pick([1, 1, 2])
     limits.reconnectDelay = .milliseconds(5)
     limits.reconnecting = .milliseconds(20)
-    limits.idling = .milliseconds(dice.pick([2, 1000]))
+    limits.staleAfter = .milliseconds(dice.pick([2, 1000]))
     // What is asked on a connection that rests meets no stale one: elsewhere there are those.
-    limits.resting = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
-    limits.pinging = .milliseconds(20)
+    limits.idleAfter = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
+    limits.pingAfter = .milliseconds(20)
     limits.fullDelay = .milliseconds(20)
     limits.maxValue = 2000
     limits.clientOutput = dice.pick([256 << 10, 500])
@@ -151,7 +151,7 @@ final class World {
       plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, secret: 1,
       now: Instant(nanoseconds: now))
     let plan = currentPlan()
-    worker.adopt(plan, now: moment)
+    worker.apply(plan, now: moment)
     makeSharedKeys()
     for number in 0..<weather.clients { join(number, requests: dice.within(10...45)) }
     for server in servers.values {
@@ -168,12 +168,12 @@ final class World {
       options = self.options
       options.members = members
       for i in options.members.indices {
-        options.members[i].standing = self.standings[self.members[i]] ?? .up
+        options.members[i].status = self.statuses[self.members[i]] ?? .up
       }
     }
     plan.limits.firstRequests = limits.firstRequests
     // Values that are streamed although they could be held, in a third of the worlds.
-    plan.limits.passedOn = seed % 3 == 0 ? 20 : 64 << 10
+    plan.limits.cutThrough = seed % 3 == 0 ? 20 : 64 << 10
     return plan
   }
 
@@ -251,7 +251,7 @@ final class World {
     for name in Self.names {
       servers[name]?.isDown = false
       servers[name]?.stalledUntil = 0
-      standings[name] = .up
+      statuses[name] = .up
       worker.set(.up, of: Fleet.id(of: name), now: moment)
     }
     endTurn()
@@ -299,8 +299,8 @@ final class World {
     // One that has just been replaced goes with the next tick; one may be tried beside another at any time.
     worker.tick(now: moment)
     endTurn()
-    let expected = UInt32(members.count * options.connections + worker.spareLinks + worker.reliefs)
-    if worker.links.count != expected { fail("\(worker.links.count) links, not \(expected)") }
+    let expected = UInt32(members.count * options.connections + worker.spareConnections + worker.replacements)
+    if worker.connections.count != expected { fail("\(worker.connections.count) links, not \(expected)") }
     if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
     if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }
     inspectDialect()

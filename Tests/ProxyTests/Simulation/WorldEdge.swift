@@ -26,25 +26,25 @@ extension World {
       finishConnecting(socket)
     case .refused(let socket):
       guard socket.isOpen else { return false }
-      worker.lost(socket.link, .refused, now: moment)
+      worker.lost(socket.connection, .refused, now: moment)
     case .bytesFromServer(let socket, let bytes):
       guard socket.isOpen else { return false }
       // As the runtime does: a connection that is to be made anew is not read from.
-      guard worker.links[socket.link].state != .connecting else { return false }
+      guard worker.connections[socket.connection].state != .connecting else { return false }
       var bytes = socket.held + bytes
       socket.held = socket.isPaused ? bytes : []
       guard !socket.isPaused, !bytes.isEmpty else { return false }
       noteLate(socket)
       bytes = misdirect(bytes, socket)
-      note("server \(socket.server.name) → link \(socket.link): \(quoted(bytes))")
+      note("server \(socket.server.name) → link \(socket.connection): \(quoted(bytes))")
       // SAFETY: a byte has no padding that could be uninitialised.
-      unsafe worker.serverReceived(socket.link, bytes.span.bytes, now: moment)
+      unsafe worker.serverReceived(socket.connection, bytes.span.bytes, now: moment)
     case .reset(let socket):
       guard socket.isOpen else { return false }
-      note("link \(socket.link) is reset")
+      note("link \(socket.connection) is reset")
       resendChanges(of: socket)
-      worker.lost(socket.link, .connectionLost, now: moment)
-    case .linkWritable(let socket):
+      worker.lost(socket.connection, .connectionLost, now: moment)
+    case .connectionWritable(let socket):
       guard socket.isOpen, socket.isBlocked else { return false }
       socket.isBlocked = false
       flush(socket)
@@ -62,7 +62,7 @@ extension World {
   func endTurn() {
     execute()
     if worker.hasResumable { worker.resumeStalled(now: moment) }
-    while let l = worker.nextLinkToFlush() { if let socket = byLink[l] { flush(socket) } }
+    while let l = worker.nextConnectionToFlush() { if let socket = byConnection[l] { flush(socket) } }
     // As in a crowd, in every other world: answers wait for those that are still to come.
     let holding: UInt64 = seed % 2 == 1 ? 100_000 : 0
     worker.takeHeld()
@@ -72,21 +72,21 @@ extension World {
     execute()
     if worker.hasResumable { agenda.add(.nothing, at: now) }
     if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
-    worker.notices.removeAll()
+    worker.events.removeAll()
     if worker.hasUnproven { hasShunned = true }
     checkBounds()
   }
 
   private func execute() {
-    while let order = worker.nextOrder() {
+    while let order = worker.nextEffect() {
       switch order {
       case .connect(let l): connect(l)
-      case .greet(let l):
-        guard let socket = byLink[l] else { return fail("an order to greet over no connection") }
+      case .handshake(let l):
+        guard let socket = byConnection[l] else { return fail("an order to greet over no connection") }
         wakes += 1
-        greet(socket)
+        handshake(socket)
       case .disconnect(let l):
-        guard let socket = byLink.removeValue(forKey: l) else { continue }
+        guard let socket = byConnection.removeValue(forKey: l) else { continue }
         note("link \(l) is closed")
         socket.isOpen = false
       case .close(let c):
@@ -103,11 +103,11 @@ extension World {
         guard let client = bySlot[c] else { continue }
         client.isPaused = false
         agenda.add(.proxyReads(client), at: now)
-      case .pauseLink(let l):
-        linkPauses += 1
-        byLink[l]?.isPaused = true
-      case .resumeLink(let l):
-        guard let socket = byLink[l], socket.isPaused else { continue }
+      case .pauseConnection(let l):
+        connectionPauses += 1
+        byConnection[l]?.isPaused = true
+      case .resumeConnection(let l):
+        guard let socket = byConnection[l], socket.isPaused else { continue }
         socket.isPaused = false
         if !socket.held.isEmpty { agenda.add(.bytesFromServer(socket, []), at: now) }
       case .report(let exchange):
@@ -186,12 +186,12 @@ extension World {
 
   /// As the runtime does: what is to go on is read to where it is sent from, and sent at once. Returns how much that was.
   private func pass(_ bytes: [UInt8], _ slot: UInt32) -> Int {
-    guard let (l, room) = worker.passage(of: slot) else { return 0 }
+    guard let (l, room) = worker.cutThroughRoom(of: slot) else { return 0 }
     let part = Array(bytes.prefix(room))
-    passages += 1
+    cutThroughs += 1
     if worker.clientReceived(slot, passed: part, on: l, now: moment) {
-      if let socket = byLink[l] { flush(socket) }
-      worker.endPassage(slot)
+      if let socket = byConnection[l] { flush(socket) }
+      worker.endCutThrough(slot)
     }
     return part.count
   }
@@ -221,11 +221,11 @@ extension World {
   // MARK: - Servers
 
   private func connect(_ l: UInt32) {
-    guard let server = servers[Fleet.name(of: worker.servers[worker.links[l].server].id)] else {
+    guard let server = servers[Fleet.name(of: worker.servers[worker.connections[l].server].id)] else {
       return fail("an order to connect to nobody")
     }
-    let socket = LinkSocket(link: l, server: server, window: dice.pick([40, 300, 65_536]))
-    byLink[l] = socket
+    let socket = ConnectionSocket(connection: l, server: server, window: dice.pick([40, 300, 65_536]))
+    byConnection[l] = socket
     if server.isDown || (isRough && dice.happens(weather.refusals)) {
       agenda.add(.refused(socket), at: later(10...1000))
     } else if isRough && dice.happens(weather.silentConnects) {
@@ -237,38 +237,38 @@ extension World {
     }
   }
 
-  private func finishConnecting(_ socket: LinkSocket) {
-    worker.connected(socket.link, now: moment)
+  private func finishConnecting(_ socket: ConnectionSocket) {
+    worker.connected(socket.connection, now: moment)
     socket.isEstablished = true
-    greet(socket)
+    handshake(socket)
   }
 
-  private func greet(_ socket: LinkSocket) {
-    send(worker.greeting(for: socket.link), to: socket)
+  private func handshake(_ socket: ConnectionSocket) {
+    send(worker.handshaking(for: socket.connection), to: socket)
   }
 
-  private func flush(_ socket: LinkSocket) {
+  private func flush(_ socket: ConnectionSocket) {
     guard !socket.isBlocked, socket.isEstablished else { return }
-    let unsent = worker.links[socket.link].unsent
+    let unsent = worker.connections[socket.connection].unsent
     guard unsent > 0 else { return }
     var n = min(unsent, socket.window - socket.underway - socket.unread)
     if n > 1 && dice.happens(150) { n = dice.within(1...n) }
     if n > 0 {
-      let bytes = worker.bytes(toBeSentOn: socket.link, n)
-      note("link \(socket.link) → server \(socket.server.name): \(quoted(bytes))")
-      worker.sent(link: socket.link, n, now: moment)
+      let bytes = worker.bytes(toBeSentOn: socket.connection, n)
+      note("link \(socket.connection) → server \(socket.server.name): \(quoted(bytes))")
+      worker.sent(connection: socket.connection, n, now: moment)
       send(bytes, to: socket)
     }
     if n < unsent {
       socket.isBlocked = true
       if socket.underway + socket.unread < socket.window {
-        agenda.add(.linkWritable(socket), at: later(5...500))
+        agenda.add(.connectionWritable(socket), at: later(5...500))
       }
     }
   }
 
   /// Bytes on their way to a server, in one piece or several.
-  private func send(_ bytes: [UInt8], to socket: LinkSocket) {
+  private func send(_ bytes: [UInt8], to socket: ConnectionSocket) {
     socket.underway += bytes.count
     socket.taken += bytes.count
     for piece in cut(bytes) {
@@ -298,12 +298,12 @@ extension World {
 
   /// Nothing may ever wait beyond its limit, and no server that is honest is taken for a liar.
   private func checkBounds() {
-    let breaches = worker.counters[.integrityFailures] + worker.counters[.unsolicitedBytes]
-    if weather.lies == 0, breaches > 0 { fail("a breach, but no server lied") }
+    let violations = worker.counters[.integrityFailures] + worker.counters[.unsolicitedBytes]
+    if weather.lies == 0, violations > 0 { fail("a breach, but no server lied") }
     for (slot, client) in bySlot where worker.clients[slot].inFlight > limits.clientRequests {
       fail("client \(client.number) has \(worker.clients[slot].inFlight) requests in flight")
     }
-    for l in byLink.keys {
+    for l in byConnection.keys {
       // Deletions that were promised have a bound of their own.
       let depth = worker.requests(on: l)
       if depth > limits.serverDepth + 1 { fail("\(depth) requests wait on link \(l)") }
@@ -321,19 +321,19 @@ extension Worker {
 
   /// Requests of clients that wait on a connection.
   func requests(on l: UInt32) -> Int {
-    (0..<links[l].legs.count).count { !links[l].legs[$0].isPromised }
+    (0..<connections[l].legs.count).count { !connections[l].legs[$0].isPromised }
   }
 
   /// As a bug would: takes memory and forgets it.
   mutating func leakBuffer() {
     var buffer = Buffer()
-    buffer.append("forgotten", &pool)
+    buffer.append("forgotten", &buffers)
   }
 
   func bytes(for c: UInt32, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
 
   func bytes(toBeSentOn l: UInt32, _ n: Int) -> [UInt8] {
-    array(links[l].asked.readable, from: links[l].sent, n)
+    array(connections[l].asked.readable, from: connections[l].sent, n)
   }
 }
 

@@ -29,9 +29,9 @@ extension World {
   // MARK: - Connections
 
   /// The server takes no more connections: it says so, and reads nothing.
-  func turnAway(_ socket: LinkSocket) {
+  func turnAway(_ socket: ConnectionSocket) {
     turnedAway += 1
-    note("server \(socket.server.name) turns link \(socket.link) away")
+    note("server \(socket.server.name) turns link \(socket.connection) away")
     socket.isDead = true
     agenda.add(.connected(socket), at: later(10...1000))
     socket.arrivalAtProxy = later(1000...2000)
@@ -43,8 +43,8 @@ extension World {
   }
 
   /// The server closes a connection over a request; what it answered before arrives.
-  func hangUp(_ socket: LinkSocket) {
-    note("server \(socket.server.name) hangs up on link \(socket.link)")
+  func hangUp(_ socket: ConnectionSocket) {
+    note("server \(socket.server.name) hangs up on link \(socket.connection)")
     socket.isDead = true
     agenda.add(.reset(socket), at: max(socket.arrivalAtProxy + 1000, later(5...300)))
   }

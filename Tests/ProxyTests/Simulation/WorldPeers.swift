@@ -143,7 +143,7 @@ extension World {
 
   // MARK: - Servers
 
-  func receive(_ socket: LinkSocket, _ bytes: [UInt8]) {
+  func receive(_ socket: ConnectionSocket, _ bytes: [UInt8]) {
     guard socket.isOpen, !socket.isDead else { return }
     socket.inbox.append(bytes)
     socket.underway -= bytes.count
@@ -155,7 +155,7 @@ extension World {
     }
   }
 
-  func serve(_ socket: LinkSocket) {
+  func serve(_ socket: ConnectionSocket) {
     guard socket.isOpen, !socket.isDead else { return }
     guard socket.server.stalledUntil <= now else {
       return agenda.add(.serverReads(socket), at: socket.server.stalledUntil)
@@ -175,7 +175,7 @@ extension World {
       respond(reply, on: socket, after: UInt64(delay) * 1000)
     }
     socket.unread = 0
-    if socket.isBlocked { agenda.add(.linkWritable(socket), at: later(1...100)) }
+    if socket.isBlocked { agenda.add(.connectionWritable(socket), at: later(1...100)) }
   }
 
   private func nextMark() -> Int {
@@ -183,12 +183,12 @@ extension World {
     return marks
   }
 
-  private func respond(_ reply: [UInt8], on socket: LinkSocket, after delay: UInt64) {
+  private func respond(_ reply: [UInt8], on socket: ConnectionSocket, after delay: UInt64) {
     var bytes = reply
     if isRough && !socket.hasLied && dice.happens(weather.lies) {
       socket.hasLied = true
       bytes = spoil(reply)
-      note("server \(socket.server.name) lies on link \(socket.link)")
+      note("server \(socket.server.name) lies on link \(socket.connection)")
     }
     socket.arrivalAtProxy = max(socket.arrivalAtProxy, now + delay)
     for piece in cut(bytes) {
@@ -263,28 +263,29 @@ extension World {
     } else if server.isDown && dice.happens(300) {
       server.isDown = false
     }
-    if weather.lies > 0, dice.happens(weather.lies), let socket = byLink.values.min(by: { $0.link < $1.link })
+    if weather.lies > 0, dice.happens(weather.lies),
+      let socket = byConnection.values.min(by: { $0.connection < $1.connection })
     {
       if socket.isEstablished && !socket.hasLied {
         socket.hasLied = true
         agenda.add(.bytesFromServer(socket, unsolicited()), at: max(now, socket.arrivalAtProxy))
       }
     }
-    if dice.happens(weather.ejections) { toggleStanding(of: name) }
+    if dice.happens(weather.ejections) { toggleStatus(of: name) }
     if dice.happens(weather.reloads) { reload() }
   }
 
   private func breakConnections(of server: ModelServer) {
-    for l in byLink.keys.sorted() {
-      if let socket = byLink[l], socket.server === server { agenda.add(.reset(socket), at: now) }
+    for l in byConnection.keys.sorted() {
+      if let socket = byConnection[l], socket.server === server { agenda.add(.reset(socket), at: now) }
     }
   }
 
-  private func toggleStanding(of name: String) {
-    let standing: Standing = standings[name] == .up ? dice.pick([.ejected, .failFast]) : .up
-    note("server \(name) is \(standing)")
-    standings[name] = standing
-    worker.set(standing, of: Fleet.id(of: name), now: moment)
+  private func toggleStatus(of name: String) {
+    let status: ServerStatus = statuses[name] == .up ? dice.pick([.ejected, .failFast]) : .up
+    note("server \(name) is \(status)")
+    statuses[name] = status
+    worker.set(status, of: Fleet.id(of: name), now: moment)
     endTurn()
   }
 
@@ -294,7 +295,7 @@ extension World {
     if dice.happens(200) { members.reverse() }
     options.connections = dice.pick([1, 1, 2])
     note("reload: \(members) with \(options.connections) connections each")
-    worker.adopt(currentPlan(), now: moment)
+    worker.apply(currentPlan(), now: moment)
     if dice.happens(700) { endTurn() }
   }
 }

@@ -170,7 +170,7 @@ extension World {
     guard line.hasPrefix("SERVER_ERROR ringroad: ") else { return false }
     let words = line.dropFirst(23).split(separator: " ", maxSplits: 1)
     guard words.count == 2, Self.names.contains(where: { words[0] == "\($0):11211" }) else { return false }
-    return Trouble.allCases.contains { "\($0.words)" == words[1] }
+    return ServerFailure.allCases.contains { "\($0.words)" == words[1] }
   }
 
   private func judge(line: String, _ deed: Deed, _ client: ModelClient) -> String? {

@@ -1,0 +1,209 @@
+import Bytes
+
+// What follows from what: who may leave the ring, what is done on a server next, which pools are clean.
+
+extension FailoverCoordinator {
+  // MARK: - Leaving and returning
+
+  /// A journal that begins while servers are out does not know what changed before.
+  mutating func begin(_ pool: Int) {
+    guard pools[pool].rules.members.contains(where: { members[$0]?.told != .up }) else { return }
+    for id in pools[pool].rules.members { members[id]?.held.overflowAll() }
+  }
+
+  /// Brings what the workers were told nearer to what the board wants.
+  mutating func reconcile(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server], member.phase == .none else { return }
+    switch (member.wanted, member.told) {
+    case (.up, .failFast), (.up, .ejected), (.up, .returning):
+      members[server]?.wasEjected = false
+      members[server]?.isSaidUnsafe = false
+      steps.append(.event(server, .safe(deleted: member.deleted, isFlushed: member.isFlushed)))
+      let wasFlushed: Bool? = member.isFlushed ? true : member.isEmpty ? false : nil
+      members[server]?.deleted = 0
+      tell(server, .up, takesEntries: true, wasFlushed: wasFlushed, &steps)
+    case (.failFast, .up), (.failFast, .ejected), (.failFast, .returning), (.ejected, .up),
+      (.ejected, .returning):
+      tell(server, .failFast, takesEntries: false, &steps)
+    case (.ejected, .failFast):
+      guard member.isKnown, isClean(member.pool, for: server) else { break }
+      members[server]?.wasEjected = true
+      tell(server, .ejected, takesEntries: false, &steps)
+    default: break
+    }
+  }
+
+  mutating func allKnow(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server] else { return }
+    if member.isReclaiming {
+      members[server]?.isReclaiming = false
+      // What was sent to its stand-ins is answered or given up within a deadline, and a connection that owes
+      // answers is closed within two.
+      let wait = pools[member.pool].rules.requestTimeout * 2 + Self.slack
+      schedule(member.pool, at: now.advanced(by: wait))
+    }
+    switch member.phase {
+    case .collecting:
+      members[server]?.phase = .deleting
+      clean(server, now: now, &steps)
+    case .closing:
+      members[server]?.phase = .finishing
+      clean(server, now: now, &steps)
+    default:
+      // Refused while it failed fast, after it was asked for the last time.
+      sweep(server, now: now, &steps)
+      reconcile(server, now: now, &steps)
+    }
+    advance(poolOf: server, now: now, &steps)
+  }
+
+  /// Does what is to be done on a returning server, and goes on when there is nothing.
+  mutating func clean(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard var member = members[server] else { return }
+    let isWanted =
+      pools[member.pool].rules.rejoin == .flush && member.wasEjected && !member.isEmpty && !member.isFlushed
+      && !member.isFlushRefused
+    let flushes = member.owesFlush || isForgotten(member) || isWanted
+    if flushes || !member.held.keys.isEmpty {
+      send(server, flushes: flushes, &steps)
+    } else if member.phase == .deleting {
+      member.held = Journal.Entries()
+      members[server] = member
+      close(server, &steps)
+    } else {
+      member.held = Journal.Entries()
+      member.phase = .returned
+      member.overflowed = Journal.Owners()
+      members[server] = member
+      steps.append(.rejoined(server, ok: true))
+    }
+  }
+
+  /// Whether a returning server may hold old copies of keys that were not noted.
+  func isForgotten(_ member: Member) -> Bool {
+    member.held.hasOverflowed && !member.isEmpty && pools[member.pool].isJournaled
+  }
+
+  /// What is told to the board comes last: its answer makes steps of its own, which must not overtake these.
+  static func ordered(_ steps: [Step]) -> [Step] {
+    func isForBoard(_ step: Step) -> Bool {
+      if case .rejoined = step { return true }
+      return false
+    }
+    return steps.filter { !isForBoard($0) } + steps.filter(isForBoard)
+  }
+
+  mutating func close(_ server: UInt32, _ steps: inout [Step]) {
+    members[server]?.phase = .closing
+    tell(server, .returning, takesEntries: true, &steps)
+  }
+
+  /// Deletes on a server that is up what it must not hold.
+  mutating func sweep(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server], member.told == .up, member.phase == .none, member.underway == nil
+    else { return }
+    if !member.held.hasOverflowed {
+      members[server]?.overflowed = Journal.Owners()
+    } else if !member.held.lost.isCovered(by: member.overflowed) {
+      members[server]?.overflowed.add(member.held.lost)
+      steps.append(.event(server, .overflowed(of: member.held.lost)))
+    }
+    guard member.owesFlush || !member.held.keys.isEmpty else { return }
+    send(server, flushes: member.owesFlush, &steps)
+  }
+
+  /// Gives away the flags that a flush of a server that is up is an answer to: those of owners whose stand-in it is
+  /// not any more, for so long that nothing can be underway.
+  mutating func takeCleared(_ server: UInt32) -> Journal.Entries {
+    guard let member = members[server] else { return Journal.Entries() }
+    let pool = pools[member.pool]
+    guard pool.due == nil, pool.round == nil,
+      !pool.rules.members.contains(where: { members[$0]?.isReclaiming == true })
+    else { return Journal.Entries() }
+    let out = Set(pool.rules.members.filter { members[$0]?.told == .ejected })
+    return members[server]?.held.takeLost { id in id.map { !out.contains($0) } ?? out.isEmpty }
+      ?? Journal.Entries()
+  }
+
+  /// Does what is held against the server. Flags that this is no answer to stay.
+  mutating func send(_ server: UInt32, flushes: Bool, _ steps: inout [Step]) {
+    guard let member = members[server] else { return }
+    let keys = flushes ? [] : Array(member.held.keys)
+    var underway = member.held
+    members[server]?.held = Journal.Entries()
+    if member.phase == .none || !flushes {
+      members[server]?.held = underway.takeLost { _ in true }
+      if flushes { underway.merge(takeCleared(server), mostKeys: .max, mostBytes: .max) }
+    }
+    members[server]?.underway = underway
+    members[server]?.flushes = flushes
+    members[server]?.owesFlush = false
+    steps.append(.clean(server, CleanupJob(flushes: flushes, keys: keys)))
+  }
+
+  /// A server that goes out is not swept any more: what it holds is deleted before it returns.
+  mutating func giveUpSweeping(_ server: UInt32, _ steps: inout [Step]) {
+    guard let member = members[server], member.phase == .none, let underway = member.underway else { return }
+    members[server]?.underway = nil
+    members[server]?.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
+    if member.flushes { members[server]?.owesFlush = true }
+    members[server]?.flushes = false
+    steps.append(.abandon(server))
+  }
+
+  mutating func tell(
+    _ server: UInt32, _ status: ServerStatus, takesEntries: Bool, wasFlushed: Bool? = nil,
+    _ steps: inout [Step]
+  ) {
+    let ticket = newTicket(.told(server))
+    if members[server]?.told == .ejected && status != .ejected { members[server]?.isReclaiming = true }
+    members[server]?.told = status
+    members[server]?.ticket = ticket
+    members[server]?.isKnown = false
+    steps.append(
+      .tell(server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed))
+  }
+
+  mutating func newTicket(_ purpose: Purpose) -> UInt64 {
+    lastTicket &+= 1
+    inquiries[lastTicket] = Inquiry(purpose: purpose, pending: Set(0..<workers))
+    return lastTicket
+  }
+
+  // MARK: - Clean pools
+
+  mutating func schedule(_ pool: Int, at time: Instant) {
+    guard pool < pools.count, pools[pool].isJournaled else { return }
+    pools[pool].due = max(pools[pool].due ?? .origin, time)
+  }
+
+  /// Whether no server of the pool that is up holds copies of keys that are not its own, as far as that is
+  /// known; unknown counts as no. With an owner: whether it can leave the ring, for which nobody may hold copies of
+  /// its keys of which it alone is known.
+  func isClean(_ pool: Int, for owner: UInt32? = nil) -> Bool {
+    guard pools[pool].isJournaled else { return true }
+    guard pools[pool].due == nil, pools[pool].round == nil else { return false }
+    return pools[pool].rules.members.allSatisfy { id in
+      guard let member = members[id] else { return true }
+      if member.isReclaiming { return false }
+      guard member.told == .up else { return true }
+      guard member.held.keys.isEmpty, member.underway == nil else { return false }
+      guard let owner else { return !member.held.hasOverflowed }
+      return id == owner
+        || !member.held.lost.contains(where: { $0 == owner || members[$0]?.told == .ejected })
+    }
+  }
+
+  mutating func advance(poolOf server: UInt32, now: Instant, _ steps: inout [Step]) {
+    if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
+  }
+
+  /// Ejects those that have waited for a clean pool. Those whose return has come to nothing are out as before.
+  mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
+    for id in pools[pool].rules.members
+    where members[id]?.wanted == .ejected && members[id]?.told == .failFast || members[id]?.told == .returning
+    {
+      reconcile(id, now: now, &steps)
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Bytes
+import Stats
+import Wire
+
+// Long replies on the shared connections: let go by there, and put off until they can be streamed (`Downloads.swift`).
+
+extension Worker {
+  /// A value of the front leg has begun to come that is long: it is let go by, or kept as it comes. Returns the
+  /// bytes to take now, none when it is kept; nil when the connection is no more.
+  @inline(never) mutating func begin(
+    long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+  ) -> Int? {
+    guard connections[l].hasSentFront else {
+      violation(l, .unsolicited, bytes, p)
+      return nil
+    }
+    noteSize(value, at: connections[l].server)
+    let isSingle = leg.fanOut == Slab<FanOut>.none
+    let tail = tail(of: leg)
+    if isJournaling, isSingle, leg.verb.mayChange, !leg.isLate { noteFront(l, leg) }
+    if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
+      let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
+      guard isRepeatable || value > mostHeld else {
+        connections[l].awaited = header &+ value &+ tail.utf8CodeUnitCount
+        return 0
+      }
+      if !isRepeatable {
+        giveUp(l, leg)
+      } else if isSingle {
+        deferLargeValue(l, leg)
+      } else {
+        let asked = exchange(&connections[l].asked, with: Buffer())
+        fanOuts[leg.fanOut].deferLargeValue(
+          Int(connections[l].cursor), asked, keyAt: connections[l].cursorAt, &buffers)
+        connections[l].asked = asked
+        noteDeferred(leg.fanOut)
+      }
+    }
+    if !isSingle { step(l, leg.fanOut) }
+    connections[l].front = .discarding
+    connections[l].discardLeft = header &+ value
+    if isSingle, !leg.isContinuedByNext,
+      cutShort(l, leg, sparing: (connections[l].discardLeft &- bytes.byteCount &+ p) / 8)
+    {
+      return nil
+    }
+    return discardValue(l, bytes, p)
+  }
+
+  /// The value that comes can neither be asked for again nor held: it is answered for as if its server had failed.
+  private mutating func giveUp(_ l: UInt32, _ leg: Leg) {
+    counters.add(.queueFull)
+    guard leg.fanOut == Slab<FanOut>.none else {
+      return noteFailure(leg.fanOut, at: connections[l].server, .queueFull, keys: 1)
+    }
+    connections[l].legs[0].exchange = Slab<Exchange>.none
+    let asked = exchange(&connections[l].asked, with: Buffer())
+    fail(leg, at: connections[l].server, .queueFull, asked, 0)
+    connections[l].asked = asked
+  }
+
+  /// What must come behind the bytes of a value that this leg is owed.
+  private func tail(of leg: Leg) -> StaticString {
+    leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta && !leg.isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
+  }
+
+  /// The value at the connection's cursor is done with.
+  private mutating func step(_ l: UInt32, _ f: UInt32) {
+    let piece = fanOuts[f].pieces[Int(connections[l].cursor)]
+    connections[l].cursorAt &+= Int(piece.keyLength) &+ 1
+    connections[l].cursor = piece.next
+  }
+
+  /// Drops what comes of a value that is let go by; nil when the connection is no more.
+  mutating func discardValue(_ l: UInt32, _ bytes: RawSpan, _ p: Int) -> Int? {
+    let n = min(connections[l].discardLeft, bytes.byteCount &- p)
+    let before = connections[l].discardLeft
+    connections[l].discardLeft &-= n
+    // It has a deadline for every 64 KiB, as a streamed one: nobody waits behind one that drips.
+    if !connections[l].legs[0].isLate, before &>> 16 != connections[l].discardLeft &>> 16 {
+      connections[l].legs[0].since = clock
+    }
+    let tail = tail(of: connections[l].legs[0])
+    guard connections[l].discardLeft == 0, bytes.byteCount &- p &- n >= tail.utf8CodeUnitCount else {
+      return n
+    }
+    guard bytes.hasText(tail, at: p &+ n) else {
+      violation(l, .badLength, bytes, p &+ n)
+      return nil
+    }
+    connections[l].front = .plain
+    let leg = connections[l].legs[0]
+    if leg.fanOut == Slab<FanOut>.none {
+      connections[l].dropFront(&buffers)
+      if leg.isLate { counters.add(.lateReplies) }
+    }
+    return n &+ tail.utf8CodeUnitCount
+  }
+
+  /// Whether to ask again later gives what this reply gives: nothing behind it on this connection changes the
+  /// key, and to ask has changed nothing.
+  func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
+    if leg.fanOut != Slab<FanOut>.none {
+      let piece = fanOuts[leg.fanOut].pieces[Int(connections[l].cursor)]
+      return connections[l].mayAskAgain(keyAt: connections[l].cursorAt, count: Int(piece.keyLength))
+    }
+    if leg.verb.isMeta
+      && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(connections[l].asked.readable, from: 0))
+    {
+      return false
+    }
+    return connections[l].mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))
+  }
+
+  /// The front leg's answer will be streamed when its turn has come.
+  private mutating func deferLargeValue(_ l: UInt32, _ leg: Leg) {
+    let x = leg.exchange
+    connections[l].legs[0].exchange = Slab<Exchange>.none
+    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
+    hold(exchanges[x].client)
+    let i = newDownload(x)
+    streams[i].server = connections[l].server
+    streams[i].leg = leg
+    streams[i].leg.exchange = Slab<Exchange>.none
+    let asked = exchange(&connections[l].asked, with: Buffer())
+    if leg.verb.isMeta {
+      streams[i].line.append(asked, from: 0, count: Int(leg.length), &buffers)
+    } else {
+      writeLine(
+        i, leg.verb.expectation == .valuesWithCAS ? .gets : .get, asked, keyAt: Int(leg.keyStart),
+        count: Int(leg.keyLength))
+    }
+    connections[l].asked = asked
+    beginIfTurn(x)
+  }
+
+  /// A stream for an exchange whose client is there.
+  private mutating func newDownload(_ x: UInt32) -> UInt32 {
+    let i = streams.take()
+    streams[i].client = clients.id(of: exchanges[x].client)
+    streams[i].exchange = x
+    exchanges[x].stream = i
+    exchanges[x].parkedAt = 0
+    exchanges[x].parkedLength = 0
+    exchanges[x].isFinished = true
+    counters.add(.streamedValues)
+    return i
+  }
+
+  /// Nothing more is taken from a client until it has been given what was put off: a change would overtake it.
+  private mutating func hold(_ c: UInt32) {
+    guard c != Slab<Client>.none else { return }
+    clients[c].deferLargeValue &+= 1
+    clients[c].window = 0
+  }
+
+  mutating func unhold(_ c: UInt32) {
+    clients[c].deferLargeValue &-= 1
+    if clients[c].deferLargeValue == 0 { clients[c].window = 1 }
+  }
+
+  /// Keys of a multi-get are asked for later than it was.
+  mutating func noteDeferred(_ f: UInt32) {
+    guard !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
+      return
+    }
+    fanOuts[f].isHolding = true
+    hold(exchanges[fanOuts[f].exchange].client)
+  }
+
+  /// The line that asks for one key's value.
+  mutating func writeLine(
+    _ i: UInt32, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
+  ) {
+    streams[i].line.removeAll()
+    streams[i].line.append(verb == .gets ? "gets " : "get ", &buffers)
+    streams[i].leg.verb = verb
+    streams[i].leg.continuesPreviousLine = false
+    streams[i].leg.isContinuedByNext = false
+    streams[i].leg.keyStart = UInt8(truncatingIfNeeded: streams[i].line.count)
+    streams[i].leg.keyLength = UInt8(truncatingIfNeeded: count)
+    streams[i].line.append(source, from: keyAt, count: count, &buffers)
+    streams[i].line.append("\r\n", &buffers)
+    streams[i].leg.length = UInt32(truncatingIfNeeded: streams[i].line.count)
+  }
+
+  /// The answer of a multi-get some of whose values were put off: it is made piece by piece.
+  mutating func deferLargeValue(_ f: UInt32, _ x: UInt32) {
+    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
+    let i = newDownload(x)
+    streams[i].fanOut = f
+    fanOuts[f].open &+= 1
+    beginIfTurn(x)
+  }
+
+  /// Begins at once if it is the exchange's turn.
+  private mutating func beginIfTurn(_ x: UInt32) {
+    let c = exchanges[x].client
+    if clients[c].first == x { begin(download: exchanges[x].stream, for: c) }
+  }
+}

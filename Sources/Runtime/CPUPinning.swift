@@ -1,0 +1,47 @@
+import Net
+
+/// Which processor each worker is kept on, if they are pinned: one after the other of those that the process may use.
+struct CPUPinning: Equatable {
+  /// Nil: the kernel may move them.
+  private let processors: [Int32]?
+  private let workers: Int
+
+  /// `processors` are those of the process's own affinity mask, so that taskset and cpusets are heeded.
+  init(_ processors: [Int32]?, workers: Int) {
+    self.processors = processors
+    self.workers = workers
+  }
+
+  func processor(of worker: Int) -> Int32? {
+    guard let processors, !processors.isEmpty else { return nil }
+    return processors[worker % processors.count]
+  }
+
+  /// What whoever has asked for it ought to know.
+  func announce(to log: Log) {
+    guard let processors else { return }
+    guard !processors.isEmpty else {
+      return log.warning("workers are not pinned", ["reason": "the system does not say to which processors"])
+    }
+    log.info(
+      "workers are pinned",
+      ["processors": (0..<workers).compactMap(processor).map(String.init).joined(separator: " ")])
+    if workers > processors.count {
+      log.warning(
+        "more workers than processors: some share one",
+        ["workers": "\(workers)", "processors": "\(processors.count)"])
+    }
+  }
+
+  /// The calling thread takes its place. Without it it works all the same.
+  static func take(_ processor: Int32?, worker: Int, log: Log) {
+    guard let processor else { return }
+    do throws(SystemError) {
+      try Processors.bind(to: processor)
+    } catch {
+      log.warning(
+        "a worker is not pinned",
+        ["worker": "\(worker)", "processor": "\(processor)", "reason": error.description])
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import Bytes
+import Health
+import Net
+import Proxy
+import Settings
+
+// The supervisor's own connections to servers: probes of those that are out, and errands to those that were stand-ins.
+
+extension Supervisor {
+  /// Starts the probes that are due and looks after the visits underway.
+  func probe(now: Instant) {
+    for server in Array(sessions.keys) { proceed(server, now: now) { $0.tick(now: now) } }
+    guard drainDeadline == nil else { return }
+    if now >= board.nextDeadline {
+      // One that is being made safe is not asked whether it is there.
+      for server in board.dueProbes(at: now) where sessions[server.number] == nil {
+        waitingProbes[server.number] = now.advanced(by: Self.patience)
+      }
+    }
+    // The name is looked up first: the address may belong to another machine by now.
+    for (server, deadline) in waitingProbes where now >= deadline || names.isConfirmed(server) {
+      waitingProbes[server] = nil
+      if sessions[server] == nil { session(server, .probe, now: now) }
+    }
+  }
+
+  private func session(_ server: UInt32, _ purpose: ProbeSession.Purpose, now: Instant) {
+    guard let member = runtimePlan.members.first(where: { $0.id == server }),
+      let address = addresses[server]
+    else {
+      // Its name was not found yet.
+      return fail(server, purpose, .unreachable, now: now)
+    }
+    let pool = settings.pools[member.pool]
+    switch connect(server, to: address) {
+    case .success(let (descriptor, watch)):
+      sessions[server] = ProbeSession(
+        server: server, descriptor: descriptor, watch: watch, purpose: purpose,
+        patience: pool.connectTimeout + pool.requestTimeout, now: now)
+    case .failure(let error): fail(server, purpose, ServerFailure(errno: error.errno).failureCause, now: now)
+    }
+  }
+
+  private func connect(_ server: UInt32, to address: Address) -> Result<(Int32, Watch), SystemError> {
+    switch Socket.connect(to: address) {
+    case .connected(let descriptor), .inProgress(let descriptor):
+      let watch = loop.watch(descriptor, token: Token(kind: Kind.session, index: server))
+      loop.wantWrite(watch, true)
+      return .success((descriptor, watch))
+    case .failed(let reason): return .failure(SystemError(errno: reason, operation: "connect"))
+    }
+  }
+
+  func sessionReady(_ server: UInt32, _ events: ReadyEvents, now: Instant) {
+    guard let session = sessions[server] else { return }
+    if session.step == .connecting { return proceed(server, now: now) { $0.connected(now: now) } }
+    if events.canWrite, session.hasUnsent { proceed(server, now: now) { $0.send() } }
+    guard events.canRead, let descriptor = sessions[server]?.descriptor else { return }
+    switch scratch.receive(descriptor) {
+    case .bytes:
+      guard var session = sessions[server] else { return }
+      let verdict = session.received(scratch.bytes, now: now)
+      settle(session, verdict, now: now)
+    case .wouldBlock: break
+    case .closed, .failed: proceed(server, now: now) { $0.closed() }
+    }
+  }
+
+  /// Takes a visit a step further.
+  private func proceed(_ server: UInt32, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict) {
+    guard var session = sessions[server] else { return }
+    let verdict = step(&session)
+    settle(session, verdict, now: now)
+  }
+
+  /// Acts on what a visit has come to.
+  private func settle(_ session: ProbeSession, _ verdict: ProbeSession.Verdict, now: Instant) {
+    let server = session.server
+    sessions[server] = session
+    loop.wantWrite(session.watch, session.hasUnsent)
+    switch verdict {
+    case .waiting:
+      // The age of a server says whether it needs a rest.
+      if case .idle = session.step, session.isProbe, let since = newSince(session, now: now) {
+        sessions[server]?.skipCooldown()
+        perform(failover.returns(server, isEmpty: true, since: since, now: now), now: now)
+      }
+    case .alive:
+      log.debug("probe", ["server": label(server), "alive": "true"])
+      names.proved(server)
+      records[server, default: ServerRecord()].hasAnswered = true
+      records[server]?.suspect = nil
+      let changes = board.probed(ServerID(server), ok: true, at: now, random: random.next())
+      if changes.isEmpty { leave(server) }
+      apply(changes, now: now)
+    case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
+    case .ready:
+      if let job = jobs.removeValue(forKey: server) {
+        proceed(server, now: now) { $0.begin(job, now: now) }
+      }
+    case .done:
+      noteUnnamed(server)
+      sharedStats.deleted.store(failover.deleted, ordering: .relaxed)
+      if !session.isProbe { leave(server) }
+      perform(failover.cleaned(server, ok: true, now: now), now: now)
+      sharedStats.deleted.store(failover.deleted, ordering: .relaxed)
+    case .refused:
+      if !session.isProbe { leave(server) }
+      perform(failover.refusedFlush(server, now: now), now: now)
+    case .reconnect: reconnect(session, now: now)
+    case .full:
+      noteFull(server, now: now)
+      // Neither up nor dead: the next probe follows at the usual interval.
+      leave(server)
+      settleFailure(of: server, session.purpose, .refused, now: now)
+    case .unsuited(let kind): recognized(kind, session, now: now)
+    case .dead:
+      if session.isProbe, isReturning(server) {
+        if session.step == .flushing { noteUnclean(server, at: "flush_all") }
+        if session.step == .deleting { noteUnclean(server, at: "delete") }
+      }
+      fail(server, session.purpose, session.cause ?? .protocolError, session, now: now)
+    }
+  }
+
+  /// Logs how many keys were left out, and why that is safe.
+  private func noteUnnamed(_ server: UInt32) {
+    guard let count = sessions[server]?.takeUnnamed(), count > 0 else { return }
+    log.info(
+      "keys not deleted: the server does not know the meta commands that name them, so it cannot hold them",
+      ["server": label(server), "keys": "\(count)"])
+  }
+
+  /// Continues a visit over another connection.
+  private func reconnect(_ session: ProbeSession, now: Instant) {
+    loop.unwatch(session.watch)
+    Socket.close(session.descriptor)
+    let server = session.server
+    guard let address = addresses[server],
+      case .success(let (descriptor, watch)) = connect(server, to: address)
+    else {
+      sessions[server] = nil
+      return fail(server, session.purpose, .refused, now: now)
+    }
+    sessions[server]?.reconnected(descriptor, watch, now: now)
+  }
+
+  /// The board lets it return: the probe's connection stays open until it is safe.
+  func beginReturn(_ server: UInt32, now: Instant) {
+    guard sessions[server] != nil else {
+      return apply(board.rejoined(ServerID(server), ok: false, at: now, random: random.next()), now: now)
+    }
+    proceed(server, now: now) { $0.inquire(now: now) }
+  }
+
+  /// A moment that the server's restart did not precede; nil if it was not restarted in its outage, as far as is known. A
+  /// restarted server holds no old values, and its connections no old requests. Its process id says less: memcached can be
+  /// restarted with its memory.
+  private func newSince(_ session: ProbeSession, now: Instant) -> Instant? {
+    guard case .rejoining(let since, _) = board.health(of: ServerID(session.server))?.state,
+      let startedAt = session.startedAt
+    else { return nil }
+    return records[session.server, default: ServerRecord()].restarted(startedAt, outSince: since, now: now)
+  }
+
+  func run(_ job: FailoverCoordinator.CleanupJob, on server: UInt32, now: Instant) {
+    if sessions[server]?.isProbe == true {
+      return proceed(server, now: now) { $0.begin(job, now: now) }
+    }
+    leave(server)
+    jobs[server] = job
+    session(server, .job, now: now)
+  }
+
+  /// Ends a visit without a word to anybody.
+  func leave(_ server: UInt32) {
+    jobs[server] = nil
+    guard let session = sessions.removeValue(forKey: server) else { return }
+    loop.unwatch(session.watch)
+    Socket.close(session.descriptor)
+  }
+
+  // MARK: - Failures
+
+  /// A visit has come to nothing.
+  private func fail(
+    _ server: UInt32, _ purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession? = nil,
+    now: Instant
+  ) {
+    leave(server)
+    if purpose != .job {
+      log.debug("probe", ["server": label(server), "alive": "false"])
+      if let next = recognition(after: purpose, cause, session, server) {
+        return self.session(server, next, now: now)
+      }
+      names.lost(server, at: now)
+      // Of several addresses each is tried before the server counts as dead once more.
+      if !isReturning(server), goesOn(server) { return self.session(server, .probe, now: now) }
+    }
+    settleFailure(of: server, purpose, cause, now: now)
+  }
+
+  /// The next protocol to try with a server that sent nothing after a text greeting; nil if there is none. Tried once in an
+  /// outage; with a server that has spoken text before, only if it closed the connection.
+  private func recognition(
+    after purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession?, _ server: UInt32
+  ) -> ProbeSession.Purpose? {
+    if case .recognition(let kind) = purpose {
+      let next = Recognition.tried.drop { $0 != kind }.dropFirst().first
+      return next.map { .recognition($0) }
+    }
+    guard session?.isSpeechless == true, !isReturning(server) else { return nil }
+    if let suspect = records[server]?.suspect {
+      records[server]?.suspect = nil
+      noteUnsuited(server, suspect)
+      return nil
+    }
+    let record = records[server] ?? ServerRecord()
+    guard !record.isRecognitionTried, cause != .timedOut || !record.hasAnswered else { return nil }
+    records[server, default: ServerRecord()].isRecognitionTried = true
+    return Recognition.tried.first.map { .recognition($0) }
+  }
+
+  /// A server answered as an unusable one does. If it answered another protocol, it is greeted in text again: it may speak
+  /// both, and may have been stopped before.
+  private func recognized(_ kind: Unsuited, _ session: ProbeSession, now: Instant) {
+    leave(session.server)
+    if case .recognition = session.purpose {
+      records[session.server, default: ServerRecord()].suspect = kind
+      return self.session(session.server, .probe, now: now)
+    }
+    noteUnsuited(session.server, kind)
+    settleFailure(of: session.server, session.purpose, .protocolError, now: now)
+  }
+
+  /// Ends a visit to where the server is no more. What it was for is done where the server is now.
+  func abandonSession(_ server: UInt32, now: Instant) {
+    guard let session = sessions[server] else { return }
+    leave(server)
+    settleFailure(of: server, session.purpose, nil, now: now)
+  }
+
+  /// The board waits for the server to be made safe: it takes no other answer.
+  private func isReturning(_ server: UInt32) -> Bool {
+    if case .rejoining = board.health(of: ServerID(server))?.state { return true }
+    return false
+  }
+
+  private func settleFailure(
+    of server: UInt32, _ purpose: ProbeSession.Purpose, _ cause: FailureCause?, now: Instant
+  ) {
+    guard purpose != .job else {
+      return perform(failover.cleaned(server, ok: false, now: now), now: now)
+    }
+    let steps = failover.interrupted(server, now: now)
+    if steps.isEmpty {
+      apply(
+        board.probed(
+          ServerID(server), ok: false, cause ?? .timedOut, at: now, random: random.next()), now: now)
+    } else {
+      perform(steps, now: now)
+    }
+  }
+}

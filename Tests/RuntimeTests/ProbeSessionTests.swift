@@ -1,0 +1,420 @@
+import Bytes
+import Glibc
+import Net
+import Proxy
+import Testing
+
+@testable import Runtime
+
+@Suite struct ProbeSessionTests {
+  private static let version = "VERSION 1.6.18\r\n"
+  private static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
+
+  @Test(arguments: ["VERSION 1.6.18\r\n", "VERSION 1.4.0-beta\r\n"])
+  func aServerThatSaysItsVersionIsAliveHoweverItComes(_ answer: String) throws {
+    for cut in 0..<answer.utf8.count {
+      let (connection, start) = try connected(isProbe: true)
+      var session = start
+      #expect(connection.read() == "version\r\n")
+      let bytes = Array(answer.utf8)
+      if cut > 0 { #expect(say(&session, Array(bytes[..<cut])) == .waiting) }
+      #expect(say(&session, Array(bytes[cut...])) == .alive)
+    }
+  }
+
+  @Test(arguments: [
+    "ERROR\r\n", "STORED\r\n", "HTTP/1.1 400 Bad Request\r\n", "VERSION 1.6\r\nVERSION 1.6\r\n",
+    "VERSION 1.6\r\nx", "SERVER_ERROR out of memory\r\n", "\r\n", "\0\0\0\0\r\n",
+  ])
+  func whoSaysAnythingElseIsNotAlive(_ answer: String) throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(say(&session, answer) == .dead)
+  }
+
+  @Test(arguments: [false, true])
+  func aLineWithoutAnEndIsNotWaitedForForEver(_ isReport: Bool) throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    if isReport {
+      #expect(say(&session, Self.version) == .alive)
+      #expect(session.inquire(now: Self.at(0)) == .waiting)
+    }
+    var verdict = ProbeSession.Verdict.waiting
+    for _ in 0..<1000 where verdict == .waiting {
+      verdict = say(&session, [UInt8](repeating: 65, count: 1000))
+    }
+    #expect(verdict == .dead)
+  }
+
+  /// Alive, asked for its age, left alone for a moment, asked again.
+  @Test(arguments: ["STAT pid 7\r\nSTAT uptime 4711\r\nSTAT x y z\r\nEND\r\n", "ERROR\r\n"])
+  func whoReturnsIsAskedItsAgeAndRests(_ report: String) throws {
+    let (connection, start) = try connected(isProbe: true)
+    var session = start
+    #expect(connection.read() == "version\r\n")
+    #expect(say(&session, Self.version) == .alive)
+    #expect(session.inquire(now: Self.at(0)) == .waiting)
+    #expect(connection.read() == "stats\r\n")
+    let bytes = Array(report.utf8)
+    #expect(say(&session, Array(bytes[..<4])) == .waiting)
+    #expect(say(&session, Array(bytes[4...]), now: Self.at(10)) == .waiting)
+    #expect(session.uptime == (report.hasPrefix("STAT") ? 4711 : nil))
+    #expect(session.tick(now: Self.at(109)) == .waiting && connection.isSilent)
+    #expect(session.tick(now: Self.at(110)) == .waiting)
+    #expect(connection.read() == "version\r\n")
+    // Too late: it must have been stopped once more.
+    #expect(say(&session, Self.version, now: Self.at(211)) == .waiting)
+    #expect(session.tick(now: Self.at(311)) == .waiting)
+    #expect(connection.read() == "version\r\n")
+    #expect(say(&session, Self.version, now: Self.at(411)) == .ready)
+  }
+
+  @Test(arguments: ["VERSION 1\r\n", "STAT uptime 1\r\nEND\r\nx", "OK\r\n"])
+  func aReportThatIsNoneEndsTheVisit(_ report: String) throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(say(&session, Self.version) == .alive)
+    #expect(session.inquire(now: Self.at(0)) == .waiting)
+    #expect(say(&session, report) == .dead)
+  }
+
+  private func ready(isProbe: Bool) throws -> (ServerConnection, ProbeSession) {
+    let (connection, start) = try connected(isProbe: isProbe)
+    var session = start
+    _ = connection.read()
+    session.skipCooldown()
+    return (connection, session)
+  }
+
+  private static let job = FailoverCoordinator.CleanupJob(
+    flushes: false, keys: [Array("plain".utf8), Array("with blank".utf8), [0, 13, 10], Array("last".utf8)])
+
+  @Test func keysAreDeletedWhateverTheyAreMadeOf() throws {
+    let (connection, start) = try ready(isProbe: true)
+    var session = start
+    #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+    #expect(connection.read() == "delete plain\r\nmd d2l0aCBibGFuaw== b\r\nmd AA0K b\r\ndelete last\r\n")
+    #expect(say(&session, "DELETED\r\nHD\r\nNF\r\nNOT_FO") == .waiting)
+    #expect(say(&session, "UND\r\n") == .done)
+  }
+
+  @Test(arguments: [
+    "STORED\r\n", "DELETED\r\nSERVER_ERROR x\r\n", "DELETED\r\nHD\r\nNF\r\nDELETED\r\nDELETED\r\n",
+    "DELETED\r\nHD\r\nNF\r\nDELETED\r\nD", "VERSION 1\r\n",
+  ])
+  func aDeleteThatIsNotAnsweredAsOneFails(_ answer: String) throws {
+    let (connection, start) = try ready(isProbe: true)
+    var session = start
+    defer { withExtendedLifetime(connection) {} }
+    #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+    #expect(say(&session, answer) == .dead)
+  }
+
+  @Test func aFlushIsAnErrandToo() throws {
+    let (connection, start) = try ready(isProbe: true)
+    var session = start
+    #expect(
+      session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
+    #expect(connection.read() == "flush_all\r\n")
+    #expect(say(&session, "OK\r\n") == .done)
+  }
+
+  @Test(arguments: [
+    "ERROR\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "SERVER_ERROR unknown command\r\n",
+  ])
+  func aFlushThatIsRefusedIsNoEndOfTheVisit(_ answer: String) throws {
+    for cut in 0..<answer.utf8.count {
+      let (connection, start) = try ready(isProbe: true)
+      var session = start
+      #expect(
+        session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
+      let bytes = Array(answer.utf8)
+      if cut > 0 { #expect(say(&session, Array(bytes[..<cut])) == .waiting) }
+      #expect(say(&session, Array(bytes[cut...])) == .refused)
+      _ = connection.read()
+      #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+      #expect(connection.read().hasPrefix("delete plain"))
+    }
+  }
+
+  /// What memcached from 1.4 on has answered to `md … b`, and to `delete`.
+  @Test(arguments: [
+    "HD\r\n", "HD \r\n", "NF\r\n", "NF \r\n", "OK \r\n", "OK\r\n", "EN\r\n", "DE \r\n", "NOT_FOUND\r\n",
+    "ERROR\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n",
+  ])
+  func aKeyInBase64IsDeletedInTheWordsOfAnyVersion(_ answer: String) throws {
+    let (connection, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    let job = FailoverCoordinator.CleanupJob(flushes: false, keys: [[1, 32], Array("a".utf8), [2, 32]])
+    #expect(session.begin(job, now: Self.at(0)) == .waiting)
+    #expect(say(&session, answer + "DELETED\r\n" + answer) == .done)
+    #expect(session.takeUnnamed() == (answer.contains("ERROR") ? 2 : 0))
+    #expect(session.takeUnnamed() == 0)
+  }
+
+  /// Such a key may be there: whoever does not delete it is not safe.
+  @Test(arguments: ["ERROR\r\n", "CLIENT_ERROR no\r\n", "SERVER_ERROR no\r\n", "HD O\r\n", "HD\n"])
+  func aPlainKeyThatIsNotDeletedEndsTheVisit(_ answer: String) throws {
+    let (connection, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(
+      session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting
+    )
+    #expect(say(&session, answer) == .dead)
+  }
+
+  // MARK: - Servers that hang up on what they do not know
+
+  @Test(arguments: [true, false])
+  func whoKnowsNoStatsIsNotAskedAgain(_ hangsUp: Bool) throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(say(&session, Self.version) == .alive)
+    #expect(session.inquire(now: Self.at(0)) == .waiting)
+    #expect((hangsUp ? session.closed() : session.tick(now: Self.at(500))) == .reconnect)
+    let next = try reconnect(&session)
+    #expect(next.read() == "version\r\n")
+    #expect(say(&session, Self.version, now: Self.at(1000)) == .waiting)
+    #expect(session.uptime == nil && session.step == .idle(until: Self.at(1100)))
+    #expect(session.tick(now: Self.at(1100)) == .waiting)
+    #expect(next.read() == "version\r\n")
+    #expect(say(&session, Self.version, now: Self.at(1100)) == .ready)
+    #expect(session.closed() == .dead)
+  }
+
+  @Test func whoHangsUpOnAFlushTwiceRefusesIt() throws {
+    let (connection, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(
+      session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
+    #expect(session.closed() == .reconnect)
+    var next = try reconnect(&session)
+    _ = next.read()
+    #expect(say(&session, Self.version) == .waiting)
+    #expect(next.read() == "flush_all\r\n", "it may have been an accident")
+    #expect(session.closed() == .reconnect)
+    next = try reconnect(&session)
+    _ = next.read()
+    #expect(say(&session, Self.version) == .refused)
+    #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+    #expect(next.read().hasPrefix("delete plain"))
+  }
+
+  /// What it was asked before is asked again; the keys that only `md` can name are left out in the end.
+  @Test func whoHangsUpOnAMetaDeleteIsAskedForTheOtherKeys() throws {
+    let (connection, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    let version = "VERSION 0.5.0\r\n"
+    #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+    #expect(say(&session, "DELETED\r\n") == .waiting)
+    #expect(session.closed() == .reconnect)
+    var next = try reconnect(&session)
+    _ = next.read()
+    #expect(say(&session, version) == .waiting)
+    #expect(next.read() == "md d2l0aCBibGFuaw== b\r\n", "alone")
+    #expect(session.closed() == .reconnect)
+    next = try reconnect(&session)
+    _ = next.read()
+    #expect(say(&session, version) == .waiting)
+    #expect(next.read() == "delete last\r\n")
+    #expect(say(&session, "DELETED\r\n") == .done)
+    #expect(session.takeUnnamed() == 2)
+  }
+
+  /// A connection that is lost twice is no reason to leave a key of a memcached that knows `md` as it is.
+  @Test func whoKnowsMetaDeleteIsNotTakenForOneThatDoesNot() throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(say(&session, Self.version) == .alive)
+    session.skipCooldown()
+    #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
+    #expect(session.closed() == .dead)
+  }
+
+  @Test func whoHangsUpOnAPlainDeleteIsDead() throws {
+    let (connection, start) = try ready(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(
+      session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting
+    )
+    #expect(session.closed() == .dead)
+  }
+
+  // MARK: - Servers that are full, or speak something else
+
+  @Test(arguments: [
+    ("ERROR Too many open connections\r\n", ProbeSession.Verdict.full),
+    ("CLIENT_ERROR unauthenticated\r\n", .unsuited(.authentication)),
+    ("\u{15}\u{3}\u{3}\0\u{2}\u{2}F", .unsuited(.tls)),
+  ])
+  func whoCannotBeUsedSaysWhy(_ answer: String, _ verdict: ProbeSession.Verdict) throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(say(&session, answer) == verdict)
+  }
+
+  @Test(arguments: [
+    (Unsuited.binary, [0x81, 0x0b] as [UInt8], true), (.binary, Array("ERROR".utf8), false),
+    (.tls, [0x16, 3, 3, 0, 5], true), (.tls, [0x15, 3, 1, 0, 2], true), (.tls, Array("ERROR".utf8), false),
+  ])
+  func whoSpeaksAnotherProtocolIsRecognized(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) throws {
+    let (connection, start) = try connected(purpose: .recognition(kind))
+    var session = start
+    #expect(Array(connection.read().utf8).first == (kind == .binary ? 0xef : 0x16), "U+FFFD stands for 0x80")
+    #expect(!Recognition.question(kind).contains(10))
+    #expect(say(&session, answer) == (isIt ? .unsuited(kind) : .dead))
+  }
+
+  @Test func whoSaysNothingIsSpeechless() throws {
+    let (connection, start) = try connected(isProbe: true)
+    defer { withExtendedLifetime(connection) {} }
+    var session = start
+    #expect(session.isSpeechless && session.closed() == .dead && session.cause == nil)
+    #expect(session.tick(now: Self.at(500)) == .dead && session.cause == .timedOut)
+    #expect(say(&session, "x\r\n") == .dead && !session.isSpeechless)
+  }
+
+  /// Each batch has its own deadline; an errand to a server that is up leaves it time in between.
+  @Test(arguments: [true, false])
+  func manyKeysGoInBatches(_ isProbe: Bool) throws {
+    let (connection, start) = try ready(isProbe: isProbe)
+    var session = start
+    let keys = (0..<600).map { Array("key:\($0)".utf8) }
+    #expect(
+      session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: keys), now: Self.at(0)) == .waiting)
+    var seen = 0
+    var now: UInt64 = 0
+    var verdict = ProbeSession.Verdict.waiting
+    while verdict == .waiting, now < 10_000 {
+      now += 400
+      let asked = connection.read().split(separator: "\r\n").count
+      #expect(asked <= 256)
+      seen += asked
+      verdict = say(&session, String(repeating: "DELETED\r\n", count: asked), now: Self.at(now))
+      if !isProbe, verdict == .waiting {
+        #expect(connection.isSilent)
+        verdict = session.tick(now: Self.at(now))
+      }
+    }
+    #expect(verdict == .done && seen == 600)
+    var late = session
+    #expect(late.begin(Self.job, now: Self.at(now)) == .waiting)
+    #expect(late.tick(now: Self.at(now + 499)) == .waiting)
+    #expect(late.tick(now: Self.at(now + 500)) == .dead)
+  }
+
+  @Test func aConnectionThatFailedIsADeadServer() throws {
+    // Nobody listens on a port that was just given back.
+    let address: Address
+    do {
+      let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
+      address = listener.address
+    }
+    switch Socket.connect(to: address) {
+    case .failed(let reason): #expect(reason == ECONNREFUSED)
+    case .connected(let descriptor), .inProgress(let descriptor):
+      defer { Socket.close(descriptor) }
+      var session = Self.session(descriptor, .probe)
+      usleep(20_000)
+      #expect(session.connected(now: Self.at(0)) == .dead && session.cause == .refused)
+    }
+  }
+
+  // MARK: - Both ends
+
+  /// The server's end of the probe's connection.
+  private final class ServerConnection {
+    let probe: Int32
+    let server: Int32
+    init(probe: Int32, server: Int32) {
+      self.probe = probe
+      self.server = server
+    }
+    deinit {
+      Socket.close(probe)
+      Socket.close(server)
+    }
+
+    /// Whether nothing has come.
+    var isSilent: Bool {
+      var scratch = Scratch(capacity: 16)
+      usleep(2000)
+      if case .wouldBlock = scratch.receive(server) { return true }
+      return false
+    }
+
+    /// What the probe has asked.
+    func read() -> String {
+      var scratch = Scratch(capacity: 65_536)
+      for _ in 0..<200 {
+        if case .bytes(let n) = scratch.receive(server) {
+          return String(decoding: (0..<n).map { scratch.bytes.byte(at: $0) }, as: UTF8.self)
+        }
+        usleep(1000)
+      }
+      return ""
+    }
+  }
+
+  private func connected(isProbe: Bool) throws -> (ServerConnection, ProbeSession) {
+    try connected(purpose: isProbe ? .probe : .job)
+  }
+
+  private func reconnect(_ session: inout ProbeSession) throws -> ServerConnection {
+    let (connection, _) = try connected(purpose: .probe)
+    _ = connection.read()
+    session.reconnected(connection.probe, .none, now: Self.at(0))
+    try #require(session.connected(now: Self.at(0)) == .waiting)
+    return connection
+  }
+
+  private func connected(purpose: ProbeSession.Purpose) throws -> (ServerConnection, ProbeSession) {
+    let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
+    let descriptor: Int32
+    switch Socket.connect(to: listener.address) {
+    case .connected(let d), .inProgress(let d): descriptor = d
+    case .failed(let reason): throw SystemError(errno: reason, operation: "connect")
+    }
+    for _ in 0..<200 {
+      if case .accepted(let server, _) = listener.accept() {
+        let connection = ServerConnection(probe: descriptor, server: server)
+        var session = Self.session(descriptor, purpose)
+        try #require(session.connected(now: Self.at(0)) == .waiting)
+        return (connection, session)
+      }
+      usleep(1000)
+    }
+    throw SystemError(errno: ETIMEDOUT, operation: "accept")
+  }
+
+  private static func session(_ descriptor: Int32, _ purpose: ProbeSession.Purpose) -> ProbeSession {
+    ProbeSession(
+      server: 1, descriptor: descriptor, watch: .none, purpose: purpose, patience: .milliseconds(500),
+      now: at(0))
+  }
+
+  private func say(_ session: inout ProbeSession, _ text: String, now: Instant = at(0))
+    -> ProbeSession.Verdict
+  {
+    say(&session, Array(text.utf8), now: now)
+  }
+
+  private func say(_ session: inout ProbeSession, _ bytes: [UInt8], now: Instant = at(0))
+    -> ProbeSession.Verdict
+  {
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe session.received(bytes.span.bytes, now: now)
+  }
+}

@@ -1,0 +1,125 @@
+import Health
+import Proxy
+import Settings
+import Testing
+
+@testable import Runtime
+
+@Suite struct ServerRegistryTests {
+  @Test func aServerKeepsItsNumberAsLongAsItStays() {
+    var registry = ServerRegistry()
+    let keys = (1...3).map { key("main", UInt16($0)) }
+    let numbers = keys.map { registry.number(of: $0) }
+    #expect(Set(numbers).count == 3)
+    registry.keep(Set(keys))
+    #expect(keys.reversed().map { registry.number(of: $0) } == numbers.reversed())
+  }
+
+  @Test func aNumberIsNotGivenToAnother() {
+    var registry = ServerRegistry()
+    let first = registry.number(of: key("main", 1))
+    registry.keep([])
+    let again = registry.number(of: key("main", 1))
+    let other = registry.number(of: key("main", 2))
+    #expect(Set([first, again, other]).count == 3)
+  }
+
+  @Test func poolAndNameTellServersApart() {
+    var registry = ServerRegistry()
+    var named = key("main", 1)
+    named.name = "cache-a"
+    let numbers = [key("main", 1), key("other", 1), named].map { registry.number(of: $0) }
+    #expect(Set(numbers).count == 3)
+  }
+
+  private func key(_ pool: String, _ port: UInt16) -> ServerRegistry.Key {
+    ServerRegistry.Key(pool: pool, endpoint: .tcp(host: "127.0.0.1", port: port), name: nil)
+  }
+}
+
+@Suite struct RuntimePlanTests {
+  @Test func aReloadKeepsTheNumbersOfThoseThatStay() throws {
+    var registry = ServerRegistry()
+    let before = RuntimePlan(try settings("servers: [a:1, b:2, c:3]"), registry: &registry) { _ in .up }
+    let after = RuntimePlan(try settings("servers: [d:4, c:3, a:1]"), registry: &registry) { _ in .up }
+    let old = numbers(before)
+    let new = numbers(after)
+    #expect(new["a:1"] == old["a:1"] && new["c:3"] == old["c:3"])
+    let fourth = try #require(new["d:4"])
+    #expect(!old.values.contains(fourth))
+    // b comes back as another: nobody takes it for the one that was there.
+    let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
+    #expect(numbers(later)["b:2"] != old["b:2"])
+    #expect(numbers(later)["a:1"] == old["a:1"])
+  }
+
+  @Test func thePlanSaysWhatTheFileSays() throws {
+    var registry = ServerRegistry()
+    let text = """
+      pools:
+        one:
+          servers: [a:1, b:2]
+          connect_timeout: 50ms
+          request_timeout: 70ms
+          reads_on_failure: error
+          writes_on_failure: error
+          connections: 3
+          failures: 7
+          probe_interval: 2s
+          probe_max: 9s
+          on_failure: fail_fast
+          floor: 20%
+        two: {servers: [a:1]}
+      routes: [{prefix: "x:", pool: two}, {pool: one}]
+      limits: {client_output: 64KiB, max_value: 2MiB, server_queue: 3MiB}
+      """
+    let runtimePlan = RuntimePlan(try settings(text), registry: &registry) { _ in .up }
+    let one = runtimePlan.plan.pools[0]
+    #expect(one.connectTimeout == .milliseconds(50) && one.requestTimeout == .milliseconds(70))
+    #expect(!one.missesOnFailure && !one.writesMissOnFailure && one.connections == 3)
+    #expect(one.members.map(\.label) == ["a:1", "b:2"])
+    let two = runtimePlan.plan.pools[1]
+    #expect(two.missesOnFailure && two.writesMissOnFailure && two.connections == 1)
+    // One address in two pools is two servers: their keys have nothing to do with each other.
+    #expect(Set((one.members + two.members).map(\.id)).count == 3)
+    #expect(runtimePlan.members.map(\.pool) == [0, 0, 1])
+    #expect(runtimePlan.plan.limits.clientOutput == 64 << 10)
+    #expect(runtimePlan.plan.limits.maxValue == 2 << 20)
+    #expect(runtimePlan.plan.limits.serverQueue == 3 << 20)
+    #expect(
+      runtimePlan.healthPools[0]
+        == HealthPool(
+          id: PoolID(0), servers: one.members.map { ServerID($0.id) },
+          rules: HealthRules(
+            failures: 7, probeInterval: .seconds(2), probeMax: .seconds(9), onFailure: .failFast,
+            floorPercent: 20)))
+    #expect(runtimePlan.healthPools[1].rules.onFailure == .eject)
+  }
+
+  @Test(arguments: [(1, 48), (2, 24), (3, 16), (8, 16)])
+  func theWorkersShareTheMemoryButEachHasEnough(workers: Int, mebibytes: Int) throws {
+    var registry = ServerRegistry()
+    let runtimePlan = RuntimePlan(try settings("servers: [a:1]"), workers: workers, registry: &registry) {
+      _ in .up
+    }
+    #expect(runtimePlan.plan.limits.memory == mebibytes << 20)
+  }
+
+  @Test func whoIsOutStaysOutAcrossAReload() throws {
+    var registry = ServerRegistry()
+    let before = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
+    let down = try #require(numbers(before)["b:2"])
+    let after = RuntimePlan(try settings("servers: [b:2, c:3]"), registry: &registry) {
+      $0 == down ? .ejected : .up
+    }
+    #expect(after.plan.pools[0].members.map(\.status) == [.ejected, .up])
+  }
+
+  private func settings(_ text: String) throws -> ProxySettings {
+    try ProxySettings.decode(bytes: Array(text.utf8), file: "test.yml")
+  }
+
+  private func numbers(_ runtimePlan: RuntimePlan) -> [String: UInt32] {
+    Dictionary(uniqueKeysWithValues: runtimePlan.members.map { ($0.settings.address, $0.id) })
+  }
+}
