@@ -1,16 +1,16 @@
-/// A run of bytes with one owner: appended at the back, consumed at the front.
+/// A byte buffer with one owner: bytes are appended at the back and consumed at the front.
 ///
 ///     ┌────────────┬──────────────────┬───────────────┐
-///     │  consumed  │     readable     │   room        │
+///     │  consumed  │     readable     │   free        │
 ///     └────────────┴──────────────────┴───────────────┘
 ///     0          start               end        capacity
 ///
-/// An empty buffer may hold no memory at all: `release(to:)` gives the block back, and the next
-/// append takes one. Appending is amortised O(bytes); consuming is O(1). Blocks come from a
-/// `BufferPool`, so that a connection that is idle costs nothing.
+/// An empty buffer may have no memory at all: `release(to:)` gives its block back, and the next append takes one.
+/// Appending is amortised O(bytes); consuming is O(1). Blocks come from a `BufferPool`, so an idle connection costs
+/// no buffer memory.
 @safe @usableFromInline
 package struct Buffer: ~Copyable {
-  /// The block; of no meaning while `capacity` is zero.
+  /// The block; meaningless while `capacity` is zero.
   @usableFromInline var base: UnsafeMutableRawPointer
   @usableFromInline var capacity = 0
   @usableFromInline var start = 0
@@ -18,7 +18,7 @@ package struct Buffer: ~Copyable {
 
   @inlinable package init() { unsafe base = Self.nowhere }
 
-  /// What `base` is while there is no block: no run of more than no bytes begins there.
+  /// The value of `base` while there is no block. Only empty ranges are ever read there.
   @inlinable static var nowhere: UnsafeMutableRawPointer {
     // SAFETY: sixteen is not zero.
     @inline(__always) get { unsafe UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped }
@@ -29,14 +29,14 @@ package struct Buffer: ~Copyable {
     if capacity > 0 { unsafe base.deallocate() }
   }
 
-  /// Bytes that can be read.
+  /// The number of readable bytes.
   @inlinable package var count: Int { @inline(__always) get { end &- start } }
   @inlinable package var isEmpty: Bool { @inline(__always) get { start == end } }
 
-  /// Bytes of memory held, used or not.
+  /// The size of the block, in bytes.
   @inlinable package var footprint: Int { capacity }
 
-  /// What has been appended and not yet consumed.
+  /// The bytes appended and not yet consumed.
   @inlinable package var readable: RawSpan {
     @_lifetime(borrow self) @inline(__always) get {
       // SAFETY: start ..< end was written by append, or is empty; the span borrows self, so nothing moves it.
@@ -55,13 +55,13 @@ package struct Buffer: ~Copyable {
     }
   }
 
-  /// Drops everything; the memory is kept.
+  /// Drops all bytes and keeps the memory.
   @inlinable package mutating func removeAll() {
     start = 0
     end = 0
   }
 
-  /// Drops bytes from the back until `n` are left.
+  /// Drops bytes from the back until `n` remain.
   @inlinable package mutating func truncate(to n: Int) {
     precondition(n >= 0 && n <= end &- start)
     end = start &+ n
@@ -73,7 +73,7 @@ package struct Buffer: ~Copyable {
     end &-= n
   }
 
-  /// Takes out `n` bytes from the `i`th on; those before them move up. O(i).
+  /// Removes `n` bytes from the `i`th on and moves those before them up. O(i).
   package mutating func remove(from i: Int, count n: Int) {
     precondition(i >= 0 && n >= 0 && n <= end &- start &- i)
     if i > 0 && n > 0 {
@@ -97,14 +97,14 @@ package struct Buffer: ~Copyable {
     end &+= n
   }
 
-  /// Copies all of `source` to the back, and perhaps `END` and a line end behind it. A buffer that holds no memory takes a
-  /// block for so many bytes.
+  /// Copies all of `source` to the back, followed by `END\r\n` if `addingEnd`. A buffer without memory takes a block
+  /// of at least `bytes` bytes.
   @inlinable @inline(__always)
   package mutating func append(
     _ source: RawSpan, addingEnd: Bool = false, beginning bytes: UInt32 = 0, _ pool: inout BufferPool
   ) {
     let n = source.byteCount
-    // One store writes the five bytes of the end, and three of the room behind them.
+    // One store writes the five bytes of `END\r\n` and three bytes of the free space behind them.
     let room = addingEnd ? n &+ 8 : n
     if room > capacity &- end { makeRoom(room, beginning: bytes, &pool) }
     // SAFETY: all of the source, and the room that was made; they are different objects, as above.
@@ -154,7 +154,7 @@ package struct Buffer: ~Copyable {
     }
   }
 
-  /// Writes over what stands from the `i`th byte on.
+  /// Overwrites readable bytes from the `i`th on.
   package mutating func overwrite(at i: Int, _ text: StaticString) {
     let n = text.utf8CodeUnitCount
     precondition(i >= 0 && n <= end &- start &- i)
@@ -162,19 +162,19 @@ package struct Buffer: ~Copyable {
     unsafe (base + start + i).copyMemory(from: UnsafeRawPointer(text.utf8Start), byteCount: n)
   }
 
-  /// For cold paths: text of the program's own.
+  /// Appends a string that the program itself made. One byte at a time: for cold paths.
   package mutating func append(text: String, _ pool: inout BufferPool) {
     for byte in text.utf8 { append(byte: byte, &pool) }
   }
 
-  /// Makes sure that `n` more bytes fit without another allocation.
+  /// Makes room for `n` more bytes, so that appending them allocates nothing.
   @inlinable package mutating func reserve(_ n: Int, _ pool: inout BufferPool) {
     if n > capacity &- end { makeRoom(n, &pool) }
   }
 
-  /// Room for `n` bytes at the back: slides the content to the front when at least half the block
-  /// has been consumed (so each byte moves at most once for each byte appended), else takes a
-  /// block of twice the size. The first block has room for `bytes`.
+  /// Makes room for `n` bytes at the back. If at least half the block has been consumed, slides the content to the
+  /// front (so each byte moves at most once for each byte appended); otherwise takes a block of twice the content's
+  /// size. The first block has room for at least `bytes` bytes.
   @inline(never) @usableFromInline
   mutating func makeRoom(_ n: Int, beginning bytes: UInt32 = 0, _ pool: inout BufferPool) {
     let live = end &- start
@@ -200,19 +200,18 @@ package struct Buffer: ~Copyable {
     end = live
   }
 
-  /// Forgets the content and gives the memory back.
+  /// Drops all bytes and gives the memory back.
   @inlinable package mutating func release(to pool: inout BufferPool) {
     start = 0
     end = 0
     guard capacity > 0 else { return }
-    // SAFETY: the block came from this kind of pool with this size, and is forgotten here.
+    // SAFETY: the block came from this kind of pool with this size, and is no longer referenced after this.
     unsafe pool.give(base, size: capacity)
     unsafe base = Self.nowhere
     capacity = 0
   }
 
-  /// Room at the back to be written by a system call: calls `body` with it and keeps as many bytes
-  /// as `body` says it wrote.
+  /// Lets `body` (a system call) write up to `n` bytes at the back, and keeps the number of bytes that it returns.
   package mutating func fill(
     upTo n: Int, _ pool: inout BufferPool, _ body: (UnsafeMutableRawBufferPointer) -> Int
   ) -> Int {
@@ -225,7 +224,7 @@ package struct Buffer: ~Copyable {
   }
 }
 
-/// Copies `n` bytes; short runs word by word, because a call of memcpy costs more than they do.
+/// Copies `n` bytes. Copies 8 to 32 bytes word by word, because a call of memcpy costs more than that.
 @unsafe @inlinable @inline(__always)
 func copyBytes(_ target: UnsafeMutableRawPointer, _ source: UnsafeRawPointer, _ n: Int) {
   if n >= 8 && n <= 32 {

@@ -1,30 +1,29 @@
-/// Free blocks of memory for buffers, in sizes 2, 4, … 64 KiB and, for long values, 128 KiB, 256 KiB, … 16 MiB and a
-/// page; larger ones go to malloc and back.
+/// One worker's free blocks of buffer memory: 2, 4, … 64 KiB and, for large values, 128 KiB, 256 KiB, … 16 MiB, each
+/// of these plus one page. Larger blocks are allocated and freed with malloc.
 ///
-/// Last in, first out, so that the block taken next is one that is still in the cache. A block costs
-/// a handful of instructions to take or give. What is handed out and what stands idle are together at most
-/// `bound` bytes more than what is asked for requires, and `trim()` returns what stood idle to the system.
-/// One pool serves one worker and is never shared.
+/// Last in, first out, so that the next block taken is likely still in the cache. Taking or giving a block costs a
+/// few instructions. The pool keeps a free block only while all blocks, in use and free, together stay within `bound`
+/// bytes, and `trim()` returns unused free blocks to the system. A pool is never shared between workers.
 @safe @usableFromInline
 package struct BufferPool: ~Copyable {
   @usableFromInline static let smallest = 2048
   @usableFromInline static let classes = 14
-  /// From this class on a block is a page longer, for the line before a value and what stands behind it, less
-  /// what malloc writes before a block, so that all of it fills whole pages.
+  /// From this class on a block is one page longer, for the line before a value and the bytes after it, less malloc's
+  /// header, so that the whole allocation fills whole pages.
   @usableFromInline static let long = 6
   @usableFromInline package static let margin = 4096 - 64
 
-  /// Heads of the lists; each free block's first word points to the next.
+  /// Heads of the free lists; the first word of each free block points to the next.
   @usableFromInline var heads: InlineArray<14, UnsafeMutableRawPointer?>
-  /// Blocks in each list, and the fewest there were since the last trim.
+  /// The number of blocks in each free list, and its minimum since the last trim.
   @usableFromInline var idle: InlineArray<14, Int>
   @usableFromInline var fewest: InlineArray<14, Int>
 
-  /// Bytes of memory handed out and not yet given back.
+  /// Bytes in blocks that were taken and not yet given back.
   @usableFromInline package var inUse = 0
-  /// Bytes that wait in the lists.
+  /// Bytes in the free lists.
   @usableFromInline package var idleBytes = 0
-  /// Nothing waits in the lists that would make it more than this together.
+  /// A block is freed instead of listed if `inUse` and `idleBytes` together would exceed this number of bytes.
   package var bound = 64 << 20
 
   @inlinable package init() {
@@ -55,7 +54,7 @@ package struct BufferPool: ~Copyable {
     return n > smallest << (long - 1) ? max(long, size) : size
   }
 
-  /// A block of at least `n` bytes and its true size; the content is undefined.
+  /// A block of at least `n` bytes, and its actual size. Its content is undefined.
   @unsafe @usableFromInline
   mutating func take(atLeast n: Int) -> (UnsafeMutableRawPointer, size: Int) {
     let size = Self.sizeClass(holding: n)
@@ -64,14 +63,14 @@ package struct BufferPool: ~Copyable {
     guard let block = unsafe heads[size] else { return unsafe takeNew(bytes) }
     inUse &+= bytes
     idleBytes &-= bytes
-    // SAFETY: a listed block's first word is the next block's address.
+    // SAFETY: a free block's first word is the next block's address.
     unsafe heads[size] = block.load(as: UnsafeMutableRawPointer?.self)
     idle[size] &-= 1
     if idle[size] < fewest[size] { fewest[size] = idle[size] }
     return unsafe (block, bytes)
   }
 
-  /// From the system; blocks of other sizes that stand idle make room for it.
+  /// Allocates a new block. If the total would exceed `bound`, frees listed blocks of other sizes first.
   @unsafe @inline(never)
   private mutating func takeNew(_ bytes: Int) -> (UnsafeMutableRawPointer, size: Int) {
     inUse &+= bytes
@@ -79,7 +78,7 @@ package struct BufferPool: ~Copyable {
     return (UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16), bytes)
   }
 
-  /// Takes a block back. `size` is what `take` said.
+  /// Takes a block back. `size` is the size that `take` returned.
   @unsafe @usableFromInline
   mutating func give(_ block: UnsafeMutableRawPointer, size bytes: Int) {
     inUse &-= bytes
@@ -88,15 +87,15 @@ package struct BufferPool: ~Copyable {
       unsafe block.deallocate()
       return
     }
-    // SAFETY: the block is ours again, at least 2 KiB and aligned for a pointer.
+    // SAFETY: the pool owns the block again; it is at least 2 KiB and aligned for a pointer.
     unsafe block.storeBytes(of: heads[size], as: UnsafeMutableRawPointer?.self)
     unsafe heads[size] = block
     idle[size] &+= 1
     idleBytes &+= bytes
   }
 
-  /// Frees half of the blocks that nobody needed since the last call. Called once a second, it
-  /// gives a burst's memory back within a minute and leaves steady traffic its blocks.
+  /// Frees half of the blocks that were not needed since the last call. Called once a second, it releases a burst's
+  /// memory within a minute and keeps the blocks that steady traffic uses.
   package mutating func trim() {
     for size in 0..<Self.classes {
       drop((fewest[size] + 1) / 2, of: size)
@@ -104,7 +103,7 @@ package struct BufferPool: ~Copyable {
     }
   }
 
-  /// Until it is within the bound, the longest first.
+  /// Frees listed blocks, the largest first, until the total is within `bound`.
   private mutating func dropIdle() {
     for size in (0..<Self.classes).reversed() {
       let excess = inUse &+ idleBytes &- bound

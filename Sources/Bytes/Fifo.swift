@@ -1,12 +1,12 @@
-/// First in, first out: a ring of plain values that grows by doubling.
+/// A first-in, first-out queue of plain values: a ring buffer that grows by doubling.
 ///
-/// All operations are O(1), amortised for `append`. Memory is kept until `releaseIfEmpty()`.
+/// All operations are O(1), amortised for `append`. The queue keeps its memory until `releaseIfEmpty()`.
 @safe @usableFromInline
 package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline var elements: UnsafeMutablePointer<Element>?
   @usableFromInline var mask = -1
   @usableFromInline var head = 0
-  /// Elements held.
+  /// The number of elements.
   @usableFromInline package var count = 0
 
   @inlinable package init() { unsafe elements = nil }
@@ -16,7 +16,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     unsafe elements?.deallocate()
   }
 
-  /// Where in the ring the first is: another place once it has been dropped.
+  /// The ring index of the first element. It changes when that element is dropped.
   @inlinable package var place: Int { @inline(__always) get { head } }
 
   @inlinable package var isEmpty: Bool { @inline(__always) get { count <= 0 } }
@@ -29,7 +29,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
-  /// The `i`th from the front, in place: who reads one field loads one field.
+  /// The `i`th element from the front, in place: reading one field of it loads only that field.
   @inlinable package subscript(i: Int) -> Element {
     // SAFETY: the ring exists when count > 0, and its first `count` slots from `head` on were written; exclusive
     // access to self is exclusive access to each of them.
@@ -43,7 +43,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     }
   }
 
-  /// The youngest, which there must be, in place.
+  /// The newest element, in place. The queue must not be empty.
   @inlinable package var last: Element {
     // SAFETY: as above; the slot before the first free one was written.
     @inline(__always) unsafeAddress {
@@ -69,7 +69,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     count &-= 1
   }
 
-  /// Drops the first `n`.
+  /// Drops the first `n` elements.
   @inlinable @inline(__always) package mutating func dropFirst(_ n: Int) {
     precondition(n >= 0 && n <= count)
     head = (head &+ n) & mask
@@ -87,14 +87,14 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     count = 0
   }
 
-  /// Takes out the elements that are equal to this one, wherever they stand. O(n).
+  /// Removes all elements equal to this one. O(n).
   package mutating func removeAll(_ element: Element) where Element: Equatable {
     for _ in 0..<count {
       if let first = popFirst(), first != element { append(first) }
     }
   }
 
-  /// Takes out `n` elements from the `i`th on; those before them move up. O(i + n).
+  /// Removes `n` elements from the `i`th on and moves those before them up. O(i + n).
   package mutating func remove(from i: Int, count n: Int) {
     precondition(i >= 0 && n >= 0 && n <= count &- i)
     var k = i
@@ -105,7 +105,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
     for _ in 0..<n { dropFirst() }
   }
 
-  /// Gives the memory back when nothing is held.
+  /// Frees the memory if the queue is empty.
   package mutating func releaseIfEmpty() {
     guard count == 0 else { return }
     // SAFETY: nil or our own allocation, forgotten here.
@@ -117,7 +117,7 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
 
   @inline(never) @usableFromInline mutating func grow() { move(to: max(8, (mask &+ 1) * 2)) }
 
-  /// Gives most of the memory back when little of it is used.
+  /// Frees most of the memory if less than an eighth of it is used.
   package mutating func trim(keeping least: Int = 1024) {
     if mask >= least && count < mask / 8 { move(to: (mask &+ 1) / 4) }
   }

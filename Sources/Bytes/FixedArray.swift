@@ -1,5 +1,5 @@
-/// A row of plain values of a size that is fixed when it is made: one owner, no reference count, one
-/// bounds check per access. For tables that the hot path reads, such as a continuum's points.
+/// An array of plain values whose size is fixed when it is created: one owner, no reference count, one bounds check
+/// per access. For tables that the hot path reads, such as a continuum's points.
 @safe @usableFromInline
 package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline let elements: UnsafeMutablePointer<Element>

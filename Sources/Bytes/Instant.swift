@@ -1,27 +1,27 @@
-/// A moment on the monotonic clock, in nanoseconds from an origin of no meaning.
+/// A point in time on the monotonic clock, in nanoseconds since an arbitrary origin.
 ///
-/// Nothing below `Runtime` reads a clock: moments are passed in.
+/// No module below `Runtime` reads a clock: callers pass the time in.
 @usableFromInline @frozen
 package struct Instant: BitwiseCopyable, Comparable, Hashable, Sendable {
   @usableFromInline package var nanoseconds: UInt64
 
   @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-  /// Before every other moment.
+  /// Earlier than every other instant.
   @inlinable package static var origin: Instant { Instant(nanoseconds: 0) }
-  /// After every other moment: a deadline that never comes.
+  /// Later than every other instant: a deadline that never expires.
   @inlinable package static var never: Instant { Instant(nanoseconds: .max) }
 
   @inlinable package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
   @inlinable package static func == (a: Instant, b: Instant) -> Bool { a.nanoseconds == b.nanoseconds }
 
-  /// This moment and so much later; stops at `never`.
+  /// This instant plus `duration`, at most `never`.
   package func advanced(by duration: Duration) -> Instant {
     let (sum, overflow) = nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
     return overflow ? .never : Instant(nanoseconds: sum)
   }
 
-  /// Time from an earlier moment until this one; zero when it is not earlier.
+  /// The time since an earlier instant; zero if `earlier` is not earlier.
   package func since(_ earlier: Instant) -> Duration {
     guard nanoseconds > earlier.nanoseconds else { return .zero }
     return .nanoseconds(Int64(clamping: nanoseconds &- earlier.nanoseconds))
@@ -29,7 +29,7 @@ package struct Instant: BitwiseCopyable, Comparable, Hashable, Sendable {
 }
 
 extension Duration {
-  /// In nanoseconds, cut to what 64 bits hold; a negative duration counts as zero.
+  /// The duration in nanoseconds, at most `UInt64.max`; zero if it is negative.
   package var wholeNanoseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard seconds >= 0, attoseconds >= 0 else { return 0 }

@@ -1,4 +1,4 @@
-/// Plain values one behind the other, with one owner: an array without reference counts, reached in place.
+/// A growable array of plain values with one owner: no reference count, and elements are read and written in place.
 ///
 /// Appending is amortised O(1); `removeAll` keeps the memory unless it has grown large.
 @safe @usableFromInline

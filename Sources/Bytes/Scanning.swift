@@ -1,9 +1,10 @@
 import Glibc
 
-// Reading text that came off the wire. A range is checked once, then read word by word.
+// Reading text from a connection. Each function checks its range once, then reads it word by word.
 
 extension RawSpan {
-  /// All from byte `i` on, checked: in it places are sums of what cannot be negative, which saves checks.
+  /// The bytes from `i` to the end, checked. Offsets in the result are sums of non-negative numbers, which saves
+  /// checks.
   @_lifetime(copy self) @inlinable @inline(always) package func rest(from i: Int) -> RawSpan {
     precondition(i >= 0 && i <= byteCount)
     return part(from: i, count: byteCount &- i)
@@ -15,7 +16,7 @@ extension RawSpan {
     return part(from: 0, count: n)
   }
 
-  /// `count` bytes from `i` on, of which the caller knows that they are there.
+  /// `count` bytes from `i`. The caller has checked that they exist.
   @_lifetime(copy self) @inlinable @inline(always) func part(from i: Int, count: Int) -> RawSpan {
     // SAFETY: both callers checked that neither is negative and that i + count is within the span.
     unsafe extracting(unchecked: Range(uncheckedBounds: (i, i &+ count)))
@@ -28,7 +29,7 @@ extension RawSpan {
     return unsafe unsafeLoad(fromUncheckedByteOffset: i, as: UInt8.self)
   }
 
-  /// Eight bytes as a little-endian number, checked; the caller knows that they are there.
+  /// Eight bytes as a little-endian number, checked. All eight must exist.
   @inlinable @inline(__always) package func word(at i: Int) -> UInt64 {
     precondition(i >= 0 && i <= byteCount &- 8)
     // SAFETY: checked above.
@@ -49,7 +50,7 @@ extension RawSpan {
     return unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt16.self)
   }
 
-  /// Goes over `count` bytes from `i` on, first to last, checked once: for hashes that take a byte at a time.
+  /// Folds `count` bytes from `i`, first to last, with one range check: for hashes that read one byte at a time.
   @inlinable @inline(__always)
   package func fold(
     _ start: UInt32, from i: Int, count: Int, _ step: (_ sum: UInt32, _ byte: UInt8) -> UInt32
@@ -86,7 +87,7 @@ extension RawSpan {
     return sum
   }
 
-  /// Where the first byte at or after `i` is that is a space or a control byte; `byteCount` if none.
+  /// The position of the first space or control byte at or after `i`; `byteCount` if there is none.
   @inlinable @inline(__always) package func firstBreak(from i: Int) -> Int {
     precondition(i >= 0)
     var q = i
@@ -105,12 +106,12 @@ extension RawSpan {
     return byteCount
   }
 
-  /// Where the first `\n` at or after `i` is, or nil.
+  /// The position of the first `\n` at or after `i`, or nil.
   @inlinable package func firstNewline(from i: Int) -> Int? {
     first(10, from: i, to: byteCount)
   }
 
-  /// Where the first byte equal to `wanted` is in `i ..< end`, or nil.
+  /// The position of the first byte equal to `wanted` in `i ..< end`, or nil.
   @inlinable package func first(_ wanted: UInt8, from i: Int, to end: Int) -> Int? {
     precondition(i >= 0 && end <= byteCount)
     guard i < end else { return nil }
@@ -123,7 +124,7 @@ extension RawSpan {
     }
   }
 
-  /// Whether `count` bytes at `i` equal those of `other` at `j`. Out of range is unequal.
+  /// Whether `count` bytes at `i` equal those of `other` at `j`. False if either range is out of bounds.
   @inlinable @inline(__always)
   package func matches(at i: Int, _ other: RawSpan, at j: Int, count: Int) -> Bool {
     guard i >= 0, j >= 0, count >= 0, count <= byteCount &- i, count <= other.byteCount &- j else {
@@ -132,7 +133,7 @@ extension RawSpan {
     var k = 0
     let last = count &- 8
     if last >= 0 {
-      // The first and the last eight: of up to sixteen, as most keys have, that is all, some of it twice.
+      // Compare the first and the last eight bytes, which may overlap: enough for up to 16 bytes, as most keys have.
       // SAFETY: both ranges were checked above, and 0 <= k <= last = count - 8, here and below.
       let a = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self)
       let b = unsafe other.unsafeLoadUnaligned(fromUncheckedByteOffset: j, as: UInt64.self)
@@ -158,7 +159,7 @@ extension RawSpan {
     return true
   }
 
-  /// Whether the bytes at `i` are this text.
+  /// Whether the bytes at `i` begin with this text.
   @inlinable package func hasText(_ text: StaticString, at i: Int) -> Bool {
     let n = text.utf8CodeUnitCount
     guard i >= 0, n <= byteCount &- i else { return false }
@@ -174,7 +175,7 @@ extension RawSpan {
     to &- from == text.utf8CodeUnitCount && to <= byteCount && hasText(text, at: from)
   }
 
-  /// Whether `from ..< to` is this text or the beginning of it, and not empty.
+  /// Whether `from ..< to` is a non-empty prefix of this text, or all of it.
   package func isBeginning(of text: StaticString, from: Int, to: Int) -> Bool {
     guard from >= 0, to > from, to <= byteCount, to &- from <= text.utf8CodeUnitCount else { return false }
     // SAFETY: both ranges were checked; a StaticString's text is in the executable.
@@ -184,15 +185,15 @@ extension RawSpan {
     }
   }
 
-  /// Walks the digits from `i` on, stopping before `end`: the number they spell and where they stop.
-  /// More than eighteen digits wrap; whoever reads hostile lengths bounds their number.
+  /// Reads the decimal digits from `i`, stopping before `end`: their value, and the position after the last one. The
+  /// value wraps past 18 digits, so callers that read untrusted lengths must limit the number of digits.
   @inlinable @inline(__always) package func digits(from i: Int, to end: Int) -> (value: Int, end: Int) {
     precondition(i >= 0 && end <= byteCount)
     if i &+ 8 <= end {
       // SAFETY: 0 <= i and i + 8 <= end <= byteCount.
       let word =
         unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self) ^ 0x3030_3030_3030_3030
-      // The top bit of each byte that is no digit; of the bytes behind the first such one it means nothing.
+      // The top bit of each byte that is not a digit. Above the first such byte the bits mean nothing.
       let stops = (word &+ 0x7676_7676_7676_7676 | word) & 0x8080_8080_8080_8080
       if stops != 0 {
         let bits = stops.trailingZeroBitCount & 0x38
@@ -202,14 +203,15 @@ extension RawSpan {
     return manyDigits(from: i, to: end)
   }
 
-  /// The number of eight digits, the first in the lowest byte: neighbours are joined to pairs, these to fours.
+  /// The value of eight digits, the first in the lowest byte: multiplies neighbours into pairs, then pairs into
+  /// fours.
   @inlinable @inline(__always) static func number(_ digits: UInt64) -> Int {
     let pairs = (digits &* 2561) &>> 8 & 0x00ff_00ff_00ff_00ff
     let fours = (pairs &* 6_553_601) &>> 16 & 0x0000_ffff_0000_ffff
     return Int(truncatingIfNeeded: (fours &* 42_949_672_960_001) &>> 32)
   }
 
-  /// The same byte by byte.
+  /// The byte-by-byte version, for eight or more digits and for the end of the range.
   @inline(never) @usableFromInline func manyDigits(from i: Int, to end: Int) -> (value: Int, end: Int) {
     var value = 0
     var q = i
@@ -223,8 +225,8 @@ extension RawSpan {
     return (value, q)
   }
 
-  /// The number that the digits `from ..< to` spell; nil when there is none, another byte, or it
-  /// passes 64 bits.
+  /// The value of the decimal digits in `from ..< to`; nil if the range is empty, holds another byte, or the value
+  /// exceeds 64 bits.
   @inlinable package func decimal(from: Int, to: Int) -> UInt64? {
     guard from >= 0, to <= byteCount, from < to, to &- from <= 20 else { return nil }
     var value: UInt64 = 0

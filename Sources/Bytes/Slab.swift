@@ -1,13 +1,13 @@
-/// What lives in a slab: it can be made empty, and made empty again when its slot is given back.
+/// A value that can live in a slab: it has an empty state, and returns to it when its slot is given back.
 @usableFromInline
 package protocol Recyclable: ~Copyable {
   init()
-  /// Ready for the next owner; what it held is let go.
+  /// Returns the value to its empty state and releases what it owned.
   mutating func reset()
 }
 
-/// A slot and the time it was taken: an event that comes late carries an old generation and is
-/// recognised by it.
+/// A slot and its generation, which identify one owner of the slot. A late event carries an old generation, so the
+/// receiver recognises that it belongs to an earlier owner.
 @usableFromInline @frozen
 package struct SlotID: BitwiseCopyable, Hashable, Sendable {
   @usableFromInline package var index: UInt32
@@ -18,18 +18,18 @@ package struct SlotID: BitwiseCopyable, Hashable, Sendable {
   }
 }
 
-/// Values in numbered slots, taken and given back in O(1), reached by address without a copy.
+/// Values in numbered slots, taken and given back in O(1) and accessed in place, without a copy.
 ///
 ///     slots   [client] [client] [ free ] [client] [ free ]
 ///     free          4 → 2
 ///
-/// A slot always holds an initialised value, so a bounds check is enough for memory safety; the
-/// generation tells apart the owners that a slot has had. Grows by doubling; shrinks when `trim()` finds it all but
-/// empty.
+/// Every slot always holds an initialised value, so a bounds check is enough for memory safety. The generation
+/// distinguishes successive owners of a slot. The slab doubles when it is full and shrinks when `trim()` finds less
+/// than a quarter of it in use.
 @safe @usableFromInline
 package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @usableFromInline struct Head: BitwiseCopyable {
-    /// Counts takings and givings: odd while the slot is taken.
+    /// Incremented when the slot is taken and when it is given back: odd while it is taken.
     @usableFromInline var generation: UInt32 = 0
     @usableFromInline var next: UInt32 = .max
     @inlinable var isTaken: Bool { @inline(__always) get { generation & 1 == 1 } }
@@ -38,15 +38,15 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   @usableFromInline var elements: UnsafeMutablePointer<Element>
   @usableFromInline var heads: UnsafeMutablePointer<Head>
   @usableFromInline var capacity: UInt32
-  /// Slots that were ever taken: those below are initialised.
+  /// The number of slots ever taken: all slots below it are initialised.
   @usableFromInline var high: UInt32 = 0
   @usableFromInline var free: UInt32 = .max
-  /// The last generation of the slots that `trim` gave up: a new slot begins with the next one.
+  /// The highest generation among the slots that `trim` freed: a new slot starts with the next one.
   @usableFromInline var firstGeneration: UInt32 = 0
-  /// Slots taken now.
+  /// The number of slots taken now.
   @usableFromInline package var count: UInt32 = 0
 
-  /// The index that no slot has.
+  /// An index that no slot has.
   @inlinable package static var none: UInt32 { @inline(__always) get { .max } }
 
   @inlinable package init(capacity: Int = 16) {
@@ -63,7 +63,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     unsafe heads.deallocate()
   }
 
-  /// One past the highest slot ever taken: the bound for a walk over all.
+  /// One past the highest slot ever taken: the bound for iterating over all slots.
   @inlinable package var end: UInt32 { high }
 
   @inlinable package subscript(i: UInt32) -> Element {
@@ -103,8 +103,8 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
 
   @inline(never) @usableFromInline mutating func grow() { move(to: Int(capacity) * 2) }
 
-  /// Gives memory back when less than a quarter of the slots are taken: those above the highest that is, and
-  /// the next ones taken will be the lowest. O(slots) then. Called now and then.
+  /// Frees memory if less than a quarter of the slots are taken: drops the free slots above the highest taken one.
+  /// Later calls of `take` then get the lowest free slots first. O(slots) if it frees anything. Called now and then.
   package mutating func trim(keeping least: Int = 1024) {
     guard Int(high) > least, count < high / 4 else { return }
     var end = Int(high)
@@ -127,7 +127,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   private mutating func move(to size: Int) {
     let newElements = UnsafeMutablePointer<Element>.allocate(capacity: size)
     let newHeads = UnsafeMutablePointer<Head>.allocate(capacity: size)
-    // SAFETY: the new arrays hold at least `high` values; the old ones are moved out before their memory goes.
+    // SAFETY: the new arrays hold at least `high` values; the old ones are moved out before their memory is freed.
     unsafe newElements.moveInitialize(from: elements, count: Int(high))
     unsafe newHeads.moveInitialize(from: heads, count: Int(high))
     unsafe elements.deallocate()
@@ -137,7 +137,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     capacity = UInt32(size)
   }
 
-  /// Gives a slot back; its generation goes up, so that ids of this owner are stale from now on.
+  /// Gives a slot back and increments its generation, so that ids of this owner are stale from then on.
   @inlinable @inline(__always) package mutating func give(_ i: UInt32) {
     precondition(i < high)
     // SAFETY: checked above. A slot given twice would corrupt the free list: it must be taken.
@@ -149,14 +149,14 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     count &-= 1
   }
 
-  /// The id of a slot's present owner.
+  /// The id of a slot's current owner.
   @inlinable @inline(__always) package func id(of i: UInt32) -> SlotID {
     precondition(i < high)
     // SAFETY: checked above.
     return unsafe SlotID(index: i, generation: heads[Int(i)].generation)
   }
 
-  /// Whether the owner that `id` was made for still holds its slot.
+  /// Whether the owner that `id` identifies still has its slot.
   @inlinable @inline(__always) package func isCurrent(_ id: SlotID) -> Bool {
     // SAFETY: the index is checked before the head is read.
     unsafe id.index < high && heads[Int(id.index)].generation == id.generation
