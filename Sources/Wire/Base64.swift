@@ -1,8 +1,8 @@
 import Bytes
 
-/// Keys that are no text, as meta commands write them: base64, decoded exactly as memcached does.
+/// Base64 as meta commands use it for keys that are not text, decoded exactly as memcached decodes it.
 package enum Base64 {
-  /// Bytes that `count` bytes take when encoded.
+  /// The encoded length of `count` bytes.
   package static func length(encoding count: Int) -> Int { (count &+ 2) / 3 &* 4 }
 
   /// The `i`th letter of the encoding of `count` bytes of `raw` at `from`.
@@ -27,8 +27,7 @@ package enum Base64 {
     }
   }
 
-  /// What a letter stands for; nil for bytes that are none, which memcached passes over. The padding
-  /// stands for nothing.
+  /// The six bits of a letter; nil for any other byte, which memcached skips. The padding counts as zero.
   static func value(_ letter: UInt8) -> UInt8? {
     switch letter {
     case 65...90: letter &- 65
@@ -41,7 +40,7 @@ package enum Base64 {
     }
   }
 
-  /// Whether one run of bytes is the encoding of another.
+  /// Whether the bytes at `encoded` are the base64 encoding of the bytes at `raw`.
   static func isEncoding(_ text: RawSpan, _ encoded: Word, of bytes: RawSpan, _ raw: Word) -> Bool {
     let count = Int(raw.length)
     guard Int(encoded.length) == length(encoding: count) else { return false }
@@ -53,15 +52,15 @@ package enum Base64 {
   }
 }
 
-/// The bytes that a key written in base64 stands for: these are hashed, so that `mg Zm9v b` and `get foo`
-/// meet the same server.
+/// A key decoded from base64. The proxy hashes the decoded bytes, so that `mg Zm9v b` and `get foo` reach the same
+/// server.
 package struct DecodedKey: BitwiseCopyable {
-  /// No more than three quarters of the longest key.
+  /// 192 bytes are enough: 250 bytes of base64, the longest key, decode to at most 186.
   package private(set) var bytes = InlineArray<192, UInt8>(repeating: 0)
   package private(set) var count = 0
 
-  /// Nil where memcached finds no key: letters that do not come in fours, or too much padding. What
-  /// follows the first padding is not looked at.
+  /// Nil if memcached rejects the key: the number of letters is not a multiple of four, or there is too much padding.
+  /// Bytes after the first padding are ignored.
   package init?(_ text: RawSpan, from: Int, count n: Int) {
     guard from >= 0, n >= 0, n <= RequestParser.longestKey, n <= text.byteCount &- from else { return nil }
     var letters = 0
@@ -90,7 +89,7 @@ package struct DecodedKey: BitwiseCopyable {
     }
   }
 
-  /// Whether the key could be written as it is: nothing in it parts words or ends a line.
+  /// Whether the key could be sent without base64: it has no space, CR, LF or NUL.
   package var isText: Bool {
     for i in 0..<count where bytes[i] == 32 || bytes[i] == 13 || bytes[i] == 10 || bytes[i] == 0 {
       return false

@@ -1,9 +1,9 @@
 import Bytes
 
-/// The commands other than the classic reads: how many words each takes, which of them are numbers, and
-/// what memcached of an era says when they are not.
+/// The commands other than the classic reads: the number of words of each, which of them are numbers, and the error
+/// that memcached of an era sends if they are not.
 enum CommandTable {
-  /// Reads the line at `start`, which has been cut into words.
+  /// Parses the line at `start`, which has been split into words.
   static func read(
     _ bytes: RawSpan, at start: Int, line: RequestLine, isTidy: Bool, maxValue: Int, _ dialect: Dialect,
     into request: inout Request
@@ -13,7 +13,8 @@ enum CommandTable {
       return unknown(bytes, line: line, request, dialect)
     }
     let era = dialect.classic
-    // What is looked up elsewhere may stand behind blanks.
+    // Since 1.6.40 memcached allows leading blanks only before `flush_all` and `verbosity`, which it looks up
+    // elsewhere.
     if era.isStrict, from > start, verb != .flushAll, verb != .verbosity {
       return unknown(bytes, line: line, request, dialect)
     }
@@ -34,7 +35,7 @@ enum CommandTable {
     case .version, .quit:
       return era < .v1_6_0 && line.count > 1 ? refuse(.unknown, request) : .request
     default:
-      // `mn` is answered by the proxy: what the servers speak makes no difference.
+      // The proxy itself answers `mn`, so the servers' meta era does not matter.
       let era = verb == .metaNoop ? max(dialect.classic, dialect.meta) : dialect.meta
       return meta(bytes, line: line, maxValue: maxValue, era, into: &request)
     }
@@ -94,13 +95,13 @@ enum CommandTable {
     bytes.isText("noreply", from: word.from, to: word.to)
   }
 
-  /// Whether what a server would be sent as it stands, the key, holds a CR, or the line a NUL. A CR elsewhere is a
-  /// letter, or a blank behind a number, and is not sent on.
+  /// Whether the key, which is sent to the server unchanged, holds a CR, or the line a NUL. A CR elsewhere is a
+  /// letter, or a blank after a number, and is not forwarded.
   static func isAmbiguous(_ bytes: RawSpan, _ line: RequestLine) -> Bool {
     line.isAmbiguous && (line.hasNUL || bytes.first(13, from: line[1].from, to: line[1].to) != nil)
   }
 
-  /// Notes the key; false when it is too long.
+  /// Records the key; false if it is too long.
   static func takeKey(_ line: RequestLine, into request: inout Request) -> Bool {
     request.keyStart = line[1].from
     request.keyLength = line[1].to &- line[1].from
@@ -113,14 +114,14 @@ enum CommandTable {
     into request: inout Request
   ) -> Verdict {
     let words = request.verb == .cas ? 6 : 5
-    // Before 1.6 a line is cut into seven words, and what stands behind those of a cas is not looked at.
+    // Before 1.6 memcached splits a line into seven words and ignores what follows those of a cas.
     let isCut = request.verb == .cas && era < .v1_6_0 && line.count > words
     var body = Declared.bytes(bytes, line)
     func refuse(_ why: Refusal, _ request: Request) -> Verdict {
       Self.refuse(why, request, swallowing: body)
     }
     if era.isStrict {
-      // Before the length is known, noreply is not looked for.
+      // memcached does not look for noreply before it knows the length.
       guard line.count >= 5, let length = number(bytes, line, 4)?.int32(era), length >= 0,
         length <= Int32.max - 2
       else { return refuse(.badFormat, request) }
@@ -130,7 +131,7 @@ enum CommandTable {
     }
     request.isQuiet = isCut ? isNoreply(bytes, line[words]) : endsQuietly(bytes, line)
     guard takeKey(line, into: &request) else { return refuse(.badFormat, request) }
-    // Both are read as ever; the length was looked at above where it is not.
+    // Flags and exptime are parsed as before 1.6.40; in the strict era the length was checked above.
     guard let flags = number(bytes, line, 2), flags.uint32(.v1_6_0) != nil,
       let exptime = number(bytes, line, 3), exptime.int32(.v1_6_0) != nil,
       let size = number(bytes, line, 4), let length = size.int32(era)
@@ -156,7 +157,7 @@ enum CommandTable {
     return .request
   }
 
-  /// `delete <key> [0] [noreply]`; since 1.6.40 nothing but a `noreply` at the end is looked at.
+  /// Parses `delete <key> [0] [noreply]`; since 1.6.40 only a `noreply` at the end is examined.
   private static func delete(
     _ bytes: RawSpan, line: RequestLine, isTidy: Bool, _ era: Era, into request: inout Request
   ) -> Verdict {
@@ -174,7 +175,7 @@ enum CommandTable {
       }
     }
     guard takeKey(line, into: &request), !isAmbiguous(bytes, line) else { return refuse(.badFormat, request) }
-    // memcached since 1.6.40 would take the key itself for a noreply, and say nothing.
+    // memcached since 1.6.40 would read a key `noreply` as the option, and send no reply.
     request.isVerbatim = isTidy && line.count == 2 && !endsQuietly(bytes, line)
     return .request
   }
@@ -215,7 +216,7 @@ enum CommandTable {
     if line.count != (request.isQuiet ? 2 : 1), number(bytes, line, 1)?.int32(era) == nil {
       return refuse(.badExptime, request)
     }
-    // The words go to the servers as they stand.
+    // The words are forwarded to the servers unchanged.
     guard !line.isAmbiguous else { return refuse(.badFormat, request) }
     return .request
   }
@@ -231,7 +232,7 @@ enum CommandTable {
     return .request
   }
 
-  /// `stats [subcommand …]`: what memcached refuses on sight is refused here, in its words.
+  /// Parses `stats [subcommand …]`. The proxy refuses what memcached refuses, with memcached's error lines.
   private static func stats(
     _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
   ) -> Verdict {
@@ -249,7 +250,7 @@ enum CommandTable {
         return refuse(.badDetail, request)
       }
     } else if isText(1, "sizes_enable") || isText(1, "sizes_disable") {
-      // A switch of one server, answered by a row without an end.
+      // A setting of one server, answered with a line and no `END`.
       return refuse(.notPassedOn, request)
     } else if isText(1, "cachedump") {
       guard line.count >= 4 else { return refuse(.badStats, request) }
@@ -282,7 +283,7 @@ enum CommandTable {
     let from = line[0].from
     let to = line[0].to
     if http.contains(where: { bytes.isText($0, from: from, to: to) }) { return .hangUp }
-    // As memcached does: anything that ends in a protocol version is a browser.
+    // As memcached does: a line that ends in a word beginning with `HTTP/` is from a browser.
     if bytes.hasText("HTTP/", at: line.last.from) { return .hangUp }
     if administrative.contains(where: { bytes.isText($0, from: from, to: to) }) {
       return refuse(.notPassedOn, request)

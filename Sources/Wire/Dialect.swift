@@ -1,7 +1,7 @@
 import Bytes
 
-/// A range of memcached versions whose parsers take the same requests and refuse the others in the same words. Ordered by
-/// age.
+/// A range of memcached versions whose parsers accept the same requests and refuse the others with the same errors.
+/// Ordered by age.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 @usableFromInline @frozen
 package enum Era: UInt8, BitwiseCopyable, Sendable, CaseIterable, Comparable {
@@ -9,9 +9,9 @@ package enum Era: UInt8, BitwiseCopyable, Sendable, CaseIterable, Comparable {
   case v1_4
   /// 1.5: an experimental `mg`, which no later version understands.
   case v1_5
-  /// 1.6.0 to 1.6.9: `ms` takes its length from a flag, done is `OK`.
+  /// 1.6.0 to 1.6.9: `ms` takes its length from a flag, and success is `OK`.
   case v1_6_0
-  /// 1.6.10 to 1.6.17: a miss gives nothing back.
+  /// 1.6.10 to 1.6.17: a miss returns no opaque and no key.
   case v1_6_10
   /// 1.6.18 and 1.6.19.
   case v1_6_18
@@ -24,10 +24,10 @@ package enum Era: UInt8, BitwiseCopyable, Sendable, CaseIterable, Comparable {
 
   @inlinable package static func < (a: Era, b: Era) -> Bool { a.rawValue < b.rawValue }
 
-  /// Whether numbers are digits and nothing else, and a line begins with its command: since the parser was rewritten.
+  /// Whether numbers must be digits only and a line must begin with its command: since 1.6.40 rewrote the parser.
   @inlinable package var isStrict: Bool { self >= .v1_6_40 }
 
-  /// The era that `VERSION 1.6.14` names; a program that calls itself something else counts as 1.6.18.
+  /// The era of a reply such as `VERSION 1.6.14`; a server that reports another kind of text counts as 1.6.18.
   package init(version line: RawSpan) {
     let starts: [(Era, (Int, Int, Int))] = [
       (.v1_6_40, (1, 6, 40)), (.v1_6_27, (1, 6, 27)), (.v1_6_20, (1, 6, 20)), (.v1_6_18, (1, 6, 18)),
@@ -42,12 +42,13 @@ package enum Era: UInt8, BitwiseCopyable, Sendable, CaseIterable, Comparable {
   }
 }
 
-/// What the proxy takes from clients and in which words it refuses the rest: as the oldest of its servers does.
+/// Which requests the proxy accepts from clients, and with which errors it refuses the others: as its oldest server
+/// does.
 @usableFromInline @frozen
 package struct Dialect: BitwiseCopyable, Equatable, Sendable {
-  /// Of the classic commands: by the lowest version.
+  /// The era for the classic commands: that of the lowest version.
   @usableFromInline package var classic: Era
-  /// Of the meta commands: never newer than what every server has shown that it speaks.
+  /// The era for the meta commands: never newer than what every server has proved to speak.
   @usableFromInline package var meta: Era
 
   @inlinable package init(classic: Era = .v1_6_18, meta: Era = .v1_6_18) {

@@ -1,24 +1,24 @@
 import Bytes
 
-/// The end of a report that cannot be trusted to end where it says so.
+/// The end of a report whose own end marker cannot be trusted.
 ///
-/// `stats cachedump` and `stats detail dump` print keys as they were stored, and one that was given in base64 may hold
-/// line ends: whoever chose it could say where the report ends and what the next reply is. So a meta request
-/// with an opaque that nobody can guess is sent behind the report, and all up to its answer is the report:
+/// `stats cachedump` and `stats detail dump` print keys as they were stored, and a key given in base64 may hold line
+/// ends: the client that chose it could fake the end of the report and the next reply. So the proxy sends a meta
+/// request with an unguessable opaque after the report, and everything before its answer is the report:
 ///
 ///     stats cachedump 1 0             ITEM a [1 b; 0 s]  …  END
 ///     md 5577006791 O5577006791       NF O5577006791
 ///
-/// The key is as hard to guess as the opaque, so there is nothing to be deleted. memcached has given the opaque
-/// back there since 1.6.0.
+/// The key is as hard to guess as the opaque, so there is nothing to delete. memcached returns the opaque on `NF`
+/// since 1.6.0.
 package enum Fence: BitwiseCopyable, Equatable {
-  /// It has not come.
+  /// The answer has not arrived.
   case partial
-  /// The report is the first so many bytes of all.
+  /// The first `report` bytes are the report; `length` includes the answer to the fence.
   case met(report: Int, length: Int)
   case broken(ProtocolViolation)
 
-  /// Writes what follows the report's request.
+  /// Writes the request that follows the report's request.
   package static func write(_ secret: UInt64, to out: inout Buffer, _ buffers: inout BufferPool) {
     out.append("md ", &buffers)
     out.append(decimal: secret, &buffers)
@@ -27,8 +27,8 @@ package enum Fence: BitwiseCopyable, Equatable {
     out.append("\r\n", &buffers)
   }
 
-  /// Looks for the answer to the fence in a server's bytes from `p` on. The request, with the fence at its end, is the
-  /// first `length` bytes of `asked`.
+  /// Searches a server's bytes from `p` on for the answer to the fence. The request, with the fence at its end, is
+  /// the first `length` bytes of `asked`.
   package init(_ bytes: RawSpan, at p: Int, asked: RawSpan, length: Int) {
     let end = min(length, asked.byteCount)
     var mark = end

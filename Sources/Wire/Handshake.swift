@@ -1,19 +1,19 @@
 import Bytes
 
-/// What a fresh connection is asked after `version`, to learn which meta requests its server speaks:
+/// The requests sent on a new server connection after `version`, to learn which meta commands the server supports:
 ///
 ///     mn                              MN                  ERROR           EN (1.5)
 ///     mg 0123456789abcdef b O17       EN O17, EN (old)    ERROR, CLIENT_ERROR …
 ///
-/// Both are harmless: there is no value, and the key, base64 of random bytes, cannot exist. A server's version does not
-/// say it: programs that only resemble memcached give any version. What a server does not speak is never sent to it, for a
-/// value that it does not expect it would run as commands.
+/// Both are harmless: there is no value, and the key, base64 of random bytes, cannot exist. The version alone is not
+/// enough, because programs that only resemble memcached report any version. The proxy never sends a command that a
+/// server does not support, because the server would run an unexpected value as commands.
 package enum Handshake: BitwiseCopyable, Equatable {
-  /// Not all of the answer is there.
+  /// The answer has not fully arrived.
   case partial
-  /// The newest era whose meta requests the server has shown that it speaks: 1.4 for none, 1.6.18 for all.
+  /// The newest era whose meta commands the server supports: 1.4 means none, 1.6.18 means all.
   case speaks(Era, length: Int)
-  /// No answer to these requests.
+  /// Not an answer to these requests.
   case broken(ProtocolViolation)
 
   /// Writes the requests. `secret` is a random number.
@@ -26,7 +26,7 @@ package enum Handshake: BitwiseCopyable, Equatable {
     text += Array(" b O\(secret)\r\n".utf8)
   }
 
-  /// Reads the two lines of the answer, which begins `bytes`.
+  /// Parses the two lines of the answer at the beginning of `bytes`.
   package init(_ bytes: RawSpan, secret: UInt64) {
     guard let first = bytes.firstNewline(from: 0), let second = bytes.firstNewline(from: first &+ 1) else {
       self = bytes.byteCount > 2 &* ReplyParser.longestLine ? .broken(.lineTooLong) : .partial
@@ -38,11 +38,11 @@ package enum Handshake: BitwiseCopyable, Equatable {
     switch (known, line) {
     case (.noted, .missWithOpaque): era = .v1_6_18
     case (.noted, .miss): era = .v1_6_10
-    // It does not know `b`.
+    // The server does not know `b`.
     case (.noted, .refusal(isOfClient: true)): era = .v1_6_0
     case (.miss, .miss), (.miss, .refusal): era = .v1_5
     case (.noted, .refusal), (.refusal, .refusal), (.refusal, .miss): era = .v1_4
-    // Damaged, or the answer to something else: it says nothing about the server.
+    // Damaged, or the answer to another request: it says nothing about the server.
     default:
       self = .broken(.wrongType)
       return
@@ -77,7 +77,7 @@ package enum Handshake: BitwiseCopyable, Equatable {
     }
   }
 
-  /// Where a line ends without its CR and LF, and the blanks that old servers leave before them.
+  /// The end of a line without its CR and LF and the blanks that old servers leave before them.
   private static func withoutEnd(_ bytes: RawSpan, from: Int, to: Int) -> Int {
     var end = to &- 1
     while end > from, bytes.byte(at: end &- 1) == 13 || bytes.byte(at: end &- 1) == 32 { end &-= 1 }

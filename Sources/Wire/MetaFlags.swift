@@ -1,4 +1,4 @@
-/// What the flags of a meta request ask for, as far as others than the key's server must know it.
+/// The flags of a meta request, as far as the proxy acts on them.
 @usableFromInline @frozen
 package struct MetaFlags: OptionSet, BitwiseCopyable, Sendable {
   @usableFromInline package let rawValue: UInt8
@@ -6,28 +6,28 @@ package struct MetaFlags: OptionSet, BitwiseCopyable, Sendable {
 
   /// `b`: the key is written in base64.
   package static let base64 = MetaFlags(rawValue: 1)
-  /// `q`: the plain outcome is not to be told.
+  /// `q`: suppress the reply for the usual outcome.
   package static let quiet = MetaFlags(rawValue: 2)
-  /// `v`: the value comes back.
+  /// `v`: return the value.
   package static let value = MetaFlags(rawValue: 4)
-  /// `C`: a cas number is compared; memcached 1.6.40 gives no value when it matches.
+  /// `C`: compare a cas number; memcached 1.6.40 returns no value when it matches.
   package static let compare = MetaFlags(rawValue: 8)
-  /// `O`: the client's own opaque comes back.
+  /// `O`: return the client's opaque.
   package static let opaque = MetaFlags(rawValue: 16)
-  /// `k` on a key that a server may print raw although it is no text: the server is not asked for it, and
-  /// it is written into the reply here.
+  /// `k` for a key that is not text and that a server may print raw: the proxy does not send the `k`, and inserts the
+  /// key into the reply itself.
   package static let hiddenKey = MetaFlags(rawValue: 32)
-  /// As many words as memcached takes: there is no room for an opaque.
+  /// The request has the maximum number of words that memcached accepts: there is no room for an opaque.
   package static let full = MetaFlags(rawValue: 64)
-  /// `me` of a key that a server might print raw although it is no text: the server is asked only whether it is there.
+  /// `me` for a key that is not text and that a server may print raw: the proxy asks only whether the item exists.
   package static let unshown = MetaFlags(rawValue: 128)
 }
 
-/// What stands behind a flag's letter, for every flag that memcached knows.
+/// The kind of token that follows a flag's letter, for every flag that memcached knows.
 enum MetaToken: BitwiseCopyable {
-  /// Nothing; what does stand there is not looked at.
+  /// No token; memcached ignores bytes after the letter.
   case none
-  /// Seconds: `T30`.
+  /// A time in seconds: `T30`.
   case time
   /// The client's flags: `F5`.
   case clientFlags
@@ -37,8 +37,8 @@ enum MetaToken: BitwiseCopyable {
   /// Any text: `Oabc`.
   case text
 
-  /// Nil for a letter that is no flag in any era. memcached takes every flag with every command, whether it means
-  /// something there or not.
+  /// Nil for a letter that is not a flag in any era. memcached accepts every flag with every command, even where it
+  /// has no meaning.
   init?(_ letter: UInt8) {
     switch letter {
     case 98, 99, 102, 104, 107, 108, 113, 115, 116, 117, 118, 73, 120: self = .none  // bcfhklqstuvI x
@@ -51,7 +51,7 @@ enum MetaToken: BitwiseCopyable {
     }
   }
 
-  /// The same, for the flags that memcached of an era knows.
+  /// The same, limited to the flags that memcached of an era knows.
   init?(_ letter: UInt8, _ era: Era) {
     let isKnown =
       switch letter {

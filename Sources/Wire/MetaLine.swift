@@ -1,28 +1,29 @@
 import Bytes
 
-/// A meta request as a server was sent it, where it stands in what the server was asked.
+/// A meta request as it was sent to a server: its command, its flags and the position of its key.
 package struct MetaLine: BitwiseCopyable {
   package var verb = Verb.metaGet
   package var flags = MetaFlags()
-  /// Where the key stands, counted from the request's beginning.
+  /// The key's offset from the start of the request.
   package var keyStart: UInt8 = 0
   package var keyLength: UInt8 = 0
-  /// For `hiddenKey`: how many tokens of a hit come before the key.
+  /// For `hiddenKey`: the number of tokens of a hit that precede the key.
   package var keyPlace: UInt8 = 0
-  /// Whether `q` was sent after all: before 1.6.40 memcached tells of a value that an `ma` with `q` and `N` makes, and its
-  /// reply to one without `q` does not say that it made it. It may be silent, so a `Fence` goes behind it.
+  /// Whether `q` was sent to the server. Before 1.6.40 memcached announces a value that an `ma` with `q` and `N`
+  /// creates, and its reply without `q` does not show that it created one. The server may stay silent, so a `Fence`
+  /// is sent after it.
   package var keepsQuiet = false
 
   package init() {}
 
-  /// Whether an opaque of the proxy's own was sent, which the client must not see.
+  /// Whether the proxy sent its own opaque, which must be hidden from the client.
   package var hasOwnOpaque: Bool { !flags.contains(.opaque) && !flags.contains(.full) && verb != .metaDebug }
 
   package func key(from start: Int) -> Word {
     Word(start: start &+ Int(keyStart), length: Int(keyLength))
   }
 
-  /// The flags of the request that begins at `start`.
+  /// Iterates over the flags of the request that begins at `start`.
   package func sentFlags(_ asked: RawSpan, from start: Int) -> KeyWalk {
     let key = key(from: start)
     let newline = asked.firstNewline(from: min(key.to, asked.byteCount)) ?? asked.byteCount
@@ -31,8 +32,8 @@ package struct MetaLine: BitwiseCopyable {
     return walk
   }
 
-  /// Whether to send it once more changes nothing and is answered the same: not a read that makes or claims an
-  /// item, nor one that shows when it was read before.
+  /// Whether sending the request again has no effect and gets the same answer: false for a read that creates or
+  /// claims an item, and for one that shows when the item was last read.
   package func isRepeatable(_ asked: RawSpan, from start: Int) -> Bool {
     guard verb == .metaGet else { return false }
     var walk = sentFlags(asked, from: start)
@@ -46,7 +47,7 @@ package struct MetaLine: BitwiseCopyable {
     return true
   }
 
-  /// Whether a hit gives something back for a flag: a token of its own.
+  /// Whether a hit returns a token for this flag.
   package static func comesBack(_ letter: UInt8) -> Bool {
     switch letter {
     case 99, 102, 104, 107, 108, 115, 116, 79: true  // cfhklstO
@@ -54,12 +55,12 @@ package struct MetaLine: BitwiseCopyable {
     }
   }
 
-  /// Writes a request the one plain way: one space between two words, the key's base64 and all numbers as
-  /// memcached reads them, no `q` but where it `keepsQuiet`, and an opaque where the client gave none:
+  /// Writes a request in its one canonical form: one space between two words, the key's base64 and all numbers as
+  /// memcached reads them, no `q` unless it `keepsQuiet`, and an opaque if the client gave none:
   ///
   ///     mg  Zm9v= v  qq b N+030   →   mg Zm9v v b N30 O7
   ///
-  /// Returns where things stand in what was written.
+  /// Returns the positions of the parts written.
   package static func write(
     _ bytes: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, for era: Era = .v1_6_40,
     to out: inout Buffer, _ buffers: inout BufferPool
@@ -81,7 +82,7 @@ package struct MetaLine: BitwiseCopyable {
     if request.meta.contains(.unshown) {
       out.append(" b u", &buffers)
     } else if request.verb == .metaDebug {
-      // memcached since 1.6.40 looks at the first only when there is a second.
+      // memcached since 1.6.40 reads the first `b` only if there is a second word.
       if request.meta.contains(.base64) { out.append(" b b", &buffers) }
     } else {
       line.appendFlags(bytes, p, request, era, to: &out, &buffers)
@@ -96,7 +97,7 @@ package struct MetaLine: BitwiseCopyable {
     return line
   }
 
-  /// Writes `md` for a key of any bytes.
+  /// Writes `md` for a key of arbitrary bytes, in base64.
   package static func writeDelete(
     ofRaw key: RawSpan, opaque: UInt64, to out: inout Buffer, _ buffers: inout BufferPool
   ) -> MetaLine {
@@ -128,7 +129,7 @@ package struct MetaLine: BitwiseCopyable {
     }
   }
 
-  /// The words behind the key.
+  /// Writes the words after the key.
   private mutating func appendFlags(
     _ bytes: RawSpan, _ p: Int, _ request: Request, _ era: Era, to out: inout Buffer,
     _ buffers: inout BufferPool
@@ -181,8 +182,8 @@ package struct MetaLine: BitwiseCopyable {
 }
 
 extension RawSpan {
-  /// Whether the expiration time at `p` is one that does not end an item at once: none, or in up to thirty days.
-  /// What is longer is a date, and may be over.
+  /// Whether the expiration time at `p` does not end an item at once: 0, or at most 30 days (2,592,000 seconds).
+  /// memcached reads a larger number as a date, which may be in the past.
   package func isLasting(timeAt p: Int) -> Bool {
     let (time, end) = digits(from: min(p, byteCount), to: byteCount)
     return end > p && end &- p <= 10 && time <= 2_592_000

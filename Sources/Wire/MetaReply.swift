@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a reply to a meta request says.
+/// The status of a reply to a meta request.
 package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
   /// `VA <bytes> <flag>*`, then the value.
   case value
@@ -11,12 +11,12 @@ package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
   case notFound
   case notStored
   case exists
-  /// `ME <key> …`: what `me` shows.
+  /// `ME <key> …`: the answer to `me`.
   case shown
-  /// An error line of the server's own.
+  /// An error line from the server.
   case error
 
-  /// The two letters at `p`; nil when they are none. At least three bytes are there.
+  /// The status that the two letters at `p` name; nil for any others. At least three bytes must exist at `p`.
   init?(_ bytes: RawSpan, at p: Int, _ era: Era) {
     let third = bytes.byte(at: p &+ 2)
     guard third == 32 || third == 13 else { return nil }
@@ -34,7 +34,7 @@ package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether a request can be answered so.
+  /// Whether this status is valid for a request with this verb and these flags.
   func answers(_ verb: Verb, _ flags: MetaFlags) -> Bool {
     switch (verb, self) {
     case (.metaGet, .value), (.metaArithmetic, .value): flags.contains(.value)
@@ -49,7 +49,7 @@ package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether memcached keeps this to itself when `q` was asked: a read's miss, a change's success.
+  /// Whether memcached suppresses this reply when the request has `q`: a read's miss, a change's success.
   package func isSilent(_ verb: Verb) -> Bool {
     switch verb {
     case .metaGet: self == .miss
@@ -60,16 +60,16 @@ package enum MetaStatus: UInt8, BitwiseCopyable, Sendable {
   }
 }
 
-/// A whole reply to a meta request, as offsets into the bytes it came in.
+/// A whole reply to a meta request, as offsets into the received bytes.
 package struct MetaReply: BitwiseCopyable {
   package var status: MetaStatus
-  /// All its bytes.
+  /// The length of the reply in bytes, value included.
   package var length: Int
-  /// Where the opaque stands, with the space before it.
+  /// The opaque, with the space before it.
   package var opaque = Word(start: 0, length: 0)
-  /// Where a key that was kept from the server belongs.
+  /// Where to insert the key if it was hidden from the server (`hiddenKey`).
   package var keyAt = 0
-  /// A miss as servers before 1.6.18 give it: nothing of what was asked comes back.
+  /// A bare miss, as servers before 1.6.18 send it: without opaque and key.
   package var isBare = false
 
   init(_ status: MetaStatus, length: Int) {
@@ -77,25 +77,25 @@ package struct MetaReply: BitwiseCopyable {
     self.length = length
   }
 
-  /// What a server means that keeps quiet, as it was asked to.
+  /// The reply implied by a server's silence to a request with `q`.
   package static let silentlyDone = MetaReply(.done, length: 0)
 }
 
-/// What a server's bytes turned out to be, where a meta request waits for its answer.
+/// What a server's bytes are, when the next reply due is one to a meta request.
 package enum MetaAnswer: BitwiseCopyable {
   case partial
-  /// The line is good, the value behind it has not come as a whole.
+  /// The reply line is valid; the value after it has not fully arrived.
   case opening(MetaReply, header: Int, value: Int)
   case reply(MetaReply)
   case broken(ProtocolViolation)
 }
 
 extension ReplyParser {
-  /// The reply at `p` to the request that begins `asked`. Its kind must be one that the request can have,
-  /// its opaque the one sent, its key the one asked.
+  /// The reply at `p` to the request at the beginning of `asked`. Its status must be one that the request can have,
+  /// its opaque the one sent, its key the one requested.
   ///
-  /// What a server of an era may write otherwise: before 1.6.18 a miss gives nothing back, and there may be several
-  /// blanks between two words and some at the end.
+  /// Differences of older eras: before 1.6.18 a miss returns no opaque and no key, and there may be several blanks
+  /// between two words and some at the end of the line.
   package static func meta(
     _ bytes: RawSpan, at p: Int, to line: MetaLine, asked: RawSpan, era: Era, maxValue: Int
   ) -> MetaAnswer {
@@ -147,14 +147,14 @@ extension ReplyParser {
     }
   }
 
-  /// Walks what comes back for the flags; returns what is wrong with it, if anything is.
+  /// Checks the tokens that the server returned for the flags; returns the violation, if there is one.
   private static func tokens(
     _ bytes: RawSpan, from start: Int, to end: Int, _ reply: inout MetaReply, _ line: MetaLine,
     _ asked: RawSpan, _ era: Era
   ) -> ProtocolViolation? {
     let isLoose = era < .v1_6_18
     let (sent, place) = opaque(line, asked)
-    // A miss gives back the opaque and the key, in the order asked, and nothing else.
+    // A miss returns only the opaque and the key, in the order of the request.
     var left = Int(line.keyPlace)
     if reply.status == .miss { left = sent != nil && !line.hasOwnOpaque && place < left ? 1 : 0 }
     reply.keyAt = end
@@ -183,13 +183,13 @@ extension ReplyParser {
       case 107:  // k
         let key = Word(start: token.from &+ 1, length: Int(token.length) &- 1)
         guard isKey(bytes, key, line, asked) else { return .wrongKey }
-      case 98:  // b, which a server may say twice
+      case 98:  // b, which a server may return twice
         guard token.length == 1 else { return .wrongType }
       case 87, 88, 90:  // W, X, Z
         guard token.length == 1, line.verb == .metaGet else { return .wrongType }
       case 99, 102, 104, 108, 115, 116:  // cfhlst
         guard isNumber(bytes, token.from &+ 1, next), isAsked(letter, line, asked) else { return .wrongType }
-      // Nothing else comes back: this is another reply, or what is left of one.
+      // No other token is ever returned: this is another reply, or the remainder of one.
       default: return .wrongType
       }
       let bit: UInt64 = 1 << UInt64(letter & 63)
@@ -202,13 +202,13 @@ extension ReplyParser {
     return reply.isBare ? nil : .wrongOpaque
   }
 
-  /// Digits, behind a minus perhaps: an item without an end has `t-1`.
+  /// Whether the bytes are digits with an optional minus: an item that never expires has `t-1`.
   private static func isNumber(_ bytes: RawSpan, _ from: Int, _ end: Int) -> Bool {
     let start = from < end && bytes.byte(at: from) == 45 ? from &+ 1 : from
     return start < end && bytes.digits(from: start, to: end).end == end
   }
 
-  /// Whether a flag is one of those that were sent. `b` comes back unasked, beside a key that it speaks of.
+  /// Whether the request had this flag. `b` may be returned without being requested: it describes the key beside it.
   private static func isAsked(_ letter: UInt8, _ line: MetaLine, _ asked: RawSpan) -> Bool {
     var walk = line.sentFlags(asked, from: 0)
     while let word = walk.next(asked) {
@@ -217,7 +217,7 @@ extension ReplyParser {
     return false
   }
 
-  /// The opaque that was sent, and how many of the tokens that come back stand before it.
+  /// The opaque that was sent, and the number of returned tokens that precede it.
   private static func opaque(_ line: MetaLine, _ asked: RawSpan) -> (Word?, place: Int) {
     var walk = line.sentFlags(asked, from: 0)
     var place = 0
@@ -229,8 +229,8 @@ extension ReplyParser {
     return (nil, place)
   }
 
-  /// Whether a key that came back is the one asked: memcached writes it as it is or in base64, by how the
-  /// item was stored, not by how it was asked for.
+  /// Whether the returned key is the requested one. memcached writes a key as text or in base64 depending on how the
+  /// item was stored, not on how it was requested.
   private static func isKey(_ bytes: RawSpan, _ key: Word, _ line: MetaLine, _ asked: RawSpan) -> Bool {
     let sent = line.key(from: 0)
     if key.length == sent.length,
@@ -253,7 +253,7 @@ extension ReplyParser {
     return isKey(bytes, key, line, asked) ? .reply(reply) : .broken(.wrongKey)
   }
 
-  /// Whether `VERSION 1.6.14` names no earlier version than this; one that calls itself otherwise does not.
+  /// Whether `VERSION 1.6.14` names this version or a later one; false if the text is not a version number.
   package static func isVersion(_ version: RawSpan, atLeast major: Int, _ minor: Int, _ patch: Int) -> Bool {
     var i = 8
     for least in [major, minor, patch] {

@@ -1,15 +1,15 @@
 import Bytes
 
-// mg, ms, md, ma, me and mn: read as memcached of an era reads them.
+// Parsing of mg, ms, md, ma, me and mn by the rules of a memcached era.
 
 extension CommandTable {
-  /// Longest opaque, with its letter.
+  /// Longest opaque in bytes, including its letter `O`.
   private static let longestOpaque = 32
 
-  /// Words that memcached takes on a meta line.
+  /// The largest number of words that memcached accepts on a meta line.
   private static func mostWords(_ era: Era) -> Int { era.isStrict ? 20 : 19 }
 
-  /// Which command the letter behind the `m` makes.
+  /// The command that the letter after `m` names.
   static func metaVerb(_ letter: UInt8) -> Verb? {
     switch letter {
     case 103: .metaGet
@@ -22,7 +22,8 @@ extension CommandTable {
     }
   }
 
-  /// `mg|md|ma|me <key> <flag>*`, `ms <key> <bytes> <flag>*` and the value, `mn`. The verb has been noted.
+  /// Parses `mg|md|ma|me <key> <flag>*`, `ms <key> <bytes> <flag>*` with its value, and `mn`. `request` has the verb
+  /// already.
   static func meta(
     _ bytes: RawSpan, line: RequestLine, maxValue: Int, _ era: Era, into request: inout Request
   ) -> Verdict {
@@ -30,7 +31,7 @@ extension CommandTable {
     if request.verb == .metaNoop { return .request }
     if request.verb == .metaDebug { return debug(bytes, line: line, era, into: &request) }
     let isSet = request.verb == .metaSet
-    // What is refused is so with its value, where its length can be read.
+    // A refused `ms` is skipped together with its value, if its length can be read.
     func refuse(_ why: Refusal, _ request: Request) -> Verdict {
       Self.refuse(why, request, swallowing: isSet ? Declared.bytes(bytes, line) : 0)
     }
@@ -41,11 +42,11 @@ extension CommandTable {
       let isUnsaid = era.isStrict && request.verb == .metaArithmetic
       return refuse(isUnsaid ? .badFlags : .badFormat, request)
     }
-    // 1.6.0 to 1.6.17 want a flag.
+    // 1.6.0 to 1.6.17 require a flag.
     if request.verb == .metaGet, line.count == 2, era < .v1_6_18 { return refuse(.badFormat, request) }
     guard line.count <= mostWords(era) else { return refuse(tooManyWords(request.verb, era), request) }
     if isSet, era < .v1_6_10 {
-      // Its length stands elsewhere, and a server that reads it otherwise runs the value: never sent.
+      // The length is in a flag there. A server that reads it elsewhere would run the value as commands: never sent.
       return refuse(flaw(bytes, line: line, era, into: &request) ?? .invalidFlag, request)
     }
     var body = 0
@@ -55,7 +56,7 @@ extension CommandTable {
       }
       body = Int(length) &+ 2
     }
-    // From here on the value is known, and skipped with what is refused.
+    // From here on the length of the value is known, and a refused request is skipped with its value.
     if line.hasNUL, !era.isStrict { return Self.refuse(.badFormat, request, swallowing: body) }
     if let why = flaw(bytes, line: line, era, into: &request) {
       return Self.refuse(why, request, swallowing: body)
@@ -68,7 +69,7 @@ extension CommandTable {
     return .request
   }
 
-  /// Whether a CR, or a NUL anywhere, stands in what a server would be sent as it stands: the key or a text.
+  /// Whether a part that is copied to the server unchanged, the key or a text, holds a CR, or the line a NUL.
   private static func holdsReturn(_ bytes: RawSpan, line: RequestLine, _ request: Request) -> Bool {
     if isAmbiguous(bytes, line) { return true }
     var words = KeyWalk(from: line[request.verb == .metaSet ? 2 : 1].to, to: line.last.to)
@@ -86,8 +87,8 @@ extension CommandTable {
     return verb == .metaGet ? .getFlagsTooLong : .flagsTooLong
   }
 
-  /// Since 1.6.40: whether each word from the `first` on begins with a letter, a digit or what stands between the
-  /// letters; of those that are not kept it is not asked.
+  /// Since 1.6.40: whether each word from `first` on begins with a letter, a digit or one of the bytes between upper
+  /// and lower case letters in ASCII. Checks only the words that memcached keeps.
   private static func areFlags(_ bytes: RawSpan, line: RequestLine, from first: Int) -> Bool {
     guard line.count > first else { return true }
     var words = KeyWalk(from: line[first &- 1].to, to: line.last.to)
@@ -100,14 +101,14 @@ extension CommandTable {
     return true
   }
 
-  /// Notes what the flags ask for; returns what is wrong with them, if anything is.
+  /// Records the flags in `request`; returns what is wrong with them, if anything.
   private static func flaw(
     _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
   ) -> Refusal? {
     var mode: UInt8 = 0
     var opaque = 0
     if let why = flags(bytes, line: line, era, into: &request, &mode, &opaque) {
-      // Some do not say what it is.
+      // Some commands do not report which flag is wrong.
       let isSaid =
         request.verb == .metaGet || request.verb == .metaSet || era.isStrict && request.verb == .metaDelete
       return isSaid ? why : .badFlags
@@ -121,8 +122,8 @@ extension CommandTable {
     mode == 0 || known.utf8.contains(mode)
   }
 
-  /// Walks the flags as memcached does: the first that is unknown or comes again ends it; of the others
-  /// that are wrong the last is told.
+  /// Parses the flags as memcached does: the first unknown or repeated flag ends parsing; if several others are
+  /// wrong, the last one is reported.
   private static func flags(
     _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request, _ mode: inout UInt8,
     _ opaque: inout Int
@@ -143,7 +144,7 @@ extension CommandTable {
       guard let token = MetaToken(letter, era) else { return .invalidFlag }
       if let flaw = flaw(bytes, word, token, letter, era) {
         isBad = true
-        // Of the client's flags memcached says nothing, nor of a length that is none.
+        // memcached reports nothing specific for bad client flags or for a bad length.
         if flaw != .badFormat { why = flaw }
       }
       switch letter {
@@ -159,7 +160,7 @@ extension CommandTable {
       case 113: request.meta.insert(.quiet)
       case 118: request.meta.insert(.value)
       case 67: request.meta.insert(.compare)
-      // Without a letter the mode is the byte behind it, which is none.
+      // Without a letter, memcached reads the byte after `M` as the mode, which is not a valid one.
       case 77: mode = word.length > 1 ? bytes.byte(at: word.from &+ 1) : era.isStrict ? 32 : 0
       case 79:
         request.meta.insert(.opaque)
@@ -171,7 +172,7 @@ extension CommandTable {
     return isBad ? why : nil
   }
 
-  /// What is wrong with the token behind a flag's letter, if anything is.
+  /// What is wrong with the token after a flag's letter, if anything.
   private static func flaw(
     _ bytes: RawSpan, _ word: Word, _ token: MetaToken, _ letter: UInt8, _ era: Era
   ) -> Refusal? {
@@ -191,15 +192,16 @@ extension CommandTable {
     }
   }
 
-  /// `me <key> [b]`; memcached looks at nothing else. Since 1.6.40 it looks at the `b` only when a word follows.
+  /// Parses `me <key> [b]`; memcached ignores other words. Since 1.6.40 it reads the `b` only if another word
+  /// follows.
   private static func debug(
     _ bytes: RawSpan, line: RequestLine, _ era: Era, into request: inout Request
   ) -> Verdict {
-    // A key of no bytes, which older ones look up and do not find.
+    // Without a key, older versions look up an empty key and do not find it.
     guard line.count > 1 else { return refuse(era < .v1_6_10 ? .experimentalMiss : .badFormat, request) }
     if era.isStrict, !areFlags(bytes, line: line, from: 2) { return refuse(.badFormat, request) }
     guard takeKey(line, into: &request), !line.hasNUL else { return refuse(.badFormat, request) }
-    // A key with a CR cannot be there.
+    // No item can have a key with a CR.
     if isAmbiguous(bytes, line) { return refuse(.experimentalMiss, request) }
     guard era >= .v1_6_10, line.count > (era.isStrict ? 3 : 2),
       bytes.isText("b", from: line[2].from, to: line[2].to)
@@ -208,15 +210,16 @@ extension CommandTable {
       return refuse(.badFormat, request)
     }
     request.meta.insert(.base64)
-    // The server might print it raw, line ends and all.
+    // A server might print this key raw, line ends included.
     if !key.isText { request.meta.insert(.unshown) }
     return .request
   }
 
   // MARK: - Before 1.6
 
-  /// A meta request where a server does not speak it: no word of it is sent. 1.4 does not know the commands; 1.5 has
-  /// others of the same name, and its words are given, but for what it would do.
+  /// Refuses a meta request that a server older than 1.6 would get: no word of it is sent. 1.4 does not know the
+  /// commands; 1.5 has others of the same names: the client gets 1.5's error lines, and what 1.5 would execute is
+  /// refused too.
   private static func unspoken(
     _ bytes: RawSpan, line: RequestLine, _ era: Era, _ request: Request
   ) -> Verdict {
@@ -238,7 +241,8 @@ extension CommandTable {
     return refuse(.badFlags)
   }
 
-  /// How many words the flags that 1.5 wants in one word want behind it; nil when one is unknown or comes twice.
+  /// The number of tokens that must follow the flags that 1.5 takes in one word; nil if a flag is unknown or
+  /// repeated.
   private static func experimentalTokens(_ bytes: RawSpan, _ word: Word) -> Int? {
     let known: StaticString = "NTRlOkstcvfhuqFSCI"
     let wanting: StaticString = "NTROFSC"

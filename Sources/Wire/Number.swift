@@ -1,27 +1,27 @@
 import Bytes
 
-/// Numbers as memcached reads them: what strtol accepts, and then a blank or the end.
+/// A number as memcached reads it: what strtol accepts, followed by a blank or the end of the word.
 ///
 ///     "12" → 12     "+12" → 12     "12\t" → 12     "12x" → nothing
 ///
-/// A sign and leading blanks are allowed, as C's functions do; whatever is not plainly written is
-/// sent on plainly, so that no server can read it otherwise.
+/// A sign and leading blanks are allowed, as in C's functions. The proxy rewrites a number that is not in plain form,
+/// so that no server can read it differently.
 package struct Number: BitwiseCopyable, Equatable {
   package var isNegative: Bool
   package var magnitude: UInt64
-  /// Whether it is written the one plain way: digits, the first of several not zero, and a minus in
-  /// front when it is below zero.
+  /// Whether it is in plain form: digits without a leading zero (except `0` itself), and a minus in front only if it
+  /// is negative.
   package var isPlain: Bool
-  /// Whether there are only digits, behind a minus perhaps.
+  /// Whether it consists of digits with an optional minus.
   private var isBare = true
-  /// Bytes of the word.
+  /// The length of the word in bytes.
   private var length: Int
-  /// Whether there are no digits, which only memcached since 1.6.40 takes for a number.
+  /// Whether it is a minus without digits, which only memcached since 1.6.40 accepts as a number.
   private var isLoneMinus = false
-  /// Whether a minus stands anywhere in the word: memcached looks for it there when a number is large.
+  /// Whether the word contains a minus anywhere: memcached checks this if a number is large.
   private var hasMinus: Bool
 
-  /// The number in `from ..< to`, or nil where memcached finds none. Past 64 bits there is none.
+  /// The number in the word, or nil if memcached reads none there or it exceeds 64 bits.
   package init?(_ bytes: RawSpan, _ word: Word) {
     var i = word.from
     let end = word.to
@@ -55,7 +55,7 @@ package struct Number: BitwiseCopyable, Equatable {
       value = sum
       i += 1
     }
-    // memcached since 1.6.40 takes a minus alone for nothing, and nothing for 0.
+    // memcached since 1.6.40 accepts a lone minus and reads it as 0.
     isLoneMinus = i == digits && isNegative && i == end && length == 1
     guard i > digits || isLoneMinus else { return nil }
     if i < end {
@@ -70,7 +70,7 @@ package struct Number: BitwiseCopyable, Equatable {
 
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || (byte >= 9 && byte <= 13) }
 
-  /// As C's `long`, cut to 32 bits as memcached cuts it; nil outside 64 bits.
+  /// The value as C's `long`, truncated to 32 bits as memcached does; nil outside 64 bits.
   package var cutToInt32: Int32? {
     if isNegative {
       guard magnitude <= UInt64(Int64.max) + 1 else { return nil }
@@ -80,30 +80,30 @@ package struct Number: BitwiseCopyable, Equatable {
     return Int32(truncatingIfNeeded: magnitude)
   }
 
-  /// As C's `unsigned long`: a minus wraps, and is refused when the outcome is a large number.
+  /// The value as C's `unsigned long`. A minus wraps, and is refused if the result has the top bit set.
   package var cutToUInt64: UInt64? {
     let value = isNegative ? 0 &- magnitude : magnitude
     if hasMinus && Int64(bitPattern: value) < 0 { return nil }
     return value
   }
 
-  /// The same, cut to 32 bits.
+  /// The same, truncated to 32 bits.
   package var cutToUInt32: UInt32? { cutToUInt64.map { UInt32(truncatingIfNeeded: $0) } }
 
-  /// As memcached reads a signed number of 32 bits: cut to them, or since 1.6.40 digits that fit, at most eleven.
+  /// A signed 32-bit number as memcached reads it: truncated, or since 1.6.40 in range and at most eleven bytes long.
   func int32(_ era: Era) -> Int32? {
     guard era.isStrict else { return isLoneMinus ? nil : cutToInt32 }
     guard isBare, length <= 11, magnitude <= UInt64(Int32.max) + (isNegative ? 1 : 0) else { return nil }
     return cutToInt32
   }
 
-  /// The same without a sign.
+  /// The same for an unsigned 32-bit number.
   func uint32(_ era: Era) -> UInt32? {
     guard era.isStrict else { return isLoneMinus ? nil : cutToUInt32 }
     return isBare && !isNegative && length <= 11 ? UInt32(exactly: magnitude) : nil
   }
 
-  /// The same of 64 bits.
+  /// The same for an unsigned 64-bit number, at most 22 bytes long since 1.6.40.
   func uint64(_ era: Era) -> UInt64? {
     guard era.isStrict else { return isLoneMinus ? nil : cutToUInt64 }
     return isBare && !isNegative && length <= 22 ? magnitude : nil

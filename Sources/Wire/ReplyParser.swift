@@ -1,30 +1,30 @@
 import Bytes
 
-/// What a server's bytes turned out to be, beginning at the front of what it owes.
+/// What a server's bytes are, parsed from the start of the next reply due.
 @usableFromInline @frozen
 package enum Answer: BitwiseCopyable {
-  /// Not all of it has come.
+  /// The reply has not fully arrived.
   case partial
-  /// The line before a value is good, the value has not come as a whole.
+  /// The line before a value is valid; the value has not fully arrived.
   case opening(header: Int, value: Int)
-  /// A whole reply of that many bytes.
+  /// A whole reply of `length` bytes.
   case reply(length: Int, Outcome)
-  /// Nothing that this request can be answered with: the connection has lost its place.
+  /// Not a valid reply to this request: replies on this connection can no longer be matched to requests.
   case broken(ProtocolViolation)
 }
 
-/// What a reply says, as far as the proxy cares.
+/// The outcome that a reply reports, as far as the proxy needs it.
 @usableFromInline @frozen
 package enum Outcome: UInt8, BitwiseCopyable {
   case hit
   case miss
-  /// Done, or refused for a reason of the data: STORED, NOT_FOUND, a number, …
+  /// Done, or refused because of the data: STORED, NOT_FOUND, a number, …
   case done
-  /// An error line of the server's own; it is the client's to see.
+  /// An error line from the server, which is forwarded to the client.
   case error
 }
 
-/// Why a server's bytes cannot be trusted.
+/// A protocol violation: why a server's reply cannot be trusted.
 @usableFromInline @frozen
 package enum ProtocolViolation: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case wrongKey
@@ -50,37 +50,37 @@ package enum ProtocolViolation: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 @usableFromInline @frozen
 package enum Block: BitwiseCopyable {
   case partial
-  /// The header has come and is good, the value has not come as a whole: bytes of both, without the line
-  /// end behind the value.
+  /// The header is valid; the value has not fully arrived. Lengths of both in bytes, without the line end after the
+  /// value.
   case opening(header: Int, value: Int)
-  /// Header, value and both line ends.
+  /// A whole block: header and value with their line ends, `length` bytes.
   case value(length: Int)
   /// `END\r\n`.
   case end
-  /// A block, but of another key.
+  /// A block for another key.
   case otherKey
-  /// No block at all: an error line, or garbage.
+  /// Not a block: an error line, or garbage.
   case other
   case broken(ProtocolViolation)
 }
 
-/// Reads replies off the bytes that a server sent, each against what was asked.
+/// Parses replies in the bytes from a server, each against its request.
 ///
-/// A server is hostile input: no length is believed before the bytes are there, no line is longer than
-/// `longestLine`, and a value's key must be the key asked for. Pure functions over the bytes at hand.
+/// Servers are untrusted input: no length is believed before the bytes have arrived, no line may be longer than
+/// `longestLine`, and a value's key must be the requested key. Pure functions over the received bytes.
 @usableFromInline
 package enum ReplyParser {
   @usableFromInline package static let longestLine = 2048
-  /// Bytes of a report (`stats …`) after which no further row is read.
+  /// The report size in bytes (`stats …`) after which no further line is read.
   package static let longestReport = 8 << 20
 
-  /// The block at `p`, whose key must be `keyLength` bytes of `asked` at `keyStart`.
+  /// Parses the block at `p`, whose key must be the `keyLength` bytes of `asked` at `keyStart`.
   @inlinable @inline(always)
   package static func block(
     _ bytes: RawSpan, at p: Int, asked: RawSpan, keyStart: Int, keyLength: Int, withCAS: Bool,
     maxValue: Int
   ) -> Block {
-    // From here on every place is a sum of what cannot be negative, which saves half of the checks.
+    // All offsets below are sums of non-negative numbers, which saves half of the checks.
     let reply = bytes.rest(from: p)
     guard reply.byteCount >= 8 else { return short(bytes, at: p) }
     let word = reply.word(at: 0)
@@ -92,7 +92,7 @@ package enum ReplyParser {
     let i = 6 &+ keyLength
     let numbers = reply.rest(from: i)
     if !withCAS, numbers.byteCount >= 16 {
-      // " <flags> <bytes>\r\n" with flags of one digit and a length of at most seven: nearly all.
+      // " <flags> <bytes>\r\n" with one digit of flags and a length of at most seven: nearly all replies.
       let word = numbers.word(at: 0)
       if word & 0xff_00ff == 0x20_0020, word &>> 8 & 0xff &- 48 <= 9 {
         let (length, end) = numbers.digits(from: 3, to: 11)
@@ -104,7 +104,7 @@ package enum ReplyParser {
     return anyBlock(bytes, at: p, keyEnd: p &+ i, withCAS: withCAS, maxValue: maxValue)
   }
 
-  /// The block at `p`, whose key is good and ends at `keyEnd`, whatever its numbers look like.
+  /// Parses the numbers of any form in the block at `p`, whose key is correct and ends at `keyEnd`.
   @inline(never) @usableFromInline
   static func anyBlock(_ bytes: RawSpan, at p: Int, keyEnd: Int, withCAS: Bool, maxValue: Int) -> Block {
     var i = keyEnd
@@ -132,7 +132,7 @@ package enum ReplyParser {
       bytes.rest(from: p), header: i &+ 2 &- p, length: length, maxValue: maxValue)
   }
 
-  /// What follows a good header.
+  /// Checks the value after a valid header.
   @inlinable @inline(always)
   static func value(_ reply: RawSpan, header: Int, length: Int, maxValue: Int) -> Block {
     guard length <= maxValue else { return .broken(.badLength) }
@@ -142,7 +142,7 @@ package enum ReplyParser {
     return .value(length: end &+ 2)
   }
 
-  /// Fewer than eight bytes: `END` may be all there, and nothing else can be.
+  /// Fewer than eight bytes: `END` may be complete, and no other block can be.
   @inline(never) @usableFromInline
   static func short(_ bytes: RawSpan, at p: Int) -> Block {
     if bytes.hasText("END\r\n", at: p) { return .end }
@@ -150,14 +150,14 @@ package enum ReplyParser {
     return bytes.firstNewline(from: p) == nil ? .partial : .other
   }
 
-  /// A header that has not come as a whole, unless it is longer than any can be.
+  /// A header that has not fully arrived, unless it is longer than any header can be.
   @inline(never) @usableFromInline
   static func header(_ bytes: RawSpan, at p: Int) -> Block {
     if bytes.firstNewline(from: p) != nil { return .otherKey }
     return bytes.byteCount &- p > longestLine ? .broken(.lineTooLong) : .partial
   }
 
-  /// The whole reply to a `get` or `gets` of one key.
+  /// Parses the whole reply to a `get` or `gets` of one key.
   @inlinable @inline(always)
   package static func single(
     _ bytes: RawSpan, at p: Int, asked: RawSpan, keyStart: Int, keyLength: Int, withCAS: Bool,
@@ -182,7 +182,7 @@ package enum ReplyParser {
     }
   }
 
-  /// A one-line reply of the given family.
+  /// Parses a one-line reply of the given family.
   @inlinable @inline(__always)
   package static func line(_ bytes: RawSpan, at p: Int, _ expected: Expectation) -> Answer {
     if expected == .stored, bytes.byteCount &- p >= 8, bytes.word(at: p) == 0x0a0d_4445_524f_5453 {
@@ -205,7 +205,7 @@ package enum ReplyParser {
       case .stored: isText("STORED") || isText("NOT_STORED") || isText("EXISTS") || isText("NOT_FOUND")
       case .deleted: isText("DELETED") || isText("NOT_FOUND")
       case .touched: isText("TOUCHED") || isText("NOT_FOUND")
-      // decr may leave blanks behind the number.
+      // decr may pad the number with blanks.
       case .number: isText("NOT_FOUND") || isNumber(bytes, from: p, to: end)
       case .done: isText("OK")
       case .version: bytes.hasText("VERSION ", at: p)
@@ -215,12 +215,12 @@ package enum ReplyParser {
     return isError(bytes, from: p, to: end) ? .reply(length: length, .error) : .broken(.wrongType)
   }
 
-  /// An error line, or nothing that may stand here.
+  /// Parses an error line; anything else is a violation.
   @inline(never) @usableFromInline
   package static func errorLine(_ bytes: RawSpan, at p: Int) -> Answer {
     guard let newline = bytes.firstNewline(from: p), newline &- p < longestLine else {
       if bytes.byteCount &- p >= longestLine { return .broken(.lineTooLong) }
-      // Garbage is known by its first letter; do not wait for a line that may never end.
+      // Garbage is recognised by its first letter: do not wait for a line end that may never arrive.
       let first = bytes.byteCount > p ? bytes.byte(at: p) : 0
       let mayBecomeError = first == 69 || first == 83 || first == 67 || bytes.byteCount &- p < 1
       return mayBecomeError ? .partial : .broken(.wrongType)
@@ -243,7 +243,7 @@ package enum ReplyParser {
       || bytes.hasText("ERROR ", at: from)
   }
 
-  /// A report: lines until `END`, or the one line that some of them are.
+  /// Parses a report: lines until `END`, or one line: `RESET`, `OK` or an error.
   package static func report(_ bytes: RawSpan, at p: Int) -> Answer {
     var i = p
     while let newline = bytes.firstNewline(from: i) {

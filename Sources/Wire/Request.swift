@@ -1,21 +1,21 @@
-/// One request, as offsets into the bytes it came in: a plain value that owns nothing.
+/// One request of a client, as offsets into the received bytes: a plain value that owns nothing.
 @usableFromInline @frozen
 package struct Request: BitwiseCopyable {
   @usableFromInline package var verb: Verb = .get
-  /// No answer is wanted: `noreply`.
+  /// `noreply`: the client wants no reply.
   @usableFromInline package var isQuiet = false
-  /// The line may be sent to a server as it stands; else it is written anew.
+  /// Whether the line may be sent to a server unchanged; otherwise it is rewritten.
   @usableFromInline package var isVerbatim = false
-  /// A retrieval of more than one key.
+  /// A retrieval of several keys.
   @usableFromInline package var isMulti = false
-  /// What a meta request's flags ask for; of no meaning for others.
+  /// The flags of a meta request; meaningless for other requests.
   @usableFromInline package var meta = MetaFlags()
-  /// Where the (first) key stands, as it is written.
+  /// The offset of the (first) key, as the client wrote it.
   @usableFromInline package var keyStart = 0
   @usableFromInline package var keyLength = 0
-  /// Bytes of the line with its ending.
+  /// The length of the line with its ending, in bytes.
   @usableFromInline package var lineLength = 0
-  /// Bytes after the line that belong to the request: the value and its CR LF.
+  /// The number of bytes after the line: the value and its CR LF.
   @usableFromInline package var bodyLength = 0
 
   @inlinable package init() {}
@@ -28,11 +28,11 @@ package struct Request: BitwiseCopyable {
     lineLength = keyLength &+ 6
   }
 
-  /// All its bytes.
+  /// The length of the whole request in bytes.
   @inlinable package var length: Int { lineLength &+ bodyLength }
 }
 
-/// Why a request was not taken, in memcached's words.
+/// Why a request was refused; each case is one of memcached's error lines.
 @usableFromInline @frozen
 package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case unknown
@@ -65,7 +65,7 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case invalidLength
   case experimentalMiss
 
-  /// The line that the client gets.
+  /// The error line that the client gets.
   package var line: StaticString {
     switch self {
     case .unknown: "ERROR\r\n"
@@ -101,18 +101,18 @@ package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   }
 }
 
-/// What became of the bytes at hand.
+/// The result of parsing received bytes.
 @usableFromInline @frozen
 package enum Verdict: BitwiseCopyable {
-  /// Not even a whole line has come; nothing was consumed.
+  /// The line has not fully arrived; nothing was consumed.
   case partial
-  /// The line has come, the value not as a whole; nothing was consumed.
+  /// The line has arrived, the value has not fully; nothing was consumed.
   case partialBody
-  /// A request stands in the argument.
+  /// `request` (the inout argument) holds a request.
   case request
-  /// Not a request: answer with the refusal (unless it is quiet), skip that many bytes, of which some may
-  /// be still to come, and go on.
+  /// Not a valid request: send the error line (unless `isQuiet`), skip `skip` bytes, some of which may not have
+  /// arrived yet, and continue.
   case refused(Refusal, skip: Int, isQuiet: Bool)
-  /// Not a memcached client: close at once, run nothing of what follows.
+  /// Not a memcached client: close the connection at once and run none of the following commands.
   case hangUp
 }

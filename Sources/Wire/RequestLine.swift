@@ -1,6 +1,6 @@
 import Bytes
 
-/// Where a word of a request line stands.
+/// The position of a word in a request line: offset and length in bytes.
 @usableFromInline @frozen
 package struct Word: BitwiseCopyable {
   @usableFromInline package var start: Int32
@@ -13,21 +13,21 @@ package struct Word: BitwiseCopyable {
   @inlinable package var to: Int { Int(start) &+ Int(length) }
 }
 
-/// A request line cut at its spaces into at most `most` words, as offsets into the bytes it came in.
+/// A request line split at its spaces into at most `most` words, as offsets into the received bytes.
 ///
-/// Like memcached, any number of spaces separates two words and nothing but a space does.
+/// As in memcached, words are separated by one or more spaces and by nothing else.
 @usableFromInline
 package struct RequestLine: BitwiseCopyable {
   package static let most = 10
 
   var words = InlineArray<10, Word>(repeating: Word(start: 0, length: 0))
-  /// Words on the line; those past `most` are counted and not kept.
+  /// The number of words on the line. Words past `most` are counted but not kept.
   package private(set) var count = 0
-  /// The last word, kept or not; empty when the line is.
+  /// The last word, kept or not; empty if the line is empty.
   package private(set) var last = Word(start: 0, length: 0)
-  /// Whether a byte stands on the line that would end it for some reader: NUL or CR.
+  /// Whether the line holds a NUL or a CR, each of which ends the line for some parser.
   package private(set) var isAmbiguous = false
-  /// Whether a NUL is among them, which ends the line for memcached before 1.6.40; a CR is a letter to all.
+  /// Whether the line holds a NUL, which ends the line for memcached before 1.6.40. No version ends it at a lone CR.
   private(set) var hasNUL = false
 
   package init() {}
@@ -36,10 +36,10 @@ package struct RequestLine: BitwiseCopyable {
     i >= 0 && i < Self.most && i < count ? words[i] : Word(start: 0, length: 0)
   }
 
-  /// Forgets the words past the first `most`.
+  /// Drops the words past the first `most`.
   mutating func shorten(to most: Int) { count = min(count, most) }
 
-  /// Cuts `from ..< to`, a line without its ending.
+  /// Splits `from ..< to`, a line without its ending, into words.
   package mutating func cut(_ bytes: RawSpan, from: Int, to: Int) {
     count = 0
     last = Word(start: 0, length: 0)

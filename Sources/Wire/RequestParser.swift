@@ -1,22 +1,23 @@
 import Bytes
 
-/// Reads requests off the bytes that a client sent.
+/// Parses requests in the bytes from a client.
 ///
 ///     "get a\r\nset b 0 0 1\r\nx\r\n"  →  get a, set b (line and body), partial
 ///
-/// A pure function over the bytes at hand: nothing is kept between calls, so input cut at any byte
-/// gives the same requests. A request is taken only when it is understood as a whole; its words are
-/// checked exactly as memcached of the dialect's era does. The common line, `get <key>\r\n`, costs one scan of the key.
+/// A pure function over the received bytes: it keeps nothing between calls, so input split at any byte gives the same
+/// requests. It accepts a request only if it understands all of it, and checks the words exactly as memcached of the
+/// dialect's era does. The common line, `get <key>\r\n`, costs one scan of the key.
 @usableFromInline
 package enum RequestParser {
   /// Longest key, in bytes.
   @usableFromInline package static let longestKey = 250
-  /// Longest line of a command other than `get`, `gets`, `gat` and `gats`, before its newline; memcached hangs up there.
+  /// Longest line of a command other than `get`, `gets`, `gat` and `gats`, without its newline; memcached closes
+  /// beyond it.
   @usableFromInline package static let longestLine = 2048
-  /// Longest line of all: a multi-get's.
+  /// Longest line of a multi-get, the longest of all lines.
   @usableFromInline package static let longestGet = 1 << 20
 
-  /// Takes the request at `p`. `scanned` bytes from there hold no newline, as an earlier call found.
+  /// Parses the request at `p`. An earlier call found no newline in the first `scanned` bytes.
   @inlinable @inline(__always)
   package static func next(
     _ bytes: RawSpan, from p: Int, scanned: Int, maxValue: Int, dialect: Dialect, line: inout RequestLine,
@@ -31,7 +32,7 @@ package enum RequestParser {
       bytes, from: p, scanned: scanned, maxValue: maxValue, dialect: dialect, line: &line, into: &request)
   }
 
-  /// The length of the key when `get <key>\r\n` stands at `p` to the letter; zero for everything else.
+  /// The key's length if the bytes at `p` are exactly `get <key>\r\n`; zero for anything else.
   @inlinable @inline(always)
   package static func plainGet(_ bytes: RawSpan, from p: Int) -> Int {
     let line = bytes.rest(from: p)
@@ -59,7 +60,7 @@ package enum RequestParser {
     request = Request()
     request.lineLength = newline &+ 1 &- p
     let isStrict = dialect.classic.isStrict
-    // Since 1.6.40 less than four bytes are no command whatever they say.
+    // Since 1.6.40 a line of less than four bytes is never a command.
     if isStrict, request.lineLength < 4 { return refuse(.badFormat, request) }
     if isRetrieval(bytes, from: p, to: end), !isStrict || bytes.byte(at: p) != 32 {
       return retrieval(bytes, from: p, to: end, hasReturn: hasReturn, dialect, into: &request)
@@ -70,13 +71,13 @@ package enum RequestParser {
       bytes, at: p, line: line, isTidy: hasReturn && isTidy(line, from: p, to: end), maxValue: maxValue,
       dialect, into: &request)
     guard case .request = verdict else { return verdict }
-    // What stands between the delay and a noreply means nothing, and a server might take it for a noreply.
+    // A server might read a word between the delay and a noreply as the noreply, so such words are dropped.
     if request.verb == .flushAll { line.shorten(to: request.isQuiet ? 3 : 2) }
     guard request.bodyLength > 0 else { return verdict }
     return body(bytes, endingAt: p &+ request.length, request)
   }
 
-  /// The value has come as a whole and ends in CR LF, or the request is none.
+  /// Checks that the value has fully arrived and ends in CR LF; otherwise the request is refused.
   private static func body(_ bytes: RawSpan, endingAt end: Int, _ request: Request) -> Verdict {
     guard bytes.byteCount >= end else { return .partialBody }
     guard bytes.byte(at: end &- 2) == 13, bytes.byte(at: end &- 1) == 10 else {
@@ -85,13 +86,13 @@ package enum RequestParser {
     return .request
   }
 
-  /// What to make of bytes without a newline: wait, unless memcached would have hung up by now.
+  /// The verdict on bytes without a newline: wait, unless memcached would have closed the connection by now.
   private static func unfinished(_ bytes: RawSpan, from p: Int) -> Verdict {
     let n = bytes.byteCount &- p
     return n <= longestLine || mayBeLong(bytes, from: p, count: n) ? .partial : .hangUp
   }
 
-  /// Whether `count` bytes, more than `longestLine`, may be (the beginning of) a line: a large multi-get.
+  /// Whether `count` bytes, more than `longestLine`, may be (the beginning of) the line of a large multi-get.
   @inline(never)
   private static func mayBeLong(_ bytes: RawSpan, from p: Int, count: Int) -> Bool {
     var i = p
@@ -101,7 +102,7 @@ package enum RequestParser {
         || bytes.hasText("gats ", at: i))
   }
 
-  /// Whether the words stand one space apart with none before or after.
+  /// Whether the words are separated by exactly one space, with none before or after them.
   private static func isTidy(_ line: RequestLine, from p: Int, to end: Int) -> Bool {
     guard line.count <= RequestLine.most, !line.isAmbiguous else { return false }
     var expected = p
@@ -128,7 +129,7 @@ extension RequestParser {
     return first == 103 || first == 98  // g…, and bget, which memcached still knows
   }
 
-  /// `get <key>*`, `gat <exptime> <key>*`. The keys themselves are walked by `KeyWalk`.
+  /// Parses `get <key>*` and `gat <exptime> <key>*`. `KeyWalk` iterates over the keys.
   private static func retrieval(
     _ bytes: RawSpan, from p: Int, to end: Int, hasReturn: Bool, _ dialect: Dialect,
     into request: inout Request
@@ -166,7 +167,7 @@ extension RequestParser {
       guard let exptime = Number(bytes, key), exptime.int32(era) != nil else {
         return refuse(.badExptime, request)
       }
-      // With no key at all memcached's loop does not run: it answers END.
+      // Without a key memcached's loop does not run: it answers END.
       guard let first = words.next(bytes) else { return nothing(endingAt: end, &request) }
       key = first
     }
@@ -175,14 +176,14 @@ extension RequestParser {
     guard words.isGood(bytes, key) else { return refuse(.badFormat, request) }
     var more = words
     request.isMulti = more.next(bytes) != nil
-    // "get <key>\r\n" to the letter; everything else is written anew.
+    // Exactly "get <key>\r\n"; any other form is rewritten.
     request.isVerbatim =
       !request.isMulti && !isAncient && hasReturn && !request.verb.touches && from == p
       && key.from == to &+ 1 && key.to == end
     return .request
   }
 
-  /// A read of no keys, which is answered `END`.
+  /// A read without keys; the reply is `END`.
   private static func nothing(endingAt end: Int, _ request: inout Request) -> Verdict {
     request.isMulti = true
     request.keyStart = end
@@ -191,35 +192,35 @@ extension RequestParser {
 }
 
 extension Verb {
-  /// What a NUL among the keys of a read means: as memcached of the dialect reads it, but where the read changes
-  /// something.
+  /// The meaning of a NUL among the keys of a read: as in memcached of the dialect, except for a read that changes
+  /// its items.
   package func nul(in dialect: Dialect) -> KeyWalk.NUL {
     touches ? .isLetter : dialect.classic.isStrict ? .skipsWord : .endsLine
   }
 }
 
-/// The words of a retrieval's line, one after the other.
+/// An iterator over the words of a request line.
 @usableFromInline @frozen
 package struct KeyWalk: BitwiseCopyable {
-  /// What a NUL in a word means.
+  /// The meaning of a NUL in a word.
   @usableFromInline @frozen package enum NUL: UInt8, BitwiseCopyable, Sendable {
-    /// What any other byte does, and so does a CR; a word with either is no good key.
+    /// A letter like any other byte, as a CR is; a word with either is not a valid key.
     case isLetter
-    /// The line ends there: memcached before 1.6.40. A word with a CR is passed over: a key that cannot be there.
+    /// End of the line: memcached before 1.6.40. A word with a CR is skipped: no item can have such a key.
     case endsLine
-    /// A word with it is passed over, too.
+    /// A word with a NUL is skipped, as is one with a CR.
     case skipsWord
   }
 
   @usableFromInline package var position: Int
   @usableFromInline package var end: Int
-  /// Whether the last word has no control byte in it.
+  /// Whether the last word has no control byte.
   @usableFromInline var isPlain = true
-  /// Whether a word was passed over.
+  /// Whether a word was skipped.
   @usableFromInline package var hasSkipped = false
   @usableFromInline let nul: NUL
 
-  /// Walks `from ..< to`.
+  /// Iterates over `from ..< to`.
   @inlinable package init(from: Int, to: Int, nul: NUL = .isLetter) {
     position = from
     end = to
@@ -240,12 +241,13 @@ package struct KeyWalk: BitwiseCopyable {
     isPlain = i >= end || bytes.byte(at: i) == 32
     if !isPlain { return odd(bytes, from: start, at: i) }
     if i > end { i = end }
-    // The space behind it needs no second look.
+    // The space after the word is skipped without a second look.
     position = i < end ? i &+ 1 : end
     return Word(start: start, length: i &- start)
   }
 
-  /// The word at `start` with a control byte at `first`. Other control bytes than a NUL belong to a word, as in memcached.
+  /// The word at `start` with a control byte at `first`. Control bytes other than NUL are part of a word, as in
+  /// memcached.
   @inline(never) @usableFromInline
   mutating func odd(_ bytes: RawSpan, from start: Int, at first: Int) -> Word? {
     var i = first
@@ -268,8 +270,8 @@ package struct KeyWalk: BitwiseCopyable {
     return i > start ? Word(start: start, length: i &- start) : nil
   }
 
-  /// Whether the word that `next` gave last may be a key: not too long, and nothing in it that a server
-  /// could take for the end of the line.
+  /// Whether the last word from `next` is a valid key: not too long, and without a byte that a server could read as
+  /// the end of the line.
   @inlinable @inline(__always)
   package func isGood(_ bytes: RawSpan, _ key: Word) -> Bool {
     key.length <= RequestParser.longestKey

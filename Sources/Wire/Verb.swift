@@ -27,7 +27,7 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
   case verbosity
   case quit
 
-  /// Whether the request carries a value after its line.
+  /// Whether a value follows the request's line.
   @inlinable package var isStorage: Bool {
     switch self {
     case .set, .add, .replace, .append, .prepend, .cas, .metaSet: true
@@ -35,7 +35,7 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether it is a classic read, of any number of keys.
+  /// Whether it is a classic read, of one key or several.
   @inlinable package var isRetrieval: Bool {
     switch self {
     case .get, .gets, .gat, .gats: true
@@ -43,10 +43,10 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether it is a classic read whose values come with their cas numbers.
+  /// Whether it is a classic read that returns the cas numbers of its values.
   @inlinable package var givesCAS: Bool { @inline(__always) get { self == .gets || self == .gats } }
 
-  /// Whether it is a meta command that goes to its key's server.
+  /// Whether it is a meta command that is sent to the server of its key.
   @inlinable package var isMeta: Bool {
     switch self {
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug: true
@@ -54,7 +54,7 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether it may change its key: how long it lives counts. Of `mg`, its flags decide.
+  /// Whether it may change its item, including its lifetime. For `mg` the flags decide.
   @inlinable package var mayChange: Bool {
     switch self {
     case .gat, .gats, .delete, .incr, .decr, .touch, .metaGet, .metaDelete, .metaArithmetic: true
@@ -62,10 +62,10 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
-  /// Whether it starts with an expiration time: `gat <exptime> <key>*`.
+  /// Whether its first argument is an expiration time: `gat <exptime> <key>*`.
   @inlinable package var touches: Bool { self == .gat || self == .gats }
 
-  /// What a server may answer to it.
+  /// The family of replies that a server may send to it.
   @inlinable package var expectation: Expectation {
     switch self {
     case .get, .gat: .values
@@ -82,12 +82,12 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
   }
 }
 
-/// The family of replies that a request can be answered with.
+/// The family of replies that are valid for a request.
 @usableFromInline @frozen
 package enum Expectation: UInt8, BitwiseCopyable, Sendable {
   /// `VALUE <key> <flags> <bytes>` blocks, then `END`.
   case values
-  /// The same with the cas number.
+  /// The same blocks with the cas number.
   case valuesWithCAS
   /// `STORED`, `NOT_STORED`, `EXISTS`, `NOT_FOUND`.
   case stored
@@ -99,10 +99,10 @@ package enum Expectation: UInt8, BitwiseCopyable, Sendable {
   case touched
   /// `OK`.
   case done
-  /// Lines until `END`, or one of `RESET`, `OK`.
+  /// Lines until `END`, or the one line `RESET` or `OK`.
   case report
   /// `VERSION <text>`.
   case version
-  /// Two letters and flags.
+  /// A two-letter status and flags.
   case meta
 }
