@@ -3,10 +3,10 @@ import Bytes
 /// Two bytes that mark the part of a key that is hashed, so that related keys share a server.
 ///
 ///     tag {}    user:{42}:name   → hashes 42
-///               user:{}:name{7}  → hashes all: nothing stands between the first pair
+///               user:{}:name{7}  → hashes the whole key: the first pair is empty
 ///
-/// Twemproxy's rule: the first opening byte, then the first closing byte after it; if at least one byte lies
-/// between, that is what is hashed, else the whole key. There is no second attempt further on.
+/// Twemproxy's rule: the first opening byte, then the first closing byte after it. If at least one byte lies between
+/// them, those bytes are hashed, else the whole key. Later pairs are not considered.
 @usableFromInline @frozen
 package struct HashTag: BitwiseCopyable, Hashable, Sendable {
   @usableFromInline package let opening: UInt8
@@ -17,14 +17,14 @@ package struct HashTag: BitwiseCopyable, Hashable, Sendable {
     self.closing = closing
   }
 
-  /// The tag a configuration file spells with exactly two bytes; nil for any other text.
+  /// The hash tag written in a configuration file as exactly two bytes; nil for any other text.
   package init?(_ text: String) {
     let bytes = Array(text.utf8)
     guard bytes.count == 2 else { return nil }
     self.init(opening: bytes[0], closing: bytes[1])
   }
 
-  /// Which part of the key at `from ..< from + count` is hashed.
+  /// The part of the key at `from ..< from + count` that is hashed.
   @inlinable
   package func hashed(in bytes: RawSpan, from: Int, count: Int) -> (from: Int, count: Int) {
     let end = from &+ count

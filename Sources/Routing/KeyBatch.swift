@@ -1,16 +1,16 @@
 import Bytes
 
-/// The next few keys of a request, or of a run of requests, whose servers are looked up together.
+/// Up to 16 keys of one or more requests, for one lookup of all their servers.
 ///
-/// For pools that place keys by MD5, which costs a quarter when it is done for many keys at once.
+/// For pools that place keys by MD5: MD5 of many keys at once takes a quarter of the time.
 @usableFromInline @frozen
 package struct KeyBatch: BitwiseCopyable {
   @usableFromInline @frozen
   package struct Entry: BitwiseCopyable {
-    /// Where the key stands in the bytes at hand.
+    /// The key's position in the bytes that `locate` gets.
     @usableFromInline package var from: Int32 = 0
     @usableFromInline package var length: Int32 = 0
-    /// Its pool, or `RoutingTable.noPool`, and the position of its server there; known once it is located.
+    /// Its pool, or `RoutingTable.noPool`, and the position of its server in the pool; set by `locate`.
     @usableFromInline package var pool: Int32 = -1
     @usableFromInline package var server: Int32 = 0
 
@@ -18,17 +18,17 @@ package struct KeyBatch: BitwiseCopyable {
   }
 
   @usableFromInline package var entries = InlineArray<16, Entry>(repeating: Entry())
-  /// Keys that were added.
+  /// The number of keys added.
   @usableFromInline package private(set) var count = 0
 
-  /// Keys that it takes.
+  /// The capacity in keys.
   @inlinable package static var most: Int { 16 }
 
   @inlinable package init() {}
 
   @inlinable package mutating func removeAll() { count = 0 }
 
-  /// Adds a key, bytes `from ..< from + length`. A full batch takes no more.
+  /// Adds a key, bytes `from ..< from + length`. A full batch ignores it.
   @inlinable @inline(__always)
   package mutating func add(from: Int, length: Int) {
     guard count < Self.most else { return }
@@ -39,10 +39,10 @@ package struct KeyBatch: BitwiseCopyable {
 }
 
 extension RoutingTable {
-  /// From so many keys on it pays to hash them side by side.
+  /// The number of keys from which hashing them in parallel is faster.
   private static var fewestTogether: Int { 4 }
 
-  /// Finds each key's pool and the server that has it now. The keys lie in `bytes`.
+  /// Finds each key's pool and current server. The keys are in `bytes`.
   package mutating func locate(_ batch: inout KeyBatch, in bytes: RawSpan) {
     if batch.count >= Self.fewestTogether { return locateTogether(&batch, in: bytes) }
     for i in 0..<batch.count { locateAlone(&batch.entries[i], in: bytes) }
@@ -57,7 +57,7 @@ extension RoutingTable {
     key.server = Int32(truncatingIfNeeded: server(in: pool, owning: bytes, from: from, count: count))
   }
 
-  /// The same: keys that MD5 places are laid out first and hashed at once, all others are placed meanwhile.
+  /// The same: lays out the keys that need MD5 and hashes them at once; places all others immediately.
   @inline(never)
   private mutating func locateTogether(_ batch: inout KeyBatch, in bytes: RawSpan) {
     var lanes = MD5Lanes()

@@ -1,10 +1,10 @@
 import Bytes
 
-/// The function that turns a key into the 32 bits whose place on the ring decides its server.
+/// The hash function that turns a key into its 32-bit position on the ring.
 ///
-/// Which one a cluster uses is settled by the client that filled it: `md5` for libmemcached and PHP in
-/// ketama mode, `fnv1a_64` for twemproxy. The names are the ones that twemproxy's and ringroad's files use.
-/// All of them agree bit for bit with libhashkit and twemproxy on x86-64, where `char` is signed.
+/// The cluster's existing clients determine which one to use: `md5` for libmemcached and PHP in ketama mode,
+/// `fnv1a_64` for twemproxy. The names are those of twemproxy's and ringroad's configuration files. All agree bit for
+/// bit with libhashkit and twemproxy on x86-64, where `char` is signed.
 @usableFromInline @frozen
 package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case md5
@@ -21,7 +21,7 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case murmur3
   case jenkins
 
-  /// What a configuration file calls it.
+  /// Its name in a configuration file.
   package var name: String {
     switch self {
     case .md5: "md5"
@@ -40,7 +40,7 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     }
   }
 
-  /// The hash with this name in a configuration file; nil when there is none.
+  /// The hash with this name in a configuration file; nil if there is none.
   package init?(name: String) {
     guard let hash = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = hash
@@ -58,7 +58,7 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     }
   }
 
-  /// The hashes that few clusters use, out of line to keep the two common ones small.
+  /// The rarely used hashes, out of line to keep the two common ones small.
   @inline(never) @usableFromInline
   func hashOtherwise(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
     switch self {
@@ -79,8 +79,8 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   }
 }
 
-// A byte as libhashkit and twemproxy see it where `char` is signed: bytes from 0x80 up fill the bits
-// above them with ones.
+// A byte as libhashkit and twemproxy read it where `char` is signed: for bytes from 0x80 up, all higher bits are
+// ones.
 
 extension UInt8 {
   @inlinable var signExtended: UInt32 {

@@ -1,5 +1,5 @@
-/// How the servers of a pool become points on a ring. Which one a cluster uses is settled by the clients
-/// that filled it; another one finds almost none of what they stored.
+/// The algorithm that turns the servers of a pool into points on a ring. The cluster's existing clients determine
+/// which one to use; with another one almost none of the stored items are found.
 @usableFromInline @frozen
 package enum PlacementScheme: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   /// libmemcached's weighted ketama ring: PHP's `OPT_LIBKETAMA_COMPATIBLE`, pylibmc's `ketama_weighted`.
@@ -7,10 +7,10 @@ package enum PlacementScheme: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   /// Twemproxy's `distribution: ketama`.
   case twemproxyKetama
 
-  /// Servers that one pool may have. `points(for:)` gives none to those past it.
+  /// The largest number of servers in one pool. `points(for:)` ignores servers past it.
   package static var serverLimit: Int { Int(UInt16.max) }
 
-  /// What a configuration file calls it.
+  /// Its name in a configuration file.
   package var name: String {
     switch self {
     case .ketama: "ketama"
@@ -18,13 +18,13 @@ package enum PlacementScheme: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     }
   }
 
-  /// The scheme with this name in a configuration file; nil when there is none.
+  /// The scheme with this name in a configuration file; nil if there is none.
   package init?(name: String) {
     guard let scheme = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = scheme
   }
 
-  /// How the scheme's clients hash keys unless they are told otherwise. It has no part in the points.
+  /// The scheme's clients' default hash for keys. It does not affect the points.
   package var defaultHash: KeyHash {
     switch self {
     case .ketama: .md5
@@ -32,7 +32,7 @@ package enum PlacementScheme: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     }
   }
 
-  /// The words that a server's points are the digests of. Two servers with one label would share all points.
+  /// The text whose digests are a server's points. Two servers with the same label would share all points.
   package func label(of server: RingServer) -> String {
     switch self {
     case .ketama: ketamaLabel(of: server)
@@ -40,10 +40,10 @@ package enum PlacementScheme: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     }
   }
 
-  /// The ring: sorted by value; among equal values the first is the owner. A point's server is the
-  /// position in `servers` as given, whatever order the scheme itself puts them in.
+  /// The ring, sorted by value; of equal values the first is the owner. A point's server is the position in `servers`
+  /// as given, whatever order the scheme itself uses.
   ///
-  /// Costs an MD5 for every four points; made once for each reload.
+  /// Costs one MD5 for every four points; computed once for each reload.
   package func points(for servers: [RingServer]) -> [ContinuumPoint] {
     let servers = Array(servers.prefix(Self.serverLimit))
     switch self {

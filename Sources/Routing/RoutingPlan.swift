@@ -1,17 +1,16 @@
-/// Where keys go, as a plain value: what a configuration file says once names are looked up and
-/// points are computed.
+/// The routing part of a configuration file as a plain value, with names resolved to indices and points computed.
 ///
-/// Built once for each reload by the thread that reads the file; every worker makes its own
-/// `RoutingTable` from it. Two equal plans place every key alike.
+/// Built once for each reload by the thread that reads the file; every worker makes its own `RoutingTable` from it.
+/// Two equal plans place every key on the same server.
 package struct RoutingPlan: Equatable, Sendable {
   package var pools: [PoolPlan]
-  /// The pool of keys that begin with some bytes. The longest prefix that fits wins, whatever the order;
-  /// of two equal prefixes the first.
+  /// The pools of keys by prefix. The longest matching prefix wins, whatever the order; of two equal prefixes the
+  /// first.
   package var routes: [Route]
-  /// The pool of keys that no prefix fits; nil when they have none.
+  /// The pool of keys without a matching prefix; nil if they have none.
   package var defaultPool: Int?
 
-  /// Indices are positions in `pools`; whoever builds a plan has looked them up.
+  /// Indices are positions in `pools`; the caller must have resolved them.
   package init(pools: [PoolPlan], routes: [Route] = [], defaultPool: Int?) {
     precondition(routes.allSatisfy { pools.indices.contains($0.pool) })
     precondition(defaultPool.map(pools.indices.contains) ?? true)
@@ -31,17 +30,17 @@ package struct RoutingPlan: Equatable, Sendable {
   }
 }
 
-/// One pool of a plan.
+/// One pool of a routing plan.
 package struct PoolPlan: Equatable, Sendable {
   package let name: String
   package let scheme: PlacementScheme
   package let hash: KeyHash
   package let tag: HashTag?
   package let servers: [RingServer]
-  /// The full ring, computed here once for all workers.
+  /// The full ring, computed once for all workers.
   package let points: [ContinuumPoint]
 
-  /// `hash` is the scheme's own unless given.
+  /// `hash` defaults to the scheme's default hash.
   package init(
     name: String, scheme: PlacementScheme, hash: KeyHash? = nil, tag: HashTag? = nil, servers: [RingServer]
   ) {

@@ -1,24 +1,24 @@
 import Bytes
 
-/// Which pool, and which of its servers, has a key: a plan made ready for one worker.
+/// The lookup from a key to its pool and server: one worker's own copy of a routing plan.
 ///
-/// The plan never changes; the pools' live rings do, when servers are excluded and come back.
+/// The plan never changes; the pools' live rings do, when servers are excluded and return.
 @usableFromInline
 package struct RoutingTable: ~Copyable {
-  /// The pools of the plan in its order, reached in place: `table.pools[i].exclude(…)`.
+  /// The pools in the order of the plan, modified in place: `table.pools[i].exclude(…)`.
   @usableFromInline package var pools: Slab<Pool>
-  /// Prefixes, by their first byte and then the longest first.
+  /// The prefixes, sorted by first byte, then the longest first.
   @usableFromInline let prefixes: FixedArray<Prefix>
-  /// For each first byte, where its prefixes begin in `prefixes`; entry 256 is the end.
+  /// For each first byte, the index of its first prefix in `prefixes`; entry 256 is the end.
   @usableFromInline let starts: FixedArray<UInt32>
-  /// All prefixes' bytes, one after the other.
+  /// The bytes of all prefixes, concatenated.
   @usableFromInline let text: Buffer
-  /// The pool of keys that no prefix fits, or `noPool`.
+  /// The pool of keys without a matching prefix, or `noPool`.
   @usableFromInline package let defaultPool: Int
-  /// Whether several keys are placed for less together (`locate`) than one by one: some pool hashes them with MD5.
+  /// Whether placing several keys together (`locate`) is faster than one by one: true if some pool hashes with MD5.
   @usableFromInline package let prefersBatches: Bool
 
-  /// What stands for a pool when no route matches a key.
+  /// The pool index that means that no route matches the key.
   @inlinable package static var noPool: Int { -1 }
 
   @usableFromInline @frozen
@@ -38,7 +38,7 @@ package struct RoutingTable: ~Copyable {
     }
     self.pools = pools
     self.prefersBatches = prefersBatches
-    // A route with an empty prefix is another way to write the default.
+    // A route with an empty prefix is another way to write the default pool.
     let fallback = plan.routes.first { $0.prefix.isEmpty }?.pool ?? plan.defaultPool
     defaultPool = fallback ?? Self.noPool
     let routes = plan.routes.enumerated()
@@ -62,7 +62,7 @@ package struct RoutingTable: ~Copyable {
     self.starts = FixedArray(starts)
   }
 
-  /// The order of `prefixes`; the first of two equal ones stays in front and so wins.
+  /// The order of `prefixes`. Of two equal ones the first stays in front and therefore wins.
   private static func comesBefore(
     _ a: (offset: Int, element: RoutingPlan.Route), _ b: (offset: Int, element: RoutingPlan.Route)
   ) -> Bool {
@@ -72,9 +72,9 @@ package struct RoutingTable: ~Copyable {
     return a.offset < b.offset
   }
 
-  /// The pool that a key belongs to, or `noPool`: the key is bytes `from ..< from + count`.
+  /// The pool of a key, or `noPool`: the key is bytes `from ..< from + count`.
   ///
-  /// Without prefixes this is one load; with them, only those that share the key's first byte are compared.
+  /// Without prefixes this is one load; with them, only prefixes with the key's first byte are compared.
   @inlinable @inline(__always)
   package func pool(for key: RawSpan, from: Int, count: Int) -> Int {
     if !hasPrefixes || count == 0 { return defaultPool }
@@ -119,7 +119,7 @@ package struct RoutingTable: ~Copyable {
     }
   }
 
-  /// Where a key is now, for people who ask; nil when no route matches it.
+  /// The current pool and server of a key, for diagnostics; nil if no route matches the key.
   package func `where`(_ key: [UInt8]) -> Place? {
     // SAFETY: a byte has no padding that could be uninitialised.
     let bytes = unsafe key.span.bytes

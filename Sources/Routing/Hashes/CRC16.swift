@@ -2,8 +2,8 @@ import Bytes
 
 /// Twemproxy's `crc16`: the CCITT polynomial, most significant bit first, in a register of 32 bits.
 ///
-/// The register is never cut to 16 bits, so what has been shifted past them stays in the result:
-/// that is a slip of twemproxy's, and clusters are placed by it.
+/// The register is never truncated to 16 bits, so bits shifted past them stay in the result. This is a bug of
+/// twemproxy's, kept because existing clusters are placed by it.
 func hashCRC16(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   var crc: UInt32 = 0
   for i in from..<from &+ count {
@@ -12,7 +12,7 @@ func hashCRC16(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   return crc
 }
 
-/// What each value of a byte does to the register.
+/// The change to the register for each value of a byte.
 private let crc16Table: InlineArray<256, UInt32> = {
   var table = InlineArray<256, UInt32>(repeating: 0)
   for i in 0..<256 {

@@ -11,13 +11,13 @@ func hashCRC32(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
 
 /// Bits 16 to 30 of the CRC-32: what libmemcached and twemproxy call `crc` and `crc32`.
 ///
-/// Fifteen bits on a 32-bit ring put every key into its lowest 32,768 values, which few points share:
-/// useless for balance, and kept because clusters are placed by it.
+/// Fifteen bits on a 32-bit ring put every key into its lowest 32,768 values, where few points are. The balance is
+/// useless; kept because existing clusters are placed by it.
 func hashCRC32Folded(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   hashCRC32(bytes, from: from, count: count) &>> 16 & 0x7fff
 }
 
-/// What each value of a byte does to the register, least significant bit first.
+/// The change to the register for each value of a byte, least significant bit first.
 private let crc32Table: InlineArray<256, UInt32> = {
   var table = InlineArray<256, UInt32>(repeating: 0)
   for i in 0..<256 {

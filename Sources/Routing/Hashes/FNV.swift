@@ -1,8 +1,8 @@
 import Bytes
 
-// The other three of the FNV family, as libhashkit and twemproxy have them: signed bytes, 32 bits given.
+// The other three hashes of the FNV family, as libhashkit and twemproxy have them: signed bytes, 32-bit results.
 
-/// The low half of 64-bit FNV-1. The upper half never reaches the lower, so it is not kept.
+/// The low half of 64-bit FNV-1. The upper half never affects the lower, so it is not computed.
 func hashFNV64(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   var hash: UInt32 = 0x8422_2325
   for i in from..<from &+ count { hash = hash &* 0x1b3 ^ bytes.byte(at: i).signExtended }

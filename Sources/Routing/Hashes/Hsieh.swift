@@ -1,8 +1,8 @@
 import Bytes
 
-/// Paul Hsieh's SuperFastHash, started at zero instead of the length, as twemproxy and libhashkit do.
+/// Paul Hsieh's SuperFastHash, with an initial value of zero instead of the length, as in twemproxy and libhashkit.
 ///
-/// Only the last byte of a three-byte tail is read signed.
+/// Only the last byte of a three-byte tail is sign-extended.
 func hashHsieh(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   var hash: UInt32 = 0
   var i = from

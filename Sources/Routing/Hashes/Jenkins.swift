@@ -1,9 +1,9 @@
 import Bytes
 
-/// Bob Jenkins's lookup3 (`hashlittle`) with 13 for its seed: libhashkit's and twemproxy's `jenkins`.
+/// Bob Jenkins's lookup3 (`hashlittle`) with seed 13: libhashkit's and twemproxy's `jenkins`.
 ///
-/// Reads twelve bytes a step, as three little-endian words; the last step, of 1 to 12 bytes padded with
-/// zeros, is mixed differently. An empty key is not mixed at all.
+/// Reads twelve bytes per step, as three little-endian words. The last step, of 1 to 12 bytes padded with zeros, is
+/// mixed differently. An empty key is not mixed at all.
 func hashJenkins(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   let start = 0xdead_beef &+ UInt32(truncatingIfNeeded: count) &+ 13
   var a = start
@@ -27,7 +27,7 @@ func hashJenkins(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   return c
 }
 
-/// Up to four bytes as a little-endian word; what is missing counts as zero.
+/// Up to four bytes as a little-endian word, padded with zeros.
 private func paddedWord(_ bytes: RawSpan, at i: Int, count: Int) -> UInt32 {
   if count >= 4 { return bytes.halfWord(at: i) }
   var word: UInt32 = 0

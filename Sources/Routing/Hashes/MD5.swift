@@ -1,21 +1,21 @@
 import Bytes
 import COpenSSL
 
-// MD5 in two forms: the first word of a key's digest, for every key of a ketama pool, and all four words
-// of a label's, for the points of a ring. The one place in Routing that hands memory to C.
+// MD5 in two forms: the first word of a key's digest, for every key of a ketama pool, and all four words of a label's
+// digest, for the points of a ring. The only file in Routing that passes memory to C.
 
 /// The first four bytes of the key's MD5 as a little-endian number.
 ///
-/// A key of up to 55 bytes fits one block of the algorithm together with its padding, so the block is laid
-/// out here and only OpenSSL's compression step is called; that leaves out a tenth of the one-shot
-/// call's time. Longer keys take the one-shot call. Neither allocates.
+/// A key of up to 55 bytes fits one MD5 block together with its padding, so this function lays out the block itself
+/// and calls only OpenSSL's compression step, which saves a tenth of the one-shot call's time. Longer keys use the
+/// one-shot call. Neither allocates.
 @usableFromInline
 func hashMD5(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   guard count < 56 else { return hashLongMD5(bytes, from: from, count: count) }
   var block = InlineArray<8, UInt64>(repeating: 0)
   let words = count &>> 3
   for i in 0..<words { block[i] = bytes.word(at: from &+ i &* 8) }
-  // What is left of the key, then the bit that ends it, then the key's length in bits.
+  // The remaining bytes of the key, then the bit that ends it, then the key's length in bits.
   let rest = count & 7
   block[words] = bytes.lastBytes(rest, endingAt: from &+ count, keyStart: from) | 0x80 &<< UInt64(rest &* 8)
   block[7] = UInt64(truncatingIfNeeded: count &* 8)
@@ -47,7 +47,7 @@ private func hashLongMD5(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   return digest[0]
 }
 
-/// All of a label's digest as four little-endian numbers, each of which is a point of a ketama ring.
+/// The whole digest of a label as four little-endian numbers, each of them a point of a ketama ring.
 func digestWords(_ label: [UInt8]) -> InlineArray<4, UInt32> {
   var digest = InlineArray<4, UInt32>(repeating: 0)
   // SAFETY: MD5 reads the array's own bytes and writes 16, which `digest` has.
@@ -58,8 +58,8 @@ func digestWords(_ label: [UInt8]) -> InlineArray<4, UInt32> {
 }
 
 extension RawSpan {
-  /// The `rest` (fewer than eight) bytes before `end` as the low bytes of a word, read in one load when
-  /// the key is long enough to read backwards into it.
+  /// The `rest` (fewer than eight) bytes before `end` as the low bytes of a word. One load, if the key is long enough
+  /// for it to read earlier bytes of the key too.
   @inlinable @inline(__always)
   func lastBytes(_ rest: Int, endingAt end: Int, keyStart: Int) -> UInt64 {
     if rest == 0 { return 0 }

@@ -1,44 +1,44 @@
 import Bytes
 
-/// MD5 of sixteen keys side by side: each operation is done to the same word of all of them at once.
+/// MD5 of sixteen keys in parallel: each operation processes the same word of all sixteen at once.
 ///
-/// MD5 is one chain in which each step waits for the one before, so a key by itself leaves most of the processor
-/// idle. Sixteen lanes are four vectors on every x86-64 (SSE2), four chains that hide each other's waiting: sixteen
-/// keys take about as long as three do one by one.
+/// MD5 is one chain in which each step waits for the one before, so a single key leaves most of the processor idle.
+/// Sixteen lanes are four SSE2 vectors on every x86-64: four chains that hide each other's latency. Sixteen keys take
+/// about as long as three do one by one.
 struct MD5Lanes: BitwiseCopyable {
   typealias Words = SIMD16<UInt32>
 
   static var count: Int { 16 }
-  /// The longest key that fits one block of the algorithm together with its padding.
+  /// The longest key that fits one MD5 block together with its padding.
   static var longestKey: Int { 55 }
 
-  /// Word `w` of every lane's block stands in `blocks[w]`.
+  /// `blocks[w]` holds word `w` of every lane's block.
   private var blocks = InlineArray<16, Words>(repeating: Words())
 
-  /// Lays bytes `from ..< from + count`, of `longestKey` or fewer, into a lane that is empty still.
+  /// Copies bytes `from ..< from + count`, at most `longestKey`, into an empty lane.
   @inline(__always)
   mutating func lay(_ bytes: RawSpan, from: Int, count: Int, in lane: Int) {
     precondition(from >= 0 && count >= 0 && count <= Self.longestKey && count <= bytes.byteCount &- from)
     let lane = lane & (Self.count &- 1)
     let pairs = count &>> 3
     for i in 0..<pairs { put(bytes.word(at: from &+ i &* 8), at: i &* 2, in: lane) }
-    // What is left of the key, then the bit that ends it, then the key's length in bits.
+    // The remaining bytes of the key, then the bit that ends it, then the key's length in bits.
     let rest = count & 7
     let last = bytes.lastBytes(rest, endingAt: from &+ count, keyStart: from)
     put(last | 0x80 &<< UInt64(truncatingIfNeeded: rest &* 8), at: pairs &* 2, in: lane)
     blocks[14][lane] = UInt32(truncatingIfNeeded: count &* 8)
   }
 
-  /// Puts eight bytes of a key into two words of its lane.
+  /// Stores eight bytes of a key as two words of its lane.
   @inline(__always)
   private mutating func put(_ pair: UInt64, at w: Int, in lane: Int) {
     blocks[w & 15][lane] = UInt32(truncatingIfNeeded: pair)
     blocks[(w &+ 1) & 15][lane] = UInt32(truncatingIfNeeded: pair &>> 32)
   }
 
-  /// For each lane the first four bytes of its MD5 as a little-endian number; of no meaning where nothing lies.
+  /// For each lane the first four bytes of its MD5 as a little-endian number; meaningless for an empty lane.
   ///
-  /// `mutating`, and so are the steps, because a block of 1 KB that is only read would be copied for each of them.
+  /// This and the steps are `mutating` because Swift would otherwise copy the 1 KB of `blocks` for each of them.
   @inline(never)
   mutating func firstWords() -> Words {
     var a = Words(repeating: 0x6745_2301)
@@ -81,7 +81,8 @@ struct MD5Lanes: BitwiseCopyable {
     Self.turn(sum(a, i, word) &+ (d ^ (b & (c ^ d))), by: turn, b)
   }
 
-  /// No bit is in both halves, so they may be added one by one, and only the second waits for the step before.
+  /// The two halves have no bit in common, so they can be added separately, and only the second waits for the step
+  /// before.
   @inline(__always)
   private mutating func chooseByThird(
     _ a: Words, _ b: Words, _ c: Words, _ d: Words, _ i: Int, word: Int, turn: UInt32
@@ -103,22 +104,22 @@ struct MD5Lanes: BitwiseCopyable {
     Self.turn(sum(a, i, word) &+ (c ^ (b | ~d)), by: turn, b)
   }
 
-  /// What a step adds that was known before it.
+  /// The part of a step's sum that does not depend on the step before.
   @inline(__always)
   private mutating func sum(_ a: Words, _ i: Int, _ word: Int) -> Words {
     let eight = SIMD8(lowHalf: md5Sines[i & 63], highHalf: md5Sines[i & 63])
     return a &+ (blocks[word & 15] &+ Words(lowHalf: eight, highHalf: eight))
   }
 
-  /// Rotates to the left and adds `b`, one half after the other: written as a rotation of its own it would be done
-  /// lane by lane, because SSE2 has none.
+  /// Rotates left and adds `b`, one half after the other: a plain rotation would be computed lane by lane, because
+  /// SSE2 has no rotate instruction.
   @inline(__always)
   private static func turn(_ x: Words, by bits: UInt32, _ b: Words) -> Words {
     (b &+ (x &<< Words(repeating: bits))) &+ (x &>> Words(repeating: 32 &- bits))
   }
 }
 
-/// The whole part of 2³² · |sin(i + 1)|, four times, so that no step has to fill a vector with it.
+/// The integer part of 2³² · |sin(i + 1)|, four times, so that no step has to fill a vector with it.
 private let md5Sines: InlineArray<64, SIMD4<UInt32>> = {
   let sines: InlineArray<64, UInt32> = [
     0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee, 0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501,

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Austin Appleby's MurmurHash2, seeded with 0xdeadbeef times the length: libhashkit's and twemproxy's `murmur`.
+/// Austin Appleby's MurmurHash2 with seed 0xdeadbeef times the length: libhashkit's and twemproxy's `murmur`.
 func hashMurmur2(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   let mix: UInt32 = 0x5bd1_e995
   let length = UInt32(truncatingIfNeeded: count)

@@ -1,6 +1,6 @@
 import Bytes
 
-/// Austin Appleby's MurmurHash3 for 32 bits, seeded with 0xdeadbeef times the length: libhashkit's `murmur3`.
+/// Austin Appleby's 32-bit MurmurHash3 with seed 0xdeadbeef times the length: libhashkit's `murmur3`.
 func hashMurmur3(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
   let length = UInt32(truncatingIfNeeded: count)
   var hash = 0xdead_beef &* length
@@ -30,6 +30,6 @@ private func scrambled(_ word: UInt32) -> UInt32 {
 }
 
 extension UInt32 {
-  /// The bits moved up by `n` (1 to 31), those that leave at the top coming back at the bottom.
+  /// The bits rotated left by `n` (1 to 31).
   func rotated(by n: UInt32) -> UInt32 { self &<< n | self &>> (32 &- n) }
 }
