@@ -1,21 +1,21 @@
-/// Why a server could not answer, in words that a person can tell apart.
+/// Why a server failed, in words that tell an operator what to look at.
 ///
-/// Only what the server or the way to it did: its own `SERVER_ERROR`, a client's bad input or a full
-/// queue are no failures of a server and have no cause here.
+/// Only failures of the server or of the network: a `SERVER_ERROR` that the server sent, a client's bad input and a
+/// full queue do not count as a server's failure and have no cause here.
 @frozen @usableFromInline
 package enum FailureCause: UInt8, CaseIterable, Sendable {
-  /// Nobody listens there.
+  /// Nothing listens on the server's port.
   case refused
-  /// The system knows no way there.
+  /// The system has no route to the server.
   case unreachable
-  /// A deadline passed: connecting, or a request's.
+  /// A deadline passed: of connecting, or of a request.
   case timedOut
-  /// A connection broke.
+  /// A connection closed or broke.
   case connectionLost
-  /// A reply that does not fit its request.
+  /// A reply did not fit its request.
   case protocolError
 
-  /// As it stands in `SERVER_ERROR ringroad: <server> <cause>` and in the log.
+  /// The text in `SERVER_ERROR ringroad: <server> <cause>` and in the log.
   package var words: String {
     switch self {
     case .refused: "refused"
@@ -26,7 +26,7 @@ package enum FailureCause: UInt8, CaseIterable, Sendable {
     }
   }
 
-  /// Whether one such failure is enough: the system itself says that nothing can be sent there. The
-  /// others may be an accident and must come in a row.
+  /// Whether one such failure is enough to take the server out: the system itself reports that nothing can be sent.
+  /// Other failures may be accidental and must occur in a row.
   package var isConclusive: Bool { self == .refused || self == .unreachable }
 }

@@ -1,19 +1,19 @@
 import Bytes
 
-/// A server's number, given by the caller: the same for as long as the server is configured.
+/// A server's number, assigned by the caller and unchanged while the server is configured.
 package struct ServerID: BitwiseCopyable, Hashable, Comparable, Sendable {
   package var number: UInt32
   package init(_ number: UInt32) { self.number = number }
   package static func < (a: ServerID, b: ServerID) -> Bool { a.number < b.number }
 }
 
-/// A pool's number, given by the caller.
+/// A pool's number, assigned by the caller.
 package struct PoolID: BitwiseCopyable, Hashable, Sendable {
   package var number: UInt32
   package init(_ number: UInt32) { self.number = number }
 }
 
-/// A pool as health sees it: which servers share its keys, and by what rules.
+/// A pool as health needs it: its servers and its rules.
 package struct HealthPool: Equatable, Sendable {
   package var id: PoolID
   /// In the order in which the view lists them. A server belongs to one pool.
@@ -27,45 +27,45 @@ package struct HealthPool: Equatable, Sendable {
   }
 }
 
-/// What a worker must know of a server to route a key.
+/// A server's status as workers need it to route a key.
 @frozen @usableFromInline
 package enum HealthStatus: UInt8, BitwiseCopyable, Sendable {
   /// In the ring and used.
   case up
-  /// Out of the ring: others have its keys.
+  /// Out of the ring: other servers have its keys.
   case ejected
-  /// In the ring but out: its keys are misses or errors at once.
+  /// Out but still in the ring: requests for its keys get a miss or an error at once.
   case failFast
 }
 
-/// The one view of health in the process: all servers of all pools, and every decision about them.
+/// The health of all servers of all pools, and every decision about it: one per process.
 ///
 ///     workers ── failed, answered ──▶ ┌───────┐ ── changes, view ──▶ workers
 ///     probes ─── probed ────────────▶ │ board │ ── due probes ─────▶ probes
 ///     rejoin ─── rejoined ──────────▶ └───────┘ ── rejoining ──────▶ rejoin
 ///
-/// Owned by the control thread. Reads no clock and draws no number: both are passed in, so that the same
-/// events give the same decisions. Each event costs O(servers of its pool), `dueProbes` and
-/// `nextDeadline` O(all servers). Events about servers that are not (any more) known are ignored.
+/// Owned by the control thread. It reads no clock and draws no random number: the caller passes both in, so that the
+/// same events give the same decisions. Each event costs O(servers of its pool), `dueProbes` and `nextDeadline` O(all
+/// servers). Events about unknown or removed servers are ignored.
 package struct HealthBoard: Sendable {
-  /// What has become different, in the order in which it is to be applied.
+  /// A status change, to be applied in the order returned.
   package enum Change: Equatable, Sendable {
-    /// Out. `ejected` says whether it left the ring or stays there and fails fast (the floor).
+    /// The server went out. `ejected` tells whether it left the ring or stays there and fails fast (the floor).
     case down(ServerID, FailureCause, ejected: Bool)
-    /// Answers probes again: make it safe, then report `rejoined`. Not used until then.
+    /// The server answers probes again: clean it up, then report `rejoined`. Not used until then.
     case rejoining(ServerID)
-    /// In the ring and used again.
+    /// The server is in the ring and used again.
     case up(ServerID)
-    /// Was out and failing fast; now there is room below the floor, and it leaves the ring.
+    /// The server was failing fast; the floor now permits ejection, and it leaves the ring.
     case ejected(ServerID)
-    /// Was out of the ring; a reload left too few servers, and it stands in the ring and fails fast.
+    /// The server was ejected; a reload left too few servers, so it is back in the ring and fails fast.
     case restored(ServerID)
   }
 
   private struct Entry {
     var pool: PoolID
     var health = ServerHealth()
-    /// The place in the order of falling.
+    /// The position in the order in which servers failed.
     var fall: UInt64 = 0
     var isEjected = false
   }
@@ -74,14 +74,14 @@ package struct HealthBoard: Sendable {
   private var entries: [ServerID: Entry] = [:]
   private var falls: UInt64 = 0
 
-  /// Every server is taken to be up until it fails.
+  /// Every server counts as up until it fails.
   package init(_ pools: [HealthPool]) {
     _ = reload(pools, at: .origin)
   }
 
   // MARK: - Events
 
-  /// A worker saw a server fail. A burst of failures may be reported one by one.
+  /// A worker saw a server fail. Each failure of a burst may be reported.
   package mutating func failed(
     _ server: ServerID, _ cause: FailureCause, at now: Instant, random: UInt64
   ) -> [Change] {
@@ -98,13 +98,13 @@ package struct HealthBoard: Sendable {
     return [.down(server, cause, ejected: entries[server]?.isEjected ?? false)] + others
   }
 
-  /// A worker had a reply of this server at `now`. It is enough to say so after a failure; the last
-  /// reply's time, said just before a failure is reported, serves as well.
+  /// A worker received a reply of this server at `now`. Workers need to report this only after a failure; reporting
+  /// the time of the last reply just before a failure is enough as well.
   package mutating func answered(_ server: ServerID, at now: Instant) {
     entries[server]?.health.answered(at: now)
   }
 
-  /// A probe that `dueProbes` handed out has come to its end; if it failed, for a cause.
+  /// A probe from `dueProbes` finished; if it failed, for a cause.
   package mutating func probed(
     _ server: ServerID, ok: Bool, _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64
   ) -> [Change] {
@@ -117,7 +117,7 @@ package struct HealthBoard: Sendable {
     return action == .rejoin ? [.rejoining(server)] : []
   }
 
-  /// A server that is `rejoining` has been made safe, or could not be.
+  /// The cleanup of a `rejoining` server finished (`ok`) or failed.
   package mutating func rejoined(
     _ server: ServerID, ok: Bool, at now: Instant, random: UInt64
   ) -> [Change] {
@@ -131,20 +131,20 @@ package struct HealthBoard: Sendable {
     return [.up(server)] + settle(pool, except: server)
   }
 
-  /// A server is another machine now: what it did before does not count, and if it is out it is probed at once.
+  /// The server has a new address: earlier failures do not count, and if it is out it is probed at once.
   package mutating func moved(_ server: ServerID, at now: Instant) {
     entries[server]?.health.moved(at: now)
   }
 
-  /// New pools: servers that are kept (by their number, in whichever pool) keep what is known of them,
-  /// others are forgotten, new ones are up. The changes are those of servers that were out and still
-  /// are; a new configuration comes with new views anyway.
+  /// Replaces the pools. Servers that stay (by number, in any pool) keep their health, removed servers are forgotten,
+  /// new ones count as up. Returns the changes only of servers that were out and still are, because a new
+  /// configuration includes new views anyway.
   package mutating func reload(_ newPools: [HealthPool], at now: Instant) -> [Change] {
     var kept: [ServerID: Entry] = [:]
     pools = [:]
     var order: [HealthPool] = []
     for pool in newPools where pools[pool.id] == nil {
-      // A server that is named twice belongs to the pool that names it first.
+      // A server listed twice belongs to the pool that lists it first.
       for server in pool.servers where kept[server] == nil {
         var entry = entries[server] ?? Entry(pool: pool.id)
         entry.pool = pool.id
@@ -160,7 +160,7 @@ package struct HealthBoard: Sendable {
 
   // MARK: - Probes
 
-  /// The servers to probe now, longest due first. Each is handed out once; report what it came to.
+  /// The servers to probe now, longest due first. Each is returned once; the caller reports the probe's result.
   package mutating func dueProbes(at now: Instant) -> [ServerID] {
     var due: [(at: Instant, server: ServerID)] = []
     for (server, entry) in entries where entry.health.nextProbe <= now {
@@ -171,30 +171,31 @@ package struct HealthBoard: Sendable {
     return due.map(\.server)
   }
 
-  /// When the next probe is due; never if all servers are up.
+  /// The time of the next probe; `never` if all servers are up.
   package var nextDeadline: Instant {
     entries.values.reduce(.never) { min($0, $1.health.nextProbe) }
   }
 
   // MARK: - Views
 
-  /// How each server of a pool stands, in the pool's order; empty for a pool that is not known.
+  /// The status of each server of a pool, in the pool's order; empty for an unknown pool.
   package func view(_ pool: PoolID) -> [HealthStatus] {
     pools[pool]?.servers.map { status(of: $0) } ?? []
   }
 
-  /// A server that is not known counts as up.
+  /// The status of a server; an unknown server counts as up.
   package func status(of server: ServerID) -> HealthStatus {
     guard let entry = entries[server], !entry.health.isUp else { return .up }
     return entry.isEjected ? .ejected : .failFast
   }
 
-  /// What is known of a server, to be shown.
+  /// The health of a server, for display.
   package func health(of server: ServerID) -> ServerHealth? { entries[server]?.health }
 
   // MARK: - The floor
 
-  /// Applies the floor to a pool as it is now, and says what that changes, in the order of falling.
+  /// Applies the floor to a pool in its current state and returns the changes, in the order in which the servers
+  /// failed.
   private mutating func settle(_ pool: HealthPool, except silent: ServerID?) -> [Change] {
     var seen: Set<ServerID> = []
     let own = pool.servers.filter { entries[$0]?.pool == pool.id && seen.insert($0).inserted }

@@ -1,23 +1,23 @@
 import Bytes
 
-/// What is done with the keys of a server that is out.
+/// What happens to the keys of a server that is out.
 package enum OnFailure: Equatable, Sendable {
-  /// The ring without that server; only its keys move.
+  /// The server leaves the ring; only its keys move.
   case eject
-  /// The ring stays; its keys are misses or errors.
+  /// The ring is unchanged; requests for the server's keys get a miss or an error.
   case failFast
 }
 
-/// A pool's settings that bear on health. Absurd values are harmless here: each is read through a limit.
+/// A pool's health settings. Extreme values are harmless: each is limited when it is read.
 package struct HealthRules: Equatable, Sendable {
   /// Failures in a row before a server is out.
   package var failures: Int
-  /// Until the first probe of a server that is out.
+  /// The wait before the first probe of a server that is out.
   package var probeInterval: Duration
-  /// No probe waits longer.
+  /// The longest wait between two probes.
   package var probeMax: Duration
   package var onFailure: OnFailure
-  /// The share of a pool, in percent of its servers, that is never ejected.
+  /// The percentage of a pool's servers that are never ejected: the floor.
   package var floorPercent: Int
 
   package init(
@@ -31,8 +31,8 @@ package struct HealthRules: Equatable, Sendable {
     self.floorPercent = floorPercent
   }
 
-  /// In nanoseconds; at least a millisecond, so that probing never spins, at most an hour.
+  /// The probe interval in nanoseconds: at least 1 ms, so that probing never spins, at most an hour.
   var interval: UInt64 { min(max(probeInterval.wholeNanoseconds, 1_000_000), 3_600_000_000_000) }
-  /// In nanoseconds; at least one interval, at most a day.
+  /// The longest wait in nanoseconds: at least one interval, at most a day.
   var longest: UInt64 { min(max(probeMax.wholeNanoseconds, interval), 86_400_000_000_000) }
 }

@@ -1,16 +1,16 @@
-/// How many servers of a pool may be taken out of its ring at once.
+/// The floor: the number of servers that may be out of a pool's ring at once.
 ///
-///     10 servers, floor 50 %    fell:  A B C D E │ F G
+///     10 servers, floor 50 %    failed: A B C D E │ F G
 ///                               these are ejected│these stay in the ring and fail fast
 ///
-/// Below the floor the last servers would get everybody's load and fall too; so whoever falls then
-/// keeps its place, and its keys are misses or errors. It is the order of falling that decides; when
-/// one comes back, the first that waits is ejected in its stead. The last server is never ejected.
+/// Below the floor the last servers would get the load of all and fail too. So a server that fails then stays in the
+/// ring, and requests for its keys get misses or errors. The order of failing decides; when an ejected server
+/// returns, the first waiting server is ejected instead. The last server is never ejected.
 package struct PoolGuard: Equatable, Sendable {
   /// Servers that may be out of the ring at the same time.
   package let mayEject: Int
 
-  /// `floorPercent` is read as 0 … 100; a share that is no whole number of servers is rounded up.
+  /// `floorPercent` is read as 0 … 100; a fraction of a server is rounded up.
   package init(servers: Int, floorPercent: Int, onFailure: OnFailure = .eject) {
     guard onFailure == .eject, servers > 1 else {
       mayEject = 0

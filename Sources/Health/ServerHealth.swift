@@ -1,14 +1,14 @@
 import Bytes
 
-/// What is known of one server, and what follows from what happens to it.
+/// The health of one server: a state machine that turns events into actions.
 ///
-///          failures in a row              enough probes             made safe
+///          failures in a row              enough probes             cleaned up
 ///     up ────────────────────▶ down ────────────────────▶ rejoining ─────────▶ up
 ///                               ▲  └──▶ confirming ─▶┘        │
 ///                               └────────────┴────────────────┘  any probe or the rejoin fails
 ///
-/// Nothing is done here: events come in with their time, an action comes out. A probe is the proxy's
-/// own; no client's request decides that a server is back.
+/// It performs nothing itself: the caller passes events with their time and carries out the returned action. Only the
+/// proxy's own probes decide that a server is back, never a client's request.
 package struct ServerHealth: Equatable, Sendable {
   package enum State: Equatable, Sendable {
     case up
@@ -16,7 +16,7 @@ package struct ServerHealth: Equatable, Sendable {
     case down(since: Instant, cause: FailureCause)
     /// Out; has answered this many probes in a row, but flapped before and must answer more.
     case confirming(since: Instant, cause: FailureCause, answers: Int)
-    /// Out; answers, and is being made safe: what changed while it was away is taken off it.
+    /// Out; answers, and is being cleaned up: keys that changed while it was out are deleted from it.
     case rejoining(since: Instant, cause: FailureCause)
   }
 
@@ -24,21 +24,21 @@ package struct ServerHealth: Equatable, Sendable {
     case none
     /// Stop using the server.
     case takeOut(FailureCause)
-    /// Make the server safe, then say `rejoined` or `rejoinFailed`.
+    /// Clean the server up, then report `rejoined` or `rejoinFailed`.
     case rejoin
     /// Use the server again.
     case bringBack
   }
 
   package private(set) var state = State.up
-  /// When to probe; never while the server is up.
+  /// The time of the next probe; `never` while the server is up.
   package private(set) var nextProbe = Instant.never
   package private(set) var backoff = Backoff()
 
   /// Failures in a row, and when the last one happened.
   private var failures = 0
   private var lastFailure = Instant.origin
-  /// When the server last came back; nil if it was never out.
+  /// The time of the server's last return; nil if it was never out.
   private var returned: Instant?
 
   package init() {}
@@ -47,8 +47,8 @@ package struct ServerHealth: Equatable, Sendable {
 
   // MARK: - What workers saw
 
-  /// A request or a connection failed at `now`. Ignored while the server is out, and when it happened
-  /// before the server's return: a worker's late word must not take it out again.
+  /// A request or a connection failed at `now`. Ignored while the server is out, and if it happened before the
+  /// server's return: a worker's late report must not take the server out again.
   package mutating func failed(
     _ cause: FailureCause, at now: Instant, random: UInt64, _ rules: HealthRules
   ) -> Action {
@@ -63,14 +63,14 @@ package struct ServerHealth: Equatable, Sendable {
     return .takeOut(cause)
   }
 
-  /// The server answered a request at `now`: failures before that are no longer in a row.
+  /// The server answered a request at `now`: earlier failures no longer count as consecutive.
   package mutating func answered(at now: Instant) {
     if now > lastFailure { failures = 0 }
   }
 
   // MARK: - What probes found
 
-  /// A probe was handed out. Should its result get lost, another is due after the longest wait.
+  /// The caller starts a probe. If its result is lost, the next probe is due after the longest wait.
   package mutating func probeSent(at now: Instant, _ rules: HealthRules) {
     guard !isUp else { return }
     nextProbe = now.advanced(by: .nanoseconds(Int64(clamping: rules.longest)))
@@ -98,7 +98,7 @@ package struct ServerHealth: Equatable, Sendable {
     return .rejoin
   }
 
-  /// A probe failed. One that was refused says that nothing was kept waiting: the next one need not wait for longer.
+  /// A probe failed. A refused one kept nothing waiting, so the next wait need not grow.
   package mutating func probeFailed(
     _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64, _ rules: HealthRules
   ) {
@@ -113,7 +113,7 @@ package struct ServerHealth: Equatable, Sendable {
 
   // MARK: - What the rejoin came to
 
-  /// The server has been made safe.
+  /// The server has been cleaned up.
   package mutating func rejoined(at now: Instant) -> Action {
     guard case .rejoining = state else { return .none }
     state = .up
@@ -123,19 +123,19 @@ package struct ServerHealth: Equatable, Sendable {
     return .bringBack
   }
 
-  /// The server failed while it was being made safe.
+  /// The server failed during the cleanup.
   package mutating func rejoinFailed(at now: Instant, random: UInt64, _ rules: HealthRules) {
     guard case .rejoining = state else { return }
     probeFailed(at: now, random: random, rules)
   }
 
-  /// It is at another address: a machine of which nothing is known, good or bad.
+  /// The server has a new address: its machine has no history yet.
   mutating func moved(at now: Instant) {
     failures = 0
     switch state {
     case .up: returned = nil
     case .confirming(let since, let cause, _): state = .down(since: since, cause: cause)
-    // What is under way comes to its end, and fails if it goes to the old one.
+    // The cleanup in progress ends by itself, and fails if it runs against the old address.
     case .rejoining: return
     case .down: break
     }
@@ -143,7 +143,7 @@ package struct ServerHealth: Equatable, Sendable {
     if !isUp { nextProbe = now }
   }
 
-  /// New rules: no wait lasts longer than they allow.
+  /// Applies new rules: no wait lasts longer than they allow.
   mutating func obey(_ rules: HealthRules, at now: Instant) {
     guard !isUp else { return }
     nextProbe = min(nextProbe, now.advanced(by: .nanoseconds(Int64(clamping: rules.longest))))
