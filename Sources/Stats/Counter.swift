@@ -1,4 +1,4 @@
-/// One of the proxy's own numbers. The order is the order of `stats ringroad`.
+/// One of the proxy's own counters and gauges, in the order of `stats ringroad`.
 @frozen @usableFromInline
 package enum Counter: Int, CaseIterable, Sendable {
   case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
@@ -15,14 +15,14 @@ package enum Counter: Int, CaseIterable, Sendable {
   case memoryInUse, memoryIdle, streams, streamsWaiting
 }
 
-/// How a number behaves: a counter only grows, a gauge is a state.
+/// Whether a number only grows (a counter) or shows a current state (a gauge).
 package enum CounterKind: Equatable, Sendable { case counter, gauge }
 
 extension Counter {
-  /// What is shown of a number: its name in `stats ringroad`, its kind, and one sentence of help.
+  /// A number's name in `stats ringroad`, its kind, and one sentence of help.
   package typealias Description = (name: String, kind: CounterKind, help: String)
 
-  /// The table of the proxy's numbers.
+  /// The name, kind and help of each number.
   package var description: Description {
     switch self {
     case .clientConnections: ("client_connections", .gauge, "Clients connected now")

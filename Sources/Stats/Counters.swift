@@ -1,12 +1,12 @@
-/// The proxy's own numbers, as one worker counts them: a row of 64-bit integers.
+/// One worker's values of the proxy's counters and gauges: an array of 64-bit integers.
 ///
 ///     index   0  client_connections    1  client_connections_total    2  rejected_clients   …
 ///
-/// One worker owns one; the totals are `+=` over the workers. Counting is one addition, allocates
-/// nothing and wraps at 2^64. A gauge may wrap below zero in one worker's row; the sum is still right.
+/// Each worker owns one; `+=` over the workers gives the totals. Counting is one addition, allocates nothing and
+/// wraps at 2^64. A gauge may wrap below zero in one worker; the total is still right.
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
-  /// As many as there are cases of `Counter`.
+  /// One value per case of `Counter`.
   @usableFromInline var values: InlineArray<44, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
@@ -15,22 +15,22 @@ package struct Counters: BitwiseCopyable, Sendable {
     @inline(__always) get { values[counter.rawValue] }
   }
 
-  /// Counts one.
+  /// Adds 1 to a number.
   @inlinable @inline(__always) package mutating func add(_ counter: Counter) {
     values[counter.rawValue] &+= 1
   }
 
-  /// Counts several at once: keys, bytes.
+  /// Adds several at once: keys, bytes.
   @inlinable @inline(__always) package mutating func add(_ count: Int, to counter: Counter) {
     values[counter.rawValue] &+= UInt64(truncatingIfNeeded: count)
   }
 
-  /// Takes one off a gauge.
+  /// Subtracts 1 from a gauge.
   @inlinable @inline(__always) package mutating func subtract(_ counter: Counter) {
     values[counter.rawValue] &-= 1
   }
 
-  /// What a gauge stands at.
+  /// Sets a gauge to its current value.
   package mutating func set(_ counter: Counter, to count: Int) {
     values[counter.rawValue] = UInt64(truncatingIfNeeded: count)
   }
@@ -40,7 +40,7 @@ package struct Counters: BitwiseCopyable, Sendable {
     for i in total.values.indices { total.values[i] &+= one.values[i] }
   }
 
-  /// The answer to `stats ringroad`: the rows given, then the numbers, then `END`.
+  /// The answer to `stats ringroad`: the given rows, then the numbers, then `END`.
   package func rendered(after rows: [(name: String, value: String)] = []) -> [UInt8] {
     var output: [UInt8] = []
     for (name, value) in rows { output += "STAT \(name) \(value)\r\n".utf8 }

@@ -1,4 +1,4 @@
-// Finding a stat's rule in the table.
+// Lookup of a stat's rule in the table.
 
 extension MergeTable {
   /// The rule for a stat's name, or nil if the table has no row for it.
@@ -6,17 +6,17 @@ extension MergeTable {
     index(kind)[pattern(of: name, in: kind).text]
   }
 
-  /// What becomes of a stat that is not in the table.
+  /// The rule for a stat that is not in the table.
   package static func fallback(in kind: StatsKind) -> MergeRule {
     switch kind {
     case .settings: .same
     case .conns: .each
-    // Numbers are summed; what is not a number is shown once or as a list, as with every sum.
+    // Numbers are summed; other values are shown once or as a list, as with every sum.
     default: .sum
     }
   }
 
-  /// The rows of a kind; none for commands whose answer is not a list of stats.
+  /// The rows of a kind; none for commands that do not answer with a list of stats.
   package static func rows(of kind: StatsKind) -> KeyValuePairs<String, MergeRule> {
     switch kind {
     case .general: general
@@ -29,7 +29,7 @@ extension MergeTable {
     }
   }
 
-  /// A name with its number replaced by `*`, and the number.
+  /// The name with its number replaced by `*`, and the number.
   ///
   ///     items:7:age → items:*:age, 7        12:addr → *:addr, 12        96 → *, 96
   static func pattern(of name: String, in kind: StatsKind) -> (text: String, number: UInt64?) {

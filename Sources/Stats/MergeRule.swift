@@ -1,44 +1,44 @@
-/// How the values that several servers give for one stat become one value.
+/// The rule by which one stat's values from several servers become one value.
 ///
 ///     3 servers say   curr_items 5 · 7 · 1       sum        13
 ///                     uptime     90 · 12 · 400   smallest   12
 ///                     version    1.6.9 · 1.6.18  lowest     1.6.9
 ///
-/// A value that its rule cannot read (a word where a number belongs) turns the whole row into a list,
-/// so that nothing a server said is hidden behind a wrong number.
+/// If a rule cannot read a value (a word instead of a number), the whole row becomes a list, so that no server's
+/// value is hidden behind a wrong number.
 package enum MergeRule: CaseIterable, Equatable, Sendable {
-  /// Added up; stops at the largest 64-bit number.
+  /// The sum, at most the largest 64-bit number.
   case sum
-  /// Times written as `seconds.microseconds`, added up.
+  /// The sum of times written as `seconds.microseconds`.
   case sumOfSeconds
   case smallest
-  /// The smallest of those that are not 0, for stats in which 0 means "never happened"; 0 if all are.
+  /// The smallest value other than 0, for stats in which 0 means "never happened"; 0 if all are 0.
   case smallestAboveZero
   case largest
-  /// The lowest version, so that a client that checks for features is never misled.
+  /// The lowest version, so that a client that checks it for features never assumes one that a server lacks.
   case lowestVersion
-  /// The proxy's own process id: a client sees one process.
+  /// The proxy's own process id, because a client sees one process.
   case ownPID
-  /// A claim that holds only if it holds for every server (`1 0`, `yes no`, `on off`).
+  /// A claim that is true only if it is true for every server (`1 0`, `yes no`, `on off`).
   case all
-  /// A claim that holds if it holds for some server.
+  /// A claim that is true if it is true for at least one server.
   case any
-  /// The value if all agree, else the different ones in a list: `a, b`.
+  /// The value if all servers agree, else a list of the different ones: `a, b`.
   case same
-  /// How many slab classes the merged answer lists.
+  /// The number of slab classes in the merged answer.
   case classesListed
-  /// Never merged: each server's row stays a row of its own.
+  /// Not merged: each server's row is a row of the answer.
   case each
 }
 
-/// One row of a merged answer: a name, its rule, and what the servers have said so far.
+/// One row of a merged answer: a name, its rule, and the values received so far.
 struct MergedRow {
-  /// Different values kept for a list; further ones are shown as `...`.
+  /// The largest number of different values in a list; further ones are shown as `...`.
   static let listed = 16
 
   let name: String
   let rule: MergeRule
-  /// The slab class or size that the name begins with, if it does.
+  /// The slab class or item size at the beginning of the name, if there is one.
   let number: UInt64?
 
   private var total: UInt64 = 0
@@ -54,7 +54,7 @@ struct MergedRow {
     self.number = number
   }
 
-  /// Takes one server's value.
+  /// Adds one server's value.
   mutating func add(_ text: String) {
     if !texts.contains(text) {
       if texts.count < Self.listed { texts.append(text) } else { hasMore = true }
@@ -74,7 +74,7 @@ struct MergedRow {
     hasFirst = true
   }
 
-  /// The merged value. `ownPID` and `classes` are what the rules of those names show.
+  /// The merged value. `ownPID` and `classes` are the values for the rules `ownPID` and `classesListed`.
   func value(ownPID: Int32, classes: Int) -> String {
     switch rule {
     case .ownPID: return String(ownPID)
@@ -98,7 +98,7 @@ struct MergedRow {
     total = hasFirst ? join(total, number) : number
   }
 
-  /// Keeps the first claim that decides, else the first, in the server's own spelling.
+  /// Keeps the first claim that decides the result, else the first one, as the server wrote it.
   private mutating func choose(_ text: String, decidedBy decisive: Bool) {
     guard let claim = claim(text) else {
       isReadable = false
@@ -125,8 +125,8 @@ private func saturatingSum(_ a: UInt64, _ b: UInt64) -> UInt64 {
   return overflow ? .max : sum
 }
 
-/// The number that these digits spell, at most the largest 64-bit one; nil if there is another
-/// character or none.
+/// The value of a string of decimal digits, at most the largest 64-bit number; nil if it is empty or has another
+/// character.
 func saturatingDecimal(_ text: some StringProtocol) -> UInt64? {
   guard !text.isEmpty else { return nil }
   var value: UInt64 = 0
@@ -138,7 +138,7 @@ func saturatingDecimal(_ text: some StringProtocol) -> UInt64? {
   return value
 }
 
-/// Microseconds in `12.000345`; a fraction has up to six digits or is missing.
+/// The microseconds in `12.000345`; the fraction has up to six digits or is missing.
 private func microseconds(_ text: String) -> UInt64? {
   let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
   guard let first = parts.first, let whole = saturatingDecimal(first) else { return nil }

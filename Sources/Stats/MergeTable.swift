@@ -1,18 +1,18 @@
-/// The rule of every stat that memcached prints, 1.6.18's in the order in which it prints them; later ones' stand with those
-/// they are akin to.
+/// The merge rule of every stat that memcached prints, in the order in which 1.6.18 prints them; stats of later
+/// versions are listed beside related ones.
 ///
-/// `*` stands for a number: a slab class, an item size or a connection. What is not here has the
-/// default rule of its kind, so that a newer server's rows still come through.
+/// `*` stands for a number: a slab class, an item size or a connection. A stat that is not listed has the default
+/// rule of its kind, so that a newer server's rows are still shown.
 ///
-/// In short: counters and sizes are summed, because the servers share the keys between them; a moment
-/// or an age is the one that warns first; a claim must hold for all; a setting is shown once, or as a
-/// list where servers differ.
+/// In short: counters and sizes are summed, because the servers share the keys between them; of times and ages the
+/// most alarming one is shown; a claim must hold for all servers; a setting is shown once, or as a list if servers
+/// differ.
 package enum MergeTable {
   // MARK: - stats
 
   static let general: KeyValuePairs<String, MergeRule> = [
     "pid": .ownPID,
-    // The server that started last: a drop shows that one restarted.
+    // The server that started last: a drop shows that a server restarted.
     "uptime": .smallest,
     "time": .largest,
     "version": .lowestVersion,
@@ -33,7 +33,7 @@ package enum MergeTable {
     "read_buf_bytes_free": .sum,
     "read_buf_oom": .sum,
     "reserved_fds": .sum,
-    // Only of a server that is a proxy itself.
+    // Printed only by a server that is a memcached proxy.
     "proxy_conn_requests": .sum,
     "proxy_conn_errors": .sum,
     "proxy_conn_oom": .sum,
@@ -73,13 +73,13 @@ package enum MergeTable {
     "bytes_read": .sum,
     "bytes_written": .sum,
     "limit_maxbytes": .sum,
-    // One server that takes no connections is a cluster that does not take all.
+    // If one server accepts no connections, the cluster does not accept all.
     "accepting_conns": .all,
     "listen_disabled_num": .sum,
     "time_in_listen_disabled_us": .sum,
     "threads": .sum,
     "conn_yields": .sum,
-    // The exponent of a table's size: adding exponents would mean nothing.
+    // The exponent of a table's size: a sum of exponents would mean nothing.
     "hash_power_level": .largest,
     "hash_bytes": .sum,
     "hash_is_expanding": .any,
@@ -90,7 +90,7 @@ package enum MergeTable {
     "slab_reassign_busy_items": .sum,
     "slab_reassign_busy_deletes": .sum,
     "slab_reassign_busy_nomem": .sum,
-    // Words: shown once, or each that differs.
+    // Texts: shown once, or as a list if they differ.
     "slab_reassign_last_busy_status": .same,
     "slab_reassign_running": .any,
     "slabs_moved": .sum,
@@ -168,7 +168,7 @@ package enum MergeTable {
     "shutdown_command": .same, "growth_factor": .same, "chunk_size": .same, "num_threads": .same,
     "num_threads_per_udp": .same, "stat_key_prefix": .same, "detail_enabled": .same,
     "reqs_per_event": .same,
-    // A client may rely on what it finds enabled here, so it must be so on every server.
+    // Clients may rely on a feature that is enabled here, so it must be enabled on every server.
     "cas_enabled": .all,
     "tcp_backlog": .same, "binding_protocol": .same, "auth_enabled_sasl": .same,
     "auth_enabled_ascii": .same, "item_size_max": .same, "maxconns_fast": .same,
@@ -199,10 +199,10 @@ package enum MergeTable {
   static let items: KeyValuePairs<String, MergeRule> = [
     "items:*:number": .sum, "items:*:number_hot": .sum, "items:*:number_warm": .sum,
     "items:*:number_cold": .sum, "items:*:number_temp": .sum,
-    // The oldest item of the class, wherever it lives.
+    // The oldest item of the class on any server.
     "items:*:age_hot": .largest, "items:*:age_warm": .largest, "items:*:age": .largest,
     "items:*:mem_requested": .sum, "items:*:evicted": .sum, "items:*:evicted_nonzero": .sum,
-    // How long the last evicted item had been idle, 0 where none was: short is what warns.
+    // How long the last evicted item had been idle, 0 if none was evicted: a short time is a warning.
     "items:*:evicted_time": .smallestAboveZero,
     "items:*:outofmemory": .sum, "items:*:tailrepairs": .sum, "items:*:reclaimed": .sum,
     "items:*:expired_unfetched": .sum, "items:*:evicted_unfetched": .sum,
@@ -216,13 +216,13 @@ package enum MergeTable {
   // MARK: - stats slabs
 
   static let slabs: KeyValuePairs<String, MergeRule> = [
-    // What a class is, not how full: the same on servers that were started alike.
+    // Properties of the class, not its usage: equal on servers with the same settings.
     "*:chunk_size": .same, "*:chunks_per_page": .same,
     "*:total_pages": .sum, "*:total_chunks": .sum, "*:used_chunks": .sum, "*:free_chunks": .sum,
     "*:free_chunks_end": .sum, "*:get_hits": .sum, "*:cmd_set": .sum, "*:delete_hits": .sum,
     "*:incr_hits": .sum, "*:decr_hits": .sum, "*:cas_hits": .sum, "*:cas_badval": .sum,
     "*:touch_hits": .sum,
-    // The number must fit the classes above it, and two servers mostly use the same ones.
+    // The number must match the classes listed above it, and servers mostly use the same ones.
     "active_slabs": .classesListed,
     "total_malloced": .sum,
   ]
@@ -235,7 +235,7 @@ package enum MergeTable {
 
   // MARK: - stats conns
 
-  /// Connections of different servers are different connections, whatever their numbers.
+  /// Connections of different servers are different connections, even with the same number.
   static let conns: KeyValuePairs<String, MergeRule> = [
     "*:UDP": .each, "*:addr": .each, "*:listen_addr": .each, "*:state": .each,
     "*:secs_since_last_cmd": .each,

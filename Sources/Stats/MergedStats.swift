@@ -1,10 +1,10 @@
 import Bytes
 
-/// How much of the servers' answers a merge takes in: a server that talks without end costs no more.
+/// The limits of a merge: a server that sends an endless answer costs no more than these.
 package struct MergeLimits: Equatable, Sendable {
-  /// Different rows of the merged answer.
+  /// Rows of the merged answer.
   package var rows = 100_000
-  /// Bytes of all lines taken. A real `cachedump` is up to 2 MiB per server.
+  /// Bytes of all lines read. A real `cachedump` is up to 2 MiB per server.
   package var bytes = 64 << 20
   /// Bytes of one line; memcached's own are shorter than 4.5 KiB (a path in `stats settings`).
   package var line = 8192
@@ -12,23 +12,23 @@ package struct MergeLimits: Equatable, Sendable {
   package init() {}
 }
 
-/// The answers of several servers to one `stats` command, as one memcached would give them.
+/// The answers of several servers to one `stats` command, merged into one memcached answer.
 ///
 ///     10.0.0.1   STAT curr_items 5   ┐
 ///     10.0.0.2   STAT curr_items 7   ├─▶  STAT curr_items 12
 ///     10.0.0.3   (no answer)         ┘    STAT ringroad_servers_answered 2/3
 ///                                         END
 ///
-/// Rows stand in the order of the first server's answer, rows that only others have behind them;
-/// those of a slab class or an item size are sorted by it. A list of stats carries one more row,
-/// `ringroad_servers_answered`, and `ringroad_rows_dropped` if a limit was met; `items`, `slabs`,
-/// `sizes` and `conns` do not, because clients take the names of their rows apart.
+/// Rows are in the order of the first server's answer, followed by rows that only other servers have. Rows of a slab
+/// class or an item size are sorted by it. A list of stats has the additional row `ringroad_servers_answered`, and
+/// `ringroad_rows_dropped` if a limit was reached; `items`, `slabs`, `sizes` and `conns` do not, because clients
+/// split the names of their rows.
 ///
-/// Any bytes may be given: what is no whole answer of the right shape is not merged and not counted.
-/// For one thread, on the cold path; memory is bounded by the limits.
+/// Accepts any bytes: an answer that is incomplete or of another shape is neither merged nor counted. For one thread,
+/// on the cold path; the limits bound the memory.
 package struct MergedStats: Sendable {
   package let kind: StatsKind
-  /// Servers whose answer was whole and had the right shape.
+  /// Servers that sent a complete answer of the right shape.
   package private(set) var answered = 0
 
   private let ownPID: Int32
@@ -37,7 +37,7 @@ package struct MergedStats: Sendable {
 
   private var rows: [MergedRow] = []
   private var rowOfName: [String: Int] = [:]
-  /// Added to a connection's number, so that no two servers' connections share one.
+  /// Added to a connection's number, so that connections of different servers have different numbers.
   private var connectionOffset: UInt64 = 0
   private var highestConnection: UInt64?
 
@@ -51,8 +51,8 @@ package struct MergedStats: Sendable {
     allowance = limits
   }
 
-  /// Takes one server's whole answer, from its first line to `END` or its only line. False if it is an
-  /// error line, incomplete or of another shape; then nothing of it is merged.
+  /// Merges one server's whole answer, from its first line to `END` or its only line. False if it is an error line,
+  /// incomplete or of another shape; then nothing of it is merged.
   @discardableResult
   package mutating func add(_ answer: RawSpan) -> Bool {
     if let confirmation = kind.confirmation {
@@ -70,7 +70,7 @@ package struct MergedStats: Sendable {
     answered += 1
     connectionOffset = highestConnection.map { $0 == .max ? $0 : $0 + 1 } ?? 0
     answer.forEachLine { from, to in
-      // Among keys that are printed raw it may be a piece of one.
+      // In an answer with raw keys such a line may be part of a key.
       if answer.isText("END", from: from, to: to) { return kind.printsKeys }
       if !take(answer, from, to) { dropped += 1 }
       return true
@@ -80,7 +80,7 @@ package struct MergedStats: Sendable {
 
   // MARK: - One line
 
-  /// False if the line is not of this answer's shape or passes a limit.
+  /// False if the line is not of this answer's shape or exceeds a limit.
   private mutating func take(_ answer: RawSpan, _ from: Int, _ to: Int) -> Bool {
     let length = to - from
     guard length <= allowance.line, length <= allowance.bytes else { return false }
@@ -90,7 +90,7 @@ package struct MergedStats: Sendable {
     switch kind {
     case .cachedump(let limit):
       guard answer.isItemRow(from: from, to: to) else { return false }
-      // Each server listed up to the limit; one memcached would have stopped there.
+      // Each server listed items up to the limit; a single memcached would have stopped there.
       guard limit == 0 || items.count < limit else { return true }
       var row: [UInt8] = []
       for i in from..<to { row.append(answer.byte(at: i)) }
@@ -105,7 +105,7 @@ package struct MergedStats: Sendable {
     }
   }
 
-  /// `STAT name value`; a value may hold spaces and may be missing.
+  /// Merges `STAT name value`; the value may contain spaces and may be missing.
   private mutating func takeStat(_ answer: RawSpan, _ from: Int, _ to: Int) -> Bool {
     let start = from + 5
     guard start < to, answer.hasText("STAT ", at: from) else { return false }
@@ -130,7 +130,7 @@ package struct MergedStats: Sendable {
     return true
   }
 
-  /// A row that stays its own: a connection of the second server gets a number behind the first's.
+  /// Appends a row that is not merged. Connections of the second server get numbers after those of the first.
   private mutating func appendOwn(
     _ name: String, pattern: String, number: UInt64?, value: String
   ) -> Bool {
@@ -150,8 +150,8 @@ package struct MergedStats: Sendable {
 
   // MARK: - The merged answer
 
-  /// What the client is given, `END` included. `servers` is how many were asked; if none of them gave
-  /// an answer that counts, their own error line is passed on, or one that says so.
+  /// The answer for the client, `END` included. `servers` is the number of servers asked. If none sent a valid
+  /// answer, the client gets a server's error line, or one that reports the missing answers.
   package func rendered(of servers: Int) -> [UInt8] {
     guard answered > 0 else { return refusal ?? missing(servers, of: servers) }
     if let confirmation = kind.confirmation {
@@ -173,7 +173,7 @@ package struct MergedStats: Sendable {
     return output
   }
 
-  /// Rows of a class or size by its number, each class's in the order they came; the others last.
+  /// Rows of a class or size by its number, those of one class in the order received; all others last.
   private var sortedRows: [MergedRow] {
     guard kind == .items || kind == .slabs || kind == .sizes else { return rows }
     return rows.enumerated().sorted { a, b in
@@ -202,7 +202,7 @@ package struct MergedStats: Sendable {
     return isRight
   }
 
-  /// Keeps the first error line, to be passed on if nobody answers better.
+  /// Keeps the first error line, for the case that no server sends a better answer.
   private mutating func noteRefusal(_ answer: RawSpan) {
     guard refusal == nil else { return }
     var line: [UInt8]?

@@ -1,18 +1,18 @@
-/// What `stats detail dump` counts per key prefix, added up over servers.
+/// The counts of `stats detail dump` per key prefix, summed over servers.
 ///
 ///     PREFIX user get 5 hit 3 set 2 del 0
 ///
-/// Prefixes are bytes, as keys are; they stand in the order in which they were first met.
+/// Prefixes are bytes, as keys are, listed in the order in which they first occurred.
 struct PrefixTotals: Sendable {
   private static let words: [[UInt8]] = ["get", "hit", "set", "del"].map { Array($0.utf8) }
 
   private var order: [(prefix: [UInt8], counts: [UInt64])] = []
   private var place: [[UInt8]: Int] = [:]
 
-  /// Takes one line. True if its prefix is new, false if it was known, nil if it is no such line.
+  /// Adds one line. True if its prefix is new, false if it is known, nil if it is not such a line.
   mutating func add(_ line: [UInt8]) -> Bool? {
     let parts = line.split(separator: 32, omittingEmptySubsequences: false)
-    // An empty prefix is possible (keys that begin with the delimiter), and has its two spaces.
+    // A prefix may be empty (keys that begin with the delimiter); its two spaces are then adjacent.
     guard parts.count == 10, Array(parts[0]) == Array("PREFIX".utf8) else { return nil }
     var counts: [UInt64] = []
     for (i, word) in Self.words.enumerated() {

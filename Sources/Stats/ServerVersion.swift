@@ -1,12 +1,12 @@
-/// A server's version, in the order in which features came: `1.4.25 < 1.6.9 < 1.6.18`.
+/// A server's version, ordered by release: `1.4.25 < 1.6.9 < 1.6.18`.
 ///
-/// Numbers are compared one by one. What follows the last number decides between equals: `-rc1` comes
-/// before the release, `_8_gabc` (a build from the repository after the release) behind it.
+/// Numbers are compared one by one. Of equal numbers the suffix decides: `-rc1` is before the release, `_8_gabc` (a
+/// build from the repository after the release) is after it.
 package struct ServerVersion: Comparable, Sendable {
   private let numbers: [UInt64]
   private let suffix: String
 
-  /// Nil if the text does not begin with a number. At most eight numbers are read.
+  /// Nil if the text does not begin with a number. Only the first eight numbers are read.
   package init?(_ text: String) {
     var numbers: [UInt64] = []
     var rest = text[...]
@@ -33,8 +33,8 @@ package struct ServerVersion: Comparable, Sendable {
   private var suffixRank: Int { suffix.isEmpty ? 1 : suffix.first == "-" ? 0 : 2 }
 }
 
-/// The lowest of these versions, as it was written; texts that are no versions count only if there is
-/// nothing else. Nil if there are none.
+/// The lowest of these versions, as its server wrote it. Texts that are not versions count only if there is no
+/// version. Nil if the list is empty.
 package func lowestVersion(_ versions: [String]) -> String? {
   var lowest: (version: ServerVersion, text: String)?
   for text in versions {

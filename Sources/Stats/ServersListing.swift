@@ -1,22 +1,22 @@
 import Bytes
 
-/// The answer to `stats servers`: each server's own `stats`, one block behind the other.
+/// The answer to `stats servers`: each server's own `stats`, one block after the other.
 ///
 ///     STAT 10.0.0.1:11211:pid 4711
 ///     STAT 10.0.0.1:11211:uptime 90
 ///     STAT 10.0.0.2:11211:ringroad_error timed out
 ///     END
 ///
-/// A row's name is the server's label, a colon, and the stat's own name; a server that gave no answer
-/// has the one row `ringroad_error`. Labels come from the configuration: what could break a row
-/// (spaces, control bytes) is shown as `_`.
+/// A row's name is the server's label, a colon, and the name of the stat. A server that sent no answer has the single
+/// row `ringroad_error`. Labels come from the configuration: characters that would break a row (spaces, control
+/// bytes) are shown as `_`.
 package struct ServersListing: Sendable {
   private var output: [UInt8] = []
   private var allowance: MergeLimits
 
   package init(limits: MergeLimits = MergeLimits()) { allowance = limits }
 
-  /// Appends one server's block. An answer that is incomplete or an error is shown as such.
+  /// Appends one server's block. An incomplete answer or an error is shown as a failure.
   package mutating func add(label: String, answer: RawSpan) {
     guard answer.endsWithEND else { return add(label: label, failure: "no stats in its answer") }
     let prefix = Array("STAT \(clean(label)):".utf8)
@@ -33,14 +33,14 @@ package struct ServersListing: Sendable {
     }
   }
 
-  /// Appends the block of a server that did not answer, with the cause in a person's words.
+  /// Appends the block of a server that did not answer, with the cause in readable words.
   package mutating func add(label: String, failure cause: String) {
     output += "STAT \(clean(label)):ringroad_error ".utf8
     output += cause.utf8.map { $0 < 32 || $0 == 127 ? 63 : $0 }
     output += [13, 10]
   }
 
-  /// What the client is given, `END` included.
+  /// The answer for the client, `END` included.
   package func rendered() -> [UInt8] { output + Array("END\r\n".utf8) }
 
   private func clean(_ label: String) -> String {

@@ -1,4 +1,4 @@
-/// Which of memcached's `stats` commands was asked: it decides the shape of the answer and the rules.
+/// The `stats` command of a request: it determines the shape of the answer and the merge rules.
 package enum StatsKind: Equatable, Sendable {
   /// `stats`
   case general
@@ -9,12 +9,12 @@ package enum StatsKind: Equatable, Sendable {
   case detailSwitch
   /// `stats detail dump`
   case detailDump
-  /// `stats cachedump <class> <limit>`; a limit of 0 is none.
+  /// `stats cachedump <class> <limit>`; 0 means no limit.
   case cachedump(limit: Int)
-  /// A word that this version does not know: asked of the servers, rows merged by the default rule.
+  /// A subcommand unknown to this version: forwarded to the servers, rows merged by the default rule.
   case other
 
-  /// From the words behind `stats`. Total: what is malformed is left to the servers to refuse.
+  /// The kind for the words after `stats`. Never fails: the servers refuse malformed commands.
   package init(words: [String]) {
     switch words.first {
     case nil: self = .general
@@ -32,7 +32,7 @@ package enum StatsKind: Equatable, Sendable {
     }
   }
 
-  /// The one line that this command answers with, if it does not list anything.
+  /// The one line that answers this command, if it does not list anything.
   var confirmation: String? {
     switch self {
     case .reset: "RESET"
@@ -41,7 +41,7 @@ package enum StatsKind: Equatable, Sendable {
     }
   }
 
-  /// Whether the answer is made of `STAT` lines.
+  /// Whether the answer consists of `STAT` lines.
   var listsStats: Bool {
     switch self {
     case .reset, .detailSwitch, .detailDump, .cachedump: false
@@ -49,7 +49,7 @@ package enum StatsKind: Equatable, Sendable {
     }
   }
 
-  /// Whether a server prints keys, or parts of them, as they were stored.
+  /// Whether the answer contains keys, or parts of them, as they were stored.
   var printsKeys: Bool {
     switch self {
     case .detailDump, .cachedump: true
@@ -57,8 +57,8 @@ package enum StatsKind: Equatable, Sendable {
     }
   }
 
-  /// Whether its rows are each of a class, a size or a connection: `items:1:number`, `1:chunk_size`,
-  /// `96`, `23:addr`. Clients take such names apart and stumble over any other.
+  /// Whether each row is of a class, a size or a connection: `items:1:number`, `1:chunk_size`, `96`, `23:addr`.
+  /// Clients split such names and fail on any other.
   var numbersRows: Bool {
     switch self {
     case .items, .slabs, .sizes, .conns: true

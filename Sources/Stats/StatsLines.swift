@@ -1,10 +1,10 @@
 import Bytes
 
-// Reading an answer that may be anything: no line is trusted to be what it should be.
+// Parsing of an untrusted `stats` answer: any line may be malformed.
 
 extension RawSpan {
-  /// Calls `body` with the place of each line, without its line end, until it says false. Bytes behind
-  /// the last line end are no line.
+  /// Calls `body` with the range of each line, without its line end, until it returns false. Bytes after the last
+  /// line end are not a line.
   func forEachLine(_ body: (_ from: Int, _ to: Int) -> Bool) {
     var position = 0
     while let newline = firstNewline(from: position) {
@@ -24,7 +24,7 @@ extension RawSpan {
     return false
   }
 
-  /// Bytes as they are, but for what could end a line or a text: those become `?`.
+  /// A copy of the bytes in which control bytes, which could end a line or a string, are replaced by `?`.
   func cleaned(from: Int, to: Int) -> [UInt8] {
     var copy: [UInt8] = []
     copy.reserveCapacity(to - from)
@@ -35,12 +35,12 @@ extension RawSpan {
     return copy
   }
 
-  /// The same as text; what is not UTF-8 is replaced.
+  /// The same as a string; invalid UTF-8 is replaced.
   func text(from: Int, to: Int) -> String {
     String(decoding: cleaned(from: from, to: to), as: UTF8.self)
   }
 
-  /// Whether a line is one that `stats cachedump` prints for a key that is text: `ITEM <key> [<n> b; <n> s]`.
+  /// Whether a line is one that `stats cachedump` prints for a text key: `ITEM <key> [<n> b; <n> s]`.
   func isItemRow(from: Int, to: Int) -> Bool {
     guard hasText("ITEM ", at: from), let space = first(32, from: from + 5, to: to) else { return false }
     guard space > from + 5, space <= from + 5 + 250, first(0, from: from, to: to) == nil,
