@@ -29,11 +29,11 @@ extension Counter {
     case .clientConnectionsTotal:
       ("client_connections_total", .counter, "Clients that ever connected")
     case .rejectedClients:
-      ("rejected_clients", .counter, "Clients turned away because there were too many")
+      ("rejected_clients", .counter, "Clients refused because the client limit was reached")
     case .foreignClients:
       (
         "foreign_clients", .counter,
-        "Clients closed for what they sent: memcached's binary protocol, TLS, HTTP, or a line without an end"
+        "Clients closed because they sent memcached's binary protocol, TLS, HTTP or a line without an end"
       )
     case .getRequests: ("requests_get", .counter, "Reads of one key")
     case .multigetRequests: ("requests_multiget", .counter, "Reads of several keys")
@@ -48,11 +48,11 @@ extension Counter {
     case .requestsForwarded:
       ("requests_forwarded", .counter, "Requests sent to servers, one per server of a multi-get")
     case .readsJoined:
-      ("reads_joined", .counter, "Reads sent to a server in the line of the read before them")
-    case .keysRequested: ("keys_requested", .counter, "Keys that clients asked for")
+      ("reads_joined", .counter, "Reads sent to a server in the line of an earlier read")
+    case .keysRequested: ("keys_requested", .counter, "Keys requested by clients")
     case .clientErrors:
-      ("client_errors", .counter, "Requests refused with ERROR or CLIENT_ERROR by the proxy")
-    case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered SERVER_ERROR")
+      ("client_errors", .counter, "Requests that the proxy refused with ERROR or CLIENT_ERROR")
+    case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered with SERVER_ERROR")
     case .readsAsMisses:
       ("reads_as_misses", .counter, "Keys answered as a miss because their server could not answer")
     case .writesAsMisses:
@@ -61,45 +61,48 @@ extension Counter {
         "Writes answered as not stored or not found because their server could not answer"
       )
     case .streamedValues:
-      ("streamed_values", .counter, "Long values passed on as they came, over a connection of their own")
+      ("streamed_values", .counter, "Large values streamed over a private server connection")
     case .valuesCutShort:
-      ("values_cut_short", .counter, "Clients closed because their server failed within a long value")
+      ("values_cut_short", .counter, "Clients closed because the server failed during a large value")
     case .repliesCutShort:
       (
         "replies_cut_short", .counter,
-        "Connections to servers closed within a reply too large to keep, and made again"
+        "Server connections closed during a reply too large to buffer, and reopened"
       )
     case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
-    case .lateReplies: ("late_replies", .counter, "Replies that came after their deadline, discarded")
+    case .lateReplies:
+      ("late_replies", .counter, "Replies discarded because they arrived after their deadline")
     case .queueFull:
       ("queue_full", .counter, "Requests refused because a server's queue was full")
     case .noreplyDropped:
       ("noreply_dropped", .counter, "noreply and quiet requests lost because their server failed")
     case .readRetries:
-      ("read_retries", .counter, "Reads sent once more because the connection they were on was dead")
+      ("read_retries", .counter, "Reads sent again because their server connection was dead")
     case .integrityFailures:
       ("integrity_failures", .counter, "Replies that did not fit their request; connection closed")
     case .unsolicitedBytes:
-      ("unsolicited_bytes", .counter, "Times a server sent bytes nobody asked for; connection closed")
-    case .serverConnections: ("server_connections", .gauge, "Connections to servers open now")
-    case .serverConnects: ("server_connects", .counter, "Connections to servers made")
+      ("unsolicited_bytes", .counter, "Times a server sent bytes without a request; connection closed")
+    case .serverConnections: ("server_connections", .gauge, "Server connections open now")
+    case .serverConnects: ("server_connects", .counter, "Server connections established")
     case .serverConnectFailures:
-      ("server_connect_failures", .counter, "Connections to servers that could not be made")
+      ("server_connect_failures", .counter, "Server connections that could not be established")
     case .serverConnectionsLost:
-      ("server_connections_lost", .counter, "Connections to servers that broke")
+      ("server_connections_lost", .counter, "Server connections that broke")
     case .clientBytesIn: ("client_bytes_in", .counter, "Bytes read from clients")
     case .clientBytesOut: ("client_bytes_out", .counter, "Bytes written to clients")
     case .serverBytesIn: ("server_bytes_in", .counter, "Bytes read from servers")
     case .serverBytesOut: ("server_bytes_out", .counter, "Bytes written to servers")
     case .journalKeys:
-      ("journal_keys", .counter, "Keys noted that a server must delete before it is trusted with them")
-    case .journalDeleted: ("journal_deleted", .counter, "Keys deleted on servers because they were noted")
+      ("journal_keys", .counter, "Keys recorded for deletion on a server before it is used for them again")
+    case .journalDeleted:
+      ("journal_deleted", .counter, "Keys deleted on servers because a journal listed them")
     case .journalOverflows:
-      ("journal_overflows", .counter, "Times there was too much to note for one server")
-    case .memoryInUse: ("memory_in_use", .gauge, "Bytes of buffers, and of what is known of requests, in use")
-    case .memoryIdle: ("memory_idle", .gauge, "Bytes of buffers that stand ready to be used again")
-    case .streams: ("streams", .gauge, "Long values that are being passed on now")
-    case .streamsWaiting: ("streams_waiting", .gauge, "Clients that wait for a connection for a long value")
+      ("journal_overflows", .counter, "Times a server's invalidation journal overflowed")
+    case .memoryInUse: ("memory_in_use", .gauge, "Bytes in use by buffers and by request state")
+    case .memoryIdle: ("memory_idle", .gauge, "Bytes of free buffer memory kept for reuse")
+    case .streams: ("streams", .gauge, "Large values being streamed now")
+    case .streamsWaiting:
+      ("streams_waiting", .gauge, "Clients waiting for a private server connection for a large value")
     }
   }
 }
