@@ -9,7 +9,7 @@ struct BufferPoolTests {
     ((1 << 20) + 300, (1 << 20) + 4032), (2 << 20, (2 << 20) + 4032), ((2 << 20) + 4033, (4 << 20) + 4032),
     ((16 << 20) + 4033, (16 << 20) + 65_536),
   ])
-  func aBlockIsTheSmallestSizeThatFits(wanted: Int, size: Int) {
+  func blockHasTheSmallestSizeThatFits(wanted: Int, size: Int) {
     var pool = BufferPool()
     var buffer = Buffer()
     buffer.reserve(wanted, &pool)
@@ -17,11 +17,11 @@ struct BufferPoolTests {
     #expect(pool.inUse == size)
     buffer.release(to: &pool)
     #expect(pool.inUse == 0)
-    // Blocks above 16 MiB and a page go back to the system at once.
+    // Blocks larger than 16 MiB plus a page are freed at once.
     #expect(pool.idleBytes == (wanted <= (16 << 20) + 4032 ? size : 0))
   }
 
-  @Test func whatStandsIdleMakesRoomForWhatIsWanted() {
+  @Test func freeBlocksAreReleasedToStayWithinTheBound() {
     var pool = BufferPool()
     pool.bound = 100 * 2048
     burst(100, &pool)
@@ -29,14 +29,14 @@ struct BufferPoolTests {
     var other = Buffer()
     other.reserve(5000, &pool)
     #expect(pool.idleBytes == 95 * 2048 && pool.inUse == 8192)
-    // Beyond the bound nothing is kept.
+    // Blocks above the bound are not kept.
     burst(100, &pool, beside: 8192)
     #expect(pool.idleBytes == 96 * 2048)
     other.release(to: &pool)
     #expect(pool.idleBytes == 96 * 2048 + 8192)
   }
 
-  @Test func aBlockGivenBackIsTheNextOneTaken() {
+  @Test func lastBlockGivenBackIsTakenNext() {
     var pool = BufferPool()
     unsafe takeTwice(&pool)
   }
@@ -60,7 +60,7 @@ struct BufferPoolTests {
     unsafe pool.give(fourth, size: 4096)
   }
 
-  /// Takes so many blocks at once and gives them all back.
+  /// Takes `blocks` blocks at once and gives them all back.
   private func burst(_ blocks: Int, _ pool: inout BufferPool, beside rest: Int = 0) {
     var taken = Slab<Held>()
     for _ in 0..<blocks { taken[taken.take()].buffer.reserve(2048, &pool) }
@@ -69,23 +69,23 @@ struct BufferPoolTests {
     #expect(pool.inUse == rest)
   }
 
-  @Test func aBurstIsGivenBackWithinAMinuteOfTrims() {
+  @Test func trimReleasesBlocksOfABurstWithinAMinute() {
     var pool = BufferPool()
     burst(1000, &pool)
     #expect(pool.idleBytes == 1000 * 2048)
-    // The first one only learns how many stood idle.
+    // The first trim only records the number of free blocks.
     pool.trim()
     #expect(pool.idleBytes == 1000 * 2048)
     pool.trim()
     #expect(pool.idleBytes == 500 * 2048)
     for _ in 0..<58 { pool.trim() }
     #expect(pool.idleBytes == 0)
-    // And the pool serves on.
+    // The pool still works.
     burst(3, &pool)
     #expect(pool.idleBytes == 3 * 2048)
   }
 
-  @Test func steadyTrafficKeepsItsBlocks() {
+  @Test func trimKeepsBlocksInSteadyUse() {
     var pool = BufferPool()
     burst(100, &pool)
     for _ in 0..<60 {
@@ -95,7 +95,7 @@ struct BufferPoolTests {
     #expect(pool.idleBytes == 100 * 2048)
   }
 
-  @Test func trimmingAnEmptyPoolDoesNothing() {
+  @Test func trimmingAnEmptyBufferPoolDoesNothing() {
     var pool = BufferPool()
     for _ in 0..<3 { pool.trim() }
     #expect(pool.idleBytes == 0)
@@ -103,7 +103,7 @@ struct BufferPoolTests {
   }
 }
 
-/// A buffer that lives in a slab.
+/// A buffer in a slab.
 struct Held: ~Copyable, Recyclable {
   var buffer = Buffer()
   mutating func reset() {}

@@ -4,7 +4,7 @@ import Testing
 @testable import Bytes
 
 extension Buffer {
-  /// Appends part of an array, by way of a span that is longer on both sides.
+  /// Appends part of an array, through a span that is longer at both ends.
   mutating func append(_ slice: ArraySlice<UInt8>, _ pool: inout BufferPool) {
     let padded = [0xaa] + Array(slice) + [0xbb]
     // SAFETY: the bytes of an array of bytes are all initialised.
@@ -12,15 +12,15 @@ extension Buffer {
   }
 }
 
-/// A buffer against an array that does the same plainly.
+/// Compares a buffer with an array that performs the same operations.
 struct BufferTests {
-  /// What can be read, as an array.
+  /// The readable bytes, as an array.
   static func content(_ buffer: borrowing Buffer) -> [UInt8] {
     let bytes = buffer.readable
     return (0..<bytes.byteCount).map { bytes.byte(at: $0) }
   }
 
-  @Test func anEmptyBufferHoldsNoMemory() {
+  @Test func emptyBufferHoldsNoMemory() {
     var pool = BufferPool()
     var buffer = Buffer()
     #expect(buffer.isEmpty == true)
@@ -38,7 +38,7 @@ struct BufferTests {
   }
 
   @Test(arguments: 0..<UInt64(6))
-  func anySequenceOfOperationsLeavesWhatAnArrayWouldHold(seed: UInt64) {
+  func randomBufferOperationsMatchAnArray(seed: UInt64) {
     var random = Seeded(seed)
     var pool = BufferPool()
     var buffer = Buffer()
@@ -139,8 +139,8 @@ struct BufferTests {
     copy.release(to: &pool)
   }
 
-  /// Short runs are copied word by word: none may come up short or spill over.
-  @Test func runsOfEveryLengthAreCopiedToTheByte() {
+  /// Short runs are copied word by word: no byte may be missing or written past the end.
+  @Test func appendCopiesRunsOfEveryLengthExactly() {
     let cliff = Cliff(room: 256)
     var random = Seeded(7)
     for n in 0...80 {
@@ -157,14 +157,14 @@ struct BufferTests {
   }
 
   @Test(arguments: [0, 9, 10, 99, 100, 1_234_567_890, UInt64(Int64.max), .max - 1, .max])
-  func numbersAreWrittenInDecimal(number: UInt64) {
+  func bufferWritesNumbersInDecimal(number: UInt64) {
     var pool = BufferPool()
     var buffer = Buffer()
     buffer.append(decimal: number, &pool)
     #expect(Self.content(buffer) == Array(String(number).utf8))
   }
 
-  @Test func whatIsConsumedMakesRoomWithoutABiggerBlock() {
+  @Test func bufferReusesConsumedSpaceBeforeGrowing() {
     var pool = BufferPool()
     var buffer = Buffer()
     let piece = [UInt8](repeating: 1, count: 1000)
@@ -173,7 +173,7 @@ struct BufferTests {
       buffer.consume(piece.count)
     }
     #expect(buffer.footprint == 2048)
-    // The same with something always left over.
+    // The same with a few bytes always left over.
     buffer.append(piece[0..<(0 + 10)], &pool)
     for _ in 0..<1000 {
       buffer.append(piece[0..<(0 + 900)], &pool)
@@ -183,7 +183,7 @@ struct BufferTests {
     #expect(buffer.footprint == 2048)
   }
 
-  @Test func growingKeepsTheBytesAndGivesTheOldBlockBack() {
+  @Test func growingBufferKeepsItsBytesAndReturnsTheOldBlock() {
     var pool = BufferPool()
     var buffer = Buffer()
     var model: [UInt8] = []
@@ -200,7 +200,7 @@ struct BufferTests {
     #expect(pool.inUse == 0)
   }
 
-  @Test func aFillThatWritesNothingChangesNothing() {
+  @Test func fillThatWritesNothingChangesNothing() {
     var pool = BufferPool()
     var buffer = Buffer()
     // SAFETY: nothing is written.

@@ -5,12 +5,12 @@ import Testing
 
 struct FifoTests {
   @Test(arguments: 0..<UInt64(4))
-  func anySequenceOfOperationsLeavesWhatAnArrayWouldHold(seed: UInt64) {
+  func randomFifoOperationsMatchAnArray(seed: UInt64) {
     var random = Seeded(seed)
     var fifo = Fifo<UInt64>()
     var model: [UInt64] = []
     for step in 0..<4000 {
-      // Phases of growing and of shrinking, so that the ring wraps at many sizes.
+      // Alternates between growing and shrinking, so that the ring wraps at many sizes.
       let growing = (step / 300) % 2 == 0 ? 60 : 35
       switch random.below(100) {
       case 0..<growing:
@@ -56,7 +56,7 @@ struct FifoTests {
     #expect(fifo.popFirst() == nil)
   }
 
-  @Test func growingAWrappedRingKeepsTheOrder() {
+  @Test func growingAWrappedFifoKeepsTheOrder() {
     for dropped in 0..<8 {
       var fifo = Fifo<Int>()
       for i in 0..<8 { fifo.append(i) }
@@ -67,7 +67,7 @@ struct FifoTests {
   }
 
   @Test(arguments: 0..<8)
-  func whatIsTakenOutOfTheMiddleLeavesTheOthersInOrder(dropped: Int) {
+  func removingFromTheMiddleOfAFifoKeepsTheOrder(dropped: Int) {
     for i in 0...6 {
       for n in 0...(6 - i) {
         var fifo = Fifo<Int>()
@@ -86,7 +86,7 @@ struct FifoTests {
     }
   }
 
-  @Test func memoryIsGivenBackOnlyWhenNothingIsHeld() {
+  @Test func fifoReleasesMemoryOnlyWhenItIsEmpty() {
     var fifo = Fifo<UInt8>()
     fifo.releaseIfEmpty()
     fifo.append(1)

@@ -20,7 +20,7 @@ struct InstantTests {
     (.origin, .seconds(18_446_744_073) + .nanoseconds(709_551_616), .never),
     (.origin, .seconds(18_446_744_073) + .nanoseconds(709_551_614), Instant(nanoseconds: .max - 1)),
   ])
-  func advancingStopsAtNever(start: Instant, by: Duration, end: Instant) {
+  func advancingAnInstantStopsAtNever(start: Instant, by: Duration, end: Instant) {
     #expect(start.advanced(by: by) == end)
   }
 
@@ -36,7 +36,7 @@ struct InstantTests {
     #expect(later.since(earlier) == time)
   }
 
-  @Test func momentsAreOrdered() {
+  @Test func instantsAreOrderedByTime() {
     let moments: [Instant] = [.origin, Instant(nanoseconds: 1), Self.late, .never]
     #expect(moments.shuffled().sorted() == moments)
     #expect(Instant.origin < .never)
@@ -49,7 +49,7 @@ struct InstantTests {
       (.seconds(1) + .nanoseconds(1), 1_000_000_001), (.seconds(Int64.max), .max),
       (Duration(secondsComponent: 0, attosecondsComponent: 999_999_999), 0),
     ] as [(Duration, UInt64)])
-  func aDurationIsCutToWholeNanoseconds(duration: Duration, nanoseconds: UInt64) {
+  func durationIsTruncatedToWholeNanoseconds(duration: Duration, nanoseconds: UInt64) {
     #expect(duration.wholeNanoseconds == nanoseconds)
   }
 }

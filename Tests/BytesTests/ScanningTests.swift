@@ -3,9 +3,9 @@ import Testing
 
 @testable import Bytes
 
-/// Word-by-word readers against plain loops, on bytes that end at a page that faults.
+/// Compares the word-by-word functions with plain loops, on bytes that end at an inaccessible page.
 struct ScanningTests {
-  /// Bytes of which some stretches are text, so that scans run long as well as short.
+  /// Random bytes with runs of text, so that some scans are long and some short.
   static func material(_ random: inout Seeded) -> [UInt8] {
     let n = random.below(70)
     guard random.below(3) > 0 else { return random.bytes(n) }
@@ -17,7 +17,7 @@ struct ScanningTests {
     return bytes
   }
 
-  @Test func theFirstBreakIsWhereAPlainLoopFindsIt() {
+  @Test func firstBreakMatchesAByteLoop() {
     let cliff = Cliff(room: 128)
     var random = Seeded(1)
     for _ in 0..<4000 {
@@ -28,8 +28,8 @@ struct ScanningTests {
     }
   }
 
-  /// Every byte value at every place of a word, and with every neighbour that arithmetic could borrow from.
-  @Test func everyByteValueIsABreakOrNotWhereverItStands() {
+  /// Every byte value at every offset in a word, and with every neighbour from which the arithmetic could borrow.
+  @Test func firstBreakIsRightForEveryByteAtEveryOffset() {
     let cliff = Cliff(room: 128)
     for value in UInt8.min...UInt8.max {
       for place in 0..<17 {
@@ -43,7 +43,7 @@ struct ScanningTests {
     }
   }
 
-  @Test func aByteIsFoundWhereAPlainLoopFindsIt() {
+  @Test func firstOccurrenceOfAByteMatchesAByteLoop() {
     let cliff = Cliff(room: 128)
     var random = Seeded(2)
     for _ in 0..<4000 {
@@ -60,7 +60,7 @@ struct ScanningTests {
     }
   }
 
-  @Test func twoRunsMatchWhenTheirBytesDo() {
+  @Test func rangesMatchExactlyWhenTheirBytesAreEqual() {
     let cliff = Cliff(room: 128)
     let other = Cliff(room: 128)
     var random = Seeded(3)
@@ -79,7 +79,7 @@ struct ScanningTests {
         }
       }
     }
-    // A difference at each place of runs of each length.
+    // A difference at each offset of ranges of each length.
     for n in 1...40 {
       let a = random.bytes(n)
       for place in 0..<n {
@@ -95,7 +95,7 @@ struct ScanningTests {
     }
   }
 
-  @Test func rangesOutsideTheBytesMatchNothing() {
+  @Test func outOfBoundsRangesMatchNothing() {
     let a = Array("123".utf8)
     Cliff(room: 8).holding(a, expectNothingOutside)
     #expect(RawSpan().hasText("", at: 0) == true)
@@ -126,7 +126,7 @@ struct ScanningTests {
     ("", 0, false, false),
     ("END\r\nx", 0, true, false), ("end\r\n", 0, false, false),
   ])
-  func textIsRecognisedWhereItStands(text: String, at: Int, has: Bool, isAll: Bool) {
+  func textIsRecognisedOnlyAtItsOffset(text: String, at: Int, has: Bool, isAll: Bool) {
     let bytes = Array(text.utf8)
     Cliff(room: 16).holding(bytes) {
       #expect($0.hasText("END\r\n", at: at) == has)
@@ -143,12 +143,12 @@ struct ScanningTests {
       ("", nil), ("-1", nil), ("+1", nil), (" 1", nil), ("1 ", nil), ("12x", nil), ("x", nil),
       ("1844674407370955161x", nil), ("/", nil), (":", nil), ("1\0", nil),
     ] as [(String, UInt64?)])
-  func decimalsAreReadOrRefused(text: String, number: UInt64?) {
+  func decimalParsingAcceptsOnlyDigitsThatFit64Bits(text: String, number: UInt64?) {
     let bytes = Array(text.utf8)
     Cliff(room: 64).holding(bytes) { #expect($0.decimal(from: 0, to: bytes.count) == number) }
   }
 
-  @Test func decimalsAgreeWithTheLibraryOnRandomDigits() {
+  @Test func decimalParsingAgreesWithTheStandardLibrary() {
     let cliff = Cliff(room: 64)
     var random = Seeded(4)
     for _ in 0..<4000 {
@@ -160,7 +160,7 @@ struct ScanningTests {
     }
   }
 
-  @Test func wordsAreReadLittleEndian() {
+  @Test func wordsAreReadAsLittleEndian() {
     let bytes: [UInt8] = [9, 1, 2, 3, 4, 5, 6, 7, 8]
     Cliff(room: 16).holding(bytes) {
       #expect($0.word(at: 1) == 0x0807_0605_0403_0201)

@@ -3,13 +3,13 @@ import Testing
 
 @testable import Bytes
 
-/// Counts how many of its kind live.
+/// Counts the live values.
 final class Tally {
   var alive = 0
   var resets = 0
 }
 
-/// What the tests keep in a slab: a value, and a witness of its end.
+/// A value for the tests' slabs that reports when it is deinitialised.
 struct Tenant: ~Copyable, Recyclable {
   var number = 0
   var tally: Tally?
@@ -25,7 +25,7 @@ struct Tenant: ~Copyable, Recyclable {
 }
 
 struct SlabTests {
-  @Test func aFreshSlotIsAsInitMadeIt() {
+  @Test func newSlabSlotHoldsTheInitialValue() {
     var slab = Slab<Tenant>()
     let i = slab.take()
     #expect(i == 0)
@@ -36,7 +36,7 @@ struct SlabTests {
     #expect(slab.isCurrent(slab.id(of: i)) == true)
   }
 
-  @Test func aSlotGivenBackIsResetAndTakenNext() {
+  @Test func freedSlabSlotIsResetAndTakenNext() {
     var slab = Slab<Tenant>()
     let tally = Tally()
     let a = slab.take()
@@ -55,7 +55,7 @@ struct SlabTests {
     slab[a].tally = nil
   }
 
-  @Test func theIDOfAFormerOwnerIsStale() {
+  @Test func slotIDOfAFormerOwnerIsStale() {
     var slab = Slab<Tenant>()
     let i = slab.take()
     let first = slab.id(of: i)
@@ -69,7 +69,7 @@ struct SlabTests {
     #expect(slab.isCurrent(first) == false)
   }
 
-  @Test func anIndexThatNoSlotHasIsNeitherTakenNorCurrent() {
+  @Test func indexOutsideTheSlabIsNeitherTakenNorCurrent() {
     var slab = Slab<Tenant>()
     _ = slab.take()
     for index in [1, 5, 1 << 20, Slab<Tenant>.none] {
@@ -79,7 +79,7 @@ struct SlabTests {
   }
 
   @Test(arguments: [0, 1, 2, 16])
-  func growthKeepsValuesAndIDs(capacity: Int) {
+  func growingASlabKeepsValuesAndIDs(capacity: Int) {
     var slab = Slab<Tenant>(capacity: capacity)
     var ids: [SlotID] = []
     for number in 0..<1000 {
@@ -94,7 +94,7 @@ struct SlabTests {
     }
   }
 
-  @Test func everyValueEndsOnceWithTheSlab() {
+  @Test func slabDeinitialisesEveryValueOnce() {
     let tally = Tally()
     do {
       var slab = Slab<Tenant>(capacity: 2)
@@ -110,7 +110,7 @@ struct SlabTests {
     #expect(tally.alive == 0)
   }
 
-  @Test func aBurstOfSlotsIsGivenBack() {
+  @Test func trimReleasesTheSlotsOfABurst() {
     var slab = Slab<Tenant>(capacity: 1)
     var slots: [UInt32] = []
     for _ in 0..<5000 { slots.append(slab.take()) }
@@ -119,14 +119,14 @@ struct SlabTests {
     slab.trim()
     #expect(slab.end == 1024)
     #expect(slab.isCurrent(first) && !slab.isCurrent(last))
-    // The lowest first, and a slot that was given up is nobody's whose it was.
+    // The lowest slots are taken first, and the id of a former owner of a released slot stays stale.
     #expect(slab.take() == 1)
     for _ in 2..<5000 { _ = slab.take() }
     #expect(slab.isTaken(4999) && !slab.isCurrent(last))
   }
 
   @Test(arguments: 0..<UInt64(4))
-  func anySequenceOfTakesAndGivesAgreesWithADictionary(seed: UInt64) {
+  func randomSlabOperationsMatchADictionary(seed: UInt64) {
     var random = Seeded(seed)
     var slab = Slab<Tenant>(capacity: 1)
     var owners: [UInt32: (id: SlotID, number: Int)] = [:]
@@ -144,7 +144,7 @@ struct SlabTests {
         stale.append(owner.id)
       }
       if random.below(200) == 0 { slab.trim(keeping: 2) }
-      // All but a few leave now and then.
+      // Now and then gives back most of the slots.
       if random.below(300) == 0 {
         for (i, owner) in owners where random.below(8) > 0 {
           slab.give(i)
