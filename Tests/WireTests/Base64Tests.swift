@@ -22,7 +22,7 @@ struct Base64Tests {
     }
   }
 
-  @Test func everyKeyComesBackAsItWas() {
+  @Test func base64RoundTripsEveryKey() {
     var random = Seeded(64)
     for count in 1...186 {
       let key = (0..<count).map { _ in UInt8(random.below(256)) }
@@ -32,29 +32,29 @@ struct Base64Tests {
     }
   }
 
-  /// As memcached 1.6.18 decodes: its quirks are part of where a key lives.
+  /// As memcached 1.6.18 decodes: its quirks affect on which server a key is.
   @Test(arguments: [
     ("Zm9v", "foo"), ("Zm8=", "fo"), ("Zg==", "f"), ("Z m9v", "foo"), ("-Z.m_9\u{1}v", "foo"),
     ("Zm8=Zm9v", "fo"), ("Zm8=====", "fo"), ("Zm9vZm8=Zm9vZm9v", "foofo"), ("Z=9v", "d\u{f}"),
   ])
-  func whatIsNoLetterIsPassedOver(text: String, key: String) {
+  func base64DecodingSkipsBytesThatAreNotLetters(text: String, key: String) {
     #expect(Self.decoded(text) == Array(key.utf8))
   }
 
   @Test(arguments: ["", "Z", "Zm", "Zm9", "Zm9vZ", "====", "Z===", "Zm9v====", "!!!!", "Zm8=Zm9"])
-  func whatMemcachedFindsNoKeyInIsNone(text: String) {
+  func base64KeysThatMemcachedRejectsAreRejected(text: String) {
     #expect(Self.decoded(text) == nil)
   }
 
   @Test(arguments: ["a b", "a\r", "\nb", "\0"])
-  func aKeyThatPartsWordsOrLinesIsNoText(key: String) {
+  func decodedKeyWithBlankOrLineEndIsNotText(key: String) {
     let text = Array(Self.encoded(Array(key.utf8)).utf8)
     Cliff(room: text.count).holding(text) { span in
       #expect(DecodedKey(span, from: 0, count: text.count)?.isText == false)
     }
   }
 
-  @Test func onlyItsOwnEncodingIsTakenForIt() {
+  @Test func onlyTheExactBase64EncodingOfAKeyMatchesIt() {
     let raw = Array("xfoobx".utf8)
     for text in ["Zm9vYg==", "Zm9vYg=", "Zm9vYgAA", "Zm9vYh==", "foob", "Zm9v", ""] {
       let letters = Array(text.utf8)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Wire
 
-/// One block of a multi-get at a time, each against the key at its place in the request.
+/// Parses one block of a multi-get at a time, against the key at its position in the request.
 struct BlockTests {
   static let request = Array("gets a ab abc\r\n".utf8)
 
@@ -30,11 +30,11 @@ struct BlockTests {
     }
   }
 
-  @Test func aBlockIsOfTheKeyAtItsPlaceOrOfAnother() {
+  @Test func blockMatchesOnlyTheKeyItIsCheckedAgainst() {
     #expect(block("VALUE ab 0 1\r\nx\r\n", key: 7...8) == "value 17")
     #expect(block("VALUE a 0 1\r\nx\r\nVALUE", key: 5...5) == "value 16")
     #expect(block("VALUE abc 0 0\r\n\r\n", key: 10...12) == "value 17")
-    // Each of the three keys begins like the others.
+    // Each of the three keys begins with the same letter.
     #expect(block("VALUE ab 0 1\r\nx\r\n", key: 5...5) == "other key")
     #expect(block("VALUE a 0 1\r\nx\r\n", key: 7...8) == "other key")
     #expect(block("VALUE ab 0 1\r\nx\r\n", key: 10...12) == "other key")
@@ -46,7 +46,7 @@ struct BlockTests {
     #expect(block("STORED\r\n", key: 5...5) == "other")
   }
 
-  @Test func aBlockIsPartialAtEveryByteUntilItsHeaderIsThereAndOpenUntilItIsWhole() {
+  @Test func blockIsPartialUntilItsHeaderAndOpeningUntilItsEnd() {
     for (text, key, cas, header, value) in [
       ("VALUE ab 0 1\r\nx\r\n", 7...8, false, 14, 1),
       ("VALUE abc 4294967295 12\r\n0123456789ab\r\n", 10...12, false, 25, 12),
@@ -66,7 +66,7 @@ struct BlockTests {
     }
   }
 
-  @Test func aValueAboveTheLimitIsNotWaitedFor() {
+  @Test func blockAboveTheValueLimitIsRejectedAtItsHeader() {
     #expect(block("VALUE a 0 100\r\n", key: 5...5) == "opening 15 100")
     #expect(block("VALUE a 0 101\r\n", key: 5...5) == "badLength")
     #expect(block("VALUE a 0 2147483647\r\n", key: 5...5) == "badLength")

@@ -1,6 +1,6 @@
 import Testing
 
-/// One client's stream and what must become of it.
+/// A client's stream and the expected parse.
 struct Case: CustomTestStringConvertible, Sendable {
   let input: [UInt8]
   let seen: [String]
@@ -22,7 +22,7 @@ struct Case: CustomTestStringConvertible, Sendable {
   }
 }
 
-/// Why a stream is read otherwise than memcached reads it.
+/// Why the proxy parses a stream differently from memcached.
 enum Difference: String, CaseIterable, Sendable {
   case ambiguous = "NUL or CR inside a line: refused, because two readers could see its end elsewhere"
   case administrative = "commands that act on one server as a whole: refused by name"
@@ -35,7 +35,7 @@ enum Difference: String, CaseIterable, Sendable {
   case lost = "answers that wait to be sent are dropped by memcached when a read's key is too long; not here"
   case binary = "memcached's binary protocol, which it tells by a connection's first byte, is not spoken"
 
-  /// Whether memcached answers otherwise for sure; of the others it depends on timing or on its options.
+  /// Whether memcached always answers differently; in the other cases it depends on timing or on its options.
   var isCertain: Bool {
     switch self {
     case .ambiguous, .browser, .lost, .binary, .declared: true

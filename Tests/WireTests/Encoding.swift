@@ -2,8 +2,8 @@ import Bytes
 
 @testable import Wire
 
-/// One request written the one plain way: a space between two words, numbers as memcached reads them, no
-/// `noreply`, CR LF. A request that is passed on verbatim must already be written so.
+/// A request written in plain form: one space between two words, numbers as memcached reads them, no `noreply`, CR
+/// LF. A request that is forwarded verbatim must already be in this form.
 struct Encoding {
   private(set) var seen: Seen
   private var bytes: [UInt8] = []
@@ -33,7 +33,7 @@ struct Encoding {
     bytes += Array((" " + (number.map { String($0) } ?? "?")).utf8)
   }
 
-  /// False when one of the keys is bad: then the whole line is refused.
+  /// False if one of the keys is invalid: then the whole line is refused.
   private mutating func read(_ input: RawSpan, _ p: Int, _ request: Request, _ dialect: Dialect) -> Bool {
     var end = p + request.lineLength - 1
     if input.byte(at: end - 1) == 13 { end -= 1 }
@@ -54,13 +54,13 @@ struct Encoding {
     return isGood
   }
 
-  /// As a server is sent it, with the opaque 7 where the client gave none.
+  /// The request as a server gets it, with the opaque 7 if the client gave none.
   private mutating func meta(_ input: RawSpan, _ p: Int, _ request: Request) {
     var pool = BufferPool()
     var buffer = Buffer()
     let line = MetaLine.write(input, p, request, opaque: 7, to: &buffer, &pool)
     for i in 0..<buffer.count { bytes.append(buffer.readable.byte(at: i)) }
-    // Where the key was written is known.
+    // Checks that the recorded position of the key is right.
     let key = bytes[Int(line.keyStart)...].prefix { $0 != 32 && $0 != 13 }
     if key.count != Int(line.keyLength) { bytes += Array("the key is elsewhere".utf8) }
   }

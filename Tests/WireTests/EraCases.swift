@@ -3,7 +3,7 @@ import Testing
 
 @testable import Wire
 
-/// A stream that versions of memcached read otherwise, and what must become of it: from each era on.
+/// A stream that memcached versions parse differently, and the expected parse from each era on.
 struct EraCase: CustomTestStringConvertible, Sendable {
   let input: String
   let seen: [Era: [String]]
@@ -163,7 +163,7 @@ extension EraCase {
   ]
 
   static let sets: [EraCase] = [
-    // The value is never run, whatever a version knows of the command.
+    // The value is never run as commands, even by a version that does not know the command.
     EraCase(
       "ms k 11\r\nincr evil 1\r\nget b\r\n",
       [
@@ -231,11 +231,11 @@ extension EraCase {
 
 struct EraTests {
   @Test(arguments: EraCase.all)
-  func everyEraReadsAnInputAsTheTableSays(one: EraCase) {
+  func everyEraParsesAnInputAsTheTableSays(one: EraCase) {
     for era in Era.allCases {
       let dialect = Dialect(classic: era, meta: era)
       let seen = Reading.of(Array(one.input.utf8), dialect: dialect)
-      // Where 1.6.40 swallows a line end, a byte is left of it.
+      // Where 1.6.40 skips a line end, one byte of it remains.
       #expect(seen.map(\.description) == one.expected(era), "\(era): \(one.testDescription)")
       #expect(
         Reading.everySplit(Array(one.input.utf8), dialect: dialect) == nil, "\(era): \(one.testDescription)")
@@ -245,15 +245,15 @@ struct EraTests {
     }
   }
 
-  /// What is read alike in every dialect is not in doubt where servers of several versions stand together.
-  @Test func metaMayBeOlderThanTheClassicCommands() {
+  /// A newer classic era with an older meta era, as for servers of several versions.
+  @Test func metaEraMayBeOlderThanTheClassicEra() {
     let dialect = Dialect(classic: .v1_6_40, meta: .v1_4)
     let seen = Reading.of(Array("ms k 5\r\nget a\r\nmg k v\r\nget b\r\n".utf8), dialect: dialect)
     #expect(seen.map(\.description) == ["ERROR", "ERROR", "get b"])
   }
 
   @Test(arguments: Era.allCases)
-  func randomStreamsKeepTheInvariantsInEveryEra(era: Era) {
+  func randomStreamsKeepTheParserInvariantsInEveryEra(era: Era) {
     var random = Seeded(UInt64(era.rawValue) + 100)
     for _ in 0..<150 {
       let input = Grammar.damaged(Grammar.stream(&random), &random)
@@ -270,7 +270,7 @@ struct EraTests {
     ("VERSION 1.6.26\r\n", .v1_6_20), ("VERSION 1.6.27\r\n", .v1_6_27), ("VERSION 1.6.39\r\n", .v1_6_27),
     ("VERSION 1.6.40\r\n", .v1_6_40), ("VERSION 1.7.0\r\n", .v1_6_40), ("VERSION own\r\n", .v1_6_18),
   ])
-  func aVersionNamesItsEra(version: String, era: Era) {
+  func versionReplyDeterminesTheEra(version: String, era: Era) {
     let bytes = Array(version.utf8)
     #expect(Cliff(room: bytes.count).holding(bytes) { Era(version: $0) } == era)
   }

@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import Wire
 
-/// Streams that look like a client's, mostly: known words in odd numbers, odd places and odd spellings.
+/// Random streams that resemble a client's: known words in unusual numbers, positions and spellings.
 enum Grammar {
   private static let commands = [
     "get", "gets", "gat", "gats", "bget", "set", "add", "replace", "append", "prepend", "cas", "delete",
@@ -23,7 +23,7 @@ enum Grammar {
     Case.tooLongKey, "item",
   ]
 
-  /// One or a few requests.
+  /// One to three requests.
   static func stream(_ random: inout Seeded) -> [UInt8] {
     var bytes: [UInt8] = []
     for i in 0..<(1 + random.below(3)) {
@@ -34,7 +34,7 @@ enum Grammar {
     return bytes
   }
 
-  /// The same with a few bytes changed, lost or put in between; it need not end.
+  /// The same with a few bytes changed, removed or inserted; it may be incomplete.
   static func damaged(_ stream: [UInt8], _ random: inout Seeded) -> [UInt8] {
     var bytes = stream
     for _ in 0..<(1 + random.below(3)) where !bytes.isEmpty {
@@ -50,21 +50,21 @@ enum Grammar {
     return bytes
   }
 
-  /// Whether a stream may be read otherwise than memcached reads it, for one of the reasons in `Difference`.
+  /// Whether the proxy may parse a stream differently from memcached, for one of the reasons in `Difference`.
   static func mayDiffer(_ bytes: [UInt8]) -> Bool {
     bytes.contains(0) || bytes.first == 0x80
       || bytes.indices.contains { bytes[$0] == 13 && ($0 + 1 == bytes.count || bytes[$0 + 1] != 10) }
       || bytes.split { $0 == 32 || $0 == 10 || $0 == 13 }.contains { isNoText(Array($0)) }
   }
 
-  /// Whether a word may be a binary key that memcached prints raw, line ends and all.
+  /// Whether a word may be a binary key that memcached prints raw, line ends included.
   private static func isNoText(_ word: [UInt8]) -> Bool {
     // SAFETY: the bytes of an array of bytes are all initialised.
     guard let key = DecodedKey(unsafe word.span.bytes, from: 0, count: word.count) else { return false }
     return !key.isText
   }
 
-  /// A read without a key that is too long.
+  /// A read without keys that are too long.
   private static func shortened(_ request: [UInt8]) -> [UInt8] {
     let text = String(decoding: request, as: UTF8.self)
     guard text.drop(while: { $0 == " " }).hasPrefix("g") || text.contains("bget") else { return request }
@@ -88,7 +88,7 @@ enum Grammar {
     "C1", "C", "F5", "Fx", "MA", "ME", "MR", "MI", "MD", "M+", "M", "M12", "I", "D2", "Dx", "J5", "P", "Lx",
   ]
 
-  /// A meta request with a few flags, now and then an odd one.
+  /// A meta request with a few flags, some of them invalid.
   private static func meta(_ start: String, _ command: String, _ random: inout Seeded) -> [UInt8] {
     let keys = [
       "a", "b", "k1", "k2", "Zm9v", "foo", "Zm9vYg==", "foob", "YQ==", "!", Case.longKey, "a\tb", "\u{1}",
@@ -108,7 +108,7 @@ enum Grammar {
     return bytes + [13, 10]
   }
 
-  /// A storage request whose numbers are mostly good.
+  /// A storage request with mostly valid numbers.
   private static func storage(_ start: String, _ random: inout Seeded, isCAS: Bool) -> [UInt8] {
     var line =
       start + " "

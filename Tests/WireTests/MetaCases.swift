@@ -1,4 +1,4 @@
-// mg, ms, md, ma, me: what a server is sent has the opaque 7 where the client gave none.
+// mg, ms, md, ma, me: a server gets the opaque 7 if the client gave none.
 
 extension Case {
   private static let bad = "CLIENT_ERROR bad command line format"
@@ -9,10 +9,10 @@ extension Case {
   private static let badKey = "CLIENT_ERROR error decoding key"
   private static let tooLong = "CLIENT_ERROR opaque token too long"
   private static let flagsTooLong = "CLIENT_ERROR options flags too long"
-  /// 32 bytes with its letter, which is the most, and one more.
+  /// 32 bytes including its letter, which is the maximum, and one byte more.
   private static let longOpaque = "O" + String(repeating: "o", count: 31)
   private static let tooLongOpaque = longOpaque + "o"
-  /// `a\r\nb` and `a b`: keys that are no text.
+  /// `a\r\nb` and `a b`: keys that are not text.
   private static let lineKey = "YQ0KYg=="
   private static let blankKey = "YSBi"
 
@@ -32,12 +32,12 @@ extension Case {
       "ms a 3 F5 O7|abc", "quietly mg a c f h k l O1 s t u v", "quietly mg b O2 k", "mg b O2 k", "mg b k O2"),
     Case("mg a N30 v\r\nmg a N30 t k v\r\nmd a\r\n", "mg a N30 v O7", "mg a N30 t k v O7", "md a O7"),
     Case("mg a N30 R60 T90 v t\r\nmg a R100 v\r\n", "mg a N30 R60 T90 v t O7", "mg a R100 v O7"),
-    // Only the letter counts.
+    // Only the letter matters.
     Case("mg a vv kx sfoo\r\n", "mg a v k s O7"),
     Case("mg a qq\r\n", "quietly mg a O7"),
     Case("mg v v\r\n", "mg v v O7"),
     Case("mg q\r\n", "mg q O7"),
-    // Every flag is taken with every command.
+    // Every flag is accepted with every command.
     Case("mg a D7 J8 MX I P Lx F5 C6\r\n", "mg a D7 J8 MX I P Lx F5 C6 O7"),
     Case("mg a T+030 N-1 R007\r\n", "mg a T30 N-1 R7 O7"),
     Case("mg a T2147483648 C-18446744073709551615 F4294967296\r\n", "mg a T-2147483648 C1 F0 O7"),
@@ -45,7 +45,7 @@ extension Case {
     Case("mg é k v\r\n", "mg \\xc3\\xa9 k v O7"),
     Case("mg a\tb k v\r\n", "mg a\\tb k v O7"),
     Case("mg \(longKey) k v\r\n", "mg \(longKey) k v O7"),
-    // The most words that there may be leave no room for an opaque.
+    // The maximum number of words leaves no room for an opaque.
     Case(
       "mg a v s t c f l h k u N0 T0 R0 C0 P L M1 D1\r\n", "mg a v s t c f l h k u N0 T0 R0 C0 P L M1 D1"),
     Case(
@@ -87,7 +87,7 @@ extension Case {
     Case("mg a J-1\r\n", "CLIENT_ERROR invalid numeric initial value"),
     Case("mg a M\r\n", "CLIENT_ERROR incorrect length for M token"),
     Case("mg a M12\r\n", "CLIENT_ERROR incorrect length for M token"),
-    // Of several mistakes the last is told, unless one ends the walk.
+    // Of several errors the last is reported, unless one ends the parsing.
     Case("mg a Tx M12\r\n", "CLIENT_ERROR incorrect length for M token"),
     Case("mg a M12 Tx\r\n", badToken),
     Case("mg a Tx Fx\r\n", badToken),
@@ -115,7 +115,7 @@ extension Case {
     Case("mg Zm9v b\r\n", "mg Zm9v b O7"),
     Case("mg Zm9v b k v\r\n", "mg Zm9v b k v O7"),
     Case("mg Zm9vYg== b k O1\r\n", "mg Zm9vYg== b k O1"),
-    // What is no letter of base64 is passed over, and what follows the padding too.
+    // Bytes that are not base64 letters are skipped, and so is everything after the padding.
     Case("mg Z-m9.v bx\r\n", "mg Zm9v b O7"),
     Case("mg Zm8=Zm9v b k\r\n", "mg Zm8= b k O7"),
     Case("mg Zm8=Zm9 b\r\n", badKey),
@@ -139,7 +139,7 @@ extension Case {
       "ms Zm9v 1 b\r\nx\r\nmg Zm9v b k s\r\nme Zm9v b\r\n", "ms Zm9v 1 b O7|x", "mg Zm9v b k s O7",
       "me Zm9v b b"),
     Case("ma Zm9vYg== b N0 k\r\nmg Zm9vYg== b k v\r\n", "ma Zm9vYg== b N0 k O7", "mg Zm9vYg== b k v O7"),
-    // A key that is no text is not asked back where a server may print it raw.
+    // The proxy does not request a key that is not text if a server may print it raw.
     Case("mg \(blankKey) b k v\r\n", "mg \(blankKey) b v O7"),
     Case("mg \(lineKey) v O1 k b\r\n", "mg \(lineKey) v O1 b"),
     Case("ms \(lineKey) 1 b k\r\nx\r\n", "ms \(lineKey) 1 b k O7|x"),
@@ -165,7 +165,7 @@ extension Case {
       "quietly ms a 1 MP O7|x", "ms a 1 MR O7|x", "ms a 1 MS O7|x"),
     Case("ms a 4\r\n\r\n\r\n\r\n", "ms a 4 O7|\\r\\n\\r\\n"),
     Case("ms O 1 Ok k\r\nx\r\n", "ms O 1 Ok k|x"),
-    // As clients of 1.6.0 to 1.6.9 wrote the length.
+    // The length as clients of 1.6.0 to 1.6.9 wrote it.
     Case("ms a S2\r\nmn\r\n", bad, differs: .declared),
     Case("ms a T0 S2\r\nmn\r\nmn\r\n", bad, "mn", differs: .declared),
     Case("ms a T0 1\r\nx\r\n", bad, "ERROR"),
@@ -178,7 +178,7 @@ extension Case {
     Case("ms \(tooLongKey) 2\r\nmn\r\n", bad, differs: .declared),
     Case("ms a 2" + String(repeating: " v", count: 16) + "\r\nmn\r\n", duplicate),
     Case("ms a 2" + String(repeating: " v", count: 17) + "\r\nmn\r\n", flagsTooLong, differs: .declared),
-    // The value is known: it is skipped.
+    // The length of the value is known, so the value is skipped.
     Case("ms a 2 z\r\nmn\r\nmg a\r\n", invalid, "mg a O7"),
     Case("ms a 2 q z\r\nmn\r\nmg a\r\n", invalid, "mg a O7"),
     Case("ms a 2 v v\r\nmn\r\n", duplicate),
@@ -264,7 +264,7 @@ extension Case {
     Case("me a\r\n", "me a"),
     Case("me a\n", "me a"),
     Case("ms a 1\r\nx\r\nme a\r\nme YQ== b\r\n", "ms a 1 O7|x", "me a", "me YQ== b b"),
-    // Nothing but a lone b is looked at.
+    // Only a lone b is read.
     Case("me a q v v z b\r\n", "me a"),
     Case("me a bb\r\n", "me a"),
     Case("me Y-Q== b q\r\n", "me YQ== b b"),
@@ -273,7 +273,7 @@ extension Case {
     Case("me \(tooLongKey)\r\n", bad),
     Case("me !! b\r\n", bad),
     Case("me \(longKey)\r\n", "me \(longKey)"),
-    // Whether it is there may be told, but not what a server prints of it.
+    // The client may learn whether the item exists, but not what a server prints of it.
     Case("me \(lineKey) b\r\n", "mg \(lineKey) b u O7"),
     Case(
       "ms \(lineKey) 1 b\r\nx\r\nme \(lineKey) b\r\n", "ms \(lineKey) 1 b O7|x", "mg \(lineKey) b u O7",

@@ -2,7 +2,7 @@ import Bytes
 
 @testable import Wire
 
-/// A meta request in a test's hands, and what its reply is read against.
+/// A meta request of a test, and the data that its reply is parsed against.
 struct MetaQuestion {
   private(set) var line = MetaLine()
   private var asked: [UInt8] = []
@@ -16,7 +16,7 @@ struct MetaQuestion {
     for i in 0..<out.count { asked.append(out.readable.byte(at: i)) }
   }
 
-  /// The same without the opaque 7, which a client did not send.
+  /// The same without the proxy's opaque 7, for a request that a client sent directly.
   init(withoutOpaque sent: [UInt8], era: Era) {
     self.init(sent, era: era)
     guard let end = asked.firstIndex(of: 13), asked[..<end].suffix(3) == [32, 79, 55] else { return }

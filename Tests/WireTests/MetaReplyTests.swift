@@ -4,7 +4,7 @@ import Testing
 
 @testable import Wire
 
-/// A server's reply to a meta request, and what it must be taken for.
+/// A server's reply to a meta request, and the expected parse.
 struct MetaCase: CustomTestStringConvertible, Sendable {
   enum Told: Equatable, Sendable {
     case partial
@@ -15,10 +15,10 @@ struct MetaCase: CustomTestStringConvertible, Sendable {
   let asked: String
   let bytes: [UInt8]
   let told: Told
-  /// What the reply is without the opaque 7, which only the proxy has sent.
+  /// The reply without the opaque 7, which the proxy added.
   let shown: String
 
-  /// A good reply: all of it, or all but what stands behind it.
+  /// A valid reply: all of `reply`.
   init(_ asked: String, _ reply: String, _ status: MetaStatus, shown: String? = nil) {
     self.asked = asked
     bytes = Array(reply.utf8)
@@ -102,12 +102,12 @@ extension MetaCase {
     MetaCase("me aw== b", "ME k exp=-1 la=2\r\n", .shown),
     MetaCase("me aw== b", "ME aw== exp=-1 la=2\r\n", .shown),
     MetaCase("me k", "ERROR\r\n", .error),
-    // No room was left for an opaque.
+    // The request has no room for an opaque.
     MetaCase("mg a v s t c f l h k u N0 T0 R0 C0 P L M1 D1", "EN ka\r\n", .miss),
   ]
 
   static let bad: [MetaCase] = [
-    // Another request's answer.
+    // The answer to another request.
     MetaCase("mg k v", "VA 2 O8\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v", "VA 2 O77\r\nab\r\n", .wrongOpaque),
     MetaCase("mg k v", "VA 2 O\r\nab\r\n", .wrongOpaque),
@@ -129,7 +129,7 @@ extension MetaCase {
     MetaCase("mg a v s t c f l h k u N0 T0 R0 C0 P L M1 D1", "EN kb\r\n", .wrongKey),
     MetaCase("me k", "ME l exp=-1\r\n", .wrongKey),
     MetaCase("me k", "ME kk exp=-1\r\n", .wrongKey),
-    // The wrong kind.
+    // A status that is invalid for the request.
     MetaCase("mg k", "VA 2 O7\r\nab\r\n", .wrongType),
     MetaCase("mg k v", "HD O7\r\n", .wrongType),
     MetaCase("mg k t", "HD \0t-1 O7\r\n", .wrongType),
@@ -141,7 +141,7 @@ extension MetaCase {
     MetaCase("ms k 1", "HD D O7\r\n", .wrongType),
     MetaCase("mg k v", "VA 2 EN O7\r\nab\r\n", .wrongType),
     MetaCase("mg k v", "VA 2 o7\r\nab\r\n", .wrongType),
-    // What is left of tokens when bytes are lost, doubled or put in.
+    // Remains of tokens after bytes were lost, repeated or inserted.
     MetaCase("md k k", "HD ount:0 O7\r\n", .wrongType),
     MetaCase("mg k f", "HD fkk O7\r\n", .wrongType),
     MetaCase("mg k f", "HD f O7\r\n", .wrongType),
@@ -170,7 +170,7 @@ extension MetaCase {
     MetaCase("me k", "HD\r\n", .wrongType),
     MetaCase("me k", "EN O7\r\n", .wrongType),
     MetaCase("me k", "ME k\r\n", .wrongType),
-    // The wrong shape.
+    // A malformed line.
     MetaCase("mg k", "HD  O7\r\n", .wrongType),
     MetaCase("mg k", "HD O7 \r\n", .wrongType),
     MetaCase("mg k", "HD O7\n", .wrongType),
@@ -195,21 +195,21 @@ extension MetaCase {
 
 struct MetaReplyTests {
   @Test(arguments: MetaCase.good)
-  func aWholeReplyIsTakenForWhatItIs(one: MetaCase) {
+  func wholeMetaReplyIsParsed(one: MetaCase) {
     let (told, shown) = one.parse(one.bytes)
     #expect(told == one.told, "\(one.testDescription)")
     #expect(shown == one.shown, "\(one.testDescription)")
   }
 
   @Test(arguments: MetaCase.good)
-  func nothingIsSaidBeforeTheReplyIsWhole(one: MetaCase) {
+  func incompleteMetaReplyIsPartial(one: MetaCase) {
     for n in 0..<one.bytes.count {
       #expect(one.parse(Array(one.bytes[..<n])).told == .partial, "\(one.testDescription), \(n) bytes")
     }
   }
 
   @Test(arguments: MetaCase.good)
-  func whatFollowsAReplyIsLeftAlone(one: MetaCase) {
+  func bytesAfterAMetaReplyDoNotChangeIt(one: MetaCase) {
     for next in ["V", "EN O7\r\n", "VA 1 O7\r\nx\r\n", "HD\r\n", "\r\n", "\0\0\0\0"] {
       let (told, shown) = one.parse(one.bytes + Array(next.utf8))
       #expect(told == one.told, "\(one.testDescription)")
@@ -218,7 +218,7 @@ struct MetaReplyTests {
   }
 
   @Test(arguments: MetaCase.bad)
-  func whatARequestCannotHaveBreaksTheConnection(one: MetaCase) {
+  func invalidMetaReplyIsAViolation(one: MetaCase) {
     #expect(one.parse(one.bytes).told == one.told, "\(one.testDescription)")
     var isBroken = false
     for n in 0..<one.bytes.count {
@@ -227,7 +227,7 @@ struct MetaReplyTests {
     }
   }
 
-  /// What servers before 1.6.18 write, and 1.6.18 does not: several blanks between two words, blanks at the end.
+  /// Replies of servers before 1.6.18: several blanks between two words, and blanks at the end.
   @Test(arguments: [
     MetaCase("md k", "HD  O7\r\n", .done, shown: "HD \r\n"),
     MetaCase("md k", "NF  O7\r\n", .notFound, shown: "NF \r\n"),
@@ -241,7 +241,7 @@ struct MetaReplyTests {
     MetaCase("mg k k", "OK kk O7\r\n", .done, shown: "OK kk\r\n"),
     MetaCase("ms k 1", "OK  O7\r\n", .done, shown: "OK \r\n"),
   ])
-  func anOldServersBlanksAreUnderstood(one: MetaCase) {
+  func extraBlanksInMetaRepliesOfOldServersAreAccepted(one: MetaCase) {
     for era in [Era.v1_6_0, .v1_6_10] {
       let (told, shown) = one.parse(one.bytes, era: era)
       #expect(told == one.told, "\(one.testDescription)")
@@ -256,18 +256,18 @@ struct MetaReplyTests {
     }
   }
 
-  /// Blanks do not make another request's answer this one's.
+  /// Extra blanks do not turn the answer to another request into the answer to this one.
   @Test(arguments: [
     MetaCase("md k", "HD  O8\r\n", .wrongOpaque), MetaCase("md k", "HD \r\n", .wrongOpaque),
     MetaCase("md k", "OK\r\n", .wrongOpaque), MetaCase("md k k", "NF  kl O7\r\n", .wrongKey),
     MetaCase("mg k v", "OK O7\r\n", .wrongType), MetaCase("md k", "OKAY O7\r\n", .wrongType),
     MetaCase("md k", "HD  O7  O7\r\n", .wrongOpaque), MetaCase("mg k", "EN  \r\n", .wrongOpaque),
   ])
-  func norIsAnythingElse(one: MetaCase) {
+  func invalidMetaReplyOfAnOldServerIsAViolation(one: MetaCase) {
     #expect(one.parse(one.bytes, era: .v1_6_0).told == one.told, "\(one.testDescription)")
   }
 
-  @Test func anOldServersMissesMayBeBare() {
+  @Test func bareMissOfAnOldServerIsAccepted() {
     let one = MetaCase("mg k v O1", "EN\r\n", .miss)
     #expect(one.parse(one.bytes, era: .v1_6_10).told == one.told)
     for wrong in ["EN kk\r\n", "EN O2\r\n", "HD\r\n", "VA 1\r\nx\r\n"] {
@@ -285,7 +285,7 @@ struct MetaReplyTests {
     ("VERSION 1.6\r\n", true), ("VERSION pelikan\r\n", true), ("VERSION \r\n", true), ("VERSION 1.", true),
     ("VERSION 99999999999999999999.9.9\r\n", true),
   ])
-  func aServersVersionTellsWhetherTheyMay(version: String, mayBeBare: Bool) {
+  func bareMissesAreExpectedOfVersionsBefore1618(version: String, mayBeBare: Bool) {
     let bytes = Array(version.utf8)
     #expect(
       Cliff(room: bytes.count).holding(bytes) { !ReplyParser.isVersion($0, atLeast: 1, 6, 18) } == mayBeBare)
@@ -296,13 +296,13 @@ struct MetaReplyTests {
     ("VERSION 1.4.99\r\n", false), ("VERSION 2.0\r\n", true), ("VERSION own\r\n", false),
     ("VERSION 1.6\r\n", false),
   ])
-  func itTellsWhetherTheServerKnowsMeta(version: String, knows: Bool) {
+  func metaCommandsAreExpectedOfVersionsFrom160(version: String, knows: Bool) {
     let bytes = Array(version.utf8)
     #expect(Cliff(room: bytes.count).holding(bytes) { ReplyParser.isVersion($0, atLeast: 1, 6, 0) } == knows)
   }
 
   @Test(arguments: ["mg k v", "ms k 1", "md k", "ma k v", "me k"])
-  func aLineWithoutAnEndIsBounded(asked: String) {
+  func metaReplyLineWithoutAnEndIsAViolation(asked: String) {
     for start in ["", "H", "HD ", "VA ", "VA 1 ", "EN ", "ME k ", "NF ", "SERVER_ERROR ", "7"] {
       for filler: UInt8 in [32, 48, 120] {
         let bytes = Array(start.utf8) + [UInt8](repeating: filler, count: ReplyParser.longestLine + 1)
@@ -314,9 +314,9 @@ struct MetaReplyTests {
     }
   }
 
-  /// Damaged replies: whatever is said of a beginning holds of the whole, and no length leaves the bytes.
+  /// Damaged replies: a verdict on a prefix holds for the whole, and no length exceeds the bytes.
   @Test(arguments: 0..<UInt64(6))
-  func damagedRepliesAreReadTheSameHoweverTheyAreCut(seed: UInt64) {
+  func damagedMetaRepliesParseTheSameHoweverTheyAreSplit(seed: UInt64) {
     var random = Seeded(seed)
     for _ in 0..<150 {
       let all = (MetaCase.good + MetaCase.bad).filter { $0.bytes.count < 200 }

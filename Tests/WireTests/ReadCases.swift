@@ -35,7 +35,7 @@ extension Case {
     Case("bget\r\n", "ERROR"),
     Case("bgets a\r\n", "ERROR"),
     Case("b a\r\n", "ERROR"),
-    // memcached cuts a line into 23 words at a time.
+    // memcached splits a line into 23 words at a time.
     Case("get \(keys(22))\r\n", "get \(keys(22))"),
     Case("get \(keys(23))\r\n", "get \(keys(23))"),
     Case("get \(keys(23))  \r\n", "get \(keys(23))"),
@@ -45,7 +45,7 @@ extension Case {
     Case("get \(keys(600))\r\n", "get \(keys(600))"),
     Case("get a", "open line 5"),
     Case("get", "open line 3"),
-    // A return may be half of the line's end, or not.
+    // A CR at the end may be half of a line end.
     Case("get a\r", "open line 6"),
   ]
 
@@ -60,7 +60,7 @@ extension Case {
     Case(
       "version\r\nget \(tooLongKey)\r\n", "version", "CLIENT_ERROR bad command line format", differs: .lost),
     Case("get \(longKey)\r\nget a \(longKey)\r\n", "get \(longKey)", "get a \(longKey)"),
-    // A blank that is no space belongs to the word it stands in.
+    // A blank other than a space is part of its word.
     Case("get a\tb\r\n", "get a\\tb"),
     Case("get a\tb c\r\n", "get a\\tb c"),
     Case("get \t\r\n", "get \\t"),
@@ -71,7 +71,7 @@ extension Case {
     Case("gets \u{b}\u{c} \u{1f}\r\n", "gets \\xb\\xc \\x1f"),
     Case("\tget a\r\n", "ERROR"),
     Case("get\ta\r\n", "ERROR"),
-    // A NUL ends the line; what stands before it is asked.
+    // A NUL ends the line; the keys before it are requested.
     Case("get a\0b\r\n", "get a"),
     Case("get a\0\r\n", "get a"),
     Case("get \0\r\nget b\r\n", "ERROR", "get b"),
@@ -79,7 +79,7 @@ extension Case {
     Case("gets a b\0x c\r\nget c\r\n", "gets a b", "get c"),
     Case("get a \u{1}\0 c\r\n", "get a \\x1"),
     Case("get a \(tooLongKey)\0 c\r\n", "CLIENT_ERROR bad command line format"),
-    // A key with a CR cannot be there.
+    // No item can have a key with a CR.
     Case("get a\rb\r\n", "get"),
     Case("get a\r\r\n", "get"),
     Case("gets a b\r\r\n", "gets a"),

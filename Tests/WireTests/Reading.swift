@@ -3,21 +3,21 @@ import TestSupport
 
 @testable import Wire
 
-/// What became of one stretch of a client's stream.
+/// The parse of one part of a client's stream.
 enum Seen: Equatable {
-  /// A request, as a server would be sent it (without `noreply`); the value follows the line.
+  /// A request, as a server gets it (without `noreply`); the value follows the line.
   case request(Verb, [UInt8], isQuiet: Bool, isVerbatim: Bool)
   case refused(Refusal, isQuiet: Bool)
   case hangUp
-  /// The stream ends before a line does, in the value, or while bytes are skipped: so many have come, or
-  /// are still to come.
+  /// The stream ends before a line end, in a value, or while bytes are skipped; with the number of bytes received, or
+  /// still to be skipped.
   case openLine(Int)
   case openValue(Int)
   case skipping(Int)
 }
 
 extension Seen: CustomStringConvertible {
-  /// As the tables write it: `set k 0 0 1|x`, `quietly delete k`, `CLIENT_ERROR …`, `quietly ERROR`.
+  /// The form used in the tables: `set k 0 0 1|x`, `quietly delete k`, `CLIENT_ERROR …`, `quietly ERROR`.
   var description: String {
     switch self {
     case .request(let verb, let bytes, let isQuiet, _):
@@ -39,7 +39,7 @@ extension Seen: CustomStringConvertible {
   }
 }
 
-/// Printable text as it is, the rest as escapes.
+/// Printable text unchanged, other bytes as escapes.
 func escaped(_ bytes: some Sequence<UInt8>) -> String {
   var text = ""
   for byte in bytes {
@@ -55,11 +55,11 @@ func escaped(_ bytes: some Sequence<UInt8>) -> String {
   return text
 }
 
-/// A client's stream, served as the proxy serves it: whole requests are taken as they come, the rest is
-/// kept, what is refused is skipped. Every parse sees bytes that end where memory ends.
+/// Parses a client's stream as the proxy does: takes whole requests, keeps the rest for the next call, skips what is
+/// refused. Every parse gets bytes that end at an inaccessible page.
 struct Reading {
   var seen: [Seen] = []
-  /// Which of them are refusals of which more than the line is skipped.
+  /// The indices of refusals that skip more than the line.
   private(set) var swallowing: Set<Int> = []
   private var kept: [UInt8] = []
   private var scanned = 0
@@ -83,7 +83,7 @@ struct Reading {
     kept.removeFirst(consumed)
   }
 
-  /// The stream has ended: notes what is unfinished.
+  /// The end of the stream: records what is incomplete.
   mutating func finish() {
     guard !isOver else { return }
     if skip > 0 { seen.append(.skipping(skip)) }
@@ -136,7 +136,7 @@ struct Reading {
     return isOver ? kept.count : p
   }
 
-  /// What becomes of a stream that comes in these pieces.
+  /// The parse of a stream that arrives in these pieces.
   static func of(
     _ pieces: [ArraySlice<UInt8>], maxValue: Int, dialect: Dialect = Dialect(), cliff: Cliff
   ) -> [Seen] {
@@ -146,26 +146,26 @@ struct Reading {
     return reading.seen
   }
 
-  /// A stream that comes at once, read as a whole.
+  /// Parses a stream that arrives at once.
   init(_ input: [UInt8], dialect: Dialect) {
     self.init(maxValue: 1 << 20, dialect: dialect, cliff: Cliff(room: input.count))
     receive(input[...])
     finish()
   }
 
-  /// What becomes of a stream that comes at once.
+  /// The parse of a stream that arrives at once.
   static func of(_ input: [UInt8], maxValue: Int = 1 << 20, dialect: Dialect = Dialect()) -> [Seen] {
     of([input[...]], maxValue: maxValue, dialect: dialect, cliff: Cliff(room: input.count))
   }
 
-  /// Cuts the stream in two at every byte, and into single bytes: every way must read the same.
-  /// Returns what a cut changed, if any did.
+  /// Splits the stream in two at every byte, and into single bytes: every way must give the same parse. Returns the
+  /// difference, if there is one.
   static func everySplit(
     _ input: [UInt8], maxValue: Int = 1 << 20, dialect: Dialect = Dialect()
   ) -> String? {
     let cliff = Cliff(room: input.count)
     let whole = of([input[...]], maxValue: maxValue, dialect: dialect, cliff: cliff)
-    // Of long inputs the first and last bytes, and some between.
+    // For long inputs only the first and last bytes, and some between.
     let step = input.count > 600 ? 97 : 1
     for cut in 1..<max(2, input.count)
     where cut % step == 0 || cut < 20 || input.count - cut < 20 || (2040...2060).contains(cut) {

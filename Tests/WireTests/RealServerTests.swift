@@ -4,15 +4,15 @@ import Testing
 
 @testable import Wire
 
-/// The parser's verdicts beside a real memcached's answers: what is refused here is refused there in the same
-/// words (or the same silence), what is taken here is answered there as that command is, and both go on at
-/// the same byte.
+/// Compares the parser's verdicts with a real memcached's answers: memcached refuses what the parser refuses, with
+/// the same error (or the same silence), answers what the parser accepts as that command, and both continue at the
+/// same byte.
 @Suite(.serialized)
 struct RealServerTests {
-  /// Follows every input: had the two lost each other, it would be read differently.
+  /// Follows every input: if the two disagreed on where the input ends, they would read it differently.
   static let sentinel = Array("mn\r\nget after\r\n".utf8)
 
-  @Test func memcachedAgreesWithTheTable() throws {
+  @Test func memcachedAnswersEveryTableInputAsParsed() throws {
     let server = try MemcachedProcess()
     let compared = Case.all.filter { $0.differs == nil }
     #expect(compared.count >= 300)
@@ -22,8 +22,8 @@ struct RealServerTests {
     }
   }
 
-  /// An exception that memcached does not contradict is none, and belongs into the comparison.
-  @Test func everyExceptionIsOne() throws {
+  /// If memcached agrees with an exception, it is not one and belongs in the comparison.
+  @Test func memcachedDiffersForEveryListedException() throws {
     let server = try MemcachedProcess()
     for one in Case.all {
       guard let differs = one.differs, differs.isCertain else { continue }
@@ -35,13 +35,13 @@ struct RealServerTests {
     }
   }
 
-  @Test func memcachedAgreesOnRandomStreams() throws {
+  @Test func memcachedAnswersRandomStreamsAsParsed() throws {
     let server = try MemcachedProcess()
     var random = Seeded(78)
     for _ in 0..<4000 {
       var input = Grammar.stream(&random)
       if random.below(2) == 0 {
-        // Without a long key, for damage could make it a little too long.
+        // Without the long key, because damage could make it slightly too long.
         input = Grammar.damaged(input.filter { $0 != 107 }, &random)
       }
       if Grammar.mayDiffer(input) { continue }
@@ -51,18 +51,18 @@ struct RealServerTests {
   }
 }
 
-/// One stream's verdicts against what memcached said to it.
+/// Compares the parse of one stream with memcached's answer to it.
 struct Comparison {
   private let seen: [Seen]
   private let answer: [UInt8]
   private let era: Era
 
-  /// What memcached does otherwise, or nil.
+  /// The difference from memcached, or nil.
   static func difference(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
     Comparison(seen: Reading.of(input), answer: try server.answer(to: input)).difference
   }
 
-  /// The same up to the first refused line whose value is skipped, if they are not the same in all.
+  /// The difference up to the first refused line with a skipped value, if the whole differs.
   static func differenceBeforeDeclared(_ input: [UInt8], _ server: MemcachedProcess) throws -> String? {
     let reading = Reading(input, dialect: Dialect())
     let one = Comparison(seen: reading.seen, answer: try server.answer(to: input))
@@ -71,7 +71,7 @@ struct Comparison {
     return one.difference(upTo: first + 1)
   }
 
-  /// What a server of that era did otherwise, or nil.
+  /// The difference from a server of that era, or nil.
   var difference: String? { difference(from: 0, 0) }
 
   init(seen: [Seen], answer: [UInt8], era: Era = .v1_6_18) {
@@ -80,17 +80,17 @@ struct Comparison {
     self.era = era
   }
 
-  /// What the server did otherwise up to the `count`th thing seen, or nil.
+  /// The difference up to the `count`th parsed part, or nil.
   func difference(upTo count: Int) -> String? {
     let what = Comparison(seen: Array(seen.prefix(count)), answer: answer, era: era).difference
     return what.map { $0.hasPrefix("at the end") } ?? true ? nil : what
   }
 
-  /// From the `first` of what was seen and from `position` in the answer on.
+  /// The difference from the `first` parsed part and from the position `start` in the answer on.
   private func difference(from first: Int, _ start: Int) -> String? {
     var position = start
     for (i, one) in seen.enumerated().dropFirst(first) {
-      // memcached keeps its answers back while it reads a value, and goes when that ends early.
+      // memcached holds its answers back while it reads a value, and closes if the stream ends in it.
       if isInValue, position == answer.count { return nil }
       switch one {
       case .refused(let why, isQuiet: false):
@@ -98,7 +98,7 @@ struct Comparison {
         guard answer[position...].starts(with: line) else { return "\(one), \(rest(position))" }
         position += line.count
       case .request(let verb, let request, isQuiet: true, _) where verb.isMeta:
-        // Only the plain outcome is not told: what comes may be its answer, or that of the next.
+        // Only the usual outcome is suppressed: the bytes may be the answer to this request or to the next.
         guard let what = difference(from: i + 1, position) else { return nil }
         guard let length = length(of: verb, request, isQuiet: true, at: position) else { return what }
         position += length
@@ -117,7 +117,7 @@ struct Comparison {
     return position == answer.count ? nil : "at the end, \(rest(position))"
   }
 
-  /// Whether the stream ends in the middle of a value, taken or skipped.
+  /// Whether the stream ends in the middle of a value, accepted or skipped.
   private var isInValue: Bool {
     switch seen.last {
     case .skipping, .openValue: true
@@ -129,7 +129,7 @@ struct Comparison {
     "memcached: " + escaped(answer[position...].prefix(120))
   }
 
-  /// Length of the reply at hand, if it is one that the request can have.
+  /// The length of the reply at `position`, if it is valid for the request.
   private func length(of verb: Verb, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
     Cliff(room: answer.count).holding(answer) { bytes in
       if verb == .metaNoop { return bytes.hasText("MN\r\n", at: position) ? 4 : nil }
@@ -147,19 +147,19 @@ struct Comparison {
     }
   }
 
-  /// The reply to a meta request, which memcached was asked as the client wrote it.
+  /// The reply to a meta request that memcached got as the client wrote it.
   private func meta(_ bytes: RawSpan, _ request: [UInt8], isQuiet: Bool, at position: Int) -> Int? {
     let asked = MetaQuestion(withoutOpaque: request, era: era)
     guard let reply = asked.reply(bytes, at: position, era: era, maxValue: 1 << 20) else { return nil }
     if reply.status == .error {
       return isOfTheData(bytes, .metaArithmetic, reply.length, at: position) ? reply.length : nil
     }
-    // A counter that had to be made is told of by memcached before 1.6.40.
+    // memcached before 1.6.40 announces a counter that it had to create.
     if isQuiet, reply.status.isSilent(asked.line.verb), asked.line.verb != .metaArithmetic { return nil }
     return reply.length
   }
 
-  /// Whether an error line says something of the data, not of how the request was written.
+  /// Whether an error line is caused by the data, not by the form of the request.
   private func isOfTheData(_ bytes: RawSpan, _ verb: Verb, _ length: Int, at position: Int) -> Bool {
     let line = bytes.extracting(position..<(position + length))
     return line.isText(
@@ -167,7 +167,7 @@ struct Comparison {
       || (verb == .stats && line.isText("ERROR\r\n", from: 0, to: length))
   }
 
-  /// The blocks of a read, in the order of the keys asked, and `END`.
+  /// The blocks of a read, in the order of the requested keys, and `END`.
   private func values(_ bytes: RawSpan, _ verb: Verb, _ request: [UInt8], at position: Int) -> Int? {
     var keys = request.dropLast(2).split(separator: 32).dropFirst(verb.touches ? 2 : 1).map(Array.init)
     let isSingle = keys.count == 1

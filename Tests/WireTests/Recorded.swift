@@ -3,13 +3,13 @@ import Testing
 
 @testable import Wire
 
-/// A request and what memcached of several versions answered to it, each with `version` behind it.
+/// A request and the recorded answers of memcached of several versions, each followed by the answer to `version`.
 struct Recorded {
-  /// By the numbers in the file.
+  /// In the order of the numbers in the file.
   static let versions = ["1.4.39", "1.5.22", "1.6.9", "1.6.14", "1.6.18", "1.6.21", "1.6.45"]
 
   let sent: [UInt8]
-  /// As many as versions.
+  /// One answer per version.
   let answers: [[UInt8]]
 
   static func all() throws -> [Recorded] {
@@ -35,7 +35,7 @@ struct Recorded {
     return rows
   }
 
-  /// The bytes that an escaped text stands for; `\!`, a closed connection, for none.
+  /// The bytes of an escaped text; `\!`, a closed connection, is no byte.
   private static func plain(_ text: some Collection<UInt8>) -> [UInt8] {
     var out: [UInt8] = []
     var rest = Array(text)[...]

@@ -4,10 +4,10 @@ import Testing
 
 @testable import Wire
 
-/// The parser's verdicts beside what memcached of seven versions answered: the same words, and the next request at the
-/// same byte, but for what `Exception` names.
+/// Compares the parser's verdicts with the recorded answers of seven memcached versions: the same errors, and the
+/// next request at the same byte, except for the reasons in `Exception`.
 struct RecordedTests {
-  /// Why a row is read otherwise than that version reads it.
+  /// Why the proxy parses a row differently from that version.
   enum Exception: String, CaseIterable {
     case declared = "a refused line says how long its value is: the value is skipped, not run"
     case ambiguous = "a NUL or a CR within a line that is not a read: refused"
@@ -20,7 +20,7 @@ struct RecordedTests {
   }
 
   @Test(arguments: Recorded.versions)
-  func eachVersionIsReadAsItAnswered(version: String) throws {
+  func recordedAnswersOfEveryVersionMatchTheParser(version: String) throws {
     let i = try #require(Recorded.versions.firstIndex(of: version))
     let era = Recorded.era(of: version)
     var excused: [Exception: Int] = [:]
@@ -37,7 +37,7 @@ struct RecordedTests {
       excused[why, default: 0] += 1
     }
     #expect(compared > 1800)
-    // Most of what 1.6.40 and later read otherwise begins with a blank before set.
+    // Most of the differences from 1.6.40 and later begin with a blank before set.
     #expect(excused.values.reduce(0, +) < (era.isStrict ? 50 : era < .v1_6_10 ? 800 : 200), "\(excused)")
   }
 

@@ -3,7 +3,7 @@
 private let key250 = String(repeating: "k", count: 250)
 
 extension Reply {
-  /// Replies as servers give them.
+  /// Valid replies of servers.
   static let whole: [Reply] = [
     Reply(.key("key"), "VALUE key 0 3\r\nabc\r\nEND\r\n", .hit(25)),
     Reply(.key("k"), "VALUE k 0 1\r\nx\r\nEND\r\n", .hit(21)),
@@ -39,7 +39,7 @@ extension Reply {
     Reply(.line(.touched), "ERROR\r\n", .error(7)),
     Reply(.line(.number), "0\r\n", .done(3)),
     Reply(.line(.number), "18446744073709551615\r\n", .done(22)),
-    // decr leaves blanks where a longer number stood.
+    // decr pads the number with blanks to the length of the old one.
     Reply(.line(.number), "9 \r\n", .done(4)),
     Reply(.line(.number), "99    \r\n", .done(8)),
     Reply(.line(.number), "NOT_FOUND\r\n", .done(11)),
@@ -64,12 +64,12 @@ extension Reply {
     Reply(.report, "SERVER_ERROR out of memory writing stats\r\n", .error(42)),
   ]
 
-  /// What no server may say to that request.
+  /// Invalid replies to the request.
   static let bad: [Reply] = keys + lengths + shapes + types
 
   private static let keys: [Reply] = [
     Reply(.key("key"), "VALUE kez 0 3\r\nabc\r\nEND\r\n", .broken(.wrongKey)),
-    // Keys that begin like one another.
+    // Keys with a common beginning.
     Reply(.key("key"), "VALUE ke 0 3\r\nabc\r\nEND\r\n", .broken(.wrongKey)),
     Reply(.key("ke"), "VALUE key 0 3\r\nabc\r\nEND\r\n", .broken(.wrongKey)),
     Reply(.key("k"), "VALUE kk 0 1\r\nx\r\nEND\r\n", .broken(.wrongKey)),
@@ -96,7 +96,7 @@ extension Reply {
     Reply(.key("k"), "VALUE k 0 x\r\nx\r\nEND\r\n", .broken(.wrongType)),
     Reply(.key("k"), "VALUE k 0 1x\r\nx\r\nEND\r\n", .broken(.wrongType)),
     Reply(.key("k"), "VALUE k 0 0x1\r\nx\r\nEND\r\n", .broken(.wrongType)),
-    // Shorter or longer than it says.
+    // Shorter or longer than the declared length.
     Reply(.key("k"), "VALUE k 0 3\r\nx\r\nEND\r\n", .broken(.badLength)),
     Reply(.key("k"), "VALUE k 0 1\r\nxyz\r\nEND\r\n", .broken(.badLength)),
     Reply(.key("k"), "VALUE k 0 0\r\nEND\r\n", .broken(.badLength)),
@@ -152,7 +152,7 @@ extension Reply {
     Reply(.report, "END\n", .broken(.wrongType)),
   ]
 
-  /// A good reply of the wrong kind: the connection has lost its place.
+  /// A valid reply to another kind of request: replies can no longer be matched to requests.
   private static let types: [Reply] = {
     let kinds: [(Asked, [String])] = [
       (.key("k"), ["VALUE k 0 1\r\nx\r\nEND\r\n", "END\r\n"]),

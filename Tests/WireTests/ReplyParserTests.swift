@@ -4,7 +4,7 @@ import Testing
 
 @testable import Wire
 
-/// What a parser made of a server's bytes.
+/// The result of parsing a server's bytes.
 enum Told: Equatable, Sendable {
   case partial
   case hit(Int)
@@ -29,9 +29,9 @@ enum Told: Equatable, Sendable {
   }
 }
 
-/// A server's reply to a request, and what it must be taken for.
+/// A server's reply to a request, and the expected parse.
 struct Reply: CustomTestStringConvertible, Sendable {
-  /// What was asked: the key of a read, or a family of one-line replies.
+  /// The request: the key of a read, or a family of one-line replies.
   enum Asked: Sendable {
     case key(String, cas: Bool = false)
     case line(Wire.Expectation)
@@ -52,7 +52,7 @@ struct Reply: CustomTestStringConvertible, Sendable {
 
   static let maxValue = 1 << 20
 
-  /// Parses `bytes`, which stand behind others and end where memory ends.
+  /// Parses `bytes`, which follow other bytes and end at an inaccessible page.
   static func parse(_ asked: Asked, _ bytes: [UInt8]) -> Told {
     let lead = Array("END\r\nVALUE".utf8)
     return Cliff(room: lead.count + bytes.count).holding(lead + bytes) { span in
@@ -76,12 +76,12 @@ struct Reply: CustomTestStringConvertible, Sendable {
 
 struct ReplyParserTests {
   @Test(arguments: Reply.whole)
-  func aWholeReplyIsTakenForWhatItIs(reply: Reply) {
+  func wholeReplyIsParsed(reply: Reply) {
     #expect(Reply.parse(reply.asked, reply.bytes) == reply.told, "\(reply.testDescription)")
   }
 
   @Test(arguments: Reply.whole)
-  func nothingIsSaidBeforeTheReplyIsWhole(reply: Reply) {
+  func incompleteReplyIsPartial(reply: Reply) {
     for n in 0..<reply.bytes.count {
       #expect(
         Reply.parse(reply.asked, Array(reply.bytes[..<n])) == .partial, "\(reply.testDescription), \(n) bytes"
@@ -90,7 +90,7 @@ struct ReplyParserTests {
   }
 
   @Test(arguments: Reply.whole)
-  func whatFollowsAReplyIsLeftAlone(reply: Reply) {
+  func bytesAfterAReplyDoNotChangeIt(reply: Reply) {
     for next in [
       "V", "END\r\n", "VALUE key 0 3\r\nabc\r\nEND\r\n", "STORED\r\n", "\r\n", "\0\0\0\0\0\0\0\0\0",
     ] {
@@ -100,9 +100,9 @@ struct ReplyParserTests {
   }
 
   @Test(arguments: Reply.bad)
-  func whatARequestCannotHaveBreaksTheConnection(reply: Reply) {
+  func invalidReplyIsAViolation(reply: Reply) {
     #expect(Reply.parse(reply.asked, reply.bytes) == reply.told, "\(reply.testDescription)")
-    // On the way there it is never taken for a reply, and once broken it stays so.
+    // No prefix is accepted as a reply, and once broken it stays broken.
     var isBroken = false
     for n in 0..<reply.bytes.count {
       let told = Reply.parse(reply.asked, Array(reply.bytes[..<n]))
@@ -116,7 +116,7 @@ struct ReplyParserTests {
     Reply.Asked.key("key"), .key("key", cas: true), .line(.stored), .line(.deleted), .line(.touched),
     .line(.number), .line(.done), .line(.version), .report,
   ])
-  func aLineWithoutAnEndIsBounded(asked: Reply.Asked) {
+  func replyLineWithoutAnEndIsAViolation(asked: Reply.Asked) {
     for start in [
       "", "S", "SERVER_ERROR ", "VALUE key ", "VALUE key 0 ", "VALUE key 0 1 ", "VERSION ", "STAT a ", "7",
     ] {
@@ -127,7 +127,7 @@ struct ReplyParserTests {
     }
   }
 
-  @Test func aReportMayBeLongButNotEndless() {
+  @Test func reportMayBeLongButNotEndless() {
     let row = Array("STAT \(String(repeating: "n", count: 1000)) 1\r\n".utf8)
     var report: [UInt8] = []
     for _ in 0..<1000 { report += row }
@@ -138,9 +138,9 @@ struct ReplyParserTests {
     #expect(Reply.parse(.report, report + Array("END\r\n".utf8)) == .broken(.lineTooLong))
   }
 
-  /// Damaged replies: whatever is said of a beginning holds of the whole, and no length leaves the bytes.
+  /// Damaged replies: a verdict on a prefix holds for the whole, and no length exceeds the bytes.
   @Test(arguments: 0..<UInt64(6))
-  func damagedRepliesAreReadTheSameHoweverTheyAreCut(seed: UInt64) {
+  func damagedRepliesParseTheSameHoweverTheyAreSplit(seed: UInt64) {
     var random = Seeded(seed)
     for _ in 0..<250 {
       guard

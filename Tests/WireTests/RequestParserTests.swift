@@ -6,19 +6,19 @@ import Testing
 
 struct RequestParserTests {
   @Test(arguments: Case.all)
-  func everyInputIsReadAsTheTableSays(one: Case) {
+  func everyInputParsesAsTheTableSays(one: Case) {
     let seen = Reading.of(one.input)
     #expect(seen.map(\.description) == one.seen.filter { !$0.isEmpty }, "\(one.testDescription)")
   }
 
   @Test(arguments: Case.all)
-  func aStreamReadsTheSameHoweverItIsCut(one: Case) {
+  func requestStreamParsesTheSameHoweverItIsSplit(one: Case) {
     #expect(Reading.everySplit(one.input) == nil, "\(one.testDescription)")
   }
 
-  /// A request that is sent on as it came is already written the one plain way.
+  /// A request that is forwarded unchanged is already in plain form.
   @Test(arguments: Case.all)
-  func whatIsPassedOnVerbatimIsPlain(one: Case) {
+  func requestForwardedVerbatimIsInPlainForm(one: Case) {
     #expect(Invariants.broken(in: one.input) == nil, "\(one.testDescription)")
   }
 
@@ -27,7 +27,7 @@ struct RequestParserTests {
     "cas k 0 0 1 77\r\nx\r\n",
     "delete key\r\n", "incr key 12\r\n", "decr key 0\r\n", "touch key -1\r\n",
   ])
-  func theCommonFormsArePassedOnVerbatim(text: String) {
+  func commonRequestFormsAreForwardedVerbatim(text: String) {
     guard case .request(_, let bytes, isQuiet: false, isVerbatim: true) = Reading.of(Array(text.utf8)).first
     else {
       Issue.record("\(text) is not verbatim")
@@ -36,14 +36,14 @@ struct RequestParserTests {
     #expect(bytes == Array(text.utf8))
   }
 
-  @Test func aValueMayBeAsLargeAsTheLimitAndNoLarger() {
+  @Test func setAboveTheValueLimitIsRefused() {
     let fits = Array("set k 0 0 10\r\n0123456789\r\nmn\r\n".utf8)
     #expect(Reading.of(fits, maxValue: 10).map(\.description) == ["set k 0 0 10|0123456789", "mn"])
     #expect(
       Reading.of(fits, maxValue: 9).map(\.description) == ["SERVER_ERROR object too large for cache", "mn"])
     #expect(Reading.everySplit(fits, maxValue: 10) == nil)
     #expect(Reading.everySplit(fits, maxValue: 9) == nil)
-    // What is too large is refused at once, before its bytes come.
+    // A value that is too large is refused at once, before its bytes arrive.
     let line = Array("set k 0 0 10 noreply\r\n".utf8)
     #expect(
       Reading.of(line, maxValue: 9).map(\.description) == [
@@ -51,7 +51,7 @@ struct RequestParserTests {
       ])
   }
 
-  @Test func aMultiGetMayBeAMebibyteLongAndNoLonger() {
+  @Test func multiGetLineAboveOneMebibyteClosesTheConnection() {
     let limit = RequestParser.longestGet
     for (length, expected) in [(limit, "hang up not"), (limit + 1, "hang up")] {
       var input = Array("get ".utf8)
@@ -65,7 +65,7 @@ struct RequestParserTests {
   }
 
   @Test(arguments: 0..<UInt64(8))
-  func randomStreamsKeepTheInvariants(seed: UInt64) {
+  func randomStreamsKeepTheParserInvariants(seed: UInt64) {
     var random = Seeded(seed)
     for _ in 0..<150 {
       let input = Grammar.damaged(Grammar.stream(&random), &random)
@@ -75,9 +75,9 @@ struct RequestParserTests {
   }
 }
 
-/// What must hold of every parse, whatever the bytes.
+/// The invariants of every parse, for any bytes.
 enum Invariants {
-  /// Walks the requests at the front of the input; returns what does not hold, if anything.
+  /// Iterates over the requests at the front of the input; returns the violated invariant, if there is one.
   static func broken(in input: [UInt8], dialect: Dialect = Dialect()) -> String? {
     Cliff(room: input.count).holding(input) { bytes in
       var p = 0

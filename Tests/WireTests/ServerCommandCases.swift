@@ -1,4 +1,4 @@
-// Commands without a key, what is no command, and streams that are no memcached client's.
+// Commands without a key, invalid commands, and streams that are not from a memcached client.
 
 extension Case {
   private static let bad = "CLIENT_ERROR bad command line format"
@@ -39,7 +39,7 @@ extension Case {
     Case("stats conns\r\n", "stats conns"),
     Case("stats reset\r\n", "stats reset"),
     Case("stats reset now please\r\n", "stats reset now please"),
-    // Unknown ones are for the servers to refuse; two are the proxy's own.
+    // The servers refuse unknown subcommands; the proxy answers two itself.
     Case("stats nonsense\r\n", "stats nonsense"),
     Case("stats noreply\r\n", "stats noreply"),
     Case("stats detail on\r\n", "stats detail on"),
@@ -139,7 +139,7 @@ extension Case {
     Case("HTTP/1.1 200 OK\r\n", "ERROR"),
     Case("xx HTTP/\r\nget a\r\n", "hang up"),
     Case("get a\r\nGET / HTTP/1.1\r\nget b\r\n", "get a", "hang up"),
-    // Without a version memcached only says ERROR and runs what follows.
+    // Without a version memcached only answers ERROR and runs the following lines.
     Case("GET /\r\nset k 0 0 1\r\nx\r\n", "hang up", differs: .browser),
     Case("POST\r\n", "hang up", differs: .browser),
     Case("DELETE k\r\n", "hang up", differs: .browser),
@@ -164,7 +164,7 @@ extension Case {
     Case(String(repeating: "x", count: 2048) + "\nmn\r\n", "ERROR", "mn"),
     Case(String(repeating: "x", count: 2048) + "\r\nmn\r\n", "hang up", differs: .limit),
     Case(String(repeating: "x", count: 3000), "hang up", differs: .limit),
-    // As long as get's, however it is cut.
+    // As long as a get's, whatever its split.
     Case("gat 0 " + keys(700) + "\r\n", "gat 0 " + keys(700)),
     Case("gats 0 " + keys(700) + "\r\nmn\r\n", "gats 0 " + keys(700), "mn"),
     Case("gat 0 " + keys(700), "open line \("gat 0 ".count + keys(700).count)", differs: .limit),
@@ -183,7 +183,7 @@ extension Case {
     Case(
       [0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 12) + [97],
       ["open line 25"], differs: .binary),
-    // A TLS handshake's beginning.
+    // The beginning of a TLS handshake.
     Case([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3], ["open line 11"]),
   ]
 }

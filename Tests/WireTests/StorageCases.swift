@@ -20,7 +20,7 @@ extension Case {
     Case("set k 0 0 1 noreply\nx\r\n", "quietly set k 0 0 1|x"),
     Case("  set  k   0 0 1 \r\nx\r\n", "set k 0 0 1|x"),
     Case("set k 0 0 1  noreply  \r\nx\r\n", "quietly set k 0 0 1|x"),
-    // Only the word itself makes a request quiet.
+    // Only the exact word makes a request quiet.
     Case("set k 0 0 1 NOREPLY\r\nx\r\n", "set k 0 0 1|x"),
     Case("set k 0 0 1 noreply2\r\nx\r\n", "set k 0 0 1|x"),
     Case("set k 0 0 1 0\r\nx\r\n", "set k 0 0 1|x"),
@@ -36,7 +36,7 @@ extension Case {
     Case("sett k 0 0 1\r\nxx\r\n", "ERROR", "ERROR"),
     Case("se k 0 0 1\r\n", "ERROR"),
     Case("set \(longKey) 0 0 1\r\nx\r\n", "set \(longKey) 0 0 1|x"),
-    // The length is known, so that the value is skipped, where memcached would run it.
+    // The length is known, so the proxy skips the value; memcached would run it as commands.
     Case("set \(tooLongKey) 0 0 5\r\nget a\r\nget b\r\n", bad, "get b", differs: .declared),
     Case("set \(tooLongKey) 0 0 5 noreply\r\nget a\r\n", "quietly \(bad)", differs: .declared),
     Case("set k x 0 5\r\nget a\r\nget b\r\n", bad, "get b", differs: .declared),
@@ -49,7 +49,7 @@ extension Case {
     Case("set é 0 0 2\r\né\r\nget é\r\n", "set \\xc3\\xa9 0 0 2|\\xc3\\xa9", "get \\xc3\\xa9"),
     Case("set a\0b 0 0 5\r\nget a\r\n", bad, differs: .ambiguous),
     Case("set a\rb 0 0 1\r\nx\r\n", bad, differs: .ambiguous),
-    // A CR that is not in the key is a blank behind a number, and a letter elsewhere.
+    // A CR outside the key is a blank after a number, and a letter elsewhere.
     Case("set k 0 0 1\r\r\nx\r\n", "set k 0 0 1|x"),
     Case("set k 0\r 0 1\rget a\r\nx\r\n", "set k 0 0 1|x"),
     Case("set k 0 0 1 noreply\r\r\nx\r\n", "set k 0 0 1|x"),
@@ -62,7 +62,7 @@ extension Case {
     Case("set k 0 0 12\r\nEND\r\nVALUE k\r\nget k\r\n", "set k 0 0 12|END\\r\\nVALUE k", "get k"),
     Case("set k 0 0 3\r\na\0b\r\nget k\r\n", "set k 0 0 3|a\\0b", "get k"),
     Case("set k 0 0 1\r\nx\r\nset k 0 0 2\r\nyy\r\n", "set k 0 0 1|x", "set k 0 0 2|yy"),
-    // Too long: the stream goes on right after the bytes that were announced.
+    // Too long: parsing continues right after the declared number of bytes.
     Case("set k 0 0 1\r\nxyz\r\n", badChunk, "ERROR"),
     Case("set k 0 0 1\r\nxyzget a\r\n", badChunk, "get a"),
     Case("set k 0 0 1 noreply\r\nxyzget a\r\n", "quietly \(badChunk)", "get a"),
@@ -71,7 +71,7 @@ extension Case {
     Case("append k 0 0 2\r\nab\r\r\n", badChunk, "ERROR"),
     Case("prepend k 0 0 2\r\nab\n\r\n", badChunk, "ERROR"),
     Case("cas k 0 0 1 1\r\nxyzget a\r\n", badChunk, "get a"),
-    // Too short: the next line is eaten.
+    // Too short: the next line is consumed.
     Case("set k 0 0 3\r\nx\r\nget a\r\n", badChunk, "ERROR"),
     Case("set k 0 0 8\r\nx\r\nget a\r\nget b\r\n", "set k 0 0 8|x\\r\\nget a", "get b"),
     Case("set k 0 0 7\r\nx\r\nget a\r\nget b\r\n", badChunk, "ERROR", "get b"),
