@@ -14,12 +14,12 @@ struct ContinuumTests {
       (0, 0), (9, 0), (10, 0), (11, 1), (399, 1), (400, 1), (401, 0), (900, 0), (901, 2), (0xefff_ffff, 2),
       (0xf000_0000, 2), (0xf000_0001, 0), (.max, 0),
     ] as [(UInt32, UInt16)])
-  func aKeyBelongsToTheFirstPointAtOrAfterItsHashAndWraps(hash: UInt32, server: UInt16) {
+  func hashBelongsToTheFirstPointAtOrAfterItAndWraps(hash: UInt32, server: UInt16) {
     #expect(Continuum(points: Self.three).server(owning: hash) == server)
     #expect(Continuum(points: Self.three.reversed()).server(owning: hash) == server)
   }
 
-  @Test func theEndsOfTheCircleArePointsLikeOthers() {
+  @Test func pointsAtTheEndsOfTheRingAreFound() {
     let ring = Continuum(points: [
       ContinuumPoint(value: 0, server: 4), ContinuumPoint(value: 7, server: 5),
       ContinuumPoint(value: .max, server: 6), ContinuumPoint(value: .max, server: 7),
@@ -30,7 +30,7 @@ struct ContinuumTests {
     #expect(ring.server(owning: .max) == 6)
   }
 
-  @Test func oneOwnerNeedsNoHash() {
+  @Test func ringWithOneOwnerNeedsNoHash() {
     let alone = Continuum(points: [ContinuumPoint(value: 5, server: 3), ContinuumPoint(value: 9, server: 3)])
     #expect(alone.isSingle == true)
     #expect(alone.firstServer == 3)
@@ -41,12 +41,12 @@ struct ContinuumTests {
     #expect(empty.firstServer == 0 && empty.server(owning: 77) == 0)
   }
 
-  /// A ring for the properties: how many servers, and how its points lie.
+  /// A ring for the property tests: its number of servers and the layout of its points.
   struct Shape: CustomTestStringConvertible, Sendable {
     let seed: UInt64
     let servers: Int
     let pointsEach: Int
-    /// Bits in which values differ; the others are the same for a whole crowd.
+    /// The number of low bits in which the values of a crowd differ; the bits above are equal.
     let spread: UInt32
     let crowds: Int
 
@@ -79,7 +79,7 @@ struct ContinuumTests {
       Shape(seed: 106, servers: 12, pointsEach: 40, spread: 0, crowds: 5),
     ]
 
-  /// Hashes worth asking for: on every point, beside it, at slices' edges, and anywhere.
+  /// Hashes worth testing: at every point, next to it, at slices' edges, and random ones.
   static func hashes(around points: [ContinuumPoint], seed: UInt64) -> [UInt32] {
     var random = Seeded(seed ^ 0xabcd)
     var hashes: [UInt32] = [0, 1, .max, .max - 1]
@@ -91,7 +91,7 @@ struct ContinuumTests {
     return hashes
   }
 
-  /// The rule itself, by halves over all points.
+  /// The rule itself: a binary search over all points.
   static func owner(of hash: UInt32, in points: [ContinuumPoint]) -> UInt16 {
     var low = 0
     var high = points.count
@@ -103,7 +103,7 @@ struct ContinuumTests {
   }
 
   @Test(arguments: shapes)
-  func theTableAgreesWithASearchOverAllPoints(shape: Shape) {
+  func sliceTableAgreesWithASearchOverAllPoints(shape: Shape) {
     let points = shape.points()
     let ring = Continuum(points: points)
     var wrong: [UInt32] = []
@@ -115,7 +115,7 @@ struct ContinuumTests {
   }
 
   @Test(arguments: [1, 2, 5, 8, 12, 16])
-  func theAnswerDoesNotDependOnTheNumberOfSlices(bits: Int) {
+  func ringLookupDoesNotDependOnTheNumberOfSlices(bits: Int) {
     let points = Shape(seed: 7, servers: 30, pointsEach: 160, spread: 32, crowds: 1).points()
     let ring = Continuum(points: points, sliceBits: bits)
     let wrong = Self.hashes(around: points, seed: 7)
@@ -124,13 +124,13 @@ struct ContinuumTests {
   }
 
   @Test(arguments: shapes)
-  func exclusionMovesOnlyTheKeysOfTheExcluded(shape: Shape) {
+  func excludingServersMovesOnlyTheirKeys(shape: Shape) {
     let points = shape.points()
     let full = Continuum(points: points)
     var random = Seeded(shape.seed ^ 0x5eed)
     for share in [0.05, 0.3, 0.9] {
       let excluded = (0..<shape.servers).map { _ in Double.random(in: 0..<1, using: &random) < share }
-      // Servers without a point that counts are in no one's way.
+      // Servers without a point on the ring do not matter.
       guard points.contains(where: { !excluded[Int($0.server)] }) else { continue }
       let rest = Continuum(points: points, excluding: excluded)
       var wrong = 0
@@ -143,7 +143,7 @@ struct ContinuumTests {
     }
   }
 
-  @Test func withoutAnyServerTheRingIsAsIfAllWereIn() {
+  @Test func ringWithAllServersExcludedIsTheFullRing() {
     let points = Self.three
     let ring = Continuum(points: points, excluding: [true, true, true])
     for hash in Self.hashes(around: points, seed: 1) {
@@ -151,7 +151,7 @@ struct ContinuumTests {
     }
   }
 
-  @Test func serversPastTheEndOfTheListAreIn() {
+  @Test func serversPastTheEndOfTheExclusionListAreIncluded() {
     let ring = Continuum(points: Self.three, excluding: [true])
     #expect(ring.server(owning: 10) == 1 && ring.server(owning: 900) == 2)
   }

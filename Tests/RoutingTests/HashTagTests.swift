@@ -2,7 +2,7 @@ import Routing
 import Testing
 
 struct HashTagTests {
-  /// Tag, key, the part that is hashed.
+  /// Tag, key, and the part that is hashed.
   @Test(arguments: [
     ("{}", "user:{42}:name", "42"),
     ("{}", "{42}", "42"),
@@ -18,7 +18,7 @@ struct HashTagTests {
     ("$$", "$one", "$one"),
     ("{}", "", ""),
   ])
-  func whatIsHashedIsBetweenTheFirstPair(tag: String, key: String, hashed: String) throws {
+  func hashTagSelectsTheBytesBetweenTheFirstPair(tag: String, key: String, hashed: String) throws {
     let tag = try #require(HashTag(tag))
     for (before, after) in [("", ""), ("{x}$y$", "}$")] {
       let text = Array((before + key + after).utf8)
@@ -30,7 +30,7 @@ struct HashTagTests {
   }
 
   @Test(arguments: ["", "{", "{}}", "é!"])
-  func aTagHasExactlyTwoBytes(text: String) {
+  func hashTagHasExactlyTwoBytes(text: String) {
     #expect(HashTag(text) == nil)
   }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import Routing
 
 extension RoutingTable {
-  /// Where keys are now, asked for in batches of `size`.
+  /// The current places of keys, looked up in batches of `size`.
   mutating func places(of keys: [[UInt8]], inBatchesOf size: Int = KeyBatch.most) -> [Place?] {
     var places: [Place?] = []
     for start in stride(from: 0, to: keys.count, by: size) {
@@ -25,7 +25,7 @@ extension RoutingTable {
   }
 }
 
-/// Keys located together are where each of them is by itself.
+/// Keys located in a batch are on the same servers as keys located one by one.
 struct KeyBatchTests {
   static func pool(
     _ name: String, hash: KeyHash? = nil, tag: HashTag? = nil, servers: Int = 5
@@ -54,8 +54,8 @@ struct KeyBatchTests {
     return key
   }
 
-  /// Beyond 55 bytes a key takes more than one block.
-  @Test func keysOfEveryLengthAreLocatedAsByThemselves() {
+  /// A key of more than 55 bytes needs more than one MD5 block.
+  @Test func batchPlacesKeysOfEveryLengthAsSingleLookupsDo() {
     var table = RoutingTable(RoutingPlan(pools: [Self.pool("main")], defaultPool: 0))
     var random = Seeded(3)
     let keys = (0...300).flatMap { count in (0..<8).map { _ in random.bytes(count) } }
@@ -65,7 +65,7 @@ struct KeyBatchTests {
   }
 
   @Test(arguments: 1...KeyBatch.most, [true, false])
-  func batchesOfEverySizeAreLocatedWhateverPoolsTheirKeysHave(size: Int, hasDefault: Bool) {
+  func batchOfAnySizePlacesKeysOfSeveralPools(size: Int, hasDefault: Bool) {
     var table = RoutingTable(Self.plan(hasDefault: hasDefault))
     var random = Seeded(UInt64(size))
     for longest in [12, 60, 250] {
@@ -76,7 +76,7 @@ struct KeyBatchTests {
     }
   }
 
-  @Test func whatIsExcludedHasStandInsInBatchesToo() {
+  @Test func batchPlacesKeysOfExcludedServersOnStandIns() {
     var table = RoutingTable(Self.plan())
     table.pools[0].exclude([false, true, false, true, false])
     table.pools[1].exclude([true, true, true, true, false])
@@ -87,7 +87,7 @@ struct KeyBatchTests {
     #expect(places.allSatisfy { $0?.pool != 1 || $0?.server == 4 })
   }
 
-  @Test func aFullBatchTakesNoMoreAndAnEmptiedOneDoes() {
+  @Test func fullBatchIgnoresKeysAndAnEmptiedOneAcceptsThem() {
     var batch = KeyBatch()
     for i in 0..<KeyBatch.most + 3 { batch.add(from: i * 10, length: i) }
     #expect(batch.count == KeyBatch.most)
@@ -100,7 +100,7 @@ struct KeyBatchTests {
   @Test(arguments: [
     (KeyHash.md5, 2, true), (.md5, 1, false), (.fnv1a64, 5, false), (.murmur, 5, false),
   ])
-  func batchesPayWhereMD5PlacesKeys(hash: KeyHash, servers: Int, pays: Bool) {
+  func batchesArePreferredOnlyForMD5Pools(hash: KeyHash, servers: Int, pays: Bool) {
     let table = RoutingTable(
       RoutingPlan(pools: [Self.pool("a", hash: hash, servers: servers)], defaultPool: 0))
     #expect(table.prefersBatches == pays)

@@ -3,9 +3,9 @@ import Testing
 @testable import Routing
 
 struct KeyHashTests {
-  /// Each hash is known to one of the two at least, most to both.
+  /// At least one of the two knows each hash; most are known to both.
   @Test(arguments: KeyHash.allCases)
-  func everyInputHashesAsInLibhashkitAndTwemproxy(hash: KeyHash) throws {
+  func hashesEqualThoseOfLibhashkitAndTwemproxy(hash: KeyHash) throws {
     let rows = try vectors("hash-functions", as: HashVectors.self).rows
     var compared = 0
     for row in rows {
@@ -19,7 +19,7 @@ struct KeyHashTests {
   }
 
   @Test(arguments: KeyHash.allCases)
-  func theHashIsThatOfTheRangeWhereverItLies(hash: KeyHash) throws {
+  func hashDependsOnlyOnTheBytesOfTheRange(hash: KeyHash) throws {
     for row in try vectors("hash-functions", as: HashVectors.self).rows {
       let alone = hash.hash(row.bytes)
       for shift in 1...9 {
@@ -31,20 +31,20 @@ struct KeyHashTests {
     }
   }
 
-  /// Where the short and the long way of MD5 meet: 55 bytes is the last length of one block.
-  @Test func md5OfEveryLengthEqualsTheFirstWordOfItsDigest() {
+  /// Covers the change from one block to the one-shot call of MD5: 55 bytes is the last length of one block.
+  @Test func md5HashOfEveryLengthIsTheFirstWordOfTheDigest() {
     for count in 0...300 {
       let key = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
       #expect(KeyHash.md5.hash(key) == digestWords(key)[0], "\(count)")
     }
   }
 
-  @Test func md5OfKnownTextIsTheOneOfRFC1321() {
+  @Test func md5HashOfKnownTextMatchesRFC1321() {
     #expect(KeyHash.md5.hash(Array("message digest".utf8)) == 0x7d69_6bf9)
     #expect(digestWords(Array("abc".utf8))[3] == 0x727f_e128)
   }
 
-  @Test func namesAreUniqueAndFindTheirHash() {
+  @Test func hashNamesAreUniqueAndFindTheirHash() {
     for hash in KeyHash.allCases { #expect(KeyHash(name: hash.name) == hash) }
     #expect(KeyHash(name: "fnv1a_64") == .fnv1a64)
     #expect(KeyHash(name: "one_at_a_time") == .oneAtATime)

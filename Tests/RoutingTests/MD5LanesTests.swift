@@ -3,12 +3,12 @@ import Testing
 
 @testable import Routing
 
-/// Sixteen keys side by side, against libcrypto's MD5 of each by itself.
+/// Compares MD5 of sixteen keys in parallel with libcrypto's MD5 of each key.
 struct MD5LanesTests {
-  /// The hash of each key, with the keys laid in lanes `first`, `first + 1`, ….
+  /// The hash of each key, with the keys in lanes `first`, `first + 1`, ….
   static func hashes(of keys: [[UInt8]], from first: Int = 0) -> [UInt32] {
     var lanes = MD5Lanes()
-    // One behind the other, as they stand in a request.
+    // The keys in one line, as in a request.
     let line = keys.reduce(into: [UInt8]()) { $0 += $1 + [32] }
     var at = 0
     for (i, key) in keys.enumerated() {
@@ -20,7 +20,7 @@ struct MD5LanesTests {
     return keys.indices.map { words[first + $0] }
   }
 
-  @Test func everyLengthHashesInEveryLaneAsInLibcrypto() {
+  @Test func md5LanesMatchLibcryptoForEveryLengthAndLane() {
     var random = Seeded(1)
     for count in 0...MD5Lanes.longestKey {
       for lane in 0..<MD5Lanes.count {
@@ -30,7 +30,7 @@ struct MD5LanesTests {
     }
   }
 
-  @Test func keysSideBySideDoNotDisturbEachOther() {
+  @Test func md5LanesDoNotAffectEachOther() {
     var random = Seeded(2)
     for round in 0..<2000 {
       let keys = (0..<1 + random.below(MD5Lanes.count)).map { _ in
@@ -40,7 +40,7 @@ struct MD5LanesTests {
     }
   }
 
-  @Test func bytesAtTheirExtremesHashAsInLibcrypto() {
+  @Test func md5LanesMatchLibcryptoForExtremeBytes() {
     for byte: UInt8 in [0x00, 0x7f, 0x80, 0xff] {
       let keys = (40...MD5Lanes.longestKey).map { [UInt8](repeating: byte, count: $0) }
       #expect(Self.hashes(of: keys) == keys.map { digestWords($0)[0] })

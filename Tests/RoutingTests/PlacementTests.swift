@@ -2,18 +2,18 @@ import Testing
 
 @testable import Routing
 
-/// Every key of every case, against what the peers themselves answered.
+/// Compares the server of every key in every case with the recorded answers of the peers.
 struct PlacementTests {
-  /// A file of answers and how its peer was configured.
+  /// A file of recorded answers and the configuration of its peer.
   struct Peer: CustomTestStringConvertible, Sendable {
     let file: String
     var scheme = PlacementScheme.ketama
     var hash: KeyHash?
     var tag: HashTag?
     var ignoresWeights = false
-    /// Hashed in front of every key; libmemcached hashes what exceeds 250 bytes with it to 0.
+    /// Hashed in front of every key; libmemcached hashes a key that exceeds 250 bytes with it to 0.
     var prefix = ""
-    /// The label of a unix socket is `path:0`: `memcached_server_add_unix_socket` was called.
+    /// The label of a unix socket is `path:0`: the peer called `memcached_server_add_unix_socket`.
     var socketsHavePorts = true
 
     var testDescription: String { file }
@@ -35,7 +35,7 @@ struct PlacementTests {
   ]
 
   @Test(arguments: peers)
-  func everyKeyIsWhereThePeerPutsIt(peer: Peer) throws {
+  func everyKeyIsPlacedAsThePeerPlacesIt(peer: Peer) throws {
     let lists = try vectors("keys", as: [String: [String]].self)
     let file = try vectors(peer.file, as: PlacementVectors.self)
     #expect(file.cases.count == 15)
@@ -81,17 +81,18 @@ struct PlacementTests {
     (RingServer(host: "10.0.0.1", port: 11212, name: "a:11211"), "a:11211", "a:11211"),
     (RingServer(host: "/run/a.sock", port: 0, isUnix: true, name: "a"), "a", "a"),
   ])
-  func labelsAreThoseOfThePeers(server: RingServer, ketama: String, twemproxy: String) {
+  func serverLabelsAreThoseOfThePeers(server: RingServer, ketama: String, twemproxy: String) {
     #expect(PlacementScheme.ketama.label(of: server) == ketama)
     #expect(PlacementScheme.twemproxyKetama.label(of: server) == twemproxy)
   }
 
-  /// Sizes at which single precision falls below forty, and some between at which it, unlike double, does not.
+  /// Pool sizes at which single precision gives less than 40, and some between at which double would but single does
+  /// not.
   @Test(arguments: [
     (1, 160), (2, 160), (7, 160), (24, 160), (25, 156), (26, 160), (47, 156), (50, 156), (55, 156), (61, 156),
     (71, 156), (94, 156), (99, 160), (100, 156), (101, 160), (107, 156), (159, 156), (220, 156),
   ])
-  func equalServersHaveThePointsOfSinglePrecision(servers: Int, points: Int) {
+  func pointsPerServerAreComputedInSinglePrecision(servers: Int, points: Int) {
     let list = (0..<servers).map { RingServer(host: "10.1.0.\($0)", port: 11211, weight: 3) }
     for scheme in PlacementScheme.allCases {
       var count = [Int](repeating: 0, count: servers)
@@ -100,18 +101,18 @@ struct PlacementTests {
     }
   }
 
-  @Test func aVanishingShareHasNoPoints() {
+  @Test func serverWithATinyWeightHasNoPoints() {
     let list = [RingServer(host: "a", port: 1, weight: 1_000_000), RingServer(host: "b", port: 1)]
     let points = PlacementScheme.ketama.points(for: list)
     #expect(points.count == 316 && points.allSatisfy { $0.server == 0 })
   }
 
-  @Test func weightsBeyond32BitsInAllAddUp() {
+  @Test func sumOfWeightsMayExceed32Bits() {
     let list = (0..<3).map { RingServer(host: "h\($0)", port: 1, weight: .max) }
     #expect(PlacementScheme.ketama.points(for: list).count == 480)
   }
 
-  @Test func pointsAreSortedAndNameTheServersOfTheListAsGiven() {
+  @Test func pointsAreSortedAndReferToTheServerListAsGiven() {
     let names = ["zz", "a", "mmm", "b", "zzzz", "aaaa"]
     let list = names.map { RingServer(host: "10.0.0.1", port: 11211, name: $0) }
     let shuffled = [3, 0, 5, 1, 4, 2]
@@ -124,9 +125,9 @@ struct PlacementTests {
     }
   }
 
-  /// All labels alike, so all values shared: libmemcached's owner is the first of the list, and so is
-  /// twemproxy's among servers of one name.
-  @Test func equalValuesBelongToTheFirstServer() {
+  /// All labels are equal, so all values are shared: libmemcached's owner is the first of the list, and so is
+  /// twemproxy's among servers with the same name.
+  @Test func pointsOfEqualValueBelongToTheFirstServer() {
     let list = [RingServer(host: "a", port: 11211), RingServer(host: "b", port: 11211, name: "a")]
     for scheme in PlacementScheme.allCases {
       let ring = Continuum(points: scheme.points(for: list))
@@ -135,8 +136,8 @@ struct PlacementTests {
     }
   }
 
-  /// Among so many points some share a value; which server then comes first is each scheme's own order.
-  @Test func serversThatShareAValueComeInTheOrderOfTheScheme() {
+  /// Of so large a number of points some share a value; each scheme's own order decides which server is first.
+  @Test func pointsOfEqualValueAreInTheOrderOfTheScheme() {
     let list = (0..<1500).map { RingServer(host: "h\((1499 - $0) * 7)", port: 11211) }
     for scheme in PlacementScheme.allCases {
       let points = scheme.points(for: list)
@@ -152,7 +153,7 @@ struct PlacementTests {
     }
   }
 
-  @Test func schemesHaveNamesAndTheHashOfTheirClients() {
+  @Test func placementSchemesHaveTheHashOfTheirClients() {
     #expect(PlacementScheme(name: "ketama") == .ketama)
     #expect(PlacementScheme(name: "twemproxy-ketama") == .twemproxyKetama)
     #expect(PlacementScheme(name: "modula") == nil)

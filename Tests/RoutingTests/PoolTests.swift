@@ -20,7 +20,7 @@ struct PoolTests {
     return pool.owner(of: bytes, from: 0, count: bytes.byteCount)
   }
 
-  @Test func anExcludedServersKeysMoveAndComeBackAndNoOthersDo() {
+  @Test func onlyKeysOfAnExcludedServerMoveAndReturn() {
     var pool = Pool(hash: .md5, tag: nil, points: Self.plan.points)
     let keys = Self.keys(3000)
     let before = keys.map { Self.server(pool, $0) }
@@ -46,7 +46,7 @@ struct PoolTests {
     #expect(keys.map { Self.server(pool, $0) } == before)
   }
 
-  @Test func aPoolOfWhomAllAreExcludedPlacesKeysAsIfNoneWere() {
+  @Test func poolWithAllServersExcludedPlacesKeysAsIfNoneWere() {
     var pool = Pool(hash: .md5, tag: nil, points: Self.plan.points)
     let keys = Self.keys(500)
     let before = keys.map { Self.server(pool, $0) }
@@ -54,20 +54,20 @@ struct PoolTests {
     #expect(keys.map { Self.server(pool, $0) } == before)
   }
 
-  @Test func theLastServerLeftHasEveryKey() {
+  @Test func lastServerInThePoolHasEveryKey() {
     var pool = Pool(hash: .fnv1a64, tag: nil, points: Self.plan.points)
     pool.exclude((0..<8).map { $0 != 6 })
     for key in Self.keys(200) { #expect(Self.server(pool, key) == 6) }
   }
 
-  @Test func keysOfOneTagShareAServer() {
+  @Test func keysWithTheSameHashTagShareAServer() {
     let pool = Pool(hash: .fnv1a64, tag: HashTag("{}"), points: Self.plan.points)
     let servers = Set((0..<200).map { Self.server(pool, Array("{cart7}:\($0)".utf8)) })
     #expect(servers.count == 1)
     #expect(servers.first == Self.server(pool, Array("cart7".utf8)))
   }
 
-  @Test func aKeyIsFoundWhereverItLiesInARequest() {
+  @Test func keyIsPlacedIndependentlyOfItsOffsetInTheRequest() {
     let pool = Pool(hash: .md5, tag: nil, points: Self.plan.points)
     for key in Self.keys(100) {
       let line = Array("get ".utf8) + key + Array("\r\n".utf8)

@@ -26,13 +26,13 @@ struct RoutingTableTests {
     ("img/1.png", 3), ("img", 0), ("user:0123456789abcdef:7", 1), ("user:0123456789abcdee:7", 0), ("x", 0),
     ("été", 3), ("S", 0), ("", 0),
   ])
-  func theLongestPrefixThatFitsWins(key: String, pool: Int) {
+  func longestMatchingPrefixWins(key: String, pool: Int) {
     let table = RoutingTable(Self.plan)
     #expect(table.where(key)?.pool == pool)
   }
 
-  /// What follows the key in the buffer must not complete a prefix.
-  @Test func bytesAfterTheKeyDoNotCount() {
+  /// Bytes after the key in the buffer must not complete a prefix.
+  @Test func bytesAfterTheKeyDoNotMatchAPrefix() {
     let table = RoutingTable(Self.plan)
     let line = Array("get img/".utf8)
     // SAFETY: a byte has no padding.
@@ -42,7 +42,7 @@ struct RoutingTableTests {
     #expect(table.pool(for: bytes, from: 8, count: 0) == 0)
   }
 
-  @Test func withoutAMatchAndADefaultThereIsNoPool() {
+  @Test func keyWithoutMatchOrDefaultHasNoPool() {
     let plan = RoutingPlan(pools: [Self.pool("a")], routes: [Self.route("a:", 0)], defaultPool: nil)
     let table = RoutingTable(plan)
     #expect(table.where("b:1") == nil)
@@ -50,7 +50,7 @@ struct RoutingTableTests {
     #expect(table.defaultPool == RoutingTable.noPool)
   }
 
-  @Test func anEmptyPrefixIsTheDefault() {
+  @Test func routeWithAnEmptyPrefixIsTheDefaultPool() {
     let plan = RoutingPlan(
       pools: [Self.pool("a"), Self.pool("b")], routes: [Self.route("", 1), Self.route("a:", 0)],
       defaultPool: nil)
@@ -58,14 +58,14 @@ struct RoutingTableTests {
     #expect(table.where("z")?.pool == 1 && table.where("a:")?.pool == 0)
   }
 
-  @Test func aTableOfManyRoutesFindsEach() {
+  @Test func tableOfAThousandRoutesFindsEach() {
     let routes = (0..<1000).map { Self.route("p\($0):", $0 % 4) }
     let table = RoutingTable(RoutingPlan(pools: Self.plan.pools, routes: routes, defaultPool: nil))
     for i in 0..<1000 { #expect(table.where("p\(i):x")?.pool == i % 4) }
     #expect(table.where("p1000:x") == nil)
   }
 
-  @Test func eachPoolPlacesByItsOwnRingAndIsExcludedByItself() throws {
+  @Test func eachPoolHasItsOwnRingAndExclusions() throws {
     var table = RoutingTable(Self.plan)
     let before = (0..<300).map { table.where("session:\($0)") }
     let others = (0..<300).map { table.where("img/\($0)") }
@@ -80,7 +80,7 @@ struct RoutingTableTests {
     }
   }
 
-  @Test func plansAreEqualWhenTheyPlaceKeysAlike() {
+  @Test func routingPlansAreEqualWhenTheyPlaceKeysAlike() {
     #expect(Self.plan == RoutingPlan(pools: Self.plan.pools, routes: Self.plan.routes, defaultPool: 0))
     var other = Self.plan
     other.pools[2] = PoolPlan(name: "carts", scheme: .ketama, servers: [RingServer(host: "x", port: 1)])

@@ -2,7 +2,7 @@ import Foundation
 import Routing
 import Testing
 
-/// What running clients and proxies answered: for each case of a file, the server of each key.
+/// Recorded answers of running clients and proxies: for each case of a file, the server of each key.
 struct PlacementVectors: Decodable {
   struct Server: Decodable {
     let host: String
@@ -14,7 +14,7 @@ struct PlacementVectors: Decodable {
   struct Case: Decodable {
     let id: String
     let servers: [Server]
-    /// Which list of `keys.json` was asked.
+    /// The name of the list in `keys.json` that was used.
     let keys: String
     /// Positions in `servers`.
     let expected: [Int]
@@ -23,7 +23,7 @@ struct PlacementVectors: Decodable {
   let cases: [Case]
 }
 
-/// What libhashkit and twemproxy make of some bytes.
+/// The hashes of some bytes by libhashkit and twemproxy.
 struct HashVectors: Decodable {
   struct Row: Decodable {
     let hex: String
