@@ -5,36 +5,36 @@ import Testing
 @testable import Health
 
 struct BackoffTests {
-  /// Waits with the least jitter (5 %), in milliseconds.
+  /// The waits with the least jitter (5 %), in milliseconds.
   static func waits(_ count: Int, flaps: Int = 0, _ rules: HealthRules = HealthRules()) -> [UInt64] {
     var backoff = Backoff()
     for _ in 0..<flaps { backoff.fell(after: .zero, rules) }
     return (0..<count).map { _ in backoff.nextWait(random: least, rules).ms }
   }
 
-  @Test func waitsGrowByHalfUpToTheLongest() {
+  @Test func probeWaitsGrowByHalfUpToTheLongest() {
     #expect(
       Self.waits(12) == [950, 1425, 2137, 3206, 4809, 7214, 10821, 16231, 24347, 28500, 28500, 28500])
   }
 
-  /// A refused connection costs nothing, and a server that is started must not wait.
+  /// A refused connection costs nothing, and a server that has just started must be found soon.
   @Test(arguments: [0, 1, 3])
-  func whoRefusesIsAskedAtTheSameIntervalForAsLongAsItTakes(flaps: Int) {
+  func serverThatRefusesIsProbedAtAConstantInterval(flaps: Int) {
     var backoff = Backoff()
     for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
     for _ in 0..<20 {
       #expect(backoff.nextWait(random: least, HealthRules(), grows: false).ms == 950 << UInt64(flaps))
     }
-    // One that hangs afterwards begins to be spared.
+    // If the server then hangs, the waits begin to grow.
     #expect(backoff.nextWait(random: least, HealthRules()).ms == 1425 << UInt64(flaps))
   }
 
   @Test(arguments: [(0, 950), (1, 1900), (2, 3800), (3, 7600), (4, 15200), (5, 28500), (100, 28500)])
-  func eachFlapDoublesTheFirstWait(_ flaps: Int, _ expected: UInt64) {
+  func eachFlapDoublesTheFirstProbeWait(_ flaps: Int, _ expected: UInt64) {
     #expect(Self.waits(1, flaps: flaps) == [expected])
   }
 
-  @Test func jitterShortensByFiveToFiftyPercent() {
+  @Test func jitterShortensProbeWaitsByFiveToFiftyPercent() {
     var backoff = Backoff()
     #expect(backoff.nextWait(random: least, HealthRules()).ms == 950)
     backoff = Backoff()
@@ -42,7 +42,7 @@ struct BackoffTests {
   }
 
   @Test(arguments: 0..<20 as Range<UInt64>)
-  func everyWaitLiesWithinItsJitter(seed: UInt64) {
+  func everyProbeWaitIsWithinTheJitterRange(seed: UInt64) {
     var random = Seeded(seed)
     let rules = HealthRules(probeInterval: .milliseconds(1 + random.below(5000)))
     var backoff = Backoff()
@@ -56,11 +56,11 @@ struct BackoffTests {
       longest = max(longest, share)
       base = min(base * 1.5, Double(rules.longest))
     }
-    // The whole range is used.
+    // The waits cover the whole range.
     #expect(shortest < 0.52 && longest > 0.93, "seed \(seed)")
   }
 
-  @Test func aQuickFailureAfterAReturnIsAFlapAndCalmWorksItOff() {
+  @Test func quickFailureIsAFlapAndTimeUpRemovesIt() {
     var backoff = Backoff()
     let rules = HealthRules()
     backoff.fell(after: nil, rules)
@@ -73,7 +73,7 @@ struct BackoffTests {
     #expect(trace == [1, 2, 3, 2, 0, 1, 0])
   }
 
-  @Test func flapsStopGrowing() {
+  @Test func numberOfFlapsIsLimited() {
     var backoff = Backoff()
     for _ in 0..<1000 { backoff.fell(after: .zero, HealthRules()) }
     #expect(backoff.flaps == Backoff.mostFlaps)
@@ -81,7 +81,7 @@ struct BackoffTests {
   }
 
   @Test(arguments: [(0, 1), (1, 2), (2, 3), (3, 3)])
-  func aFlappingServerMustAnswerMoreProbes(_ flaps: Int, _ probes: Int) {
+  func flappingServerMustAnswerMoreProbes(_ flaps: Int, _ probes: Int) {
     var backoff = Backoff()
     for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
     #expect(backoff.probesToReturn == probes)
@@ -91,7 +91,7 @@ struct BackoffTests {
     (Duration.zero, Duration.zero), (.seconds(-5), .seconds(-5)), (.seconds(1), .zero),
     (.seconds(Int64.max), .seconds(Int64.max)), (.nanoseconds(1), .seconds(Int64.max)),
   ])
-  func absurdRulesNeitherSpinNorTrap(_ interval: Duration, _ longest: Duration) {
+  func extremeHealthRulesNeitherSpinNorTrap(_ interval: Duration, _ longest: Duration) {
     let rules = HealthRules(probeInterval: interval, probeMax: longest)
     var backoff = Backoff()
     for _ in 0..<10 { backoff.fell(after: .zero, rules) }

@@ -4,10 +4,10 @@ import Testing
 
 @testable import Health
 
-/// A world in which servers die and revive, workers notice, and probes get lost; the board must keep its
-/// promises whatever the seed decides.
+/// A simulation in which servers fail and recover, workers notice, and probe results get lost. The board must keep
+/// its invariants for every seed.
 struct BoardSimulation {
-  /// What a worker knows that only heard the changes.
+  /// The state of a worker that receives only the changes.
   struct Replica: Equatable {
     var status: [ServerID: HealthStatus]
     mutating func apply(_ change: HealthBoard.Change) {
@@ -54,14 +54,14 @@ struct BoardSimulation {
       trace += changes
     }
 
-    /// One turn of the control thread; `chaos` says whether servers die and results get lost.
+    /// One turn of the control thread; with `chaos` servers fail and results get lost.
     mutating func turn(_ now: Instant, chaos: Bool) {
       let server = all[random.below(all.count)]
       if chaos {
         if random.below(10) == 0 { alive[server] = random.below(2) == 0 }
         if random.below(200) == 0 { reload(now) }
       }
-      // Traffic: used servers answer or fail.
+      // Traffic: servers in use answer or fail.
       if board.status(of: server) == .up {
         if alive[server] == true {
           board.answered(server, at: now)
@@ -70,7 +70,7 @@ struct BoardSimulation {
           hear(board.failed(server, cause, at: now, random: random.next()))
         }
       } else if chaos {
-        // A worker that has not heard yet.
+        // A worker that has not received the change yet.
         let changes = board.failed(server, .refused, at: now, random: random.next())
         #expect(changes.isEmpty)
       }
@@ -121,7 +121,7 @@ struct BoardSimulation {
       world.turn(ms(now), chaos: true)
       world.check(ms(now), seed)
     }
-    // Peace: within three longest waits and as many intervals all are back.
+    // No more failures: within three longest waits and three intervals all servers are back.
     for server in world.all { world.alive[server] = true }
     let end = now + 3 * 30_000 + 3 * 2200
     while now < end {
@@ -135,9 +135,9 @@ struct BoardSimulation {
   }
 
   @Test(arguments: 1...60 as ClosedRange<UInt64>)
-  func theBoardKeepsItsPromises(seed: UInt64) { _ = Self.run(seed: seed) }
+  func healthBoardKeepsItsInvariants(seed: UInt64) { _ = Self.run(seed: seed) }
 
-  @Test func theSameEventsGiveTheSameDecisions() {
+  @Test func sameEventsGiveTheSameHealthDecisions() {
     for seed in 1...5 as ClosedRange<UInt64> { #expect(Self.run(seed: seed) == Self.run(seed: seed)) }
   }
 }

@@ -11,14 +11,14 @@ struct HealthBoardTests {
   let d = ServerID(3)
   let pool = PoolID(1)
 
-  /// Takes the server through its probe and its rejoin.
+  /// Reports a successful probe and rejoin of the server.
   func heal(_ server: ServerID, _ board: inout HealthBoard, at now: Instant) -> [HealthBoard.Change] {
     let probed = board.probed(server, ok: true, at: now, random: least)
     #expect(probed == [.rejoining(server)])
     return board.rejoined(server, ok: true, at: now, random: least)
   }
 
-  @Test func aServerFallsIsProbedAndReturns() {
+  @Test func failedServerIsProbedAndReturns() {
     var board = board(4)
     #expect(board.nextDeadline == .never)
     #expect(board.failed(a, .timedOut, at: ms(1), random: least) == [])
@@ -38,7 +38,7 @@ struct HealthBoardTests {
     #expect(board.nextDeadline == .never)
   }
 
-  @Test func anAnswerAfterFailuresStartsTheCountAgain() {
+  @Test func answerReportedToTheBoardResetsTheFailureCount() {
     var board = board(2)
     for i in 0..<10 as Range<UInt64> {
       #expect(board.failed(a, .timedOut, at: ms(10 * i), random: least) == [])
@@ -47,7 +47,7 @@ struct HealthBoardTests {
     }
   }
 
-  @Test func belowTheFloorServersFailFastAndMoveUpInTheOrderTheyFell() {
+  @Test func serversBelowTheFloorFailFastAndAreEjectedInOrder() {
     var board = board(4)
     #expect(board.failed(c, .refused, at: ms(1), random: least) == [.down(c, .refused, ejected: true)])
     #expect(board.failed(a, .refused, at: ms(2), random: least) == [.down(a, .refused, ejected: true)])
@@ -62,19 +62,19 @@ struct HealthBoardTests {
     #expect(heal(d, &board, at: ms(1003)) == [.up(d)])
   }
 
-  @Test func aPoolThatFailsFastEjectsNobody() {
+  @Test func failFastPoolEjectsNoServer() {
     var board = board(4, HealthRules(onFailure: .failFast))
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: false)])
     #expect(board.view(pool) == [.failFast, .up, .up, .up])
   }
 
-  @Test func aPoolOfOneKeepsItsServer() {
+  @Test func poolOfOneServerNeverEjectsIt() {
     var board = board(1, HealthRules(floorPercent: 0))
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: false)])
     #expect(board.view(pool) == [.failFast])
   }
 
-  @Test func poolsDoNotShareAFloor() {
+  @Test func eachPoolHasItsOwnFloor() {
     var board = HealthBoard([
       HealthPool(id: PoolID(1), servers: [a, b]), HealthPool(id: PoolID(2), servers: [c, d]),
     ])
@@ -85,7 +85,7 @@ struct HealthBoardTests {
     #expect(board.view(PoolID(2)) == [.ejected, .failFast])
   }
 
-  @Test func aReloadKeepsWhatIsKnown() {
+  @Test func reloadKeepsTheHealthOfKnownServers() {
     var board = board(4)
     _ = board.failed(a, .refused, at: ms(1), random: least)
     _ = board.failed(b, .refused, at: ms(2), random: least)
@@ -93,13 +93,13 @@ struct HealthBoardTests {
     #expect(board.view(pool) == [.ejected, .ejected, .failFast, .up])
     let known = board.health(of: a)
 
-    // Two more servers: there is room for a third ejection.
+    // Two more servers: a third ejection is allowed.
     let larger = HealthPool(id: pool, servers: servers(0..<6))
     #expect(board.reload([larger], at: ms(10)) == [.ejected(c)])
     #expect(board.health(of: a) == known)
     #expect(board.view(pool) == [.ejected, .ejected, .ejected, .up, .up, .up])
 
-    // The first to fall goes away, and three others: two are left of those that are out.
+    // Removes the first failed server and three others: two of the servers that are out remain.
     let smaller = HealthPool(id: pool, servers: [c, b, d])
     #expect(board.reload([smaller], at: ms(11)) == [.restored(c)])
     #expect(board.view(pool) == [.failFast, .ejected, .up])
@@ -108,7 +108,7 @@ struct HealthBoardTests {
     #expect(board.probed(a, ok: true, at: ms(12), random: least) == [])
     #expect(board.rejoined(a, ok: true, at: ms(12), random: least) == [])
 
-    // Gone and back: a new server, taken to be up.
+    // Removed and added again: a new server, which counts as up.
     #expect(board.reload([larger], at: ms(13)) == [.ejected(c)])
     #expect(board.status(of: a) == .up)
 
@@ -116,7 +116,7 @@ struct HealthBoardTests {
     #expect(board.reload([failFast], at: ms(14)) == [.restored(b), .restored(c)])
   }
 
-  @Test func shorterWaitsAfterAReloadHoldForServersThatAreOut() {
+  @Test func reloadShortensTheProbeWaitsOfServersThatAreOut() {
     var board = board(2)
     _ = board.failed(a, .refused, at: ms(0), random: least)
     for _ in 0..<20 { _ = board.probed(a, ok: false, at: ms(0), random: least) }
@@ -126,7 +126,7 @@ struct HealthBoardTests {
     #expect(board.nextDeadline == ms(1400))
   }
 
-  @Test func aServerNamedTwiceCountsOnce() {
+  @Test func serverListedTwiceCountsOnce() {
     var board = HealthBoard([
       HealthPool(id: PoolID(1), servers: [a, a, b, b]), HealthPool(id: PoolID(2), servers: [a, c]),
       HealthPool(id: PoolID(2), servers: [d]),
@@ -138,10 +138,10 @@ struct HealthBoardTests {
     #expect(board.health(of: d) == nil)
   }
 
-  /// Three hundred servers fall in the same millisecond and stay away for a minute: probes are spread, and
-  /// no server is ever asked twice in half a second.
+  /// Three hundred servers fail in the same millisecond and stay out for a minute: probes are spread, and no server
+  /// is probed twice within half a second.
   @Test(arguments: 0..<5 as Range<UInt64>)
-  func noStormWhenAllFallAtOnce(seed: UInt64) {
+  func probesAreSpreadWhenAllServersFailAtOnce(seed: UInt64) {
     var random = Seeded(seed)
     let count = 300
     var board = board(UInt32(count))
@@ -160,7 +160,7 @@ struct HealthBoardTests {
     }
     #expect(last.count == count, "every one was probed")
     #expect((perWindow.values.max() ?? 0) < count / 5, "seed \(seed)")
-    // And when all answer at once, each is back within its longest wait.
+    // When all answer at once, each is back within its longest wait.
     for now in stride(from: 60_000 as UInt64, to: 90_001, by: 5) {
       for server in board.dueProbes(at: ms(now)) { _ = heal(server, &board, at: ms(now)) }
     }

@@ -7,24 +7,24 @@ struct PoolGuardTests {
     (4, 100, 0), (4, 99, 0), (4, 75, 1), (4, 76, 0), (100, 33, 67), (3, 34, 1), (3, 33, 2), (3, -10, 2),
     (3, 1000, 0), (-5, 50, 0), (Int.max, 50, Int.max / 2), (200, 1, 198), (150, 51, 73),
   ])
-  func theFloorIsRoundedUpAndTheLastServerStays(_ servers: Int, _ percent: Int, _ mayEject: Int) {
+  func floorIsRoundedUpAndTheLastServerStays(_ servers: Int, _ percent: Int, _ mayEject: Int) {
     #expect(PoolGuard(servers: servers, floorPercent: percent).mayEject == mayEject)
     #expect(PoolGuard(servers: servers, floorPercent: percent, onFailure: .failFast).mayEject == 0)
   }
 
-  @Test func neverBelowTheFloorForAnySizeAndShare() {
+  @Test func ejectionNeverGoesBelowTheFloorForAnyPoolSize() {
     for servers in 1...60 {
       for percent in 0...100 {
         let mayEject = PoolGuard(servers: servers, floorPercent: percent).mayEject
         let left = servers - mayEject
         #expect(left >= 1 && left * 100 >= servers * percent)
-        // And not one more than that.
+        // One server fewer would be below the floor.
         #expect(left == 1 || (left - 1) * 100 < servers * percent)
       }
     }
   }
 
-  @Test func whoFellFirstIsEjected() {
+  @Test func serversThatFailedFirstAreEjected() {
     let limit = PoolGuard(servers: 4, floorPercent: 50)
     #expect(Array(limit.ejected(of: ["c"])) == ["c"])
     #expect(Array(limit.ejected(of: ["c", "a", "b"])) == ["c", "a"])

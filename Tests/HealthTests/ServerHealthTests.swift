@@ -11,7 +11,7 @@ struct ServerHealthTests {
     (.timedOut, "timed out", false), (.connectionLost, "connection lost", false),
     (.protocolError, "protocol error", false),
   ])
-  func causesHaveWordsAndOnlySomeAreEnoughAlone(_ cause: FailureCause, _ words: String, _ isEnough: Bool) {
+  func onlySomeFailureCausesAreConclusive(_ cause: FailureCause, _ words: String, _ isEnough: Bool) {
     #expect(cause.words == words)
     var health = ServerHealth()
     let action = health.failed(cause, at: ms(5), random: least, rules)
@@ -19,12 +19,12 @@ struct ServerHealthTests {
     #expect(health.isUp != isEnough)
   }
 
-  @Test func everyCauseHasAWordOfItsOwn() {
+  @Test func everyFailureCauseHasItsOwnText() {
     #expect(Set(FailureCause.allCases.map(\.words)).count == FailureCause.allCases.count)
   }
 
   @Test(arguments: [(-1, 1), (0, 1), (1, 1), (2, 2), (3, 3), (10, 10)])
-  func failuresInARowTakeAServerOut(_ limit: Int, _ needed: Int) {
+  func consecutiveFailuresTakeAServerOut(_ limit: Int, _ needed: Int) {
     let rules = HealthRules(failures: limit)
     var health = ServerHealth()
     for i in 1...needed {
@@ -35,12 +35,12 @@ struct ServerHealthTests {
     #expect(health.nextProbe == ms(UInt64(needed) + 950))
   }
 
-  @Test func anotherMachineStartsWithNothingAgainstIt() {
+  @Test func serverWithANewAddressStartsWithoutFailures() {
     var health = ServerHealth()
     for i in 1...2 as ClosedRange<UInt64> { _ = health.failed(.timedOut, at: ms(i), random: least, rules) }
     health.moved(at: ms(3))
     #expect(health.failed(.timedOut, at: ms(4), random: least, rules) == .none)
-    // One that is out is probed at once, and its flaps are forgotten.
+    // If it is out it is probed at once, and its flaps are forgotten.
     _ = health.failed(.refused, at: ms(5), random: least, rules)
     _ = health.probeSucceeded(at: ms(6), random: least, rules)
     _ = health.rejoined(at: ms(7))
@@ -52,14 +52,14 @@ struct ServerHealthTests {
     #expect(health.state == .down(since: ms(8), cause: .refused))
     #expect(health.nextProbe == ms(20))
     #expect(health.probeSucceeded(at: ms(21), random: least, rules) == .rejoin)
-    // What is under way is not disturbed.
+    // A rejoin in progress is not affected.
     let next = health.nextProbe
     health.moved(at: ms(22))
     #expect(health.nextProbe == next)
     #expect(health.rejoined(at: ms(23)) == .bringBack)
   }
 
-  @Test func anAnswerBetweenFailuresStartsTheCountAgain() {
+  @Test func answerBetweenFailuresResetsTheCount() {
     var health = ServerHealth()
     for i in 0..<20 as Range<UInt64> {
       let first = health.failed(.timedOut, at: ms(10 * i), random: least, rules)
@@ -70,7 +70,7 @@ struct ServerHealthTests {
     #expect(health.isUp)
   }
 
-  @Test func anAnswerFromBeforeTheFailureDoesNotExcuseIt() {
+  @Test func answerBeforeAFailureDoesNotResetTheCount() {
     var health = ServerHealth()
     for i in 0..<3 as Range<UInt64> {
       _ = health.failed(.timedOut, at: ms(100 + i), random: least, rules)
@@ -79,7 +79,7 @@ struct ServerHealthTests {
     #expect(!health.isUp)
   }
 
-  /// A server that fell at 0 and has flapped so often before.
+  /// A server that failed at 0 and has flapped `flaps` times before.
   func down(flaps: Int = 0) -> ServerHealth {
     var health = ServerHealth()
     for _ in 0..<flaps {
@@ -92,7 +92,7 @@ struct ServerHealthTests {
     return health
   }
 
-  @Test func aServerReturnsByAProbeAndARejoin() {
+  @Test func serverReturnsAfterAProbeAndARejoin() {
     var health = down()
     let probed = health.probeSucceeded(at: ms(900), random: least, rules)
     #expect(probed == .rejoin)
@@ -104,7 +104,7 @@ struct ServerHealthTests {
     #expect(health.nextProbe == .never)
   }
 
-  @Test func aServerThatFlappedAnswersSeveralProbesInARow() {
+  @Test func serverThatFlappedMustAnswerSeveralProbesInARow() {
     var health = down(flaps: 2)
     let one = health.probeSucceeded(at: ms(1000), random: least, rules)
     let two = health.probeSucceeded(at: ms(2000), random: least, rules)
@@ -119,7 +119,7 @@ struct ServerHealthTests {
     }
   }
 
-  @Test func aFailedRejoinIsAFailedProbe() {
+  @Test func failedRejoinCountsAsAFailedProbe() {
     var health = down()
     _ = health.probeSucceeded(at: ms(900), random: least, rules)
     health.rejoinFailed(at: ms(1000), random: least, rules)
@@ -130,7 +130,7 @@ struct ServerHealthTests {
   }
 
   @Test(arguments: FailureCause.allCases)
-  func onlyWhoKeepsAProbeWaitingIsProbedLessOften(_ cause: FailureCause) {
+  func onlyServersThatKeepProbesWaitingAreProbedLessOften(_ cause: FailureCause) {
     let wait = cause == .refused || cause == .unreachable ? 950 : 1425
     var health = down()
     for i in 1...10 as ClosedRange<UInt64> {
@@ -141,7 +141,7 @@ struct ServerHealthTests {
     #expect(cause.isConclusive || health.nextProbe.since(ms(10_000)).ms > 20_000)
   }
 
-  @Test func failuresWhileOutChangeNothing() {
+  @Test func failuresOfAServerThatIsOutAreIgnored() {
     var health = down()
     let before = health
     for cause in FailureCause.allCases {
@@ -153,7 +153,7 @@ struct ServerHealthTests {
     #expect(!health.isUp, "a late reply is no probe")
   }
 
-  @Test func aFailureFromBeforeTheReturnIsIgnored() {
+  @Test func failureFromBeforeTheServersReturnIsIgnored() {
     var health = down()
     _ = health.probeSucceeded(at: ms(900), random: least, rules)
     _ = health.rejoined(at: ms(1000))
@@ -163,7 +163,7 @@ struct ServerHealthTests {
     #expect(fresh == .takeOut(.refused) && health.backoff.flaps == 1)
   }
 
-  @Test func resultsOfProbesNobodySentChangeNothing() {
+  @Test func resultOfAProbeThatWasNotSentIsIgnored() {
     var health = ServerHealth()
     let action = health.probeSucceeded(at: ms(1), random: least, rules)
     health.probeFailed(at: ms(1), random: least, rules)
@@ -174,7 +174,7 @@ struct ServerHealthTests {
     #expect(health == ServerHealth())
   }
 
-  @Test func aProbeWhoseResultIsLostIsRepeated() {
+  @Test func probeWithALostResultIsRepeated() {
     var health = down()
     health.probeSent(at: ms(950), rules)
     #expect(health.nextProbe == ms(30_950))
@@ -182,9 +182,9 @@ struct ServerHealthTests {
     #expect(health.nextProbe == ms(31_000), "so is one whose rejoin never ends")
   }
 
-  /// Up for a second each time, then out: the first wait doubles up to the longest. Then an hour of
-  /// peace, and all is forgotten.
-  @Test func dampingGrowsAndDecays() {
+  /// Up for a second each time, then out: the first wait doubles up to the longest. After an hour without failures
+  /// the flaps are forgotten.
+  @Test func flapDampingGrowsAndDecays() {
     var health = ServerHealth()
     var now: UInt64 = 0
     var waits: [UInt64] = []
