@@ -1,11 +1,11 @@
 import Stats
 
-/// A server's answer: these rows and `END`.
+/// A server's answer: the given rows and `END`.
 func answer(_ rows: String...) -> [UInt8] {
   Array((rows.map { $0 + "\r\n" }.joined() + "END\r\n").utf8)
 }
 
-/// What a client is given when these answers are merged; `servers` were asked.
+/// The merged answer for the client, as lines; `servers` is the number of servers asked.
 func merged(
   _ kind: StatsKind, _ answers: [[UInt8]], of servers: Int? = nil, limits: MergeLimits = MergeLimits()
 ) -> [String] {
@@ -14,14 +14,14 @@ func merged(
   return lines(stats.rendered(of: servers ?? answers.count))
 }
 
-/// The lines of an answer without their ends; the last one must have one.
+/// The lines of an answer without their line ends. The answer must end in a line end.
 func lines(_ bytes: [UInt8]) -> [String] {
   let text = String(decoding: bytes, as: UTF8.self)
   guard text.hasSuffix("\r\n") else { return ["(no line end) " + text] }
   return text.dropLast().split(separator: "\r\n", omittingEmptySubsequences: false).map(String.init)
 }
 
-/// Name and value of each `STAT` line.
+/// The name and value of each `STAT` line.
 func statRows(_ bytes: [UInt8]) -> [(name: String, value: String)] {
   lines(bytes).compactMap { line in
     let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
@@ -31,7 +31,7 @@ func statRows(_ bytes: [UInt8]) -> [(name: String, value: String)] {
 }
 
 extension MergedStats {
-  /// `add` for bytes in an array.
+  /// `add` for an array of bytes.
   @discardableResult mutating func take(_ answer: [UInt8]) -> Bool {
     // SAFETY: every byte of an array is initialised.
     unsafe add(answer.span.bytes)

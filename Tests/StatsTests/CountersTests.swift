@@ -3,12 +3,12 @@ import Testing
 @testable import Stats
 
 struct CountersTests {
-  @Test func thereIsAPlaceForEveryCounterAndNoMore() {
+  @Test func countersHaveOneValuePerCase() {
     #expect(Counter.allCases.count == Counters().values.count)
     #expect(Counter.allCases.map(\.rawValue) == Array(0..<Counter.allCases.count))
   }
 
-  @Test func namesAreDifferentAndPlain() {
+  @Test func counterNamesAreUniqueAndLowercase() {
     let names = Counter.allCases.map(\.description.name)
     #expect(Set(names).count == names.count)
     for name in names { #expect(name.allSatisfy { $0 == "_" || ($0.isLetter && $0.isLowercase) }, "\(name)") }
@@ -16,7 +16,7 @@ struct CountersTests {
   }
 
   @Test(arguments: Counter.allCases)
-  func countingChangesOneNumber(_ counter: Counter) {
+  func countingChangesOneCounterOnly(_ counter: Counter) {
     var counters = Counters()
     counters.add(counter)
     counters.add(41, to: counter)
@@ -25,7 +25,7 @@ struct CountersTests {
     #expect(counters[counter] == 41)
   }
 
-  @Test func theSumIsRightWhereOneWorkersGaugeIsBelowZero() {
+  @Test func totalIsRightWhenOneWorkersGaugeIsBelowZero() {
     var one = Counters()
     var two = Counters()
     one.add(3, to: .clientConnections)
@@ -36,7 +36,7 @@ struct CountersTests {
     #expect(total[.clientConnections] == 2)
   }
 
-  @Test func countingWrapsInsteadOfStopping() {
+  @Test func counterWrapsAtItsMaximum() {
     var counters = Counters()
     counters.subtract(.readRetries)
     #expect(counters[.readRetries] == .max)
@@ -44,7 +44,7 @@ struct CountersTests {
     #expect(counters[.readRetries] == 0)
   }
 
-  @Test func theAnswerListsEveryNumberBehindTheRowsGiven() {
+  @Test func statsRingroadListsEveryCounterAfterTheGivenRows() {
     var counters = Counters()
     counters.add(7, to: .clientBytesIn)
     let output = counters.rendered(after: [("version", "0.1"), ("workers", "2")])

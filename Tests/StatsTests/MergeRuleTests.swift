@@ -40,17 +40,17 @@ struct MergeRuleTests {
   ]
 
   @Test(arguments: cases)
-  func everyRuleTurnsSeveralValuesIntoOne(_ rule: MergeRule, _ values: [String], _ expected: String) {
+  func everyMergeRuleMergesItsValues(_ rule: MergeRule, _ values: [String], _ expected: String) {
     var row = MergedRow(name: "x", rule: rule, number: nil)
     for value in values { row.add(value) }
     #expect(row.value(ownPID: 4711, classes: 3) == expected)
   }
 
-  @Test func everyRuleHasACase() {
+  @Test func everyMergeRuleHasATestCase() {
     for rule in MergeRule.allCases { #expect(Self.cases.contains { $0.0 == rule }) }
   }
 
-  @Test func orderOfServersDoesNotChangeANumber() {
+  @Test func orderOfServersDoesNotChangeAMergedNumber() {
     for (rule, values, expected) in Self.cases where !expected.contains(",") {
       guard rule != .all, rule != .any else { continue }
       var row = MergedRow(name: "x", rule: rule, number: nil)
@@ -59,7 +59,7 @@ struct MergeRuleTests {
     }
   }
 
-  @Test func aListEndsAfterSixteenDifferentValues() {
+  @Test func mergedListEndsAfterSixteenDifferentValues() {
     var row = MergedRow(name: "x", rule: .same, number: nil)
     for i in 0..<1000 { row.add(String(i)) }
     #expect(row.value(ownPID: 1, classes: 0) == (0..<16).map(String.init).joined(separator: ", ") + ", ...")
@@ -82,9 +82,9 @@ struct ServerVersionTests {
     (["", "1.2"], "1.2"),
     ([".5", "7"], "7"),
   ])
-  func theLowestVersionIsTheOneWithFewestFeatures(_ versions: [String], _ expected: String) {
+  func lowestVersionIsTheOldestRelease(_ versions: [String], _ expected: String) {
     #expect(lowestVersion(versions) == expected)
   }
 
-  @Test func noVersionsHaveNoLowest() { #expect(lowestVersion([]) == nil) }
+  @Test func lowestOfNoVersionsIsNil() { #expect(lowestVersion([]) == nil) }
 }

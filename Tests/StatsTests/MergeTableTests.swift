@@ -2,8 +2,8 @@ import Testing
 
 @testable import Stats
 
-/// The table against a second list, written from memcached's documentation: what is not named here as
-/// special is a counter or a size (sum) in `stats`, `items`, `slabs`, and shown once in `settings`.
+/// Compares the table with a second list, written from memcached's documentation. A stat without a special rule here
+/// is a counter or a size (sum) in `stats`, `items` and `slabs`, and is shown once in `settings`.
 struct MergeTableTests {
   static let kinds: [StatsKind] = [.general, .settings, .items, .slabs, .sizes, .conns]
 
@@ -27,7 +27,7 @@ struct MergeTableTests {
     (.sizes, .same, ["sizes_status", "sizes_error"]),
   ]
 
-  /// What two servers say, and what must come out.
+  /// The values of two servers, and the expected result.
   static func example(_ rule: MergeRule) -> (String, String, String) {
     switch rule {
     case .sum: ("5", "7", "12")
@@ -52,7 +52,7 @@ struct MergeTableTests {
   }
 
   @Test(arguments: kinds)
-  func everyStatOfAKindIsMergedByItsRule(_ kind: StatsKind) {
+  func everyStatIsMergedByTheRuleOfItsKind(_ kind: StatsKind) {
     var seen: Set<String> = []
     for (pattern, rule) in MergeTable.rows(of: kind) {
       #expect(seen.insert(pattern).inserted, "\(pattern) has two rows")
@@ -68,7 +68,7 @@ struct MergeTableTests {
     }
   }
 
-  @Test func theTableIsAsLongAsMemcachedsAnswers() {
+  @Test func mergeTableHasAsManyRowsAsMemcachedsAnswers() {
     #expect(Self.kinds.map { MergeTable.rows(of: $0).count } == [140, 80, 29, 17, 3, 5])
   }
 
@@ -84,7 +84,7 @@ struct MergeTableTests {
   ]
 
   @Test(arguments: unknown)
-  func aStatOfALaterMemcachedComesThrough(_ kind: StatsKind, _ values: [String], _ expected: String) {
+  func unknownStatIsMergedByTheDefaultRule(_ kind: StatsKind, _ values: [String], _ expected: String) {
     #expect(MergeTable.rule(for: "not_yet_invented", in: kind) == nil)
     let output = merged(kind, values.map { answer("STAT not_yet_invented \($0)") })
     #expect(output.first == "STAT not_yet_invented \(expected)")
@@ -102,7 +102,7 @@ struct MergeTableTests {
     (.general, "7:get_hits", "7:get_hits", nil),
     (.conns, "99999999999999999999999:addr", "*:addr", .max),
   ])
-  func aNameIsAPatternAndANumber(_ kind: StatsKind, _ name: String, _ text: String, _ number: UInt64?) {
+  func statNameHasPatternAndNumber(_ kind: StatsKind, _ name: String, _ text: String, _ number: UInt64?) {
     #expect(MergeTable.pattern(of: name, in: kind).text == text)
     #expect(MergeTable.pattern(of: name, in: kind).number == number)
   }
@@ -115,7 +115,7 @@ struct MergeTableTests {
     (["cachedump", "1", "0"], .cachedump(limit: 0)), (["cachedump"], .cachedump(limit: 0)),
     (["cachedump", "1", "-5"], .cachedump(limit: 0)), (["extstore"], .other), (["Items"], .other),
   ])
-  func theWordsBehindStatsDecideTheKind(_ words: [String], _ kind: StatsKind) {
+  func wordsAfterStatsDetermineTheKind(_ words: [String], _ kind: StatsKind) {
     #expect(StatsKind(words: words) == kind)
   }
 }

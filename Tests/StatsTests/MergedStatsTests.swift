@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 struct MergedStatsTests {
-  @Test func rowsStandInTheOrderOfTheFirstServerAndOthersBehind() {
+  @Test func mergedRowsFollowTheOrderOfTheFirstServer() {
     let output = merged(
       .general,
       [
@@ -17,7 +17,7 @@ struct MergedStatsTests {
       ])
   }
 
-  @Test func aSlabClassThatOnlyOneServerHasStandsInItsPlace() {
+  @Test func slabClassOfOneServerIsSortedIntoTheMergedRows() {
     let output = merged(
       .slabs,
       [
@@ -31,12 +31,12 @@ struct MergedStatsTests {
       ])
   }
 
-  @Test func sizesAreSortedAndSummed() {
+  @Test func itemSizesAreSortedAndSummed() {
     let output = merged(.sizes, [answer("STAT 96 3", "STAT 320 1"), answer("STAT 128 1", "STAT 96 4")])
     #expect(output.prefix(3) == ["STAT 96 7", "STAT 128 1", "STAT 320 1"])
   }
 
-  @Test func connectionsOfTwoServersNeverShareANumber() {
+  @Test func connectionsOfDifferentServersHaveDifferentNumbers() {
     let one = answer("STAT 23:addr tcp:a", "STAT 24:addr tcp:b", "STAT 24:state conn_read")
     let output = merged(.conns, [one, one, one])
     #expect(
@@ -48,23 +48,23 @@ struct MergedStatsTests {
       ])
   }
 
-  /// python-memcached's `get_slab_stats` splits each name at its colons and fails where there are none.
+  /// python-memcached's `get_slab_stats` splits each name at its colons and fails on a name without one.
   @Test(arguments: [
     (StatsKind.items, "items:1:number"), (.slabs, "1:chunk_size"), (.sizes, "96"), (.conns, "23:addr"),
   ])
-  func aListOfNumberedRowsHasNoOther(kind: StatsKind, name: String) {
+  func numberedStatsHaveNoAdditionalRows(kind: StatsKind, name: String) {
     var limits = MergeLimits()
     limits.rows = 1
     let two = answer("STAT \(name) 1", "STAT 2:of:more 1")
     #expect(merged(kind, [two], of: 2, limits: limits) == ["STAT \(name) 1", "END"])
   }
 
-  @Test func aValueMayHoldSpacesOrBeMissing() {
+  @Test func statValueMayContainSpacesOrBeMissing() {
     let output = merged(.general, [answer("STAT a b c", "STAT d", "STAT e ")])
     #expect(output.prefix(3) == ["STAT a b c", "STAT d ", "STAT e "])
   }
 
-  @Test func cachedumpIsTheItemsOfAllUpToTheLimit() {
+  @Test func cachedumpListsItemsOfAllServersUpToTheLimit() {
     let one = answer("ITEM a [3 b; 0 s]", "ITEM b [3 b; 0 s]")
     let two = answer("ITEM c [3 b; 0 s]")
     #expect(
@@ -85,7 +85,7 @@ struct MergedStatsTests {
     ("ITEM a [1 b; ", false), ("ITEM a [1", false), ("item a [1 b; 0 s]", false), ("END", false), ("", false),
     ("VALUE a 0 1", false), ("STAT a 1", false),
   ])
-  func onlyRowsOfKeysThatAreTextAreListed(_ row: String, _ isListed: Bool) {
+  func cachedumpListsOnlyTextKeys(_ row: String, _ isListed: Bool) {
     let output = merged(.cachedump(limit: 0), [answer("ITEM a [1 b; 0 s]", row)])
     #expect(output.count == (isListed ? 3 : 2))
     #expect(!isListed || output[1] == row)
@@ -124,20 +124,20 @@ struct MergedStatsTests {
     (.general, ["STAT a ENDEND\r\n", "XEND\r\n"], "SERVER_ERROR ringroad: 2 of 2 servers did not answer"),
     (.cachedump(limit: 1), ["CLIENT_ERROR bad command line\r\n"], "CLIENT_ERROR bad command line"),
   ])
-  func oneLineAnswersBecomeOneLine(_ kind: StatsKind, _ answers: [String], _ expected: String) {
+  func oneLineStatsAnswersAreMergedIntoOneLine(_ kind: StatsKind, _ answers: [String], _ expected: String) {
     #expect(merged(kind, answers.map { Array($0.utf8) }) == [expected])
   }
 
-  @Test func nobodyAskedIsNotASuccess() {
+  @Test func statsResetWithoutServersIsAnError() {
     #expect(merged(.reset, []) == ["SERVER_ERROR ringroad: 0 of 0 servers did not answer"])
   }
 
-  @Test func anErrorOfOneServerDoesNotHideTheRowsOfOthers() {
+  @Test func errorOfOneServerDoesNotHideRowsOfOthers() {
     let output = merged(.general, [Array("SERVER_ERROR out of memory\r\n".utf8), answer("STAT cmd_get 1")])
     #expect(output == ["STAT cmd_get 1", "STAT ringroad_servers_answered 1/2", "END"])
   }
 
-  @Test func anAnswerThatIsCutOffIsNotMerged() {
+  @Test func truncatedStatsAnswerIsNotMerged() {
     let whole = answer("STAT cmd_get 1", "STAT cmd_set 2")
     for cut in 0..<whole.count {
       var stats = MergedStats(kind: .general, ownPID: 1)
@@ -150,7 +150,7 @@ struct MergedStatsTests {
     #expect(isTaken)
   }
 
-  @Test func linesThatAreNoRowsAreDroppedAndCounted() {
+  @Test func malformedStatsLinesAreDroppedAndCounted() {
     let output = merged(.general, [answer("STAT cmd_get 1", "VALUE x 0 0", "STAT", "STAT ", "STAT  1", "")])
     #expect(
       output == [
@@ -158,12 +158,12 @@ struct MergedStatsTests {
       ])
   }
 
-  @Test func controlBytesCannotMakeALine() {
+  @Test func controlBytesInAStatCannotFormALine() {
     let output = merged(.general, [answer("STAT a\rEND 1\u{0}2", "STAT b \u{7f}\r")])
     #expect(output.prefix(2) == ["STAT a?END 1?2", "STAT b ??"])
   }
 
-  @Test func limitsBoundRowsBytesAndLines() {
+  @Test func mergeLimitsBoundRowsBytesAndLines() {
     var limits = MergeLimits()
     limits.rows = 2
     let rows = answer("STAT a 1", "STAT b 2", "STAT c 3")
@@ -187,10 +187,10 @@ struct MergedStatsTests {
     #expect(merged(.conns, [answer("STAT 1:a", "STAT 2:b")], limits: limits)[0] == "STAT 1:a ")
   }
 
-  /// Answers made of the pieces that matter, shuffled and damaged: whatever comes in, what goes out is
-  /// whole lines of the right shape with one terminator.
+  /// Answers made of relevant pieces, shuffled and damaged: for any input the output is whole lines of the right
+  /// shape with one terminator.
   @Test(arguments: 0..<200 as Range<UInt64>)
-  func hostileAnswersNeverBreakTheMergedOne(seed: UInt64) {
+  func hostileServerAnswersNeverBreakTheMergedAnswer(seed: UInt64) {
     var random = Seeded(seed)
     let kinds: [StatsKind] = [
       .general, .items, .slabs, .sizes, .settings, .conns, .reset, .detailSwitch, .detailDump,
@@ -227,7 +227,7 @@ struct MergedStatsTests {
   }
 }
 
-/// Numbers that a seed decides (xorshift).
+/// Random numbers determined by a seed (xorshift).
 struct Seeded: RandomNumberGenerator {
   private var state: UInt64
   init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
@@ -241,7 +241,7 @@ struct Seeded: RandomNumberGenerator {
 }
 
 struct ServersListingTests {
-  @Test func everyServerHasItsBlock() {
+  @Test func statsServersHasABlockForEveryServer() {
     var listing = ServersListing()
     listing.take(label: "10.0.0.1:11211", bytes: answer("STAT pid 1", "STAT cmd_get 12"))
     listing.add(label: "cache b", failure: "timed out")
@@ -253,7 +253,7 @@ struct ServersListingTests {
       ])
   }
 
-  @Test func aListingIsBounded() {
+  @Test func statsServersAnswerIsBounded() {
     var limits = MergeLimits()
     limits.rows = 2
     var listing = ServersListing(limits: limits)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Stats
 
-/// What three real servers say, merged: nothing lost, sums right, no stat without a row in the table.
+/// Merges the answers of three real servers: no row is lost, sums are right, every stat has a row in the table.
 @Suite(.serialized)
 struct RealServersTests {
   static func servers() throws -> [MemcachedProcess] {
@@ -12,7 +12,7 @@ struct RealServersTests {
       try MemcachedProcess(), try MemcachedProcess(["-c", "512"]),
       try MemcachedProcess(["-f", "1.5", "-o", "track_sizes"]),
     ]
-    // Different content on each, some of it in slab classes that the others do not have.
+    // Each server has different items, some of them in slab classes that the others do not have.
     for (i, server) in servers.enumerated() {
       for j in 0...i {
         let value = String(repeating: "v", count: 10 + 700 * j * (i + 1))
@@ -23,7 +23,7 @@ struct RealServersTests {
     return servers
   }
 
-  @Test func everyRowOfEveryServerIsMergedByTheTable() throws {
+  @Test func rowsOfRealServersAreMergedByTheTable() throws {
     let servers = try Self.servers()
     let commands = ["", "settings", "items", "slabs", "sizes"]
     for command in commands {
@@ -49,7 +49,7 @@ struct RealServersTests {
     }
   }
 
-  /// The merged value computed a second time, plainly.
+  /// Computes the merged value a second time in a simple way.
   private func check(
     _ command: String, _ kind: StatsKind, _ names: Set<String>, _ answers: [[UInt8]],
     _ result: [String: String]
@@ -70,7 +70,7 @@ struct RealServersTests {
     }
   }
 
-  @Test func valuesThatAreKnownComeOutRight() throws {
+  @Test func knownStatsOfRealServersAreMergedCorrectly() throws {
     let servers = try Self.servers()
     var stats = MergedStats(kind: .general, ownPID: 1)
     for server in servers { stats.take(try server.ask("stats")) }
@@ -100,7 +100,7 @@ struct RealServersTests {
     }
   }
 
-  @Test func theOtherCommandsAreUnderstood() throws {
+  @Test func otherStatsCommandsOfRealServersAreMerged() throws {
     let servers = try Self.servers()
     func output(_ command: String) throws -> [String] {
       let kind = StatsKind(words: command.split(separator: " ").map(String.init))
@@ -112,7 +112,7 @@ struct RealServersTests {
     #expect(try output("detail off") == ["OK"])
     #expect(try output("detail") == ["CLIENT_ERROR usage: stats detail on|off|dump"])
     #expect(try output("cachedump") == ["CLIENT_ERROR bad command line"])
-    // memcached lists what its maintainer thread has moved to the cold end, which it does in its own time.
+    // memcached lists only items that its maintainer thread has moved to the cold end, at a time of its choosing.
     for _ in 0..<500 where try output("cachedump 1 0").count < 4 { usleep(10_000) }
     #expect(try output("cachedump 1 0").count == 4)
     #expect(try output("cachedump 1 2").count == 3)
