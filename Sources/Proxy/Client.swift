@@ -1,100 +1,101 @@
 import Bytes
 
-/// One connection from an application, as a worker sees it: bytes in, bytes out, and the requests that
-/// wait for their answers in the order they were asked.
+/// One client connection, as a worker sees it: its input, its output, and its requests in flight in the order in which
+/// they arrived.
 ///
 ///     first ─▶ exchange ─▶ exchange ─▶ last
 ///
-/// The answer at the head goes straight to `output`; an answer that comes before its turn waits in
-/// `parked`. A connection that is idle holds no buffer at all.
+/// The reply to the first exchange goes straight to `output`; a reply that arrives before its turn waits in `parked`.
+/// An idle connection has no buffer at all.
 package struct Client: ~Copyable, Recyclable {
-  /// Bytes that came and could not yet be served: an unfinished request, or what waits for room.
+  /// Received bytes that are not served yet: an unfinished request, or requests over a limit.
   package var input = Buffer()
-  /// Answers to be sent.
+  /// Replies to be sent.
   package var output = Buffer()
-  /// Answers before their turn; exchanges know where in it theirs lie.
+  /// Replies before their turn. Each exchange has the position of its own.
   var parked = Buffer()
-  /// Bytes of `parked` that are still wanted.
+  /// Bytes of `parked` that are yet to be moved to `output`.
   var parkedLive = 0
   /// The exchanges, oldest first.
   var first = Slab<Exchange>.none
   var last = Slab<Exchange>.none
   var inFlight: UInt32 = 0
-  /// As many requests may be in flight as their answers, by the size of the last ones, fit the client's
-  /// output: a value may have a megabyte, and its client may not read. It grows by doubling, and what was learned is
-  /// forgotten when nothing is asked.
+  /// Number of requests that may be in flight: as many as have replies, of the last ones' size, that fit in the
+  /// client's output. A value may be a megabyte, and the client may not read. The number grows by doubling;
+  /// `forgetWindow` resets it when the client has none in flight.
   var window: UInt32 = 0
-  /// Answers that have left the order since something was last sent.
+  /// Requests answered since the last send.
   var answered: UInt32 = 0
-  /// Bytes that were sent at once last, but no more than a request in flight may take: the next answers get a block for
-  /// as many, and need not move to a larger one.
+  /// Bytes of the last send, at most `mostUsual`. The next replies get a block of that size, and need not move to a
+  /// larger one.
   var usual: UInt32 = 0
-  /// Bytes of a refused request that are still to come and are dropped.
+  /// Bytes of a refused request that are still to arrive; they are dropped.
   var skip = 0
-  /// Bytes of `input` in which no newline was found.
+  /// Bytes of `input` that were searched for a newline and have none.
   var scanned = 0
-  /// A request's bytes after which it is worth looking at again.
+  /// Bytes of the current request that must be there before it is parsed again.
   package var awaited = 0
-  /// The long value that is on its way to or from it, and whether it is the client's own.
+  /// The stream of a large value to or from the client, and whether it is an upload.
   var stream = Slab<Stream>.none
   package var isUploading = false
-  /// Bytes of the value being uploaded that are still to come.
+  /// Bytes of the value being uploaded that are still to arrive.
   var bodyLeft = 0
-  /// Its last value was long, and nothing was read from it since.
+  /// Its last value was streamed, and nothing was read from it since.
   var hasUploaded = false
-  /// It has asked something before a long value of its own was answered.
+  /// It has sent a request before its own large value was answered.
   var asksAhead = false
-  /// Bytes that a value of its last multi-get took, on average; 0 before the first.
+  /// Average bytes of a value in its last multi-get; 1 if they were small, 0 before the first.
   var valueSize: UInt32 = 0
-  /// Answers that are streamed when their turn comes: nothing more is taken until they have been given.
+  /// Number of replies that are to be streamed in their turn. No more of its requests are served until they have been
+  /// sent.
   var deferLargeValue = 0
-  /// It has an upload to begin when its answers have been given.
+  /// Its next request is an upload, which begins when its earlier requests are answered.
   var isOrderly = false
-  /// It has an upload to begin when there is a connection for it, or the way is clear.
+  /// Its next request is an upload, which waits for a free stream or for earlier requests on the shared connection.
   var isQueued = false
-  /// It has an upload to begin when what stands in its way on the shared connection is done: since then.
+  /// Since when its upload waits for earlier requests, or for room, on the shared connection.
   var uploadHeldSince = Instant.never
-  /// One of the worker's streams is kept for its upload.
+  /// One of the worker's streams is reserved for its upload.
   var holdsStream = false
-  /// When the unfinished request at the front of `input` began, and how much there was then.
+  /// When the unfinished request at the front of `input` began or last grew by 64 KiB, and its size then.
   var partialSince = Instant.never
   var partialSize = 0
-  /// When `output` was last seen to move while the peer did not take all of it.
+  /// When `output` last shrank while the client did not read all of it.
   package var blockedSince = Instant.never
   var isDirty = false
-  /// When the answers that wait in `output` for others to go with them were first held back.
+  /// When the replies in `output` were first held back to be sent together with later ones.
   var heldSince = Instant.never
-  /// Whether anything has come from it.
+  /// Whether any byte has been received from it.
   var hasSpoken = false
-  /// Not read from: too much waits to be answered or sent.
+  /// Not read from: a limit is reached on its requests in flight or its unsent replies, or its upload waits.
   var isStalled = false
-  /// Whether it stands in the list of those that may go on.
+  /// Whether it is in the worker's `resumable` list.
   var isResumable = false
-  /// Nothing more will come; closed when everything is answered and sent.
+  /// It sends no more; it is closed when all its requests are answered and the replies sent.
   var isClosing = false
-  /// Nothing more is heard: it said quit, or is no client of memcached.
+  /// Its input is ignored: it sent `quit`, or is not a memcached client.
   var hasQuit = false
-  /// Whether the order to close was given.
+  /// Whether `Effect.close` was issued for it.
   var isClosed = false
 
   package init() {}
 
   package mutating func reset() {
-    // The buffers were released by the worker, which owns the pool.
+    // The worker, which owns the buffers, has released them.
     self = Client()
   }
 
-  /// Bytes of a long request that are still to come before it is worth looking at.
+  /// Bytes of an unfinished request that must still arrive before it is parsed again.
   package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
-  /// How many more of its requests may be taken now.
+  /// Number of further requests that it may have in flight now.
   @inline(__always) func room(_ requests: UInt32, allowance: Int) -> Int {
     let most = min(window, requests)
     guard backlog < allowance, inFlight < most else { return 0 }
     return Int(most &- inFlight)
   }
 
-  /// Learns from what waits to be sent now how large this client's answers are.
+  /// Adapts the window to the size of the replies that are about to be sent.
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
     usual = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsual))
     guard answered > 0, deferLargeValue == 0 else { return }
@@ -104,14 +105,14 @@ package struct Client: ~Copyable, Recyclable {
     answered = 0
   }
 
-  /// What was small once need not be so now.
+  /// Shrinks the window of a client without requests in flight: its next replies may be larger than its last.
   mutating func forgetWindow(_ limits: Limits) {
     guard inFlight == 0, deferLargeValue == 0 else { return }
     window = min(window, max(1, limits.firstRequests))
     if !isUploading { asksAhead = false }
   }
 
-  /// A new place at the end of the order; returns the place before it.
+  /// Adds an exchange at the end of the order; returns the one before it.
   @inline(__always) mutating func enqueue(_ x: UInt32) -> UInt32 {
     let before = last
     if before == Slab<Exchange>.none { first = x }
@@ -120,7 +121,7 @@ package struct Client: ~Copyable, Recyclable {
     return before
   }
 
-  /// The head leaves; `next` is the head now.
+  /// Removes the first exchange; `next` is the first now.
   @inline(__always) mutating func dequeue(next: UInt32) {
     first = next
     if next == Slab<Exchange>.none { last = next }
@@ -128,32 +129,32 @@ package struct Client: ~Copyable, Recyclable {
     answered &+= 1
   }
 
-  /// Takes its place among the clients with something to be sent; false if it has one.
+  /// Marks the client as one with output to send; false if it is marked already.
   @inline(__always) mutating func becomeDirty() -> Bool {
     if isDirty { return false }
     isDirty = true
     return true
   }
 
-  /// Whether its answers may wait for those it still awaits: not long, and not when there is much to send.
+  /// Whether its replies may wait for others in flight: only for `nanoseconds`, and only if little is to be sent.
   @inline(always) mutating func mayBeHeld(for nanoseconds: UInt64, now: Instant) -> Bool {
     guard inFlight > 0, output.count < Self.worthSending else { return false }
     if heldSince == .never { heldSince = now }
     return now.nanoseconds &- heldSince.nanoseconds < nanoseconds
   }
 
-  /// Of what was sent last, so much is remembered: many who were sent much once must not hold as much again for little.
+  /// Cap on the remembered size of a send, so that one large send does not make every later block large.
   private static var mostUsual: Int { 4096 }
 
-  /// Bytes from which on holding answers back saves nothing.
+  /// Bytes of output above which it is sent at once: holding it back would save nothing.
   private static var worthSending: Int { 16_384 }
 
-  /// A parked answer's turn has come.
+  /// Moves a parked reply, which is the next in order, to the output.
   @inline(always) mutating func unpark(from: Int, count: Int, _ buffers: inout BufferPool) {
     output.append(parked, from: from, count: count, &buffers)
     parkedLive &-= count
   }
 
-  /// Bytes that wait to be sent to the client, or for their turn.
+  /// Bytes of replies that wait to be sent, or for their turn.
   var backlog: Int { @inline(__always) get { output.count &+ parkedLive } }
 }

@@ -1,7 +1,7 @@
 import Bytes
 import Wire
 
-/// What a worker wants done at the edge: sockets are not its business.
+/// An operation that the worker asks of the edge, which owns the sockets.
 package enum Effect: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
   case connect(connection: UInt32)
@@ -9,7 +9,7 @@ package enum Effect: BitwiseCopyable, Equatable {
   case handshake(connection: UInt32)
   /// Close this connection, if it is open.
   case disconnect(connection: UInt32)
-  /// Close this client and say so with `closed(client:)`.
+  /// Close this client and report it with `closed(client:)`.
   case close(client: UInt32)
   /// Read no more from this client until `resume`.
   case pause(client: UInt32)
@@ -17,13 +17,13 @@ package enum Effect: BitwiseCopyable, Equatable {
   /// Read no more from this connection to a server until `resumeConnection`.
   case pauseConnection(UInt32)
   case resumeConnection(UInt32)
-  /// Answer this exchange with the whole process's numbers.
+  /// Answer this exchange with the statistics of the whole process.
   case report(exchange: SlotID)
 }
 
 /// Why a server that answers cannot be used.
 package enum Unsuited: UInt8, BitwiseCopyable, Sendable, CaseIterable {
-  /// It wants a user and a password first: memcached `-Y`, or SASL.
+  /// It requires a user name and a password: memcached `-Y`, or SASL.
   case authentication
   /// It speaks TLS.
   case tls
@@ -32,7 +32,7 @@ package enum Unsuited: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 }
 
 extension Unsuited {
-  /// What the first bytes of an answer to `version` say; nil for anything else.
+  /// Recognises the first bytes of a reply to `version`; nil for anything else.
   init?(handshaking bytes: RawSpan) {
     if bytes.hasText("CLIENT_ERROR unauthenticated", at: 0) {
       self = .authentication
@@ -46,8 +46,8 @@ extension Unsuited {
   }
 }
 
-/// What a request or a reply looks like without what clients have put into it, for the log: its first word, if that is one of
-/// the protocol's, and how many bytes there are.
+/// A request or a reply for the log, without anything that clients have put into it: its first word, if that is one of
+/// the protocol's, and its number of bytes.
 package struct Outline: Equatable, Sendable, CustomStringConvertible {
   package let word: String
   package let bytes: Int
@@ -59,13 +59,13 @@ package struct Outline: Equatable, Sendable, CustomStringConvertible {
     "MN", "ME",
   ]
 
-  /// A request, or nothing.
+  /// A request; without a verb, no request.
   init(_ verb: Verb?, bytes: Int) {
     word = verb?.word ?? "nothing"
     self.bytes = bytes
   }
 
-  /// What begins at `p`.
+  /// The reply that begins at `p`.
   init(_ reply: RawSpan, at p: Int) {
     let end = min(reply.firstBreak(from: min(max(0, p), reply.byteCount)), reply.byteCount)
     var text: [UInt8] = []
@@ -79,7 +79,7 @@ package struct Outline: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Verb {
-  /// As it is written.
+  /// The command's name in the protocol.
   fileprivate var word: String {
     switch self {
     case .metaGet: "mg"
@@ -94,13 +94,13 @@ extension Verb {
   }
 }
 
-/// One server's numbers, as one worker counts them.
+/// The statistics of one server, as one worker counts them.
 package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
-  /// The server's number: the same in every worker.
+  /// The server's id: the same in every worker.
   package var id: UInt32
-  /// When it last gave a reply; the origin if it never did.
+  /// When its last reply arrived; the origin if none did.
   package var heard: Instant
-  /// Keys of its that were answered as misses because it could not answer.
+  /// Keys of this server that were answered as misses because it could not answer.
   package var readsAsMisses: UInt64
 
   package init(id: UInt32, heard: Instant, readsAsMisses: UInt64) {
@@ -110,27 +110,27 @@ package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
   }
 }
 
-/// What a worker has seen that others should know: for the log, and for the board that decides on health.
+/// Something that happened in a worker, for the log and for the board, which decides on servers' health.
 package enum WorkerEvent: Equatable, Sendable {
-  /// So many requests failed at this server, or a connection to it, for one cause.
+  /// A request to this server, or a connection to it, failed.
   case failed(server: UInt32, ServerFailure)
-  /// A connection that was begun at `since` was not made, or not greeted, in time. The server may be full, not dead, if
-  /// others have heard from it since.
+  /// A connection attempt that began at `since` was not completed, or its handshake not answered, in time. The server
+  /// may be full, not dead, if other connections have received replies since.
   case unanswered(server: UInt32, since: Instant)
-  /// The server takes no more connections: it said so.
+  /// The server replied that it accepts no more connections.
   case full(server: UInt32)
-  /// The server answered the greeting as one that cannot be used as it is configured.
+  /// The server's answer to the handshake shows that it cannot be used as it is configured.
   case unsuited(server: UInt32, Unsuited)
   /// A reply in time, after a failure.
   case answered(server: UInt32)
-  /// Bytes that no request can have been answered with; the connection was closed.
+  /// The server sent bytes that are no reply to the request; the connection was closed.
   case violation(server: UInt32, violation: ProtocolViolation, asked: Outline, got: Outline)
-  /// Memory was short: the client that held the most, so many bytes, was closed.
+  /// Memory was short: the client with the most, `held` bytes, was closed.
   case closedForMemory(held: Int)
-  /// A client asked for this log level.
+  /// A client requested this log level.
   case verbosity(UInt64)
-  /// flush_all reached everybody but these servers: they are flushed before they come back.
+  /// A `flush_all` did not reach this server: it is flushed before it returns to the ring.
   case flushOwed(server: UInt32)
-  /// The server did a client's `flush_all` without a delay; it was asked at `asked`.
+  /// The server did a client's `flush_all` without a delay, which the worker received at `asked`.
   case flushed(server: UInt32, asked: Instant)
 }

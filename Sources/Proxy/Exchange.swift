@@ -1,17 +1,18 @@
 import Bytes
 import Wire
 
-/// One request of a client until its answer is on its way: a place in the client's order.
+/// One request of a client, from its arrival until its reply is in the client's output. It keeps the request's place in
+/// the client's order.
 package struct Exchange: BitwiseCopyable, Recyclable {
-  /// Whose it is; none when the client has left.
+  /// Its client; none when that has disconnected.
   var client = Slab<Client>.none
   /// The client's next exchange.
   var next = Slab<Exchange>.none
-  /// A long answer, streamed when its turn has come.
+  /// A large reply, which is streamed in its turn.
   var stream = Slab<Stream>.none
-  /// Whether the answer is there, or is to be streamed.
+  /// Whether the reply is complete, or is to be streamed.
   var isFinished = false
-  /// An answer before its turn: where it lies in the client's `parked`.
+  /// The position, in the client's `parked`, of a reply that arrived before its turn.
   var parkedAt = 0
   var parkedLength = 0
 
@@ -23,14 +24,14 @@ package struct Exchange: BitwiseCopyable, Recyclable {
   }
 }
 
-/// One server's share of a request: what it was sent, and what it owes.
+/// One server's share of a request: what was sent to that server, and which reply it owes.
 ///
-/// Legs stand in the order in which their bytes stand in the connection's `asked`, so that the oldest
-/// leg's request is always at the front of it: checking a reply's key needs no copy of the key.
+/// Legs are in the order of their bytes in the connection's `asked`, so the oldest leg's request is always at its
+/// front: a reply's key is compared with the request's without a copy of it.
 package struct Leg: BitwiseCopyable {
-  /// The exchange that waits; none when nobody does (noreply, a deadline that passed, a client that left).
+  /// The exchange that waits for it; none after `noreply`, a passed deadline or a client's disconnect.
   var exchange = Slab<Exchange>.none
-  /// The fan-out that it is a part of, and its place there: the first key's piece, or the server's.
+  /// Its fan-out, and its piece there: that of its first key, or that of its server.
   var fanOut = Slab<FanOut>.none
   var piece = UInt32.max
   /// Its bytes in `asked`.
@@ -38,48 +39,49 @@ package struct Leg: BitwiseCopyable {
   var keyStart: UInt8 = 0
   var keyLength: UInt8 = 0
   var verb: Verb = .get
-  /// The claims below, a bit for each: so a leg has 32 bytes.
+  /// The flags below, one bit each: so a leg has 32 bytes.
   private var marks: UInt8 = 0
-  /// For meta requests: what was asked, and the place of a key that the server was not asked for.
+  /// For meta requests: the flags of the client's request, and where in the reply a key belongs that the server was not
+  /// asked for.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
-  /// When the worker took the request.
+  /// When the worker received the request.
   var since = Instant.origin
 
   init() {}
 
-  /// Whether its deadline passed: it has been answered, and what comes for it is dropped.
+  /// Whether its deadline has passed: the client has its answer, and the server's reply is dropped.
   var isLate: Bool {
     @inline(always) get { marks & 1 != 0 }
     set { mark(1, newValue) }
   }
 
-  /// A read that was sent once before, on a connection that was dead. There is no third time.
+  /// Whether it is a read that was sent before, on a connection that was dead. It is not sent a third time.
   var isRetried: Bool {
     get { marks & 2 != 0 }
     set { mark(2, newValue) }
   }
 
-  /// Whether its keys stand in the line of the leg before it: see `Joining.swift`.
+  /// Whether its keys continue the line of the leg before it: see `GetCoalescing.swift`.
   var continuesPreviousLine: Bool {
     @inline(always) get { marks & 4 != 0 }
     @inline(always) set { mark(4, newValue) }
   }
 
-  /// Whether the keys of the leg behind it stand in its own line.
+  /// Whether the keys of the next leg continue its line.
   var isContinuedByNext: Bool {
     @inline(always) get { marks & 8 != 0 }
     @inline(always) set { mark(8, newValue) }
   }
 
-  /// A deletion of the proxy's own, which a client was promised: given up never, but when the server is out, which its
-  /// journal knows.
+  /// Whether it is a deletion by the proxy itself, which a client was promised. It is given up only when the server
+  /// goes out; then the server's journal has its key.
   var isPromised: Bool {
     get { marks & 16 != 0 }
     set { mark(16, newValue) }
   }
 
-  /// A `Fence` stands behind its request.
+  /// Whether a `Fence` was sent behind its request.
   var isFenced: Bool {
     get { marks & 32 != 0 }
     set { mark(32, newValue) }
@@ -89,7 +91,7 @@ package struct Leg: BitwiseCopyable {
     marks = isSet ? marks | bit : marks & ~bit
   }
 
-  /// The leg behind it goes on with its line, whose end is no longer this one's.
+  /// Lets the next leg continue its line: the line end is no longer its own.
   @inline(always) mutating func goOn() {
     length &-= 2
     isContinuedByNext = true

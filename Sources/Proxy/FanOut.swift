@@ -1,14 +1,14 @@
 import Bytes
 import Wire
 
-/// A request that went to several servers, until the last of them has answered.
+/// A request that was split over several servers, until the last of them has answered.
 ///
-/// A multi-get has a piece for each key, in the order asked; a leg is a chain through the pieces of one
-/// server. Values are kept in `bytes` as they come, and one walk over the pieces puts them in order:
+/// A multi-get has a piece for each key, in the client's order; a leg is a chain through the pieces of one server.
+/// Values are kept in `bytes` in the order of arrival, and one walk over the pieces puts them in the client's order:
 ///
 ///     pieces   a → (0, 31)   b → miss   c → (31, 40)        bytes   VALUE a … VALUE c …
 ///
-/// A command for every server has a piece for each server, and `bytes` holds their whole replies.
+/// A command for every server has a piece for each server, and `bytes` has their whole replies.
 struct FanOut: ~Copyable, Recyclable {
   enum Kind: UInt8, BitwiseCopyable {
     case multiGet
@@ -16,23 +16,23 @@ struct FanOut: ~Copyable, Recyclable {
     case version
     case stats
     case serverStats
-    /// `stats` of a kind that prints keys raw: a `Fence` says where each server's report ends.
+    /// `stats` of a kind that prints keys raw: a `Fence` marks the end of each server's report.
     case dump
   }
 
   struct Piece: BitwiseCopyable {
-    /// The value's block, or the server's reply, in `bytes`.
+    /// The position in `bytes` of the value's block, or of the server's reply.
     var offset = 0
     /// Zero: a miss, or no reply.
     var length: UInt32 = 0
     /// The next key of the same leg; for a command to every server, the server's slot.
     var next = UInt32.max
     var keyLength: UInt8 = 0
-    /// Its value is too long to be kept: it will be asked for by itself. The key stands in `bytes`.
+    /// Its value is too large to be kept, and is requested separately. Its key is in `bytes`.
     var isDeferred = false
     /// Why there is no reply.
     var failure: ServerFailure?
-    /// Of a leg's first key: the first of those of its share that are asked for when it has been answered.
+    /// For a leg's first key: the first key of the rest of its share, which is requested when the leg is answered.
     var rest = UInt32.max
   }
 
@@ -40,33 +40,33 @@ struct FanOut: ~Copyable, Recyclable {
   var exchange = Slab<Exchange>.none
   var bytes = Buffer()
   var pieces = List<Piece>()
-  /// Whether values come with their cas number.
+  /// Whether values have their cas number.
   var withCAS = false
-  /// Whether it is a `flush_all` that is done at once.
+  /// Whether it is a `flush_all` without a delay.
   var isImmediate = false
-  /// Whether the answer has to be made piece by piece.
+  /// Whether the reply must be made piece by piece, because some values were deferred.
   var hasDeferred = false
-  /// Whether nothing is taken from its client meanwhile.
+  /// Whether the client's further requests wait until the deferred values have been sent.
   var isHolding = false
-  /// Legs that the answer waits for.
+  /// Number of legs that the reply to the client waits for.
   var pending = 0
-  /// Legs that still stand in a server's queue: a late one may have been answered for, but its reply is
-  /// yet to be recognised.
+  /// Number of legs still in a server's queue. A late one may have been answered for, but its reply must still be
+  /// recognised.
   var open = 0
-  /// Legs that failed, and why the first of them did.
+  /// Number of legs that failed. `failure` and `failedServer` tell why the first did, and where.
   var failures = 0
-  /// Keys of a multi-get that nobody answered for.
+  /// Keys of a multi-get that no server answered for.
   var unanswered = 0
   var failure: ServerFailure?
   var failedServer = Slab<Server>.none
-  /// Whether failed keys are an error line rather than misses.
+  /// Whether failed keys give an error line rather than misses.
   var isStrict = false
-  /// Which report was asked for; for `stats` and `dump` only.
+  /// The arguments of the request; for `stats` and `dump` only.
   var words: [String] = []
 
   init() {}
 
-  /// Notes another key, as a miss until its value comes; returns its piece.
+  /// Adds a key, as a miss until its value arrives; returns its piece.
   @inline(always) mutating func add(_ key: Word) -> UInt32 {
     var piece = Piece()
     piece.keyLength = UInt8(truncatingIfNeeded: key.length)
@@ -75,8 +75,8 @@ struct FanOut: ~Copyable, Recyclable {
     return i
   }
 
-  /// From piece `i` on, the next values that stand behind one another in `bytes` as they shall in the answer: all
-  /// of them when one server has all the keys. Moves `i` behind them; nil when no piece has a value any more.
+  /// The next run of values, from piece `i`, that are adjacent in `bytes` in the order of the reply: all of them if one
+  /// server has all the keys. Moves `i` behind them; nil when no further piece has a value.
   @inline(always) mutating func nextRun(_ i: inout Int) -> (offset: Int, count: Int)? {
     while i < pieces.count, pieces[i].length == 0 { i &+= 1 }
     guard i < pieces.count else { return nil }
@@ -90,7 +90,7 @@ struct FanOut: ~Copyable, Recyclable {
     return (offset, end &- offset)
   }
 
-  /// A piece has a value too long to be kept; its key stands in `asked`.
+  /// Defers a piece with a value too large to be kept: keeps its key, which is in `asked`.
   mutating func deferLargeValue(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool)
   {
     deferLargeValue(i, asked.readable, keyAt: keyAt, &buffers)
@@ -123,7 +123,7 @@ struct FanOut: ~Copyable, Recyclable {
   }
 }
 
-/// Why a server's share of a request was not answered, in words that a person can tell apart.
+/// Why a server's share of a request was not answered: the cause in error lines, logs and statistics.
 package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case refused
   case unreachable
@@ -133,7 +133,7 @@ package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case queueFull
   case ejected
   case shuttingDown
-  /// It takes no more connections, which is no failure of it.
+  /// It accepts no more connections (its `-c` limit), which is no failure of the server.
   case full
 
   package var words: StaticString {
@@ -149,7 +149,7 @@ package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether it tells that the request was never sent: what it was to change has not been changed.
+  /// Whether the cause implies that the request was never sent: then it has changed nothing.
   package var meansUnsent: Bool {
     switch self {
     case .refused, .unreachable, .queueFull, .ejected, .full: true

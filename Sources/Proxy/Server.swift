@@ -1,73 +1,73 @@
 import Bytes
 import Wire
 
-/// One memcached of a pool, as a worker sees it: its standing, its limits and its connections.
+/// One memcached server of a pool, as a worker sees it: its status, its limits and its connections.
 package struct Server: ~Copyable, Recyclable {
-  /// The same in every worker and across reloads.
+  /// Its id: the same in every worker and across reloads.
   package var id: UInt32 = .max
-  /// What error lines and logs call it: the address as written.
+  /// Its name in error lines and logs: the address as configured.
   package var label: [UInt8] = []
   var status = ServerStatus.up
-  /// The worker's connections to it.
+  /// The worker's shared connections to it.
   var connections = Fifo<UInt32>()
   /// Private connections that no stream uses now.
   var spares = Fifo<UInt32>()
-  /// When the last value came that could have been held or passed on as it comes, and from which client.
+  /// When a client last began to send it a value that could be buffered or streamed, and which client that was.
   var longAt = Instant.origin
   var longFrom = Slab<Client>.none
-  /// When a large value was last seen on its way to or from it; the origin if none was.
+  /// When it last sent or received a large value; the origin if it never did.
   var largeAt = Instant.origin
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
   var missesOnFailure = true
   var writesMissOnFailure = true
-  /// The pool's place in the plan.
+  /// The pool's index in the plan.
   var pool: UInt32 = 0
   /// Whether the journal is kept for it.
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
   var wasFlushed = false
-  /// Keys of its that were answered as misses because it could not answer.
+  /// Keys of this server that were answered as misses because it could not answer.
   var readsAsMisses: UInt64 = 0
-  /// Whether the board was told of a failure since the last good reply.
+  /// Whether a failure was reported since its last good reply.
   var isSuspect = false
-  /// What `version` said last; nil before it was asked.
+  /// Its last reply to `version`; nil before the first.
   var version: Era?
-  /// The newest era whose meta requests it has shown that it speaks.
+  /// The newest era whose meta requests it has been shown to support.
   var meta = Era.v1_6_18
-  /// Connections in a row that it has closed, or left unanswered, when asked which meta requests it speaks.
+  /// Number of connections in a row that it closed, or left unanswered, when asked which meta requests it supports.
   var shunned: UInt8 = 0
-  /// Whether it has ever answered that, of this version.
+  /// Whether it, in this version, has ever answered that question.
   var hasShown = false
-  /// When it is asked again, if it has not, and how often it has been used without.
+  /// When it is asked again if it has not, and the number of times it was used without an answer.
   var proveAt = Instant.origin
   var shuns: UInt8 = 0
-  /// Whether it has said that it takes no more connections, and none was made since.
+  /// Whether it has replied that it accepts no more connections, and none was made since.
   var isFull = false
-  /// No longer in the configuration: its last requests are answered, then it is forgotten.
+  /// No longer in the configuration. The worker forgets it when it has answered its last requests.
   var isRetired = false
 
   package init() {}
   package mutating func reset() { self = Server() }
 
-  /// Whether its version speaks meta requests, and it has not answered the handshake.
+  /// Whether its version supports meta requests but it has not answered the handshake.
   var isUnproven: Bool { !hasShown && (version ?? .v1_4) >= .v1_6_0 }
 }
 
-/// How a server stands in the eyes of the whole process.
+/// The status of a server, in the whole process.
 package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
-  /// In the ring and asked.
+  /// In the ring, and requests are sent to it.
   case up
-  /// Out of the ring: its keys belong to others for now.
+  /// Out of the ring: other servers own its keys for now.
   case ejected
-  /// In the ring, but not asked: its keys fail at once.
+  /// In the ring, but requests for its keys fail at once.
   case failFast
-  /// The same, and about to be used: what it must forget was asked for when it was told, so from now on nothing more
-  /// can be promised in its name.
+  /// Like `failFast`, but about to be up. The journal was handed over for its cleanup, so nothing more can be promised
+  /// on its behalf.
   case returning
 }
 
-/// One connection from a worker to a server, shared by all its clients.
+/// One connection from a worker to a server, shared by all the worker's clients unless it is private.
 ///
 ///     asked   ┌ sent, unanswered ┬ to be sent ┐      legs   oldest … youngest
 ///             0                 sent        count
@@ -75,103 +75,105 @@ package struct ServerConnection: ~Copyable, Recyclable {
   package enum State: UInt8, BitwiseCopyable {
     case closed
     case connecting
-    /// Connected; `version` was asked, and nothing else is sent until it is answered.
+    /// Connected; `version` was sent, and nothing else is until it is answered.
     case handshaking
-    /// It was; now it is asked which meta requests its server speaks: see `Handshake`.
+    /// `version` was answered; now the server is asked which meta requests it supports: see `Handshake`.
     case learningMeta
-    /// Greeted, but what was asked before on connections that it follows has not been answered: nothing is sent yet,
-    /// so that no client's request overtakes another of its own.
+    /// The handshake is done, but requests on earlier connections that this one follows are unanswered. Nothing is sent
+    /// yet, so that no client's request overtakes an earlier one of the same client.
     case waiting
     case ready
-    /// Nothing was asked or said on it for a while: it is asked `version` before it is used again.
+    /// Nothing was sent or received on it for a while: `version` is sent before it is used again.
     case idle
-    /// It was, and has not answered yet.
+    /// `version` was sent on the idle connection and is not answered yet.
     case validating
   }
 
   enum Front: UInt8, BitwiseCopyable {
     case plain
-    /// It was answered before all of it was sent.
+    /// The front request was answered before all of it was sent.
     case answered
-    /// A value of its reply goes by that nobody keeps.
+    /// A value of its reply is being discarded.
     case discarding
-    /// It is an upload: what was sent is forgotten at once.
+    /// It is an upload: bytes are dropped from `asked` as soon as they are sent.
     case upload
   }
 
   package var server: UInt32 = .max
-  /// Whether it is connected, and its server has yet to say what it is; and whether it has said so.
+  /// `isNew`: connected, and the handshake is not done; `isHandshakeDone`: it is.
   package internal(set) var isNew = false
   package internal(set) var isHandshakeDone = false
   package var state = State.closed
-  /// Requests from the oldest that is unanswered to the youngest.
+  /// The requests, from the oldest unanswered one to the youngest.
   package var asked = Buffer()
   /// Bytes at the front of `asked` that were sent.
   package var sent = 0
-  /// An unfinished reply, and how much there must be of it before it is worth looking at.
+  /// An unfinished reply, and the bytes of it that must be there before it is parsed again.
   package var input = Buffer()
   var awaited = 0
   var legs = Fifo<Leg>()
-  /// Legs at the front whose deadline has passed, and the bytes of their requests.
+  /// Number of legs at the front whose deadline has passed, and the bytes of their requests.
   var late = 0
   var lateLength = 0
-  /// The newest era whose meta requests its server has shown that it speaks.
+  /// The newest era whose meta requests its server has been shown to support.
   var meta = Era.v1_6_10
   /// The random number of its handshake.
   var secret: UInt64 = 0
-  /// Keys whose deletion is promised: sent ahead of anything else when the connection is used again.
+  /// Keys whose deletion is promised: deleted before anything else is sent when the connection is used again.
   var owed: [[UInt8]] = []
-  /// Progress in the front leg's multi-get: the next piece, and where its key stands in `asked`.
+  /// Progress in the reply to the front leg's multi-get: the next piece, and the position of its key in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0
-  /// Bytes of the line at the back of `asked`, if it is one that more keys may join; the last legs are all its.
+  /// Bytes of the last line of `asked`, if more keys may be added to it; the last legs make up that line.
   var lineLength = 0
-  /// Legs at the front whose keys were missed, as a value of a later key of their line has told.
+  /// Number of legs at the front that missed: the value of a later key of their line has arrived.
   var missed = 0
-  /// What is odd about the front leg.
+  /// How the front leg differs from a plain one.
   var front = Front.plain
-  /// For `discarding`: bytes of the value that are still to come.
+  /// For `discarding`: bytes of the value that are still to arrive.
   var discardLeft = 0
-  /// Not shared: it carries one long value at a time.
+  /// Not shared: it transfers one large value at a time.
   var isPrivate = false
   var stream = Slab<Stream>.none
-  /// The last multi-get that has touched it, the last piece of its share, and whether it takes none.
+  /// The last multi-get with keys for it, the last piece of that share, and whether the connection refuses it.
   var round: UInt64 = 0
   var lastPiece: UInt32 = .max
   var isRefusing = false
   var isDirty = false
-  /// When the present state began.
+  /// When the current state began.
   var since = Instant.origin
-  /// No attempt to connect before; until then requests fail for the reason that the last one failed.
+  /// No attempt to connect before `retryAt`; until then requests fail for the reason of the last attempt.
   var retryAt = Instant.origin
   var lastFailure = ServerFailure.refused
-  /// It was closed in the middle of a reply that was not wanted, and is made again.
+  /// It was closed in the middle of a reply that was not wanted, and is being reopened.
   var isCut = false
-  /// Takes no more requests: it answers what it was asked, and goes. Its failures are nobody's concern.
+  /// Takes no more requests: it is closed when its requests are answered. Its failures do not count against the server.
   var isRetiring = false
-  /// Connections that are greeted while it still owes answers wait for them.
+  /// Newer connections wait, after their handshake, until this one has no reply outstanding.
   var isFollowed = false
-  /// When it last gave a reply, or a value of one: a server that drips bytes has said nothing.
+  /// When its last reply, or a value of one, arrived. A server that sends a few bytes at a time does not count.
   var heard = Instant.origin
-  /// When its server last got on with the reply to a leg, which stood at this place in `legs`, and the bytes since.
+  /// Progress of the current reply: when it was last made, the leg's place in `legs`, and the bytes since.
   var partAt = Instant.origin
   var partOf = -1
   var part = 0
-  /// Until when it was in the middle of a reply that took longer than a deadline: what waits behind counts from then.
+  /// When it was last in the middle of a reply that took longer than a deadline: deadlines of the requests behind count
+  /// from then.
   var deliveredAt = Instant.origin
-  /// The connection that is tried beside this one because it is silent, and the one that this is tried for.
+  /// `replacement`: the connection opened beside this one because it is silent; `replaces`: the silent one for which
+  /// this one was opened.
   var replacement = Slab<ServerConnection>.none
   var replaces = Slab<ServerConnection>.none
-  /// When it was asked for a sign of life.
+  /// When `version` was sent to check that it is alive.
   var validatingSince = Instant.origin
-  /// No deadline that passes on it before is another failure of the server.
+  /// Deadlines that pass on it before this time are not another failure of the server.
   var blamedUntil = Instant.origin
 
   package init() {}
   package mutating func reset() { self = ServerConnection() }
 
-  /// Another key of the multi-get at hand; returns the piece before it. In its line as in ours a space
-  /// stands before the key.
+  /// Adds a key of the current multi-get to its line; returns the piece before it. The key is copied with the space
+  /// before it in the client's line.
   @inline(always)
   mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ buffers: inout BufferPool) -> UInt32 {
     let before = lastPiece
@@ -182,22 +184,22 @@ package struct ServerConnection: ~Copyable, Recyclable {
     return before
   }
 
-  /// Bytes of a long reply that are still to come before it is worth looking at.
+  /// Bytes of an unfinished reply that must still arrive before it is parsed again.
   package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
-  /// Whether it was greeted, whatever has become of it since.
+  /// Whether the handshake was completed, in whatever state the connection is since.
   var isMade: Bool { state == .ready || isUnverified }
 
-  /// Whether nothing was sent on it that is not answered, because it is not known to be alive.
+  /// Whether it is not known to be alive: it is idle or being validated, and owes no reply.
   var isUnverified: Bool { state == .idle || state == .validating }
 
-  /// Whether another request may join the queue without further ado.
+  /// Whether another request may be queued without a call of `admit`.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
     state == .ready && asked.count <= bytes && legs.count < depth
   }
 
-  /// Whether to read a key of the front leg again later gives the same: a request behind it may change it, and
-  /// what is written in base64 is not compared; or a time that is over ends it. O(requests that wait).
+  /// Whether a later read of a key of the front leg gives the same value. Not if a request behind it may change the key
+  /// (keys in base64 are not compared), or if an expiry that has passed ends it. O(requests queued).
   func mayAskAgain(keyAt: Int, count: Int) -> Bool {
     var start = 0
     for i in 0..<legs.count {
@@ -224,27 +226,27 @@ package struct ServerConnection: ~Copyable, Recyclable {
     return true
   }
 
-  /// Takes a request whose bytes may be sent on as they are.
+  /// Queues a request whose bytes may be sent unchanged.
   @inline(always)
   mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ buffers: inout BufferPool) {
     asked.append(bytes, from: p, count: Int(leg.length), &buffers)
     enqueue(leg)
   }
 
-  /// Puts a leg in the queue whose request stands at the back of `asked`, with a line of its own that nothing joins.
+  /// Queues a leg whose request is at the back of `asked`, with a line that no later key is added to.
   @inline(always) mutating func enqueue(_ leg: Leg) {
     legs.append(leg)
     lineLength = 0
   }
 
-  /// Takes its place among the connections with something to send; false if it has one.
+  /// Marks the connection as one with something to send; false if it is marked already.
   @inline(__always) mutating func becomeDirty() -> Bool {
     if isDirty { return false }
     isDirty = true
     return true
   }
 
-  /// Reads the reply that the front leg, which there is, is owed.
+  /// Parses the reply to the front leg, which must exist.
   @inline(always)
   mutating func answer(_ bytes: RawSpan, at p: Int, maxValue: Int) -> Answer {
     let verb = legs[0].verb
@@ -254,7 +256,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
       withCAS: verb.givesCAS, maxValue: maxValue)
   }
 
-  /// Whether what comes next is owed to a request for one server whose reply goes on as it is.
+  /// Whether the next reply belongs to a single-server request and is forwarded unchanged.
   var owesPlainly: Bool {
     @inline(always) mutating get {
       !legs.isEmpty && legs[0].fanOut == Slab<FanOut>.none && !legs[0].verb.isMeta && sent > 0
@@ -262,13 +264,13 @@ package struct ServerConnection: ~Copyable, Recyclable {
     }
   }
 
-  /// Whether all of the front leg's bytes have been sent, and of its line.
+  /// Whether all bytes of the front leg, and of its line, were sent.
   var hasSentFront: Bool {
     @inline(always) mutating get { sent == asked.count || sent >= frontLine }
   }
 
-  /// The front leg has been answered. A server may answer before it was sent the whole request (a
-  /// value that is too large); then the rest is still sent before the leg leaves.
+  /// Removes the front leg, which has been answered. A server may answer before the whole request was sent (a value
+  /// that is too large); then the leg stays until the rest is sent.
   @inline(always)
   mutating func dropFront(_ buffers: inout BufferPool) {
     let length = Int(legs[0].length)
@@ -289,7 +291,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
     if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &buffers) }
   }
 
-  /// Legs at the front have been answered, which were sent, and whose requests have so many bytes.
+  /// Removes the first `count` legs, which were sent and answered; their requests have `length` bytes.
   @inline(always) mutating func dropFront(_ count: Int, length: Int, _ buffers: inout BufferPool) {
     legs.dropFirst(count)
     asked.consume(length)

@@ -3,24 +3,26 @@ import Routing
 import Stats
 import Wire
 
-/// Where a place on a ring leads: the server, and its connection if it has only one.
+/// The server that a ring entry stands for, and the connection to it if the worker has only one.
 struct Destination: BitwiseCopyable {
   var server: UInt32
   var connection: UInt32
   var isAlone: Bool
 }
 
-/// One thread's whole world: its clients, its connections to the servers, and the requests between them.
+/// The proxy's logic for one thread: its clients, its connections to servers, and the requests between them.
 ///
-/// It moves bytes between buffers and says what is to be done (`Effect`) and what was seen (`WorkerEvent`); it
-/// knows no socket, reads no clock and logs nothing, so that a test can be its whole environment:
+/// It moves bytes between buffers. It tells the thread what to do (`Effect`) and what happened (`WorkerEvent`). It
+/// opens no socket, reads no clock and logs nothing, so a test can stand in for everything around it ("the edge"):
 ///
-///     client bytes ─▶ clientReceived ─▶ link.asked ─▶ (edge sends)
+///     client bytes ─▶ clientReceived ─▶ connection.asked ─▶ (edge sends)
 ///     server bytes ─▶ serverReceived ─▶ client.output ─▶ (edge sends)
 ///
-/// The request path is in `Forwarding.swift`, `MultiGet.swift`, `Broadcast.swift`; the reply path in
-/// `Replies.swift` and `ReplyQueue.swift`; what goes wrong in `Failures.swift` and
-/// `Deadlines.swift`.
+/// The request path is in `Forwarding.swift`, `MultiGet.swift`, `Broadcast.swift`; the reply path in `Replies.swift`
+/// and `ReplyQueue.swift`; failures in `Failures.swift` and `Deadlines.swift`.
+///
+/// Short names, in the whole module: `c` client, `s` server, `l` connection to a server, `x` exchange, `f` fan-out
+/// (each the index of a slot), `p` position in the bytes, `i` stream or piece.
 package struct Worker: ~Copyable {
   package var clients = Slab<Client>(capacity: 64)
   package var servers = Slab<Server>(capacity: 8)
@@ -28,54 +30,54 @@ package struct Worker: ~Copyable {
   var exchanges = Slab<Exchange>(capacity: 256)
   var fanOuts = Slab<FanOut>(capacity: 16)
   var streams = Slab<Stream>(capacity: 4)
-  /// Streams that have a connection, and those that wait for one.
+  /// Number of streams that have a connection, and the queue of those that wait for one.
   var streamsAtWork = 0
   var streamWaits = Fifo<StreamWait>()
-  /// Clients whose uploads would overtake what they asked before.
+  /// Clients with an upload that waits: it would overtake an earlier request, or the server's queue is full.
   var uploadsHeld = Fifo<SlotID>()
   package var buffers = BufferPool()
   package var counters = Counters()
   package internal(set) var limits: Limits
 
   var table: RoutingTable
-  /// For each pool, where its servers begin in `slots`.
+  /// For each pool, the index of its first server in `destinations`.
   var poolStarts: FixedArray<UInt32>
   /// The servers of all pools, in the order of the plan.
   var destinations: FixedArray<Destination>
 
   var dirtyClients = Fifo<UInt32>()
-  /// Those of them that were passed over in this turn.
+  /// Those of `dirtyClients` that `nextClientToFlush` skipped in this turn.
   var heldClients = Fifo<UInt32>()
   var dirtyConnections = Fifo<UInt32>()
   var resumable = Fifo<UInt32>()
   var effects = Fifo<Effect>()
   package var events: [WorkerEvent] = []
-  /// Cut words of the line at hand.
+  /// The words of the current request line.
   var line = RequestLine()
-  /// Links that the multi-get at hand has begun to write to.
+  /// Connections that the current multi-get has begun to write to.
   var openLegs = List<OpenLeg>()
-  /// Bytes that may wait for a server without further ado.
+  /// Bytes that may be queued for a server before `admit` has to decide about another request.
   var easyQueue = 0
-  /// Counts multi-gets, to tell a touch of this one from older ones.
+  /// Number of the current multi-get: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
-  /// The opaque of the last meta request; no two that wait for answers have the same.
+  /// The opaque of the last meta request. No two requests in flight have the same one.
   var opaque: UInt64 = 0
-  /// As what the worker reads requests and refuses them.
+  /// The memcached version whose reading of requests and error lines the worker follows.
   var dialect = Dialect()
-  /// The moment of the event at hand.
+  /// The time of the current event.
   var clock = Instant.origin
-  /// A random number of the edge's, told to nobody but the servers: what stands behind a `Fence`.
+  /// A random number from the edge, sent to servers only: the key and opaque of a `Fence`.
   package var secret: UInt64
-  /// Connections that go when nothing waits on them.
+  /// Connections that are closed when nothing waits on them.
   var retiring = Fifo<UInt32>()
   var isDraining = false
   var isGivingUp = false
-  /// What servers must forget, and whether anybody's keys are with a stand-in.
+  /// What servers must forget, and whether any key is served by a stand-in now.
   var journal = Journal()
   var isJournaling = false
   /// Deletions that clients have just been promised: see `keepPromises`.
   var promised: [Promise] = []
-  /// This process, for `stats`.
+  /// The proxy's process id, for `stats`.
   let processID: Int32
 
   package init(plan: WorkerPlan, processID: Int32, secret: UInt64, now: Instant) {
@@ -88,7 +90,7 @@ package struct Worker: ~Copyable {
     apply(plan, now: now)
   }
 
-  // MARK: - Clients come and go
+  // MARK: - Clients connect and disconnect
 
   /// Takes a slot for a new client.
   package mutating func open() -> UInt32 {
@@ -99,7 +101,7 @@ package struct Worker: ~Copyable {
     return c
   }
 
-  /// The client's connection is closed; answers that are still to come for it will be dropped.
+  /// The client's connection is closed. Replies that arrive for it later are dropped.
   package mutating func closed(client c: UInt32) {
     let active = clients[c].stream
     leaveStreams(of: c)
@@ -110,7 +112,7 @@ package struct Worker: ~Copyable {
       if exchanges[x].stream != Slab<Stream>.none, exchanges[x].stream != active {
         end(stream: exchanges[x].stream, isClean: false)
       }
-      // Those that a server will still answer are nobody's.
+      // An exchange that a server has yet to answer loses its client.
       if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Slab<Client>.none }
       x = next
     }
@@ -121,17 +123,18 @@ package struct Worker: ~Copyable {
     counters.subtract(.clientConnections)
   }
 
-  /// The client will send no more: it is closed when everything it asked is answered and sent.
+  /// The client has sent its last byte (end of file). It is closed when all its requests are answered and the replies
+  /// sent.
   package mutating func endOfInput(client c: UInt32) {
     clients[c].isClosing = true
     if !clients[c].isStalled { clients[c].input.release(to: &buffers) }
     clients[c].partialSince = .never
-    // Half a value is no request.
+    // An unfinished value is no request.
     if clients[c].isUploading && clients[c].bodyLeft > clients[c].input.count { close(client: c) }
     closeIfDone(c)
   }
 
-  /// Gives the order to close a client that has nothing more to come.
+  /// Closes a client that is closing and is owed nothing more.
   mutating func closeIfDone(_ c: UInt32) {
     guard clients[c].isClosing, !clients[c].isClosed, !clients[c].isStalled, clients[c].inFlight == 0,
       clients[c].output.isEmpty
@@ -140,7 +143,7 @@ package struct Worker: ~Copyable {
     effects.append(.close(client: c))
   }
 
-  // MARK: - What is to be sent
+  // MARK: - Output to send
 
   @inline(__always) mutating func markDirty(client c: UInt32) {
     if clients[c].becomeDirty() { dirtyClients.append(c) }
@@ -150,7 +153,7 @@ package struct Worker: ~Copyable {
     if connections[l].becomeDirty() { dirtyConnections.append(l) }
   }
 
-  /// A connection to a server with something to send; once per turn of the loop.
+  /// The next connection to a server that has something to send; each once per turn of the loop.
   package mutating func nextConnectionToFlush() -> UInt32? {
     while let l = dirtyConnections.popFirst() {
       connections[l].isDirty = false
@@ -159,10 +162,10 @@ package struct Worker: ~Copyable {
     return nil
   }
 
-  /// A client with something to send; once per turn of the loop.
+  /// The next client with something to send; each once per turn of the loop.
   ///
-  /// One that awaits more answers is passed over until so many nanoseconds have gone: a send costs as much for one
-  /// answer as for sixteen. It is looked at again when `takeHeld` has been called.
+  /// A client with further requests in flight is skipped for up to `nanoseconds`: a send costs as much for one reply as
+  /// for sixteen. Skipped clients are looked at again after `takeHeld`.
   package mutating func nextClientToFlush(holding nanoseconds: UInt64 = 0, now: Instant = .origin) -> UInt32?
   {
     while let c = dirtyClients.popFirst() {
@@ -173,19 +176,19 @@ package struct Worker: ~Copyable {
       clients[c].heldSince = .never
       clients[c].isDirty = false
       if !clients[c].output.isEmpty && !clients[c].isClosed { return c }
-      // The last answer awaited may have been one of no bytes, with nothing to be sent after which to close.
+      // The last reply awaited may have had no bytes; then no send follows that would close the client.
       closeIfDone(c)
     }
     return nil
   }
 
-  /// How many clients there may be something to be sent to.
+  /// Number of clients that may have something to send.
   package var clientsToFlush: Int { mutating get { dirtyClients.count } }
 
-  /// Whether answers are held back: the loop must not sleep over them.
+  /// Whether replies are held back: the loop must not sleep until they are sent.
   package var holdsAnswers: Bool { mutating get { !heldClients.isEmpty } }
 
-  /// Clients whose answers were held back are looked at again.
+  /// Has `nextClientToFlush` look again at the clients whose replies were held back.
   package mutating func takeHeld() {
     while let c = heldClients.popFirst() { dirtyClients.append(c) }
   }
@@ -209,7 +212,7 @@ package struct Worker: ~Copyable {
     if clients[c].isStalled { considerResuming(c) }
   }
 
-  /// The edge sent `n` bytes of what this server is asked.
+  /// The edge sent `n` bytes of this connection's requests.
   package mutating func sent(connection l: UInt32, _ n: Int, now: Instant) {
     counters.add(n, to: .serverBytesOut)
     connections[l].sent &+= n
@@ -221,7 +224,7 @@ package struct Worker: ~Copyable {
     }
   }
 
-  /// The oldest order that still stands: a slot may have changed hands since it was given.
+  /// The oldest effect that is still valid: its slot may have been reused since it was added.
   package mutating func nextEffect() -> Effect? {
     while let order = effects.popFirst() {
       let isCurrent =
@@ -244,17 +247,17 @@ package struct Worker: ~Copyable {
 
   // MARK: - Back-pressure
 
-  /// Whether another request of this client may be taken.
+  /// Whether the client may have another request in flight.
   @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
     clients[c].room(requestAllowance, allowance: allowance) > 0
   }
 
-  /// Whether the client that this connection streams to takes less than comes.
+  /// Whether the connection is not read because the client of its stream reads more slowly than the server sends.
   private func isHeldUp(connection l: UInt32) -> Bool {
     connections[l].stream != Slab<Stream>.none && streams[connections[l].stream].isHeldUp
   }
 
-  /// Whether a stalled client has what it waited for.
+  /// Whether the reason for which the client was stalled is gone.
   private func mayResume(_ c: UInt32) -> Bool {
     if clients[c].isUploading || clients[c].isQueued { return false }
     if clients[c].isOrderly { return clients[c].inFlight == 0 }
@@ -273,13 +276,13 @@ package struct Worker: ~Copyable {
     resumable.append(c)
   }
 
-  /// Requests that wait for an answer.
+  /// Number of requests that wait for a reply.
   package var requestsInFlight: Int { mutating get { Int(exchanges.count) } }
 
-  /// Whether a client waits to go on that could: the loop must not sleep.
+  /// Whether a stalled client can be served again: the loop must not sleep.
   package var hasResumable: Bool { mutating get { !resumable.isEmpty } }
 
-  /// Serves what stalled clients have sent, as far as there is room again.
+  /// Serves the buffered requests of stalled clients, as far as their limits allow now.
   package mutating func resumeStalled(now: Instant) {
     clock = now
     var n = resumable.count
@@ -292,7 +295,7 @@ package struct Worker: ~Copyable {
       clients[c].isOrderly = false
       pump(c, now: now)
       if !clients[c].isQueued { clients[c].uploadHeldSince = .never }
-      // Its value may have come as a whole meanwhile.
+      // Its value may have arrived as a whole meanwhile.
       releaseStream(of: c)
       if !clients[c].isStalled {
         if clients[c].isClosing {
