@@ -3,11 +3,11 @@ import Routing
 import Stats
 import Wire
 
-// Many keys at once, where that makes their hashes cheaper (`RoutingTable.prefersBatches`): the places of the next few
-// are found together, and then each is treated as if it had come by itself.
+// Routing of up to sixteen keys at once, where that makes their hashes cheaper (`RoutingTable.prefersBatches`): the
+// routes of the next few keys are found together, and then each key is treated as if it had arrived alone.
 
 extension Worker {
-  /// `multiGet`, sixteen keys at a time.
+  /// Like `multiGet`, sixteen keys at a time.
   @inline(never)
   mutating func multiGetInBatches(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
@@ -34,17 +34,17 @@ extension Worker {
     ask(c, f, request, now: now)
   }
 
-  /// From so many bytes on it is worth a look whether several gets stand in them.
+  /// Bytes of input at which to check whether they are several gets.
   static var bytesOfSeveralGets: Int { 64 }
 
-  /// `serveGets`, sixteen keys at a time.
+  /// Like `serveGets`, sixteen keys at a time.
   @inline(never)
   mutating func serveGetsInBatches(
     _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
   ) -> Int {
     var p = start
     var count = 0
-    // Most of what is long is another request.
+    // Most long input is another kind of request.
     if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
     var batch = KeyBatch()
     repeat {
@@ -69,7 +69,7 @@ extension Worker {
     return p
   }
 
-  /// The place of a located key's lane in `destinations`; negative when no route leads anywhere.
+  /// The index of a located key's destination in `destinations`; negative when no route matches.
   @inline(always)
   mutating func routeIndex(of key: KeyBatch.Entry) -> Int {
     key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)

@@ -2,7 +2,7 @@ import Bytes
 import Stats
 import Wire
 
-// Commands that concern the whole cluster: every server is asked, and one answer is made of theirs.
+// Commands for the whole cluster: they are sent to every server, and the replies are combined into one.
 
 extension Worker {
   mutating func administer(
@@ -37,15 +37,15 @@ extension Worker {
     }
   }
 
-  /// Whether the report at hand holds bytes that clients have chosen. To memcached since 1.6.40 the beginning of a name
-  /// is enough: `stats c 1 0` is `stats cachedump 1 0`.
+  /// Whether the requested report contains keys, which clients choose. memcached since 1.6.40 accepts the beginning of
+  /// a name: `stats c 1 0` is `stats cachedump 1 0`.
   private func printsKeys(_ bytes: RawSpan) -> Bool {
     bytes.isBeginning(of: "cachedump", from: line[1].from, to: line[1].to)
       || (bytes.isBeginning(of: "detail", from: line[1].from, to: line[1].to)
         && bytes.isBeginning(of: "dump", from: line[2].from, to: line[2].to))
   }
 
-  /// Asks every server of every pool the first `words` words of the line.
+  /// Sends the first `words` words of the line to every server of every pool.
   private mutating func broadcast(
     _ c: UInt32, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
   ) {
@@ -70,9 +70,10 @@ extension Worker {
     piece.next = s
     let l = connection(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
-    // One that may be up before anybody hears that it owes a flush is not said to be flushed.
+    // A returning server may be up before the control thread learns that it owes a flush: report that it was not
+    // flushed.
     let isPromised = verb == .flushAll && servers[s].status == .returning
-    // A server that knows no meta commands would not answer the fence.
+    // A server without meta commands would not answer the fence.
     if let failure = isPromised
       ? .unreachable : admit(l, now: now) ?? (isDump && connections[l].meta < .v1_6_0 ? .protocolError : nil)
     {
@@ -119,7 +120,7 @@ extension Worker {
     piece.length = UInt32(truncatingIfNeeded: length)
     fanOuts[f].pieces[Int(leg.piece)] = piece
     fanOuts[f].bytes.append(bytes, from: p, count: length, &buffers)
-    // A server that refuses flush_all has not flushed.
+    // A server that refuses `flush_all` has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
     if outcome == .error { return noteFailure(f, at: piece.next, .protocolError) }
     if fanOuts[f].isImmediate, servers[piece.next].isJournaled {
@@ -127,7 +128,7 @@ extension Worker {
     }
   }
 
-  /// Makes one answer of all.
+  /// Combines the servers' replies into one.
   mutating func summarise(_ f: UInt32, into target: ReplyTarget) {
     switch fanOuts[f].kind {
     case .flushAll: summariseFlush(f, into: target)
@@ -137,13 +138,13 @@ extension Worker {
     }
   }
 
-  /// `OK` when every server in the ring was flushed. One that is out is flushed before it comes back.
+  /// Replies `OK` when every server in the ring was flushed. A server that is out is flushed before it returns.
   private mutating func summariseFlush(_ f: UInt32, into target: ReplyTarget) {
     var failed = 0
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       guard servers.isTaken(piece.next) else { continue }
-      // `noteFailure` has told that an ejected one is owed it.
+      // `noteFailure` has reported that this ejected server owes the flush.
       if piece.failure == .ejected { continue }
       if piece.failure != nil || !isOK(fanOuts[f].bytes.readable, piece) {
         failed += 1
@@ -163,7 +164,7 @@ extension Worker {
     piece.length > 0 && bytes.hasText("OK\r\n", at: piece.offset)
   }
 
-  /// The lowest version among those that answered: a client that checks for features is not misled.
+  /// Replies with the lowest version of the servers that answered: a client that checks for features is not misled.
   private mutating func summariseVersion(_ f: UInt32, into target: ReplyTarget) {
     var versions: [String] = []
     for i in 0..<fanOuts[f].pieces.count {
@@ -214,7 +215,7 @@ extension Worker {
     }
   }
 
-  /// The edge's answer to `Effect.report`.
+  /// Sends the report that the edge made for `Effect.report`.
   package mutating func report(_ id: SlotID, _ bytes: RawSpan) {
     guard exchanges.isCurrent(id) else { return }
     let target = target(of: id.index)

@@ -3,10 +3,10 @@ import Routing
 import Stats
 import Wire
 
-// From a client's bytes to the servers' queues.
+// The request path: from a client's bytes to the servers' queues.
 
 extension Worker {
-  /// Bytes came from a client: serves every whole request in them and keeps the unfinished rest.
+  /// Receives bytes from a client: serves every whole request in them and keeps the unfinished rest.
   package mutating func clientReceived(_ c: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .clientBytesIn)
     clock = now
@@ -26,18 +26,18 @@ extension Worker {
     if clients[c].isClosing { closeIfDone(c) }
   }
 
-  /// More of a client's bytes stand in its `input`.
+  /// More of a client's bytes were added to its `input`.
   private mutating func clientFilled(_ c: UInt32, now: Instant) {
     guard !clients[c].isStalled else { return }
     if clients[c].isUploading { return pumpUpload(c, now: now) }
-    // A long value is looked at again when it is there; so far as it keeps coming, the clock starts anew.
+    // A large value is parsed again when it is complete; as long as it makes progress, its clock restarts.
     if clients[c].missing > 0 {
       return notePartial(c, rest: clients[c].input.count, consumed: 0, now: now)
     }
     pump(c, now: now)
   }
 
-  /// The edge has read `n` bytes straight into the client's `input`.
+  /// The edge has read `n` bytes directly into the client's `input`.
   package mutating func clientReceived(_ c: UInt32, filled n: Int, now: Instant) {
     counters.add(n, to: .clientBytesIn)
     clock = now
@@ -45,8 +45,8 @@ extension Worker {
     closeIfDone(c)
   }
 
-  /// Looks at the first bytes of a connection: whether they are another protocol's, memcached's binary one or TLS. There
-  /// may never be a line in them to be refused, and their client would wait until its own patience ends: it is hung up on.
+  /// Whether the first bytes of a connection are another protocol's: memcached's binary one, or TLS. They may contain
+  /// no line that could be refused, and the client would wait for its own timeout: the worker closes the connection.
   @inline(never)
   private mutating func isForeign(_ c: UInt32, _ bytes: RawSpan) -> Bool {
     clients[c].hasSpoken = true
@@ -58,7 +58,7 @@ extension Worker {
     return true
   }
 
-  /// Serves what is kept of a client's bytes.
+  /// Serves the requests in a client's `input`.
   mutating func pump(_ c: UInt32, now: Instant) {
     var input = exchange(&clients[c].input, with: Buffer())
     let consumed = serve(c, input.readable, now: now)
@@ -85,8 +85,8 @@ extension Worker {
     }
   }
 
-  /// Notes since when a request is unfinished. A long value has come so far as long as it keeps coming:
-  /// each 64 KiB start the clock anew.
+  /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: its client makes
+  /// progress.
   private mutating func notePartial(_ c: UInt32, rest: Int, consumed: Int, now: Instant) {
     if clients[c].isUploading && !clients[c].isStalled { return }
     if rest == 0 || clients[c].isStalled {
@@ -99,7 +99,7 @@ extension Worker {
     }
   }
 
-  /// Serves the whole requests at the front; returns the bytes they took.
+  /// Serves the whole requests at the front; returns their bytes.
   private mutating func serve(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     var request = Request()
@@ -136,7 +136,7 @@ extension Worker {
         dispatch(c, bytes, p, request, now: now)
         p &+= request.length
       case .partial:
-        // The scan for the line's end goes on where it stopped.
+        // The next search for the line's end continues where this one stopped.
         clients[c].scanned = bytes.byteCount &- p
         return p
       case .partialBody:
@@ -162,10 +162,10 @@ extension Worker {
     return p
   }
 
-  /// Serves plain gets as long as one stands behind the other; returns where the last of them ends.
+  /// Serves consecutive plain gets; returns where the last of them ends.
   ///
-  /// Forwarding changes nothing of what `room` is made from but the number in flight. A loop of its own, so that
-  /// what is rare takes no registers from it.
+  /// Of the inputs of `room`, forwarding changes only the number in flight. A loop of its own, so that the rare cases
+  /// occupy no registers in it.
   @inline(never)
   private mutating func serveGets(
     _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
@@ -221,7 +221,7 @@ extension Worker {
     forward(c, bytes, p, request, now: now)
   }
 
-  /// A request of one key goes to the key's server.
+  /// Forwards a request of one key to the key's server.
   @inline(always)
   private mutating func forward(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
@@ -230,7 +230,7 @@ extension Worker {
     forward(c, bytes, p, request, to: route, now: now)
   }
 
-  /// The same for a key whose place is known.
+  /// The same for a key whose route is known.
   @inline(always)
   mutating func forward(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to route: Int, now: Instant
@@ -240,7 +240,7 @@ extension Worker {
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
     if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
       if let failure = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
-        // By itself, so that a plain get carries nothing for it.
+        // A separate function, so that a plain get need not pass what it does not use.
         if request.verb == .get { return turnAwayGet(c, at: destination.server, failure) }
         return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
       }
@@ -263,16 +263,16 @@ extension Worker {
       leg.length = UInt32(truncatingIfNeeded: request.length)
       connections[l].take(leg, bytes, from: p, &buffers)
     } else {
-      // A copy, so that the leg of the common case needs no place in memory.
+      // A copy, so that the leg of the common case stays in registers.
       var rewritten = leg
       write(bytes, p, request, to: l, &rewritten)
       connections[l].enqueue(rewritten)
     }
   }
 
-  /// The place of a key's lane in `destinations`; negative when no route leads anywhere.
+  /// The index of a key's destination in `destinations`; negative when no route matches.
   ///
-  /// Reaches for each field by itself: see `docs/ARCHITECTURE.md` for what borrowing a large value costs.
+  /// Accesses each field separately: see `docs/ARCHITECTURE.md` for the cost of borrowing a large value.
   @inline(always)
   mutating func routeIndex(of bytes: RawSpan, from: Int, count: Int) -> Int {
     let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
@@ -285,14 +285,13 @@ extension Worker {
     return Int(poolStarts[pool]) &+ Int(server)
   }
 
-  /// The connection that this client's requests to a server take: always the same one, so that they
-  /// stay in order.
+  /// The connection for this client's requests to a server: always the same one, so that they stay in order.
   @inline(never) mutating func connection(to s: UInt32, for c: UInt32) -> UInt32 {
     let n = servers[s].connections.count
     return servers[s].connections[n == 1 ? 0 : Int(c) % n]
   }
 
-  /// Writes a request anew: one space between two words, numbers as memcached reads them, no `noreply`.
+  /// Writes a request in a normal form: one space between words, numbers as memcached reads them, no `noreply`.
   @inline(never)
   mutating func write(
     _ bytes: RawSpan, _ p: Int, _ request: Request, to l: UInt32, _ leg: inout Leg
@@ -311,7 +310,7 @@ extension Worker {
         connections[l].asked.append(" ", &buffers)
         append(Number(bytes, line[i]), as: i, of: request.verb, to: l)
       }
-      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      // memcached since 1.6.40 takes a last key of `noreply` for the option.
       if request.verb == .delete, bytes.isText("noreply", from: line[1].from, to: line[1].to) {
         connections[l].asked.append(" 0", &buffers)
       }
@@ -321,7 +320,7 @@ extension Worker {
     leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
   }
 
-  /// How many words a server is sent; `delete <key> 0` is `delete <key>`.
+  /// Number of words that the server receives; `delete <key> 0` is sent as `delete <key>`.
   private func wordsKept(_ request: Request) -> Int {
     switch request.verb {
     case .delete: 2
@@ -346,7 +345,7 @@ extension Worker {
     }
   }
 
-  /// `get ` or `gat <exptime> `; returns where the key begins.
+  /// Writes `get ` or `gat <exptime> `; returns where the key begins.
   mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: UInt32) -> UInt8 {
     let before = connections[l].asked.count
     switch request.verb {
@@ -367,8 +366,9 @@ extension Worker {
     return UInt8(truncatingIfNeeded: connections[l].asked.count &- before)
   }
 
-  /// Whether a connection takes another request now; if not, why. Opens it if it is closed, wakes it if it rests.
-  /// A client that awaits little is taken when others are told that the queue is full: it is theirs.
+  /// Decides whether a connection takes another request now; returns the cause if not. Opens it if it is closed,
+  /// validates it if it is idle. When the queue is full, clients with few requests in flight are still admitted: they
+  /// did not fill it.
   @inline(never)
   mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> ServerFailure? {
     if isGivingUp { return .shuttingDown }
@@ -390,14 +390,14 @@ extension Worker {
     return nil
   }
 
-  /// Whether as much waits for a connection as may.
+  /// Whether a connection's queue is full for this client.
   func isFull(_ l: UInt32, for c: UInt32) -> Bool {
     let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
     return connections[l].asked.count > most || connections[l].legs.count >= limits.serverDepth
   }
 
-  /// Who has fewer in flight awaits little.
+  /// Requests in flight below which a client is still admitted to a full queue.
   private static let modestRequests: UInt32 = 8
 
   mutating func connect(_ l: UInt32, now: Instant) {

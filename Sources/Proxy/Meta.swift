@@ -3,13 +3,13 @@ import Routing
 import Stats
 import Wire
 
-// The meta commands: rewritten on the way to the server, checked and restored on the way back.
+// Meta commands: rewritten on the way to the server; the reply is checked, and restored to what the client expects.
 //
 //     client   mg k v q           VA 2        (a miss: nothing)
 //     server   mg k v O17         VA 2 O17    (a miss: EN O17)
 
 extension Leg {
-  /// The request as it was sent.
+  /// The request line as it was sent.
   var metaLine: MetaLine {
     var line = MetaLine()
     line.verb = verb
@@ -31,8 +31,8 @@ extension Leg {
 }
 
 extension Worker {
-  /// A meta request goes to its key's server. A quiet one takes its place in the client's order like any
-  /// other: whether there is something to be said is known when the server has answered.
+  /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
+  /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
@@ -64,8 +64,8 @@ extension Worker {
     markDirty(connection: l)
   }
 
-  /// Where a meta request's key lives. What base64 stands for is hashed, so that it is found where the
-  /// classic commands find it.
+  /// The destination of a request's key. A base64 key is decoded before it is hashed, so that it has the same server as
+  /// in the classic commands.
   func destination(for bytes: RawSpan, _ request: Request) -> Destination? {
     destination(
       for: bytes, Word(start: request.keyStart, length: request.keyLength),
@@ -88,10 +88,10 @@ extension Worker {
     return destinations[Int(poolStarts[pool]) &+ place]
   }
 
-  // MARK: - Answers
+  // MARK: - Replies
 
-  /// Takes the reply at the front of what a server owes, where a meta request waits for it. Returns the
-  /// bytes it took, none when it is not all there; nil when the connection is no more.
+  /// Reads the reply to the front leg, a meta request. Returns its bytes, 0 when it is incomplete; nil when the
+  /// connection was closed.
   mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
@@ -105,7 +105,7 @@ extension Worker {
       violation(l, why, bytes, p)
       return nil
     case .reply(let reply):
-      // Only that it will not take it may be said before the request was sent as a whole.
+      // Before the whole request was sent, a server may only refuse it.
       guard connections[l].sent >= Int(leg.length) || reply.status == .error else {
         violation(l, .unsolicited, bytes, p)
         return nil
@@ -121,7 +121,7 @@ extension Worker {
     }
   }
 
-  /// The same where a `Fence` stands behind the request: the server may say nothing before it answers that.
+  /// The same where a `Fence` follows the request: the server may reply nothing before it answers the fence.
   private mutating func digestFenced(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     switch Fence(bytes, at: p, asked: connections[l].asked.readable, length: Int(leg.length)) {
     case .partial: return 0
@@ -148,7 +148,7 @@ extension Worker {
     }
   }
 
-  /// Hands on the reply to the front leg, and drops that.
+  /// Forwards the reply to the front leg, and removes the leg.
   private mutating func take(_ reply: MetaReply, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
     if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
     if leg.exchange != Slab<Exchange>.none {
@@ -161,8 +161,8 @@ extension Worker {
     connections[l].dropFront(&buffers)
   }
 
-  /// Whether the answer to the next request stands in this one's value: bytes may be missing in it, and what came
-  /// after it has filled their place. Looks at line ends only, of which most values have none.
+  /// Whether this value contains the reply to the next request: bytes of the value may be missing, and the reply that
+  /// followed has filled their place. Looks at line ends only; most values have none.
   @inline(never)
   private mutating func seemsToHaveSwallowed(
     _ l: UInt32, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
@@ -175,7 +175,7 @@ extension Worker {
     else { return false }
     let asked = connections[l].asked.readable.rest(from: length)
     let value = bytes.first(end &+ 2)
-    // The first ends the line before the value.
+    // The first newline ends the line before the value.
     while let more = bytes.first(10, from: newline &+ 1, to: end) {
       newline = more
       guard bytes.byte(at: newline &- 1) == 13 else { continue }
@@ -191,8 +191,8 @@ extension Worker {
     return false
   }
 
-  /// The answer at hand is not to be trusted. It may be a value that looks so, stored by somebody: the connection
-  /// stays, and the request is sent again behind the others if that gives the same, once; else it fails.
+  /// Discards a reply that cannot be trusted. It may be a genuine value that looks that way, so the connection stays
+  /// open. The request is sent again, once, behind the others, if that gives the same reply; otherwise it fails.
   @inline(never)
   private mutating func askOnceMore(_ l: UInt32, _ leg: Leg) {
     var line = Buffer()
@@ -209,8 +209,8 @@ extension Worker {
     connections[l].dropFront(&buffers)
   }
 
-  /// Gives a reply to the client as its own request would have been answered: without the proxy's
-  /// opaque, with a key that the server was not asked for, or not at all.
+  /// Sends a reply to the client in the form that the client's own request would have had: without the proxy's opaque,
+  /// with a key that the server was not asked for, or not at all.
   mutating func give(
     _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, _ asked: borrowing Buffer
   ) {
@@ -224,7 +224,7 @@ extension Worker {
     conclude(leg.exchange, target)
   }
 
-  /// Appends a reply up to `end`, its line at least. The request stands at the front of `asked`.
+  /// Appends a reply up to `end`, at least its line. The request is at the front of `asked`.
   mutating func appendReply(
     _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, to end: Int, _ asked: borrowing Buffer,
     _ target: ReplyTarget
@@ -237,7 +237,7 @@ extension Worker {
     _ = append(bytes, from: from, to: end, leg, reply, target)
   }
 
-  /// Appends bytes of a reply, leaving out the proxy's opaque; returns where they end.
+  /// Appends bytes of a reply without the proxy's opaque; returns where they end.
   private mutating func append(
     _ bytes: RawSpan, from: Int, to end: Int, _ leg: Leg, _ reply: MetaReply, _ target: ReplyTarget
   ) -> Int {
@@ -250,7 +250,7 @@ extension Worker {
     return end
   }
 
-  /// ` k<key>`, with ` b` behind it if it is in base64.
+  /// Appends ` k<key>`, followed by ` b` if the key is in base64.
   private mutating func appendKey(
     _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to target: ReplyTarget
   ) {
@@ -268,7 +268,7 @@ extension Worker {
     isTrue: Bool
   ) {
     var asked = Buffer()
-    // A miss gives back what the line asked for.
+    // A miss returns the flags that the request line asks for.
     var line = request
     line.bodyLength = 0
     var leg = Leg(MetaLine.write(bytes, p, line, opaque: 0, to: &asked, &buffers))
@@ -277,8 +277,9 @@ extension Worker {
     asked.release(to: &buffers)
   }
 
-  /// Answers a meta request whose server failed: a read may count as a miss, and so may a write if that `isTrue`, with the
-  /// opaque and the key that a miss gives back; everything else is an error line, whether it was quiet or not.
+  /// Answers a meta request whose server failed. A read may count as a miss, and so may a write if that `isTrue`; a
+  /// miss has the opaque and the key that memcached would return. Everything else is an error line, even for a quiet
+  /// request.
   mutating func failMeta(
     _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int, isTrue: Bool
   ) {
@@ -299,7 +300,7 @@ extension Worker {
     conclude(leg.exchange, target)
   }
 
-  /// `EN`, `NS` or `NF`, and the opaque and the key in the order in which they were asked for.
+  /// Appends `EN`, `NS` or `NF`, and the opaque and the key in the order of the request's flags.
   private mutating func appendMiss(
     _ status: StaticString, _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int,
     to target: ReplyTarget

@@ -3,24 +3,24 @@ import Routing
 import Stats
 import Wire
 
-/// A connection that the multi-get at hand has begun to write to.
+/// One server's share of the current multi-get while it is written to a connection.
 struct OpenLeg: BitwiseCopyable {
   var connection: UInt32
   var server: UInt32
   /// The first piece of its chain.
   var first: UInt32
-  /// Where its request begins in the connection's `asked`, and the first key in the request.
+  /// The position of its request in the connection's `asked`, and of the first key in the request.
   var start: Int
   var keyStart: UInt8
-  /// Whether it goes on with the line that stood there.
+  /// Whether it continues the line before it.
   var continuesPreviousLine = false
-  /// Why it cannot be asked.
+  /// Why the server cannot be asked.
   var failure: ServerFailure?
 }
 
 extension Worker {
-  /// A read of several keys: one request for each server that has any of them, written in one pass over
-  /// the keys. Nothing is sent unless every key is good.
+  /// Forwards a get of several keys: one request to each server that owns any of them, written in one pass over the
+  /// keys. Nothing is sent unless every key is valid.
   mutating func multiGet(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
@@ -39,7 +39,7 @@ extension Worker {
     ask(c, f, request, now: now)
   }
 
-  /// Where the keys of a request stand; from now on no connection has been written to.
+  /// The keys of a request, to be walked through. No connection has been written to for it yet.
   @inline(__always)
   mutating func beginKeys(_ bytes: RawSpan, _ p: Int, _ request: Request) -> KeyWalk {
     openLegs.removeAll()
@@ -49,7 +49,7 @@ extension Worker {
     return KeyWalk(from: request.keyStart, to: end, nul: request.verb.nul(in: dialect))
   }
 
-  /// All keys are written: the requests go out, and the answer has its place.
+  /// Queues the requests, after all keys were written, and gives the reply its place in the client's order.
   @inline(__always)
   mutating func ask(_ c: UInt32, _ f: UInt32, _ request: Request, now: Instant) {
     counters.add(fanOuts[f].pieces.count, to: .keysRequested)
@@ -81,7 +81,7 @@ extension Worker {
     }
   }
 
-  /// Begins a request on a connection; false when it takes none.
+  /// Begins a request on a connection; false when the connection refuses it.
   @inline(never)
   private mutating func beginLeg(
     _ c: UInt32, _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request,
@@ -108,7 +108,7 @@ extension Worker {
     return open.failure == nil
   }
 
-  /// Ends the requests begun and puts their legs in the queues.
+  /// Ends the begun requests and queues their legs.
   private mutating func send(_ f: UInt32, _ verb: Verb, for c: UInt32, now: Instant) {
     for i in 0..<openLegs.count {
       let open = openLegs[i]
@@ -141,7 +141,7 @@ extension Worker {
     openLegs.removeAll()
   }
 
-  /// Takes back what was begun for a request that turned out bad.
+  /// Removes what was written for a request that turned out to be invalid.
   mutating func abandon(_ f: UInt32) {
     for i in 0..<openLegs.count where openLegs[i].failure == nil {
       connections[openLegs[i].connection].asked.truncate(to: openLegs[i].start)
@@ -153,8 +153,8 @@ extension Worker {
     release(f)
   }
 
-  /// A server does not answer its share of a multi-get: the chain of keys that begins with this piece, and the rest that
-  /// was to follow.
+  /// Records that a server does not answer its share of a multi-get: the chain of keys that begins with this piece, and
+  /// the rest that was to be requested after it.
   mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keysFrom first: UInt32) {
     var i = first
     var missing = 0
@@ -166,7 +166,8 @@ extension Worker {
     noteFailure(f, at: s, failure, keys: missing)
   }
 
-  /// A server does not answer its share of a fan-out. `keys`: how many keys of a multi-get that leaves without an answer.
+  /// Records that a server does not answer its share of a fan-out. `keys`: the number of a multi-get's keys that this
+  /// leaves unanswered.
   mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keys missing: Int = 0) {
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
@@ -181,8 +182,8 @@ extension Worker {
     if !servers[s].missesOnFailure { fanOuts[f].isStrict = true }
   }
 
-  /// Reads as much as there is of the front leg's reply to a multi-get. Returns the bytes it took, and
-  /// whether the leg has ended; nil when the connection is no more.
+  /// Reads what has arrived of the reply to the front leg's multi-get. Returns the bytes it used, and whether the leg
+  /// has ended; nil when the connection was closed.
   mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
@@ -207,7 +208,7 @@ extension Worker {
     }
   }
 
-  /// Puts the values in the order asked and ends the answer.
+  /// Appends the values in the client's order and ends the reply.
   mutating func merge(_ f: UInt32, into target: ReplyTarget) {
     let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
     var i = 0
@@ -228,7 +229,7 @@ extension Worker {
     appendEnd(f, to: target)
   }
 
-  /// What stands behind the values: `END`, or why some are not there.
+  /// Appends what follows the values: `END`, or the error if some keys failed.
   mutating func appendEnd(_ f: UInt32, to target: ReplyTarget) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
       appendError(failure, at: fanOuts[f].failedServer, to: target)
@@ -241,39 +242,39 @@ extension Worker {
 }
 
 extension FanOut {
-  /// How far the reply to a part was read.
+  /// How far the reply to a leg was read.
   enum Reading: BitwiseCopyable {
-    /// There is more to come.
+    /// More bytes must arrive.
     case more
-    /// A value has begun whose end is not there.
+    /// A value has begun and its end has not arrived.
     case long(header: Int, value: Int)
     /// Up to its `END`.
     case done
-    /// It is an error line of the server's own.
+    /// The server replied with an error line.
     case refused
     case broken(ProtocolViolation)
   }
 
-  /// Takes values for the keys of a leg as they come, and finds those that were missed by what comes
-  /// instead. Returns where it stopped, and why.
+  /// Reads the values for the keys of a leg as they arrive; a key is a miss when the next thing in the reply is not its
+  /// value. Returns where reading stopped, and why.
   mutating func read(
     _ bytes: RawSpan, from start: Int, _ leg: Leg, _ connection: inout ServerConnection, maxValue: Int,
     most: Int,
     _ buffers: inout BufferPool
   ) -> (end: Int, Reading) {
     var p = start
-    // The piece whose value comes next, and where its key stands in what was asked.
+    // The piece of the next value, and the position of its key in the request.
     var cursor = connection.cursorAt == 0 ? leg.piece : connection.cursor
     var keyAt = connection.cursorAt == 0 ? Int(leg.keyStart) : connection.cursorAt
     let withCAS = leg.verb.expectation == .valuesWithCAS
-    // Values from here up to `p` are yet to be kept: those that stand one behind the other go by one copy.
+    // Values from here up to `p` are yet to be kept: adjacent ones are copied at once.
     var fresh = start
     defer {
       connection.cursor = cursor
       connection.cursorAt = keyAt
       if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers) }
     }
-    // The last leg of a line ends with it, the others behind their last key.
+    // The reply to the last leg of a line ends with the line's `END`, that to another leg behind its last key's value.
     let isContinuedByNext = leg.isContinuedByNext
     if isContinuedByNext {
       guard connection.hasSentFront else { return (p, .broken(.unsolicited)) }
@@ -291,17 +292,17 @@ extension FanOut {
         maxValue: maxValue)
       switch block {
       case .value(let length):
-        // Past the last key only a value of the empty key would fit.
+        // After the last key only a value of the empty key would match.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         if isContinuedByNext, pieces[Int(cursor)].next == .max {
-          // What comes behind the last tells whether it is whole.
+          // What follows the last value tells whether that is complete.
           guard let goesOn = bytes.goesOn(at: p &+ length) else { return (p, .more) }
           guard goesOn else { return (p, .broken(.badLength)) }
         }
         if !leg.isLate {
           let offset = self.bytes.count &+ p &- fresh
           guard offset &+ length <= most || !connection.mayAskAgain(keyAt: keyAt, count: keyLength) else {
-            // Enough is gathered: it is asked for again when it can be given.
+            // The limit on gathered values is reached: this one is requested again when it can be sent.
             self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers)
             fresh = p &+ length
             deferLargeValue(Int(cursor), connection.asked, keyAt: keyAt, &buffers)
@@ -320,7 +321,7 @@ extension FanOut {
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         return (p, .long(header: header, value: value))
       case .otherKey:
-        // The key at the cursor was missed: the value may be of the next one.
+        // The key at the cursor missed: the value may be the next key's.
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         let next = pieces[Int(cursor)].next
         if isContinuedByNext, next == .max {

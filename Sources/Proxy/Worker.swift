@@ -62,7 +62,7 @@ package struct Worker: ~Copyable {
   var round: UInt64 = 0
   /// The opaque of the last meta request. No two requests in flight have the same one.
   var opaque: UInt64 = 0
-  /// The memcached version whose reading of requests and error lines the worker follows.
+  /// The memcached versions by which the worker reads requests and words its refusals: the oldest of its servers'.
   var dialect = Dialect()
   /// The time of the current event.
   var clock = Instant.origin
