@@ -1,26 +1,27 @@
 import Bytes
 import Wire
 
-// Reads that go to a server in one line: those that a turn of the loop has for it one behind the other, whoever asked.
+// Get coalescing: the consecutive gets that one turn of the loop has for a server, from any clients, are sent as one
+// multi-get line.
 //
 //     get a ─┐
 //     get b ─┼▶  get a b c d\r\n        VALUE a …  VALUE c …  END
 //     get c d┘
 //
-// memcached sends the answer to each command by itself, which costs it several times what finding a value does. In the
-// answer to a line each leg takes what is its own: `END` is every leg's, and so is an error. What is not there was
-// missed, as the value of a key behind it tells.
+// memcached sends the reply to each command separately, which costs it several times as much as finding a value. Each
+// leg takes its own values from the reply to the line; `END` belongs to every leg, and so does an error. A key missed
+// if the value of a later key arrives.
 //
-//     asked   "get a"      " b"                    " c d\r\n"
-//     leg     isContinued  isJoined, isContinued   isJoined
+//     asked   "get a"             " b"                                       " c d\r\n"
+//     leg     isContinuedByNext   continuesPreviousLine, isContinuedByNext   continuesPreviousLine
 
 extension ServerConnection {
-  /// Bytes of a line from which on no more keys join it: no server takes it for too long, and no other client waits
-  /// for more than its answer.
+  /// Bytes at which a line is full: no more keys are added, so that no server takes too long over it, and each client
+  /// waits for little beside its own reply.
   private static var fullLine: UInt { 1024 }
 
-  /// Takes the end off the line at the back, if more keys may join it: it is a read's, and nothing of it was sent. Then
-  /// a space is next, and a key.
+  /// Removes the line end of the last line if more keys may be added to it: it is a get's, and nothing of it was sent.
+  /// A space and a key must follow.
   @inline(always) mutating func reopenLine() -> Bool {
     guard UInt(bitPattern: lineLength &- 1) < Self.fullLine &- 1, asked.count &- sent >= lineLength else {
       return false
@@ -30,8 +31,8 @@ extension ServerConnection {
     return true
   }
 
-  /// Puts a read's leg in the queue whose keys stand at the back of `asked`, with the end of their line: it was reopened
-  /// for them, or begins with them.
+  /// Queues a get's leg, whose keys are at the back of `asked` with their line end: they begin a line, or continue the
+  /// one that was reopened.
   @inline(always) mutating func close(_ leg: Leg, continuesPreviousLine: Bool) {
     if continuesPreviousLine {
       legs.last.goOn()
@@ -42,7 +43,7 @@ extension ServerConnection {
     legs.append(leg)
   }
 
-  /// Takes `get <key>\r\n`, which stands to the letter at the front of `line`; returns whether it has joined another.
+  /// Queues `get <key>\r\n`, which is exactly the beginning of `line`; returns whether it continues the previous line.
   @inline(always)
   mutating func enqueueGet(
     _ exchange: UInt32, keyLength: Int, _ line: RawSpan, since now: Instant, _ buffers: inout BufferPool
@@ -52,7 +53,7 @@ extension ServerConnection {
     leg.keyLength = UInt8(truncatingIfNeeded: keyLength)
     leg.since = now
     let continuesPreviousLine = reopenLine()
-    // All of it, or from the space on.
+    // All of it, or only from the space.
     let from = continuesPreviousLine ? 3 : 0
     let length = keyLength &+ 6 &- from
     leg.continuesPreviousLine = continuesPreviousLine
@@ -63,7 +64,7 @@ extension ServerConnection {
     return continuesPreviousLine
   }
 
-  /// Bytes of the front leg's line from its own on. O(legs of the line).
+  /// Bytes of the line of the front leg, from that leg to the line's end. O(legs of the line).
   var frontLine: Int {
     @inline(never) mutating get {
       var length = 0
@@ -75,8 +76,8 @@ extension ServerConnection {
     }
   }
 
-  /// Reads what a single key's leg is owed of its line's reply: the length of `.reply` is a value's without an `END`, or an
-  /// error line's, or none. It is the `i`th leg, and its bytes stand in `asked` at `start`.
+  /// Reads the share of a line's reply that belongs to the leg of a single key. The length of `.reply` is that of a
+  /// value without `END`, of an error line, or 0. The leg is the `i`th, and its bytes are in `asked` at `start`.
   @inline(always)
   mutating func share(_ leg: Leg, _ i: Int, at start: Int, of reply: RawSpan, maxValue: Int) -> Answer {
     guard missed == 0 else {
@@ -89,7 +90,7 @@ extension ServerConnection {
       withCAS: false, maxValue: maxValue)
     {
     case .value(let length):
-      // What comes behind it tells whether it is whole.
+      // What follows the value tells whether it is complete.
       guard let goesOn = reply.goesOn(at: length) else { return .partial }
       return goesOn ? .reply(length: length, .hit) : .broken(.badLength)
     case .end: return .reply(length: 0, .miss)
@@ -101,10 +102,11 @@ extension ServerConnection {
     }
   }
 
-  /// Looks for the leg behind the `i`th in its line, whose bytes stand in `asked` at `start`, that has asked for the value
-  /// that begins `reply`: nil when there is one. Then those between have missed, which is noted. O(bytes of the line).
+  /// Finds, behind the `i`th leg in its line, the leg that requested the value at the beginning of `reply`; nil when
+  /// there is one: then the number of legs between, which missed, is recorded. The `i`th leg's bytes are in `asked` at
+  /// `start`. O(bytes of the line).
   @inline(never) mutating func findOwner(of reply: RawSpan, behind i: Int, at start: Int) -> Answer? {
-    // A blank ends the key; other control bytes are part of it.
+    // A space ends the key; other control bytes are part of it.
     var keyEnd = 6
     let limit = min(reply.byteCount, RequestParser.longestKey &+ 7)
     while keyEnd < limit, reply.byte(at: keyEnd) != 32 {
@@ -126,8 +128,8 @@ extension ServerConnection {
     return .broken(.wrongKey)
   }
 
-  /// The leg at `i` begins its line from now on, as those before it have been taken out of the queue: of their bytes,
-  /// which end at `end`, the last three are made its own.
+  /// Makes the leg at `i` the first of its line, when those before it were removed from the queue: the last three of
+  /// their bytes, which end at `end`, become its command.
   mutating func beginLine(at i: Int, end: Int) {
     asked.overwrite(at: end &- 3, "get")
     legs[i].continuesPreviousLine = false
@@ -137,8 +139,8 @@ extension ServerConnection {
 }
 
 extension RawSpan {
-  /// Whether bytes `from ..< to` of `other` are a key in this part of a line, in which there is a space before each, and
-  /// perhaps a line end behind the last. In keys there may be control bytes, other than those of a line end.
+  /// Whether bytes `from ..< to` of `other` are a key in this part of a line, which has a space before each key, and
+  /// perhaps a line end behind the last. Keys may contain control bytes other than those of a line end.
   fileprivate func hasKey(_ other: RawSpan, from: Int, to: Int, in part: Range<Int>) -> Bool {
     var i = part.lowerBound
     while i < part.upperBound, byte(at: i) == 32 {
@@ -150,14 +152,14 @@ extension RawSpan {
     return false
   }
 
-  /// Whether another value or `END` stands at `i`; nil when too little does to tell.
+  /// Whether another value or `END` begins at `i`; nil when too few bytes have arrived to tell.
   @inline(always) func goesOn(at i: Int) -> Bool? {
     guard i <= byteCount &- 8 else { return goesOnBriefly(at: i) }
     let word = word(at: i) & 0xff_ffff_ffff
     return word == 0x45_554c_4156 || word == 0x0a_0d44_4e45  // "VALUE", "END\r\n"
   }
 
-  /// The same where fewer than eight bytes stand.
+  /// The same where fewer than eight bytes are left.
   @inline(never) private func goesOnBriefly(at i: Int) -> Bool? {
     guard i <= byteCount &- 5 else { return nil }
     return hasText("END\r\n", at: i) || hasText("VALUE", at: i)
@@ -165,8 +167,8 @@ extension RawSpan {
 }
 
 extension Worker {
-  /// Hands on what single keys' legs at the front get of the reply to their line, up to the leg that ends it or is a part
-  /// of more. Returns how far it came, whether anybody waited for one of them, and what stands there if it is no reply.
+  /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg or one that is part of
+  /// a fan-out. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
   @inline(never)
   mutating func share(_ l: UInt32, _ bytes: RawSpan, from start: Int) -> (end: Int, isAwaited: Bool, Answer?)
   {
@@ -187,14 +189,14 @@ extension Worker {
       }
       count &+= 1
       length &+= Int(leg.length)
-      // An error stays where it is: it is the next leg's too.
+      // An error is not consumed: the next leg gets it too.
       if outcome == .hit { p &+= n }
       if leg.exchange == Slab<Exchange>.none {
         if leg.isLate { counters.add(.lateReplies) }
         continue
       }
       isAwaited = true
-      // Two calls, each with what it adds for a constant: one would cost each value a dozen instructions.
+      // Two calls, each with a constant for what it adds: one call would cost each value a dozen instructions.
       if outcome == .error {
         self.answer(leg.exchange, reply.first(n))
       } else {
@@ -205,8 +207,7 @@ extension Worker {
     return (p, isAwaited, stop)
   }
 
-  /// Puts a leg of a read, whose bytes stand in `asked` at `start`, at the back of a connection's `asked` and queue as a
-  /// line of its own.
+  /// Queues a get's leg, whose bytes are in `asked` at `start`, at the back of a connection as a line of its own.
   mutating func appendAlone(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
     var leg = leg
     let before = connections[l].asked.count

@@ -2,11 +2,12 @@ import Bytes
 import Stats
 import Wire
 
-// Long replies on the shared connections: let go by there, and put off until they can be streamed (`Downloads.swift`).
+// Large replies on the shared connections: discarded there, and requested again on a private connection, from which
+// they are streamed (`Downloads.swift`).
 
 extension Worker {
-  /// A value of the front leg has begun to come that is long: it is let go by, or kept as it comes. Returns the
-  /// bytes to take now, none when it is kept; nil when the connection is no more.
+  /// Handles a large value that has begun to arrive for the front leg: discards it, or buffers it. Returns the bytes to
+  /// consume now, 0 when it is buffered; nil when the connection was closed.
   @inline(never) mutating func begin(
     long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> Int? {
@@ -47,7 +48,7 @@ extension Worker {
     return discardValue(l, bytes, p)
   }
 
-  /// The value that comes can neither be asked for again nor held: it is answered for as if its server had failed.
+  /// Answers for a value that can neither be requested again nor buffered as if its server had failed.
   private mutating func giveUp(_ l: UInt32, _ leg: Leg) {
     counters.add(.queueFull)
     guard leg.fanOut == Slab<FanOut>.none else {
@@ -59,24 +60,24 @@ extension Worker {
     connections[l].asked = asked
   }
 
-  /// What must come behind the bytes of a value that this leg is owed.
+  /// What must follow the bytes of a value that belongs to this leg.
   private func tail(of leg: Leg) -> StaticString {
     leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta && !leg.isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
   }
 
-  /// The value at the connection's cursor is done with.
+  /// Moves the connection's cursor past the current value.
   private mutating func step(_ l: UInt32, _ f: UInt32) {
     let piece = fanOuts[f].pieces[Int(connections[l].cursor)]
     connections[l].cursorAt &+= Int(piece.keyLength) &+ 1
     connections[l].cursor = piece.next
   }
 
-  /// Drops what comes of a value that is let go by; nil when the connection is no more.
+  /// Discards what has arrived of an unwanted value; nil when the connection was closed.
   mutating func discardValue(_ l: UInt32, _ bytes: RawSpan, _ p: Int) -> Int? {
     let n = min(connections[l].discardLeft, bytes.byteCount &- p)
     let before = connections[l].discardLeft
     connections[l].discardLeft &-= n
-    // It has a deadline for every 64 KiB, as a streamed one: nobody waits behind one that drips.
+    // Each 64 KiB have a deadline, as in a streamed value, so that no request waits behind a value that drips.
     if !connections[l].legs[0].isLate, before &>> 16 != connections[l].discardLeft &>> 16 {
       connections[l].legs[0].since = clock
     }
@@ -97,8 +98,8 @@ extension Worker {
     return n &+ tail.utf8CodeUnitCount
   }
 
-  /// Whether to ask again later gives what this reply gives: nothing behind it on this connection changes the
-  /// key, and to ask has changed nothing.
+  /// Whether a later request gives the same value: no request behind it on this connection changes the key, and the
+  /// request itself changes nothing.
   func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
     if leg.fanOut != Slab<FanOut>.none {
       let piece = fanOuts[leg.fanOut].pieces[Int(connections[l].cursor)]
@@ -112,7 +113,7 @@ extension Worker {
     return connections[l].mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))
   }
 
-  /// The front leg's answer will be streamed when its turn has come.
+  /// Has the front leg's reply streamed in its turn.
   private mutating func deferLargeValue(_ l: UInt32, _ leg: Leg) {
     let x = leg.exchange
     connections[l].legs[0].exchange = Slab<Exchange>.none
@@ -134,7 +135,7 @@ extension Worker {
     beginIfTurn(x)
   }
 
-  /// A stream for an exchange whose client is there.
+  /// Makes a stream for an exchange whose client is connected.
   private mutating func newDownload(_ x: UInt32) -> UInt32 {
     let i = streams.take()
     streams[i].client = clients.id(of: exchanges[x].client)
@@ -147,7 +148,7 @@ extension Worker {
     return i
   }
 
-  /// Nothing more is taken from a client until it has been given what was put off: a change would overtake it.
+  /// Serves no more of a client's requests until its deferred values were sent: a later write would overtake them.
   private mutating func hold(_ c: UInt32) {
     guard c != Slab<Client>.none else { return }
     clients[c].deferLargeValue &+= 1
@@ -159,7 +160,7 @@ extension Worker {
     if clients[c].deferLargeValue == 0 { clients[c].window = 1 }
   }
 
-  /// Keys of a multi-get are asked for later than it was.
+  /// Records that keys of a multi-get are deferred.
   mutating func noteDeferred(_ f: UInt32) {
     guard !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
       return
@@ -168,7 +169,7 @@ extension Worker {
     hold(exchanges[fanOuts[f].exchange].client)
   }
 
-  /// The line that asks for one key's value.
+  /// Writes the request line for one key's value.
   mutating func writeLine(
     _ i: UInt32, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
   ) {
@@ -184,7 +185,7 @@ extension Worker {
     streams[i].leg.length = UInt32(truncatingIfNeeded: streams[i].line.count)
   }
 
-  /// The answer of a multi-get some of whose values were put off: it is made piece by piece.
+  /// Streams the reply of a multi-get with deferred values, piece by piece.
   mutating func deferLargeValue(_ f: UInt32, _ x: UInt32) {
     guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
     let i = newDownload(x)
@@ -193,7 +194,7 @@ extension Worker {
     beginIfTurn(x)
   }
 
-  /// Begins at once if it is the exchange's turn.
+  /// Begins the download at once if it is the exchange's turn.
   private mutating func beginIfTurn(_ x: UInt32) {
     let c = exchanges[x].client
     if clients[c].first == x { begin(download: exchanges[x].stream, for: c) }

@@ -2,53 +2,52 @@ import Bytes
 import Stats
 import Wire
 
-// One bound for everything that a worker keeps. The less of it is free, the less any one may take.
+// One limit for all the memory of a worker. The less of it is free, the less any one client or server may use.
 //
-//     0                                            ¾                memory          1¼
-//     ├── what waits for somebody: answers unread, ┼── what moves: ──┼── for a turn, ─┤
-//     │   values half come, streams read ahead     │   queues, gets  │   then relieve │
+//     0                                      ¾              memory                          1¼
+//     ├── waits for a peer: unread replies, ─┼── in transit: ──┼── for one turn; then the ───┤
+//     │   unfinished values, read-ahead      │   queues, gets  │   largest client is closed  │
 
 extension Worker {
-  /// Bytes of buffers, and of what is known of the requests in flight.
+  /// Bytes of buffers, and of the records of the requests in flight.
   var memoryInUse: Int {
     buffers.inUse &+ Int(exchanges.count) &* Self.requestSize &+ Int(fanOuts.count) &* Self.fanOutSize
   }
 
-  /// What a request in flight takes beside its bytes: an `Exchange`, a `Leg`, and the room that lists of them
-  /// leave between two sizes.
+  /// Bytes of a request in flight beside its buffers: an `Exchange`, a `Leg`, and the slack of lists that grow by
+  /// doubling.
   private static let requestSize = 256
-  /// A `FanOut` with as many pieces as it keeps from one use to the next.
+  /// Bytes of a `FanOut` with the number of pieces that it keeps from one use to the next.
   private static let fanOutSize = 4096
 
-  /// Bytes that may still be taken.
+  /// Bytes still free.
   private var free: Int { max(0, limits.memory &- memoryInUse) }
 
-  /// Bytes that may still be taken by what waits for somebody.
+  /// Bytes still free for data that waits for a client or a server.
   private var freeToWait: Int { max(0, limits.memory / 4 &* 3 &- memoryInUse) }
 
-  /// Values longer than this are streamed; shorter ones are held as a whole. The less memory there is, the
-  /// less is held.
+  /// Values larger than this are streamed; smaller ones are buffered whole. The less memory is free, the lower it is.
   var heldLimit: Int { min(limits.held, max(limits.heldLeast, freeToWait / 4)) }
 
-  /// The longest value that is held when it cannot be asked for again.
+  /// The largest value that is buffered when it cannot be requested again.
   var mostHeld: Int { max(limits.held, free) }
 
-  /// Bytes that a client may leave unread before its next request waits.
+  /// Bytes of replies that a client may leave unread before its next request waits.
   var allowance: Int { min(limits.clientOutput, max(2048, freeToWait / 4)) }
 
   /// Requests that a client may have in flight.
   var requestAllowance: UInt32 { min(limits.clientRequests, UInt32(clamping: max(8, free >> 12))) }
 
-  /// Bytes of a streamed value that are read ahead of who takes them.
+  /// Bytes of a streamed value that are read ahead of the receiver.
   var ahead: Int { min(limits.ahead, max(16_384, freeToWait / 16)) }
 
-  /// Bytes that may wait for one server.
+  /// Bytes that may be queued for one server.
   var queueAllowance: Int { min(limits.serverQueue, max(65_536, free / 2)) }
 
-  /// Bytes of a multi-get's values that are gathered before they are given.
+  /// Bytes of a multi-get's values that are gathered before they are sent.
   var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 8, free / 4)) }
 
-  /// The numbers of each server, for the whole process, in place of those that stood there. O(servers and connections).
+  /// Replaces `numbers` with this worker's statistics of each server. O(servers and connections).
   package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
     numbers.removeAll(keepingCapacity: true)
     var s: UInt32 = 0
@@ -65,7 +64,7 @@ extension Worker {
     }
   }
 
-  /// Brings the gauges of the counters up to date.
+  /// Updates the gauges among the counters.
   package mutating func noteMemory() {
     counters.set(.memoryInUse, to: memoryInUse)
     counters.set(.memoryIdle, to: buffers.idleBytes)
@@ -73,11 +72,11 @@ extension Worker {
     counters.set(.streamsWaiting, to: streamWaits.count)
   }
 
-  /// Whether more memory is held than may be.
+  /// Whether the buffers exceed the memory limit by more than a quarter.
   package var isOverfull: Bool { mutating get { buffers.inUse > limits.memory &+ limits.memory / 4 } }
 
-  /// Closes the client that holds the most, if that is much: it leaves answers unread, or a value half sent.
-  /// Nobody comes here who takes and gives what was asked for; it is what keeps a worker's memory bounded
+  /// Closes the client with the most buffered bytes, if they are many: it leaves replies unread, or a value unfinished.
+  /// A client that reads its replies and finishes its values is never closed by this. It bounds a worker's memory
   /// whatever its clients do.
   package mutating func closeLargestClient() {
     var most = Self.modest
@@ -95,7 +94,7 @@ extension Worker {
     events.append(.closedForMemory(held: most))
   }
 
-  /// Who holds no more is not to blame.
+  /// Bytes up to which a client is not closed: it is not the cause of the shortage.
   private static let modest = 8192
 
   private func memory(of c: UInt32) -> Int {
@@ -107,7 +106,7 @@ extension Worker {
     return total
   }
 
-  /// Gives back what a burst has left.
+  /// Frees the memory that a burst has left unused.
   mutating func trimMemory() {
     buffers.trim()
     exchanges.trim()

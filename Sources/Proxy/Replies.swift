@@ -2,10 +2,10 @@ import Bytes
 import Stats
 import Wire
 
-// From the servers' bytes to the clients' outputs.
+// The reply path: from the servers' bytes to the clients' outputs.
 
 extension Worker {
-  /// Bytes came from a server: every whole reply in them goes to who asked; the unfinished rest is kept.
+  /// Receives bytes from a server: forwards every whole reply in them to its client and keeps the unfinished rest.
   package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
@@ -23,15 +23,15 @@ extension Worker {
     }
   }
 
-  /// Notes that a server has spoken.
+  /// Records that bytes arrived from a server.
   @inline(__always)
   private mutating func noteArrival(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
     if consumed > 0 { connections[l].heard = now }
     if connections[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
-  /// Notes whether a server is in the middle of a reply, and has got on with it: with a value of several, or with enough
-  /// bytes. What drips is nothing.
+  /// Records whether a server is in the middle of a reply and makes progress: a value of several, or enough bytes. A
+  /// few bytes at a time are no progress.
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
     guard connections[l].state == .ready else { return }
@@ -39,7 +39,7 @@ extension Worker {
       connections[l].partOf = connections[l].legs.place
       connections[l].part = 0
       connections[l].partAt = .origin
-      // What came may have been another's reply.
+      // The bytes may have belonged to an earlier reply.
       if consumed > 0, connections[l].cursorAt == 0 { return }
     }
     connections[l].part &+= count
@@ -50,17 +50,17 @@ extension Worker {
     connections[l].heard = now
   }
 
-  /// Bytes of a reply that are progress.
+  /// Bytes of a reply that count as progress.
   static var leastProgress: Int { 4096 }
 
-  /// The edge has read `n` bytes straight into the connection's `input`.
+  /// The edge has read `n` bytes directly into the connection's `input`.
   package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
     counters.add(n, to: .serverBytesIn)
     clock = now
     serverFilled(l, n, now: now)
   }
 
-  /// More of a server's bytes, `n`, stand in `input`. A long reply is looked at when all of it is there.
+  /// More of a server's bytes, `n`, were added to `input`. A large reply is parsed when it is complete.
   private mutating func serverFilled(_ l: UInt32, _ n: Int, now: Instant) {
     guard connections[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
     var input = exchange(&connections[l].input, with: Buffer())
@@ -77,7 +77,7 @@ extension Worker {
     }
   }
 
-  /// Takes the whole replies at the front; returns the bytes they took.
+  /// Handles the whole replies at the front; returns their bytes.
   private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     guard connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
     connections[l].awaited = 0
@@ -151,11 +151,11 @@ extension Worker {
     return p
   }
 
-  /// Hands on whole replies as they are, as long as they are owed to requests of the plain kind. Returns how far it
-  /// came, whether anybody waited for one of them, and what stands there: nil when nothing does, or it is owed to
-  /// another kind.
+  /// Forwards whole replies unchanged, as long as they belong to plain requests. Returns where it stopped, whether a
+  /// client waited for any of them, and what is there: nil when nothing is, or when it belongs to another kind of
+  /// request.
   ///
-  /// A loop of its own, so that what is rare takes no registers from it.
+  /// A loop of its own, so that the rare cases occupy no registers in it.
   @inline(never)
   private mutating func handOn(_ l: UInt32, _ bytes: RawSpan, from start: Int)
     -> (end: Int, isAwaited: Bool, Answer?)
@@ -188,13 +188,13 @@ extension Worker {
     return (p, isAwaited, nil)
   }
 
-  /// Whether a server may say this before it was sent the whole request: only that it will not take it.
+  /// Whether a server may reply this before the whole request was sent: only that it refuses it.
   private func mayComeEarly(_ outcome: Outcome) -> Bool {
     if case .error = outcome { return true }
     return false
   }
 
-  /// All of a request that was answered early has been sent now.
+  /// The rest of a request that was answered early has been sent.
   mutating func finishFront(_ l: UInt32) {
     guard !connections[l].legs.isEmpty, connections[l].hasSentFront else { return }
     connections[l].front = .plain
@@ -212,8 +212,8 @@ extension Worker {
 
   // MARK: - Parts of fan-outs
 
-  /// Takes what there is of a part's reply. Returns the bytes, and whether the part has ended; nil when
-  /// the connection is no more.
+  /// Reads what has arrived of the reply to a fan-out's leg. Returns its bytes, and whether the leg has ended; nil when
+  /// the connection was closed.
   private mutating func digestPart(
     _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> (Int, isDone: Bool)? {
@@ -260,21 +260,21 @@ extension Worker {
     return (taken, true)
   }
 
-  /// Every leg has been answered for: the answer is made, once; the fan-out goes when no leg stands in
-  /// a queue any more.
+  /// Makes the reply of a fan-out, once, when every leg was answered for. The fan-out is released when none of its legs
+  /// is in a queue any more.
   mutating func finish(_ f: UInt32) {
     let x = fanOuts[f].exchange
     if x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none, fanOuts[f].kind == .multiGet {
       learnSize(f, for: exchanges[x].client)
       if fanOuts[f].isHolding, !fanOuts[f].hasDeferred {
-        // Its rest has been asked for in one line.
+        // The rest of its keys was requested in one line.
         fanOuts[f].isHolding = false
         unhold(exchanges[x].client)
       }
     }
     if x != Slab<Exchange>.none, fanOuts[f].hasDeferred {
       fanOuts[f].exchange = Slab<Exchange>.none
-      // It may come to its end at once: the fan-out is kept until this is over.
+      // The download may end at once: this keeps the fan-out until then.
       fanOuts[f].open &+= 1
       deferLargeValue(f, x)
       fanOuts[f].open &-= 1

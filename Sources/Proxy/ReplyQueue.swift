@@ -2,20 +2,20 @@ import Bytes
 import Stats
 import Wire
 
-// Answers on their way to the clients: always in the order of the requests.
+// Replies on their way to the clients: always in the order of the requests.
 
-/// Where an answer's bytes go.
+/// Where the bytes of a reply are appended.
 enum ReplyTarget: BitwiseCopyable {
-  /// The client has left.
+  /// The client has disconnected.
   case nowhere
-  /// It is the client's turn: straight to its output.
+  /// The reply is the client's next: straight to its output.
   case output(UInt32)
-  /// Before its turn: parked, from this offset on.
+  /// The reply is before its turn: parked, from this offset.
   case parked(UInt32, from: Int)
 }
 
 extension Worker {
-  /// A place at the end of the client's order.
+  /// Adds an exchange at the end of the client's order.
   @inline(always) mutating func newExchange(_ c: UInt32) -> UInt32 {
     let x = exchanges.take()
     exchanges[x].client = c
@@ -24,7 +24,7 @@ extension Worker {
     return x
   }
 
-  /// The whole answer to an exchange; a value, or none, gets its `END` here.
+  /// Sends the whole reply to an exchange, and adds the `END` of a value or a miss if `addingEnd`.
   @inline(always)
   mutating func answer(_ x: UInt32, _ reply: RawSpan, addingEnd: Bool = false) {
     let c = exchanges[x].client
@@ -39,14 +39,14 @@ extension Worker {
     }
   }
 
-  /// Where the answer to an exchange goes now.
+  /// Where the reply to an exchange must be appended now.
   mutating func target(of x: UInt32) -> ReplyTarget {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return .nowhere }
     return clients[c].first == x ? .output(c) : .parked(c, from: clients[c].parked.count)
   }
 
-  /// The answer has been appended to its destination.
+  /// Ends an exchange after its reply was appended to the target.
   mutating func conclude(_ x: UInt32, _ target: ReplyTarget) {
     switch target {
     case .nowhere: exchanges.give(x)
@@ -55,12 +55,12 @@ extension Worker {
     }
   }
 
-  /// There is nothing to be said: the exchange gives up its place without a byte.
+  /// Ends an exchange without a reply.
   mutating func concludeSilently(_ x: UInt32) {
     let c = exchanges[x].client
     guard c != Slab<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x { return popHead(c, x) }
-    // Nowhere in `parked`, which may be emptied before its turn comes.
+    // It has no position in `parked`, which may be emptied before its turn.
     exchanges[x].parkedAt = 0
     exchanges[x].parkedLength = 0
     exchanges[x].isFinished = true
@@ -82,7 +82,7 @@ extension Worker {
     }
   }
 
-  /// The head's answer is in the output: it leaves, and those behind it that are finished follow.
+  /// Removes the first exchange, whose reply is in the output, and the finished ones that follow it.
   @inline(always)
   private mutating func popHead(_ c: UInt32, _ x: UInt32) {
     let next = exchanges[x].next
@@ -93,7 +93,7 @@ extension Worker {
     if clients[c].isStalled { considerResuming(c) }
   }
 
-  /// Moves the parked answers whose turn has come to the output.
+  /// Moves the parked replies whose turn has come to the output.
   private mutating func followUp(_ c: UInt32) {
     var x = clients[c].first
     var count: UInt32 = 0
@@ -114,7 +114,7 @@ extension Worker {
     }
   }
 
-  /// An answer before its turn is the last `n` bytes of `parked`, from `start` on.
+  /// Records that the last `n` bytes of `parked`, from `start`, are a reply before its turn.
   @inline(always)
   private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int, count n: Int) {
     exchanges[x].parkedAt = start
@@ -126,7 +126,7 @@ extension Worker {
     }
   }
 
-  /// Drops what has left `parked`, so that its size stays within twice what is wanted of it.
+  /// Drops the bytes of `parked` that were moved out, so that its size stays within twice what is still wanted.
   @inline(never)
   private mutating func compact(_ c: UInt32) {
     let old = exchange(&clients[c].parked, with: Buffer())
@@ -143,9 +143,9 @@ extension Worker {
     gone.release(to: &buffers)
   }
 
-  // MARK: - Answers of the proxy's own
+  // MARK: - The proxy's own replies
 
-  /// Answers the request at hand, in its turn.
+  /// Answers the current request, in its turn.
   @inline(never) mutating func say(_ c: UInt32, _ text: StaticString) {
     if clients[c].first == Slab<Exchange>.none {
       clients[c].output.append(text, &buffers)
@@ -158,13 +158,13 @@ extension Worker {
     }
   }
 
-  /// Answers a request that was not taken.
+  /// Answers a request that was refused.
   @inline(never) mutating func refuse(_ c: UInt32, _ why: Refusal, isQuiet: Bool) {
     counters.add(.clientErrors)
     if !isQuiet { say(c, why.line) }
   }
 
-  /// Nothing that this client sends is heard any more; what it is owed is still sent.
+  /// Ignores whatever this client sends from now on, and closes it when the replies that it is owed have been sent.
   mutating func hangUp(_ c: UInt32) {
     clients[c].hasQuit = true
     clients[c].isClosing = true

@@ -1,24 +1,24 @@
 import Bytes
 import Wire
 
-/// A long value on its way between one client and one server, over a connection that nobody else uses.
+/// A transfer of one large value between a client and a server, over a private connection.
 ///
-///     upload      client ─▶ link.asked ─▶ server      the client is read as fast as the server takes
-///     download    server ─▶ client.output ─▶ client   the server is read as fast as the client takes
+///     upload      client ─▶ connection.asked ─▶ server   the client is read as fast as the server accepts
+///     download    server ─▶ client.output ─▶ client      the server is read as fast as the client accepts
 ///
-/// So a value of any length costs `Limits.ahead` bytes of memory, and whoever is slow holds up nobody but
-/// itself. An upload starts when everything that its client asked before is answered, and the client's next
-/// request is taken when it has been answered. A download starts when it is its answer's turn: its value was
-/// seen to be long on the shared connection, let go by there, and is asked for once more.
+/// So a value of any size costs `Limits.ahead` bytes of memory, and a slow client or server delays only itself. An
+/// upload starts when the client's earlier requests are answered; the client's next request is served when the upload
+/// is answered. A download starts when its reply's turn has come: the value was found to be large on the shared
+/// connection, discarded there, and is requested again.
 struct Stream: ~Copyable, Recyclable {
   enum Course: UInt8, BitwiseCopyable {
     case upload
     case download
   }
 
-  /// What comes next of a download.
+  /// The part of a download's reply that is expected next.
   enum Stage: UInt8, BitwiseCopyable {
-    /// Nothing was asked yet: its turn or a free connection has to come.
+    /// Nothing was requested yet: its turn has not come, or no stream is free.
     case waiting
     case head
     case value
@@ -29,33 +29,33 @@ struct Stream: ~Copyable, Recyclable {
   var stage = Stage.waiting
   var client = SlotID(index: .max, generation: 0)
   var exchange = Slab<Exchange>.none
-  /// A multi-get with long values, and the piece it is at.
+  /// Its multi-get, if it has deferred values, and the piece to be sent next.
   var fanOut = Slab<FanOut>.none
   var piece = 0
   var connection = Slab<ServerConnection>.none
   var server = Slab<Server>.none
-  /// What is asked: the line that is sent, and how its reply is to be read.
+  /// The request line, and the leg by which its reply is parsed.
   var line = Buffer()
   var leg = Leg()
-  /// Bytes that are still to pass: of an upload's request to the server, of a download's value to the client.
+  /// Bytes still to be transferred: of an upload's request to the server, of a download's value to the client.
   var left = 0
-  /// Bytes of this value have been given to the client, which cannot be told anything else any more; or to the
-  /// server, which may have stored it.
+  /// Bytes of this value were sent: to the client, which can no longer be sent an error, or to the server, which may
+  /// have stored it.
   var hasBegun = false
-  /// The client takes less than comes: its connection to the server is not read.
+  /// The client reads more slowly than the server sends: the connection to the server is not read.
   var isHeldUp = false
-  /// When it last got on, by `Worker.leastProgress` or to another stage, and the bytes since.
+  /// When it last made progress (by `Worker.leastProgress` bytes, or to another stage), and the bytes since.
   var movedAt = Instant.origin
   var moved = 0
-  /// It could have been held, so that nobody hurries its client.
+  /// The value was small enough to be buffered: its client is not closed to free the stream for others.
   var isOptional = false
-  /// Of an upload: since when the server has something to take, or an answer to give.
+  /// Of an upload: since when the server has bytes to accept, or a reply to send.
   var askedAt = Instant.origin
 
   init() {}
   mutating func reset() { self = Stream() }
 
-  /// So many bytes have passed.
+  /// Records that `n` bytes were transferred.
   mutating func move(_ n: Int, now: Instant) {
     moved &+= n
     guard moved >= Worker.leastProgress else { return }
@@ -64,7 +64,7 @@ struct Stream: ~Copyable, Recyclable {
   }
 }
 
-/// A client that waits for a connection of its own to be free.
+/// A client that waits for a free stream.
 struct StreamWait: BitwiseCopyable {
   var client: SlotID
   /// The download that waits; none when the client has an upload to begin.
