@@ -1,15 +1,16 @@
 import Bytes
 import Wire
 
-// Values that could be held, and are passed on to their servers as they come all the same: whoever is held is written to
-// memory twice, and out of the cache by the time that it is sent.
+// Cut-through: values that are small enough to be buffered, but are forwarded to their servers as they arrive. A
+// buffered value is written to memory twice, and has left the CPU cache when it is sent.
 //
 //     client ─▶ recv ─▶ the private connection's asked ─▶ send at once ─▶ server
 
 extension Worker {
-  /// Whether a value of which a part has come, and which could be held, is rather streamed: when nobody has to wait for that
-  /// but its own client, which asks nothing ahead, and the last one for its server was another's, not long ago: where there
-  /// is one at a time, few large sends cost less than many small ones, and no connection is worth making.
+  /// Whether to stream this value, which has arrived in part, instead of buffering it. Only if it delays no other
+  /// client: the client has nothing pipelined, and another client sent a large value to the same server shortly before
+  /// (`Limits.sparePatience`). If only one client sends large values, one at a time, few large sends cost less than
+  /// many small ones, and no connection is worth opening.
   @inline(never)
   mutating func shouldCutThrough(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
     guard !request.isQuiet, !request.meta.contains(.quiet), !clients[c].asksAhead, clients[c].inFlight == 0,
@@ -28,10 +29,11 @@ extension Worker {
       && !wouldOvertake(c, shared, bytes, request)
   }
 
-  /// To look through more requests for one of the same key takes longer than it may save.
+  /// Requests in the queue above which a search for one of the same key takes longer than it may save.
   private static var fewLegs: Int { 1024 }
 
-  /// The connection by which the client's value goes on, if the next of it may be read into its `asked`, and how much.
+  /// The connection on which the client's value is forwarded, if its next bytes may be read directly into that
+  /// connection's `asked`, and how many.
   package mutating func cutThroughRoom(of c: UInt32) -> (connection: UInt32, room: Int)? {
     guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty,
       streams[clients[c].stream].isOptional
@@ -41,20 +43,20 @@ extension Worker {
     return room > 0 ? (l, room) : nil
   }
 
-  /// The edge has read `n` bytes of the client's value into the `asked` of its passage. Returns whether they are to be sent
-  /// at once: then it sends what it can, and calls `endCutThrough`. A send costs as much for a little as for much, so that
-  /// little is gathered, until the next tick.
+  /// The edge has read `n` bytes of the client's value into the `asked` of its private connection. Returns whether to
+  /// send them at once: then the edge sends what it can, and calls `endCutThrough`. A send costs as much for few bytes
+  /// as for many, so few are gathered until the next tick.
   package mutating func clientReceived(_ c: UInt32, passed n: Int, now: Instant) -> Bool {
     counters.add(n, to: .clientBytesIn)
     clock = now
     let l = streams[clients[c].stream].connection
-    // Until now the server had nothing to take.
+    // Until now the server had nothing to accept.
     if connections[l].asked.count == n { streams[clients[c].stream].askedAt = now }
     noteUploaded(c, n, now: now)
     return clients[c].bodyLeft == 0 || connections[l].asked.count >= ahead / 4 &* 3
   }
 
-  /// The client is not read while the server takes less than has come.
+  /// Stops reading the client while the server accepts less than has arrived.
   package mutating func endCutThrough(_ c: UInt32) {
     guard clients[c].isUploading, clients[c].bodyLeft > 0 else { return }
     let l = streams[clients[c].stream].connection
@@ -63,8 +65,8 @@ extension Worker {
     stall(c)
   }
 
-  /// Bytes to read from a client at once. Of one whose last value was long no more than tells what comes now: the rest
-  /// of the next is read to where it shall stand.
+  /// Bytes to read from a client at once. After a large value, only enough to recognise the next request: the rest of
+  /// the next value is read directly into its final buffer.
   package mutating func appetite(of c: UInt32) -> Int {
     if clients[c].hasUploaded {
       clients[c].hasUploaded = false

@@ -2,10 +2,10 @@ import Bytes
 import Stats
 import Wire
 
-// Long values on their way to clients.
+// Downloads of large values: requested on a private connection when the reply's turn has come.
 //
-//     shared connection    VALUE k 0 67108864 …            let go by, not kept
-//     private connection   get k ─▶ VALUE k 0 67108864 …   when the answer's turn has come
+//     shared connection    VALUE k 0 67108864 …            discarded
+//     private connection   get k ─▶ VALUE k 0 67108864 …   when the reply's turn has come
 
 extension Worker {
   // MARK: - When its turn has come
@@ -15,7 +15,7 @@ extension Worker {
     advance(i, now: clock)
   }
 
-  /// Goes on as far as the client takes what it is given.
+  /// Sends the next pieces of the reply, as far as the client reads them.
   mutating func advance(_ i: UInt32, now: Instant) {
     let f = streams[i].fanOut
     guard f != Slab<FanOut>.none else { return ask(i, now: now) }
@@ -45,13 +45,13 @@ extension Worker {
     finishDownload(i, isClean: true)
   }
 
-  /// Asks for the value on a connection of its own, or waits for one.
+  /// Requests the value on a private connection, or waits for a free stream.
   private mutating func ask(_ i: UInt32, now: Instant) {
     let leg = streams[i].leg
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
     guard let destination = destination(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
-      // A route that is gone since: nowhere is a miss.
+      // Its route was removed by a reload: the key is a miss.
       guard streams[i].fanOut == Slab<FanOut>.none else {
         counters.add(.readsAsMisses)
         streams[i].piece += 1
@@ -60,7 +60,7 @@ extension Worker {
       return failedDownload(i, .unreachable, now: now)
     }
     streams[i].server = destination.server
-    // On a connection of its own it might see what is yet to be deleted.
+    // A private connection might still see the value of a key whose deletion is pending.
     if isPromisedAway(i, at: destination.server) { return failedDownload(i, .timedOut, now: now) }
     if let failure = admit(connection(to: destination.server, for: streams[i].client.index), now: now) {
       return failedDownload(i, failure, now: now)
@@ -86,7 +86,7 @@ extension Worker {
 
   // MARK: - On the private connection
 
-  /// Takes what a server sends for a download; returns the bytes taken.
+  /// Handles the bytes of a download's reply; returns the bytes consumed.
   mutating func digestDownload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     while p < bytes.byteCount {
@@ -115,7 +115,7 @@ extension Worker {
           violation(l, .badLength, bytes, p)
           return bytes.byteCount
         }
-        // A multi-get has one END for all its values.
+        // A multi-get has one `END` for all its values.
         give(i, bytes, p, streams[i].fanOut == Slab<FanOut>.none ? tail.utf8CodeUnitCount : 2)
         p &+= tail.utf8CodeUnitCount
         finishValue(i, l, isLast: p == bytes.byteCount, now: now)
@@ -136,8 +136,8 @@ extension Worker {
     }
   }
 
-  /// The reply's line; returns its bytes, none when it has not come as a whole, nil when the connection is no
-  /// more or not this stream's any more.
+  /// Handles the first line of the reply; returns its bytes, 0 when it is incomplete, nil when the connection was
+  /// closed or no longer belongs to this stream.
   private mutating func digestHead(
     _ i: UInt32, _ l: UInt32, _ bytes: RawSpan, _ p: Int, now: Instant
   ) -> Int? {
@@ -146,7 +146,7 @@ extension Worker {
       violation(l, .lineTooLong, bytes, p)
       return nil
     }
-    // Only the line: whether the value is there makes no difference.
+    // Parses the line alone: the same whether the value has arrived or not.
     let line = bytes.extracting(p..<newline &+ 1)
     let isLast = newline &+ 1 == bytes.byteCount
     let leg = connections[l].legs[0]
@@ -221,7 +221,7 @@ extension Worker {
     streams[i].moved = 0
   }
 
-  /// A value has been given as a whole; the stream ends, or goes on with the next piece.
+  /// Ends a value that was sent as a whole: the stream ends, or continues with its next piece.
   private mutating func finishValue(_ i: UInt32, _ l: UInt32, isLast: Bool, now: Instant) {
     connections[l].asked.removeAll()
     connections[l].sent = 0
@@ -233,7 +233,7 @@ extension Worker {
     advance(i, now: now)
   }
 
-  /// The answer is complete.
+  /// Ends a download whose reply is complete.
   private mutating func finishDownload(_ i: UInt32, isClean: Bool) {
     let c = streams[i].client.index
     let x = streams[i].exchange
@@ -244,9 +244,9 @@ extension Worker {
     conclude(x, .output(c))
   }
 
-  /// The value cannot be had (any more).
+  /// Ends a download whose value can no longer be received.
   mutating func failedDownload(_ i: UInt32, _ failure: ServerFailure, now: Instant) {
-    // Half a value is taken for a whole one by nobody only if nothing comes after it.
+    // Close a client that was sent a partial value: it would take whatever followed for the rest of the value.
     guard !streams[i].hasBegun else {
       counters.add(.valuesCutShort)
       return close(client: streams[i].client.index)
@@ -270,7 +270,7 @@ extension Worker {
     gone.release(to: &buffers)
   }
 
-  /// The client has taken some of what it was given.
+  /// The client has read some of its output.
   mutating func clientTook(_ c: UInt32, now: Instant) {
     let i = clients[c].stream
     guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= ahead / 2

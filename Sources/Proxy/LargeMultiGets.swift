@@ -2,27 +2,27 @@ import Bytes
 import Stats
 import Wire
 
-// Multi-gets whose values may be large: what does not fit in memory is asked for when it can be given, and not before, so
-// that servers send it once.
+// Multi-gets whose values may be large: a value that does not fit in memory is requested only when it can be sent to
+// the client, so that the server sends it once.
 //
-//     the client's last values were large      every key is asked for by itself, when its turn has come
+//     the client's last values were large      each key is requested separately, in its turn
 //     not known, but its server has some       get a b ─▶ their size ─┬▶ small: get c d e …, in one line
-//                                                                     └▶ large: c d e … each when its turn has come
-//     else                                     get a b c d e …; if much more is to come than can be kept, the connection
-//                                              is closed, and what is missing is asked for when its turn has come
+//                                                                     └▶ large: c d e … each in its turn
+//     else                                     get a b c d e …; if much more is to arrive than can be kept, the connection
+//                                              is closed, and each missing key is requested in its turn
 
 extension Worker {
-  /// Keys of a share that are asked for first where values may be large.
+  /// Keys of a share that are requested first where values may be large.
   private static var firstKeys: Int { 2 }
-  /// How long a server that has shown a large value counts as one that has some.
+  /// Time for which a server that has shown a large value is taken to have more.
   private static var largeMemory: Duration { .seconds(300) }
 
-  /// A value so long has been seen on its way to or from a server.
+  /// Records the size of a value on its way to or from a server.
   mutating func noteSize(_ bytes: Int, at s: UInt32) {
     if bytes >= limits.large { servers[s].largeAt = clock }
   }
 
-  // MARK: - All of it when its turn has come
+  // MARK: - Every key requested in its turn
 
   /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they are as
   /// large as this client's last ones, and no write can be overtaken.
@@ -31,7 +31,7 @@ extension Worker {
   {
     let size = Int(clients[c].valueSize)
     guard !request.verb.touches else { return false }
-    // Each key takes two bytes at least.
+    // A key and its separator are at least two bytes.
     guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > gatherLimit else { return false }
     var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
     var count = 0
@@ -55,7 +55,7 @@ extension Worker {
     return false
   }
 
-  /// A multi-get of which every key is asked for by itself.
+  /// Serves a multi-get by requesting every key separately, on a private connection.
   @inline(never)
   mutating func streamMultiGet(_ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request) {
     let f = fanOuts.take()
@@ -81,8 +81,9 @@ extension Worker {
 
   // MARK: - Cut short
 
-  /// Closes a connection in the middle of the front leg's reply and makes another: that costs less than to receive and
-  /// discard the `bytes` that remain. Reads queued behind are sent again on it; false if anything else is queued.
+  /// Closes a connection in the middle of the front leg's reply and reopens it: that costs less than to receive and
+  /// discard the `bytes` that remain. The reads queued behind are sent again on it. Returns false, and does nothing, if
+  /// anything else is queued.
   @inline(never)
   mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
     guard bytes >= limits.worthCutting, connections[l].state == .ready, !connections[l].isRetiring,
@@ -106,8 +107,8 @@ extension Worker {
     return true
   }
 
-  /// Other multi-gets that wait on a connection that is cut short would meet the same large values: each of their keys is
-  /// asked for when its turn has come. Returns them.
+  /// Defers every key of the other multi-gets that wait on a connection that is cut short: they would meet the same
+  /// large values. Returns their fan-outs.
   private mutating func deferOthers(_ l: UInt32) -> [UInt32] {
     var others: [UInt32] = []
     let asked = exchange(&connections[l].asked, with: Buffer())
@@ -131,7 +132,7 @@ extension Worker {
     return others
   }
 
-  /// Puts off the keys of a chain, whose text stands in `asked` with a blank between two.
+  /// Defers the keys of a chain, which are in `asked` with a space between two.
   private mutating func deferAll(_ f: UInt32, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int) {
     var i = first
     var at = keyAt
@@ -155,15 +156,15 @@ extension Worker {
     return true
   }
 
-  /// A multi-get has values that were put off; returns whether its connection has been cut short.
+  /// Handles a reply to a multi-get with deferred values; returns whether its connection was cut short.
   @inline(never)
   mutating func endsEarly(_ f: UInt32, _ leg: Leg, on l: UInt32, isMore: Bool) -> Bool {
     noteDeferred(f)
     return isMore && !leg.isLate && cutShort(multiGet: f, leg, on: l)
   }
 
-  /// The values that are still to come of a multi-get's share do not fit: each is asked for when its turn has come, and
-  /// the connection ends if they are much. Returns whether it did.
+  /// Defers the keys of a multi-get's share that are not answered yet, and cuts its connection short, if the values
+  /// still to arrive do not fit and are many bytes. Returns whether it did.
   mutating func cutShort(multiGet f: UInt32, _ leg: Leg, on l: UInt32) -> Bool {
     let (left, average) = (fanOuts[f].count(from: connections[l].cursor), fanOuts[f].averageSize)
     let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
@@ -192,8 +193,8 @@ extension Worker {
       && now.since(servers[s].largeAt) < Self.largeMemory
   }
 
-  /// Cuts a request that has been written, without its line end, behind the first keys of its share; the others' text is
-  /// kept in the fan-out's `bytes`.
+  /// Cuts a written request, which has no line end yet, after the first keys of its share; the other keys are kept in
+  /// the fan-out's `bytes`.
   @inline(never)
   mutating func split(_ touch: OpenLeg, _ f: UInt32) {
     var end = touch.start &+ Int(touch.keyStart)
@@ -225,8 +226,8 @@ extension Worker {
     noteDeferred(f)
   }
 
-  /// A share's first keys have been answered: its rest is asked for in one line if that is small, else each key when its
-  /// turn has come.
+  /// Requests the rest of a share when its first keys are answered: in one line if the values are small, else each key
+  /// in its turn.
   @inline(never)
   mutating func askWhatIsLeft(_ f: UInt32, behind leg: Leg, on l: UInt32) {
     guard let first = fanOuts[f].startCooldown(of: leg.piece) else { return }
@@ -280,13 +281,13 @@ extension Worker {
     return !overflow && bytes &+ fanOuts[f].bytes.count <= gatherLimit
   }
 
-  /// The values of a multi-get have come: the client's next ones will be like them.
+  /// Records the size of a multi-get's values: the client's next ones are expected to be like them.
   mutating func learnSize(_ f: UInt32, for c: UInt32) {
     let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasDeferred {
       clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
     } else if bytes > 0 {
-      // Of small ones nothing more is to be known.
+      // For small values nothing more need be known.
       let isSmall = bytes < fanOuts[f].pieces.count &* limits.small
       clients[c].valueSize =
         isSmall ? 1 : UInt32(clamping: max(1, bytes / max(1, fanOuts[f].pieces.count)))
@@ -296,14 +297,14 @@ extension Worker {
 }
 
 extension FanOut {
-  /// Keeps the text of a key, which stands in `asked`, until its value is asked for.
+  /// Keeps a key, which is in `asked`, until its value is requested.
   mutating func keep(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool) {
     pieces[i].offset = bytes.count
     pieces[i].length = 0
     bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &buffers)
   }
 
-  /// The first key of the rest behind the leg that begins with this piece.
+  /// Takes the first key of the rest that follows the leg beginning with this piece.
   mutating func startCooldown(of leg: UInt32) -> UInt32? {
     let first = pieces[Int(leg)].rest
     guard first != .max else { return nil }
@@ -311,14 +312,14 @@ extension FanOut {
     return first
   }
 
-  /// What the values that have come take, on average.
+  /// Average bytes of the values that have arrived.
   var averageSize: Int {
     var hits = 0
     for i in 0..<pieces.count where pieces[i].length > 0 { hits &+= 1 }
     return hits == 0 ? 0 : bytes.count / hits
   }
 
-  /// How many keys a chain has.
+  /// Number of keys of a chain.
   func count(from first: UInt32) -> Int {
     var n = 0
     var i = first
@@ -329,7 +330,7 @@ extension FanOut {
     return n
   }
 
-  /// What the values of a chain take on average, and the largest of them; one that was put off is larger than any.
+  /// Average and largest bytes of a chain's values; a deferred one counts as larger than any.
   func size(of first: UInt32) -> (average: Int, largest: Int) {
     var (total, hits, largest) = (0, 0, 0)
     var i = first

@@ -2,16 +2,16 @@ import Bytes
 import Stats
 import Wire
 
-// Connections to servers that carry one long value at a time.
+// Private connections to servers, which transfer one large value at a time.
 
 extension Worker {
-  /// Whether there may be one stream more.
+  /// Whether another stream may begin.
   var hasFreeStream: Bool { streamsAtWork < limits.streams && streamWaits.isEmpty }
 
-  /// A connection for a stream, ready or on its way.
+  /// Gives a stream a connection, which is ready or being opened.
   mutating func takePrivateConnection(for i: UInt32, to s: UInt32, now: Instant) -> UInt32 {
     streamsAtWork &+= 1
-    // One that was idle for long may be dead; it is not asked, as a new one costs hardly more.
+    // A connection that was idle for long may be dead; it is not validated, as a new one costs hardly more.
     while let old = servers[s].spares.first, now.since(connections[old].since) >= limits.sparePatience {
       servers[s].spares.dropFirst()
       shut(old)
@@ -32,7 +32,7 @@ extension Worker {
     return l
   }
 
-  /// The stream needs its connection no more. One that is at the end of a reply is kept for the next stream.
+  /// Releases a stream's connection. If its last reply has ended, it is kept for the next stream.
   mutating func leaveConnection(_ i: UInt32, isClean: Bool) {
     let l = streams[i].connection
     guard l != Slab<ServerConnection>.none else { return }
@@ -58,7 +58,7 @@ extension Worker {
     admitWaiting()
   }
 
-  /// Closes a private connection; its slot is given back when the edge has done so.
+  /// Closes a private connection; its slot is freed when the edge has closed the socket.
   mutating func shut(_ l: UInt32) {
     if connections[l].state == .ready { counters.subtract(.serverConnections) }
     effects.append(.disconnect(connection: l))
@@ -72,7 +72,7 @@ extension Worker {
     retiring.append(l)
   }
 
-  /// A private connection could not be made, or is gone.
+  /// A private connection could not be opened, or was lost.
   mutating func lostPrivate(_ l: UInt32, _ failure: ServerFailure, now: Instant) {
     let s = connections[l].server
     let i = connections[l].stream
@@ -87,7 +87,7 @@ extension Worker {
     if i != Slab<Stream>.none { failed(stream: i, failure, now: now) }
   }
 
-  /// A stream's connection is of no use any more.
+  /// Ends a stream whose connection has failed.
   private mutating func failed(stream i: UInt32, _ failure: ServerFailure, now: Instant) {
     leaveConnection(i, isClean: false)
     switch streams[i].course {
@@ -96,7 +96,7 @@ extension Worker {
     }
   }
 
-  /// Those that have waited longest for a connection go on.
+  /// Lets the streams that have waited longest begin.
   mutating func admitWaiting() {
     while streamsAtWork < limits.streams, let wait = streamWaits.popFirst() {
       guard clients.isCurrent(wait.client) else { continue }
@@ -113,7 +113,7 @@ extension Worker {
     }
   }
 
-  /// The stream that was kept for a client's upload is free again.
+  /// Frees the stream that was reserved for a client's upload.
   mutating func releaseStream(of c: UInt32) {
     guard clients[c].holdsStream else { return }
     clients[c].holdsStream = false
@@ -121,7 +121,7 @@ extension Worker {
     if streamsAtWork < limits.streams && !streamWaits.isEmpty { admitWaiting() }
   }
 
-  /// The streams that a server's going out ends, and its idle private connections.
+  /// Ends a server's streams, and closes its idle private connections, when the server goes out.
   mutating func endStreams(of s: UInt32, _ failure: ServerFailure, now: Instant) {
     while let l = servers[s].spares.popFirst() { shut(l) }
     var i: UInt32 = 0
@@ -142,7 +142,7 @@ extension Worker {
     return !servers[s].spares.isEmpty
   }
 
-  /// The clocks of streams: whoever does not get on is ended.
+  /// Checks the deadlines of streams: ends those that make no progress.
   mutating func expireStreams(now: Instant) {
     while let wait = streamWaits.first, now.since(wait.since) >= limits.requestPatience {
       streamWaits.dropFirst()
@@ -166,11 +166,11 @@ extension Worker {
   private mutating func expire(stream i: UInt32, now: Instant) {
     let l = streams[i].connection
     guard connections[l].state == .ready else { return }
-    // What was gathered has waited long enough.
+    // Gathered bytes have waited long enough.
     if connections[l].unsent > 0 { markDirty(connection: l) }
     let rest = now.since(streams[i].movedAt)
     if isWaitingForClient(i) {
-      // Nobody waits for long for one who does not read, or does not write.
+      // Other clients do not wait long for a client that neither reads nor sends.
       if !streamWaits.isEmpty && !streams[i].isOptional && rest >= limits.streamPatience
         && clients.isCurrent(streams[i].client)
       {
@@ -190,7 +190,7 @@ extension Worker {
       && connections[streams[i].connection].asked.isEmpty
   }
 
-  /// Idle private connections are not kept for ever.
+  /// Closes private connections that were idle for `Limits.sparePatience`.
   mutating func sweepSpares(now: Instant) {
     var s: UInt32 = 0
     while s < servers.end {
@@ -210,7 +210,7 @@ extension Worker {
     effects.append(.close(client: c))
   }
 
-  /// The client is gone, and with it what was streamed to it. An upload that has come as a whole goes on.
+  /// Ends a disconnected client's stream, unless it is an upload that has arrived as a whole: that is completed.
   mutating func leaveStreams(of c: UInt32) {
     let i = clients[c].stream
     guard i != Slab<Stream>.none else { return }
@@ -222,7 +222,7 @@ extension Worker {
     end(stream: i, isClean: false)
   }
 
-  /// Lets go of a stream and of what it held.
+  /// Releases a stream and what belongs to it.
   mutating func end(stream i: UInt32, isClean: Bool) {
     let f = streams[i].fanOut
     if f != Slab<FanOut>.none {

@@ -2,16 +2,16 @@ import Bytes
 import Stats
 import Wire
 
-// Long values on their way to servers: the client's bytes go on to a connection of their own as they come.
+// Uploads of large values: the client's bytes are forwarded on a private connection as they arrive.
 
 extension Worker {
-  /// A request has come whose value is long and not all there. Returns the bytes taken; none while it has to
-  /// wait, for the client's earlier answers or for a connection.
+  /// Begins the upload of a large value that has arrived in part. Returns the bytes consumed; 0 while it must wait for
+  /// the replies to the client's earlier requests, or for a connection.
   mutating func beginUpload(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Int {
     let available = bytes.byteCount &- p
-    // Its end will never come.
+    // The rest of the value will never arrive.
     if clients[c].isClosing { return available }
     guard clients[c].inFlight == 0 else {
       clients[c].isOrderly = true
@@ -64,22 +64,22 @@ extension Worker {
 
   // MARK: - Held back
 
-  /// Whether a request that was taken before this upload, and is not known to be done, may change its key: one that
-  /// nobody waits for (`noreply`), or whose deadline has passed. A server reads two connections in any order.
+  /// Whether the upload may overtake an earlier request that may change its key and is not known to be done: one with
+  /// `noreply`, or one that is past its deadline. A server reads two connections in any order.
   mutating func wouldOvertake(
     _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
-    // Those on a connection that this one follows may be anybody's, and of any key.
+    // Requests on a connection that this one follows may be any client's, for any key.
     if connections[shared].state != .ready, mustWait(shared) { return true }
     var start = 0
     for i in 0..<connections[shared].legs.count {
       let leg = connections[shared].legs[i]
       defer { start &+= Int(leg.length) }
-      // Others' that came later are no reason to wait longer.
+      // Later requests, of other clients, are no reason to wait longer.
       guard leg.since <= clients[c].uploadHeldSince, leg.verb == .flushAll || leg.verb.mayChange,
         !Self.changesNothing(leg, connections[shared].asked, start)
       else { continue }
-      // A part of a fan-out may have several keys, and what is written in base64 is not compared.
+      // A fan-out's leg may have several keys, and keys in base64 are not compared.
       if leg.fanOut != Slab<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
         || request.meta.contains(.base64)
       {
@@ -95,8 +95,8 @@ extension Worker {
     return false
   }
 
-  /// Has a long request wait, with its client, until less waits for its server: where many have long values, each
-  /// goes when its turn comes. False when there is room, or it has waited for a whole deadline.
+  /// Makes a large request wait, and stalls its client, until its server's queue is shorter: where many clients send
+  /// large values, each gets its turn. False when there is room, or when it has waited for a whole deadline.
   @inline(never)
   mutating func holdBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
     guard let destination = destination(for: bytes, request), servers[destination.server].status == .up,
@@ -108,20 +108,20 @@ extension Worker {
     return true
   }
 
-  /// Until the next tick.
+  /// Holds a client's upload until the next tick.
   private mutating func hold(_ c: UInt32) {
     clients[c].isQueued = true
     uploadsHeld.append(clients.id(of: c))
     stall(c)
   }
 
-  /// Whether the upload has been held for its whole deadline, which begins with the first time that this is asked.
+  /// Whether the upload has been held for a whole deadline, which begins with the first call.
   private mutating func isOverdue(_ c: UInt32, at s: UInt32, now: Instant) -> Bool {
     if clients[c].uploadHeldSince == .never { clients[c].uploadHeldSince = now }
     return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= servers[s].requestTimeout
   }
 
-  /// Looks again whether uploads that were held may begin.
+  /// Checks again whether the held uploads may begin.
   mutating func resumeHeldUploads() {
     while let id = uploadsHeld.popFirst() {
       guard clients.isCurrent(id) else { continue }
@@ -132,7 +132,7 @@ extension Worker {
 
   // MARK: - To the server
 
-  /// Sends the line on a connection of its own.
+  /// Sends the request line on a private connection.
   private mutating func startUpload(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: UInt32, now: Instant
   ) -> UInt32 {
@@ -180,25 +180,25 @@ extension Worker {
     counters.add(request.verb.isMeta ? .metaRequests : .setRequests)
   }
 
-  /// The request was answered for: as many of its bytes as are there are taken, the others when they come.
+  /// Drops the bytes of a request that was answered for: those that are there now, and the others when they arrive.
   private mutating func skipOver(_ c: UInt32, _ length: Int, of available: Int) -> Int {
     let n = min(length, available)
     clients[c].skip = length &- n
     return n
   }
 
-  /// More has come from a client whose value is under way; returns the bytes taken.
+  /// Forwards more bytes of a client's upload; returns the bytes consumed.
   mutating func continueUpload(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     let l = streams[clients[c].stream].connection
     let n = min(clients[c].bodyLeft, bytes.byteCount)
-    // Until now the server had nothing to take.
+    // Until now the server had nothing to accept.
     if connections[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
     connections[l].asked.append(bytes, from: 0, count: n, &buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
       noteAhead(c)
     } else if clients[c].bodyLeft > 0, connections[l].asked.count > ahead {
-      // The client is not read while the server takes less than has come.
+      // The client is not read while the server accepts less than has arrived.
       clients[c].partialSince = .never
       stall(c)
     }
@@ -206,7 +206,7 @@ extension Worker {
     return n
   }
 
-  /// So many more bytes of the client's value stand in its connection's `asked`.
+  /// Records that `n` more bytes of the client's value were added to its connection's `asked`.
   mutating func noteUploaded(_ c: UInt32, _ n: Int, now: Instant) {
     clients[c].bodyLeft &-= n
     if streams[clients[c].stream].isOptional { clients[c].awaited = clients[c].bodyLeft }
@@ -218,18 +218,18 @@ extension Worker {
       }
     } else {
       clients[c].partialSince = .never
-      // What else it asks waits until this has been answered. Most ask nothing, and need not be kept from it.
+      // Its next request waits until this one is answered. Most clients send none, so reading need not be paused.
       clients[c].isStalled = true
     }
   }
 
-  /// A client has sent something behind what must be answered first: nothing more is read of it.
+  /// Stops reading from a client that has sent more requests behind one that must be answered first.
   @inline(never) mutating func noteAhead(_ c: UInt32) {
     if clients[c].isUploading { clients[c].asksAhead = true }
     effects.append(.pause(client: c))
   }
 
-  /// What was kept of the client's bytes goes on.
+  /// Forwards the bytes in the client's `input`.
   mutating func pumpUpload(_ c: UInt32, now: Instant) {
     guard !clients[c].input.isEmpty else { return }
     var input = exchange(&clients[c].input, with: Buffer())
@@ -238,18 +238,18 @@ extension Worker {
     clients[c].input = input
   }
 
-  /// The server has taken `n` bytes.
+  /// The edge has sent the server `n` bytes of the upload.
   mutating func uploadSent(_ l: UInt32, _ n: Int) {
     let i = connections[l].stream
     connections[l].asked.consume(connections[l].sent)
     connections[l].sent = 0
-    // The next one takes a block that is still in the cache.
+    // The next upload gets a block that is still in the CPU cache.
     if connections[l].asked.isEmpty { connections[l].asked.release(to: &buffers) }
     guard i != Slab<Stream>.none else { return }
     streams[i].left &-= n
     streams[i].hasBegun = true
     streams[i].move(n, now: clock)
-    // All of it is there: the answer has a time of its own.
+    // The whole request was sent: the reply has a deadline to itself.
     if streams[i].left == 0 { streams[i].askedAt = clock }
     let id = streams[i].client
     guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
@@ -263,7 +263,7 @@ extension Worker {
     }
   }
 
-  /// Takes what a server answers to an upload; returns the bytes taken.
+  /// Handles a server's reply to an upload; returns the bytes consumed.
   mutating func digestUpload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     let i = connections[l].stream
     guard i != Slab<Stream>.none, let leg = connections[l].legs.first else { return bytes.byteCount }
@@ -290,7 +290,7 @@ extension Worker {
         return bytes.byteCount
       }
     }
-    // Only that it will not take it may be said before it was sent as a whole.
+    // Before the whole request was sent, a server may only refuse it.
     guard streams[i].left == 0 || isError, length == bytes.byteCount else {
       violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
@@ -313,7 +313,7 @@ extension Worker {
     return length
   }
 
-  /// The upload has been answered: its client goes on behind it.
+  /// Ends an upload that was answered: its client's next requests are served.
   mutating func finishUpload(_ i: UInt32, isClean: Bool) {
     let (id, wasOptional) = (streams[i].client, streams[i].isOptional)
     end(stream: i, isClean: isClean)
@@ -330,8 +330,9 @@ extension Worker {
     closeIfDone(c)
   }
 
-  /// Ends the uploads whose key is another server's by now. Others last no longer than two deadlines, and what they leave
-  /// is looked for after that; these may take minutes, and would leave a copy that nobody looks for.
+  /// Ends the uploads whose key belongs to another server by now. Other requests last two deadlines at most, and the
+  /// copies that they leave are cleaned up after that; an upload may last minutes, and would leave a copy that no
+  /// cleanup looks for.
   mutating func endOrphanUploads(now: Instant) {
     var i: UInt32 = 0
     while i < streams.end {
@@ -350,13 +351,13 @@ extension Worker {
     return destination(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
   }
 
-  /// The server cannot be given the value (any more).
+  /// Ends an upload that can no longer reach its server.
   mutating func failedUpload(_ i: UInt32, _ failure: ServerFailure) {
     let leg = streams[i].leg
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
     if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
-    // Half a value is not stored. A whole one may be, later than what is sent on another connection.
+    // A server does not store a partial value. It may store a whole one later than what is sent on another connection.
     let isDoubtful = streams[i].hasBegun && streams[i].left == 0
     if isDoubtful { recordDoubt(leg, at: s, line, 0) }
     let told = streams[i].hasBegun && failure.meansUnsent ? .connectionLost : failure
