@@ -12,7 +12,7 @@ package struct Client: ~Copyable, Recyclable {
   package var input = Buffer()
   /// Replies to be sent.
   package var output = Buffer()
-  /// Replies before their turn. Each exchange has the position of its own.
+  /// Replies that arrived before their turn, at positions that their exchanges record.
   var parked = Buffer()
   /// Bytes of `parked` that are yet to be moved to `output`.
   var parkedLive = 0

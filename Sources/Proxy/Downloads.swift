@@ -2,13 +2,13 @@ import Bytes
 import Stats
 import Wire
 
-// Downloads of large values: requested on a private connection when the reply's turn has come.
+// Downloads of large values: requested on a private connection when it is the reply's turn.
 //
 //     shared connection    VALUE k 0 67108864 …            discarded
-//     private connection   get k ─▶ VALUE k 0 67108864 …   when the reply's turn has come
+//     private connection   get k ─▶ VALUE k 0 67108864 …   when it is the reply's turn
 
 extension Worker {
-  // MARK: - When its turn has come
+  // MARK: - Its turn
 
   mutating func begin(download i: UInt32, for c: UInt32) {
     clients[c].stream = i

@@ -119,7 +119,7 @@ package enum WorkerEvent: Equatable, Sendable {
   case unanswered(server: UInt32, since: Instant)
   /// The server replied that it accepts no more connections.
   case full(server: UInt32)
-  /// The server's answer to the handshake shows that it cannot be used as it is configured.
+  /// The server's reply to the handshake shows that it cannot be used as it is configured.
   case unsuited(server: UInt32, Unsuited)
   /// A reply in time, after a failure.
   case answered(server: UInt32)

@@ -50,7 +50,7 @@ package struct Leg: BitwiseCopyable {
 
   init() {}
 
-  /// Whether its deadline has passed: the client has its answer, and the server's reply is dropped.
+  /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
   var isLate: Bool {
     @inline(always) get { marks & 1 != 0 }
     set { mark(1, newValue) }

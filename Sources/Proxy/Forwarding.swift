@@ -164,7 +164,7 @@ extension Worker {
 
   /// Serves consecutive plain gets; returns where the last of them ends.
   ///
-  /// Of the inputs of `room`, forwarding changes only the number in flight. A loop of its own, so that the rare cases
+  /// Of the inputs of `room`, forwarding changes only the number in flight. A separate loop, so that the rare cases
   /// occupy no registers in it.
   @inline(never)
   private mutating func serveGets(

@@ -207,7 +207,7 @@ extension Worker {
     return (p, isAwaited, stop)
   }
 
-  /// Queues a get's leg, whose bytes are in `asked` at `start`, at the back of a connection as a line of its own.
+  /// Queues a get's leg, whose bytes are in `asked` at `start`, at the back of a connection as a separate line.
   mutating func appendAlone(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
     var leg = leg
     let before = connections[l].asked.count

@@ -5,11 +5,11 @@ import Wire
 // Multi-gets whose values may be large: a value that does not fit in memory is requested only when it can be sent to
 // the client, so that the server sends it once.
 //
-//     the client's last values were large      each key is requested separately, in its turn
-//     not known, but its server has some       get a b ─▶ their size ─┬▶ small: get c d e …, in one line
-//                                                                     └▶ large: c d e … each in its turn
-//     else                                     get a b c d e …; if much more is to arrive than can be kept, the connection
-//                                              is closed, and each missing key is requested in its turn
+//     the client's last values were large   each key is requested separately, in its turn
+//     not known, but its server has some    get a b ─▶ their size ─┬▶ small: get c d e …, in one line
+//                                                                  └▶ large: c d e … each in its turn
+//     else                                  get a b c d e …; if much more is to arrive than can be kept, the
+//                                           connection is closed, and each missing key is requested in its turn
 
 extension Worker {
   /// Keys of a share that are requested first where values may be large.
@@ -24,8 +24,8 @@ extension Worker {
 
   // MARK: - Every key requested in its turn
 
-  /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they are as
-  /// large as this client's last ones, and no write can be overtaken.
+  /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they
+  /// are as large as this client's last ones, and no write can be overtaken.
   @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
@@ -39,8 +39,8 @@ extension Worker {
     return count &* size > gatherLimit && !hasUnansweredWrites
   }
 
-  /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on a
-  /// private connection might be answered before that write; one on the shared connection is answered behind it.
+  /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on
+  /// a private connection might be answered before that write; one on the shared connection is answered behind it.
   private var hasUnansweredWrites: Bool {
     var l: UInt32 = 0
     while l < connections.end {

@@ -155,7 +155,7 @@ extension Worker {
   /// client waited for any of them, and what is there: nil when nothing is, or when it belongs to another kind of
   /// request.
   ///
-  /// A loop of its own, so that the rare cases occupy no registers in it.
+  /// A separate loop, so that the rare cases occupy no registers in it.
   @inline(never)
   private mutating func handOn(_ l: UInt32, _ bytes: RawSpan, from start: Int)
     -> (end: Int, isAwaited: Bool, Answer?)

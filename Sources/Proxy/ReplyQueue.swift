@@ -93,7 +93,7 @@ extension Worker {
     if clients[c].isStalled { considerResuming(c) }
   }
 
-  /// Moves the parked replies whose turn has come to the output.
+  /// Moves the parked replies that are next in order to the output.
   private mutating func followUp(_ c: UInt32) {
     var x = clients[c].first
     var count: UInt32 = 0

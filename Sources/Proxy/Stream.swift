@@ -8,7 +8,7 @@ import Wire
 ///
 /// So a value of any size costs `Limits.ahead` bytes of memory, and a slow client or server delays only itself. An
 /// upload starts when the client's earlier requests are answered; the client's next request is served when the upload
-/// is answered. A download starts when its reply's turn has come: the value was found to be large on the shared
+/// is answered. A download starts when it is the reply's turn: the value was found to be large on the shared
 /// connection, discarded there, and is requested again.
 struct Stream: ~Copyable, Recyclable {
   enum Course: UInt8, BitwiseCopyable {
@@ -18,7 +18,7 @@ struct Stream: ~Copyable, Recyclable {
 
   /// The part of a download's reply that is expected next.
   enum Stage: UInt8, BitwiseCopyable {
-    /// Nothing was requested yet: its turn has not come, or no stream is free.
+    /// Nothing was requested yet: it is not its turn, or no stream is free.
     case waiting
     case head
     case value

@@ -92,7 +92,7 @@ package struct Worker: ~Copyable {
 
   // MARK: - Clients connect and disconnect
 
-  /// Takes a slot for a new client.
+  /// Allocates a slot for a new client.
   package mutating func open() -> UInt32 {
     let c = clients.take()
     clients[c].window = max(1, limits.firstRequests)
@@ -112,7 +112,7 @@ package struct Worker: ~Copyable {
       if exchanges[x].stream != Slab<Stream>.none, exchanges[x].stream != active {
         end(stream: exchanges[x].stream, isClean: false)
       }
-      // An exchange that a server has yet to answer loses its client.
+      // A server has yet to answer this exchange: detach it from the client.
       if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Slab<Client>.none }
       x = next
     }
