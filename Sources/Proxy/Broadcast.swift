@@ -70,8 +70,7 @@ extension Worker {
     piece.next = s
     let l = connection(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
-    // A returning server may be up before the control thread learns that it owes a flush: report that it was not
-    // flushed.
+    // A returning server may be up before the control thread learns that it owes a flush: it counts as not flushed.
     let isPromised = verb == .flushAll && servers[s].status == .returning
     // A server without meta commands would not answer the fence.
     if let failure = isPromised

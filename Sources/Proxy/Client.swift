@@ -26,8 +26,7 @@ package struct Client: ~Copyable, Recyclable {
   var window: UInt32 = 0
   /// Requests answered since the last send.
   var answered: UInt32 = 0
-  /// Bytes of the last send, at most `mostUsual`. The next replies get a block of that size, and need not move to a
-  /// larger one.
+  /// Bytes of the last send, at most `mostUsual`: the next replies get a block of that size, and need not be moved.
   var usual: UInt32 = 0
   /// Bytes of a refused request that are still to arrive; they are dropped.
   var skip = 0
@@ -46,8 +45,7 @@ package struct Client: ~Copyable, Recyclable {
   var asksAhead = false
   /// Average bytes of a value in its last multi-get; 1 if they were small, 0 before the first.
   var valueSize: UInt32 = 0
-  /// Number of replies that are to be streamed in their turn. No more of its requests are served until they have been
-  /// sent.
+  /// Number of replies still to be streamed. No more of its requests are served until they have been sent.
   var deferLargeValue = 0
   /// Its next request is an upload, which begins when its earlier requests are answered.
   var isOrderly = false

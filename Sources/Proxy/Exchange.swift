@@ -1,8 +1,7 @@
 import Bytes
 import Wire
 
-/// One request of a client, from its arrival until its reply is in the client's output. It keeps the request's place in
-/// the client's order.
+/// One request of a client, until its reply is in the client's output: a position in the client's order.
 package struct Exchange: BitwiseCopyable, Recyclable {
   /// Its client; none when that has disconnected.
   var client = Slab<Client>.none
@@ -41,8 +40,8 @@ package struct Leg: BitwiseCopyable {
   var verb: Verb = .get
   /// The flags below, one bit each: so a leg has 32 bytes.
   private var marks: UInt8 = 0
-  /// For meta requests: the flags of the client's request, and where in the reply a key belongs that the server was not
-  /// asked for.
+  /// For meta requests: the client's flags, and where in the reply a key belongs that was not requested from the
+  /// server.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
   /// When the worker received the request.

@@ -50,7 +50,7 @@ struct FanOut: ~Copyable, Recyclable {
   var isHolding = false
   /// Number of legs that the reply to the client waits for.
   var pending = 0
-  /// Number of legs still in a server's queue. A late one may have been answered for, but its reply must still be
+  /// Number of legs still in a server's queue: the reply to a late one, which was answered for, must still be
   /// recognised.
   var open = 0
   /// Number of legs that failed. `failure` and `failedServer` tell why the first did, and where.

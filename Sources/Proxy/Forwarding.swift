@@ -85,8 +85,7 @@ extension Worker {
     }
   }
 
-  /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: its client makes
-  /// progress.
+  /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: they are progress.
   private mutating func notePartial(_ c: UInt32, rest: Int, consumed: Int, now: Instant) {
     if clients[c].isUploading && !clients[c].isStalled { return }
     if rest == 0 || clients[c].isStalled {

@@ -193,8 +193,7 @@ extension Worker {
       && now.since(servers[s].largeAt) < Self.largeMemory
   }
 
-  /// Cuts a written request, which has no line end yet, after the first keys of its share; the other keys are kept in
-  /// the fan-out's `bytes`.
+  /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.
   @inline(never)
   mutating func split(_ touch: OpenLeg, _ f: UInt32) {
     var end = touch.start &+ Int(touch.keyStart)
@@ -226,8 +225,8 @@ extension Worker {
     noteDeferred(f)
   }
 
-  /// Requests the rest of a share when its first keys are answered: in one line if the values are small, else each key
-  /// in its turn.
+  /// Requests the rest of a share when its first keys are answered: in one line if the values are small, else one by
+  /// one.
   @inline(never)
   mutating func askWhatIsLeft(_ f: UInt32, behind leg: Leg, on l: UInt32) {
     guard let first = fanOuts[f].startCooldown(of: leg.piece) else { return }

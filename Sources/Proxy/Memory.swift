@@ -14,8 +14,7 @@ extension Worker {
     buffers.inUse &+ Int(exchanges.count) &* Self.requestSize &+ Int(fanOuts.count) &* Self.fanOutSize
   }
 
-  /// Bytes of a request in flight beside its buffers: an `Exchange`, a `Leg`, and the slack of lists that grow by
-  /// doubling.
+  /// Bytes of a request in flight beside its buffers: an `Exchange`, a `Leg`, and the unused part of their lists.
   private static let requestSize = 256
   /// Bytes of a `FanOut` with the number of pieces that it keeps from one use to the next.
   private static let fanOutSize = 4096
@@ -76,8 +75,7 @@ extension Worker {
   package var isOverfull: Bool { mutating get { buffers.inUse > limits.memory &+ limits.memory / 4 } }
 
   /// Closes the client with the most buffered bytes, if they are many: it leaves replies unread, or a value unfinished.
-  /// A client that reads its replies and finishes its values is never closed by this. It bounds a worker's memory
-  /// whatever its clients do.
+  /// This bounds a worker's memory. A client that reads its replies and finishes its values is never closed by it.
   package mutating func closeLargestClient() {
     var most = Self.modest
     var victim = Slab<Client>.none

@@ -90,8 +90,8 @@ extension Worker {
 
   // MARK: - Replies
 
-  /// Reads the reply to the front leg, a meta request. Returns its bytes, 0 when it is incomplete; nil when the
-  /// connection was closed.
+  /// Reads the reply to the front leg, a meta request. Returns its bytes, 0 if incomplete; nil if the connection was
+  /// closed.
   mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(

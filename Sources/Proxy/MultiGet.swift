@@ -166,8 +166,7 @@ extension Worker {
     noteFailure(f, at: s, failure, keys: missing)
   }
 
-  /// Records that a server does not answer its share of a fan-out. `keys`: the number of a multi-get's keys that this
-  /// leaves unanswered.
+  /// Records that a server does not answer its share of a fan-out. `keys`: the keys of a multi-get without an answer.
   mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keys missing: Int = 0) {
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }

@@ -62,8 +62,7 @@ package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
   case ejected
   /// In the ring, but requests for its keys fail at once.
   case failFast
-  /// Like `failFast`, but about to be up. The journal was handed over for its cleanup, so nothing more can be promised
-  /// on its behalf.
+  /// Like `failFast`, and up next: its journal entries were collected, so nothing more can be promised for it.
   case returning
 }
 
@@ -157,11 +156,10 @@ package struct ServerConnection: ~Copyable, Recyclable {
   var partAt = Instant.origin
   var partOf = -1
   var part = 0
-  /// When it was last in the middle of a reply that took longer than a deadline: deadlines of the requests behind count
-  /// from then.
+  /// When it was last in the middle of a reply longer than a deadline: deadlines of the requests behind count from
+  /// then.
   var deliveredAt = Instant.origin
-  /// `replacement`: the connection opened beside this one because it is silent; `replaces`: the silent one for which
-  /// this one was opened.
+  /// The connection opened beside this one because it is silent, and the silent one beside which this one was opened.
   var replacement = Slab<ServerConnection>.none
   var replaces = Slab<ServerConnection>.none
   /// When `version` was sent to check that it is alive.
@@ -172,8 +170,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
   package init() {}
   package mutating func reset() { self = ServerConnection() }
 
-  /// Adds a key of the current multi-get to its line; returns the piece before it. The key is copied with the space
-  /// before it in the client's line.
+  /// Adds a key of the current multi-get to its line, with the space before it; returns the piece before it.
   @inline(always)
   mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ buffers: inout BufferPool) -> UInt32 {
     let before = lastPiece

@@ -39,8 +39,7 @@ struct Stream: ~Copyable, Recyclable {
   var leg = Leg()
   /// Bytes still to be transferred: of an upload's request to the server, of a download's value to the client.
   var left = 0
-  /// Bytes of this value were sent: to the client, which can no longer be sent an error, or to the server, which may
-  /// have stored it.
+  /// Bytes of this value were sent: the client can no longer get an error, or the server may have stored it.
   var hasBegun = false
   /// The client reads more slowly than the server sends: the connection to the server is not read.
   var isHeldUp = false

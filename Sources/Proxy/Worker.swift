@@ -123,8 +123,7 @@ package struct Worker: ~Copyable {
     counters.subtract(.clientConnections)
   }
 
-  /// The client has sent its last byte (end of file). It is closed when all its requests are answered and the replies
-  /// sent.
+  /// The client has sent its last byte. It is closed when all its requests are answered and the replies sent.
   package mutating func endOfInput(client c: UInt32) {
     clients[c].isClosing = true
     if !clients[c].isStalled { clients[c].input.release(to: &buffers) }
