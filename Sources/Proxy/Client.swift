@@ -46,7 +46,7 @@ package struct Client: ~Copyable, Recyclable {
   /// Average bytes of a value in its last multi-get; 1 if they were small, 0 before the first.
   var valueSize: UInt32 = 0
   /// Number of replies still to be streamed. No more of its requests are served until they have been sent.
-  var deferLargeValue = 0
+  var deferredReplies = 0
   /// Its next request is an upload, which begins when its earlier requests are answered.
   var isOrderly = false
   /// Its next request is an upload, which waits for a free stream or for earlier requests on the shared connection.
@@ -96,7 +96,7 @@ package struct Client: ~Copyable, Recyclable {
   /// Adapts the window to the size of the replies that are about to be sent.
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
     usual = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsual))
-    guard answered > 0, deferLargeValue == 0 else { return }
+    guard answered > 0, deferredReplies == 0 else { return }
     let size = max(1, output.count / Int(answered))
     let fitting = min(Int(limits.clientRequests), allowance / size)
     window = UInt32(clamping: max(1, min(fitting, Int(window) &* 2)))
@@ -105,7 +105,7 @@ package struct Client: ~Copyable, Recyclable {
 
   /// Shrinks the window of a client without requests in flight: its next replies may be larger than its last.
   mutating func forgetWindow(_ limits: Limits) {
-    guard inFlight == 0, deferLargeValue == 0 else { return }
+    guard inFlight == 0, deferredReplies == 0 else { return }
     window = min(window, max(1, limits.firstRequests))
     if !isUploading { asksAhead = false }
   }

@@ -82,11 +82,11 @@ extension Worker {
   // MARK: - Cut short
 
   /// Closes a connection in the middle of the front leg's reply and reopens it: that costs less than to receive and
-  /// discard the `bytes` that remain. The reads queued behind are sent again on it. Returns false, and does nothing, if
-  /// anything else is queued.
+  /// discard the rest. The reads queued behind are sent again on it. Returns false, and does nothing, if anything else is
+  /// queued.
   @inline(never)
-  mutating func cutShort(_ l: UInt32, _ leg: Leg, sparing bytes: Int) -> Bool {
-    guard bytes >= limits.worthCutting, connections[l].state == .ready, !connections[l].isRetiring,
+  mutating func cutShort(_ l: UInt32, _ leg: Leg) -> Bool {
+    guard connections[l].state == .ready, !connections[l].isRetiring,
       !connections[l].isPrivate,
       connections[l].hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
       hasOnlyReads(behindFrontOf: l)
@@ -175,7 +175,7 @@ extension Worker {
     missing.append(asked, from: keyAt, count: Int(leg.length) &- keyAt, &buffers)
     connections[l].asked = asked
     defer { missing.release(to: &buffers) }
-    guard cutShort(l, leg, sparing: bytes) else { return false }
+    guard cutShort(l, leg) else { return false }
     deferAll(f, from: cursor, missing, keyAt: 0)
     fanOuts[f].pending &-= 1
     fanOuts[f].open &-= 1
@@ -195,10 +195,10 @@ extension Worker {
 
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.
   @inline(never)
-  mutating func split(_ touch: OpenLeg, _ f: UInt32) {
-    var end = touch.start &+ Int(touch.keyStart)
-    var last = touch.first
-    var i = touch.first
+  mutating func split(_ open: OpenLeg, _ f: UInt32) {
+    var end = open.start &+ Int(open.keyStart)
+    var last = open.first
+    var i = open.first
     var count = 0
     while i != .max {
       count &+= 1
@@ -211,7 +211,7 @@ extension Worker {
     guard count > Self.firstKeys else { return }
     let rest = fanOuts[f].pieces[Int(last)].next
     fanOuts[f].pieces[Int(last)].next = .max
-    let asked = exchange(&connections[touch.connection].asked, with: Buffer())
+    let asked = exchange(&connections[open.connection].asked, with: Buffer())
     var keyAt = end &+ 1
     i = rest
     while i != .max {
@@ -219,9 +219,9 @@ extension Worker {
       keyAt &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
       i = fanOuts[f].pieces[Int(i)].next
     }
-    connections[touch.connection].asked = asked
-    connections[touch.connection].asked.truncate(to: end)
-    fanOuts[f].pieces[Int(touch.first)].rest = rest
+    connections[open.connection].asked = asked
+    connections[open.connection].asked.truncate(to: end)
+    fanOuts[f].pieces[Int(open.first)].rest = rest
     noteDeferred(f)
   }
 
@@ -229,7 +229,7 @@ extension Worker {
   /// one.
   @inline(never)
   mutating func askWhatIsLeft(_ f: UInt32, behind leg: Leg, on l: UInt32) {
-    guard let first = fanOuts[f].startCooldown(of: leg.piece) else { return }
+    guard let first = fanOuts[f].takeRest(of: leg.piece) else { return }
     let x = fanOuts[f].exchange
     guard x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none else { return }
     noteSize(fanOuts[f].size(of: leg.piece).largest, at: connections[l].server)
@@ -304,7 +304,7 @@ extension FanOut {
   }
 
   /// Takes the first key of the rest that follows the leg beginning with this piece.
-  mutating func startCooldown(of leg: UInt32) -> UInt32? {
+  mutating func takeRest(of leg: UInt32) -> UInt32? {
     let first = pieces[Int(leg)].rest
     guard first != .max else { return nil }
     pieces[Int(leg)].rest = .max

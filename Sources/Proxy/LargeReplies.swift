@@ -41,7 +41,7 @@ extension Worker {
     connections[l].front = .discarding
     connections[l].discardLeft = header &+ value
     if isSingle, !leg.isContinuedByNext,
-      cutShort(l, leg, sparing: (connections[l].discardLeft &- bytes.byteCount &+ p) / 8)
+      connections[l].discardLeft &- bytes.byteCount &+ p >= limits.worthCuttingSingle, cutShort(l, leg)
     {
       return nil
     }
@@ -151,13 +151,13 @@ extension Worker {
   /// Serves no more of a client's requests until its deferred values were sent: a later write would overtake them.
   private mutating func hold(_ c: UInt32) {
     guard c != Slab<Client>.none else { return }
-    clients[c].deferLargeValue &+= 1
+    clients[c].deferredReplies &+= 1
     clients[c].window = 0
   }
 
   mutating func unhold(_ c: UInt32) {
-    clients[c].deferLargeValue &-= 1
-    if clients[c].deferLargeValue == 0 { clients[c].window = 1 }
+    clients[c].deferredReplies &-= 1
+    if clients[c].deferredReplies == 0 { clients[c].window = 1 }
   }
 
   /// Records that keys of a multi-get are deferred.

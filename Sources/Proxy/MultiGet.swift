@@ -162,7 +162,7 @@ extension Worker {
       if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
-    if let rest = fanOuts[f].startCooldown(of: first) { missing &+= fanOuts[f].count(from: rest) }
+    if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
     noteFailure(f, at: s, failure, keys: missing)
   }
 

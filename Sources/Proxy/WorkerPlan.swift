@@ -77,9 +77,10 @@ package struct Limits: Sendable, Equatable {
   package var large = 64 << 10
   /// Values of fewer bytes fit in memory, however many keys a multi-get has.
   package var small = 1024
-  /// Bytes still to arrive of a multi-get's reply, all to be discarded, for which its connection is closed and
-  /// reopened; for a single value, eight times as many.
-  package var worthCutting = 1 << 20
+  /// Bytes still to arrive of a reply, all to be discarded, for which its connection is closed and reopened. A multi-get
+  /// has one such reply per server, so less of each: servers send at most a fifth too much even for 5 MB in all.
+  package var worthCutting = 256 << 10
+  package var worthCuttingSingle = 8 << 20
   /// Bytes of a streamed value that are read ahead of the receiver.
   package var ahead = 256 << 10
   /// Concurrent streams of a worker, and how long a stream may make no progress while others wait for a stream.

@@ -18,6 +18,7 @@ import Testing
     limits.large = 100
     limits.small = 10
     limits.worthCutting = 500
+    limits.worthCuttingSingle = 4000
     return Rig(["a"], limits: limits)
   }
 

@@ -92,7 +92,8 @@ final class Comeback {
     limits.cutThrough = seed % 3 == 0 ? 30 : 64 << 10
     limits.ahead = dice.pick([256 << 10, 60])
     limits.large = dice.pick([64 << 10, 20])
-    limits.worthCutting = dice.pick([1 << 20, 100, 10])
+    limits.worthCutting = dice.pick([256 << 10, 100, 10])
+    limits.worthCuttingSingle = 8 * limits.worthCutting
     limits.streams = dice.pick([32, 32, 2])
     limits.spares = dice.pick([2, 0])
     failover = FailoverCoordinator(

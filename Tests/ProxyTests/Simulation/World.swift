@@ -139,7 +139,8 @@ final class World {
     limits.ahead = dice.pick([256 << 10, 60, 20])
     limits.large = dice.pick([64 << 10, 20])
     limits.small = 10
-    limits.worthCutting = dice.pick([1 << 20, 100, 10])
+    limits.worthCutting = dice.pick([256 << 10, 100, 10])
+    limits.worthCuttingSingle = 8 * limits.worthCutting
     limits.streams = dice.pick([32, 2, 1])
     limits.spares = dice.pick([2, 0])
     if weather.strictness != .exact {
