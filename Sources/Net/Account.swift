@@ -1,6 +1,6 @@
 import Glibc
 
-/// Users and groups by name or number, as the system's tables have them.
+/// Users and groups of the system, looked up by name or number (passwd(5), group(5)).
 @safe
 enum Account {
   struct User: Equatable {
@@ -9,12 +9,12 @@ enum Account {
     let group: gid_t
   }
 
-  /// A user by name, or by number when no user bears that name.
+  /// A user by name, or by number when no user has that name.
   static func user(_ text: String) throws(SystemError) -> User {
     let found: User? = unsafe entry { buffer, size in
       var record = unsafe passwd()
       var result: UnsafeMutablePointer<passwd>? = nil
-      // SAFETY: the buffer is as large as is said; what the record points to lies inside it.
+      // SAFETY: `buffer` holds `size` bytes; the record's pointers point into it.
       var code = unsafe getpwnam_r(text, &record, buffer, size, &result)
       if unsafe result == nil, code != ERANGE, let id = uid_t(text) {
         code = unsafe getpwuid_r(id, &record, buffer, size, &result)
@@ -26,7 +26,7 @@ enum Account {
     return found
   }
 
-  /// A group's number by name; a number stands for itself.
+  /// A group's number, from its name or from the number itself.
   static func group(_ text: String) throws(SystemError) -> gid_t {
     let found: gid_t? = unsafe entry { buffer, size in
       var record = unsafe Glibc.group()
@@ -39,12 +39,13 @@ enum Account {
     return id
   }
 
-  /// `user`, `user:group` or `:group` in numbers; what is not named is -1, which chown(2) leaves alone.
+  /// The numeric ids of `user`, `user:group` or `:group`. A part that is missing is -1, which chown(2) leaves
+  /// unchanged.
   static func ids(ofOwner text: String) throws(SystemError) -> (user: uid_t, group: gid_t) {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     var ids: (user: uid_t, group: gid_t) = (.max, .max)
     if let name = parts.first, !name.isEmpty {
-      // A number need not be in the table.
+      // A number need not be in the user table.
       if let id = uid_t(name) {
         ids.user = id
       } else {
@@ -55,14 +56,14 @@ enum Account {
     return ids
   }
 
-  /// Asks with a buffer that grows until the answer fits.
+  /// Calls the lookup with a buffer that grows until the record fits.
   private static func entry<Value>(
     _ ask: (UnsafeMutablePointer<CChar>, Int) -> (code: Int32, value: Value?)
   ) -> Value? {
     var size = 1024
     while size <= 1 << 20 {
       let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: size)
-      // SAFETY: our own allocation; what is returned does not point into it.
+      // SAFETY: our own allocation; the value returned does not point into it.
       defer { unsafe buffer.deallocate() }
       let answer = unsafe ask(buffer, size)
       if answer.code != ERANGE { return answer.value }

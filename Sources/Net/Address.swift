@@ -1,24 +1,24 @@
 import Glibc
 
-/// Where a socket listens or connects to: an IPv4 or IPv6 address with a port, or the path of a Unix socket.
+/// A socket address: an IPv4 or IPv6 address with a port, or the path of a Unix socket.
 ///
 ///     127.0.0.1:11211      [::1]:11211      [fe80::1%eth0]:11211      unix:/run/ringroad.sock
 ///
-/// Numeric: names are looked up by `resolve`. Held inline, as the kernel wants it.
+/// Numeric only: `resolve` looks names up. Stored inline, in the form that system calls take.
 @safe
 package struct Address: BitwiseCopyable, Sendable {
   private var storage = sockaddr_storage()
   private var length: socklen_t = 0
 
-  /// An address of no family, to be filled in by the kernel.
+  /// An address without a family, for the kernel to fill in.
   init() { length = socklen_t(MemoryLayout<sockaddr_storage>.size) }
 
-  /// A numeric address; nil when it is not one. An IPv6 address may name its interface: `fe80::1%eth0`.
+  /// A numeric address; nil if the text is not one. An IPv6 address may name its interface: `fe80::1%eth0`.
   package init?(ip: String, port: UInt16) {
-    // C would see an address where there is one before a NUL.
+    // C stops reading at a NUL, and would accept an address that ends there.
     guard !ip.utf8.contains(0) else { return nil }
     var four = sockaddr_in()
-    // SAFETY: inet_pton reads a NUL-terminated string and writes as many bytes as the family's address has.
+    // SAFETY: inet_pton reads a NUL-terminated string and writes exactly the family's address size.
     if unsafe inet_pton(AF_INET, ip, &four.sin_addr) == 1 {
       four.sin_family = sa_family_t(AF_INET)
       four.sin_port = port.bigEndian
@@ -39,7 +39,7 @@ package struct Address: BitwiseCopyable, Sendable {
     fill(from: six)
   }
 
-  /// A path; nil when it is empty, longer than the 107 bytes that the kernel takes, or holds a NUL.
+  /// The address of a Unix socket's path; nil if the path is empty, longer than the kernel's 107 bytes, or has a NUL.
   package init?(unixPath: String) {
     let path = Array(unixPath.utf8)
     guard !path.isEmpty, path.count < Address.pathRoom, !path.contains(0) else { return nil }
@@ -51,7 +51,7 @@ package struct Address: BitwiseCopyable, Sendable {
     length = socklen_t(Address.pathOffset + path.count + 1)
   }
 
-  /// As `description` prints it; `unix:` before a path, brackets around an IPv6 address.
+  /// Parses the form that `description` prints: `unix:` before a path, brackets around an IPv6 address.
   package init?(_ text: String) {
     if text.hasPrefix("unix:") {
       self.init(unixPath: String(text.dropFirst(5)))
@@ -70,7 +70,7 @@ package struct Address: BitwiseCopyable, Sendable {
     }
   }
 
-  /// A copy of what a C function wrote; nil for a family that is not one of the three.
+  /// A copy of a C function's address; nil unless its family is AF_INET, AF_INET6 or AF_UNIX.
   init?(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
     let room = MemoryLayout<sockaddr_storage>.size
     guard Int(length) >= MemoryLayout<sa_family_t>.size, Int(length) <= room else { return nil }
@@ -93,11 +93,11 @@ package struct Address: BitwiseCopyable, Sendable {
   private static var pathRoom: Int { MemoryLayout.size(ofValue: sockaddr_un().sun_path) }
   private static var pathOffset: Int { MemoryLayout<sa_family_t>.size }
 
-  // MARK: Asking
+  // MARK: Reading
 
   /// AF_INET, AF_INET6 or AF_UNIX.
   package var family: Int32 { Int32(storage.ss_family) }
-  /// Whether it is spoken to over TCP.
+  /// Whether the address is a TCP one.
   package var isTCP: Bool { family == AF_INET || family == AF_INET6 }
 
   /// The port; nil for a Unix socket.
@@ -109,7 +109,7 @@ package struct Address: BitwiseCopyable, Sendable {
     }
   }
 
-  /// The same address with another port; a Unix socket has none to change.
+  /// The same address with another port; a Unix socket's address is returned unchanged.
   package func withPort(_ port: UInt16) -> Address {
     guard isTCP else { return self }
     var other = self
@@ -120,7 +120,7 @@ package struct Address: BitwiseCopyable, Sendable {
     return other
   }
 
-  /// The path of a Unix socket; nil for the others, and empty for the unnamed end of a connection.
+  /// The path of a Unix socket; nil for TCP, and empty for the unnamed end of a connection.
   package var unixPath: String? {
     guard family == AF_UNIX else { return nil }
     return unsafe withUnsafeBytes(of: storage) { bytes in
@@ -136,7 +136,7 @@ package struct Address: BitwiseCopyable, Sendable {
     guard isTCP else { return nil }
     return unsafe withSocketAddress { address, length in
       unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { host in
-        // SAFETY: the buffer is as large as is said; on success it holds a string that ends in NUL.
+        // SAFETY: the buffer's size is passed along; on success it holds a string that ends in NUL.
         guard let start = host.baseAddress,
           unsafe getnameinfo(address, length, start, socklen_t(host.count), nil, 0, NI_NUMERICHOST) == 0
         else { return nil }
@@ -147,32 +147,32 @@ package struct Address: BitwiseCopyable, Sendable {
 
   // MARK: For system calls
 
-  /// Lends the address as system calls take it.
+  /// Calls `body` with the address in the form that system calls take.
   func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    // SAFETY: sockaddr_storage begins as every sockaddr does, and is aligned for all.
+    // SAFETY: sockaddr_storage begins like every sockaddr, and is aligned for all of them.
     unsafe withUnsafePointer(to: storage) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }
     }
   }
 
-  /// Has a system call write the address; `body` returns the call's result.
+  /// Lets a system call write the address; `body` returns the call's result.
   mutating func fill(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
     -> Int32
   {
     length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-    // SAFETY: as above; the call is told how much room there is.
+    // SAFETY: as above; the call receives the size of the storage.
     return unsafe withUnsafeMutablePointer(to: &storage) { storage in
       unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, &length) }
     }
   }
 
-  /// The near end of a socket, with the port that the kernel chose.
+  /// The local address of a socket, with the port that the kernel chose.
   package static func local(of descriptor: Int32) -> Address? {
     var address = Address()
     return unsafe address.fill { unsafe getsockname(descriptor, $0, $1) } == 0 ? address : nil
   }
 
-  /// The far end of a connection.
+  /// The remote address of a connection.
   package static func peer(of descriptor: Int32) -> Address? {
     var address = Address()
     return unsafe address.fill { unsafe getpeername(descriptor, $0, $1) } == 0 ? address : nil
@@ -180,7 +180,7 @@ package struct Address: BitwiseCopyable, Sendable {
 }
 
 extension Address: Hashable, CustomStringConvertible {
-  /// Equal when they print alike.
+  /// Two addresses are equal if they print the same.
   package static func == (a: Address, b: Address) -> Bool {
     a.family == b.family && a.port == b.port && a.ip == b.ip && a.unixPath == b.unixPath
   }

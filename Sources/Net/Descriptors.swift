@@ -1,30 +1,30 @@
 import Glibc
 
-/// How many descriptors the process may have open.
+/// The limit of open descriptors of this process (RLIMIT_NOFILE).
 @safe
 package struct Descriptors: Equatable, Sendable {
-  /// What holds now.
+  /// The limit in force (the soft limit).
   package let limit: UInt64
-  /// How far it may be raised.
+  /// The highest value to which the process may raise it (the hard limit).
   package let ceiling: UInt64
 
-  /// The limits as they are.
+  /// Reads both limits.
   package static func current() -> Descriptors {
     var limit = rlimit()
-    // SAFETY: the address of a local. The call fails only for a bad address or a resource that is none.
+    // SAFETY: the pointer is to a local. The call fails only for a bad address or an unknown resource.
     _ = unsafe getrlimit(resource, &limit)
     return Descriptors(limit: UInt64(limit.rlim_cur), ceiling: UInt64(limit.rlim_max))
   }
 
-  /// Raises the limit to what is wanted, or as far as it goes, and returns what holds then. Never lowers it.
-  /// Above the ceiling only root gets what it wants.
+  /// Raises the limit to `wanted`, or as far as possible, and returns the limits in force afterwards. Never lowers
+  /// it. Only root can go above the ceiling.
   @discardableResult
   package static func raise(to wanted: UInt64? = nil) -> Descriptors {
     let now = current()
     let goal = wanted ?? now.ceiling
     guard goal > now.limit else { return now }
     var limit = rlimit(rlim_cur: rlim_t(goal), rlim_max: rlim_t(max(goal, now.ceiling)))
-    // SAFETY: the address of a local.
+    // SAFETY: the pointer is to a local.
     if unsafe setrlimit(resource, &limit) != 0 {
       limit = rlimit(rlim_cur: rlim_t(min(goal, now.ceiling)), rlim_max: rlim_t(now.ceiling))
       _ = unsafe setrlimit(resource, &limit)
@@ -32,11 +32,11 @@ package struct Descriptors: Equatable, Sendable {
     return current()
   }
 
-  /// Opens /dev/null in place of each standard stream that the process was started without: else the next thing that is
-  /// opened, perhaps a client's connection, would take its number and what is written to the stream.
+  /// Opens /dev/null for each standard stream that is closed at the start. Otherwise the next descriptor opened,
+  /// perhaps a client's connection, would get the stream's number and receive what is written to the stream.
   package static func fillStandard() {
     for stream: Int32 in 0...2 where fcntl(stream, F_GETFD) < 0 && errno == EBADF {
-      // The lowest number that is free.
+      // open(2) returns the lowest free number.
       _ = unsafe open("/dev/null", O_RDWR)
     }
   }
@@ -44,11 +44,11 @@ package struct Descriptors: Equatable, Sendable {
   private static var resource: Int32 { Int32(RLIMIT_NOFILE.rawValue) }
 }
 
-/// Descriptors kept in hand for when there are no more.
+/// Spare descriptors, closed to make room when the process has none left.
 ///
-/// A listener that is out of descriptors stays readable, and its clients wait without a word. With one of the
-/// reserve given up for a moment they can be taken off the queue and closed, so that they know. And what must
-/// be opened all the same, such as a file to be read again, finds room when all of it is lent.
+/// A listener without a free descriptor stays readable, and its clients wait without a reply. Closing one spare lets
+/// the process accept and close them, so that they see a refusal. Files that must be opened anyway, such as a
+/// configuration to reload, find room while all spares are lent.
 @safe
 package struct DescriptorReserve: ~Copyable {
   private var descriptors: [Int32] = []
@@ -61,7 +61,7 @@ package struct DescriptorReserve: ~Copyable {
 
   deinit { for descriptor in descriptors { Socket.close(descriptor) } }
 
-  /// Gives everything up while something is opened, and takes back what is left then.
+  /// Closes all spares, runs `body`, and reopens the spares that fit afterwards.
   package mutating func lend<Result: ~Copyable, Failure>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -70,7 +70,7 @@ package struct DescriptorReserve: ~Copyable {
     return try body()
   }
 
-  /// Takes back what could not be had before.
+  /// Reopens the spares that are missing, as far as descriptors are free.
   package mutating func refill() {
     while descriptors.count < size {
       let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -79,7 +79,7 @@ package struct DescriptorReserve: ~Copyable {
     }
   }
 
-  /// Accepts and closes at once the connections that wait, at most `most`; returns how many.
+  /// Accepts waiting connections and closes each at once, `most` at the most; returns the number closed.
   package mutating func shed(_ listener: Int32, most: Int = 64) -> Int {
     var count = 0
     while count < most {

@@ -2,38 +2,38 @@ import Bytes
 import CLibevent
 import Glibc
 
-/// One thread's event loop: it waits until descriptors are ready, and says which.
+/// One thread's event loop: it waits until descriptors are ready, and lists them.
 ///
 ///     while loop.runOnce() {
 ///       for i in 0..<loop.readyCount { handle(loop.ready(i)) }
 ///       loop.clearReady()
 ///     }
 ///
-/// libevent's callbacks only take notes: nothing is called back, nothing is allocated per event, and a
-/// watch may be ended at any point of the walk. Notes of one watch are merged until `clearReady()`.
-/// Belongs to the thread that runs it; only a `Wakeup` may be used from others.
+/// libevent's callbacks only append notes: they call nothing, allocate nothing per event, and a watch may end at any
+/// point of the walk. The notes of one watch are merged until `clearReady()`. Only the thread that runs the loop may
+/// use it; other threads use a `Wakeup`.
 ///
-/// libevent's own timers are not used: one pending timer costs each turn 0.1 µs, and to the microsecond
-/// 0.7 µs. Kernel timers, watched like any descriptor, cost a turn nothing.
+/// libevent's own timers are not used: a pending one costs each turn 0.1 µs, with microsecond resolution 0.7 µs.
+/// Kernel timers, watched like any descriptor, add nothing to a turn.
 @safe @usableFromInline
 package struct EventLoop: ~Copyable {
   @usableFromInline let list: UnsafeMutablePointer<ReadyList>
   private let base: OpaquePointer
   private var watches: WatchTable
-  /// Bounds a wait.
+  /// The timer that limits a wait.
   private let bound: TimerDescriptor
   private let boundEvent: UnsafeMutablePointer<event>
   private let ticker: TimerDescriptor
   private var tickWatch = Watch.none
 
   package init() throws(SystemError) {
-    // SAFETY: what another version of libevent takes an event to be must fit in what we allocate.
+    // SAFETY: our allocation must be large enough for the event of the libevent that is linked.
     unsafe precondition(
       event_get_struct_event_size() <= MemoryLayout<event>.size, "libevent is not its headers'")
     let bound = try TimerDescriptor()
     let ticker = try TimerDescriptor()
     guard let base = unsafe EventLoop.makeBase() else { throw .last("event_base_new") }
-    // SAFETY: fresh allocations, initialised here and freed in deinit after libevent has let go of them.
+    // SAFETY: fresh allocations, initialised here and freed in deinit after libevent has released them.
     let list = UnsafeMutablePointer<ReadyList>.allocate(capacity: 1)
     unsafe list.initialize(to: ReadyList(capacity: 256))
     let boundEvent = UnsafeMutablePointer<event>.allocate(capacity: 1)
@@ -59,7 +59,7 @@ package struct EventLoop: ~Copyable {
   }
 
   deinit {
-    // SAFETY: the base goes first, and with it the slots' events that are still added.
+    // SAFETY: the base is freed first, and unlinks the slots' events that are still added.
     unsafe EventLoop.free(base, boundEvent, list)
     watches.deallocate()
   }
@@ -67,14 +67,14 @@ package struct EventLoop: ~Copyable {
   private static func free(
     _ base: OpaquePointer, _ boundEvent: UnsafeMutablePointer<event>, _ list: UnsafeMutablePointer<ReadyList>
   ) {
-    // SAFETY: freeing the base unlinks every event; after it no callback can come.
+    // SAFETY: freeing the base unlinks every event; no callback runs after it.
     unsafe event_base_free(base)
     unsafe boundEvent.deallocate()
     unsafe list.pointee.deallocate()
     unsafe list.deallocate()
   }
 
-  /// A base without locks, without a cached clock (nothing asks for the time), and with edge triggering.
+  /// A base without locks, without a cached clock (no code reads it), and with edge triggering.
   private static func makeBase() -> OpaquePointer? {
     guard let config = unsafe event_config_new() else { return nil }
     // SAFETY: the configuration is ours until it is freed, and the base does not keep it.
@@ -88,17 +88,17 @@ package struct EventLoop: ~Copyable {
 
   // MARK: Running
 
-  /// Waits until something is ready, for ever or for at most `maxWait`, and takes notes of it; zero or less
-  /// only looks. False when the kernel refused to wait, which it has no reason to.
+  /// Waits until a descriptor is ready, without limit or for at most `maxWait`, and notes the ready ones. With zero
+  /// or less it only polls. False if the kernel refused to wait, which is not expected.
   package mutating func runOnce(maxWait: Duration? = nil) -> Bool {
     guard let maxWait else { return block() }
     return runOnce(nanoseconds: Int64(clamping: maxWait.wholeNanoseconds))
   }
 
-  /// As `runOnce(maxWait:)`, true to the microsecond: the bound is a timer of the kernel's, set by one
-  /// system call. That a wait was cut short by a note costs the next unbounded wait one more.
+  /// As `runOnce(maxWait:)`, with microsecond resolution: a kernel timer, set by one system call, limits the wait. If
+  /// an event ends the wait before the timer, the next unlimited wait costs one system call more.
   package mutating func runOnce(nanoseconds: Int64) -> Bool {
-    // SAFETY: the base lives as long as self. EVLOOP_NONBLOCK alone would look until nothing is ready.
+    // SAFETY: the base lives as long as self. EVLOOP_NONBLOCK alone would poll until no descriptor is ready.
     guard nanoseconds > 0 else { return unsafe event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0 }
     // SAFETY: as above.
     unsafe list.pointee.isWaitBounded = true
@@ -121,15 +121,15 @@ package struct EventLoop: ~Copyable {
     @inline(__always) get { unsafe list.pointee.count }
   }
 
-  /// The `i`th note; its events are empty when its watch was ended or the interest dropped since.
+  /// The `i`th note; its events are empty if the watch was ended, or its interest dropped, after the note was made.
   @inlinable @inline(__always) package func ready(_ i: Int) -> Ready {
     // SAFETY: the list lives as long as self; the index is checked.
     unsafe precondition(i >= 0 && i < list.pointee.count)
     return unsafe list.pointee.notes[i]
   }
 
-  /// Forgets all notes. To be called after each walk; what was not dealt with is noted again by the next
-  /// `runOnce`, except ticks and wake-ups.
+  /// Discards all notes. Call it after each walk: the next `runOnce` notes again what was not handled, except ticks
+  /// and wake-ups.
   @inlinable @inline(__always) package mutating func clearReady() {
     // SAFETY: the list lives as long as self.
     unsafe list.pointee.removeAll()
@@ -137,32 +137,32 @@ package struct EventLoop: ~Copyable {
 
   // MARK: Watching
 
-  /// Watches a descriptor for reading until `unwatch`, which must come before the descriptor is closed.
+  /// Watches a descriptor for reading until `unwatch`, which must be called before the descriptor is closed.
   ///
-  /// No allocation while there are free slots. `.none` when the kernel refuses.
+  /// Allocates nothing while there are free slots. `.none` if the kernel refuses.
   package mutating func watch(_ descriptor: Int32, token: Token) -> Watch {
     watches.add(descriptor, token, .level) ?? .none
   }
 
-  /// Watches for wake-ups until `unwatch`; those from before count. Many wakes may come as one note.
+  /// Watches for wake-ups until `unwatch`; earlier ones count. Several wake-ups may be merged into one note.
   package mutating func watch(_ wakeup: borrowing Wakeup, token: Token) -> Watch {
     watches.add(wakeup.descriptor, token, .edge) ?? .none
   }
 
-  /// Whether to note that the descriptor can be written: wanted only while a send came up short.
+  /// Sets whether to note that the descriptor can be written; wanted only after a partial send.
   ///
-  /// A few instructions when it is so already, else one system call.
+  /// A few instructions if nothing changes, else one system call.
   package mutating func wantWrite(_ watch: Watch, _ wants: Bool) { watches.setWrite(watch, wants) }
 
-  /// Whether to note that the descriptor can be read; when not, the kernel keeps what comes. Cost as above.
+  /// Sets whether to note that the descriptor can be read; if not, input stays in the kernel. Cost as above.
   package mutating func wantRead(_ watch: Watch, _ wants: Bool) { watches.setRead(watch, wants) }
 
-  /// Ends a watch. Its notes that have not been looked at are struck out; ending it twice does nothing.
+  /// Ends a watch and clears its unread notes; ending it twice does nothing.
   package mutating func unwatch(_ watch: Watch) { watches.remove(watch) }
 
-  /// Takes a note every so often; zero stops it. One tick per loop: setting it again changes it.
+  /// Notes a tick every `period`; zero stops it. A loop has one tick: setting it again changes it.
   ///
-  /// Ticks that nobody waited for come as one.
+  /// Ticks that pass between two waits are merged into one.
   package mutating func tick(every period: Duration, token: Token) {
     watches.remove(tickWatch)
     ticker.set(nanoseconds: period.wholeNanoseconds, isRepeated: true)

@@ -1,27 +1,27 @@
 import Glibc
 
-/// Notices that a file may hold something new.
+/// Reports that a file may have new content (inotify(7)).
 ///
-/// Its directory is watched, not the file, because a file is changed in more than one way:
+/// Watches the file's directory, not the file, because a file is changed in more than one way:
 ///
 ///     edited in place     written, then closed
 ///     replaced            another file renamed to its name
-///     switched            a link on the way to it leads elsewhere (Kubernetes' `..data`)
+///     switched            a link on its path points elsewhere (Kubernetes' `..data`)
 ///
-/// A file that is still being written says nothing until it is closed. Several changes at once are one; when
-/// to look at the file is the caller's. Watch `descriptor` for reading, and `drain()` when it is readable. A
-/// slow tick may call `drain()` too: it notices links that are switched further up than the directory.
+/// A write counts when the file is closed. Several changes are merged into one; the caller decides when to read the
+/// file. Watch `descriptor` for reading, and call `drain()` when it is readable. A slow tick may call `drain()` too:
+/// it detects links that are switched above the watched directory.
 @safe
 package struct FileWatch: ~Copyable {
   package let descriptor: Int32
   package let path: String
-  /// Where the path leads, all links followed.
+  /// The path with all links resolved.
   private var target: String?
-  /// The directory that the path names, and the one that its target lies in, when that is another.
+  /// The directory in the path, and the directory of the target if that is another.
   private var named: Place?
   private var real: Place?
 
-  /// A watched directory, and the name in it that matters.
+  /// A watched directory, and the file name in it that matters.
   private struct Place {
     var id: Int32
     var name: String
@@ -38,12 +38,12 @@ package struct FileWatch: ~Copyable {
 
   deinit { Socket.close(descriptor) }
 
-  /// Takes what has happened since the last call, and says whether the file may have changed.
+  /// Reads all pending events; returns whether the file may have changed.
   package mutating func drain() -> Bool {
     var mayHaveChanged = readEvents()
     let leads = FileWatch.resolved(path)
     if leads != target || named == nil {
-      // A path that leads nowhere has nothing new to say, but is looked after until it leads somewhere.
+      // A path that resolves to nothing has no new content, but is checked until it resolves.
       mayHaveChanged = mayHaveChanged || (leads != nil && leads != target)
       arm()
     }
@@ -55,7 +55,7 @@ package struct FileWatch: ~Copyable {
       | UInt32(IN_MOVE_SELF | IN_DELETE_SELF)
   }
 
-  /// Watches the directories as they are now. Those that are watched already stay as they are.
+  /// Watches the current directories. Watches that exist already are kept.
   private mutating func arm() {
     target = FileWatch.resolved(path) ?? target
     let oldReal = real
@@ -80,8 +80,8 @@ package struct FileWatch: ~Copyable {
   private mutating func readEvents() -> Bool {
     var isHit = false
     let size = 4096
-    // SAFETY: the buffer is aligned for the kernel's records and as large as is said. Records are whole, and
-    // each says how long its name is; both are checked before they are read.
+    // SAFETY: the buffer is aligned for the kernel's records and its size is passed along. Records are whole, and
+    // each gives the length of its name; both are checked before they are read.
     unsafe withUnsafeTemporaryAllocation(byteCount: size, alignment: MemoryLayout<inotify_event>.alignment) {
       buffer in
       while true {
@@ -101,7 +101,7 @@ package struct FileWatch: ~Copyable {
     return isHit
   }
 
-  /// Whether one event is about the file's content. A directory that has gone is forgotten.
+  /// Whether one event changes the file's content. A directory that is gone is forgotten.
   private mutating func note(_ event: inotify_event, _ name: String) -> Bool {
     if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
     if event.mask & UInt32(IN_IGNORED | IN_MOVE_SELF | IN_DELETE_SELF) != 0 {
@@ -126,7 +126,7 @@ package struct FileWatch: ~Copyable {
   }
 
   private static func resolved(_ path: String) -> String? {
-    // SAFETY: realpath allocates a string that ends in NUL, which is ours to free.
+    // SAFETY: realpath allocates a string that ends in NUL, which we free.
     guard let real = unsafe realpath(path, nil) else { return nil }
     defer { unsafe free(real) }
     return unsafe String(cString: real)

@@ -1,17 +1,17 @@
 import Glibc
 
-/// A socket that takes connections, on TCP or at a path.
+/// A listening socket, on TCP or at a Unix path.
 ///
-/// Closed when it goes; a path is removed then only if it is still this socket's. Accept with
-/// `Socket.accept(listener.descriptor)`, or `accept()`.
+/// Closed when the value is destroyed; its path is then removed only if it is still this socket's. Accept with
+/// `Socket.accept(listener.descriptor)` or `accept()`.
 @safe
 package struct Listener: ~Copyable {
   package let descriptor: Int32
-  /// Where it listens, with the port that the kernel chose when 0 was asked for.
+  /// The address of the socket, with the port that the kernel chose if 0 was given.
   package let address: Address
   private let path: UnixPath?
 
-  /// Opens a listener. IPv6 takes no IPv4 connections, so that both can be had beside each other.
+  /// Opens a listener. An IPv6 listener accepts no IPv4 connections, so that one of each can share a port.
   ///
   /// - Parameters:
   ///   - mode: permissions of a path, such as 0o660, whatever the umask; nil leaves them to the umask.
@@ -25,7 +25,7 @@ package struct Listener: ~Copyable {
     self.address = Address.local(of: descriptor) ?? address
   }
 
-  /// Takes a socket over that listens already; a path stays where it is, as it is another's.
+  /// Takes over a socket that listens already. Its path is not removed: another process owns it.
   package init(takingOver descriptor: Int32, at address: Address) {
     if address.isTCP { Socket.prepareTCP(descriptor) }
     self.descriptor = descriptor
@@ -73,7 +73,7 @@ package struct Listener: ~Copyable {
       Socket.setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1)
     }
     Socket.prepareTCP(descriptor)
-    // SAFETY: the address is lent for the call.
+    // SAFETY: the address is valid during the call.
     if unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) != 0 {
       throw .last("bind \(address)")
     }

@@ -1,21 +1,21 @@
 import CRingroad
 import Glibc
 
-/// What the process may do.
+/// The privileges of the process: whether it is root, and how it stops being root.
 @safe
 package enum Privileges {
-  /// Whether it may do everything.
+  /// Whether the process is root.
   package static var areFull: Bool { geteuid() == 0 }
 
-  /// Becomes another user for good: its groups, its group, then itself, for all threads; and makes sure
-  /// that there is no way back. To be done after ports and files are open that only root may open.
+  /// Switches to another user for good: groups, group, then user, for all threads; and checks that there is no way
+  /// back. Call it after opening the ports and files that only root may open.
   package static func become(user: String, group: String? = nil) throws(SystemError) {
     let account = try Account.user(user)
     let groupID = try group.map { (name) throws(SystemError) in try Account.group(name) } ?? account.group
     if unsafe initgroups(account.name, groupID) != 0 { throw .last("initgroups \(user)") }
     let code = ringroad_set_ids(account.id, groupID)
     if code != 0 { throw SystemError(errno: code, operation: "become \(user)") }
-    // A kernel or a sandbox that said yes and did nothing would leave us root without knowing it.
+    // A kernel or sandbox that reports success without doing it would leave the process root unnoticed.
     let isAnother = getuid() == account.id && geteuid() == account.id && getegid() == groupID
     let canReturn = account.id != 0 && (setuid(0) == 0 || seteuid(0) == 0)
     guard isAnother, !canReturn else {

@@ -1,20 +1,20 @@
 import Glibc
 
-/// How much time on processors a control group grants, as a number of processors: what a container's CPU limit is.
+/// The processor time that a control group (version 2) grants, as a number of processors: a container's CPU limit.
 ///
-///     cpu.max   "150000 100000" ─▶ 2      150 ms in each 100 ms: one and a half, and a part counts as a whole
+///     cpu.max   "150000 100000" ─▶ 2      150 ms in each 100 ms: one and a half, rounded up
 ///               "max 100000"    ─▶ nil    no limit
 ///
-/// Of version 2; see "cpu.max" in the kernel's Documentation/admin-guide/cgroup-v2.rst.
+/// See "cpu.max" in the kernel's Documentation/admin-guide/cgroup-v2.rst.
 @safe
 package enum ProcessorQuota {
-  /// What the process's own group and those above it grant; nil where there is no limit, or no such groups.
+  /// The smallest limit of the process's group and its ancestors; nil without a limit or without such groups.
   package static var own: Int? {
     guard let groups = read("/proc/self/cgroup"), let group = group(in: groups) else { return nil }
     return least(of: group) { read("/sys/fs/cgroup" + $0 + "/cpu.max") }
   }
 
-  /// The path of the process's group, from the lines of /proc/PID/cgroup: that of the line `0::/path`.
+  /// The path of the process's group: that of the line `0::/path` of /proc/PID/cgroup.
   static func group(in lines: String) -> String? {
     for line in lines.split(separator: "\n") where line.hasPrefix("0::/") {
       return String(line.dropFirst(3))
@@ -22,8 +22,8 @@ package enum ProcessorQuota {
     return nil
   }
 
-  /// The least that a group and those above it are granted. In a container the path may be the host's, and only the topmost
-  /// of them is there.
+  /// The smallest limit of a group and its ancestors. In a container the path may be the host's; then only the
+  /// topmost exists.
   static func least(of group: String, cpuMax: (_ group: String) -> String?) -> Int? {
     var names = group.split(separator: "/")
     var least: Int?
@@ -34,7 +34,7 @@ package enum ProcessorQuota {
     }
   }
 
-  /// What the text of a `cpu.max` grants, rounded up.
+  /// The number of processors in the text of a `cpu.max`, rounded up.
   static func processors(_ cpuMax: String) -> Int? {
     let words = cpuMax.split { $0 == " " || $0 == "\n" }
     guard words.count == 2, let quota = UInt32(words[0]), let period = UInt32(words[1]), quota > 0, period > 0

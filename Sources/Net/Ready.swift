@@ -1,6 +1,6 @@
-/// What the owner of a watch calls it: which kind of thing, which slot, which owner of that slot.
+/// A caller's label for a watch: the kind of object, its slot, and the slot's generation.
 ///
-/// Opaque to this module: it comes back in every `Ready` as it was given.
+/// Opaque to this module: every `Ready` returns it unchanged.
 @safe @usableFromInline @frozen
 package struct Token: BitwiseCopyable, Equatable, Sendable {
   @usableFromInline package var kind: UInt8
@@ -18,7 +18,7 @@ package struct Token: BitwiseCopyable, Equatable, Sendable {
   }
 }
 
-/// What a descriptor is ready for. An error or a hang-up counts as both: the next call tells which.
+/// What a descriptor is ready for. An error or a hang-up sets both: the next system call reports which.
 @safe @usableFromInline @frozen
 package struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
   @usableFromInline package var rawValue: UInt8
@@ -35,7 +35,7 @@ package struct ReadyEvents: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package var canWrite: Bool { @inline(__always) get { rawValue & 2 != 0 } }
 }
 
-/// A note that the loop took: whose descriptor, and ready for what.
+/// One note of the loop: the watch's token, and what its descriptor is ready for.
 ///
 /// `events` is empty when the watch was ended, or the interest dropped, after the note was taken.
 @safe @usableFromInline @frozen
@@ -53,18 +53,17 @@ package struct Ready: BitwiseCopyable, Equatable, Sendable {
   }
 }
 
-/// The notes that libevent's callbacks take and the owner of the loop walks: one per watch, in the order
-/// in which they came.
+/// The notes that libevent's callbacks append and the owner of the loop walks: one per watch, in order of arrival.
 ///
-/// Lives on the heap at an address that never changes, because the callbacks are given it.
+/// Lives on the heap at an address that never changes, because the callbacks hold a pointer to it.
 @safe @usableFromInline
 struct ReadyList {
   @usableFromInline var notes: UnsafeMutablePointer<Ready>
   @usableFromInline var capacity: Int
   @usableFromInline var count = 0
-  /// Goes up with every clearing: a position remembered from an earlier epoch means nothing.
+  /// Incremented by every clearing: a position remembered from an earlier epoch is invalid.
   @usableFromInline var epoch: UInt64 = 1
-  /// The bound of a wait is set and has not passed.
+  /// Whether the timer that limits a wait is set and has not expired.
   @usableFromInline var isWaitBounded = false
 
   init(capacity: Int) {
@@ -97,7 +96,7 @@ struct ReadyList {
   }
 
   func deallocate() {
-    // SAFETY: our own allocation of plain values, used by nobody any more.
+    // SAFETY: our own allocation of plain values, no longer in use.
     unsafe notes.deallocate()
   }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A name that could not be looked up.
+/// A failed name lookup.
 ///
 ///     cache-1.example: Name or service not known
 @safe
@@ -8,7 +8,7 @@ package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible
   package let host: String
   /// getaddrinfo(3)'s reason, an `EAI_` number.
   package let code: Int32
-  /// The kernel's, when `code` is `EAI_SYSTEM`.
+  /// The kernel's errno, when `code` is `EAI_SYSTEM`.
   package let errno: Int32
 
   package init(host: String, code: Int32, errno: Int32 = 0) {
@@ -17,7 +17,7 @@ package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible
     self.errno = errno
   }
 
-  /// Whether asking again later may help.
+  /// Whether a later attempt may succeed.
   package var isTemporary: Bool { code == EAI_AGAIN || code == EAI_SYSTEM }
 
   package var description: String {
@@ -29,10 +29,10 @@ package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible
 }
 
 extension Address {
-  /// The addresses of a host, in the order in which the system prefers them, each once; never empty.
+  /// The addresses of a host, in the system's order of preference, without duplicates; never empty.
   ///
-  /// A numeric host is answered at once. A name **blocks** for as long as the resolver does: for start-up,
-  /// and for threads that run no loop.
+  /// A numeric host returns at once. A name **blocks** for as long as the resolver does: call it at start-up, or from
+  /// threads that run no loop.
   package static func resolve(host: String, port: UInt16) throws(ResolveError) -> [Address] {
     if let address = Address(ip: host, port: port) { return [address] }
     if host.isEmpty || host.utf8.contains(0) { throw ResolveError(host: host, code: EAI_NONAME, errno: 0) }

@@ -1,17 +1,16 @@
 import Glibc
 
-/// The one large buffer into which a thread reads from all its sockets.
+/// A thread's receive buffer, shared by all its sockets.
 ///
-/// What is not dealt with before the next `receive` must be kept elsewhere: an idle connection so costs no
-/// buffer of its own.
+/// Copy what is not handled before the next `receive`. In return an idle connection needs no buffer.
 @safe @usableFromInline
 package struct Scratch: ~Copyable {
   @usableFromInline let base: UnsafeMutableRawPointer
   @usableFromInline package let capacity: Int
-  /// Bytes received last.
+  /// The number of bytes of the last `receive`.
   @usableFromInline package private(set) var count = 0
 
-  /// 256 KiB: half of it costs large values up to a quarter more, and twice as much gains nothing.
+  /// 256 KiB: with half of it, large values cost up to a quarter more; twice as much gains nothing.
   package init(capacity: Int = 256 * 1024) {
     precondition(capacity > 0)
     self.capacity = capacity
@@ -23,8 +22,7 @@ package struct Scratch: ~Copyable {
     unsafe base.deallocate()
   }
 
-  /// Reads once, at most `most` bytes. What was received before is gone; `bytes` is empty unless the result is
-  /// `.bytes`.
+  /// Reads once, at most `most` bytes. Overwrites the previous bytes; `bytes` is empty unless the result is `.bytes`.
   package mutating func receive(_ descriptor: Int32, atMost most: Int = .max) -> ReceiveResult {
     // SAFETY: the block is `capacity` bytes, and exclusive access to self is exclusive access to it.
     let result = unsafe Socket.receive(
@@ -33,7 +31,7 @@ package struct Scratch: ~Copyable {
     return result
   }
 
-  /// What was received last.
+  /// The bytes of the last `receive`.
   @inlinable package var bytes: RawSpan {
     @_lifetime(borrow self) @inline(__always) get {
       // SAFETY: the first `count` bytes were written by receive; the span borrows self.

@@ -1,23 +1,23 @@
 import CRingroad
 import Glibc
 
-/// Signals as something to read, instead of something that interrupts.
+/// Signals read from a descriptor (signalfd(2)) instead of interrupting the process.
 ///
 ///     var signals = try Signals(ignoring: Signals.ignored)   // before any thread is started
 ///     loop.watch(signals.descriptor, token: t)               // the control thread's loop
 ///     while let number = signals.next() { … }
 ///
-/// The signals are blocked in the calling thread, and in the threads it starts from then on; SIGPIPE is
-/// ignored. Programs that are started inherit the mask and what is ignored, unless `Spawn` starts them.
+/// The signals are blocked in the calling thread and in the threads that it starts afterwards; SIGPIPE is ignored.
+/// Child processes inherit the mask and the ignored signals, unless `Spawn` starts them.
 @safe
 package struct Signals: ~Copyable {
   package let descriptor: Int32
 
-  /// What a proxy listens to.
+  /// The signals that a proxy handles.
   package static let heard = [SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1]
 
-  /// What means nothing to a proxy and would end or stop it. Not SIGTSTP: a terminal's Ctrl-Z stops what runs in
-  /// its foreground. Nor what the C library keeps for itself, or a fault raises.
+  /// Signals without a meaning for a proxy that would end or stop it. SIGTSTP is not one: Ctrl-Z on a terminal stops
+  /// the foreground job. Neither are those that the C library reserves or that a fault raises.
   package static let ignored: [Int32] =
     [
       SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR, SIGXCPU, SIGXFSZ, SIGSTKFLT, SIGTTIN, SIGTTOU,
@@ -39,11 +39,11 @@ package struct Signals: ~Copyable {
 
   deinit { Socket.close(descriptor) }
 
-  /// The next signal that has come; nil when there is none. Equal ones that came together are one.
+  /// The next pending signal; nil when there is none. The kernel merges equal signals that are pending together.
   package func next() -> Int32? {
     var info = signalfd_siginfo()
     let size = MemoryLayout<signalfd_siginfo>.size
-    // SAFETY: the address of a local of the size that is said.
+    // SAFETY: a pointer to a local, with its size.
     let n = uninterrupted { unsafe read(descriptor, &info, size) }
     return n == size ? Int32(info.ssi_signo) : nil
   }

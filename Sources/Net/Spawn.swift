@@ -1,9 +1,9 @@
 import Glibc
 
-/// Other programs, started and ended.
+/// Child processes: starting, ending and reaping them.
 ///
-/// They begin with no signal blocked and none ignored, whatever this process does with its own, and with
-/// nothing to read: a child of a thread that blocks SIGTERM would never hear it.
+/// They start with no signal blocked or ignored, whatever this process does with its own, and with an empty standard
+/// input: the child of a thread that blocks SIGTERM would never receive it.
 @safe
 package enum Spawn {
   /// How a program ended.
@@ -12,7 +12,7 @@ package enum Spawn {
     case signalled(Int32)
   }
 
-  /// Starts a program, looked for in PATH unless its name has a slash.
+  /// Starts a program, searched for in PATH unless its name has a slash.
   ///
   /// - Parameters:
   ///   - arguments: the program's name first.
@@ -24,7 +24,7 @@ package enum Spawn {
     guard let program = arguments.first else {
       throw SystemError(errno: EINVAL, operation: "start a program")
     }
-    // SAFETY: both are initialised before use and destroyed after; the C library copies what it is given.
+    // SAFETY: both are initialised before use and destroyed after; the C library copies its arguments.
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -54,34 +54,34 @@ package enum Spawn {
     return pid
   }
 
-  /// Asks a program to end.
+  /// Sends a program the signal to end.
   package static func terminate(_ pid: pid_t, signal: Int32 = SIGTERM) {
-    // Never 0 or -1, which would mean others than this one.
+    // Never 0 or -1, which would signal other processes too.
     if pid > 0 { _ = kill(pid, signal) }
   }
 
-  /// Waits until a program that was started here has ended; nil when there is no such child.
+  /// Waits until a child process has ended; nil when there is no such child.
   @discardableResult
   package static func wait(_ pid: pid_t) -> End? { reap(pid, 0) }
 
-  /// How a program ended; nil while it runs, and when there is no such child.
+  /// How a child process ended; nil while it runs, and when there is no such child.
   package static func ended(_ pid: pid_t) -> End? { reap(pid, WNOHANG) }
 
   private static func reap(_ pid: pid_t, _ options: Int32) -> End? {
     var status: Int32 = 0
-    // SAFETY: the address of a local.
+    // SAFETY: the pointer is to a local.
     guard pid > 0, uninterrupted({ unsafe waitpid(pid, &status, options) }) == pid else { return nil }
-    // wait(2): the low seven bits are the signal, the next byte what was returned.
+    // wait(2): the low seven bits are the signal, the next byte is the exit code.
     let signal = status & 0x7f
     return signal == 0 ? .exited((status >> 8) & 0xff) : .signalled(signal)
   }
 
-  /// Lends strings as a C array of C strings that ends in nil.
+  /// Calls `body` with the strings as a C array of C strings that ends in nil.
   private static func withStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
-    // SAFETY: strdup's copies live until the end of this function, and the array has one place more than
-    // there are strings.
+    // SAFETY: strdup's copies live until the end of this function, and the array has one place more than there are
+    // strings.
     let array = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
     for (i, string) in strings.enumerated() { unsafe (array + i).initialize(to: strdup(string)) }
     unsafe (array + strings.count).initialize(to: nil)

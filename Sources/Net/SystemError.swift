@@ -1,13 +1,13 @@
 import Glibc
 
-/// A system call that failed: what was being done, and why the kernel refused.
+/// A failed system call: the operation, and the kernel's reason.
 ///
 ///     bind 127.0.0.1:11211: Address already in use
 @safe
 package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The kernel's reason, as in errno(3).
   package let errno: Int32
-  /// What was being done, and to what.
+  /// The operation, and its object.
   package let operation: String
 
   package init(errno: Int32, operation: String) {
@@ -15,30 +15,29 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     self.operation = operation
   }
 
-  /// The failure that the calling thread's last system call left behind. Read it before anything else is
-  /// called.
+  /// The failure of the calling thread's last system call. Read it before any other call.
   package static func last(_ operation: String) -> SystemError {
     SystemError(errno: Glibc.errno, operation: operation)
   }
 
   package var description: String { "\(operation): \(SystemError.reason(errno))" }
 
-  /// Whether the same may succeed later with nothing changed but what else is open: no descriptor or no memory was free.
+  /// Whether a retry may succeed once other descriptors close: no descriptor or no memory was free.
   package var isPassing: Bool { SystemError.isPassing(errno) }
 
   package static func isPassing(_ errno: Int32) -> Bool {
     [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno)
   }
 
-  /// The C library's words for an errno.
+  /// The C library's text for an errno.
   package static func reason(_ errno: Int32) -> String {
     guard let text = unsafe strerror(errno) else { return "error \(errno)" }
-    // SAFETY: a string that ends in NUL, and is good until this thread asks again.
+    // SAFETY: a string that ends in NUL, valid until this thread's next strerror.
     return unsafe String(cString: text)
   }
 }
 
-/// Runs a system call again for as long as a signal cuts it short; its result is the call's own.
+/// Repeats a system call for as long as a signal interrupts it; returns the call's own result.
 @inline(__always)
 func uninterrupted<Result: FixedWidthInteger>(_ call: () -> Result) -> Result {
   while true {

@@ -2,10 +2,10 @@ import Bytes
 import CRingroad
 import Glibc
 
-/// A timer of the kernel's that becomes readable when its time has come (timerfd).
+/// A kernel timer that becomes readable when it expires (timerfd).
 ///
-/// One that goes off once is watched edge-triggered, so that nobody has to read it: setting it again forgets
-/// what had passed. One that is repeated must be read, or it goes off only once.
+/// One that expires once is watched edge-triggered and need not be read: setting it again clears the expiry. A
+/// repeated one must be read, or it is noted only once.
 @safe
 struct TimerDescriptor: ~Copyable {
   let descriptor: Int32
@@ -17,12 +17,12 @@ struct TimerDescriptor: ~Copyable {
 
   deinit { _ = close(descriptor) }
 
-  /// Goes off after so many nanoseconds, once or again and again; zero stops it. One system call.
+  /// Sets the timer to expire after `nanoseconds`, once or repeatedly; zero stops it. One system call.
   func set(nanoseconds: UInt64, isRepeated: Bool) {
     let seconds = Int(min(nanoseconds / 1_000_000_000, 1_000_000_000))
     let time = timespec(tv_sec: seconds, tv_nsec: Int(nanoseconds % 1_000_000_000))
     var setting = itimerspec(it_interval: isRepeated ? time : timespec(), it_value: time)
-    // SAFETY: the address of a local; the descriptor is ours.
+    // SAFETY: a pointer to a local; the descriptor is ours.
     _ = unsafe timerfd_settime(descriptor, 0, &setting, nil)
   }
 }

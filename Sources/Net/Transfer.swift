@@ -1,34 +1,34 @@
 import Glibc
 
-/// What a read brought.
+/// The result of a read.
 @safe @usableFromInline @frozen
 package enum ReceiveResult: BitwiseCopyable, Equatable, Sendable {
-  /// So many bytes, at least one.
+  /// The number of bytes read, at least one.
   case bytes(Int)
   case wouldBlock
-  /// The other side will send no more.
+  /// The peer will send no more.
   case closed
-  /// With errno.
+  /// The errno.
   case failed(Int32)
 }
 
-/// What became of a write.
+/// The result of a write.
 @safe @usableFromInline @frozen
 package enum SendResult: BitwiseCopyable, Equatable, Sendable {
-  /// So many bytes were taken, perhaps fewer than were offered.
+  /// The number of bytes accepted, perhaps fewer than offered.
   case sent(Int)
   case wouldBlock
-  /// With errno; no signal is raised.
+  /// The errno; no signal is raised.
   case failed(Int32)
 }
 
 extension Socket {
-  /// One recv(2). A target without room takes nothing: `.bytes(0)`.
+  /// One recv(2). An empty target reads nothing: `.bytes(0)`.
   package static func receive(_ descriptor: Int32, into target: UnsafeMutableRawBufferPointer)
     -> ReceiveResult
   {
     if unsafe target.isEmpty { return .bytes(0) }
-    // SAFETY: the caller's buffer is as large as it says.
+    // SAFETY: the caller's buffer is as large as its count.
     let n = uninterrupted { unsafe recv(descriptor, target.baseAddress, target.count, 0) }
     if n > 0 { return .bytes(n) }
     if n == 0 { return .closed }
@@ -37,16 +37,16 @@ extension Socket {
 
   /// One send(2).
   package static func send(_ descriptor: Int32, _ bytes: RawSpan) -> SendResult {
-    // SAFETY: the span is good for the length of the closure.
+    // SAFETY: the span is valid during the closure.
     let n = unsafe bytes.withUnsafeBytes { bytes in
       uninterrupted { unsafe Glibc.send(descriptor, bytes.baseAddress, bytes.count, noSignal) }
     }
     return sendResult(n)
   }
 
-  /// One call for two runs of bytes, the first before the second.
+  /// One sendmsg(2) for two spans, the first before the second.
   package static func send2(_ descriptor: Int32, _ first: RawSpan, _ second: RawSpan) -> SendResult {
-    // SAFETY: both spans are good for the length of the closures, and so are the locals.
+    // SAFETY: both spans are valid during the closures, and so are the locals.
     let n = unsafe first.withUnsafeBytes { first in
       unsafe second.withUnsafeBytes { second in
         var parts: (iovec, iovec) = unsafe (

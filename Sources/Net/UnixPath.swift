@@ -1,16 +1,16 @@
 import Glibc
 
-/// The file that a listening Unix socket has made: its path, and which file that was.
+/// The file of a listening Unix socket: its path, and its device and inode.
 @safe
 struct UnixPath: Equatable {
   let path: String
   let device: UInt
   let inode: UInt
 
-  /// Binds a socket to a path. A socket that nobody answers on is replaced; anything else stays as it is,
-  /// and that is an error.
+  /// Binds a socket to a path. A socket file that no process listens on is replaced; any other file stays, and the
+  /// call fails.
   ///
-  /// Nobody can connect before `listen`, so the mode and the owner are right before they matter.
+  /// No client can connect before `listen`, so mode and owner are set in time.
   static func bind(
     _ descriptor: Int32, _ path: String, _ address: Address, mode: UInt32?, owner: String?
   ) throws(SystemError) -> UnixPath {
@@ -32,7 +32,7 @@ struct UnixPath: Equatable {
     return file
   }
 
-  /// The file that stands at a path, not followed; nil when there is none.
+  /// The file at a path, links not followed; nil when there is none.
   private init?(at path: String) {
     guard let status = UnixPath.status(path) else { return nil }
     self.path = path
@@ -40,19 +40,19 @@ struct UnixPath: Equatable {
     inode = UInt(status.st_ino)
   }
 
-  /// Removes the file, unless another has taken its place.
+  /// Removes the file, unless another file has replaced it.
   func removeIfOurs() {
     if UnixPath(at: path) == self { _ = unsafe unlink(path) }
   }
 
   private static func bindOnce(_ descriptor: Int32, _ address: Address) -> Bool {
-    // SAFETY: the address is lent for the call.
+    // SAFETY: the address is valid during the call.
     unsafe address.withSocketAddress { unsafe Glibc.bind(descriptor, $0, $1) } == 0
   }
 
-  /// Removes what stands in the way if it is a socket that nobody answers on, else throws.
+  /// Removes the file at the path if it is a socket that no process listens on, else throws.
   private static func removeStale(_ path: String, _ address: Address) throws(SystemError) {
-    guard let status = status(path) else { return }  // it has gone meanwhile
+    guard let status = status(path) else { return }  // already gone
     guard status.st_mode & S_IFMT == S_IFSOCK else {
       throw SystemError(errno: ENOTSOCK, operation: "bind \(address): what stands there is no socket")
     }
@@ -69,7 +69,7 @@ struct UnixPath: Equatable {
 
   private static func status(_ path: String) -> stat? {
     var status = stat()
-    // SAFETY: the address of a local, and a string that ends in NUL.
+    // SAFETY: a pointer to a local, and a string that ends in NUL.
     return unsafe lstat(path, &status) == 0 ? status : nil
   }
 }

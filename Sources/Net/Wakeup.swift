@@ -1,12 +1,12 @@
 import CRingroad
 import Glibc
 
-/// A bell that any thread may ring to end a loop's wait.
+/// A signal from any thread that ends a loop's wait (an eventfd).
 ///
 ///     other thread   mailbox.put(x); wakeup.wake()
-///     the loop       … runOnce() returns, with a note that bears the bell's token
+///     the loop       … runOnce() returns, with a note that has the wakeup's token
 ///
-/// Nobody has to read it: the loop watches the edge (an eventfd). The watch ends before the bell goes.
+/// It need not be read: the loop watches it edge-triggered. End the watch before destroying it.
 @safe
 package struct Wakeup: ~Copyable, Sendable {
   let descriptor: Int32
@@ -18,10 +18,10 @@ package struct Wakeup: ~Copyable, Sendable {
 
   deinit { _ = close(descriptor) }
 
-  /// Rings: one system call.
+  /// Ends the wait: one system call.
   package func wake() {
     var one: UInt64 = 1
-    // SAFETY: eight bytes of a local. The count would be full after 2^64 rings, and a full one still rings.
+    // SAFETY: eight bytes of a local. The count is full after 2^64 calls, and a full one still wakes the loop.
     _ = uninterrupted { unsafe write(descriptor, &one, 8) }
   }
 }

@@ -1,9 +1,9 @@
 import CLibevent
 import Glibc
 
-/// A descriptor's registration with its loop: a slot of the loop's table, and which owner of that slot.
+/// A handle for a descriptor's registration with its loop: a slot of the loop's table, and the slot's generation.
 ///
-/// A handle that has been ended is recognised and does nothing.
+/// The handle of an ended watch is recognised and does nothing.
 @safe @usableFromInline @frozen
 package struct Watch: BitwiseCopyable, Equatable, Sendable {
   @usableFromInline var index: UInt32
@@ -14,7 +14,7 @@ package struct Watch: BitwiseCopyable, Equatable, Sendable {
     self.generation = generation
   }
 
-  /// The handle of nothing; ending it, or changing its interest, does nothing.
+  /// A handle without a watch; ending it, or changing its interest, does nothing.
   @inlinable package static var none: Watch { Watch(index: .max, generation: 0) }
 
   @inlinable package static func == (a: Watch, b: Watch) -> Bool {
@@ -22,15 +22,15 @@ package struct Watch: BitwiseCopyable, Equatable, Sendable {
   }
 }
 
-/// One descriptor as libevent sees it, with what its callbacks need to take their notes.
+/// One watched descriptor: its libevent events, and what their callbacks need to append notes.
 @safe
 struct WatchSlot {
-  /// The event for reading, in place: libevent links it into its lists while it is added.
+  /// The event for reading, stored in place: libevent links it into its lists while it is added.
   var read = unsafe event()
-  /// The event for writing; allocated when the slot first wants to write, and kept.
+  /// The event for writing; allocated when the slot first waits for writability, then kept.
   var write: UnsafeMutablePointer<event>? = nil
   let list: UnsafeMutablePointer<ReadyList>
-  /// Where this watch's note stands, when `epoch` is the list's.
+  /// The position of this watch's note, valid while `epoch` equals the list's.
   var note = 0
   var epoch: UInt64 = 0
   var token = Token(kind: 0)
@@ -44,7 +44,7 @@ struct WatchSlot {
 
   init(list: UnsafeMutablePointer<ReadyList>) { unsafe self.list = list }
 
-  /// Notes that the descriptor is ready; a watch has one note, however often it is called.
+  /// Notes that the descriptor is ready; a watch has one note per epoch, however often this is called.
   @inline(__always) mutating func take(_ events: ReadyEvents) {
     // SAFETY: the list lives as long as the loop that calls this; `note` < count within one epoch.
     if unsafe epoch == list.pointee.epoch {
@@ -55,7 +55,7 @@ struct WatchSlot {
     }
   }
 
-  /// Strikes out what was noted and has not been looked at.
+  /// Removes `events` from an unread note.
   func strike(_ events: ReadyEvents) {
     // SAFETY: as in `take`.
     guard unsafe epoch == list.pointee.epoch else { return }
@@ -63,12 +63,12 @@ struct WatchSlot {
   }
 }
 
-/// All watches of a loop: slots at addresses that never change, in blocks that are never moved.
+/// All watches of a loop: slots in blocks that are never moved, so that their addresses never change.
 ///
 ///     blocks   ─▶ [64 slots] [64 slots] …
 ///     free     70 → 3
 ///
-/// A watch costs no allocation while there are free slots.
+/// A watch allocates nothing while there are free slots.
 @safe
 struct WatchTable: ~Copyable {
   static var blockSize: UInt32 { 64 }
@@ -86,7 +86,7 @@ struct WatchTable: ~Copyable {
     unsafe blocks = .allocate(capacity: Int(blockRoom))
   }
 
-  /// Must be called after libevent has forgotten every event, as `event_base_free` does.
+  /// Call it after libevent has released every event, as `event_base_free` does.
   func deallocate() {
     for b in 0..<Int(blockCount) {
       // SAFETY: every block below blockCount was allocated by addBlock, with all its slots initialised.
@@ -99,11 +99,11 @@ struct WatchTable: ~Copyable {
 
   /// How a descriptor is watched.
   enum Kind {
-    /// Noted for as long as it is ready.
+    /// Noted at each turn for as long as it is ready.
     case level
-    /// Noted when it becomes ready, and again with each cause.
+    /// Noted when it becomes ready, and again on each new event.
     case edge
-    /// As `level`, for a timer that goes off again and again: it is read when it is noted.
+    /// As `level`, for a repeated timer: the callback reads it, so that it can expire again.
     case ticks
   }
 
@@ -132,14 +132,14 @@ struct WatchTable: ~Copyable {
 
   private static var noteRead: event_callback_fn {
     { _, _, argument in
-      // SAFETY: the argument is the event's slot, whose address never changes.
+      // SAFETY: the argument is the event's slot; its address never changes.
       unsafe argument.unsafelyUnwrapped.assumingMemoryBound(to: WatchSlot.self).pointee.take(.read)
     }
   }
 
   private static var noteTick: event_callback_fn {
     { descriptor, _, argument in
-      // The kernel starts a timer's next period when it is read.
+      // The kernel starts the timer's next period when it is read.
       var ticks: UInt64 = 0
       // SAFETY: eight bytes of a local; the argument as above.
       _ = unsafe Glibc.read(descriptor, &ticks, 8)
@@ -154,7 +154,7 @@ struct WatchTable: ~Copyable {
     }
   }
 
-  /// Ends a watch; what was noted of it is struck out.
+  /// Ends a watch and clears its unread notes.
   mutating func remove(_ watch: Watch) {
     guard let slot = unsafe slot(of: watch) else { return }
     // SAFETY: the slot is taken; its events are deleted only if they were added.
@@ -169,19 +169,19 @@ struct WatchTable: ~Copyable {
   }
 
   @inline(__always) mutating func setRead(_ watch: Watch, _ wants: Bool) {
-    // SAFETY: `slot(of:)` gives only slots that are taken.
+    // SAFETY: `slot(of:)` returns only slots that are taken.
     guard let slot = unsafe slot(of: watch), unsafe slot.pointee.wantsRead != wants else { return }
     unsafe changeRead(slot, wants)
   }
 
   @inline(__always) mutating func setWrite(_ watch: Watch, _ wants: Bool) {
-    // SAFETY: `slot(of:)` gives only slots that are taken.
+    // SAFETY: `slot(of:)` returns only slots that are taken.
     guard let slot = unsafe slot(of: watch), unsafe slot.pointee.wantsWrite != wants else { return }
     unsafe changeWrite(slot, wants)
   }
 
   @inline(never) private func changeRead(_ slot: UnsafeMutablePointer<WatchSlot>, _ wants: Bool) {
-    // SAFETY: a taken slot's read event is assigned; it is added exactly when `wantsRead` says so.
+    // SAFETY: a taken slot's read event is assigned; it is added exactly while `wantsRead` is true.
     if wants {
       if unsafe event_add(&slot.pointee.read, nil) == 0 { unsafe slot.pointee.wantsRead = true }
     } else {
@@ -192,8 +192,8 @@ struct WatchTable: ~Copyable {
   }
 
   @inline(never) private func changeWrite(_ slot: UnsafeMutablePointer<WatchSlot>, _ wants: Bool) {
-    // SAFETY: the write event is assigned anew, while it is not added, each time that it is wanted: the
-    // slot may have had another descriptor since. Its memory is kept until the table goes.
+    // SAFETY: the write event is assigned again each time it is wanted, while it is not added, because the slot's
+    // descriptor may have changed. Its memory is kept until the table is freed.
     if wants {
       if unsafe slot.pointee.write == nil {
         let write = UnsafeMutablePointer<event>.allocate(capacity: 1)
@@ -211,7 +211,7 @@ struct WatchTable: ~Copyable {
     }
   }
 
-  /// The slot of a watch that has not been ended.
+  /// The slot of a watch; nil if the watch has ended.
   @inline(__always) private func slot(of watch: Watch) -> UnsafeMutablePointer<WatchSlot>? {
     guard watch.index < blockCount &* WatchTable.blockSize else { return nil }
     // SAFETY: the block exists.
