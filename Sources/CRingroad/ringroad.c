@@ -55,7 +55,7 @@ int ringroad_set_ids(uid_t user, gid_t group) {
 }
 
 int ringroad_allowed_processors(int *numbers, int most) {
-  // The kernel refuses a set that is smaller than its own, and does not say how large that is.
+  // The kernel refuses a set that is smaller than its own, and does not report its own size.
   for (int room = CPU_SETSIZE; room <= 1 << 20; room *= 2) {
     cpu_set_t *set = CPU_ALLOC(room);
     if (set == NULL) return -1;
