@@ -1,4 +1,4 @@
-/// The ranges that a configuration's numbers must lie in: what is outside is a slip of the pen.
+/// The allowed ranges of a configuration's numbers: a value outside is taken for a typing error.
 package enum Bounds {
   package static let threads = 1...1024
   package static let pools = 256
@@ -12,13 +12,13 @@ package enum Bounds {
   package static let clients = 1...1_000_000
   package static let timeout: ClosedRange<Duration> = .milliseconds(1)...(.seconds(86_400))
   package static let clientOutput = (4 << 10)...(1 << 30)
-  /// Up to what memcached's `-I` takes.
+  /// The upper bound is the largest that memcached's `-I` accepts.
   package static let maxValue = (1 << 10)...(1 << 30)
   package static let serverQueue = (64 << 10)...(64 << 30)
   package static let memory = (16 << 20)...(64 << 30)
-  /// A longer prefix than a key can be fits no key.
+  /// A prefix longer than the longest key would match no key.
   package static let prefixBytes = 250
   package static let nameBytes = 250
-  /// How many errors one report holds.
+  /// The number of errors in one report.
   package static let errors = 100
 }

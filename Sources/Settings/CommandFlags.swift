@@ -1,14 +1,14 @@
-// The flags of each command: one table that the parser, the help and the tests of the man page share.
+// The flags of each command: one table, shared by the parser, the help and the tests of the man page.
 
 /// The flags of one command; the raw value is the long name without its dashes.
 package protocol CommandFlag: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
   var short: Character? { get }
-  /// What its argument is called; nil when it takes none.
+  /// The argument's name in the help; nil if the flag takes no argument.
   var argument: String? { get }
   var help: String { get }
 }
 
-/// Running the proxy. Where memcached has a flag for the same thing, it is that flag.
+/// Flags of running the proxy. They are memcached's flags where memcached has one for the same purpose.
 package enum ServeFlag: String, CommandFlag {
   case config, listen, port
   case unixSocket = "unix-socket"
@@ -66,7 +66,7 @@ package enum ServeFlag: String, CommandFlag {
   }
 }
 
-/// Asking where keys go.
+/// Flags of `ringroad route`.
 package enum RouteFlag: String, CommandFlag {
   case config, servers, json, help
 
@@ -96,7 +96,7 @@ package enum RouteFlag: String, CommandFlag {
   }
 }
 
-/// Checking a file: nothing but help.
+/// Flags of `ringroad check`: only help.
 package enum CheckFlag: String, CommandFlag {
   case help
 
@@ -105,7 +105,7 @@ package enum CheckFlag: String, CommandFlag {
   package var help: String { "this text" }
 }
 
-/// Showing ringroad at work.
+/// Flags of `ringroad demo`.
 package enum DemoFlag: String, CommandFlag {
   case servers, once, help
 

@@ -1,4 +1,4 @@
-/// What is wrong with a command line, and what to write instead.
+/// An error in a command line, and what to write instead.
 package struct UsageError: Error, Equatable, Sendable {
   package var message: String
   package var hint: String?
@@ -8,7 +8,7 @@ package struct UsageError: Error, Equatable, Sendable {
     self.hint = hint
   }
 
-  /// What a flag's argument is refused for.
+  /// The error of a flag's argument.
   init(_ complaint: Complaint, about flag: String) {
     self.init(complaint.message(about: flag), hint: complaint.hint)
   }
@@ -19,22 +19,22 @@ extension UsageError: CustomStringConvertible {
   package var description: String { "\(message)\(hint.map { "; \($0)" } ?? "")" }
 }
 
-/// A command line taken apart: flags with their arguments, and the words that are no flags.
+/// A parsed command line: flags with their arguments, and the words that are not flags.
 ///
 ///     --port 11311   --port=11311   -p 11311   -p11311   -dvv   --
 struct CommandWords<Flag: CommandFlag> {
   struct Given {
     var flag: Flag
-    /// Empty for a flag that takes none.
+    /// Empty for a flag without an argument.
     var argument: String
-    /// As it was written, for messages: `-p` or `--port`.
+    /// The flag as written, for messages: `-p` or `--port`.
     var written: String
   }
 
   var flags: [Given] = []
-  /// Before `--`.
+  /// Words before `--`.
   var words: [String] = []
-  /// After `--`; nil when there was none.
+  /// Words after `--`; nil without one.
   var rest: [String]?
 
   init(_ arguments: ArraySlice<String>) throws(UsageError) {
@@ -100,7 +100,7 @@ struct CommandWords<Flag: CommandFlag> {
     return text
   }
 
-  /// memcached's own letters, or the same letter in the other case.
+  /// The hint for an unknown letter: it is a flag of memcached's, or exists in the other case.
   private static func hint(for letter: Character) -> String? {
     if "mMkIfnLUBASRCFob".contains(letter) { return "it is memcached's, for what only a memcached does" }
     let other = Flag.allCases.compactMap(\.short).first { $0.lowercased() == letter.lowercased() }

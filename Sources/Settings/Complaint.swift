@@ -1,4 +1,4 @@
-/// What is wrong with one text, before anyone knows where it stood.
+/// An error in one text, without its position in the file or command line.
 package struct Complaint: Error, Equatable, Sendable {
   private enum Kind: Equatable, Sendable {
     case expected(String, found: String)
@@ -10,12 +10,12 @@ package struct Complaint: Error, Equatable, Sendable {
   /// What to write instead.
   package var hint: String?
 
-  /// The value is not of the kind or not in the range that it has to be.
+  /// The value has the wrong kind or is out of range.
   package static func expected(_ what: String, found: String, hint: String? = nil) -> Complaint {
     Complaint(kind: .expected(what, found: found), hint: hint)
   }
 
-  /// The value is none of the words that are known here.
+  /// The value is not one of the known words.
   package static func unknownWord(_ word: String, known: [String]) -> Complaint {
     let near = nearestWord(to: word, among: known).map { "did you mean \(quoted($0))?" }
     return Complaint(
@@ -26,7 +26,7 @@ package struct Complaint: Error, Equatable, Sendable {
     Complaint(kind: .said(message), hint: hint)
   }
 
-  /// The complaint in one sentence about a key of the file or a flag.
+  /// The error in one sentence about `subject`, a key of the file or a flag.
   package func message(about subject: String) -> String {
     switch kind {
     case .expected(let what, let found): "\(subject): expected \(what), found \(found)"
@@ -36,7 +36,7 @@ package struct Complaint: Error, Equatable, Sendable {
   }
 }
 
-/// The value of a word that names one case, or a complaint that knows the others.
+/// The case that a word names, or an error that suggests the known words.
 package func parseWord<Word: RawRepresentable<String> & CaseIterable>(
   _ text: String, as type: Word.Type = Word.self
 ) throws(Complaint) -> Word {
@@ -46,7 +46,7 @@ package func parseWord<Word: RawRepresentable<String> & CaseIterable>(
   return word
 }
 
-/// A text in quotes, safe to print on one line: control characters are escaped and long ones cut.
+/// A text in quotes, safe to print on one line: control characters are escaped, and long texts cut.
 package func quoted(_ text: String) -> String {
   var out = "\""
   var room = 64

@@ -1,4 +1,4 @@
-/// A place in a configuration file; lines and columns count from one, columns in characters.
+/// A position in a configuration file; lines and columns count from one, columns in characters.
 package struct FilePosition: Hashable, Comparable, Sendable {
   package var line: Int
   package var column: Int
@@ -11,16 +11,16 @@ package struct FilePosition: Hashable, Comparable, Sendable {
   package static func < (a: FilePosition, b: FilePosition) -> Bool { (a.line, a.column) < (b.line, b.column) }
 }
 
-/// One thing that is wrong with a configuration, where it is, and what to write instead.
+/// One error in a configuration: its position, and what to write instead.
 ///
 ///     ringroad.yml:12:9: unknown hash "fvn1a_64"; did you mean "fnv1a_64"?
 package struct ConfigError: Error, Equatable, Sendable {
-  /// The file as its path was given, or the argument that is wrong.
+  /// The path of the file as it was given, or the argument that is wrong.
   package var file: String
-  /// From one; zero where the error is about the whole.
+  /// Counts from one; zero if the error concerns the whole file.
   package var line: Int
   package var column: Int
-  /// What was found, and what was expected.
+  /// What was found and what was expected.
   package var message: String
   /// The nearest valid word, or an example.
   package var hint: String?
@@ -41,11 +41,11 @@ extension ConfigError: CustomStringConvertible {
   }
 }
 
-/// Why a configuration was not taken: every error that could be told, in the order of the file.
+/// Why a configuration was rejected: all errors that were found, in the order of the file.
 package struct ConfigFailure: Error, Equatable, Sendable {
   /// Never empty.
   package var errors: [ConfigError]
-  /// Whether nothing is wrong with it, as far as is known, and it may be taken in a moment.
+  /// Whether the file could not be read for a temporary reason, so that a retry may succeed.
   package var isPassing = false
 
   package init(_ errors: [ConfigError]) { self.errors = errors }

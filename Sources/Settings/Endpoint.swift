@@ -1,21 +1,21 @@
-/// Where a socket is bound or connected to.
+/// The address of a server or a listener, as text: host and port, or a Unix path.
 ///
 ///     10.0.0.1:11211    cache-a:11211    [fd00::11]:11211    unix:/run/memcached.sock
 ///
-/// `description` is the form above, and `parse` gives back the same value for it. The host is kept as it
-/// was written, without brackets: rings hash this text, so it is neither resolved nor folded.
+/// `description` prints this form, and `parse` reads it back to the same value. The host is kept as written, without
+/// brackets: the ring hashes this text, so it is neither resolved nor converted to lower case.
 package enum Endpoint: Hashable, Sendable {
   case tcp(host: String, port: UInt16)
   case unix(path: String)
 
-  /// The port of a server whose address names none: memcached's own.
+  /// The port of a server address without one: memcached's own.
   package static let serverPort: UInt16 = 11211
-  /// The port of a listener given by a flag that names none.
+  /// The port of a listener flag's address without one.
   package static let listenerPort: UInt16 = 11311
-  /// The longest path that fits into a socket address with its closing NUL.
+  /// The longest path that fits into a socket address with its final NUL.
   package static let longestPath = 107
 
-  /// Reads `host:port`, `[v6]:port`, `unix:/path` or `/path`. Without a default the port must be there.
+  /// Parses `host:port`, `[v6]:port`, `unix:/path` or `/path`. Without a default the port is required.
   package static func parse(_ text: String, defaultPort: UInt16?) throws(Complaint) -> Endpoint {
     if text.hasPrefix("unix:") { return try unix(String(text.dropFirst(5)), written: text) }
     if text.hasPrefix("/") { return try unix(text, written: text) }
@@ -47,7 +47,7 @@ package enum Endpoint: Hashable, Sendable {
     return .unix(path: path)
   }
 
-  /// Takes host and port apart; the host is checked, the port is still text.
+  /// Splits host and port; the host is checked, the port is still text.
   private static func split(_ text: String, _ defaultPort: UInt16?) throws(Complaint) -> (String, String?) {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else { throw .said("no closing bracket in \(quoted(text))") }
@@ -75,7 +75,7 @@ package enum Endpoint: Hashable, Sendable {
     return (host, port)
   }
 
-  /// More than one colon without brackets: an IPv6 address, or the `host:port:weight` of twemproxy.
+  /// The error for more than one colon without brackets: an IPv6 address, or twemproxy's `host:port:weight`.
   private static func tooManyColons(_ text: String, _ parts: [Substring]) -> Complaint {
     if HostName.isIPv6(text) {
       return .said(
@@ -102,7 +102,7 @@ extension Endpoint: CustomStringConvertible {
     }
   }
 
-  /// The same for two spellings of one place: host names do not tell upper from lower case.
+  /// Equal for two spellings of one address: host names ignore case.
   package var comparable: Endpoint {
     switch self {
     case .tcp(let host, let port): .tcp(host: host.lowercased(), port: port)

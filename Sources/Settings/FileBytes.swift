@@ -1,17 +1,17 @@
 import Glibc
 
-/// The content of a file, whole and bounded.
+/// The whole content of a file, up to a size limit.
 enum FileBytes {
   struct Failure: Error {
-    /// In the system's words.
+    /// The system's error text.
     var reason: String
-    /// Whether the same file may be readable in a moment: no descriptor or no memory was free.
+    /// Whether a retry may succeed soon: no descriptor or no memory was free.
     var isPassing = false
   }
 
-  /// Reads a file to its end, or one byte past `most`, so that the caller sees that it is too large.
+  /// Reads a file to its end, or one byte past `most`, so that the caller can detect that it is too large.
   ///
-  /// What is no file but a pipe is read too, and waited for, only where that is wanted.
+  /// A pipe is read, and waited for, only if `waits` is true.
   static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
     // SAFETY: the path lives through the call; it is copied by the kernel.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
@@ -35,7 +35,7 @@ enum FileBytes {
     return bytes
   }
 
-  /// What may keep its reader waiting is not read.
+  /// Refuses anything that could block its reader, such as a pipe.
   private static func checkFile(_ descriptor: Int32) throws(Failure) {
     var status = stat()
     // SAFETY: the address of a local.

@@ -1,7 +1,7 @@
-// The top level of a file: what stands there, and what must fit together.
+// The top level of a file: its keys, and the checks across them.
 
 extension SettingsDecoder {
-  /// Decodes a whole file. Nil together with at least one error.
+  /// Decodes a whole file. Nil only together with at least one error.
   mutating func settings(_ root: YAMLNode) -> ProxySettings? {
     let fields = fields(of: root, "the file", as: TopKey.self)
     if case .mapping = root.content {} else { return nil }
@@ -78,7 +78,7 @@ extension SettingsDecoder {
         refuse(
           entry.value.position,
           .expected("a mapping with \"servers\"", found: entry.value.found), about: "pool \(quoted(name))")
-        // The name is known all the same: a route to it is no second error.
+        // The name is known anyway: a route to this pool is not a second error.
         pools.append(PoolSettings(name: name, servers: []))
         continue
       }
@@ -150,7 +150,7 @@ extension SettingsDecoder {
     text == "auto" ? nil : try Quantity.count(text, in: Bounds.threads, or: "auto")
   }
 
-  /// `true` or `false`; YAML's other words for them are told what to write.
+  /// `true` or `false`; YAML's other words for them get a hint.
   static func truth(_ text: String) throws(Complaint) -> Bool {
     switch text {
     case "true": return true

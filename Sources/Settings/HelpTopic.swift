@@ -1,4 +1,4 @@
-/// What help there is: one text for each command, examples first.
+/// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
   case ringroad, check, route, demo
 

@@ -1,6 +1,6 @@
-/// Whether a text can name a host. Nothing is resolved here.
+/// Syntax checks of host names and IP addresses. Nothing is resolved here.
 package enum HostName {
-  /// What is wrong with a host name or IPv4 address; nil if nothing is.
+  /// The error in a host name or IPv4 address; nil if there is none.
   package static func fault(in host: String) -> String? {
     let bytes = Array(host.utf8)
     if bytes.isEmpty { return "no host" }
@@ -12,7 +12,7 @@ package enum HostName {
       return isIPv4(host) ? nil : "\(quoted(host)) is no IPv4 address"
     }
     let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-    // One dot at the end says that the name is complete.
+    // One dot at the end marks a complete name.
     let named = labels.last == "" ? labels.dropLast() : labels[...]
     if named.isEmpty || named.contains(where: { $0.isEmpty || $0.utf8.count > 63 || $0.hasPrefix("-") }) {
       return "\(quoted(host)) is no host name"
@@ -20,7 +20,7 @@ package enum HostName {
     return nil
   }
 
-  /// Four numbers up to 255, without leading zeros (which some read as octal).
+  /// Four numbers up to 255, without leading zeros (which some parsers read as octal).
   package static func isIPv4(_ text: String) -> Bool {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4

@@ -1,4 +1,4 @@
-/// What a command line asks for.
+/// A parsed command line.
 ///
 ///     ringroad --config FILE        serve
 ///     ringroad check FILE           check
@@ -11,7 +11,7 @@ package enum Invocation: Equatable, Sendable {
   case help(HelpTopic)
   case version
 
-  /// Reads the arguments after the program's name. Touches no file.
+  /// Parses the arguments after the program's name. Opens no file.
   package static func parse(_ arguments: [String]) throws(UsageError) -> Invocation {
     guard let first = arguments.first else {
       throw UsageError(
@@ -29,7 +29,7 @@ package enum Invocation: Equatable, Sendable {
     }
   }
 
-  /// A first word that is nearly a command, and no address, is a slip.
+  /// A first word that is nearly a command, and no address, is a typing error.
   private static func refuseMistyped(_ word: String) throws(UsageError) {
     guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }) else { return }
     let commands = ["check", "route", "demo", "help"]
@@ -117,9 +117,9 @@ package enum Invocation: Equatable, Sendable {
     }
   }
 
-  /// Servers given as arguments, by the same rules as those of a file.
+  /// Checks servers given as arguments by the same rules as those of a file.
   static func checkServers(_ servers: [String]) throws(UsageError) {
-    // A file's name could be a host's, and waiting for it would puzzle whoever meant the file.
+    // The file's name could be a host's, and the proxy would try to reach that host instead of reading the file.
     if let file = servers.first(where: { $0.hasSuffix(".yml") || $0.hasSuffix(".yaml") }) {
       throw UsageError("\(quoted(file)) is no server", hint: "a file is given as --config \(file)")
     }
@@ -132,18 +132,18 @@ package enum Invocation: Equatable, Sendable {
   }
 }
 
-/// Which keys to place, and on what.
+/// The keys to place, and the servers or the configuration to place them on.
 package struct RouteQuestion: Equatable, Sendable {
   package var configPath: String? = nil
-  /// In place of a file.
+  /// Servers given instead of a file.
   package var servers: [String] = []
-  /// Empty: they come from standard input, one per line.
+  /// If empty, the keys are read from standard input, one per line.
   package var keys: [String] = []
   package var json = false
 
   package init() {}
 
-  /// The settings to ask.
+  /// The settings to place the keys by.
   package func settings() throws(ConfigFailure) -> ProxySettings {
     var options = LaunchOptions()
     options.configPath = configPath
@@ -152,9 +152,9 @@ package struct RouteQuestion: Equatable, Sendable {
   }
 }
 
-/// How to show ringroad at work.
+/// The options of `ringroad demo`.
 package struct DemoOptions: Equatable, Sendable {
-  /// How many memcacheds to start.
+  /// The number of memcacheds to start.
   package var servers = 3
   /// Whether to end after one round.
   package var once = false

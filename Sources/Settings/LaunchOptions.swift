@@ -1,25 +1,25 @@
-/// What the command line says about running the proxy: where its settings come from, which flags beat them,
-/// and how the process lives.
+/// The command line of the proxy: the source of its settings, the flags that override them, and the options of the
+/// process.
 ///
 ///     file or servers ──▶ settings() ◀── overrides
 ///
-/// Kept for the life of the process: a reload asks for `settings()` again, so flags beat the new file too.
+/// Kept for the life of the process: a reload calls `settings()` again, so flags override the new file too.
 package struct LaunchOptions: Equatable, Sendable {
-  /// The file, as it was given; nil when servers were given instead.
+  /// The path of the file as given; nil if servers were given instead.
   package var configPath: String? = nil
-  /// Servers in place of a file: one pool named main. Empty when there is a file.
+  /// Servers given instead of a file: one pool named main. Empty when there is a file.
   package var servers: [String] = []
   package var overrides = SettingsOverrides()
-  /// The user to become once the listeners are open.
+  /// The user to switch to once the listeners are open.
   package var user: String? = nil
-  /// Whether to leave the terminal and run in the background.
+  /// Whether to detach from the terminal and run in the background.
   package var daemon = false
-  /// Where to write the process's number.
+  /// The path of the file to write the process number to.
   package var pidFile: String? = nil
 
   package init() {}
 
-  /// Reads the file, or takes the servers, and lets the flags beat it. A process that serves does not wait for a pipe.
+  /// Reads the file or the list of servers, then applies the flags. A serving process does not wait for a pipe.
   package func settings(isServing: Bool = false) throws(ConfigFailure) -> ProxySettings {
     let settings =
       if let configPath {
@@ -30,7 +30,7 @@ package struct LaunchOptions: Equatable, Sendable {
     return overrides.applied(to: settings)
   }
 
-  /// The same with absolute paths, for a process that leaves its directory.
+  /// The same options with absolute paths, for a process that changes its directory.
   package func anchored(in directory: String) -> LaunchOptions {
     func anchor(_ path: String?) -> String? {
       path.map { $0.hasPrefix("/") ? $0 : directory + (directory.hasSuffix("/") ? "" : "/") + $0 }
@@ -42,14 +42,14 @@ package struct LaunchOptions: Equatable, Sendable {
   }
 }
 
-/// What flags say in place of the file.
+/// Settings that flags override.
 package struct SettingsOverrides: Equatable, Sendable {
   /// All listeners: those of the file are not opened.
   package var listeners: [ListenerSettings]? = nil
   package var threads: Int? = nil
   /// The limit of client connections.
   package var clients: Int? = nil
-  /// One: at least `info`. More: `debug`.
+  /// 1 is at least `info`, more is `debug`.
   package var verbosity = 0
 
   package init() {}

@@ -1,7 +1,7 @@
-// Listeners, limits and the log.
+// Decoding of listeners, limits and the log.
 
 extension SettingsDecoder {
-  /// One address, a mapping, or a list of both; no address twice.
+  /// Decodes one address, a mapping, or a list of both; no address twice.
   mutating func listeners(_ node: YAMLNode) -> [ListenerSettings] {
     let nodes: [YAMLNode]
     if case .list = node.content {
@@ -69,7 +69,7 @@ extension SettingsDecoder {
     return ListenerSettings(endpoint, mode: mode, owner: owner)
   }
 
-  /// `user` or `user:group`; whether they exist is asked when the socket is made.
+  /// Parses `user` or `user:group`; whether they exist is checked when the socket is created.
   private static func owner(_ text: String) throws(Complaint) -> String {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     let isName: (Substring) -> Bool = { part in
@@ -120,7 +120,7 @@ extension SettingsDecoder {
 }
 
 extension LogSettings.Destination: CustomStringConvertible {
-  /// `stderr`, `syslog`, or the absolute path of a file.
+  /// Parses `stderr`, `syslog`, or the absolute path of a file.
   static func parse(_ text: String) throws(Complaint) -> Self {
     switch text {
     case "stderr": return .stderr

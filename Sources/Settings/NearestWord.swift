@@ -1,7 +1,7 @@
-/// The known word that someone probably meant; nil when none is close.
+/// The known word that was probably meant; nil if none is close.
 ///
-/// Close is one slip (a letter too many, missing, wrong, or two swapped) in a short word and one per
-/// three letters in a longer one. Case does not count, and `-` is as good as `_`.
+/// Close means one typing error (a letter too many, missing, wrong, or two swapped) in a short word, and one per
+/// three letters in a longer one. Case is ignored, and `-` equals `_`.
 package func nearestWord(to word: String, among known: [String]) -> String? {
   let wanted = folded(word)
   guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
@@ -26,8 +26,7 @@ private func folded(_ word: String) -> [UInt8] {
   }
 }
 
-/// How many slips turn one word into the other, two swapped neighbours counting as one
-/// (optimal string alignment).
+/// The number of typing errors between two words; two swapped neighbours count as one (optimal string alignment).
 private func slipsBetween(_ a: [UInt8], _ b: [UInt8]) -> Int {
   var before: [Int] = []
   var above = Array(0...b.count)

@@ -1,12 +1,12 @@
 import Routing
 
-// What the file says about placement, in the ring's own types.
+// A file's placement settings, converted to the types of the ring.
 
-/// The words that a file may say for a ring and a hash.
+/// The words for rings, hashes and hash tags in a file.
 package enum PlacementWords {
   package static let schemes = PlacementScheme.allCases.map(\.name)
   package static let hashes = KeyHash.allCases.map(\.name)
-  /// The hash that the placement's own clients use.
+  /// Selects the hash that the placement's own clients use.
   package static let ownHash = "auto"
   package static let noTag = "none"
 
@@ -35,7 +35,7 @@ package enum PlacementWords {
 }
 
 extension ServerSettings {
-  /// What the ring knows of this server.
+  /// This server as the ring takes it.
   package var ringServer: RingServer {
     switch endpoint {
     case .tcp(let host, let port): RingServer(host: host, port: port, weight: weight, name: name)
@@ -45,14 +45,14 @@ extension ServerSettings {
 }
 
 extension PoolSettings {
-  /// The pool's place in a routing plan. Computes its ring: an MD5 for every four points.
+  /// The pool's entry in a routing plan. Computes its ring: one MD5 per four points.
   package var plan: PoolPlan {
     PoolPlan(name: name, scheme: placement, hash: hash, tag: hashTag, servers: servers.map(\.ringServer))
   }
 }
 
 extension ProxySettings {
-  /// Where keys go, with every ring computed; pools and servers keep their positions.
+  /// The routing plan with every ring computed; pools and servers keep their indexes.
   package var routingPlan: RoutingPlan {
     let prefixed = routes.filter { !$0.prefix.isEmpty }
     return RoutingPlan(

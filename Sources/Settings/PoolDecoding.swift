@@ -1,11 +1,11 @@
 import Routing
 
-// A pool and its servers.
+// Decoding of a pool and its servers.
 
 extension SettingsDecoder {
   typealias PoolField = (key: PoolKey, at: FilePosition, value: YAMLNode)
 
-  /// Decodes a pool from the keys that stand for it, in a mapping of its own or at the top level.
+  /// Decodes a pool from its keys, which are in their own mapping or at the top level.
   mutating func pool(_ name: String, _ fields: [PoolField], at place: FilePosition) -> PoolSettings {
     var pool = PoolSettings(name: name, servers: [])
     var probeAt: FilePosition?
@@ -53,7 +53,7 @@ extension SettingsDecoder {
   }
 
   private mutating func readHashTag(_ node: YAMLNode, into place: inout HashTag?) {
-    // Without quotes `{}` is an empty mapping and `[]` an empty list: the likeliest slip of all.
+    // Without quotes `{}` is an empty mapping and `[]` an empty list: the likeliest typing error of all.
     switch node.content {
     case .mapping([]), .list([]):
       let meant = node.found == "a list" ? "[]" : "{}"
@@ -70,7 +70,7 @@ extension SettingsDecoder {
 
   typealias PlacedServer = (server: ServerSettings, at: FilePosition)
 
-  /// The servers of a list, each address once.
+  /// Decodes a list of servers, each address once.
   mutating func servers(_ node: YAMLNode) -> [PlacedServer] {
     let example: String? =
       if case .scalar(let text, _) = node.content, !node.isNothing { "write [\(text.prefix(64))]" } else {
@@ -91,7 +91,7 @@ extension SettingsDecoder {
     return servers
   }
 
-  /// The servers of a pool, each ring label once: two servers of one label would share all their points.
+  /// Checks that each ring label occurs once: two servers with one label would share all their points.
   private mutating func withDistinctLabels(
     _ servers: [PlacedServer], on scheme: PlacementScheme
   ) -> [ServerSettings] {
@@ -107,7 +107,7 @@ extension SettingsDecoder {
     return servers.map(\.server)
   }
 
-  /// An address, or a mapping of address, weight and name.
+  /// Decodes an address, or a mapping of address, weight and name.
   private mutating func server(_ node: YAMLNode) -> ServerSettings? {
     if case .mapping = node.content { return namedServer(node) }
     guard let text = text(node, "servers", expected: "an address such as 10.0.0.1:11211") else { return nil }
@@ -151,7 +151,7 @@ extension SettingsDecoder {
     ServerSettings(address: text, endpoint: try Endpoint.parse(text, defaultPort: Endpoint.serverPort))
   }
 
-  /// What is wrong with the name of a pool or server; nil if nothing is.
+  /// The error in the name of a pool or server; nil if there is none.
   static func nameComplaint(_ name: String) -> Complaint? {
     if name.isEmpty { return .expected("a name", found: quoted("")) }
     if name.utf8.count > Bounds.nameBytes {

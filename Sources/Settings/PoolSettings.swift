@@ -1,31 +1,31 @@
 import Routing
 
-/// Servers that share keys, and how they are watched.
+/// A pool: servers that share keys, and how failures and probes are handled.
 package struct PoolSettings: Equatable, Sendable {
   package var name: String
   /// In the order of the file; never empty, no address and no ring label twice.
   package var servers: [ServerSettings]
-  /// Which ring places the keys.
+  /// The ring that places the keys.
   package var placement = PlacementScheme.ketama
-  /// What a key is hashed with; nil is what the placement's own clients use.
+  /// The hash of keys; nil is the one that the placement's own clients use.
   package var hash: KeyHash? = nil
-  /// Only what stands between these two is hashed, where a key has both.
+  /// If a key contains both of these characters, only the part between them is hashed.
   package var hashTag: HashTag? = nil
   package var connectTimeout: Duration = .milliseconds(200)
-  /// From the moment a request is taken until its reply has come: queue, write and read together.
+  /// From receiving a request to its complete reply: queue, write and read together.
   package var requestTimeout: Duration = .milliseconds(500)
-  /// Consecutive failures before a server is out.
+  /// The number of consecutive failures before a server is out.
   package var failures = 3
-  /// From going out to the first probe; each next one waits longer, up to `probeMax`.
+  /// The time from going out to the first probe; each next interval is longer, up to `probeMax`.
   package var probeInterval: Duration = .seconds(1)
   package var probeMax: Duration = .seconds(30)
   package var onFailure = FailureAction.eject
   package var readsOnFailure = FailureAnswer.miss
   package var writesOnFailure = FailureAnswer.miss
   package var rejoin = RejoinAction.invalidate
-  /// Percent of the pool's servers that are never ejected.
+  /// The percentage of the pool's servers that are never ejected.
   package var floor = 50
-  /// Connections to each server from each worker.
+  /// The number of connections from each worker to each server.
   package var connections = 1
 
   package init(name: String, servers: [ServerSettings]) {
@@ -34,25 +34,25 @@ package struct PoolSettings: Equatable, Sendable {
   }
 }
 
-/// What the ring does about a server that is out.
+/// What happens to the keys of a server that is out.
 package enum FailureAction: String, CaseIterable, Sendable {
-  /// Its keys move to the servers that are left.
+  /// Its keys move to the remaining servers.
   case eject
-  /// Its keys stay its own and fail at once.
+  /// Its keys stay on it, and their requests fail at once.
   case failFast = "fail_fast"
 }
 
-/// How a request is answered when its server cannot answer.
+/// The reply to a request that its server cannot answer.
 package enum FailureAnswer: String, CaseIterable, Sendable {
-  /// As memcached answers when the key is not there.
+  /// memcached's reply for a key that does not exist.
   case miss
-  /// With one error line that names the server and the cause.
+  /// One error line that names the server and the cause.
   case error
 }
 
-/// How a server that was away is made safe before it owns keys again.
+/// How stale values are removed from a returning server before it owns keys again.
 package enum RejoinAction: String, CaseIterable, Sendable {
-  /// What changed meanwhile is deleted on it; it is flushed when too much did.
+  /// Keys that changed while it was out are deleted on it; if they are too many, it is flushed.
   case invalidate
   case flush
   case asIs = "as_is"
@@ -60,12 +60,12 @@ package enum RejoinAction: String, CaseIterable, Sendable {
 
 /// One memcached of a pool.
 package struct ServerSettings: Equatable, Sendable {
-  /// As it was written; what reports and `ringroad route` show.
+  /// The address as written, for reports and `ringroad route`.
   package var address: String
   package var endpoint: Endpoint
-  /// Its share of the keys, relative to the others of the pool.
+  /// Its share of the keys, relative to the pool's other servers.
   package var weight: UInt32 = 1
-  /// The ring's label where that is not the address, so that a machine can be replaced without moving keys.
+  /// The ring's label, if not the address, so that a machine can be replaced without moving keys.
   package var name: String? = nil
 
   package init(address: String, endpoint: Endpoint, weight: UInt32 = 1, name: String? = nil) {

@@ -1,33 +1,33 @@
-/// Everything that a configuration says, checked and with its defaults filled in.
+/// A whole configuration, checked, with its defaults filled in.
 ///
 ///     listeners ── routes ──▶ pools ──▶ servers
 ///
-/// A plain value: two configurations compare with `==`, and a reload builds a whole new one beside the
-/// one in force. What stands here as an initial value is what `config/full.yml` shows.
+/// A plain value: two configurations compare with `==`, and a reload builds a new one beside the one in use. The
+/// initial values here are those that `config/full.yml` shows.
 package struct ProxySettings: Equatable, Sendable {
-  /// Where clients connect; never empty.
+  /// The addresses that clients connect to; never empty.
   package var listeners = [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))]
-  /// How many workers; nil is one for each processor that the process may use.
+  /// The number of workers; nil means one for each processor that the process may use.
   package var threads: Int? = nil
-  /// Whether each worker is kept on a processor of its own.
+  /// Whether each worker is pinned to its own processor.
   package var pinsThreads = false
-  /// In the order of the file; never empty. A route names a pool by its index here.
+  /// In the order of the file; never empty. A route refers to a pool by its index here.
   package var pools: [PoolSettings]
   /// In the order of the file; never empty, no prefix twice.
   package var routes: [RouteSettings]
   package var limits = LimitSettings()
   package var log = LogSettings()
-  /// How long a worker may take to answer what it has received once it is told to stop.
+  /// How long a stopping worker may take to answer the requests it has received.
   package var drainTimeout: Duration = .seconds(5)
 
-  /// The defaults around these pools. Without routes every key goes to the first pool, so that is for
-  /// one pool only.
+  /// These pools with the defaults for the rest. Without routes every key goes to the first pool, so pass none only
+  /// for a single pool.
   package init(pools: [PoolSettings], routes: [RouteSettings]? = nil) {
     self.pools = pools
     self.routes = routes ?? [RouteSettings(prefix: "", pool: pools.first?.name ?? "", poolIndex: 0)]
   }
 
-  /// What is allowed but may not be meant, a sentence each. Computes every ring.
+  /// Warnings about what is allowed but may be unintended, one sentence each. Computes every ring.
   package var notes: [String] {
     var notes: [String] = []
     if !routes.contains(where: { $0.prefix.isEmpty }) {
@@ -51,13 +51,13 @@ package struct ProxySettings: Equatable, Sendable {
 
 /// One address that clients connect to.
 package struct ListenerSettings: Equatable, Sendable {
-  /// The permission of a Unix socket that says nothing else: its owner's alone, as in memcached.
+  /// The permission bits of a Unix socket without `mode`: access for its owner only, as in memcached.
   package static let defaultMode: UInt16 = 0o700
 
   package var endpoint: Endpoint
   /// The permission bits of a Unix socket; nil is `defaultMode`. Always nil for TCP.
   package var mode: UInt16? = nil
-  /// `user` or `user:group` that a Unix socket is given to; nil leaves it to the process.
+  /// The `user` or `user:group` that will own a Unix socket; nil keeps the process's own.
   package var owner: String? = nil
 
   package init(_ endpoint: Endpoint, mode: UInt16? = nil, owner: String? = nil) {
@@ -67,12 +67,12 @@ package struct ListenerSettings: Equatable, Sendable {
   }
 }
 
-/// Which keys go to which pool: those that begin with `prefix`, unless a longer one fits too.
+/// A route to a pool: it takes the keys that begin with `prefix`, unless a longer prefix matches too.
 package struct RouteSettings: Equatable, Sendable {
-  /// "" is the default route: every key.
+  /// "" is the default route, which matches every key.
   package var prefix: String
   package var pool: String
-  /// The pool's place in `ProxySettings.pools`.
+  /// The pool's index in `ProxySettings.pools`.
   package var poolIndex: Int
 
   package init(prefix: String, pool: String, poolIndex: Int) {
@@ -82,32 +82,32 @@ package struct RouteSettings: Equatable, Sendable {
   }
 }
 
-/// How much memory and how many descriptors the proxy lets others take.
+/// Limits of memory and connections.
 package struct LimitSettings: Equatable, Sendable {
-  /// Client connections of the whole process.
+  /// The number of client connections of the whole process.
   package var clients = 10_000
-  /// Bytes of replies that one client may leave unread before its requests wait.
+  /// The bytes of unread replies after which a client's further requests wait.
   package var clientOutput = 256 << 10
-  /// Bytes of the largest value that is taken from a client.
+  /// The size in bytes of the largest value accepted from a client.
   package var maxValue = 128 << 20
-  /// Bytes that may wait for one server, per worker.
+  /// The bytes that may be queued for one server, per worker.
   package var serverQueue = 64 << 20
-  /// Bytes of all buffers of the process, shared evenly by the workers; none gets less than 16 MiB.
+  /// The bytes of all buffers of the process, divided evenly among the workers; none gets less than 16 MiB.
   package var memory = 48 << 20
 
   package init() {}
 }
 
-/// Where the log goes, and how much of it.
+/// The log's destination, level and format.
 package struct LogSettings: Equatable, Sendable {
   package enum Destination: Equatable, Sendable {
     case stderr
     case syslog
-    /// Appended to, and opened anew by SIGHUP.
+    /// Appended to, and reopened by SIGHUP.
     case file(path: String)
   }
 
-  /// From the quietest to the most talkative.
+  /// From the fewest lines to the most.
   package enum Level: String, CaseIterable, Sendable {
     case error, warning, info, debug
   }
@@ -119,7 +119,7 @@ package struct LogSettings: Equatable, Sendable {
   package var destination = Destination.stderr
   package var level = Level.info
   package var format = Format.text
-  /// Whether a client's `verbosity` changes the level.
+  /// Whether a client's `verbosity` command changes the level.
   package var clientsMaySetLevel = false
 
   package init() {}

@@ -1,12 +1,12 @@
-/// Numbers with units, as people write them: `200ms`, `256KiB`, `50%`.
+/// Parsing and printing of numbers with units: `200ms`, `256KiB`, `50%`.
 ///
-/// Nothing here overflows: a number has at most 15 digits before it is multiplied, and what passes the
-/// range that is asked for is a complaint.
+/// Nothing here overflows: a number has at most 15 digits before it is multiplied, and one outside its range is an
+/// error.
 package enum Quantity {
   private struct Unit {
     let name: String
     let factor: Int64
-    /// Other ways people write it; accepted only as a hint.
+    /// Other common spellings; they are not accepted, only used for the hint.
     let slips: [String]
   }
 
@@ -28,7 +28,7 @@ package enum Quantity {
     Unit(name: "GiB", factor: 1 << 30, slips: ["g", "gbyte"]),
   ]
 
-  /// A duration within `range`.
+  /// Parses a duration within `range`.
   package static func duration(
     _ text: String, in range: ClosedRange<Duration>
   ) throws(Complaint) -> Duration {
@@ -39,7 +39,7 @@ package enum Quantity {
     return value
   }
 
-  /// A number of bytes within `range`.
+  /// Parses a number of bytes within `range`.
   package static func size(_ text: String, in range: ClosedRange<Int>) throws(Complaint) -> Int {
     let expected = "a size from \(writtenSize(range.lowerBound)) to \(writtenSize(range.upperBound))"
     let value = Int(try measure(text, (sizes, examples: ["KiB", "MiB"]), expected))
@@ -47,7 +47,7 @@ package enum Quantity {
     return value
   }
 
-  /// A whole number within `range`; `or` names a word that was allowed too.
+  /// Parses a whole number within `range`; `word` is another accepted value, for the message.
   package static func count(
     _ text: String, in range: ClosedRange<Int>, or word: String? = nil
   ) throws(Complaint) -> Int {
@@ -59,7 +59,7 @@ package enum Quantity {
     return value
   }
 
-  /// A share of 0 to 100 with its sign.
+  /// Parses a percentage from 0 to 100 with its sign.
   package static func percent(_ text: String) throws(Complaint) -> Int {
     let number = text.hasSuffix("%") ? String(text.dropLast()) : text
     guard let value = digits(number), value <= 100 else {
@@ -71,7 +71,7 @@ package enum Quantity {
     return value
   }
 
-  /// Permission bits in octal: `700`, `0700` or `0o700`.
+  /// Parses permission bits in octal: `700`, `0700` or `0o700`.
   package static func mode(_ text: String) throws(Complaint) -> UInt16 {
     let octal = text.hasPrefix("0o") ? text.dropFirst(2) : text[...]
     guard octal.utf8.allSatisfy({ $0 >= 48 && $0 <= 55 }), octal.utf8.count <= 4,
@@ -80,7 +80,7 @@ package enum Quantity {
     return value
   }
 
-  /// A port, from the text after the colon of `address`.
+  /// Parses a port, the text after the colon of `address`.
   package static func port(_ text: String, of address: String) throws(Complaint) -> UInt16 {
     guard let value = digits(text), value >= 1, value <= 65535 else {
       throw .expected("a port from 1 to 65535", found: "\(quoted(text)) in \(quoted(address))")
@@ -88,7 +88,7 @@ package enum Quantity {
     return UInt16(value)
   }
 
-  /// Digits and nothing else, at most 15.
+  /// Parses digits and nothing else, at most 15.
   private static func digits(_ text: some StringProtocol) -> Int? {
     guard !text.isEmpty, text.utf8.count <= 15, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
       return nil
@@ -96,7 +96,7 @@ package enum Quantity {
     return Int(text)
   }
 
-  /// `number[.fraction]unit` in the smallest unit, exactly.
+  /// Parses `number[.fraction]unit` into the smallest unit, exactly.
   private static func measure(
     _ text: String, _ units: ([Unit], examples: [String]), _ expected: String
   ) throws(Complaint) -> Int64 {
@@ -138,24 +138,24 @@ package enum Quantity {
     }
     let lower = suffix.lowercased()
     let meant = known.first { $0.slips.contains(lower) || $0.name.lowercased() == lower }
-    // No nearest word here: "TiB" is one slip from "KiB" and means a thousand million times as much.
+    // No nearest word here: "TiB" is one letter from "KiB" and means a thousand million times as much.
     throw .said(
       "unknown unit \(quoted(suffix)) in \(quoted(text))",
       hint: meant.map { "did you mean \(quoted(number + $0.name))?" }
         ?? "expected one of \(known.map(\.name).joined(separator: ", "))")
   }
 
-  /// A duration as a file would say it: the largest unit that leaves no remainder.
+  /// A duration as written in a file: in the largest unit that leaves no remainder.
   package static func written(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components
-    // What a file can hold is below 2^63 nanoseconds; anything else is shown in seconds.
+    // A file's durations are below 2^63 nanoseconds; larger ones are printed in seconds.
     let (scaled, over) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     let (nanoseconds, past) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
     if over || past { return "\(seconds)s" }
     return largest(nanoseconds, durations) ?? "\(nanoseconds)ns"
   }
 
-  /// A size as a file would say it.
+  /// A size as written in a file.
   package static func writtenSize(_ bytes: Int) -> String {
     let binary = sizes.filter { $0.name == "B" || $0.name.hasSuffix("iB") }
     return largest(Int64(bytes), binary) ?? "\(bytes)B"

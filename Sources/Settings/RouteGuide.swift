@@ -1,11 +1,11 @@
 import Routing
 
-/// Says where keys go, as lines for a person or a program.
+/// The output of `ringroad route`: the server of each key, as text or JSON lines.
 ///
 ///     user:1 ⇥ 10.0.0.2:11211
 ///     {"key":"user:1","pool":"main","server":"10.0.0.2:11211","index":1}
 ///
-/// Asks the table that the proxy routes by, with no server out.
+/// Uses the routing table of the proxy, with no server out.
 package struct RouteGuide: ~Copyable {
   private let settings: ProxySettings
   private let table: RoutingTable
@@ -18,7 +18,7 @@ package struct RouteGuide: ~Copyable {
   }
 
   package enum Answer: Equatable {
-    /// A line with its end.
+    /// A line with its line end.
     case line([UInt8])
     case refused(String)
   }
@@ -43,7 +43,7 @@ package struct RouteGuide: ~Copyable {
   }
 }
 
-/// A text as a JSON string. Bytes that were no UTF-8 have become U+FFFD before.
+/// A text as a JSON string. Bytes that are not UTF-8 are U+FFFD already.
 package func jsonString(_ text: String) -> String {
   var out = "\""
   for scalar in text.unicodeScalars {

@@ -1,4 +1,4 @@
-// The flags of running the proxy.
+// Parsing of the flags for running the proxy.
 
 extension Invocation {
   static func serve(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
@@ -38,7 +38,7 @@ extension Invocation {
     return .serve(options)
   }
 
-  /// What -l, -p, -s and -a say together; nil if none is there.
+  /// The listeners that -l, -p, -s and -a give together; nil without any of them.
   private static func listeners(_ flags: [CommandWords<ServeFlag>.Given]) throws(UsageError)
     -> [ListenerSettings]?
   {

@@ -1,6 +1,6 @@
 import Routing
 
-/// One difference between the configuration in force and a new one, in words that a log line can carry.
+/// One difference between the running configuration and a new one, printed as text for the log.
 ///
 ///     pool "main": added server 10.0.0.4:11211 (weight 1)
 ///     threads: changed from auto to 8 (takes a restart)
@@ -15,9 +15,9 @@ package enum SettingsChange: Equatable, Sendable {
   case serverAdded(pool: String, ServerSettings)
   case serverRemoved(pool: String, ServerSettings)
   case serverReweighted(pool: String, address: String, from: UInt32, to: UInt32)
-  /// The ring's label is another, so its keys move.
+  /// The ring's label changed, so its keys move.
   case serverRenamed(pool: String, address: String, from: String, to: String)
-  /// The same place and label, written in another way.
+  /// The same address and label, written differently.
   case serverRewritten(pool: String, from: String, to: String)
   case serversReordered(pool: String)
   case poolSetting(pool: String, key: String, from: String, to: String)
@@ -26,10 +26,10 @@ package enum SettingsChange: Equatable, Sendable {
   case routeMoved(prefix: String, from: String, to: String)
   case routesReordered
   case setting(key: String, from: String, to: String)
-  /// A setting that the running process cannot take over.
+  /// A setting that the running process cannot change.
   case needsRestart(key: String, from: String, to: String)
 
-  /// What leads from one configuration to the other; empty exactly when they are equal.
+  /// The changes from one configuration to the other; empty exactly when they are equal.
   package static func compare(_ old: ProxySettings, _ new: ProxySettings) -> [SettingsChange] {
     var changes: [SettingsChange] = []
     compareListeners(old.listeners, new.listeners, &changes)
@@ -53,7 +53,7 @@ package enum SettingsChange: Equatable, Sendable {
   private static func compareListeners(
     _ old: [ListenerSettings], _ new: [ListenerSettings], _ changes: inout [SettingsChange]
   ) {
-    // Their order means nothing, but a change that says nothing would be a riddle in the log.
+    // The order of listeners has no effect, but a reload without any logged change would puzzle the operator.
     var isSame = true
     for listener in old where !new.contains(where: { $0.endpoint == listener.endpoint }) {
       changes.append(.listenerRemoved(listener))
@@ -147,7 +147,7 @@ package enum SettingsChange: Equatable, Sendable {
     }
   }
 
-  /// Those of the first that the second has too, in the order of the first.
+  /// The items of the first list that the second has too, in the order of the first.
   private static func inBoth<Item: Hashable>(_ items: [Item], _ others: [Item]) -> [Item] {
     let known = Set(others)
     return items.filter(known.contains)

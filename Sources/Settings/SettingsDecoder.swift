@@ -1,9 +1,9 @@
-/// Turns the tree of a file into settings, and keeps every complaint on the way.
+/// Decodes the tree of a file into settings, and collects all errors.
 ///
-/// A value that cannot be used leaves its default in place and decoding goes on, so that one report
-/// names all that is wrong; with any error there are no settings in the end.
+/// An invalid value leaves the default, and decoding continues, so that one report lists every error; with any error
+/// the result is no settings.
 struct SettingsDecoder {
-  /// What is read: a file, or arguments, which stand as "line" zero and their index as "column".
+  /// The input: a file, or arguments, which have "line" zero and their index as "column".
   enum Source {
     case file(String)
     case arguments([String])
@@ -37,7 +37,7 @@ struct SettingsDecoder {
     refuse(position, complaint.message(about: subject), hint: complaint.hint)
   }
 
-  /// Says of something that is there twice where it stood first.
+  /// Reports a duplicate, with the position of the first.
   mutating func refuse(_ position: FilePosition, duplicate what: String, first: FilePosition) {
     switch source {
     case .file: refuse(position, "duplicate \(what), first on line \(first.line)")
@@ -45,10 +45,10 @@ struct SettingsDecoder {
     }
   }
 
-  /// In the order of the file, with a last word when there were too many to tell.
+  /// All errors in the order of the file, with a final line if there were too many to list.
   var failure: ConfigFailure? {
     guard !errors.isEmpty else { return nil }
-    // Equal places keep the order in which they were found.
+    // Errors at one position keep the order in which they were found.
     var sorted = errors.enumerated().sorted { a, b in
       (a.element.line, a.element.column, a.offset) < (b.element.line, b.element.column, b.offset)
     }.map(\.element)
@@ -62,8 +62,7 @@ struct SettingsDecoder {
 
   // MARK: Mappings and lists
 
-  /// The entries of a mapping under the keys that are known in it; complains about the others, about
-  /// duplicates, and when it is no mapping.
+  /// The entries of a mapping that have known keys; reports unknown keys, duplicates, and a node that is no mapping.
   mutating func fields<Key: SettingsKey>(
     of node: YAMLNode, _ subject: String, as type: Key.Type
   ) -> [(key: Key, at: FilePosition, value: YAMLNode)] {
@@ -95,7 +94,7 @@ struct SettingsDecoder {
   private mutating func unknown(
     _ word: String, in subject: String, at position: FilePosition, known: [String]
   ) {
-    // A file of a million wrong keys is not worth a million searches.
+    // For a file with a million wrong keys a million searches are not worth their time.
     guard errors.count < Bounds.errors else { return refuse(position, "") }
     let near = nearestWord(to: word, among: known).map { "did you mean \(quoted($0))?" }
     let hint =
@@ -103,7 +102,7 @@ struct SettingsDecoder {
     refuse(position, "unknown key \(quoted(word)) in \(subject)", hint: hint)
   }
 
-  /// The items of a list that has at least one and at most `most`.
+  /// The items of a list, which must have at least one and at most `most`.
   mutating func items(of node: YAMLNode, _ subject: String, most: Int, hint: String? = nil) -> [YAMLNode]? {
     guard case .list(let items) = node.content else {
       refuse(node.position, .expected("a list", found: node.found, hint: hint), about: subject)
@@ -122,7 +121,7 @@ struct SettingsDecoder {
 
   // MARK: Scalars
 
-  /// The text of a scalar; complains when it is something else or nothing.
+  /// The text of a scalar; reports an error if the node is empty or not a scalar.
   mutating func text(_ node: YAMLNode, _ subject: String, expected: String = "a value") -> String? {
     guard !node.isNothing, case .scalar(let text, _) = node.content else {
       refuse(node.position, .expected(expected, found: node.found), about: subject)
@@ -131,7 +130,7 @@ struct SettingsDecoder {
     return text
   }
 
-  /// Reads a scalar into its place; leaves the place alone and complains when it cannot be read.
+  /// Parses a scalar into `place`; if it is invalid, reports an error and leaves `place` unchanged.
   mutating func read<Value>(
     _ node: YAMLNode, _ subject: some SettingsKey, into place: inout Value,
     _ parse: (String) throws(Complaint) -> Value

@@ -1,7 +1,7 @@
-// From a path, bytes or arguments to settings.
+// Loading of settings from a path, bytes or arguments.
 
 extension ProxySettings {
-  /// Reads and checks a file. Blocks on the disk, and where it `waits` on a pipe for who writes to it.
+  /// Reads and checks a file. Blocks on the disk; if `waits` is true, also on a pipe until it is written.
   package static func load(path: String, waits: Bool = true) throws(ConfigFailure) -> ProxySettings {
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
@@ -14,7 +14,7 @@ extension ProxySettings {
     return try decode(bytes: bytes, file: path)
   }
 
-  /// Checks what a file holds; `file` is how errors name it. Any bytes give settings or errors.
+  /// Checks the content of a file; `file` is its name in errors. Any bytes give settings or errors.
   package static func decode(bytes: [UInt8], file: String) throws(ConfigFailure) -> ProxySettings {
     let root: YAMLNode?
     do throws(YAMLProblem) {
@@ -36,8 +36,8 @@ extension ProxySettings {
     return try decode(root, .file(file))
   }
 
-  /// Settings from servers and listeners given as arguments, one pool named main. No listener is the
-  /// default one. The same checks as for a file; errors name the argument.
+  /// Settings from servers and listeners given as arguments, with one pool named main. Without listeners the default
+  /// one is used. The checks are those of a file; errors name the argument.
   package static func simple(listen: [String], servers: [String]) throws(ConfigFailure) -> ProxySettings {
     let arguments = listen + servers
     let nodes = arguments.enumerated().map { index, text in

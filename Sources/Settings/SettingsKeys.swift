@@ -1,10 +1,10 @@
-// Every key of the file, by the mapping it stands in. The decoder switches over these without a default,
-// so a key that stands here is decoded, and one that does not is unknown.
+// Every key of the file, by the mapping that contains it. The decoder switches over these without a default, so every
+// key listed here is decoded, and all others are unknown.
 
 /// The keys of one kind of mapping.
 protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {}
 
-/// At the top level, beside those of a pool in the short form.
+/// The keys of the top level, besides those of a pool in the short form.
 enum FileKey: String, SettingsKey {
   case listen, threads
   case pinThreads = "pin_threads"
@@ -51,7 +51,7 @@ enum LogKey: String, SettingsKey {
   case clientsMaySetLevel = "clients_may_set_level"
 }
 
-/// What may stand at the top level: the file's own keys, and a pool's where there is one pool.
+/// The keys allowed at the top level: the file's own, and a pool's if there is only one pool.
 enum TopKey: SettingsKey {
   case file(FileKey)
   case pool(PoolKey)
@@ -76,7 +76,7 @@ enum TopKey: SettingsKey {
   static let allCases: [TopKey] = FileKey.allCases.map(TopKey.file) + PoolKey.allCases.map(TopKey.pool)
 }
 
-/// Every key that the decoder knows, once: what the documentation and the full example must hold.
+/// Every key that the decoder knows, once: the documentation and the full example must contain them all.
 package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
@@ -88,7 +88,7 @@ package enum KnownKeys {
 
   private static func words<Key: SettingsKey>(_ type: Key.Type) -> [String] { Key.allCases.map(\.rawValue) }
 
-  /// What a word of a twemproxy file is called here; nil if it is no such word.
+  /// The hint for a twemproxy key; nil if the word is not one.
   static func twemproxyHint(for key: String) -> String? {
     switch key {
     case "timeout": #"twemproxy's "timeout" is "request_timeout" here, with a unit"#

@@ -1,7 +1,7 @@
-// Settings as a file would say them: for log lines, and for telling two configurations apart.
+// Settings as text in the form of the file: for log lines, and for comparing two configurations.
 
 extension PoolSettings {
-  /// What a file would say after `key`; nil for what is more than one word.
+  /// The value of `key` in the form of the file; nil if it is more than one word.
   func written(_ key: PoolKey) -> String? {
     switch key {
     case .servers: nil
@@ -22,7 +22,7 @@ extension PoolSettings {
     }
   }
 
-  /// Every setting but the servers, in the order of the key table.
+  /// Every setting except the servers, in the order of the key table.
   var plainSettings: [(key: String, text: String)] {
     PoolKey.allCases.compactMap { key in written(key).map { (key.rawValue, $0) } }
   }
@@ -59,14 +59,14 @@ extension LogSettings {
 }
 
 extension ProxySettings {
-  /// The settings of the whole process that a reload takes over: limits, log, drain timeout.
+  /// The settings of the whole process that a reload can change: limits, log, drain timeout.
   var plainSettings: [(key: String, text: String)] {
     LimitKey.allCases.map { ("limits.\($0.rawValue)", limits.written($0)) }
       + LogKey.allCases.map { ("log.\($0.rawValue)", log.written($0)) }
       + [(FileKey.drainTimeout.rawValue, Quantity.written(drainTimeout))]
   }
 
-  /// `1 pool, 3 servers, 1 listener`: what `check` says of a good file.
+  /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file.
   package var summary: String {
     let servers = pools.reduce(0) { $0 + $1.servers.count }
     let parts = [

@@ -1,12 +1,12 @@
-/// The bytes of a file before anyone parses them: whether they are text at all.
+/// Checks whether the bytes of a file are text, before they are parsed.
 ///
-/// libyaml would refuse most of this too, but without a place. After this check the bytes are UTF-8
-/// without NUL, and a byte order mark is gone.
+/// libyaml would refuse most errors too, but without a position. After this check the bytes are UTF-8 without NUL,
+/// and a byte order mark is removed.
 enum SourceText {
-  /// The largest file that is read; a configuration of thousands of servers has a hundredth of that.
+  /// The largest file accepted; a configuration of thousands of servers has a hundredth of that.
   static let mostBytes = 16 << 20
 
-  /// The bytes to parse and where they end, or why they are no text.
+  /// The bytes to parse and the position of their end, or why they are not text.
   static func checked(_ bytes: [UInt8]) throws(YAMLProblem) -> (bytes: [UInt8], end: FilePosition) {
     guard bytes.count <= mostBytes else {
       throw YAMLProblem(
@@ -31,7 +31,7 @@ enum SourceText {
           let what = scalar == "\0" ? "NUL byte" : "control character U+\(hexadecimal(scalar))"
           throw YAMLProblem("\(what) in the file", at: place)
         }
-        // CR LF is one break, and either alone is one.
+        // CR LF is one line break, and either alone is one.
         if scalar == "\r" || (scalar == "\n" && previous != "\r") {
           place = FilePosition(line: place.line + 1, column: 1)
         } else if scalar != "\n" {
@@ -42,7 +42,7 @@ enum SourceText {
     }
   }
 
-  /// YAML's printable characters (YAML 1.1, 5.1), except the breaks that no editor counts as one.
+  /// YAML's printable characters (YAML 1.1, 5.1), except line breaks that no editor counts as one.
   private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 9, 10, 13, 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD: true

@@ -1,9 +1,9 @@
 import CLibyaml
 
-/// One step of a YAML file, in libyaml's words: a scalar, or where a list or mapping begins or ends.
+/// One event of libyaml's parser: a scalar, or the begin or end of a list or mapping.
 struct YAMLEvent: Equatable, Sendable {
   enum Kind: Equatable, Sendable {
-    /// Plain is without quotes: only such a scalar can mean "nothing".
+    /// A plain scalar has no quotes: only such a scalar can mean "nothing".
     case scalar(String, isPlain: Bool)
     case listStart, listEnd, mappingStart, mappingEnd
   }
@@ -12,7 +12,7 @@ struct YAMLEvent: Equatable, Sendable {
   var position: FilePosition
 }
 
-/// Why a file cannot be read as YAML, and where.
+/// Why a file cannot be read as YAML, and at which position.
 struct YAMLProblem: Error, Equatable, Sendable {
   var message: String
   var position: FilePosition
@@ -25,16 +25,16 @@ struct YAMLProblem: Error, Equatable, Sendable {
   }
 }
 
-/// The one place that calls libyaml: bytes go in, plain events come out.
+/// The only caller of libyaml: bytes in, plain events out.
 ///
-/// What a configuration has no use for is refused here: anchors, aliases and tags (so that a small file
-/// stays small when it is read), a second document, deep nesting, and more events than bound the memory.
+/// Refuses what a configuration does not need: anchors, aliases and tags (so that a small file stays small when it is
+/// read), a second document, deep nesting, and more events than the memory bound allows.
 enum YAMLEvents {
   static let deepest = 16
   static let mostEvents = 1_000_000
 
-  /// The events of the file's one document; empty if the file holds none. No place is past `end`: where the
-  /// last line has no break, libyaml would name a line that is not there.
+  /// The events of the file's single document; empty if the file has none. Positions are limited to `end`: if the
+  /// last line has no line break, libyaml would name a line that does not exist.
   static func read(_ bytes: [UInt8], end: FilePosition) throws(YAMLProblem) -> [YAMLEvent] {
     var parser = unsafe yaml_parser_t()
     guard unsafe yaml_parser_initialize(&parser) == 1 else {
@@ -62,7 +62,7 @@ enum YAMLEvents {
       guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
         return unsafe .failure(problem(of: parser, end))
       }
-      // SAFETY: the event was filled by the call above; what is kept of it has been copied by then.
+      // SAFETY: the call above filled the event; its content is copied before the deletion.
       defer { unsafe yaml_event_delete(&event) }
       let place = unsafe min(position(event.start_mark), end)
       if let refusal = unsafe refusal(of: event, at: place) { return .failure(refusal) }
@@ -94,13 +94,13 @@ enum YAMLEvents {
 
   private static func scalar(_ event: yaml_event_t) -> YAMLEvent.Kind {
     let scalar = unsafe event.data.scalar
-    // SAFETY: libyaml gives `length` bytes at `value`, alive until the event is deleted.
+    // SAFETY: libyaml provides `length` bytes at `value`, valid until the event is deleted.
     let bytes = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
     let text = unsafe String(decoding: bytes, as: UTF8.self)
     return unsafe .scalar(text, isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE)
   }
 
-  /// Why an event that libyaml has understood is not taken.
+  /// The error for an event that is valid YAML but not accepted here.
   private static func refusal(of event: yaml_event_t, at place: FilePosition) -> YAMLProblem? {
     let anchor: Bool
     let tag: Bool
@@ -121,7 +121,7 @@ enum YAMLEvents {
     return nil
   }
 
-  /// libyaml's own complaint, with where the thing began that it was reading.
+  /// libyaml's error, with the line where the enclosing construct began.
   private static func problem(of parser: yaml_parser_t, _ end: FilePosition) -> YAMLProblem {
     let problem = unsafe text(parser.problem) ?? "not readable"
     // SAFETY: plain values of the parser.
@@ -140,7 +140,7 @@ enum YAMLEvents {
     return YAMLProblem(message, at: place, hint: hint)
   }
 
-  /// A text of libyaml's.
+  /// A string of libyaml's.
   private static func text(_ pointer: UnsafePointer<CChar>?) -> String? {
     // SAFETY: `problem` and `context` are nil or string literals of the library.
     unsafe pointer.map { unsafe String(cString: $0) }

@@ -1,4 +1,4 @@
-/// A value of a YAML file with the place where it stands.
+/// A value of a YAML file, with its position.
 struct YAMLNode: Equatable, Sendable {
   indirect enum Content: Equatable, Sendable {
     case scalar(String, isPlain: Bool)
@@ -14,14 +14,14 @@ struct YAMLNode: Equatable, Sendable {
   var content: Content
   var position: FilePosition
 
-  /// The file's one value; nil if it holds nothing but comments.
+  /// The file's single value; nil if it contains only comments.
   static func read(_ bytes: [UInt8]) throws(YAMLProblem) -> YAMLNode? {
     let (text, end) = try SourceText.checked(bytes)
     var rest = try YAMLEvents.read(text, end: end)[...]
     return next(&rest)
   }
 
-  /// Takes one value off the front; nil at an end. As deep as `YAMLEvents` lets a file nest.
+  /// Takes one value from the front; nil at an end. Recursion is as deep as `YAMLEvents` lets a file nest.
   private static func next(_ events: inout ArraySlice<YAMLEvent>) -> YAMLNode? {
     guard let event = events.popFirst() else { return nil }
     switch event.kind {
@@ -41,12 +41,12 @@ struct YAMLNode: Equatable, Sendable {
     }
   }
 
-  /// A text as if it stood in quotes.
+  /// A text node, as if it were in quotes.
   static func text(_ text: String, at position: FilePosition) -> YAMLNode {
     YAMLNode(content: .scalar(text, isPlain: false), position: position)
   }
 
-  /// Whether nothing was written, or one of YAML's words for it.
+  /// Whether the value is missing, or one of YAML's words for null.
   var isNothing: Bool {
     if case .scalar(let text, isPlain: true) = content {
       return ["", "~", "null", "Null", "NULL"].contains(text)
@@ -54,7 +54,7 @@ struct YAMLNode: Equatable, Sendable {
     return false
   }
 
-  /// What stands here, for a message.
+  /// The value as text for a message.
   var found: String {
     if isNothing { return "nothing" }
     return switch content {
