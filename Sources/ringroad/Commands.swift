@@ -2,8 +2,7 @@ import Glibc
 import Runtime
 import Settings
 
-// What each command does. Each gives the exit code: 0 done, 1 the configuration or a key is bad, 2 the
-// command line is.
+// The commands. Each returns the exit code: 0 success, 1 a bad configuration or key, 2 a bad command line.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -33,7 +32,7 @@ func run(_ arguments: [String]) -> Int32 {
   }
 }
 
-/// Says of a file whether a proxy would take it.
+/// Reports whether a proxy would accept a file.
 private func check(_ file: String) -> Int32 {
   do throws(ConfigFailure) {
     let settings = try ProxySettings.load(path: file)
@@ -46,7 +45,7 @@ private func check(_ file: String) -> Int32 {
   }
 }
 
-/// Says where keys go: those of the command line, or each line of standard input as it comes.
+/// Prints the server of each key: of the command line, or of each line of standard input as it is read.
 private func route(_ question: RouteQuestion) -> Int32 {
   let settings: ProxySettings
   do throws(ConfigFailure) {

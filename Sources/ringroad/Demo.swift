@@ -2,10 +2,10 @@ import Glibc
 import Net
 import Settings
 
-/// Shows a proxy at work on this machine: real memcacheds, a ringroad in front of them, and a tour.
+/// Runs the demo: real memcacheds on this machine, a ringroad in front of them, and a tour that shows it at work.
 ///
-/// Then all of it stays up to be tried by hand, until Ctrl-C. Whatever happens, what was started is ended
-/// and what was written is removed. Returns 0 if everything that the tour tells was so, else 1.
+/// Afterwards everything stays up until Ctrl-C, to be tried by hand. In any case the child processes are ended and
+/// the files removed. Returns 0 if every statement of the tour was true, else 1.
 func demo(_ options: DemoOptions) -> Int32 {
   do throws(DemoFailure) {
     let patience = try DemoPatience()
@@ -31,20 +31,20 @@ func demo(_ options: DemoOptions) -> Int32 {
   }
 }
 
-/// Why the demo ends before its time.
+/// Why the demo ended early.
 enum DemoFailure: Error {
-  /// Something is not as it was told; one line.
+  /// A check or an operation failed; the reason in one line.
   case told(String)
-  /// Ctrl-C, or nobody reads any more.
+  /// Ctrl-C, or the reader of the output is gone.
   case interrupted
 }
 
-/// Says a line of the tour.
+/// Prints a line of the tour.
 func tell(_ line: String) throws(DemoFailure) {
   guard StandardStreams.write(Array((line + "\n").utf8)) else { throw .interrupted }
 }
 
-/// How the demo waits: for a time, or for a descriptor, but never past a signal that ends it.
+/// Waits for a time or a descriptor, but never past a signal that ends the demo.
 final class DemoPatience {
   private let signals: Signals
 
@@ -56,7 +56,7 @@ final class DemoPatience {
     }
   }
 
-  /// Waits until a descriptor can be read from, or written to; false when the time is up first.
+  /// Waits until a descriptor is readable, or writable; false at the deadline.
   func wait(for descriptor: Int32, toWrite: Bool = false, until deadline: ContinuousClock.Instant)
     throws(DemoFailure) -> Bool
   {
@@ -68,7 +68,7 @@ final class DemoPatience {
         pollfd(fd: descriptor, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0),
       ]
       let milliseconds = min(60_000, left / .milliseconds(1) + 1)
-      // SAFETY: two entries, as is said; poll passes over a negative descriptor.
+      // SAFETY: the array has two entries; poll skips a negative descriptor.
       let ready = unsafe poll(&watched, 2, Int32(milliseconds))
       if ready < 0 && errno != EINTR { throw .told("poll: \(SystemError.reason(errno))") }
       if watched[0].revents != 0 { throw .interrupted }
@@ -80,7 +80,7 @@ final class DemoPatience {
     _ = try wait(for: -1, until: .now + duration)
   }
 
-  /// Waits for Ctrl-C, which is a good end, or for the proxy's own, which is none.
+  /// Waits until Ctrl-C, which is a normal end, or until the proxy ends, which is a failure.
   func waitForTheEnd(of cast: DemoCast) throws(DemoFailure) {
     do throws(DemoFailure) {
       while true {

@@ -1,8 +1,7 @@
 import Glibc
 import Net
 
-/// Those who play in the demo: real memcacheds, and the proxy, all children of this process; and a
-/// directory of their own for the configuration and the log.
+/// The demo's child processes, real memcacheds and the proxy, and a directory for their configuration and log.
 ///
 ///     memcached   memcached   memcached      ports that were free
 ///           └─────────┼─────────┘
@@ -38,13 +37,13 @@ final class DemoCast {
   }
 
   private static var temporaryDirectory: String {
-    // SAFETY: nobody changes the environment; the string is copied at once.
+    // SAFETY: no thread changes the environment; the string is copied at once.
     guard let path = unsafe getenv("TMPDIR") else { return "/tmp" }
     let text = unsafe String(cString: path)
     return text.hasPrefix("/") ? text : "/tmp"
   }
 
-  // MARK: - Entrances
+  // MARK: - Starting
 
   func start(servers count: Int) throws(DemoFailure) {
     for _ in 0..<count { servers.append(try startAnywhere()) }
@@ -56,7 +55,7 @@ final class DemoCast {
     if port != 11311 { try tell("             (11311 is taken)") }
   }
 
-  /// A server on a port that was free a moment ago; should another take it first, on the next.
+  /// Starts a server on a free port; if another process takes the port first, on the next one.
   private func startAnywhere() throws(DemoFailure) -> Server {
     for _ in 0..<5 {
       guard let port = DemoCast.freePort(0) else { break }
@@ -65,7 +64,7 @@ final class DemoCast {
     throw .told("no memcached could be started")
   }
 
-  /// The one at this place in the list, again, where it was.
+  /// Starts the server at this index of the list again, on its port.
   func restart(_ i: Int) throws(DemoFailure) {
     guard let pid = try startServer(on: servers[i].port) else {
       throw .told("memcached could not be started again on \(servers[i].name)")
@@ -73,10 +72,10 @@ final class DemoCast {
     servers[i].pid = pid
   }
 
-  /// Starts a memcached and waits until it answers; nil when it ends instead.
+  /// Starts a memcached and waits until it answers; nil if it ends instead.
   private func startServer(on port: UInt16) throws(DemoFailure) -> pid_t? {
     var words = ["memcached", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-m", "64", "-t", "1"]
-    // memcached does not serve as root.
+    // memcached refuses to run as root.
     if Privileges.areFull { words += ["-u", "nobody"] }
     let pid = try start(words)
     do throws(DemoFailure) {
@@ -120,7 +119,7 @@ final class DemoCast {
     }
   }
 
-  /// Waits until a program that was started answers on its port; false when it has ended instead.
+  /// Waits until a started program answers on its port; false if it has ended instead.
   private func answers(on port: UInt16, _ pid: pid_t) throws(DemoFailure) -> Bool {
     let deadline = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < deadline {
@@ -132,7 +131,7 @@ final class DemoCast {
     throw .told("127.0.0.1:\(port) was started and does not answer")
   }
 
-  /// A port that nobody listens on: the one asked for, or for 0 any; nil when it is taken.
+  /// A port without a listener: the one given, or any for 0; nil if it is taken.
   private static func freePort(_ wanted: UInt16) -> UInt16? {
     guard let address = Address(ip: "127.0.0.1", port: wanted), let listener = try? Listener(address) else {
       return nil
@@ -140,7 +139,7 @@ final class DemoCast {
     return listener.address.port
   }
 
-  /// This program's file.
+  /// The path of this program's file.
   private static var executable: String {
     // SAFETY: realpath allocates a string that ends in NUL, which is freed here.
     guard let path = unsafe realpath("/proc/self/exe", nil) else { return "/proc/self/exe" }
@@ -148,16 +147,16 @@ final class DemoCast {
     return unsafe String(cString: path)
   }
 
-  // MARK: - Exits
+  // MARK: - Stopping
 
-  /// Ends a server without warning.
+  /// Kills a server without warning.
   func kill(_ i: Int) {
     guard let pid = servers[i].pid else { return }
     stop(pid, by: SIGKILL)
     servers[i].pid = nil
   }
 
-  /// The servers that have ended by themselves, or by somebody's hand, since this was last asked.
+  /// The servers that ended by themselves, or were killed by hand, since the last call.
   func noteDeaths() -> [String] {
     var names: [String] = []
     for i in servers.indices {
@@ -175,11 +174,11 @@ final class DemoCast {
     return false
   }
 
-  /// Ends everybody, the proxy first, and removes the directory.
+  /// Ends all children, the proxy first, and removes the directory.
   func end() {
     if let pid = proxy { stop(pid, by: SIGTERM) }
     proxy = nil
-    // All at once: a memcached looks at its clock, and so at signals, once a second.
+    // All at once: a memcached checks for signals only once a second, with its clock.
     for server in servers { if let pid = server.pid { Spawn.terminate(pid) } }
     for i in servers.indices {
       if let pid = servers[i].pid { stop(pid, by: SIGTERM) }
@@ -192,7 +191,7 @@ final class DemoCast {
     _ = unsafe rmdir(directory)
   }
 
-  /// Asks a child to end and waits for it; one that takes longer than a drain is not asked again.
+  /// Ends a child and waits for it; if it takes longer than a drain, it is killed.
   private func stop(_ pid: pid_t, by signal: Int32) {
     Spawn.terminate(pid, signal: signal)
     let deadline = ContinuousClock.now + .seconds(7)
@@ -204,7 +203,7 @@ final class DemoCast {
     Spawn.wait(pid)
   }
 
-  // MARK: - What they say
+  // MARK: - Output
 
   /// The last lines of the log.
   var lastWords: ArraySlice<String> { logLines.suffix(8) }
@@ -223,7 +222,7 @@ final class DemoCast {
     return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
-  /// What to type, once the tour is over.
+  /// Prints the commands to try once the tour is over.
   func invite() throws(DemoFailure) {
     let program = CommandLine.arguments.first ?? "ringroad"
     func ask(_ words: String) -> String { "  printf '\(words)\\r\\nquit\\r\\n' | nc 127.0.0.1 \(port)" }

@@ -1,20 +1,19 @@
 import Glibc
 import Net
 
-/// A connection as an application has one: it asks, and waits for the answer.
+/// A blocking memcached client, as an application has one, for memcacheds and for the proxy.
 ///
-/// Works against a memcached and against the proxy alike. Nothing is taken on trust: an answer that is not
-/// what the protocol gives ends the demo.
+/// It checks every reply: one that breaks the protocol ends the demo.
 final class DemoClient {
   private let descriptor: Int32
   private let name: String
   private let patience: DemoPatience
   private var chunk = [UInt8](repeating: 0, count: 64 << 10)
-  /// What came, and how much of it has been read.
+  /// The bytes received, and the number of them already read.
   private var received: [UInt8] = []
   private var position = 0
 
-  /// The longest that any answer may take.
+  /// The longest time to wait for a reply.
   private static let limit = Duration.seconds(10)
 
   init(_ port: UInt16, _ patience: DemoPatience) throws(DemoFailure) {
@@ -37,13 +36,13 @@ final class DemoClient {
 
   // MARK: - Commands
 
-  /// One line, and the first line of its answer.
+  /// Sends one line; returns the first line of the reply.
   func ask(_ line: String) throws(DemoFailure) -> String {
     try send(line + "\r\n")
     return try readLine()
   }
 
-  /// Stores values, all requests in one go; one answer for each, in order.
+  /// Stores values, with all requests in one send; returns one reply for each, in order.
   func set(_ items: [(key: String, value: String)]) throws(DemoFailure) -> [String] {
     var request = ""
     for item in items { request += "set \(item.key) 0 0 \(item.value.utf8.count)\r\n\(item.value)\r\n" }
@@ -53,7 +52,7 @@ final class DemoClient {
     return answers
   }
 
-  /// One multi-get: what was found, in the order of the answer.
+  /// Sends one multi-get; returns the values found, in the order of the reply.
   func get(_ keys: ArraySlice<String>) throws(DemoFailure) -> [(key: String, value: String)] {
     try send("get " + keys.joined(separator: " ") + "\r\n")
     var items: [(key: String, value: String)] = []
@@ -104,7 +103,7 @@ final class DemoClient {
     }
   }
 
-  /// The next line, without its end.
+  /// The next line, without its line end.
   private func readLine() throws(DemoFailure) -> String {
     var end = position
     while true {
@@ -126,7 +125,7 @@ final class DemoClient {
     return String(decoding: received[position..<position + count], as: UTF8.self)
   }
 
-  /// Waits for more; returns by how much what was there has moved to the front.
+  /// Waits for more bytes; returns the number of bytes by which the unread ones moved to the front.
   private func receive() throws(DemoFailure) -> Int {
     let moved = position
     received.removeFirst(position)

@@ -1,16 +1,16 @@
 import Settings
 
-/// What the demo shows, step by step. Each step checks what it tells; what is not so ends the tour.
+/// The steps of the demo. Each step checks its own statements; a false one ends the tour.
 ///
-///     store ─▶ read back ─▶ stats ─▶ a server dies ─▶ it comes back
+///     store ─▶ read back ─▶ stats ─▶ a server dies ─▶ it returns
 final class DemoTour {
   private let cast: DemoCast
   private let patience: DemoPatience
   private let client: DemoClient
   private let keys = (1...1000).map { "demo:\($0)" }
-  /// What each key was last set to.
+  /// The last value written for each key.
   private var values: [String] = []
-  /// Each key's server, as a place in the cast's list, when none is out.
+  /// Each key's server, as an index in the cast's list, when no server is out.
   private var owners: [Int] = []
   private var steps = 0
 
@@ -30,7 +30,7 @@ final class DemoTour {
     try bringBack(victim)
   }
 
-  /// Where the ring puts the keys: as `ringroad route` says.
+  /// The owner of each key by the ring, as `ringroad route` prints it.
   private static func owners(of keys: [String], _ cast: DemoCast) throws(DemoFailure) -> [Int] {
     let settings: ProxySettings
     do throws(ConfigFailure) {
@@ -136,7 +136,7 @@ final class DemoTour {
     try tell("   Written once more, \(count) keys are where they were before.")
   }
 
-  // MARK: - What the steps are made of
+  // MARK: - Parts of the steps
 
   private func title(_ text: String) throws(DemoFailure) {
     steps += 1
@@ -147,7 +147,7 @@ final class DemoTour {
     if !holds { throw .told(otherwise()) }
   }
 
-  /// Sets these keys to their values; every answer must be STORED.
+  /// Sets these keys to their values; every reply must be STORED.
   private func write(_ places: [Int]) throws(DemoFailure) {
     for start in stride(from: 0, to: places.count, by: 100) {
       let batch = places[start..<min(start + 100, places.count)].map { (keys[$0], values[$0]) }
@@ -158,7 +158,7 @@ final class DemoTour {
     }
   }
 
-  /// Writes a key of a server that has just gone until it is taken; says how often it was not.
+  /// Writes a key of a server that was just killed until it is stored; returns how often it was refused.
   private func writePatiently(_ place: Int) throws(DemoFailure) -> String {
     let deadline = ContinuousClock.now + .seconds(5)
     var refusals = 0
@@ -172,8 +172,8 @@ final class DemoTour {
     }
   }
 
-  /// Reads all keys, 100 at a time, by these clients in turn. Found must be exactly those whose server is
-  /// not missing, each with its value, in the order asked. Returns how many.
+  /// Reads all keys, 100 at a time, with these clients in turn. The result must be exactly the keys of the servers
+  /// that are not missing, each with its value, in the order requested. Returns their number.
   private func read(by clients: [DemoClient], missing: Set<Int>) throws(DemoFailure) -> Int {
     var found = 0
     for start in stride(from: 0, to: keys.count, by: 100) {
@@ -189,7 +189,7 @@ final class DemoTour {
     return found
   }
 
-  /// How many keys each server has, by its own account; nil for one that is not running.
+  /// The number of keys on each server, from its own stats; nil for a server that is not running.
   private func itemCounts() throws(DemoFailure) -> [Int?] {
     var counts: [Int?] = []
     for server in cast.servers {
@@ -218,18 +218,18 @@ final class DemoTour {
     }
   }
 
-  /// Waits until the proxy sees a server so.
+  /// Waits until the proxy reports this state for a server.
   private func waitFor(_ server: String, _ state: String) throws(DemoFailure) {
     let deadline = ContinuousClock.now + .seconds(40)
     while try client.stats("ringroad").first(where: { $0.name == "server:main:\(server)" })?.value != state {
       try check(ContinuousClock.now < deadline, "the proxy has not seen in 40 s that \(server) is \(state)")
       try patience.sleep(.milliseconds(20))
     }
-    // The news is on its way to each worker.
+    // The state has not yet reached every worker.
     try patience.sleep(.milliseconds(50))
   }
 
-  /// The proxy's log line with these words, without its time; nil if it does not come within a second.
+  /// The proxy's log line with these words, without its time; nil if it is not written within a second.
   private func logLine(_ words: String) throws(DemoFailure) -> String? {
     for _ in 0..<50 {
       if let line = cast.logLines.last(where: { $0.contains(words) }) {

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The three streams that every process is born with.
+/// Standard input, output and error.
 enum StandardStreams {
-  /// Writes all of it; false when nobody reads any more.
+  /// Writes all bytes; false if the reader is gone.
   @discardableResult
   static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
     var written = 0
@@ -21,13 +21,13 @@ enum StandardStreams {
     return true
   }
 
-  /// One line for whoever reads the output.
+  /// Prints one line to standard output.
   static func say(_ line: String) { write(Array((line + "\n").utf8)) }
 
-  /// One line about what went wrong.
+  /// Prints one error line to standard error.
   static func complain(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
 
-  /// The next bytes of standard input; empty at its end, and on an error, which is told.
+  /// Reads the next bytes of standard input; empty at its end, and after an error, which is reported.
   static func read(into chunk: inout [UInt8]) -> ArraySlice<UInt8> {
     while true {
       // SAFETY: read fills at most `count` bytes of the array, which outlives the call.
