@@ -1,5 +1,5 @@
-# The parsers under libFuzzer and AddressSanitizer, with a build folder of their own: nothing of it reaches
-# an ordinary build. FUZZ_SECONDS=3600 for a long run; what is found lies in .build/fuzz-found.
+# The parsers under libFuzzer and AddressSanitizer, in a separate build folder: an ordinary build contains none of it.
+# FUZZ_SECONDS=3600 for a long run; inputs that fail are kept in .build/fuzz-found.
 
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD = .build/fuzz
@@ -29,7 +29,7 @@ fuzz-replies: fuzz-build
 	  -dict=Fuzz/replies.dict -artifact_prefix=.build/fuzz-found/replies- \
 	  .build/fuzz-corpus/replies Fuzz/Corpus/replies
 
-# An invariant that is wrong on purpose must be found, from the committed inputs alone.
+# A deliberately wrong invariant must be found, with the committed inputs alone.
 fuzz-canary: fuzz-build
 	for target in FuzzRequests:requests FuzzReplies:replies; do \
 	  RINGROAD_FUZZ_CANARY=1 $(FUZZ_RUN) $(FUZZ_BIN)/$${target%:*} $(FUZZ_OPTIONS) -max_total_time=60 \

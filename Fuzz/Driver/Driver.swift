@@ -1,6 +1,6 @@
 import Glibc
 
-/// libFuzzer's own main, called by the entry point that the package manager expects.
+/// libFuzzer's main function, called by the entry point that the package manager expects.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
   _ count: UnsafeMutablePointer<CInt>,
@@ -8,7 +8,7 @@ private func runDriver(
   _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 ) -> CInt
 
-/// One target's `main`: feeds `test` until it fails or time is up.
+/// The `main` of a fuzz target: calls `test` with inputs until it fails or the time is over.
 package func drive(
   _ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
@@ -19,10 +19,10 @@ package func drive(
   return unsafe runDriver(&count, &words, test)
 }
 
-/// Says what does not hold, and ends the run: libFuzzer keeps the input.
+/// Reports a violated invariant and ends the run: libFuzzer keeps the input.
 package func violated(_ what: String) -> Never {
   fatalError("invariant violated: " + what)
 }
 
-/// An invariant that is wrong on purpose, by `RINGROAD_FUZZ_CANARY`: a run that does not find it is blind.
+/// Whether `RINGROAD_FUZZ_CANARY` enables a deliberately wrong invariant, which a working fuzz run must find.
 package let isCanary = unsafe getenv("RINGROAD_FUZZ_CANARY") != nil

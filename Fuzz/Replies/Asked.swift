@@ -2,7 +2,7 @@ import Bytes
 import FuzzDriver
 import Wire
 
-/// What a server's bytes are read against.
+/// The request that the parsed reply answers: its kind, key and size limit.
 struct Asked {
   enum Kind: CaseIterable {
     case single
@@ -26,7 +26,7 @@ struct Asked {
 
   var withCAS: Bool { kind == .singleWithCAS || kind == .blockWithCAS }
 
-  /// The verdict on `reply` behind `before`.
+  /// The parser's verdict on `reply`, with the bytes of `before` in front of it.
   func read(_ before: ArraySlice<UInt8>, _ reply: ArraySlice<UInt8>) -> ReplyVerdict {
     exactly((Array("get ".utf8) + key)[...]) { asked in
       exactly((before + reply)[...]) { read($0, at: before.count, asked) }
@@ -61,7 +61,7 @@ struct Asked {
   }
 }
 
-/// An answer or a block, without what the invariants do not need.
+/// A parser's verdict, reduced to what the invariants need.
 enum ReplyVerdict: Equatable {
   case partial
   case value(Int)

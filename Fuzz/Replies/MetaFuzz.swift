@@ -2,7 +2,7 @@ import Bytes
 import FuzzDriver
 import Wire
 
-/// A meta request of the fuzzer's, written as the proxy sends it, and a server's bytes read against it.
+/// Fuzzes meta replies: the input's request is written as the proxy sends it, and the input's reply parsed for it.
 enum MetaFuzz {
   static func check(_ choices: Choices) {
     var choices = choices
@@ -17,7 +17,7 @@ enum MetaFuzz {
     checkCut(verdict, read(reply[..<(cut % (reply.count + 1))], line, asked, era))
   }
 
-  /// The request as a server is sent it; nil when it is no meta request.
+  /// The request as the proxy sends it to a server; nil if it is not a meta request.
   private static func sent(_ said: [UInt8]) -> (MetaLine, [UInt8])? {
     exactly(said[...]) { bytes in
       var line = RequestLine()
@@ -77,7 +77,7 @@ enum MetaFuzz {
     if isCanary, line.verb == .metaDelete { violated("the canary") }
   }
 
-  /// Not to be taken for base64.
+  /// Whether the key cannot be mistaken for base64.
   private static func isPlain(_ key: [UInt8]) -> Bool { key.contains(95) || key.count % 4 != 0 }
 
   private static func checkSize(_ words: [ArraySlice<UInt8>], _ size: Int) {

@@ -1,11 +1,10 @@
 import FuzzDriver
 import Wire
 
-/// The reply parser over a server's bytes: some bytes that were read before, then a reply to a request of
-/// the fuzzer's choice.
+/// Fuzzes the reply parser: some bytes that were parsed before, then a reply to a request that the input selects.
 @_cdecl("FuzzReplies_main")
 public func replyFuzz(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
-  // SAFETY: the process's own arguments, handed through.
+  // SAFETY: the process's own arguments, passed on.
   unsafe drive(count, words) { bytes, count in
     var choices = unsafe Choices(bytes, count)
     let kinds = Asked.Kind.allCases

@@ -1,6 +1,6 @@
 import FuzzDriver
 
-/// What must hold of every verdict on a server's bytes.
+/// Checks that must hold for every verdict of the reply parser.
 enum ReplyInvariants {
   static func check(_ asked: Asked, before: ArraySlice<UInt8>, reply: ArraySlice<UInt8>, cut: Int) {
     let verdict = asked.read(before, reply)
@@ -24,7 +24,7 @@ enum ReplyInvariants {
     }
   }
 
-  /// A value is one of the key that was asked for, and as long as it says. Read here by other means.
+  /// A value has the requested key and its announced length. Checked without the parser under test.
   private static func checkValue(_ asked: Asked, _ bytes: [UInt8]) {
     let start = Array("VALUE ".utf8) + asked.key + [32]
     guard bytes.starts(with: start) else { violated("a value of another key") }
@@ -47,7 +47,7 @@ enum ReplyInvariants {
     }
   }
 
-  /// Fewer bytes never make another reply: what was taken stays taken, and nothing is taken too early.
+  /// A shorter input never gives another reply: what was accepted stays accepted, and not before it is complete.
   private static func checkCut(_ asked: Asked, _ bytes: [UInt8], _ whole: ReplyVerdict, _ cut: Int) {
     let early = asked.read([], bytes[..<cut])
     switch (early, whole) {

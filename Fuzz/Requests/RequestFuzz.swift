@@ -1,11 +1,11 @@
 import FuzzDriver
 import Wire
 
-/// The request parser over a client's stream: whole, and cut in up to three places that the fuzzer chooses.
-/// The cut stream must give the same requests.
+/// Fuzzes the request parser: a client's stream, once whole and once cut in up to three places that the input
+/// selects. Both must give the same requests.
 @_cdecl("FuzzRequests_main")
 public func requestFuzz(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> CInt {
-  // SAFETY: the process's own arguments, handed through.
+  // SAFETY: the process's own arguments, passed on.
   unsafe drive(count, words) { bytes, count in
     var choices = unsafe Choices(bytes, count)
     let first = choices.number(below: 256)
@@ -22,7 +22,7 @@ public func requestFuzz(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutab
 }
 
 extension Dialect {
-  /// One of the pairs of eras, 0 the usual one; the meta commands are never newer than the others.
+  /// One of the pairs of eras; 0 is the default. The meta commands are never newer than the others.
   fileprivate init(_ choice: Int) {
     guard choice > 0 else {
       self.init()

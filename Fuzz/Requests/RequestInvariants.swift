@@ -2,7 +2,7 @@ import Bytes
 import FuzzDriver
 import Wire
 
-/// What must hold of every request that the parser takes.
+/// Checks that must hold for every request that the parser accepts.
 enum RequestInvariants {
   static func check(_ bytes: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine, maxValue: Int) {
     let end = p + request.lineLength
@@ -32,7 +32,7 @@ enum RequestInvariants {
     guard isKeyless || (request.keyStart > p && request.keyLength >= 0 && end < lineEnd) else {
       violated("a key outside its line")
     }
-    // A multi-get's keys are judged one by one as it is forwarded.
+    // The keys of a multi-get are checked one by one when it is forwarded.
     guard !request.isMulti else { return }
     guard request.keyLength <= 250 else { violated("a key of \(request.keyLength) bytes") }
     for i in request.keyStart..<end {
@@ -41,7 +41,7 @@ enum RequestInvariants {
     }
   }
 
-  /// What is sent on as it stands is written the one plain way: any reader sees the same in it.
+  /// A request that is forwarded unchanged has one canonical form, which every parser reads alike.
   private static func checkVerbatim(_ bytes: RawSpan, _ p: Int, _ request: Request, _ line: RequestLine) {
     let end = p + request.lineLength
     guard !request.isQuiet, !request.isMulti else { violated("a quiet or many-keyed request is verbatim") }

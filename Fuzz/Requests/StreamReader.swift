@@ -2,12 +2,12 @@ import Bytes
 import FuzzDriver
 import Wire
 
-/// Reads a client's stream in pieces as the proxy does: takes whole requests, keeps the rest, skips what
-/// was refused. Every parse sees memory that ends where the bytes do.
+/// Parses a client's stream in pieces, as the proxy does: takes whole requests, keeps the rest, and skips refused
+/// bytes. Each parse sees memory that ends where the bytes end.
 struct StreamReader {
   private(set) var stretches: [Stretch] = []
   private var kept: [UInt8] = []
-  /// Where `kept` begins in the stream.
+  /// The position of `kept` in the stream.
   private var position = 0
   private var scanned = 0
   private var skip = 0
@@ -15,7 +15,7 @@ struct StreamReader {
   private let maxValue: Int
   private let dialect: Dialect
 
-  /// Reads all of `stream`, handed over in pieces that end at `cuts`.
+  /// Reads all of `stream`, in pieces that end at `cuts`.
   static func read(
     _ stream: ArraySlice<UInt8>, cuts: [Int], maxValue: Int, _ dialect: Dialect
   ) -> [Stretch] {

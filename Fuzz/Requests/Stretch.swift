@@ -1,6 +1,6 @@
 import Wire
 
-/// What became of one stretch of a client's stream, by its place in the whole stream.
+/// The parser's verdict on one part of a client's stream, with its position in the whole stream.
 struct Stretch: Equatable {
   enum Kind: Equatable {
     case request(Verb, isQuiet: Bool, isVerbatim: Bool, isMulti: Bool, key: Range<Int>)
