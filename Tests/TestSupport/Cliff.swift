@@ -1,6 +1,6 @@
 import Glibc
 
-/// Memory that ends where a page begins that must not be touched: reading one byte too far faults.
+/// A buffer that ends at an inaccessible page: reading one byte too far faults.
 ///
 ///     ┌───────────────────┬─────────┐
 ///     │      bytes placed │ no page │
@@ -12,7 +12,7 @@ import Glibc
 
   package init(room wanted: Int) {
     room = (max(wanted, 1) + Self.page - 1) / Self.page * Self.page
-    // SAFETY: a fresh mapping of our own; its last page is closed at once.
+    // SAFETY: our own new mapping; its last page is made inaccessible at once.
     unsafe base = mmap(
       nil, room + Self.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     // SAFETY: the page lies inside the mapping.
@@ -25,7 +25,7 @@ import Glibc
     _ = unsafe munmap(base, room + Self.page)
   }
 
-  /// Calls `body` with a copy of `bytes` that ends at the closed page.
+  /// Calls `body` with a copy of `bytes` that ends at the inaccessible page.
   package func holding<Result>(_ bytes: [UInt8], _ body: (RawSpan) throws -> Result) rethrows -> Result {
     precondition(bytes.count <= room)
     // SAFETY: the range ends at `room`, and the span does not outlive the call.

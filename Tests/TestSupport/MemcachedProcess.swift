@@ -1,6 +1,6 @@
 import Glibc
 
-/// A real memcached on a free loopback port; it ends when this goes.
+/// A real memcached on a free loopback port; it is killed when this object is destroyed.
 package final class MemcachedProcess {
   package enum Failure: Error {
     case noSocket
@@ -11,7 +11,7 @@ package final class MemcachedProcess {
   package let port: UInt16
   package let processID: pid_t
 
-  /// The child starts with an empty signal mask, whatever this process blocks.
+  /// The child starts with an empty signal mask, whatever signals this process blocks.
   package init(_ options: [String] = []) throws {
     port = try Self.freePort()
     var words = ["memcached", "-l", "127.0.0.1", "-p", String(port), "-U", "0", "-m", "16", "-t", "1"]
@@ -31,11 +31,10 @@ package final class MemcachedProcess {
     _ = waitpid(processID, nil, 0)
   }
 
-  /// What memcached answers to one request, given without its line end.
+  /// memcached's reply to one request, which is given without its line end.
   package func ask(_ request: String) throws -> [UInt8] { try answer(to: Array((request + "\r\n").utf8)) }
 
-  /// What memcached answers on a connection of its own that sends these bytes and no more, up to the
-  /// moment that it closes.
+  /// memcached's reply on a new connection that sends these bytes and no more, until memcached closes it.
   package func answer(to input: [UInt8]) throws -> [UInt8] {
     let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard fd >= 0 else { throw Failure.noSocket }
@@ -51,7 +50,7 @@ package final class MemcachedProcess {
         guard let start = bytes.baseAddress else { return 0 }
         return unsafe send(fd, start + sent, input.count - sent, Int32(MSG_NOSIGNAL))
       }
-      // It has hung up.
+      // memcached has closed the connection.
       guard n > 0 else { break }
       sent += n
     }
@@ -79,7 +78,7 @@ package final class MemcachedProcess {
     unsafe posix_spawnattr_setsigmask(&attributes, &mask)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     unsafe posix_spawn_file_actions_init(&files)
-    // Where `verbosity` makes it write.
+    // memcached writes here after `verbosity`.
     unsafe posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0)
     var arguments = unsafe [UnsafeMutablePointer<CChar>?]()
     for word in words { unsafe arguments.append(strdup(word)) }

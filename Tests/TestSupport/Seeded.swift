@@ -1,4 +1,4 @@
-/// Randomness that a seed repeats (SplitMix64).
+/// A random number generator with a seed, so that a run can be repeated (SplitMix64).
 package struct Seeded: RandomNumberGenerator {
   private var state: UInt64
 
@@ -12,7 +12,7 @@ package struct Seeded: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  /// From zero up to, and without, `n`.
+  /// A number from zero to `n` - 1.
   package mutating func below(_ n: Int) -> Int { Int(next() % UInt64(n)) }
 
   package mutating func bytes(_ n: Int) -> [UInt8] {
