@@ -28,7 +28,7 @@ import Testing
     "", "localhost", "127.0.0", "127.0.0.1.1", "256.0.0.1", "127.1", "0x7f.0.0.1", " 127.0.0.1", "127.0.0.1 ",
     ":::", "fe80::1%", "fe80::1%nosuchinterface", "[::1]", "1::2::3", "127.0.0.1\0",
   ])
-  func whatIsNotNumericIsNoAddress(ip: String) {
+  func nonNumericTextIsNoIPAddress(ip: String) {
     #expect(Address(ip: ip, port: 1) == nil)
   }
 
@@ -36,11 +36,11 @@ import Testing
     "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", ":80",
     "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "[::1:80", "unix:", "/tmp/x", "127.0.0.1:٣",
   ])
-  func textThatIsNoAddressIsRefused(text: String) {
+  func malformedAddressTextIsRefused(text: String) {
     #expect(Address(text) == nil)
   }
 
-  @Test func pathsOfUnixSocketsAreHeldUpToTheKernelsLimit() throws {
+  @Test func unixPathsAreAcceptedUpToTheKernelsLimit() throws {
     let address = try #require(Address(unixPath: "/run/ringroad.sock"))
     #expect(address.description == "unix:/run/ringroad.sock")
     #expect(address.unixPath == "/run/ringroad.sock")
@@ -64,19 +64,19 @@ import Testing
 
   // MARK: Resolving
 
-  @Test func numericHostsAreAnsweredAsTheyAre() throws {
+  @Test func numericHostsResolveToThemselves() throws {
     #expect(try Address.resolve(host: "10.1.2.3", port: 4).map(\.description) == ["10.1.2.3:4"])
     #expect(try Address.resolve(host: "::1", port: 4).map(\.description) == ["[::1]:4"])
   }
 
-  @Test func localhostIsHere() throws {
+  @Test func localhostResolvesToLoopback() throws {
     let found = try Address.resolve(host: "localhost", port: 11211)
     #expect(found.contains { ["127.0.0.1:11211", "[::1]:11211"].contains($0.description) })
     #expect(Set(found).count == found.count)
   }
 
   @Test(arguments: ["no host has blanks", "", "127.0.0.1\0.example"])
-  func aNameThatCannotBeIsAnErrorThatNamesIt(host: String) {
+  func invalidHostNameFailsWithAnErrorThatNamesIt(host: String) {
     let error = #expect(throws: ResolveError.self) { try Address.resolve(host: host, port: 1) }
     #expect(error?.description.hasPrefix("\(host): ") == true)
     #expect(error?.description.count ?? 0 > host.count + 2)
@@ -84,14 +84,14 @@ import Testing
 }
 
 @Suite struct SystemErrorTests {
-  @Test func anErrorSaysWhatAndWhy() {
+  @Test func systemErrorNamesOperationAndReason() {
     let error = SystemError(errno: EADDRINUSE, operation: "bind 127.0.0.1:11211")
     #expect("\(error)" == "bind 127.0.0.1:11211: Address already in use")
     _ = unsafe open("/nonexistent/file", O_RDONLY)
     #expect(SystemError.last("open") == SystemError(errno: ENOENT, operation: "open"))
   }
 
-  @Test func theClockGoesForward() {
+  @Test func clockAdvancesByTheTimeWaited() {
     let first = Clock.now()
     usleep(2000)
     let waited = Clock.now().since(first)

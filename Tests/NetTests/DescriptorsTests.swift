@@ -4,7 +4,7 @@ import Testing
 @testable import Net
 
 @Suite struct DescriptorsTests {
-  @Test func theLimitIsRaisedNeverLowered() {
+  @Test func descriptorLimitIsRaisedNeverLowered() {
     let before = Descriptors.current()
     #expect(before.limit > 0 && before.limit <= before.ceiling)
     #expect(Descriptors.raise(to: 1) == before)
@@ -13,7 +13,7 @@ import Testing
     #expect(Descriptors.current() == after)
   }
 
-  @Test func whatWaitsIsShedAndKnowsIt() throws {
+  @Test func shedConnectionsSeeTheClose() throws {
     let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
     var clients: [Int32] = []
     for _ in 0..<3 {
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test func withoutDescriptorsTheReserveStillSheds() async {
+  @Test func reserveShedsConnectionsWhenNoDescriptorIsFree() async {
     await #expect(processExitsWith: .success) {
       let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
       var client: Int32 = -1
@@ -50,7 +50,7 @@ import Testing
       guard case .outOfDescriptors = listener.accept() else { exit(5) }
       guard reserve.shed(listener.descriptor) == 1 else { exit(6) }
       guard scratch.receive(client) == .closed else { exit(7) }
-      // The reserve is back in hand.
+      // The reserve is filled again.
       guard unsafe open("/dev/null", O_RDONLY) < 0, errno == EMFILE else { exit(8) }
     }
   }

@@ -9,7 +9,7 @@ import Testing
   let a = Token(kind: 1, index: 10, generation: 3)
   let b = Token(kind: 2, index: 20)
 
-  @Test func whatClientsSendComesBackThroughTheLoop() throws {
+  @Test func loopEchoesWhatClientsSend() throws {
     var loop = try EventLoop()
     var scratch = Scratch()
     let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
@@ -38,7 +38,7 @@ import Testing
           while case .accepted(let fd, let peer) = listener.accept() {
             #expect(peer?.ip == "127.0.0.1")
             servers.append((fd, loop.watch(fd, token: Token(kind: 2, index: UInt32(servers.count)))))
-            // Each client speaks as one of them is accepted.
+            // Each accepted connection makes one client send.
             let speaker = servers.count - 1
             #expect(send(clients[speaker], "hello \(speaker)") == .sent(7))
           }
@@ -63,7 +63,7 @@ import Testing
     for client in clients { Socket.close(client) }
   }
 
-  @Test func writingIsNotedOnlyWhileWantedAndPossible() throws {
+  @Test func writeReadinessIsNotedOnlyWhileWantedAndPossible() throws {
     var loop = try EventLoop()
     let pair = try Pair()
     let watch = loop.watch(pair.near, token: a)
@@ -82,7 +82,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func aPausedReaderHearsNothingUntilItResumes() throws {
+  @Test func pausedWatchNotesNoReadUntilResumed() throws {
     var loop = try EventLoop()
     let pair = try Pair()
     let watch = loop.watch(pair.near, token: a)
@@ -94,7 +94,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func whatWasReadyIsNotedAgainUntilItIsRead() throws {
+  @Test func readyDescriptorIsNotedAgainUntilItIsRead() throws {
     var loop = try EventLoop()
     let pair = try Pair()
     let watch = loop.watch(pair.near, token: a)
@@ -106,7 +106,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func notesOfAnEndedWatchAreStruckOut() throws {
+  @Test func notesOfAnEndedWatchAreCleared() throws {
     var loop = try EventLoop()
     let one = try Pair()
     let other = try Pair()
@@ -119,7 +119,7 @@ import Testing
     loop.unwatch(second)
     #expect(notes(loop) == [Ready(token: a, events: .read)])
     #expect(loop.readyCount == 2)
-    // Its slot's next owner has nothing to do with the note.
+    // The next watch in the same slot must not get the note.
     let third = try Pair()
     let c = Token(kind: 3, index: 30)
     let next = loop.watch(third.near, token: c)
@@ -134,7 +134,7 @@ import Testing
     #expect(presentNotes(&loop) == [])
   }
 
-  @Test func pausingStrikesOutWhatWasNotedThisTurn() throws {
+  @Test func pausingAWatchClearsItsNotesOfThisTurn() throws {
     var loop = try EventLoop()
     let pair = try Pair()
     let watch = loop.watch(pair.near, token: a)
@@ -162,7 +162,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func anEndedHandleDoesNothing() throws {
+  @Test func handleOfAnEndedWatchDoesNothing() throws {
     var loop = try EventLoop()
     let one = try Pair()
     let other = try Pair()
@@ -185,7 +185,7 @@ import Testing
     loop.unwatch(new)
   }
 
-  @Test func aDescriptorThatCannotBeWatchedGivesNone() throws {
+  @Test func watchingAnUnwatchableDescriptorReturnsNone() throws {
     var loop = try EventLoop()
     #expect(loop.watch(-1, token: a) == .none)
     let pair = try Pair()
@@ -217,7 +217,7 @@ import Testing
 
   // MARK: Time
 
-  @Test func aLookDoesNotWait() throws {
+  @Test func pollingTheLoopDoesNotWait() throws {
     var loop = try EventLoop()
     loop.tick(every: .seconds(60), token: a)
     let start = Clock.now()
@@ -226,7 +226,7 @@ import Testing
   }
 
   @Test(arguments: [50_000, 300_000, 5_000_000] as [Int64])
-  func aBoundedWaitLastsAsLongAsItSays(nanoseconds: Int64) throws {
+  func boundedWaitLastsForItsBound(nanoseconds: Int64) throws {
     var loop = try EventLoop()
     let start = Clock.now()
     #expect(loop.runOnce(nanoseconds: nanoseconds) == true)
@@ -236,7 +236,7 @@ import Testing
     #expect(waited < .seconds(5))
   }
 
-  @Test func aBoundThatWasNotNeededDoesNotEndTheNextWait() throws {
+  @Test func unusedWaitBoundDoesNotEndTheNextWait() throws {
     var loop = try EventLoop()
     let bell = try Bell()
     let watch = loop.watch(bell.wakeup, token: a)
@@ -255,7 +255,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func ticksComeAgainAndAgainUntilTheyAreStopped() throws {
+  @Test func ticksRepeatUntilStopped() throws {
     var loop = try EventLoop()
     loop.tick(every: .milliseconds(5), token: a)
     let start = Clock.now()
@@ -268,7 +268,7 @@ import Testing
     #expect(presentNotes(&loop) == [])
   }
 
-  @Test func missedTicksComeAsOne() throws {
+  @Test func missedTicksAreMergedIntoOne() throws {
     var loop = try EventLoop()
     loop.tick(every: .milliseconds(20), token: a)
     usleep(70_000)
@@ -276,9 +276,9 @@ import Testing
     #expect(presentNotes(&loop) == [])
   }
 
-  // MARK: Waking
+  // MARK: Wake-ups
 
-  @Test func anotherThreadEndsTheWait() throws {
+  @Test func wakeupFromAnotherThreadEndsTheWait() throws {
     var loop = try EventLoop()
     let bell = try Bell()
     let watch = loop.watch(bell.wakeup, token: a)
@@ -289,7 +289,7 @@ import Testing
     loop.unwatch(watch)
   }
 
-  @Test func wakesFromBeforeTheWatchCountAndManyAreOne() throws {
+  @Test func wakeupsBeforeTheWatchCountAndAreMerged() throws {
     var loop = try EventLoop()
     let bell = try Bell()
     for _ in 0..<3 { bell.wakeup.wake() }
@@ -304,7 +304,7 @@ import Testing
     #expect(presentNotes(&loop) == [])
   }
 
-  @Test func loopsInManyThreadsDoNotMeet() throws {
+  @Test func loopsInManyThreadsAreIndependent() throws {
     let threads = 4
     let done = DispatchSemaphore(value: 0)
     let failures = Bell.Count()
@@ -335,7 +335,7 @@ import Testing
   }
 }
 
-/// A wake-up that closures may share.
+/// A wake-up that closures can share.
 final class Bell: Sendable {
   let wakeup: Wakeup
   init() throws { wakeup = try Wakeup() }

@@ -13,7 +13,7 @@ import Testing
     try #require(unsafe rename(other, path) == 0)
   }
 
-  @Test func anEditInPlaceIsNoticedWhenTheFileIsClosed() throws {
+  @Test func editInPlaceIsNoticedWhenTheFileIsClosed() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")
     var watch = try FileWatch(path: "\(folder.path)/c.yml")
@@ -27,7 +27,7 @@ import Testing
     #expect(watch.drain() == false)
   }
 
-  @Test func aRenameOverTheFileIsNoticed() throws {
+  @Test func renameOverTheFileIsNoticed() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")
     var watch = try FileWatch(path: "\(folder.path)/c.yml")
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test func otherFilesAreNoConcern() throws {
+  @Test func changesOfOtherFilesAreIgnored() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")
     var watch = try FileWatch(path: "\(folder.path)/c.yml")
@@ -51,7 +51,7 @@ import Testing
     #expect(watch.drain() == false)
   }
 
-  @Test func aFileThatGoesAndComesBackIsNoticedWhenItIsBack() throws {
+  @Test func deletedFileIsNoticedWhenItIsCreatedAgain() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")
     var watch = try FileWatch(path: "\(folder.path)/c.yml")
@@ -62,7 +62,7 @@ import Testing
     #expect(watch.drain() == false)
   }
 
-  @Test func aFileThatIsNotThereYetIsNoticedWhenItComes() throws {
+  @Test func missingFileIsNoticedWhenItIsCreated() throws {
     let folder = try Folder()
     var watch = try FileWatch(path: "\(folder.path)/c.yml")
     #expect(watch.drain() == false)
@@ -70,7 +70,7 @@ import Testing
     #expect(watch.drain() == true)
   }
 
-  @Test func aVolumeOfKubernetesIsNoticedWhenItIsSwapped() throws {
+  @Test func kubernetesVolumeSwapIsNoticed() throws {
     let folder = try Folder()
     let base = folder.path
     for version in ["..v1", "..v2", "..v3"] {
@@ -89,12 +89,12 @@ import Testing
       #expect(watch.drain() == true)
       #expect(watch.drain() == false)
     }
-    // The old version is taken away afterwards.
+    // Kubernetes deletes the old version afterwards.
     try FileManager.default.removeItem(atPath: "\(base)/..v1")
     #expect(watch.drain() == false)
   }
 
-  @Test func aLinkToAnotherFolderIsFollowed() throws {
+  @Test func linkToAnotherFolderIsFollowed() throws {
     let folder = try Folder()
     let base = folder.path
     for place in ["etc", "one", "two"] {
@@ -116,7 +116,7 @@ import Testing
     #expect(watch.drain() == false)
   }
 
-  @Test func aFolderSwitchedFurtherUpIsNoticedAtTheNextLook() throws {
+  @Test func folderLinkSwitchedHigherUpIsNoticedAtTheNextDrain() throws {
     let folder = try Folder()
     let base = folder.path
     for release in ["r1", "r2"] {
@@ -137,7 +137,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func aFolderThatIsMadeAnewIsWatchedAgain(isMoved: Bool) throws {
+  func recreatedFolderIsWatchedAgain(isMoved: Bool) throws {
     let folder = try Folder()
     let base = "\(folder.path)/etc"
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: false)
@@ -160,12 +160,12 @@ import Testing
     #expect(watch.drain() == false)
   }
 
-  @Test func aFolderThatDoesNotExistIsAnError() {
+  @Test func watchingAFileInAMissingFolderFails() {
     let error = #expect(throws: SystemError.self) { _ = try FileWatch(path: "/nonexistent/c.yml") }
     #expect(error == SystemError(errno: ENOENT, operation: "watch /nonexistent"))
   }
 
-  @Test func aChangeWakesTheLoop() throws {
+  @Test func fileChangeWakesTheLoop() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")
     var watch = try FileWatch(path: "\(folder.path)/c.yml")

@@ -5,7 +5,7 @@ import Testing
 @testable import Net
 
 @Suite struct ListenerTests {
-  /// Connects and returns whether somebody accepts.
+  /// Connects, and returns whether the listener accepts.
   private func answers(_ listener: borrowing Listener, at address: Address) -> Bool {
     guard case let result = Socket.connect(to: address), result.descriptor >= 0 else { return false }
     defer { Socket.close(result.descriptor) }
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(arguments: ["127.0.0.1", "::1"])
-  func aPortOfTheKernelsChoiceIsReported(ip: String) throws {
+  func portChosenByTheKernelIsReported(ip: String) throws {
     let listener = try Listener(#require(Address(ip: ip, port: 0)))
     let address = listener.address
     #expect(address.ip == ip)
@@ -30,7 +30,7 @@ import Testing
     #expect(answers(listener, at: address) == true)
   }
 
-  @Test func aPortThatIsTakenIsAnErrorThatNamesIt() throws {
+  @Test func bindingATakenPortFailsWithAnErrorThatNamesIt() throws {
     let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
     let address = listener.address
     let error = #expect(throws: SystemError.self) { _ = try Listener(address) }
@@ -38,8 +38,8 @@ import Testing
     #expect(answers(listener, at: address) == true)
   }
 
-  @Test func oldAndNewProtocolMayHaveTheSamePort() throws {
-    // The port that is free for one may be taken for the other: a few attempts.
+  @Test func ipv4AndIPv6ListenersMayShareAPort() throws {
+    // A port that is free for one family may be taken for the other: hence a few attempts.
     for _ in 0..<50 {
       let six = try Listener(#require(Address(ip: "::", port: 0)))
       let port = try #require(six.address.port)
@@ -52,7 +52,7 @@ import Testing
     Issue.record("no port is free for both")
   }
 
-  @Test func aPortThatIsTakenIsNotShared() throws {
+  @Test func takenPortIsNotShared() throws {
     let first = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
     let address = first.address
     #expect(throws: SystemError.self) { _ = try Listener(address) }
@@ -60,7 +60,7 @@ import Testing
 
   // MARK: Paths
 
-  @Test func aPathIsListenedAtAndRemovedAtTheEnd() throws {
+  @Test func unixSocketPathIsRemovedWhenItsListenerCloses() throws {
     let folder = try Folder()
     let address = try #require(Address(unixPath: "\(folder.path)/s"))
     do {
@@ -72,14 +72,14 @@ import Testing
   }
 
   @Test(arguments: [0o600, 0o660, 0o666, 0o777] as [UInt32])
-  func aPathHasTheModeThatWasAskedFor(mode: UInt32) throws {
+  func unixSocketHasTheRequestedMode(mode: UInt32) throws {
     let folder = try Folder()
     let listener = try Listener(#require(Address(unixPath: "\(folder.path)/s")), mode: mode)
     #expect(try #require(status("\(folder.path)/s")).st_mode & 0o7777 == mode)
     _ = listener.descriptor
   }
 
-  @Test func aPathHasTheOwnerThatWasAskedFor() throws {
+  @Test func unixSocketHasTheRequestedOwner() throws {
     let folder = try Folder()
     let mine = "\(getuid()):\(getgid())"
     for owner in [mine, "\(getuid())", ":\(getgid())", ":"] {
@@ -95,7 +95,7 @@ import Testing
     _ = listener.descriptor
   }
 
-  @Test func anOwnerThatDoesNotExistIsAnErrorAndLeavesNothing() throws {
+  @Test func unknownSocketOwnerFailsAndLeavesNoFile() throws {
     let folder = try Folder()
     let address = try #require(Address(unixPath: "\(folder.path)/s"))
     let error = #expect(throws: SystemError.self) { _ = try Listener(address, owner: "nobody-of-that-name") }
@@ -104,10 +104,10 @@ import Testing
     #expect(status("\(folder.path)/s") == nil)
   }
 
-  @Test func aSocketThatNobodyAnswersOnIsReplaced() throws {
+  @Test func staleSocketFileIsReplaced() throws {
     let folder = try Folder()
     let address = try #require(Address(unixPath: "\(folder.path)/s"))
-    // Bound and closed without being removed, as a process that was killed leaves it.
+    // Bound and closed without removing the file, as a killed process leaves it.
     let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     #expect(unsafe address.withSocketAddress { unsafe bind(dead, $0, $1) } == 0)
     Socket.close(dead)
@@ -117,7 +117,7 @@ import Testing
     #expect(old.st_mode & S_IFMT == S_IFSOCK)
   }
 
-  @Test func aSocketThatIsInUseStaysInUse() throws {
+  @Test func socketFileInUseIsNotReplaced() throws {
     let folder = try Folder()
     let address = try #require(Address(unixPath: "\(folder.path)/s"))
     let listener = try Listener(address)
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test(arguments: ["file", "folder", "link"])
-  func whatIsNoSocketIsNeverReplaced(kind: String) throws {
+  func nonSocketFileIsNeverReplaced(kind: String) throws {
     let folder = try Folder()
     let path = "\(folder.path)/s"
     switch kind {
@@ -146,7 +146,7 @@ import Testing
     #expect(try #require(status(path)).st_ino == before.st_ino)
   }
 
-  @Test func aPathThatIsSomebodyElsesByNowIsNotRemoved() throws {
+  @Test func pathTakenByAnotherListenerIsNotRemoved() throws {
     let folder = try Folder()
     let path = "\(folder.path)/s"
     let address = try #require(Address(unixPath: path))
@@ -161,7 +161,7 @@ import Testing
     #expect(status(path) == nil)
   }
 
-  @Test func aFolderThatDoesNotExistIsAnError() throws {
+  @Test func socketPathInAMissingFolderFails() throws {
     let address = try #require(Address(unixPath: "/nonexistent/s"))
     let error = #expect(throws: SystemError.self) { _ = try Listener(address) }
     #expect(error == SystemError(errno: ENOENT, operation: "bind unix:/nonexistent/s"))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Net
 
-/// Two ends of a stream that is in no file system; both closed at the end.
+/// Both ends of a connected stream socket without a file; closed at the end.
 struct Pair: ~Copyable {
   let near: Int32
   let far: Int32
@@ -22,7 +22,7 @@ struct Pair: ~Copyable {
     Socket.close(far)
   }
 
-  /// Sends from the near end until the kernel takes no more; returns the bytes taken.
+  /// Sends from the near end until the kernel accepts no more; returns the number of bytes sent.
   func fill() -> Int {
     let block = [UInt8](repeating: 7, count: 65536)
     var total = 0
@@ -30,7 +30,7 @@ struct Pair: ~Copyable {
     return total
   }
 
-  /// Reads at the far end until nothing is left.
+  /// Reads at the far end until it is empty.
   func drainFar() -> Int {
     var scratch = Scratch()
     var total = 0
@@ -39,7 +39,7 @@ struct Pair: ~Copyable {
   }
 }
 
-/// A folder of a test's own.
+/// A temporary folder for one test.
 struct Folder: ~Copyable {
   let path: String
 
@@ -56,14 +56,14 @@ struct Folder: ~Copyable {
   }
 }
 
-/// Waits until nobody has a file open: a process that another test starts at this moment has all that we
-/// have open, until it runs its program, and a file is closed when the last of them closes it.
+/// Waits until no process has the file open: a child process that another test starts at this moment shares all open
+/// descriptors until its exec, and a file is closed when the last descriptor is.
 func isClosed(_ path: String) -> Bool {
   let fd = unsafe open(path, O_RDONLY | O_CLOEXEC)
   defer { close(fd) }
   let setLease: Int32 = 1024  // F_SETLEASE
   for _ in 0..<2000 {
-    // A lease for writing is given when no other descriptor of the file is open.
+    // The kernel grants a write lease only if no other descriptor of the file is open.
     if fcntl(fd, setLease, F_WRLCK) == 0 { return fcntl(fd, setLease, F_UNLCK) == 0 }
     usleep(1000)
   }
@@ -73,7 +73,7 @@ func isClosed(_ path: String) -> Bool {
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 func text(_ span: RawSpan) -> String {
-  // SAFETY: the span is good for the length of the closure.
+  // SAFETY: the span is valid during the closure.
   unsafe span.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
 }
 
@@ -81,7 +81,7 @@ func send(_ descriptor: Int32, _ text: String) -> SendResult {
   Socket.send(descriptor, bytes(text))
 }
 
-/// What a descriptor has to give, waited for at most two seconds.
+/// The first result of reading a descriptor that is not `.wouldBlock`, within two seconds.
 func receiveSoon(_ descriptor: Int32, _ scratch: inout Scratch) -> ReceiveResult {
   for _ in 0..<2000 {
     let result = scratch.receive(descriptor)
@@ -103,12 +103,12 @@ extension Socket {
   }
 }
 
-/// The notes that are in the list now, those struck out left out.
+/// The notes in the list now, without the cleared ones.
 func notes(_ loop: borrowing EventLoop) -> [Ready] {
   (0..<loop.readyCount).map { loop.ready($0) }.filter { !$0.events.isEmpty }
 }
 
-/// Runs the loop until it has taken a note, at most five seconds; takes the notes out.
+/// Runs the loop until it has a note, at most five seconds; returns the notes and clears the list.
 func nextNotes(_ loop: inout EventLoop) -> [Ready] {
   let deadline = Clock.now().advanced(by: .seconds(5))
   while Clock.now() < deadline {
@@ -120,7 +120,7 @@ func nextNotes(_ loop: inout EventLoop) -> [Ready] {
   return []
 }
 
-/// The notes that can be had without waiting; takes them out.
+/// The notes available without waiting; clears the list.
 func presentNotes(_ loop: inout EventLoop) -> [Ready] {
   guard loop.runOnce(maxWait: .zero) else { return [] }
   defer { loop.clearReady() }

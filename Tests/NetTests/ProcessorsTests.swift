@@ -5,7 +5,7 @@ import Testing
 @testable import Net
 
 @Suite struct ProcessorsTests {
-  /// What the kernel says in words: "0-3,8".
+  /// The allowed processors from the kernel's text, such as "0-3,8".
   private static func listed() throws -> [Int32] {
     let status = try String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") })
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  /// What a thread of its own makes of it; what it does to itself ends with it.
+  /// Runs the closure in a new thread, so that changes to the thread's affinity end with it.
   private static func inThread<Value: Sendable>(
     _ body: @escaping @Sendable () throws -> Value
   ) throws -> Value {
@@ -36,13 +36,13 @@ import Testing
     let result = Mutex<Result<Value, any Error>?>(nil)
   }
 
-  @Test func theProcessorsAreThoseTheKernelLists() throws {
+  @Test func allowedProcessorsMatchTheKernelsList() throws {
     #expect(Processors.allowed() == (try Self.listed()))
     #expect(!Processors.allowed().isEmpty)
     #expect((1...Processors.allowed().count).contains(Processors.usable))
   }
 
-  @Test func aBoundThreadHasOneProcessorAndTheOthersKeepTheirs() throws {
+  @Test func boundThreadHasOneProcessorAndOtherThreadsKeepTheirs() throws {
     let before = Processors.allowed()
     for processor in before {
       let (allowed, usable) = try Self.inThread {
@@ -54,7 +54,7 @@ import Testing
     #expect(Processors.allowed() == before)
   }
 
-  @Test(arguments: [-1, 100_000] as [Int32]) func whatIsNoProcessorIsRefused(_ number: Int32) throws {
+  @Test(arguments: [-1, 100_000] as [Int32]) func invalidProcessorNumberIsRefused(_ number: Int32) throws {
     let before = Processors.allowed()
     let (error, allowed) = try Self.inThread {
       var error: SystemError?
@@ -75,7 +75,7 @@ import Testing
       ("", nil), ("100000\n", nil), ("0 100000\n", nil), ("100000 0\n", nil), ("-1 100000\n", nil),
       ("99999999999999999999 100000\n", nil), ("a b\n", nil),
     ] as [(String, Int?)])
-  func aPartOfAProcessorCountsAsOne(_ text: String, _ count: Int?) {
+  func fractionalProcessorQuotaIsRoundedUp(_ text: String, _ count: Int?) {
     #expect(ProcessorQuota.processors(text) == count)
   }
 
@@ -84,7 +84,7 @@ import Testing
       ("0::/user.slice/a.service\n", "/user.slice/a.service"), ("0::/\n", "/"),
       ("9:cpu:/x\n1:name=systemd:/\n0::/y:z\n", "/y:z"), ("9:cpu:/x\n", nil), ("", nil),
     ] as [(String, String?)])
-  func theGroupIsThatOfTheSecondVersion(_ lines: String, _ group: String?) {
+  func groupPathIsReadFromTheCgroupV2Line(_ lines: String, _ group: String?) {
     #expect(ProcessorQuota.group(in: lines) == group)
   }
 
@@ -96,11 +96,11 @@ import Testing
       (["/a/b": "400000 100000", "/a": "300000 100000"], "/a/b", 3),
       (["/a/b": "100000 100000", "/a": "300000 100000", "": "800000 100000"], "/a/b", 1),
       (["/a": "300000 100000"], "/b", nil),
-      // Within a container: of the host's path only the top is there.
+      // In a container: of the host's path only the topmost group exists.
       (["": "200000 100000"], "/docker/0123", 2),
       (["": "200000 100000"], "/", 2),
     ] as [([String: String], String, Int?)])
-  func theTightestOfAllGroupsAboveCounts(_ files: [String: String], _ group: String, _ count: Int?) {
+  func smallestQuotaOfGroupAndAncestorsCounts(_ files: [String: String], _ group: String, _ count: Int?) {
     #expect(ProcessorQuota.least(of: group) { files[$0] } == count)
   }
 }

@@ -4,9 +4,9 @@ import Testing
 @testable import Net
 
 @Suite struct SignalsTests {
-  // In processes of their own: what a process does with signals concerns all its threads.
+  // In child processes: signal settings apply to all threads of a process.
 
-  @Test func signalsComeAsNotesOfTheLoop() async {
+  @Test func signalsAreNotedByTheLoop() async {
     await #expect(processExitsWith: .success) {
       setMask([])
       let signals = try Signals()
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test func aBrokenPipeRaisesNoSignal() async {
+  @Test func brokenPipeRaisesNoSignal() async {
     await #expect(processExitsWith: .success) {
       let signals = try Signals([SIGUSR1])
       var ends: [Int32] = [0, 0]
@@ -34,9 +34,9 @@ import Testing
     }
   }
 
-  /// Those that end or stop a process by default, one by one.
+  /// The signals that end or stop a process by default, one by one.
   @Test(arguments: Signals.ignored)
-  func aSignalThatMeansNothingChangesNothing(_ number: Int32) async {
+  func ignoredSignalDoesNotEndOrStopTheProcess(_ number: Int32) async {
     await #expect(processExitsWith: .success) { [number] in
       setMask([])
       let signals = try Signals(ignoring: Signals.ignored)
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test func theSignalsThatEndOrStopAProcessAreHeardOrIgnored() {
+  @Test func everySignalThatEndsOrStopsAProcessIsHandledOrIgnored() {
     let others = [SIGKILL, SIGSTOP, SIGTSTP, SIGPIPE] + [SIGCHLD, SIGCONT, SIGURG]
     let faults = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS]
     let known = Set(Signals.heard + Signals.ignored + others + faults)
@@ -53,7 +53,7 @@ import Testing
     #expect(known.isSuperset(of: 34...64))
   }
 
-  @Test func onlyTheSignalsThatWereNamedAreBlocked() async {
+  @Test func onlyTheNamedSignalsAreBlocked() async {
     await #expect(processExitsWith: .success) {
       setMask([])
       let signals = try Signals([SIGUSR1, SIGHUP])
@@ -68,7 +68,7 @@ import Testing
   }
 }
 
-/// What the calling thread blocks; the threads that tests run on block nearly everything.
+/// Sets the calling thread's blocked signals; the threads of the test runner block nearly all.
 private func setMask(_ numbers: [Int32]) {
   var set = sigset_t()
   unsafe sigemptyset(&set)

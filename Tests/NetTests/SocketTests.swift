@@ -11,7 +11,7 @@ import Testing
     return value
   }
 
-  @Test func bothEndsOfATCPConnectionAreFitForUse() throws {
+  @Test func bothTCPEndsAreNonBlockingWithNoDelayAndKeepalive() throws {
     let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
     var loop = try EventLoop()
     var client: Int32 = -1
@@ -43,15 +43,15 @@ import Testing
     Socket.close(server)
   }
 
-  @Test func aRefusedConnectionSaysSo() throws {
-    // A port that was just free, and on which nobody listens.
+  @Test func refusedConnectionIsReported() throws {
+    // A port that was just free and has no listener.
     let address: Address
     do {
       let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
       address = listener.address
     }
     var result = Socket.connect(to: address)
-    // A program that another test starts at this moment may still have the listener open.
+    // A child process that another test starts at this moment may still have the listener open.
     for _ in 0..<100 {
       guard case .connected(let client) = result else { break }
       Socket.close(client)
@@ -74,7 +74,7 @@ import Testing
     #expect(Socket.connect(to: nowhere) == .failed(ENOENT))
   }
 
-  @Test func whatIsSentArrivesAndTheEndIsSeen() throws {
+  @Test func sentBytesArriveAndTheCloseIsSeen() throws {
     let pair = try Pair()
     var scratch = Scratch()
     #expect(scratch.receive(pair.far) == .wouldBlock)
@@ -91,7 +91,7 @@ import Testing
     #expect(scratch.bytes.byteCount == 0)
   }
 
-  @Test func aFullSocketTakesAPartAndThenNothing() throws {
+  @Test func fullSocketAcceptsAPartialSendThenNothing() throws {
     let pair = try Pair()
     let large = [UInt8](repeating: 1, count: 8 << 20)
     guard case .sent(let part) = Socket.send(pair.near, large) else {
@@ -104,7 +104,7 @@ import Testing
     #expect(pair.drainFar() == part)
   }
 
-  @Test func sendingToAClosedEndFailsWithoutASignal() throws {
+  @Test func sendingToAClosedPeerFailsWithoutASignal() throws {
     let pair = try Pair()
     shutdown(pair.far, Int32(SHUT_RD))
     #expect(send(pair.near, "x") == .failed(EPIPE))
@@ -112,14 +112,14 @@ import Testing
     #expect(Socket.send2(pair.near, x, x) == .failed(EPIPE))
   }
 
-  @Test func aDescriptorThatIsNoneFails() {
+  @Test func callsOnAnInvalidDescriptorFail() {
     var scratch = Scratch(capacity: 16)
     #expect(scratch.receive(-1) == .failed(EBADF))
     #expect(send(-1, "x") == .failed(EBADF))
     if case .failed(EBADF) = Socket.accept(-1) {} else { Issue.record("accepted from nothing") }
   }
 
-  @Test func oneReadTakesAtMostWhatTheScratchHolds() throws {
+  @Test func oneReadTakesAtMostTheScratchCapacity() throws {
     let pair = try Pair()
     var scratch = Scratch(capacity: 4)
     #expect(send(pair.near, "abcdefg") == .sent(7))

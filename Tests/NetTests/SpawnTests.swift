@@ -5,20 +5,20 @@ import Testing
 @testable import Net
 
 @Suite struct SpawnTests {
-  @Test func aProgramIsFoundInThePathAndItsExitIsTold() throws {
+  @Test func programIsFoundInPathAndItsExitIsReported() throws {
     let pid = try Spawn.start(["sh", "-c", "exit 7"])
     #expect(pid > 0)
     #expect(Spawn.wait(pid) == .exited(7))
     #expect(Spawn.wait(pid) == nil)
   }
 
-  @Test func aProgramThatDoesNotExistIsAnError() {
+  @Test func startingAMissingProgramFails() {
     let error = #expect(throws: SystemError.self) { try Spawn.start(["no-such-program-anywhere"]) }
     #expect(error == SystemError(errno: ENOENT, operation: "start no-such-program-anywhere"))
     #expect(throws: SystemError.self) { try Spawn.start([]) }
   }
 
-  @Test func aProgramHearsSignalsThatWeBlock() throws {
+  @Test func childReceivesSignalsThatTheParentBlocks() throws {
     var set = sigset_t()
     var old = sigset_t()
     unsafe sigemptyset(&set)
@@ -31,7 +31,7 @@ import Testing
     #expect(Spawn.wait(pid) == .signalled(SIGTERM))
   }
 
-  @Test func aProgramReadsNothingAndWritesWhereItIsTold() throws {
+  @Test func childReadsNothingAndWritesToTheGivenDescriptor() throws {
     var ends: [Int32] = [-1, -1]
     try #require(unsafe pipe(&ends) == 0)
     let script = "if read line; then echo read; fi; echo out $RINGROAD_TEST; echo err >&2"
@@ -45,7 +45,7 @@ import Testing
     #expect(String(decoding: buffer[0..<max(0, n)], as: UTF8.self) == "out given\nerr\n")
   }
 
-  @Test func noDescriptorOfOursIsHandedOn() throws {
+  @Test func childInheritsNoDescriptor() throws {
     let listener = try Listener(#require(Address(ip: "127.0.0.1", port: 0)))
     let bell = try Wakeup()
     let loop = try EventLoop()
@@ -77,14 +77,14 @@ import Testing
       ("root", 0, .max), ("0:0", 0, 0), ("root:", 0, .max), (":root", .max, 0), ("", .max, .max),
       ("4242:root", 4242, 0),
     ] as [(String, uid_t, gid_t)])
-  func ownersAreWrittenAsForChown(text: String, user: uid_t, group: gid_t) throws {
+  func ownersAreParsedAsByChown(text: String, user: uid_t, group: gid_t) throws {
     let ids = try Account.ids(ofOwner: text)
     #expect(ids.user == user && ids.group == group)
   }
 }
 
 @Suite struct PrivilegesTests {
-  @Test func anUnknownUserIsAnErrorAndNothingChanges() {
+  @Test func becomingAnUnknownUserFailsAndChangesNothing() {
     let before = geteuid()
     let error = #expect(throws: SystemError.self) { try Privileges.become(user: "no-such-user") }
     #expect(error?.description == "user no-such-user: No such file or directory")
@@ -92,14 +92,14 @@ import Testing
   }
 
   @Test(.enabled(if: getuid() == 0))
-  func rootBecomesAnotherForGood() async {
+  func rootBecomesAnotherUserForGood() async {
     await #expect(processExitsWith: .success) {
       let many: [gid_t] = [0, 1, 2, 3]
       guard Privileges.areFull, unsafe setgroups(many.count, many) == 0 else { exit(2) }
       try Privileges.become(user: "nobody")
       guard getuid() != 0, geteuid() == getuid(), getegid() != 0 else { exit(3) }
       guard setuid(0) != 0, unsafe open("/etc/shadow", O_RDONLY) < 0 else { exit(4) }
-      // Only the new user's own are left.
+      // Only the new user's groups are left.
       guard getgroups(0, nil) <= 1, !Privileges.areFull else { exit(5) }
       var isRefused = false
       do { try Privileges.become(user: "root") } catch { isRefused = true }
