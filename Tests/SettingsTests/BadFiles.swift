@@ -1,4 +1,4 @@
-/// Files that are refused for what they say, and every error that is reported for them.
+/// Files that are valid YAML but refused, each with all errors that it must give.
 ///
 ///     ## what is wrong
 ///     | a line of the file

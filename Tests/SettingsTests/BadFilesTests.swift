@@ -20,13 +20,13 @@ struct BadFile: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct BadFilesTests {
-  @Test func theTableIsLong() {
+  @Test func badFileTableHasAHundredFilesAllWithErrors() {
     #expect(BadFile.all.count >= 100)
     #expect(BadFile.all.allSatisfy { !$0.errors.isEmpty })
   }
 
   @Test(arguments: BadFile.all)
-  func everyErrorOfABadFileIsToldWithPlaceAndHint(_ file: BadFile) {
+  func everyErrorOfABadFileIsReportedWithPositionAndHint(_ file: BadFile) {
     #expect(errors(of: file.yaml) == file.errors)
   }
 
@@ -36,38 +36,38 @@ struct BadFile: CustomTestStringConvertible, Sendable {
     ("a: \u{2028}\n", "1:4: control character U+2028 in the file"),
     ("\u{FEFF}servers: \u{FEFF}\n", "1:10: control character U+FEFF in the file"),
   ])
-  func controlCharactersAreRefusedWhereTheyStand(_ yaml: String, _ error: String) {
+  func controlCharactersAreRefusedAtTheirPosition(_ yaml: String, _ error: String) {
     #expect(errors(of: yaml) == [error])
   }
 
   @Test(
     arguments: [[0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3]] as [[UInt8]])
-  func bytesThatAreNotUTF8AreRefusedWhereTheyStand(_ bytes: [UInt8]) {
+  func invalidUTF8IsRefusedAtItsPosition(_ bytes: [UInt8]) {
     #expect(errors(of: Array("é: [a]\n# ü".utf8) + bytes) == ["2:4: the file is not UTF-8 here"])
   }
 
-  @Test func otherEncodingsAreRefused() {
+  @Test func filesInOtherEncodingsAreRefused() {
     #expect(errors(of: [0xFF, 0xFE, 0x61, 0x00]) == ["1:1: the file is not UTF-8 here"])
   }
 
-  @Test func aByteOrderMarkAndForeignLineEndsAreTaken() throws {
+  @Test func byteOrderMarkAndForeignLineEndsAreAccepted() throws {
     let settings = try ProxySettings.decode(
       bytes: [0xEF, 0xBB, 0xBF] + Array("threads: 3\r\nservers:\r\n  - a\r\n".utf8), file: "f")
     #expect(settings.threads == 3)
     #expect(settings.pools[0].servers.map(\.address) == ["a"])
   }
 
-  @Test func aFileOverSixteenMebibytesIsRefusedUnread() {
+  @Test func fileOver16MiBIsRefused() {
     let bytes = [UInt8](repeating: UInt8(ascii: "#"), count: (16 << 20) + 1)
     #expect(errors(of: bytes) == ["1:1: the file is larger than 16MiB"])
   }
 
-  @Test func aMillionValuesAreEnough() {
+  @Test func fileWithMoreThanAMillionValuesIsRefused() {
     let yaml = "servers: [" + String(repeating: "a,", count: 1_000_100) + "]\n"
     #expect(errors(of: yaml).map { $0.drop { $0 != " " } } == [" more than 1000000 values"])
   }
 
-  @Test func listsEndAtTheirBounds() {
+  @Test func listsLongerThanTheirBoundsAreRefused() {
     let servers = (0..<4097).map { "a\($0)" }
     #expect(
       errors(of: "servers: [\(servers.joined(separator: ","))]\n") == [
@@ -86,7 +86,7 @@ struct BadFile: CustomTestStringConvertible, Sendable {
       ])
   }
 
-  @Test func textsEndAtTheirBounds() {
+  @Test func textsLongerThanTheirBoundsAreRefused() {
     func long(_ count: Int) -> String { String(repeating: "a", count: count) }
     #expect(
       errors(of: "servers: [a]\nroutes: [{prefix: \(long(251)), pool: main}]\n") == [
@@ -109,19 +109,19 @@ struct BadFile: CustomTestStringConvertible, Sendable {
       ])
   }
 
-  @Test func aReportOfErrorsEnds() {
+  @Test func errorReportIsCutAtItsLimit() {
     let yaml = "servers: [" + (0..<500).map { "a:\($0)x" }.joined(separator: ", ") + "]\n"
     let told = errors(of: yaml)
     #expect(told.count == 101)
     #expect(told.last?.hasSuffix("and more errors like these") == true)
   }
 
-  @Test func longAndWildTextsAreShownOnOneLine() {
+  @Test func longOrUnprintableTextIsQuotedOnOneLine() {
     #expect(quoted("a\nb\u{1B}[31m\"\\\u{202E}") == #""a\nb\u{1b}[31m\"\\\u{202e}""#)
     #expect(quoted(String(repeating: "x", count: 1000)).count == 67)
   }
 
-  @Test func anUnreadableFileIsNamed() {
+  @Test func unreadableFileIsNamedInTheError() {
     let failure = #expect(throws: ConfigFailure.self) {
       try ProxySettings.load(path: "/nowhere/ringroad.yml")
     }

@@ -1,4 +1,4 @@
-/// Files that are refused for what they are as YAML; written as `badFiles` is.
+/// Files that are refused as YAML, in the format of `badFiles`.
 let badYAML = #"""
   ## an empty file
   > 1:1: the file is empty; the least that works is servers: [127.0.0.1:11211]

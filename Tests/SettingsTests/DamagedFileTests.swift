@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 
 @Suite struct DamagedFileTests {
-  /// The full example without its comments: every byte of it means something.
+  /// The full example without its comments, so that every byte matters.
   private static func dense() throws -> [UInt8] {
     let lines = try ProxySettingsTests.text("config/full.yml").split(separator: "\n")
     let kept = lines.filter { !$0.drop { $0 == " " }.hasPrefix("#") }
     return Array((kept.joined(separator: "\n") + "\n").utf8)
   }
 
-  /// Decodes, and checks that every error names a place in the file. Returns whether there was one.
+  /// Decodes the bytes, and checks that every error has a position in the file. Returns whether there was one.
   private func isRefused(_ bytes: [UInt8], _ what: Comment) -> Bool {
     do throws(ConfigFailure) {
       let settings = try ProxySettings.decode(bytes: bytes, file: "f")
@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func aFileCutAnywhereIsReadOrRefusedInPlace() throws {
+  @Test func truncatedFileIsReadOrRefusedWithAPosition() throws {
     let bytes = try Self.dense()
     var refused = 0
     for end in 0...bytes.count where isRefused(Array(bytes[..<end]), "cut at \(end)") { refused += 1 }
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
-  func flippedBytesAreReadOrRefusedInPlace(_ seed: UInt64) throws {
+  func fileWithFlippedBytesIsReadOrRefusedWithAPosition(_ seed: UInt64) throws {
     let bytes = try Self.dense()
     var random = Seeded(seed)
     var refused = 0
@@ -62,7 +62,7 @@ import Testing
         switch Int.random(in: 0..<4, using: &random) {
         case 0: damaged[at] = UInt8.random(in: 0...255, using: &random)
         case 1: damaged.remove(at: at)
-        // What YAML gives a meaning to does the most damage.
+        // Characters with a meaning in YAML do the most damage.
         case 2:
           damaged.insert("{}[]:,-&*!|>'\"%@`#?\n\r\t ~0".utf8.randomElement(using: &random) ?? 0, at: at)
         default: damaged[at] ^= 1 << UInt8.random(in: 0...7, using: &random)
@@ -73,7 +73,7 @@ import Testing
     #expect(refused > 100)
   }
 
-  @Test func noiseIsRefusedInPlace() {
+  @Test func randomBytesAreRefusedWithAPosition() {
     var random = Seeded(5)
     for round in 0..<300 {
       let alphabet = Array("ab: \n-[]{},'\"|>&*!%?#\\x0\t\r".utf8)

@@ -3,7 +3,7 @@ import Settings
 import Testing
 
 @Suite struct InvocationTests {
-  /// What a shell would make of a line without quotes.
+  /// Splits a line without quotes into words, as a shell does.
   static func parse(_ line: String) throws(UsageError) -> Invocation {
     try Invocation.parse(line.split(separator: " ").map(String.init))
   }
@@ -21,13 +21,13 @@ import Testing
   @Test(arguments: [
     "--config f.yml", "--config=f.yml", "-f f.yml", "-ff.yml",
   ])
-  func aFileIsGivenInAnyForm(_ line: String) throws {
+  func configFlagIsAcceptedInEveryForm(_ line: String) throws {
     var options = LaunchOptions()
     options.configPath = "f.yml"
     #expect(try Self.launch(line) == options)
   }
 
-  @Test func everyFlagArrives() throws {
+  @Test func everyFlagReachesTheLaunchOptions() throws {
     let options = try Self.launch("-dvv -u nobody -P/run/r.pid -t 4 --conn-limit=50 -l [::1] -p 11400 a b:1")
     #expect(options.daemon && options.user == "nobody" && options.pidFile == "/run/r.pid")
     #expect(
@@ -47,11 +47,11 @@ import Testing
     ("-s /run/r -p 7", ["unix:/run/r", "127.0.0.1:7"]),
     ("--listen=unix:/run/r", ["unix:/run/r"]),
   ])
-  func listenersFollowMemcachedsFlags(_ flags: String, _ listeners: [String]) throws {
+  func listenerFlagsWorkAsInMemcached(_ flags: String, _ listeners: [String]) throws {
     #expect(try Self.launch("\(flags) a").overrides.listeners?.map(\.endpoint.description) == listeners)
   }
 
-  @Test func aMaskIsForTheSocketsAlone() throws {
+  @Test func unixMaskAppliesToUnixSocketsOnly() throws {
     let listeners = try Self.launch("-s /run/r -a 0770 -p 7 a").overrides.listeners
     #expect(listeners?.map(\.mode) == [0o770, nil])
   }
@@ -103,12 +103,12 @@ import Testing
     ("demo a", #"demo takes no "a"; ringroad demo -n 3"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
-  func aSlipIsToldInOneLine(_ line: String, _ message: String) {
+  func commandLineErrorIsReportedInOneLine(_ line: String, _ message: String) {
     let error = #expect(throws: UsageError.self) { try Self.parse(line) }
     #expect(error?.description == message)
   }
 
-  @Test func commandsAreTheFirstWord() throws {
+  @Test func commandIsTheFirstWord() throws {
     #expect(try Self.parse("check f") == .check(file: "f"))
     #expect(try Self.parse("check -- -f") == .check(file: "-f"))
     #expect(try Self.parse("--version") == .version)
@@ -117,7 +117,7 @@ import Testing
     #expect(try Self.parse("demo") == .demo(demo))
     (demo.servers, demo.once) = (5, true)
     #expect(try Self.parse("demo --once -n5") == .demo(demo))
-    // A host may be called like this; an address is no slip.
+    // A host may have such a name; an address is never taken for a mistyped command.
     #expect(try Self.launch("check1.example").servers == ["check1.example"])
   }
 
@@ -126,11 +126,11 @@ import Testing
       ("--help", .ringroad), ("-h", .ringroad), ("help", .ringroad), ("-f x --help", .ringroad),
       ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("help route", .route),
     ] as [(String, HelpTopic)])
-  func helpIsGivenWhereItIsAsked(_ line: String, _ topic: HelpTopic) throws {
+  func helpFlagAndCommandSelectTheHelpTopic(_ line: String, _ topic: HelpTopic) throws {
     #expect(try Self.parse(line) == .help(topic))
   }
 
-  @Test func keysAndServersAreToldApart() throws {
+  @Test func routeWordsAreSplitIntoServersAndKeys() throws {
     let file = try Self.question("route --json -f f.yml k1 k2 -- -k3")
     #expect(
       file.configPath == "f.yml" && file.keys == ["k1", "k2", "-k3"] && file.json && file.servers.isEmpty)
@@ -142,7 +142,7 @@ import Testing
     #expect(streamed.servers == ["a:1", "b"] && streamed.keys.isEmpty)
   }
 
-  @Test func everyFlagStandsInTheHelpAndInTheManPage() throws {
+  @Test func everyFlagIsInTheHelpAndTheManPage() throws {
     let page = try ProxySettingsTests.text("docs/ringroad.1")
     func check<Flag: CommandFlag>(_ flags: Flag.Type, _ topic: HelpTopic) {
       for flag in Flag.allCases {
@@ -163,7 +163,7 @@ import Testing
     }
   }
 
-  @Test func flagsBeatTheFileAtEveryReading() throws {
+  @Test func flagsOverrideTheFileAtEveryReload() throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "ringroad-\(UUID().uuidString).yml")
     defer { try? FileManager.default.removeItem(at: path) }
     func write(_ text: String) throws { try Data(text.utf8).write(to: path) }
@@ -182,7 +182,7 @@ import Testing
     #expect(throws: ConfigFailure.self) { try options.settings() }
   }
 
-  @Test func aProcessThatLeavesItsDirectoryKeepsItsPaths() throws {
+  @Test func daemonKeepsItsPathsAfterChangingDirectory() throws {
     let options = try Self.launch("-f r.yml -P /run/r.pid").anchored(in: "/etc")
     #expect(options.configPath == "/etc/r.yml" && options.pidFile == "/run/r.pid")
     #expect(try Self.launch("-f r.yml -P p").anchored(in: "/").pidFile == "/p")

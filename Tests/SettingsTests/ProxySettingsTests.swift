@@ -19,19 +19,19 @@ import Testing
     try ProxySettings.decode(bytes: Array(yaml.utf8), file: "f")
   }
 
-  /// What both example files hold.
+  /// The settings that both example files contain.
   static func example() throws -> ProxySettings {
     let servers = try (1...3).map { try server("10.0.0.\($0):11211") }
     return ProxySettings(pools: [PoolSettings(name: "main", servers: servers)])
   }
 
   @Test(arguments: ["config/full.yml", "config/ringroad.yml"])
-  func theExamplesSayTheDefaults(_ path: String) throws {
+  func exampleFilesShowTheDefaults(_ path: String) throws {
     let file = Self.root.appending(path: path).path()
     #expect(try ProxySettings.load(path: file) == Self.example())
   }
 
-  @Test func theDefaultsAreThoseOfTheContract() throws {
+  @Test func defaultsAreTheDocumentedOnes() throws {
     let settings = try Self.example()
     let pool = settings.pools[0]
     #expect(settings.listeners == [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))])
@@ -51,12 +51,12 @@ import Testing
   }
 
   @Test(arguments: KnownKeys.all)
-  func everyKeyStandsInTheFullExampleAndInTheDocumentation(_ key: String) throws {
+  func everyKeyIsInTheFullExampleAndTheDocumentation(_ key: String) throws {
     #expect(try Self.text("config/full.yml").contains("\(key):"))
     #expect(try Self.text("docs/CONFIGURATION.md").contains("`\(key)`"))
   }
 
-  @Test func everyExampleOfTheDocumentationIsGood() throws {
+  @Test func everyDocumentedExampleIsValid() throws {
     let parts = try Self.text("docs/CONFIGURATION.md").components(separatedBy: "```yaml\n").dropFirst()
     #expect(parts.count >= 4)
     for part in parts {
@@ -65,7 +65,7 @@ import Testing
     }
   }
 
-  @Test func everyValueOfALongFileArrives() throws {
+  @Test func everyValueOfALongFileIsDecoded() throws {
     let settings = try Self.decode(
       """
       listen:
@@ -151,14 +151,14 @@ import Testing
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
   }
 
-  @Test func thePoolOfTheShortFormIsCalledMain() throws {
+  @Test func poolOfTheShortFormIsNamedMain() throws {
     let settings = try Self.decode("servers: [a]\nfloor: 10%\nroutes: [{prefix: x, pool: main}]\n")
     #expect(settings.pools.map(\.name) == ["main"])
     #expect(settings.pools[0].floor == 10)
     #expect(settings.routes == [RouteSettings(prefix: "x", pool: "main", poolIndex: 0)])
   }
 
-  @Test func whatMayNotBeMeantIsNoted() throws {
+  @Test func possiblyUnintendedSettingsAreNoted() throws {
     #expect(try Self.example().notes == [])
     let settings = try Self.decode(
       "pools: {a: {servers: [x]}, b: {servers: [y]}}\nroutes: [{prefix: x, pool: a}]\n")
@@ -169,7 +169,7 @@ import Testing
       ])
   }
 
-  @Test func argumentsMakeTheSameSettingsAsAFile() throws {
+  @Test func argumentsGiveTheSameSettingsAsAFile() throws {
     let servers = ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"]
     #expect(try ProxySettings.simple(listen: [], servers: servers) == Self.example())
     #expect(try ProxySettings.simple(listen: ["127.0.0.1:11311"], servers: servers) == Self.example())
@@ -182,7 +182,7 @@ import Testing
     ([], [], "arguments: servers: expected at least one item, found an empty list"),
     ([], ["~"], #"argument "~": servers: "~" in the host "~"; expected letters, digits, '.', '-' and '_'"#),
   ])
-  func aBadArgumentIsNamed(_ listen: [String], _ servers: [String], _ error: String) {
+  func badArgumentIsNamedInTheError(_ listen: [String], _ servers: [String], _ error: String) {
     let failure = #expect(throws: ConfigFailure.self) {
       try ProxySettings.simple(listen: listen, servers: servers)
     }

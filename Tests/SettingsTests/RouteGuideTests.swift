@@ -23,7 +23,7 @@ import Testing
       #"{"key":"t:\"\\\t\u0001é","pool":"a\"b","server":"unix:/run/x","index":0}"# + "\n"
     ),
   ])
-  func anAnswerIsOneLine(_ key: String, _ json: Bool, _ line: String) throws {
+  func routeAnswerIsOneLine(_ key: String, _ json: Bool, _ line: String) throws {
     #expect(try Self.answer(key, json: json) == .line(Array(line.utf8)))
   }
 
@@ -33,11 +33,11 @@ import Testing
     ("s:\0", #""s:\u{0}": a key has no space, line end or NUL"#),
     ("x", #""x": no route fits, and there is no default"#),
   ])
-  func whatIsNoKeyIsRefused(_ key: String, _ reason: String) throws {
+  func invalidKeyIsRefusedByRoute(_ key: String, _ reason: String) throws {
     #expect(try Self.answer(key) == .refused(reason))
   }
 
-  @Test func aKeyHasUpTo250Bytes() throws {
+  @Test func keyOfUpTo250BytesIsAccepted() throws {
     let long = "s:" + String(repeating: "k", count: 248)
     #expect(try Self.answer(long) == .line(Array("\(long)\tonly:1\n".utf8)))
     guard case .refused = try Self.answer(long + "k") else {
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func bytesThatAreNoTextComeBackAsTheyAre() throws {
+  @Test func nonUTF8KeyIsPrintedUnchanged() throws {
     let guide = RouteGuide(try ProxySettingsTests.decode("servers: [a]\n"), json: false)
     #expect(guide.answer([0xFF, 0x80]) == .line([0xFF, 0x80, 9, 97, 10]))
   }
@@ -69,13 +69,13 @@ import Testing
     var cases: [Case]
   }
 
-  /// The whole way from a file's text to a server, against what twemproxy and PHP really did.
+  /// From a file's text to a server, compared with placements recorded from twemproxy and PHP.
   @Test(arguments: [
     ("php-libketama-compatible", "placement: ketama", false),
     ("twemproxy-ketama-fnv1a_64-tagbraces", "placement: twemproxy-ketama\nhash_tag: \"{}\"", true),
     ("twemproxy-ketama-md5", "placement: twemproxy-ketama\nhash: md5", true),
   ])
-  func aFilePlacesKeysAsThePeerDid(_ file: String, _ settings: String, _ hasNames: Bool) throws {
+  func filePlacementMatchesTwemproxyAndPHP(_ file: String, _ settings: String, _ hasNames: Bool) throws {
     func data(_ name: String) throws -> Data {
       try Data(contentsOf: ProxySettingsTests.root.appending(path: "Tests/RoutingTests/Vectors/\(name).json"))
     }
@@ -122,13 +122,13 @@ import Testing
   }
 
   @Test(arguments: 1...12)
-  func linesAreTheSameHoweverTheyArrive(_ step: Int) {
+  func linesAreSplitAlikeForEveryReadSize(_ step: Int) {
     #expect(Self.lines("a\nbc\r\n\nd", step: step) == ["a", "bc", "", "d"])
     #expect(Self.lines("a\n", step: step) == ["a"])
     #expect(Self.lines("", step: step) == [])
     #expect(Self.lines("\n", step: step) == [""])
     #expect(Self.lines("12345\r\n12345\n", step: step) == ["12345", "12345"])
-    // One byte more than the longest shows that it was too long, and no more is kept.
+    // One byte more than the longest shows that the line was too long; no further byte is kept.
     #expect(Self.lines("123456\n12345678901\r\nx", step: step) == ["123456", "123456", "x"])
   }
 }

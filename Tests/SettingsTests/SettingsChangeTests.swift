@@ -16,7 +16,7 @@ import Testing
       \.description)
   }
 
-  @Test func nothingIsSaidOfNothing() throws {
+  @Test func equalSettingsHaveNoChanges() throws {
     #expect(try Self.words(Self.start, Self.start) == [])
   }
 
@@ -88,13 +88,13 @@ import Testing
       ]
     ),
   ])
-  func everyChangeHasItsWords(_ part: String, _ replacement: String, _ words: [String]) throws {
+  func everySettingsChangeIsDescribed(_ part: String, _ replacement: String, _ words: [String]) throws {
     let changed = Self.start.replacing(part, with: replacement, maxReplacements: 1)
     #expect(changed != Self.start)
     #expect(try Self.words(Self.start, changed) == words)
   }
 
-  @Test func poolsComeAndGo() throws {
+  @Test func addedAndRemovedPoolsAreReported() throws {
     let one = "pools: {a: {servers: [x]}}\nroutes: [{pool: a}]\n"
     let two = "pools: {b: {servers: [y, z]}, a: {servers: [x]}}\nroutes: [{pool: a}]\n"
     #expect(try Self.words(one, two) == [#"added pool "b" with 2 servers"#])
@@ -103,8 +103,8 @@ import Testing
     #expect(try Self.words(two, turned) == ["pools: changed order"])
   }
 
-  /// Every setting of a pool and of the process, changed one at a time, is told once.
-  @Test func noChangeIsSilent() throws {
+  /// Changes every setting of a pool and of the process, one at a time; each must be reported once.
+  @Test func everyChangedSettingIsReportedOnce() throws {
     let old = try ProxySettingsTests.example()
     var variants: [ProxySettings] = []
     func vary(_ change: (inout ProxySettings) -> Void) {
