@@ -3,9 +3,9 @@ import Net
 import Testing
 
 extension Integration {
-  /// The path of a request takes its memory from pools: once warm, it never asks the allocator.
+  /// The request path takes its memory from pools: once warm, it never calls the allocator.
   @Suite struct AllocationTests {
-    /// The proxy with every allocation of the whole process counted.
+    /// A proxy that counts every allocation of the whole process.
     private final class Counted {
       let cluster: Cluster
       let directory: Directory
@@ -53,10 +53,10 @@ extension Integration {
         ("deletes and misses", { for key in keys { _ = try client.ask("delete no:\(key)") } }),
       ]
       for (name, run) in kinds {
-        // Until the pools have what this kind of request needs.
+        // Until the pools have the memory that this kind of request needs.
         for _ in 0..<50 { try run() }
-        // The control thread looks after the file once a second, which is nobody's request: a path that
-        // allocated would show in every one of these.
+        // Once a second the control thread checks the file, which may allocate without any request; a request path
+        // that allocates would show in each of these five measurements.
         var least = UInt64.max
         for _ in 0..<5 where least > 0 {
           let before = try counted.allocations()
@@ -67,8 +67,8 @@ extension Integration {
       }
     }
 
-    /// The count itself: what is known to allocate is seen.
-    @Test func whatAllocatesIsCounted() throws {
+    /// Checks the counter itself: a request known to allocate increases it.
+    @Test func allocationCounterSeesKnownAllocations() throws {
       let counted = try Counted()
       let client = try counted.cluster.client()
       _ = try client.stats()

@@ -2,16 +2,16 @@ import Foundation
 import Testing
 
 extension Integration {
-  /// What few clients do, and what some do to harm: beside a memcached of its own where that has an answer.
+  /// Rare requests and malicious ones, compared with a separate memcached where it answers them.
   @Suite struct CornerTests {
-    /// Keys in base64 that memcached prints raw in its dump: each says that the dump is over and what comes next.
+    /// Base64 keys that memcached prints raw in its dump: each pretends that the dump ends and other replies follow.
     static let forging = [
       "x [1 b; 0 s]\r\nEND\r\nVALUE k 0 5\r\nFALSE\r\nEND",
       "\r\nEND\r\nNF O1\r\nVALUE k 0 5\r\nFALSE\r\nEND\r\n",
       "a b", "\r\nERROR\r\nSTORED\r\n", "\r\nEND\r\nVERSION 9.9.9\r\n",
     ]
 
-    @Test func noKeyForgesAReplyOutOfADump() throws {
+    @Test func keysInACachedumpCannotForgeReplies() throws {
       let cluster = try Cluster(servers: 2, options: "threads: 1")
       let (client, other) = (try cluster.client(), try cluster.client())
       let keys = (0..<20).map { "k\($0)" }
@@ -35,7 +35,7 @@ extension Integration {
       }
       let all = eventually(within: .seconds(10)) {
         guard let rows = try? client.dump(1) else { return false }
-        // Those that were read are kept elsewhere than where memcached looks.
+        // memcached moves keys that were read to an LRU segment that the dump does not cover.
         return keys.dropFirst(3).allSatisfy { rows.contains("ITEM \($0) [4 b; 0 s]") }
       }
       #expect(all, "the items of both servers are listed")
@@ -46,7 +46,7 @@ extension Integration {
       #expect(try cluster.proxy.number("server_connections_lost") == 0)
     }
 
-    @Test func noPrefixForgesAReplyOutOfADetailDump() throws {
+    @Test func prefixesInADetailDumpCannotForgeReplies() throws {
       let cluster = try Cluster(servers: 1)
       let client = try cluster.client()
       #expect(try client.ask("stats detail on") == "OK")
@@ -61,7 +61,7 @@ extension Integration {
       #expect(try cluster.proxy.number("integrity_failures") == 0)
     }
 
-    @Test func aValueThatIsTooLargeLeavesWhatMemcachedLeaves() throws {
+    @Test func tooLargeValueLeavesTheSameKeyStateAsInMemcached() throws {
       let alone = try Memcached()
       let cluster = try Cluster(servers: 3, options: "limits: {max_value: 1MiB}")
       let (direct, through) = (try alone.client(), try cluster.client())
@@ -90,7 +90,7 @@ extension Integration {
       Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8),
     ]
 
-    @Test func clientsOfOtherProtocolsNeedNotWait() throws {
+    @Test func clientsOfOtherProtocolsAreDisconnectedAtOnce() throws {
       let cluster = try Cluster(servers: 1)
       for (i, bytes) in Self.foreign.enumerated() {
         let client = try cluster.client()
@@ -104,8 +104,8 @@ extension Integration {
       for _ in 0..<3 { #expect(try client.line() == "ERROR") }
     }
 
-    /// What a Prometheus exporter asks, and how it takes the answers apart.
-    @Test func anExporterUnderstandsTheMergedStats() throws {
+    /// Asks for what a Prometheus exporter asks for, and parses the replies as it does.
+    @Test func prometheusExporterParsesTheMergedStats() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       for i in 0..<300 {
@@ -152,7 +152,7 @@ extension Integration {
 }
 
 extension TextClient {
-  /// The lines up to `END`.
+  /// The lines before `END`.
   func rows() throws(ClientFailure) -> [String] {
     var rows: [String] = []
     while true {
@@ -162,7 +162,7 @@ extension TextClient {
     }
   }
 
-  /// Whatever there is of the dump of a slab class: rows, and what keys make of them.
+  /// All lines of the dump of a slab class: rows, and whatever keys make of them.
   func dump(_ number: Int) throws(ClientFailure) -> [String] {
     try send("stats cachedump \(number) 0\r\nmn\r\n")
     var rows: [String] = []

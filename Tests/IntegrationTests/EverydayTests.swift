@@ -3,7 +3,7 @@ import Testing
 
 extension Integration {
   @Suite struct EverydayTests {
-    @Test func tenThousandKeysComeBackAndLieWhereRouteSays() throws {
+    @Test func tenThousandKeysAreReadBackFromTheServersThatRouteNames() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       let keys = (0..<10_000).map { "key:\($0)" }
@@ -34,12 +34,12 @@ extension Integration {
           let some = Array(own[start..<min(start + 100, own.count)])
           try #require(try direct.get(some).map(\.key) == some)
         }
-        // Nothing but its own lies there.
+        // The server has no other key.
         #expect(try direct.stats()["curr_items"] == "\(own.count)")
       }
     }
 
-    @Test func aMultiGetAnswersInTheOrderAskedAndAKeyTwiceAskedTwice() throws {
+    @Test func multiGetKeepsTheRequestedOrderAndRepeatsRepeatedKeys() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       var keys = (0..<100).map { "m:\($0)" }
@@ -56,13 +56,13 @@ extension Integration {
       #expect(client.leftover == 0)
     }
 
-    @Test func everyClassicCommandDoesWhatMemcachedDoes() throws {
+    @Test func everyClassicCommandAnswersAsMemcachedDoes() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       let memcached = try Memcached()
       let direct = try memcached.client()
       defer { memcached.kill() }
-      // The same lines to the proxy and to a memcached: the same answers.
+      // Sends the same lines to the proxy and to a memcached; the replies must be equal.
       for name in ["alpha", "beta", "gamma", "delta", "epsilon"] {
         let lines = [
           "add \(name) 5 0 2\r\n10", "add \(name) 5 0 2\r\n11", "get \(name)", "replace \(name) 6 0 2\r\n20",
@@ -83,7 +83,7 @@ extension Integration {
       }
     }
 
-    /// All that answers a request, with `mn` behind it to mark the end.
+    /// All lines of the reply to a request; a following `mn` marks the end.
     private func answer(_ client: TextClient, _ request: String) throws -> [String] {
       try client.send(request + "\r\nmn\r\n")
       var lines: [String] = []
@@ -94,7 +94,7 @@ extension Integration {
       }
     }
 
-    @Test func casTokensAreTheServers() throws {
+    @Test func casTokensAreTheServersOwn() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       for i in 0..<20 {
@@ -107,7 +107,7 @@ extension Integration {
       }
     }
 
-    @Test func noreplyIsSilentAndDone() throws {
+    @Test func noreplyRequestsAreSilentAndDone() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       var lines = ""
@@ -125,7 +125,7 @@ extension Integration {
     }
 
     @Test(arguments: [0, 1, 1000, 65_536, 262_144, 1_000_000, 1_048_000])
-    func valuesOfEverySizeAreWhole(size: Int) throws {
+    func valuesOfEverySizeArriveWhole(size: Int) throws {
       let cluster = try Cluster(servers: 2)
       let client = try cluster.client()
       for i in 0..<4 {
@@ -137,7 +137,7 @@ extension Integration {
       }
     }
 
-    @Test func aValueTooLargeForTheServerIsRefusedAndNobodyElseHarmed() throws {
+    @Test func valueTooLargeForTheServerIsRefusedWithoutHarmToOthers() throws {
       let cluster = try Cluster(servers: 2)
       let client = try cluster.client()
       let other = try cluster.client()
@@ -152,7 +152,7 @@ extension Integration {
       for server in cluster.servers { #expect(try cluster.proxy.standing(of: server.address) == "up") }
     }
 
-    @Test func keysOf250BytesAndValuesThatLookLikeProtocolPass() throws {
+    @Test func keysOf250BytesAndProtocolLikeValuesAreForwarded() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       let values = [
@@ -170,7 +170,7 @@ extension Integration {
       #expect(try client.get("ключ:ü")?.bytes == every)
     }
 
-    @Test func manyRequestsInOnePieceAreAnsweredInTheirOrder() throws {
+    @Test func pipelinedRequestsAreAnsweredInOrder() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       for i in 0..<100 { #expect(try client.set("p:\(i)", "value \(i)") == "STORED") }
@@ -186,7 +186,7 @@ extension Integration {
       }
     }
 
-    @Test func statsVersionAndFlushConcernTheWholeCluster() throws {
+    @Test func statsVersionAndFlushAllCoverTheWholeCluster() throws {
       let cluster = try Cluster(servers: 3)
       let client = try cluster.client()
       for i in 0..<300 { #expect(try client.set("s:\(i)", "v") == "STORED") }
@@ -204,7 +204,7 @@ extension Integration {
       #expect(client.leftover == 0)
     }
 
-    @Test func aBrowserIsHungUpOnAndNothingItSaysIsDone() throws {
+    @Test func httpClientIsDisconnectedAndNoneOfItsLinesIsExecuted() throws {
       let cluster = try Cluster(servers: 1)
       let client = try cluster.client()
       try client.send("POST / HTTP/1.1\r\nHost: x\r\n\r\nset evil 0 0 1\r\nx\r\n")

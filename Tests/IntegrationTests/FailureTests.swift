@@ -5,7 +5,7 @@ import Testing
 
 extension Integration {
   @Suite struct FailureTests {
-    @Test func aServerThatIsKilledCostsOnlyItsKeysAndComesBack() throws {
+    @Test func killedServerCostsOnlyItsKeysAndReturns() throws {
       let cluster = try Cluster(servers: 3, options: "probe_interval: 500ms\nprobe_max: 1s")
       let client = try cluster.client()
       let victim = cluster.servers[1]
@@ -52,7 +52,7 @@ extension Integration {
       #expect(its.errors < 50, "\(its.errors) errors for the keys of the killed server: \(seen.remarks)")
     }
 
-    @Test func aHungServerCostsTheDeadlineOnceAndThenNothing() throws {
+    @Test func hungServerDelaysRequestsByOneDeadlineOnly() throws {
       let cluster = try Cluster(
         servers: 3,
         options: "writes_on_failure: error\nrequest_timeout: 300ms\nfailures: 1\nprobe_interval: 300ms")
@@ -71,7 +71,7 @@ extension Integration {
       #expect(try client.get(own[0]) == nil)
       var took = Clock.now().since(begin)
       #expect((.milliseconds(280)...(.milliseconds(600))).contains(took), "the first took \(took)")
-      // Its own deadline, or the ejection that the other one led to.
+      // The write's own deadline, or the ejection that the read's timeout caused.
       let causes = ["timed out", "connection lost"].map { "SERVER_ERROR ringroad: \(victim.address) \($0)" }
       #expect(causes.contains(try writer.line()))
       #expect(
@@ -91,9 +91,9 @@ extension Integration {
       #expect(try victim.client().get(own[3])?.text == "again")
     }
 
-    /// What changed while a server hung must not come back from the dead when it does, unless that was asked.
+    /// Values that changed while a server hung must not be served after its return, except with `as_is`.
     @Test(arguments: ["invalidate", "flush", "as_is"])
-    func aServerThatHungServesNothingThatChangedMeanwhile(rejoin: String) throws {
+    func hungServerServesOldValuesAfterItsReturnOnlyWithAsIs(rejoin: String) throws {
       let cluster = try Cluster(
         servers: 3, options: "request_timeout: 200ms\nfailures: 1\nprobe_interval: 200ms\nrejoin: \(rejoin)")
       let victim = cluster.servers[2]
@@ -117,8 +117,8 @@ extension Integration {
       }
     }
 
-    /// A server that is out is flushed before it comes back.
-    @Test func flushAllReachesWhoWasAway() throws {
+    /// A server that is out executes the flush before it returns.
+    @Test func flushAllReachesAServerThatWasOut() throws {
       let cluster = try Cluster(
         servers: 3, options: "request_timeout: 200ms\nfailures: 1\nprobe_interval: 200ms")
       let victim = cluster.servers[0]
@@ -137,7 +137,7 @@ extension Integration {
       #expect(try victim.client().get(own).isEmpty)
     }
 
-    @Test func aReadMayBeAnErrorInsteadOfAMiss() throws {
+    @Test func failedReadIsAnErrorIfConfigured() throws {
       let cluster = try Cluster(
         servers: 2, options: "reads_on_failure: error\non_failure: fail_fast\nprobe_interval: 10s")
       let keys = try cluster.keys("e:")
@@ -148,7 +148,7 @@ extension Integration {
       cluster.servers[0].kill()
       let first = try client.ask("get \(own[0])")
       #expect(first.hasPrefix("SERVER_ERROR ringroad: \(cluster.servers[0].address) "))
-      // The values of the healthy servers, and the error in place of END.
+      // The values of the healthy servers, and the error line instead of END.
       try client.send("get \(own[0]) \(other[0]) \(own[1]) \(other[1])\r\n")
       for key in other[..<2] {
         #expect(try client.line() == "VALUE \(key) 0 \(key.count)")
@@ -184,7 +184,7 @@ extension Integration {
       #expect(try client.set(own[0], "back") == "STORED")
     }
 
-    @Test func belowTheFloorNobodyIsEjected() throws {
+    @Test func noServerIsEjectedBelowTheFloor() throws {
       let cluster = try Cluster(
         servers: 3, options: "writes_on_failure: error\nfloor: 50%\nprobe_interval: 10s")
       let keys = try cluster.keys("fl:")
@@ -197,13 +197,13 @@ extension Integration {
       second.kill()
       let secondOwn = try #require(keys[second.address])
       #expect(whoAsks(client, secondOwn[0], sees: second, "down", cluster))
-      // Two of three are out, but the last one is not given everything.
+      // Two of three servers are out, but the last one does not get all keys.
       #expect(try client.set(secondOwn[0], "x") == "SERVER_ERROR ringroad: \(second.address) ejected")
       #expect(try client.get(lasting).map(\.text) == lasting)
       #expect(try cluster.proxy.standing(of: last.address) == "up")
     }
 
-    /// Whether a killed server is soon found out by one who goes on asking for a key of its own.
+    /// Whether the proxy detects a killed server while a client keeps reading one of its keys.
     private func whoAsks(
       _ client: TextClient, _ key: String, sees server: Memcached, _ standing: String, _ cluster: Cluster
     ) -> Bool {
@@ -213,9 +213,9 @@ extension Integration {
       }
     }
 
-    /// Nobody but the probes knocks at a server that is out, and when all return they are not run over.
+    /// Only probes connect to a server that is out, and when all servers return, connects stay few.
     @Test(arguments: ["eject", "fail_fast"])
-    func whoIsOutIsNotConnectedTo(onFailure: String) throws {
+    func onlyProbesConnectToAServerThatIsOut(onFailure: String) throws {
       let cluster = try Cluster(
         servers: 4, options: "on_failure: \(onFailure)\nprobe_max: 1s\nconnections: 2")
       let load = try Load(cluster.proxy)
@@ -240,7 +240,7 @@ extension Integration {
       #expect(all <= 100, "\(all) attempts in all")
     }
 
-    @Test func whenAllAreGoneEveryRequestIsAnsweredAndTheirReturnIsSeen() throws {
+    @Test func requestsAreAnsweredWhileAllServersAreDownAndAfterTheirReturn() throws {
       for isMiss in [true, false] {
         let cluster = try Cluster(
           servers: 2, options: "writes_on_failure: \(isMiss ? "miss" : "error")\nprobe_interval: 300ms")

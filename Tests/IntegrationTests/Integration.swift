@@ -1,6 +1,6 @@
 import Testing
 
-/// Real servers, the real proxy, real clients; one test after the other, since each has threads and
-/// processes of its own and what is measured is time.
+/// Real servers, the real proxy, real clients. The tests run one after the other, because each starts threads and
+/// processes, and they measure time.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 enum Integration {}

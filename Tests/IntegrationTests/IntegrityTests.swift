@@ -5,14 +5,14 @@ import Synchronization
 import Testing
 
 extension Integration {
-  /// Servers that lie. Whatever they say, a client gets its value, a miss or one error line.
+  /// Servers with wrong replies. In every case a client gets its value, a miss or one error line.
   @Suite struct IntegrityTests {
-    /// A lie, in answer to `get <key>`; and the counters of which one must have moved.
+    /// A wrong reply to `get <key>`, and the counters of which at least one must increase.
     struct Lie: CustomTestStringConvertible, Sendable {
       var testDescription: String
       var reply: @Sendable (_ key: String) -> FakeServer.Reply
       var counters = ["integrity_failures"]
-      /// The request itself was answered rightly; the lie came after.
+      /// Whether the request got its correct reply first, and the wrong bytes came after it.
       var isHit = false
 
       init(
@@ -54,7 +54,7 @@ extension Integration {
     ]
 
     @Test(arguments: lies)
-    func aLieNeverReachesAClient(_ lie: Lie) throws {
+    func wrongServerReplyNeverReachesAClient(_ lie: Lie) throws {
       let fake = try FakeServer { line in Self.truth(line) }
       let memcached = try Memcached()
       let proxy = try Proxy { port, _ in
@@ -73,7 +73,7 @@ extension Integration {
       let client = try proxy.client()
       let neighbour = try proxy.client()
       for key in honest { #expect(try neighbour.set(key, key) == "STORED") }
-      // As long as the connection is not greeted yet a read is a miss.
+      // Until the handshake on the connection is done, a read is a miss.
       #expect(eventually(within: .seconds(2)) { (try? client.get(lied[0])?.text) == "right" })
       let before = try neighbour.stats("ringroad")
 
@@ -82,12 +82,12 @@ extension Integration {
       }
       for key in lied.prefix(3) {
         let value = try client.get(key)
-        // A fresh connection may still be greeted: that is a miss too.
+        // A new connection may still be in its handshake: that is a miss too.
         #expect(value == nil || (lie.isHit && value?.text == "right"), "\(value?.text ?? "")")
         #expect(try neighbour.get(honest[0])?.text == honest[0])
         pause(.milliseconds(40))
       }
-      // In a multi-get the honest server's keys are there, and nothing wrong.
+      // A multi-get has the keys of the correct server, and no wrong values.
       let some = Array(honest.prefix(5))
       let values = try client.get(some + [lied[4]]).filter { $0.text != "right" }
       #expect(values.map(\.text) == some)
@@ -97,7 +97,7 @@ extension Integration {
         #expect((Int(after[counter] ?? "") ?? 0) > (Int(before[counter] ?? "") ?? 0), "\(counter)")
       }
 
-      // As soon as it speaks the truth again it is believed.
+      // The proxy accepts its replies again as soon as they are correct.
       fake.behave { line in Self.truth(line) }
       #expect(eventually(within: .seconds(2)) { (try? client.get(lied[1])?.text) == "right" })
       #expect(client.leftover == 0)
@@ -111,7 +111,7 @@ extension Integration {
       return .init(keys.map { "VALUE \($0) 0 5\r\nright\r\n" }.joined() + "END\r\n")
     }
 
-    @Test func aFailedReadMayBeAnErrorLineAndTheLogShowsBothSides() throws {
+    @Test func wrongReplyBecomesAnErrorLineAndTheLogShowsRequestAndReply() throws {
       let fake = try FakeServer { line in
         line == "version"
           ? .init("VERSION 1.6.18\r\n")
@@ -125,11 +125,11 @@ extension Integration {
       #expect(try client.ask("get mine").hasPrefix("SERVER_ERROR ringroad: \(fake.address) "))
       #expect(try client.ask("mn") == "MN")
       #expect(eventually(within: .seconds(1)) { proxy.log.contains("asked=\"get, 10 bytes\" got=\"VALUE,") })
-      // Nothing that a client has put into them.
+      // The log shows nothing that a client stored.
       #expect(!proxy.log.contains("mine") && !proxy.log.contains("wrong") && !proxy.log.contains("other 0"))
     }
 
-    @Test func aServerThatGreetsWronglyIsNotUsed() throws {
+    @Test func serverWithAWrongHandshakeReplyIsNotUsed() throws {
       let fake = try FakeServer { _ in .init("HTTP/1.1 400 Bad Request\r\n\r\n") }
       let memcached = try Memcached()
       let proxy = try Proxy { port, _ in
@@ -143,13 +143,13 @@ extension Integration {
       #expect(try proxy.standing(of: fake.address) == "ejected")
     }
 
-    /// A reply after its deadline is dropped in its place; those behind it in the pipe arrive.
-    @Test func aLateReplyIsNobodyElses() throws {
-      // Slow to everybody: another connection would be no better.
+    /// A reply after its deadline is discarded in its position; replies behind it on the connection arrive.
+    @Test func lateReplyIsDiscardedAndLaterOnesArrive() throws {
+      // The server is slow on all connections: another connection would not be faster.
       let busy = Mutex(())
       let fake = try FakeServer { line in
         busy.withLock { _ in
-          // What was asked before is answered before, whichever connection it came by.
+          // Requests are answered in order of arrival, on whichever connection they arrive.
           if line == "version" {
             usleep(30_000)
             return .init("VERSION 1.6.18\r\n")
@@ -186,10 +186,10 @@ extension Integration {
     }
   }
 
-  /// Clients that do not behave.
+  /// Clients that misbehave.
   @Suite struct ClientTests {
     @Test(arguments: [4 << 10, 32 << 10, 1_000_000])
-    func whoNeverReadsHarmsNobodyAndHoldsLittleMemory(size: Int) throws {
+    func clientThatNeverReadsHoldsLittleMemoryAndDelaysNoOther(size: Int) throws {
       let cluster = try Cluster(servers: 2)
       let client = try cluster.client()
       for i in 0..<8 { #expect(try client.set("mb:\(i)", Stamp.value("mb:\(i)", 1, size: size)) == "STORED") }
@@ -215,14 +215,14 @@ extension Integration {
       #expect(most - base < 64 << 10, "grew from \(base) to \(most) KiB")
       #expect(seen.dropped == 0 && all.errors + all.misses + all.wrong + all.stale == 0, "\(seen.remarks)")
       #expect(all.slowest < .milliseconds(400))
-      // One that begins to read after all gets what it asked, whole.
+      // If such a client begins to read after all, it gets complete replies.
       for _ in 0..<50 {
         let value = try #require(try deaf[0].values().first)
         try #require(value.key == "mb:0" && value.bytes.count == size)
       }
     }
 
-    @Test func aSlowWriterIsServedByteByByte() throws {
+    @Test func requestSentByteByByteIsServed() throws {
       let cluster = try Cluster(servers: 2)
       let load = try Load(cluster.proxy, clients: 2)
       let slow = try cluster.client()
@@ -242,7 +242,7 @@ extension Integration {
       #expect(seen.dropped == 0 && all.errors + all.misses + all.wrong + all.stale == 0, "\(seen.remarks)")
     }
 
-    @Test func whoLeavesInTheMiddleLeavesNothingBehind() throws {
+    @Test func clientThatDisconnectsMidRequestLeavesNothingBehind() throws {
       let cluster = try Cluster(servers: 2)
       let client = try cluster.client()
       let value = Stamp.value("k", 1, size: 300_000)

@@ -3,10 +3,10 @@ import Glibc
 import Testing
 
 extension Integration {
-  /// The client libraries that people have, doing what people do with them.
+  /// Common client libraries in everyday use.
   @Suite struct LibraryTests {
     @Test(arguments: ["pymemcache", "pymemcache-pool", "pylibmc", "python-memcached"])
-    func theLibraryCannotTellItFromAMemcached(library: String) throws {
+    func clientLibraryWorksAsWithAMemcached(library: String) throws {
       let cluster = try Cluster(servers: 3)
       let output = try Directory()
       let script = Programs.root + "/Tests/IntegrationTests/Clients/everyday.py"

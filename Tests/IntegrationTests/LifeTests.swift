@@ -5,13 +5,13 @@ import Testing
 
 extension Integration {
   @Suite struct LifeTests {
-    @Test func theEndAnswersEverythingThatWasReceived() throws {
+    @Test func shutdownAnswersEveryReceivedRequest() throws {
       let cluster = try Cluster(servers: 2, options: "request_timeout: 5s\ndrain_timeout: 5s")
       let clients = try (0..<4).map { _ in try cluster.client() }
       let keys = (0..<100).map { "drain:\($0)" }
       for key in keys { #expect(try clients[0].set(key, Stamp.value(key, 1)) == "STORED") }
       for client in clients { #expect(try client.get(keys).count == keys.count) }
-      // While the servers hold still, requests are received and wait.
+      // While the servers are stopped, requests are received and wait.
       for server in cluster.servers { server.stop() }
       for client in clients { try client.send(keys.map { "get \($0)\r\n" }.joined()) }
       pause(.milliseconds(200))
@@ -31,7 +31,7 @@ extension Integration {
       #expect(cluster.proxy.child.end(within: .seconds(5)) == .exited(0))
     }
 
-    @Test func theEndUnderLoadIsQuickAndCutsNoAnswerShort() throws {
+    @Test func shutdownUnderLoadIsQuickAndTruncatesNoReply() throws {
       let cluster = try Cluster(servers: 3)
       let load = try Load(cluster.proxy)
       pause(.milliseconds(500))
@@ -46,7 +46,7 @@ extension Integration {
       #expect(cluster.proxy.log.contains("draining") && cluster.proxy.log.contains("ended"))
     }
 
-    @Test func theEndDoesNotWaitForWhoNeverReads() throws {
+    @Test func shutdownDoesNotWaitForAClientThatNeverReads() throws {
       let cluster = try Cluster(servers: 1, options: "drain_timeout: 500ms")
       let client = try cluster.client()
       #expect(try client.set("big", [UInt8](repeating: 7, count: 1_000_000)) == "STORED")
@@ -59,8 +59,8 @@ extension Integration {
       #expect(took > .milliseconds(400) && took < .milliseconds(1500), "\(took)")
     }
 
-    /// The time to drain is shorter than the servers' deadline: nobody is left without a word.
-    @Test func whoStillWaitsAtTheEndIsToldSo() throws {
+    /// The drain timeout is shorter than the request timeout: every client still gets a reply.
+    @Test func requestsUnansweredAtShutdownGetAnErrorLine() throws {
       let cluster = try Cluster(servers: 2, options: "request_timeout: 20s\ndrain_timeout: 500ms")
       let keys = try cluster.keys("last:")
       let (own, other) = (
@@ -88,8 +88,8 @@ extension Integration {
       #expect(cluster.proxy.log.contains("drain deadline passed"))
     }
 
-    /// As an operator's `LimitNOFILE` that is too low would have it.
-    @Test func clientsLeaveDescriptorsForTheServers() throws {
+    /// As with an operator's `LimitNOFILE` that is too low.
+    @Test func clientsLeaveDescriptorsForServerConnections() throws {
       let servers = try (0..<4).map { _ in try Memcached() }
       let (port, directory) = (try Ports.free(), try Directory())
       try Proxy.write(
@@ -105,7 +105,7 @@ extension Integration {
       #expect(isSaid)
       let crowd = (0..<150).compactMap { _ in try? TextClient(port: port) }
       #expect(eventually(within: .seconds(3)) { directory.read("log").contains("too many clients") })
-      // All servers' connections are lost, and there is one for each of the new ones.
+      // All server connections are lost, and a descriptor is left for each new one.
       for server in servers { try server.restart() }
       let client = try #require(crowd.first)
       let isServed = eventually(within: .seconds(5)) {
@@ -116,10 +116,10 @@ extension Integration {
       #expect(child.ended() == nil)
     }
 
-    @Test func toldASecondTimeItEndsAtOnce() throws {
+    @Test func secondStopSignalEndsTheProxyAtOnce() throws {
       let cluster = try Cluster(servers: 1, options: "request_timeout: 20s\ndrain_timeout: 20s")
       let client = try cluster.client()
-      // Its worker is connected to the server before that hangs.
+      // The client's worker connects to the server before it hangs.
       #expect(try client.get("k") == nil)
       cluster.servers[0].stop()
       try client.send("get k\r\n")
@@ -136,13 +136,13 @@ extension Integration {
 
     // MARK: - Starting
 
-    /// What cannot start, and what its one line must say.
+    /// Starts that must fail; the one line printed must say why.
     enum BadStart: CaseIterable {
       case portInUse, badFile, missingFile, unknownUser, badPIDFile, badLog, fewDescriptors
     }
 
     @Test(arguments: BadStart.allCases)
-    func whatCannotStartSaysWhyInOneLineAndExits1(_ start: BadStart) throws {
+    func failedStartPrintsOneLineAndExits1(_ start: BadStart) throws {
       let directory = try Directory()
       let server = try Memcached()
       let port = try Ports.free()
@@ -182,7 +182,7 @@ extension Integration {
       #expect(!FileManager.default.fileExists(atPath: directory.file("pid")))
     }
 
-    @Test func aDaemonWritesItsNumberAndTakesItAwayWhenItEnds() throws {
+    @Test func daemonWritesItsPidFileAndRemovesItAtTheEnd() throws {
       let directory = try Directory()
       let server = try Memcached()
       let port = try Ports.free()
@@ -205,9 +205,9 @@ extension Integration {
       #expect(directory.read("out") == "")
     }
 
-    /// Whoever starts it in the background learns that it did not start.
+    /// The parent of a background start learns that it failed.
     @Test(arguments: [["-u", "nobody-of-that-name"], ["-P", "/no/such/pid"]])
-    func aDaemonThatCannotStartSaysSoToWhoStartedIt(_ flags: [String]) throws {
+    func daemonThatCannotStartReportsToItsParent(_ flags: [String]) throws {
       let directory = try Directory()
       let port = try Ports.free()
       try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
@@ -218,8 +218,8 @@ extension Integration {
       #expect(directory.read("out").contains(flags[1]), "\(directory.read("out"))")
     }
 
-    /// Told to stop at any moment of its start, it leaves nothing behind.
-    @Test func toldToStopWhileItStartsItLeavesNothingBehind() throws {
+    /// A stop signal at any moment of the start leaves no file behind.
+    @Test func stopSignalDuringStartLeavesNothingBehind() throws {
       let directory = try Directory()
       let left = ["pid", "socket"].map(directory.file)
       try Proxy.write("listen: unix:\(left[1])\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
@@ -234,8 +234,8 @@ extension Integration {
       }
     }
 
-    /// A socket that has the number of standard error would be sent the log.
-    @Test func withoutStandardStreamsNothingIsLoggedToASocket() throws {
+    /// A socket with the descriptor number of standard error would receive the log.
+    @Test func proxyWithoutStandardStreamsLogsToNoSocket() throws {
       let directory = try Directory()
       let port = try Ports.free()
       try Proxy.write("listen: 127.0.0.1:\(port)\nservers: [127.0.0.1:1]\n", to: directory.file("c.yml"))
@@ -249,7 +249,7 @@ extension Integration {
       }
     }
 
-    @Test func aPIDFileThatIsAnothersNowStays() throws {
+    @Test func pidFileOfAnotherProcessIsNotRemoved() throws {
       let directory = try Directory()
       let file = directory.file("pid")
       let cluster = try Cluster(servers: 1, flags: ["-P", file])
@@ -260,13 +260,13 @@ extension Integration {
       #expect(directory.read("pid") == "1\n")
     }
 
-    /// A program that may have so many descriptors and no more, also if root starts it.
+    /// A command line limited to `count` descriptors, also if root starts it.
     private static func limited(to count: Int, _ words: [String]) -> [String] {
       let drop = getuid() == 0 ? ["setpriv", "--bounding-set", "-sys_resource"] : []
       return ["sh", "-c", "ulimit -n \(count) && exec \((drop + words).joined(separator: " "))"]
     }
 
-    /// Whether a process that is no child of ours runs; one that nobody has reaped does not.
+    /// Whether a process that is not our child runs; a zombie does not.
     private static func isAlive(_ pid: pid_t) -> Bool {
       let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") ?? Data()
       let words = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ")
@@ -275,7 +275,7 @@ extension Integration {
 
     // MARK: - Flags
 
-    @Test func theClientTooManyIsToldSoAndTheOthersLive() throws {
+    @Test func clientOverTheLimitIsRefusedAndTheOthersStayConnected() throws {
       let cluster = try Cluster(servers: 1, flags: ["-c", "3"])
       var clients: [TextClient] = []
       _ = eventually(within: .seconds(2)) {
@@ -288,12 +288,12 @@ extension Integration {
       #expect(surplus.isClosed(within: .seconds(1)))
       for client in clients { #expect(try client.set("k", "v") == "STORED") }
       #expect(try clients[0].stats("ringroad")["rejected_clients"].map { Int($0) ?? 0 } ?? 0 >= 1)
-      // When one has gone there is room again.
+      // After one client has left, another is accepted.
       clients.removeLast()
       #expect(eventually(within: .seconds(2)) { (try? cluster.client().ask("mn")) == "MN" })
     }
 
-    @Test func moreVerbosityLogsMore() throws {
+    @Test func higherVerbosityLogsMore() throws {
       let cluster = try Cluster(
         servers: 2, options: "log: {level: error}\nprobe_interval: 100ms", flags: ["-vv"])
       #expect(eventually(within: .seconds(2)) { cluster.proxy.log.contains(" info serving") })

@@ -35,7 +35,7 @@ extension Integration {
       }
       #expect(try mode(of: proxy.directory.file("open.sock")) == 0o666)
       #expect(try mode(of: proxy.directory.file("default.sock")) == 0o700)
-      // The end takes the paths away.
+      // The proxy removes the socket paths when it ends.
       proxy.child.signal(SIGTERM)
       #expect(proxy.child.end(within: .seconds(5)) == .exited(0))
       #expect(!FileManager.default.fileExists(atPath: proxy.directory.file("open.sock")))
@@ -46,7 +46,7 @@ extension Integration {
       return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? -1
     }
 
-    @Test func aPathLeftBehindByACrashIsTakenOver() throws {
+    @Test func socketPathLeftByACrashIsReplaced() throws {
       let server = try Memcached()
       let shared = try Directory()
       let config = { (port: UInt16, _: Directory) in
@@ -61,7 +61,7 @@ extension Integration {
       #expect(second.child.ended() == nil)
     }
 
-    @Test func aServerMayBeASocketToo() throws {
+    @Test func serverMayBeAUnixSocket() throws {
       let directory = try Directory()
       var words = ["memcached", "-s", directory.file("m"), "-t", "1"]
       if getuid() == 0 { words += ["-u", "root"] }
@@ -78,7 +78,7 @@ extension Integration {
   }
 
   @Suite struct PlacementTests {
-    @Test func theLongestPrefixDecidesAndPoolsKeepToThemselves() throws {
+    @Test func longestPrefixSelectsThePoolAndPoolsShareNoKeys() throws {
       let servers = try (0..<4).map { _ in try Memcached() }
       let proxy = try Proxy { port, _ in
         """
@@ -113,7 +113,7 @@ extension Integration {
       #expect(try client.get(keys).isEmpty)
     }
 
-    @Test func withoutARouteAReadIsAMissAndAWriteIsRefused() throws {
+    @Test func keyWithoutARouteIsAMissOnReadAndRefusedOnWrite() throws {
       let server = try Memcached()
       let proxy = try Proxy { port, _ in
         """
@@ -131,7 +131,7 @@ extension Integration {
       #expect(try client.get("a:1")?.text == "v")
     }
 
-    @Test func keysWithOneTagMeetOnOneServer() throws {
+    @Test func keysWithTheSameHashTagShareAServer() throws {
       let cluster = try Cluster(
         servers: 4, options: "placement: twemproxy-ketama\nhash: fnv1a_64\nhash_tag: \"{}\"")
       let client = try cluster.client()
@@ -149,7 +149,7 @@ extension Integration {
       #expect(places.count == 4)
     }
 
-    @Test func aWeightedServerHoldsItsShare() throws {
+    @Test func weightedServerHoldsItsShareOfTheKeys() throws {
       let servers = try (0..<2).map { _ in try Memcached() }
       let proxy = try Proxy { port, _ in
         "listen: 127.0.0.1:\(port)\nservers: [\(servers[0].address), {address: \"\(servers[1].address)\", weight: 3}]\n"

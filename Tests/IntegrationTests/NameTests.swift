@@ -4,14 +4,13 @@ import Glibc
 import Net
 import Testing
 
-/// Whether this process may give a program hosts and a resolver of its own.
+/// Whether this process may give a child its own hosts file and resolver.
 let hasMounts: Bool = {
   guard getuid() == 0, let child = try? Child(["unshare", "-m", "true"]) else { return false }
   return child.end(within: .seconds(5)) == .exited(0)
 }()
 
-/// A proxy that sees an `/etc/hosts` and an `/etc/resolv.conf` of the test's own, and by default a resolver
-/// that never says a word.
+/// A proxy with an `/etc/hosts` and an `/etc/resolv.conf` of the test, and by default a resolver that never answers.
 final class NamedProxy {
   let directory: Directory
   let port: UInt16
@@ -38,7 +37,7 @@ final class NamedProxy {
   func numbers() throws -> [String: String] { try client().stats("ringroad") }
   func number(_ name: String) throws -> Int { Int(try numbers()[name] ?? "") ?? -1 }
 
-  /// In place: the mount shows the same file.
+  /// Writes in place: the mount shows the same file.
   func hosts(_ text: String) throws { try Self.overwrite(directory.file("hosts"), text) }
   func config(_ text: String) throws { try Self.overwrite(directory.file("ringroad.yml"), text) }
 
@@ -54,7 +53,7 @@ final class NamedProxy {
   }
 }
 
-/// A name server's socket that takes questions and answers none.
+/// A name server's socket that receives queries and answers none.
 final class SilentResolver {
   let ip: String
   private let descriptor: Int32
@@ -66,7 +65,7 @@ final class SilentResolver {
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = UInt16(53).bigEndian
     let (text, socket) = (ip, descriptor)
-    // SAFETY: a C string and a structure of this frame, for the length of the calls.
+    // SAFETY: a C string and a structure of this frame, valid during the calls.
     let code = unsafe withUnsafeMutablePointer(to: &address) { address in
       unsafe inet_pton(AF_INET, text, &address.pointee.sin_addr)
       return unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -82,7 +81,7 @@ final class SilentResolver {
 extension Integration {
   @Suite(.enabled(if: hasMounts, "a mount namespace of its own takes root and unshare(1)"))
   struct NameTests {
-    /// Two servers on one port of two loopback addresses.
+    /// Two servers with the same port on two loopback addresses.
     private func twins() throws -> (Memcached, Memcached, UInt16) {
       let first = try Memcached(ip: "127.0.0.2")
       let second = try Memcached(ip: "127.0.0.3", port: first.port)
@@ -93,7 +92,7 @@ extension Integration {
       "listen: 127.0.0.1:\(port)\nthreads: 2\nservers: [\(servers.joined(separator: ", "))]\n\(more)\n"
     }
 
-    @Test func aServerIsFollowedToItsNewAddressWithoutALostRequest() throws {
+    @Test func serverIsFollowedToItsNewAddressWithoutALostRequest() throws {
       let (first, second, port) = try twins()
       let proxy = try NamedProxy(hosts: "127.0.0.2 cache-a.test\n") { config($0, ["cache-a.test:\(port)"]) }
       #expect(proxy.isUp(within: .seconds(5)))
@@ -115,7 +114,7 @@ extension Integration {
       #expect(eventually(within: .seconds(2)) { proxy.log.contains(line) })
     }
 
-    @Test func aServerThatFailsIsLookedUpAgain() throws {
+    @Test func nameOfAFailedServerIsLookedUpAgain() throws {
       let (first, second, port) = try twins()
       let proxy = try NamedProxy(hosts: "127.0.0.2 cache-a.test\n") {
         config($0, ["cache-a.test:\(port)"], "probe_interval: 300ms")
@@ -131,8 +130,8 @@ extension Integration {
       withExtendedLifetime(second) {}
     }
 
-    /// Like `localhost`, which means two addresses where a server often has but one.
-    @Test func ofSeveralAddressesOneThatAnswersIsFound() throws {
+    /// Like `localhost`, which has two addresses although a server often listens on only one.
+    @Test func serverNameWithSeveralAddressesUsesOneThatAnswers() throws {
       let server = try Memcached(ip: "127.0.0.4")
       let proxy = try NamedProxy(hosts: "127.0.0.5 c.test\n127.0.0.6 c.test\n127.0.0.4 c.test\n") {
         config($0, ["c.test:\(server.port)"])
@@ -143,8 +142,8 @@ extension Integration {
       #expect(!proxy.log.contains("server down"))
     }
 
-    /// Without an address to listen on there is nothing to start; a silent resolver does not put that off for long.
-    @Test func aListenerWhoseNameIsNotFoundInTimeIsSaidToBe() throws {
+    /// Without an address to listen on the proxy cannot start; a silent resolver delays that error only briefly.
+    @Test func unresolvedListenerNameEndsTheStartWithAnError() throws {
       let begin = Clock.now()
       let proxy = try NamedProxy(hosts: "127.0.0.1 localhost\n") { port in
         "listen: lost.test:\(port)\nservers: [127.0.0.1:1]\n"
@@ -155,7 +154,7 @@ extension Integration {
       #expect(proxy.log.contains("cannot listen on lost.test:\(proxy.port): no address"), "\(proxy.log)")
     }
 
-    @Test func aSilentResolverDelaysTheStartAndNothingElse() throws {
+    @Test func silentResolverDelaysOnlyTheStart() throws {
       let (lost, gone) = ("lost.test:11211", "gone.test:11211")
       let server = try Memcached()
       let begin = Clock.now()
@@ -167,17 +166,17 @@ extension Integration {
       #expect((.seconds(2)...(.milliseconds(3500))).contains(took), "the start took \(took)")
       let client = try proxy.client()
       let keys = (0..<200).map { "k\($0)" }
-      // What lost.test would have goes to the other one.
+      // The keys of lost.test go to the other server.
       #expect(
         eventually(within: .seconds(2)) { keys.allSatisfy { (try? client.set($0, "v")) == "STORED" } })
       #expect(try proxy.numbers()["server:main:\(lost)"] == "ejected")
-      // A third server takes keys of the others, lost.test's stand-ins among them, and what they have of these is deleted. Of
-      // lost.test's keys those stay where they are whose stand-in it does not become.
+      // A third server takes keys from the others, lost.test's stand-ins among them, and the copies they have of
+      // these keys are deleted. The keys of lost.test for which it does not become the stand-in stay where they are.
       let owners = try Proxy.route(["--servers", "\(lost),\(gone),\(server.address)"], keys)
       let standIns = try Proxy.route(["--servers", "\(gone),\(server.address)"], keys)
       let kept = try #require(keys.first { owners[$0] == lost && standIns[$0] == server.address })
       let taken = try #require(keys.first { owners[$0] == gone })
-      // A reload with another silent name: clients are accepted and served all the while.
+      // A reload with another name that does not resolve: meanwhile clients are still accepted and served.
       try proxy.config(config(proxy.port, [lost, gone, server.address], "floor: 0%"))
       var slowest = Duration.zero
       let deadline = Clock.now().advanced(by: .seconds(4))
@@ -191,7 +190,7 @@ extension Integration {
       }
       #expect(slowest < .milliseconds(300), "a new client waited for \(slowest)")
       #expect(try proxy.number("reloads") == 1)
-      // So is the new one, once what others hold of its keys is deleted.
+      // The new server is ejected too, once the copies that others hold of its keys are deleted.
       let isOut = eventually(within: .seconds(4)) {
         (try? proxy.numbers()["server:main:\(gone)"]) == "ejected"
       }
@@ -199,13 +198,13 @@ extension Integration {
       #expect(eventually(within: .seconds(1)) { (try? client.set(taken, "w")) == "STORED" })
       #expect(try client.get(taken)?.text == "w")
       #expect(try server.client().get(taken)?.text == "w")
-      // It is found at last.
+      // Now the names resolve.
       try proxy.hosts("127.0.0.1 localhost lost.test gone.test\n")
       #expect(eventually(within: .seconds(20)) { proxy.log.contains("host found again") })
     }
 
-    /// What was found stands when the name is gone.
-    @Test func aNameThatIsGoneKeepsItsAddress() throws {
+    /// A resolved address stays in use when the name disappears.
+    @Test func serverNameThatDisappearsKeepsItsLastAddress() throws {
       let server = try Memcached()
       let proxy = try NamedProxy(hosts: "127.0.0.1 cache-a.test\n") {
         config($0, ["cache-a.test:\(server.port)"])

@@ -4,10 +4,10 @@ import Net
 import Testing
 
 extension Integration {
-  /// What an operator does to a running proxy, and what a client cannot do to the operator.
+  /// Signals from an operator to a running proxy, and limits on what a client can change.
   @Suite struct OperatorTests {
     @Test(arguments: [SIGTERM, SIGINT, SIGQUIT])
-    func aSignalToEndDrains(_ number: Int32) throws {
+    func stopSignalDrainsTheProxy(_ number: Int32) throws {
       let cluster = try Cluster(servers: 1)
       let client = try cluster.client()
       #expect(try client.ask("mn") == "MN")
@@ -27,7 +27,7 @@ extension Integration {
     }
 
     @Test(arguments: [SIGHUP, SIGUSR1])
-    func theLogIsReopenedAndOnlySIGHUPReloads(_ number: Int32) throws {
+    func bothSignalsReopenTheLogAndOnlySIGHUPReloads(_ number: Int32) throws {
       let isReload = number == SIGHUP
       let server = try Memcached()
       let logs = try Directory()
@@ -43,7 +43,7 @@ extension Integration {
     }
 
     @Test(arguments: [false, true])
-    func aClientChangesTheLogLevelOnlyWhereItMay(_ isAllowed: Bool) throws {
+    func clientChangesTheLogLevelOnlyIfAllowed(_ isAllowed: Bool) throws {
       let options = "log: {level: info, clients_may_set_level: \(isAllowed)}"
       let cluster = try Cluster(servers: 1, options: isAllowed ? options : "")
       #expect(try cluster.client().ask("verbosity 2") == "OK")

@@ -4,7 +4,7 @@ import Net
 import Testing
 
 extension Integration {
-  /// Servers that will not do what they are asked before they return.
+  /// Servers that refuse the clean-up before their return.
   @Suite struct RefusalTests {
     private let options = "probe_interval: 200ms"
 
@@ -12,7 +12,7 @@ extension Integration {
       eventually(within: limit) { (try? cluster.proxy.standing(of: address)) == "up" }
     }
 
-    /// Hangs a server until it is out, does something meanwhile, and lets it go on.
+    /// Hangs a server until it is out, runs `body`, and lets the server continue.
     private func interrupt(_ cluster: Cluster, _ server: Memcached, _ body: (TextClient) throws -> Void)
       throws
     {
@@ -29,7 +29,7 @@ extension Integration {
     }
 
     @Test(arguments: ["invalidate", "flush", "as_is"])
-    func aServerThatWillNotBeFlushedReturnsWithoutItsOldKeys(_ rejoin: String) throws {
+    func serverThatRefusesFlushAllReturnsWithoutItsOldKeys(_ rejoin: String) throws {
       let cluster = try Cluster(servers: 3, options: options + "\nrejoin: \(rejoin)", memcached: ["-F"])
       let server = cluster.servers[0]
       let keys = try #require(try cluster.keys("k", count: 60)[server.address])
@@ -47,8 +47,8 @@ extension Integration {
       #expect((1...3).contains(lines), "once for each server that refuses: \(cluster.proxy.log)")
     }
 
-    /// Empty, it has nothing that a flush would take away.
-    @Test func aServerThatWasRestartedIsNotFlushed() throws {
+    /// A restarted server is empty: there is nothing to flush.
+    @Test func restartedServerIsNotFlushed() throws {
       let options = options + "\nrejoin: flush"
       let cluster = try Cluster(servers: 3, options: options, memcached: ["-F"])
       let server = cluster.servers[0]
@@ -58,19 +58,19 @@ extension Integration {
         return (try? cluster.proxy.standing(of: server.address)) == "ejected"
       }
       #expect(isOut)
-      // Its age is told in whole seconds, and two more than it has.
+      // memcached reports its age in whole seconds, and two more than its real age.
       pause(.milliseconds(4500))
       try server.restart()
       #expect(isUp(cluster, server.address))
       #expect(!cluster.proxy.log.contains("refuses flush_all"), "\(cluster.proxy.log)")
     }
 
-    /// Which of its keys are old is not known: it would give them to clients.
-    @Test func aServerWithTooManyOldKeysThatWillNotBeFlushedStaysOutAndSaysWhy() throws {
+    /// Which of its keys are old is unknown: the server would serve old values.
+    @Test func unflushableServerWithUnlistedOldKeysStaysOutAndIsLogged() throws {
       let cluster = try Cluster(servers: 3, options: options + "\nrejoin: as_is", memcached: ["-F"])
       let server = cluster.servers[0]
       try interrupt(cluster, server) { _ in
-        // The journal begins while it is out: what changed before is not known.
+        // The journal begins while the server is out: earlier changes are unknown.
         try cluster.proxy.edit(
           "listen: 127.0.0.1:\(cluster.proxy.port)\nthreads: 2\n\(options)\n"
             + "servers: [\(cluster.servers.map(\.address).joined(separator: ", "))]\n")
@@ -83,14 +83,14 @@ extension Integration {
       let note = try cluster.proxy.numbers()["server:main:\(server.address):note"]
       #expect(note == "stays out: flush_all refused")
       #expect(cluster.proxy.log.components(separatedBy: "server stays out").count == 2, "said once")
-      // What the line says to do helps.
+      // The remedy in the log line works.
       try server.restart()
       #expect(isUp(cluster, server.address, within: .seconds(15)), "\(cluster.proxy.log)")
       #expect(try cluster.proxy.numbers()["server:main:\(server.address):note"] == nil)
     }
 
-    /// Like twemproxy, which hangs up on whatever it does not know.
-    @Test func aServerThatHangsUpOnWhatItDoesNotKnowReturns() throws {
+    /// Like twemproxy, which closes the connection on unknown commands.
+    @Test func serverThatDisconnectsOnUnknownCommandsReturns() throws {
       let other = try Memcached()
       let script: FakeServer.Script = { line in
         switch line.split(whereSeparator: \.isWhitespace).first {
@@ -123,7 +123,7 @@ extension Integration {
 
     // MARK: - How soon a server returns
 
-    @Test func aServerThatRefusedConnectionsForLongIsUsedAtOnceWhenItIsBack() throws {
+    @Test func serverDownForLongIsUsedAtOnceWhenItAcceptsAgain() throws {
       let cluster = try Cluster(servers: 2, options: "probe_interval: 1s")
       let server = cluster.servers[0]
       server.kill()
@@ -136,12 +136,12 @@ extension Integration {
       #expect(Clock.now().since(back) < .milliseconds(1500))
     }
 
-    // MARK: - Servers that cannot be used as they are
+    // MARK: - Servers that cannot be used as configured
 
     @Test(arguments: [
       ("-Y", "server wants authentication"), ("-B", "server speaks only the binary protocol"),
     ])
-    func aServerThatSpeaksSomethingElseIsNamed(_ flag: String, _ words: String) throws {
+    func serverWithAnotherProtocolIsNamedInTheLog(_ flag: String, _ words: String) throws {
       let files = try Directory()
       try Proxy.write("user:password\n", to: files.file("users"))
       let port = try Ports.free()
@@ -165,8 +165,8 @@ extension Integration {
       withExtendedLifetime(odd) {}
     }
 
-    /// Full is not dead: those that are connected are served on.
-    @Test func aServerAtItsConnectionLimitIsFullNotBroken() throws {
+    /// A full server is not down: its existing connections keep working.
+    @Test func serverAtItsConnectionLimitIsFullNotDown() throws {
       let cluster = try Cluster(
         servers: 2, options: "probe_interval: 200ms\nthreads: 4", memcached: ["-c", "40"])
       let server = cluster.servers[0]
@@ -178,7 +178,7 @@ extension Integration {
       {
         held.append(client)
       }
-      // Its connections from the proxy are there; a reload that wants more of them meets the limit.
+      // The proxy's existing connections stay; a reload that adds connections reaches the limit.
       try cluster.proxy.edit(
         cluster.config(cluster.servers.map(\.address)) + "connections: 4\n")
       let isSaid = eventually(within: .seconds(5)) {
@@ -192,10 +192,10 @@ extension Integration {
       #expect(lines.filter { $0.contains(server.address) }.count == 1, "said once: \(lines)")
     }
 
-    // MARK: - Nobody asks
+    // MARK: - Without client requests
 
-    /// Within half a minute an idle proxy knows of servers that died.
-    @Test func anIdleProxySeesThatServersAreDead() throws {
+    /// An idle proxy detects within half a minute that servers are down.
+    @Test func idleProxyDetectsDeadServers() throws {
       let cluster = try Cluster(servers: 5)
       #expect(try cluster.client().set("k", "v") == "STORED")
       for server in cluster.servers.prefix(2) { server.kill() }
@@ -208,8 +208,8 @@ extension Integration {
       #expect(areSeen, "\(cluster.proxy.log)")
     }
 
-    /// Reads that a server did not answer are counted for it by name.
-    @Test func missesAreCountedForEachServer() throws {
+    /// Reads that a server did not answer are counted under its name.
+    @Test func missesOfUnansweredReadsAreCountedPerServer() throws {
       let cluster = try Cluster(servers: 2, options: "on_failure: fail_fast")
       let server = cluster.servers[0]
       let keys = try #require(try cluster.keys("k", count: 60)[server.address])

@@ -3,7 +3,7 @@ import Net
 import Testing
 
 extension Integration {
-  /// Servers that hang and go on, with what they held; everything else as it comes.
+  /// Servers that hang and continue with their old values, and the other ways to return.
   @Suite struct RejoinTests {
     private func isOut(_ cluster: Cluster, _ server: Memcached) -> Bool {
       eventually(within: .seconds(6)) { (try? cluster.proxy.standing(of: server.address)) == "ejected" }
@@ -13,7 +13,7 @@ extension Integration {
       eventually(within: .seconds(6)) { (try? cluster.proxy.standing(of: server.address)) == "up" }
     }
 
-    /// Stops a server and asks for its keys until it is out of the ring.
+    /// Stops a server, and reads its key until the server is out of the ring.
     private func stop(_ server: Memcached, _ key: String, _ cluster: Cluster) throws {
       server.stop()
       let client = try cluster.client()
@@ -24,9 +24,9 @@ extension Integration {
       #expect(isEjected, "\(cluster.proxy.log)")
     }
 
-    /// With the defaults: what changed meanwhile is gone from the server that returns, what did not is still
-    /// there; when it goes out again, its stand-ins have nothing of the first time.
-    @Test func onlyWhatChangedIsDeletedOnTheServerAndOnItsStandIns() throws {
+    /// With the defaults: values that changed while the server was out are gone from it, unchanged ones are still
+    /// there. When it goes out again, its stand-ins have no copies of the first outage.
+    @Test func onlyChangedKeysAreDeletedOnReturningServerAndStandIns() throws {
       let cluster = try Cluster(servers: 3)
       let victim = cluster.servers[1]
       let own = try #require(try cluster.keys("v:")[victim.address])
@@ -64,9 +64,9 @@ extension Integration {
       #expect(try client.get(Array(own[5..<20])).map(\.text) == own[5..<20].map { _ in "third" })
     }
 
-    /// A write that timed out may have been done, or be done when the server goes on.
+    /// A write that timed out may have been executed, or be executed when the server continues.
     @Test(arguments: [false, true])
-    func whatTimedOutDoesNotComeBackFromTheDead(isQuiet: Bool) throws {
+    func keyOfATimedOutDeleteIsGoneAfterTheServersReturn(isQuiet: Bool) throws {
       let cluster = try Cluster(
         servers: 3, options: "request_timeout: 200ms\nfailures: 1\nprobe_interval: 300ms")
       let victim = cluster.servers[0]
@@ -89,8 +89,8 @@ extension Integration {
       #expect(try client.get(own[30])?.text == "old")
     }
 
-    /// Killed, it comes back empty: nothing is to be waited for.
-    @Test func aServerThatWasRestartedIsBackAtOnce() throws {
+    /// A killed server returns empty: there is nothing to clean up.
+    @Test func restartedServerReturnsAtOnce() throws {
       let cluster = try Cluster(servers: 3, options: "probe_max: 1s")
       let victim = cluster.servers[2]
       let own = try #require(try cluster.keys("r:")[victim.address])
@@ -107,10 +107,10 @@ extension Integration {
       #expect(try client.get(own).isEmpty)
     }
 
-    /// The first stand-in hangs too: whoever has the key then, no old value is seen when they return, whichever
-    /// does first.
+    /// The first stand-in hangs too: no old value is seen when both return, in either order and wherever the key is
+    /// then.
     @Test(arguments: [false, true])
-    func twoServersThatHangReturnWithoutOldValues(isInOrder: Bool) throws {
+    func twoHungServersReturnWithoutOldValues(isInOrder: Bool) throws {
       let cluster = try Cluster(
         servers: 4, options: "request_timeout: 400ms\nfailures: 2\nprobe_interval: 300ms\nprobe_max: 600ms")
       let (first, second) = (cluster.servers[0], cluster.servers[1])
@@ -132,16 +132,16 @@ extension Integration {
         #expect(seen.isSubset(of: ["3"]), "\(seen)")
       }
       for key in own + others { #expect(try client.set(key, "4") == "STORED") }
-      // Nor when they go out once more.
+      // And none when one goes out again.
       pause(.milliseconds(1200))
       try stop(first, own[0], cluster)
       let seen = Set(try client.get(own + others).map(\.text))
       #expect(seen.isSubset(of: ["4"]), "\(seen)")
     }
 
-    /// After an outage with more changes than are noted the stand-in keeps copies that nobody can name. The server whose
-    /// keys they are fails fast from then on, until a client has flushed them.
-    @Test func afterALongOutageAServerIsNotEjectedUntilItsStandInIsFlushed() throws {
+    /// After an outage with more changes than the journal holds, the stand-in keeps unlisted copies. The server that
+    /// owns these keys then fails fast until a client flushes the stand-in.
+    @Test func afterJournalOverflowAServerIsNotEjectedUntilStandInFlush() throws {
       let cluster = try Cluster(
         servers: 2, options: "probe_interval: 300ms\nprobe_max: 600ms\nfloor: 0%", memcached: ["-m", "256"])
       let victim = cluster.servers[0]
@@ -152,7 +152,7 @@ extension Integration {
       for start in stride(from: 0, to: 350_000, by: 1000) {
         let lines = (start..<start + 1000).map { "set many:\($0) 0 0 1 noreply\r\nx\r\n" }
         try client.send(lines.joined())
-        // Behind them in the same queue, which overflows before the journal does if nobody waits for it.
+        // A read behind them in the same queue: without waiting for it, the queue would overflow before the journal.
         #expect(try client.get(["many:\(start)"]).count == 1)
       }
       let hasOverflowed = eventually(within: .seconds(2)) {
@@ -178,8 +178,8 @@ extension Integration {
       #expect(isOut(cluster, victim), "\(cluster.proxy.log)")
     }
 
-    /// A number that one server has given is nothing to another.
-    @Test func aCasNumberOfAStandInIsNoneOfTheOwners() throws {
+    /// The CAS number of one server is not valid on another.
+    @Test func casNumberOfAStandInIsInvalidOnTheOwner() throws {
       let cluster = try Cluster(servers: 3, options: "probe_interval: 300ms\nprobe_max: 600ms")
       let victim = cluster.servers[0]
       let own = try #require(try cluster.keys("cas:")[victim.address])
@@ -204,7 +204,7 @@ extension Integration {
         guard third != value.cas else { continue }
         #expect(try client.ask("cas \(key) 0 0 1 \(value.cas ?? 0)\r\nx") == "EXISTS")
       }
-      // What nobody has changed is what it was.
+      // An unchanged key keeps its CAS number.
       #expect(try client.ask("cas \(own[30]) 0 0 1 \(first[30].cas ?? 0)\r\nx") == "STORED")
     }
   }

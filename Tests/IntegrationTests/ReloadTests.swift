@@ -10,7 +10,7 @@ extension Integration {
     }
 
     @Test(arguments: Way.allCases)
-    func aServerIsAddedUnderLoadAndNobodyNotices(_ way: Way) throws {
+    func addingAServerUnderLoadDisturbsNoClient(_ way: Way) throws {
       let cluster = try Cluster(servers: 3)
       let fourth = try Memcached()
       let load = try Load(cluster.proxy)
@@ -49,7 +49,7 @@ extension Integration {
       if way == .bySignal { #expect(log.contains("why=SIGHUP")) }
     }
 
-    @Test func aServerIsRemovedUnderLoadAndItsConnectionsAreClosed() throws {
+    @Test func removingAServerUnderLoadClosesItsConnections() throws {
       let cluster = try Cluster(servers: 3)
       let load = try Load(cluster.proxy)
       pause(.milliseconds(300))
@@ -63,7 +63,7 @@ extension Integration {
       let others = seen.all(but: leaver.address)
       #expect(others.misses == 0)
       let watcher = try leaver.client()
-      // The one that asks, and no other.
+      // The connection of the test, and no other.
       #expect(
         eventually(within: .seconds(2)) {
           (try? watcher.stats()["curr_connections"]) == "2"
@@ -72,7 +72,7 @@ extension Integration {
       #expect(try cluster.proxy.standing(of: leaver.address) == nil)
     }
 
-    @Test func aBadFileChangesNothingAndSaysWhere() throws {
+    @Test func badFileChangesNothingAndIsReportedWithPosition() throws {
       let cluster = try Cluster(servers: 2)
       let load = try Load(cluster.proxy, clients: 2)
       let good = cluster.config(cluster.servers.map(\.address))
@@ -86,7 +86,7 @@ extension Integration {
       let numbers = try cluster.proxy.numbers()
       #expect(numbers["last_reload_error"]?.contains(place) == true)
       #expect(numbers["reloads"] == "0")
-      // Half a file, no file, an empty one.
+      // A truncated file, no file, an empty one.
       try cluster.proxy.replace(String(good.prefix(good.count / 2)) + "[")
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 2 })
       try FileManager.default.removeItem(atPath: cluster.proxy.configPath)
@@ -94,11 +94,11 @@ extension Integration {
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 3 })
       try cluster.proxy.edit("")
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 4 })
-      // The file that is in force is good, too.
+      // The file of the running configuration is valid too.
       try cluster.proxy.replace(good)
       #expect(
         eventually(within: .seconds(2)) { (try? cluster.proxy.numbers())?["last_reload_error"] == nil })
-      // And a good one clears it.
+      // A valid file that differs clears the error.
       try cluster.proxy.replace(bad)
       #expect(eventually(within: .seconds(2)) { (try? cluster.proxy.number("reload_failures")) == 5 })
       try cluster.proxy.replace(good + "request_timeout: 1s\n")
@@ -109,7 +109,7 @@ extension Integration {
       #expect(seen.dropped == 0 && all.errors + all.misses + all.wrong + all.stale == 0, "\(seen.remarks)")
     }
 
-    @Test func listenersComeAndGoByReload() throws {
+    @Test func reloadOpensAndClosesListeners() throws {
       let cluster = try Cluster(servers: 1)
       let old = try cluster.client()
       let second = try Ports.free()
@@ -125,10 +125,10 @@ extension Integration {
       try cluster.proxy.replace(onlySecond)
       let port = cluster.proxy.port
       #expect(eventually(within: .seconds(2)) { (try? TextClient(port: port)) == nil })
-      // Who is connected stays.
+      // Connected clients stay connected.
       #expect(try old.get("k")?.text == "v")
       #expect(try TextClient(port: second).get("k")?.text == "v")
-      // A port that somebody else has: nothing changes.
+      // With a port that another process has, nothing changes.
       try cluster.proxy.replace(
         text.replacingOccurrences(
           of: "listen: 127.0.0.1:\(cluster.proxy.port)",
@@ -140,7 +140,7 @@ extension Integration {
       #expect(try TextClient(port: second).get("k")?.text == "v")
     }
 
-    @Test func fiftyReloadsUnderLoadLoseNothing() throws {
+    @Test func fiftyReloadsUnderLoadLoseNoRequest() throws {
       let cluster = try Cluster(servers: 3)
       let load = try Load(cluster.proxy)
       let watchers = try cluster.servers.map { try $0.client() }
@@ -168,8 +168,8 @@ extension Integration {
       }
     }
 
-    /// The file, a listener and a server's connections are opened when clients have taken all that there was.
-    @Test func aReloadIsDoneWhenNoDescriptorIsLeft() throws {
+    /// The file, a listener and a server connection are opened although clients use all descriptors.
+    @Test func reloadSucceedsWhenNoDescriptorIsFree() throws {
       let cluster = try Cluster(servers: 1)
       let second = try Ports.free()
       try limitDescriptors(cluster.proxy, to: 60)
@@ -186,8 +186,8 @@ extension Integration {
       withExtendedLifetime(crowd) {}
     }
 
-    /// What could not be opened is opened as soon as it can be, without anybody asking again; one line says so.
-    @Test func aReloadWithoutDescriptorsIsTriedAgainUntilItWorks() throws {
+    /// A reload that failed for lack of descriptors is retried without another signal or change; one line reports it.
+    @Test func reloadWithoutDescriptorsIsRetriedUntilItSucceeds() throws {
       let cluster = try Cluster(servers: 1)
       let client = try cluster.client()
       #expect(try client.set("k", "v") == "STORED")
@@ -206,15 +206,15 @@ extension Integration {
       #expect(numbers["last_reload_error"] == nil)
     }
 
-    // MARK: - What is no file
+    // MARK: - Paths that are no files
 
     enum Oddity: CaseIterable {
       case pipe, directory, unreadable, dangling, zeros
     }
 
-    /// Nothing that stands in the file's place keeps the proxy waiting.
+    /// Nothing at the path of the file makes the proxy wait.
     @Test(arguments: Oddity.allCases)
-    func whatIsNoFileIsRefusedAtOnce(_ oddity: Oddity) throws {
+    func configurationPathThatIsNoFileIsRefusedAtOnce(_ oddity: Oddity) throws {
       let cluster = try Cluster(servers: 1)
       let path = cluster.proxy.configPath
       let good = cluster.config(cluster.servers.map(\.address))

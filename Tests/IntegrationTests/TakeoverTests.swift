@@ -4,7 +4,8 @@ import Net
 import Synchronization
 import Testing
 
-/// A server that is cut off when it is asked the next time after `takeOver`, and another's from then on.
+/// A server that closes the connection on the next request after `takeOver`, and afterwards answers as another
+/// server.
 private final class TakenOver: Sendable {
   private let phase = Atomic<Int>(0)
 
@@ -23,15 +24,15 @@ private final class TakenOver: Sendable {
 }
 
 extension Integration {
-  /// Names that mean another machine all of a sudden.
+  /// Server names that suddenly resolve to another machine.
   @Suite(.enabled(if: hasMounts, "a mount namespace of its own takes root and unshare(1)"))
   struct TakeoverTests {
     private func config(_ port: UInt16, _ server: String, _ more: String = "") -> String {
       "listen: 127.0.0.1:\(port)\nthreads: 1\nservers: [\(server)]\n\(more)\n"
     }
 
-    /// The old address is another memcached's at once, with values of its own.
-    @Test func whoTookAnAddressOverIsAskedForNothing() throws {
+    /// At once another memcached, with other values, answers at the old address.
+    @Test func serverThatTookOverAnAddressReceivesNoRequest() throws {
       let stranger = TakenOver()
       let fake = try FakeServer { stranger.answer($0) }
       let next = try Memcached(ip: "127.0.0.3", port: fake.port)
@@ -41,7 +42,7 @@ extension Integration {
       #expect(proxy.isUp(within: .seconds(5)))
       let client = try proxy.client()
       #expect(try client.get("k")?.text == "mine")
-      // A connection that has held for a second is made anew at once.
+      // A connection that lasted for a second is reopened at once.
       pause(.milliseconds(1200))
       try proxy.hosts("127.0.0.3 cache-a.test\n")
       stranger.takeOver()
@@ -58,8 +59,8 @@ extension Integration {
       #expect(!proxy.log.contains("server down"), "\(proxy.log)")
     }
 
-    /// Where nothing has changed a lost connection costs no more than a look at the name.
-    @Test func aLostConnectionToANameThatStaysIsMadeAnewAtOnce() throws {
+    /// If the address is unchanged, a lost connection costs no more than one lookup.
+    @Test func lostConnectionIsReopenedAtOnceIfTheNameIsUnchanged() throws {
       let stranger = TakenOver()
       let fake = try FakeServer { stranger.answer($0) }
       let proxy = try NamedProxy(hosts: "127.0.0.1 cache-a.test\n") {
@@ -76,8 +77,8 @@ extension Integration {
       #expect(!proxy.log.contains("server down"), "\(proxy.log)")
     }
 
-    /// However long the proxy would wait before it asks the old machine again.
-    @Test func aNameThatMovesIsFollowedWithinTwoSecondsWhateverTheBackOff() throws {
+    /// Even if the next probe of the old machine is due much later.
+    @Test func movedServerNameIsFollowedWithinTwoSecondsDespiteBackoff() throws {
       let first = try Memcached(ip: "127.0.0.2")
       let second = try Memcached(ip: "127.0.0.3", port: first.port)
       let proxy = try NamedProxy(hosts: "127.0.0.2 cache-a.test\n") {

@@ -13,7 +13,7 @@ extension Integration {
       }
     }
 
-    /// Clients that have been taken: they were answered.
+    /// Connected clients that a worker has accepted: each got a reply.
     private func clients(_ count: Int, of proxy: Proxy) throws -> [TextClient] {
       try (0..<count).map { _ in
         let client = try proxy.client()
@@ -22,21 +22,21 @@ extension Integration {
       }
     }
 
-    /// How many each worker has, as one of them is told.
+    /// The number of clients of each worker, as `client` reads it.
     private func dealt(_ proxy: Proxy, asking client: TextClient) throws -> [Int] {
       let rows = try client.stats("ringroad")
       return (0..<(Int(rows["threads"] ?? "") ?? 0)).map { Int(rows["worker:\($0):clients"] ?? "") ?? -1 }
     }
 
-    /// Blind turns would keep the difference for as long as the clients stay.
-    @Test func whereClientsHaveGoneOthersComeIn() throws {
+    /// Round-robin placement would keep the imbalance for as long as the clients stay.
+    @Test func newClientsFillTheWorkersThatLostClients() throws {
       let proxy = try proxy("threads: 4")
       let asker = try clients(1, of: proxy)[0]
-      // The one that asked whether the proxy is up may not be gone yet.
+      // The client that waited for the start may still be connected.
       #expect(eventually(within: .seconds(2)) { (try? self.dealt(proxy, asking: asker).reduce(0, +)) == 1 })
       var connected = try clients(39, of: proxy)
       #expect(try dealt(proxy, asking: asker) == [10, 10, 10, 10])
-      // All but every fourth go, so that of three workers hardly any is left.
+      // All but every fourth disconnect, so that three workers keep hardly any client.
       connected = connected.enumerated().filter { $0.offset % 4 == 0 || $0.offset < 8 }.map(\.element)
       #expect(
         eventually(within: .seconds(5)) {
@@ -52,7 +52,7 @@ extension Integration {
       }
     }
 
-    /// A client that asks without a pause until it is stopped: what a worker has to do.
+    /// A client that sends requests without a pause until it is stopped, to keep a worker busy.
     private final class Hammer: Sendable {
       private let isStopping = Atomic<Bool>(false)
       private let crew = Crew()
@@ -73,12 +73,12 @@ extension Integration {
       }
     }
 
-    /// Among as many, whoever's turn it would be.
-    @Test(arguments: [0, 1]) func ofAsManyTheWorkerWithLessToDoIsGivenTheNext(_ busy: Int) throws {
+    /// With equal counts, whichever worker is next in turn.
+    @Test(arguments: [0, 1]) func lessBusyWorkerGetsTheNextClientAtEqualCounts(_ busy: Int) throws {
       let proxy = try proxy("threads: 2")
       let asker = try proxy.client()
       #expect(eventually(within: .seconds(2)) { (try? self.dealt(proxy, asking: asker).reduce(0, +)) == 1 })
-      // The next is dealt to the other worker, the one after it to the asker's, and then again.
+      // The next client goes to the other worker, the one after it to this one, and so on.
       let isOther = try dealt(proxy, asking: asker)[busy] == 0
       var others = try clients(isOther ? 0 : 1, of: proxy)
       let hammer = Hammer(port: proxy.port)
@@ -102,7 +102,7 @@ extension Integration {
       #expect(hammer.stop())
     }
 
-    /// Processors by the name of each thread, as the kernel lists them.
+    /// The allowed processors of each thread by name, as the kernel lists them.
     private func processors(of child: Child) throws -> [String: String] {
       var lists: [String: String] = [:]
       let tasks = "/proc/\(child.pid)/task"
@@ -111,13 +111,13 @@ extension Integration {
         let rows = status.split(separator: "\n").map { $0.split(separator: "\t") }
         let name = rows.first { $0.first == "Name:" }?.last
         let list = rows.first { $0.first == "Cpus_allowed_list:" }?.last
-        // The control thread bears the program's name.
+        // The control thread has the program's name.
         if let name, let list { lists[task == "\(child.pid)" ? "control" : String(name)] = String(list) }
       }
       return lists
     }
 
-    @Test func pinnedWorkersHaveAProcessorEachAndTheControlThreadHasAll() throws {
+    @Test func pinnedWorkersHaveOneProcessorEachAndTheControlThreadAll() throws {
       let own = Processors.allowed()
       let count = own.count + 1
       let proxy = try proxy("threads: \(count)\npin_threads: true")
@@ -129,7 +129,7 @@ extension Integration {
       #expect(lists["control"] == free && lists["ringroad-log"] == free, "\(lists)")
       #expect(proxy.log.contains("warning more workers than processors"), "\(proxy.log)")
       #expect(proxy.log.contains("info workers are pinned"), "\(proxy.log)")
-      // It is a setting for the next start.
+      // The setting needs a restart.
       try proxy.edit(
         String(decoding: try Data(contentsOf: URL(filePath: proxy.configPath)), as: UTF8.self)
           .replacing("pin_threads: true", with: "pin_threads: false"))
@@ -140,7 +140,7 @@ extension Integration {
       #expect(try processors(of: proxy.child) == lists)
     }
 
-    @Test func thereAreAsManyWorkersAsProcessorsThatTheProcessMayUse() throws {
+    @Test func workerCountEqualsTheUsableProcessors() throws {
       let own = Processors.allowed()
       let last = try #require(own.last)
       let proxy = try proxy("pin_threads: true", under: ["taskset", "-c", "\(last)"])

@@ -1,8 +1,8 @@
-"""What applications do every day, by one of Python's memcached libraries, every answer checked.
+"""Everyday requests through one of Python's memcached libraries, with every reply checked.
 
     everyday.py pymemcache|pymemcache-pool|pylibmc|python-memcached PORT
 
-Exit 0 and "N checks passed", or an exception that says what was otherwise.
+Exit 0 and "N checks passed", or an exception that names the reply that differs.
 """
 
 import sys
@@ -25,7 +25,7 @@ def same(got, expected, what):
 
 
 def with_pymemcache(client):
-    """Client and PooledClient have one interface. noreply is their default for writes."""
+    """Client and PooledClient have the same interface. noreply is their default for writes."""
     same(client.set("greeting", b"hello", noreply=False), True, "set")
     same(client.get("greeting"), b"hello", "get")
     client.set("quiet", b"1")

@@ -3,12 +3,12 @@ import Glibc
 import Net
 import Synchronization
 
-/// A program that a test has started. It ends, whatever becomes of the test, when this goes.
+/// A child process of a test. It is killed when this object is destroyed, even if the test fails.
 final class Child: Sendable {
   let pid: pid_t
   private let end = Mutex<Spawn.End?>(nil)
 
-  /// `output`, if given, is the file that gets what the program says on both its streams.
+  /// `output`, if given, is the file that receives the program's standard output and error.
   init(_ words: [String], environment: [String]? = nil, output: String? = nil) throws {
     guard let output else {
       pid = try Spawn.start(words, environment: environment)
@@ -23,12 +23,12 @@ final class Child: Sendable {
 
   deinit { kill() }
 
-  /// Nothing is sent to a program that has ended: its number may be another's.
+  /// Sends a signal, but none to a program that has ended: another process may have its number.
   func signal(_ number: Int32) {
     if ended() == nil { Spawn.terminate(pid, signal: number) }
   }
 
-  /// Ends it at once, and returns when it has.
+  /// Kills the program, and returns when it has ended.
   func kill() {
     guard ended() == nil else { return }
     Spawn.terminate(pid, signal: SIGKILL)
@@ -42,13 +42,13 @@ final class Child: Sendable {
     }
   }
 
-  /// How it ended; nil if it still runs after so long.
+  /// How the program ended; nil if it still runs at the limit.
   func end(within limit: Duration) -> Spawn.End? {
     _ = eventually(within: limit) { self.ended() != nil }
     return ended()
   }
 
-  /// Whether none of its threads runs, after SIGSTOP.
+  /// Whether all its threads are stopped, after SIGSTOP.
   var isStopped: Bool {
     let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
     return tasks.allSatisfy { task in
@@ -57,7 +57,7 @@ final class Child: Sendable {
     }
   }
 
-  /// Memory that it holds, in KiB, as the kernel counts it.
+  /// The resident memory in KiB, as the kernel counts it.
   var residentKiB: Int {
     let status = FileManager.default.contents(atPath: "/proc/\(pid)/status") ?? Data()
     for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
@@ -68,7 +68,7 @@ final class Child: Sendable {
   }
 }
 
-/// Waits until something is so; false if it is not after so long.
+/// Waits until `claim` is true; false if it is not true within the limit.
 func eventually(within limit: Duration, _ claim: () -> Bool) -> Bool {
   let deadline = Clock.now().advanced(by: limit)
   while !claim() {

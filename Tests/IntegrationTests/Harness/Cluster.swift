@@ -2,11 +2,11 @@ import Foundation
 import Glibc
 import Net
 
-/// A proxy with the file that it is configured by.
+/// A proxy and its configuration file.
 ///
 ///     let proxy = try Proxy { "listen: 127.0.0.1:\($0)\nservers: [...]\n" }
 ///
-/// What it logs goes to a file that a test can read. It ends when this goes.
+/// The log goes to a file that the test can read. The proxy is killed when this object is destroyed.
 final class Proxy {
   let directory: Directory
   let port: UInt16
@@ -17,9 +17,9 @@ final class Proxy {
 
   /// - Parameters:
   ///   - flags: further words of the command line.
-  ///   - runner: a program that becomes the proxy, with its own words, such as taskset.
+  ///   - runner: a program that executes the proxy, with its arguments, such as taskset.
   ///   - environment: further variables, `NAME=value`.
-  ///   - config: the file's text, given the port and the directory that is its own.
+  ///   - config: the file's text, from the proxy's port and directory.
   init(
     flags: [String] = [], under runner: [String] = [], environment: [String] = [],
     _ config: (UInt16, Directory) -> String
@@ -32,7 +32,7 @@ final class Proxy {
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment,
       output: directory.file("log"))
     let isUp = eventually(within: .seconds(5)) {
-      // `EN` as soon as all servers are known to be older than 1.6, `ERROR` if older than 1.5.
+      // `EN` once all servers are known to be older than 1.6, `ERROR` if older than 1.5.
       let answer = try? TextClient(port: self.port).ask("mn")
       return ["MN", "EN", "ERROR"].contains(answer) || self.child.ended() != nil
     }
@@ -45,12 +45,12 @@ final class Proxy {
     try TextClient(port: port, patience: patience)
   }
 
-  /// `stats ringroad`.
+  /// The rows of `stats ringroad`.
   func numbers() throws -> [String: String] { try client().stats("ringroad") }
 
   func number(_ name: String) throws -> Int { Int(try numbers()[name] ?? "") ?? 0 }
 
-  /// How a server stands, in the word of `stats ringroad`.
+  /// The status of a server, as `stats ringroad` names it.
   func standing(of address: String) throws -> String? {
     let rows = try numbers()
     return rows.first { $0.key.hasPrefix("server:") && $0.key.hasSuffix(":" + address) }?.value
@@ -62,10 +62,10 @@ final class Proxy {
     try Data(text.utf8).write(to: URL(fileURLWithPath: path))
   }
 
-  /// Writes into the file as it is.
+  /// Writes into the existing file.
   func edit(_ text: String) throws { try Self.write(text, to: configPath) }
 
-  /// Puts another file in its place, at once.
+  /// Replaces the file by a rename.
   func replace(_ text: String) throws {
     try Self.write(text, to: configPath + ".new")
     guard unsafe rename(configPath + ".new", configPath) == 0 else {
@@ -75,10 +75,10 @@ final class Proxy {
 
   // MARK: - Routes
 
-  /// Which server `ringroad route` says has each key.
+  /// The server of each key according to `ringroad route`.
   func route(_ keys: [String]) throws -> [String: String] { try Self.route(["--config", configPath], keys) }
 
-  /// The same for the servers that these flags name.
+  /// The same for the servers in these flags.
   static func route(_ flags: [String], _ keys: [String]) throws -> [String: String] {
     let answer = try Directory()
     let child = try Child([Programs.ringroad(), "route"] + flags + keys, output: answer.file("out"))
@@ -94,7 +94,7 @@ final class Proxy {
   }
 }
 
-/// Memcacheds and a proxy in front of them.
+/// Several memcacheds and a proxy in front of them.
 final class Cluster {
   let servers: [Memcached]
   let proxy: Proxy
@@ -113,7 +113,7 @@ final class Cluster {
     }
   }
 
-  /// The file that lists these servers and is otherwise the same.
+  /// The file with these servers, otherwise unchanged.
   func config(_ addresses: [String]) -> String { Self.config(proxy.port, addresses, options) }
 
   private static func config(_ port: UInt16, _ addresses: [String], _ options: String) -> String {
@@ -128,7 +128,7 @@ final class Cluster {
 
   func client() throws -> TextClient { try proxy.client() }
 
-  /// Keys of each server, by its address.
+  /// Test keys by the address of their server.
   func keys(_ prefix: String, count: Int = 300) throws -> [String: [String]] {
     let keys = (0..<count).map { "\(prefix)\($0)" }
     return Dictionary(grouping: try proxy.route(keys), by: \.value).mapValues { $0.map(\.key).sorted() }

@@ -1,7 +1,7 @@
 import Dispatch
 import Foundation
 
-/// Threads of a test's own. None is waited for longer than it is given.
+/// A group of threads of one test. `join` waits no longer than its limit.
 final class Crew: Sendable {
   private let group = DispatchGroup()
 
@@ -13,6 +13,6 @@ final class Crew: Sendable {
     }
   }
 
-  /// Whether all have come to their end within so many seconds.
+  /// Whether all threads have ended within `seconds`.
   func join(seconds: Int) -> Bool { group.wait(timeout: .now() + .seconds(seconds)) == .success }
 }

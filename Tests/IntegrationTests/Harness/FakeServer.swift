@@ -3,17 +3,17 @@ import Glibc
 import Net
 import Synchronization
 
-/// A server of the test's own that answers what it is told to, right or wrong.
+/// A scripted memcached server that gives right or wrong replies.
 ///
-/// It greets rightly, with a version, unless it is told otherwise. Each connection has a thread.
+/// By default it answers the handshake correctly, with a version. Each connection has a thread.
 final class FakeServer: Sendable {
-  /// Gives the bytes that answer a line; nil closes the connection after what was sent before.
+  /// Returns the bytes that answer a line; a reply with `closes` closes the connection after them.
   typealias Script = @Sendable (_ line: String) -> Reply
 
   struct Reply: Sendable {
     var bytes: [UInt8]
     var closes = false
-    /// Sent a little later, when nobody asked for anything.
+    /// Bytes sent a little later, without a request.
     var afterthought: [UInt8] = []
 
     init(_ text: String, closes: Bool = false, afterthought: String = "") {
@@ -41,7 +41,7 @@ final class FakeServer: Sendable {
 
   func behave(_ script: @escaping Script) { state.script.withLock { $0 = script } }
 
-  /// What the threads hold; they end soon after the server has gone.
+  /// The state shared by the threads; they end soon after the server object is destroyed.
   private final class State: Sendable {
     let listener: Listener
     let script: Mutex<Script>

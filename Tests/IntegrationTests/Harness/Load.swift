@@ -3,21 +3,20 @@ import Glibc
 import Net
 import Synchronization
 
-/// Clients in the background that check every byte they get.
+/// Background clients that check every byte they receive.
 ///
-/// Each has keys of its own and a connection of its own; it sets them, reads them one by one and in tens,
-/// and knows which version it was last told was stored. What it saw is told by owner: the server that the
-/// full ring gives a key.
+/// Each has its own keys and its own connection. It sets the keys, reads them one by one and in tens, and remembers
+/// the last version answered STORED. Results are counted by owner: the server that the full ring gives a key.
 final class Load: Sendable {
-  /// What happened to requests for the keys of one server.
+  /// The results of requests for the keys of one server.
   struct Tally: Sendable {
     var asked = 0
     var misses = 0
-    /// Error lines, or a write that was not stored.
+    /// Error lines, and writes that were not stored.
     var errors = 0
-    /// A value that is not what was ever written to this key. Never.
+    /// Values that were never written to their key. Must stay zero.
     var wrong = 0
-    /// An older version than the last one stored.
+    /// Values older than the last version stored.
     var stale = 0
     var slowest = Duration.zero
 
@@ -35,9 +34,9 @@ final class Load: Sendable {
 
   struct Result: Sendable {
     var servers: [String: Tally] = [:]
-    /// Connections that broke or fell silent.
+    /// Connections that broke or timed out.
     var dropped = 0
-    /// What was out of order, for the one who reads the failure.
+    /// Descriptions of what went wrong, for the failure message.
     var remarks: [String] = []
 
     /// All servers, or all but one.
@@ -46,7 +45,7 @@ final class Load: Sendable {
     }
   }
 
-  /// What the threads hold; they end soon after the load has gone.
+  /// The state shared by the threads; they end soon after the load object is destroyed.
   private final class State: Sendable {
     let isStopping = Atomic<Bool>(false)
     let ready = Atomic<Int>(0)
@@ -69,7 +68,7 @@ final class Load: Sendable {
   private let state = State()
   private let crew = Crew()
 
-  /// Starts so many clients, and returns when all their keys have been stored once.
+  /// Starts `count` clients, and returns when all their keys have been stored once.
   init(_ proxy: Proxy, clients: Int = 4, keys: Int = 60, patience: Duration = .seconds(3)) throws {
     let names = (0..<clients).map { client in (0..<keys).map { "load:\(client):\($0)" } }
     let owners = try proxy.route(names.flatMap { $0 })
@@ -85,7 +84,7 @@ final class Load: Sendable {
 
   deinit { state.isStopping.store(true, ordering: .relaxed) }
 
-  /// Ends it and says what it saw.
+  /// Stops the clients and returns their results.
   func stop() throws -> Result {
     state.isStopping.store(true, ordering: .relaxed)
     guard crew.join(seconds: 15) else { throw Missing(description: "the load does not end: a request hangs") }
@@ -100,10 +99,10 @@ private struct LoadClient {
   let owners: [String: String]
   let patience: Duration
   var result = Load.Result()
-  /// The last version that was stored for certain, and the last that was tried.
+  /// The last version certainly stored, and the last version sent.
   private var stored: [Int]
   private var tried: [Int]
-  /// Versions that were answered NOT_STORED, by key.
+  /// Versions answered NOT_STORED, by key.
   private var undone: [Int: Set<Int>] = [:]
   private var random = SystemRandomNumberGenerator()
   private var connection: TextClient?
@@ -131,7 +130,7 @@ private struct LoadClient {
       attempt(several) { try $0.read(several, with: $1) }
     default: attempt([i]) { try $0.read([i], with: $1) }
     }
-    // Some hundred requests a second from each: a load, not a contest.
+    // A few hundred requests a second from each client: a background load, not a benchmark.
     usleep(300)
   }
 
@@ -167,7 +166,7 @@ private struct LoadClient {
       note(i) { $0.errors += 1 }
       result.remarks.append("\(keys[i]): \(answer)")
       if answer == "NOT_STORED" {
-        // That is a promise: nobody may ever see it.
+        // NOT_STORED is a promise: no client may ever see this version.
         undone[i, default: []].insert(tried[i])
       } else if !answer.hasPrefix("SERVER_ERROR ringroad: ") {
         note(i) { $0.wrong += 1 }
@@ -179,7 +178,7 @@ private struct LoadClient {
     try client.send("get " + several.map { keys[$0] }.joined(separator: " ") + "\r\n")
     let (values, end) = try client.valuesAndEnd()
     if end != "END" {
-      // An error line in place of END answers the request; anything else breaks the connection.
+      // An error line instead of END answers the request; any other line is a protocol error.
       guard end.hasPrefix("SERVER_ERROR ringroad: ") else { throw ClientFailure.unexpected(end) }
       for i in several { note(i) { $0.errors += 1 } }
       result.remarks.append("\(keys[several[0]]): \(end)")
@@ -192,7 +191,7 @@ private struct LoadClient {
         judge(value, i)
       } else {
         note(i) { $0.misses += 1 }
-        // What was missed is stored anew, as an application would.
+        // A missed value is stored again, as an application would do.
         if several.count == 1 { try write(i, with: client) }
       }
     }

@@ -1,7 +1,7 @@
 import Glibc
 import Net
 
-/// A real memcached on a loopback port of its own, which it keeps across restarts.
+/// A real memcached on a loopback port, which it keeps across restarts.
 final class Memcached {
   let ip: String
   let port: UInt16
@@ -19,19 +19,19 @@ final class Memcached {
 
   func client() throws -> TextClient { try TextClient(ip: ip, port: port) }
 
-  /// Like a crash.
+  /// Kills it, as in a crash.
   func kill() { child.kill() }
 
-  /// Hangs it: the kernel takes connections and bytes for it, and nothing is answered.
+  /// Hangs it: the kernel still accepts connections and bytes for it, but nothing is answered.
   func stop() {
     child.signal(SIGSTOP)
-    // A signal is on its way when kill(2) returns; a thread may still answer once.
+    // kill(2) returns before the signal takes effect; a thread may still answer once.
     _ = eventually(within: .seconds(2)) { child.isStopped }
   }
 
   func goOn() { child.signal(SIGCONT) }
 
-  /// Starts it anew, empty.
+  /// Starts it again, empty.
   func restart() throws {
     child.kill()
     child = try Self.start(ip, port, options)

@@ -1,8 +1,8 @@
 import Net
 import Synchronization
 
-/// Loopback ports that nobody uses, below those that the kernel gives to connections: a server that was
-/// killed finds its port free when it comes back.
+/// Free loopback ports below the kernel's range for outgoing connections, so that a killed server finds its port
+/// still free when it is restarted.
 enum Ports {
   private static let given = Mutex<Set<UInt16>>([])
 

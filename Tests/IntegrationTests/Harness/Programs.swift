@@ -1,18 +1,18 @@
 import Foundation
 
-/// What a test could not be started with; the text says what to do about it.
+/// Something missing on this machine that a test needs; the text says how to get it.
 struct Missing: Error, CustomStringConvertible {
   let description: String
 }
 
 /// The programs that these tests run.
 enum Programs {
-  /// Where `Package.swift` lies.
+  /// The directory of `Package.swift`.
   static let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path
 
-  /// The proxy as it is shipped: `RINGROAD_BINARY`, or the release build of this package.
+  /// The proxy as shipped: `RINGROAD_BINARY`, or the release build of this package.
   static func ringroad() throws -> String {
     let environment = ProcessInfo.processInfo.environment
     let path = environment["RINGROAD_BINARY"] ?? root + "/.build/release/ringroad"
@@ -22,7 +22,7 @@ enum Programs {
     return path
   }
 
-  /// A Python that may have the client libraries.
+  /// A Python that has the client libraries, if one is installed.
   static func python() -> String {
     if let path = ProcessInfo.processInfo.environment["RINGROAD_PYTHON"] { return path }
     let own = root + "/.build/test-venv/bin/python"
@@ -30,7 +30,7 @@ enum Programs {
   }
 }
 
-/// A directory of a test's own, with all in it gone when the test is over.
+/// A temporary directory for one test, deleted with its content at the end.
 final class Directory: Sendable {
   let path: String
 

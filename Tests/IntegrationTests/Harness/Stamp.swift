@@ -1,8 +1,8 @@
-/// A value that says whose it is: key, version, checksum, and then bytes of every kind up to its length.
+/// A test value that identifies its key: key, version, checksum, and then bytes of every kind up to its length.
 ///
 ///     key:17 4 9813754061287461 <bytes that follow from key and version>
 ///
-/// One byte of another key's value, of another version, or of none at all is so found out.
+/// So one byte of another key's value, of another version, or of neither is detected.
 enum Stamp {
   static func value(_ key: String, _ version: Int, size: Int? = nil) -> [UInt8] {
     var sum = checksum(key, version)
@@ -16,7 +16,7 @@ enum Stamp {
     return value
   }
 
-  /// The version that a value of this key is; nil if it is no such value.
+  /// The version of a value of this key; nil if it is not such a value.
   static func version(of bytes: [UInt8], key: String) -> Int? {
     let words = bytes.prefix(300).split(separator: 32, maxSplits: 2)
     guard words.count == 3, let version = Int(String(decoding: words[1], as: UTF8.self)) else { return nil }

@@ -2,17 +2,17 @@ import Bytes
 import Glibc
 import Net
 
-/// Why a client did not get what it waited for.
+/// Why a client did not get the expected reply.
 enum ClientFailure: Error, Equatable {
   case cannotConnect(Int32)
   case timedOut
-  /// The other side closed, or the connection broke.
+  /// The server closed the connection, or it broke.
   case closed
-  /// A line that does not belong here.
+  /// A line that is not valid here.
   case unexpected(String)
 }
 
-/// A client of memcached's text protocol that blocks, for at most `patience` at a time.
+/// A blocking client of memcached's text protocol; each wait lasts at most `patience`.
 final class TextClient {
   struct Value: Equatable {
     var key: String
@@ -60,7 +60,7 @@ final class TextClient {
     while sent < bytes.count { sent += try offer(bytes, from: sent, until: deadline) }
   }
 
-  /// Sends what the other side takes now; 0 when it takes nothing before the deadline.
+  /// Sends the bytes that the socket accepts now; 0 if it accepts none before the deadline.
   func offer(_ bytes: [UInt8], from start: Int, until deadline: Instant) throws(ClientFailure) -> Int {
     // SAFETY: a byte has no padding that could be uninitialised.
     let span = unsafe bytes.span.bytes
@@ -73,7 +73,7 @@ final class TextClient {
     }
   }
 
-  /// A line without its end.
+  /// The next line, without its line end.
   func line() throws(ClientFailure) -> String {
     let deadline = Clock.now().advanced(by: patience)
     var scanned = start
@@ -89,7 +89,7 @@ final class TextClient {
     }
   }
 
-  /// So many bytes.
+  /// The next `count` bytes.
   func bytes(_ count: Int) throws(ClientFailure) -> [UInt8] {
     let deadline = Clock.now().advanced(by: patience)
     while input.count - start < count { try fill(until: deadline) }
@@ -124,12 +124,12 @@ final class TextClient {
     let rest = deadline.since(Clock.now())
     var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
     let milliseconds = Int32(clamping: rest / .milliseconds(1) < 0 ? 0 : Int(rest / .milliseconds(1)) + 1)
-    // SAFETY: the address of a local, and there is one entry.
+    // SAFETY: a pointer to a local; the count is one.
     let n = unsafe poll(&entry, 1, milliseconds)
     if n == 0 { throw .timedOut }
   }
 
-  /// Whether the other side has closed, within so long. What it sends meanwhile is kept.
+  /// Whether the server closes the connection within the limit. Bytes received meanwhile are kept.
   func isClosed(within limit: Duration) -> Bool {
     let deadline = Clock.now().advanced(by: limit)
     while true {
@@ -137,12 +137,12 @@ final class TextClient {
     }
   }
 
-  /// Bytes that came and were not asked for yet.
+  /// The number of bytes received but not yet read.
   var leftover: Int { input.count - start }
 
   // MARK: - Requests
 
-  /// Sends a line and gives back the line that answers it.
+  /// Sends a line and returns the first line of the reply.
   func ask(_ line: String) throws(ClientFailure) -> String {
     try send(line + "\r\n")
     return try self.line()
@@ -164,14 +164,14 @@ final class TextClient {
     return try values()
   }
 
-  /// The values up to `END`; anything else in between is thrown.
+  /// The values up to `END`; any other line in between is thrown.
   func values() throws(ClientFailure) -> [Value] {
     let (values, end) = try valuesAndEnd()
     if end != "END" { throw .unexpected(end) }
     return values
   }
 
-  /// The values, and the first line that is no value's.
+  /// The values, and the first line that is not part of one.
   func valuesAndEnd() throws(ClientFailure) -> ([Value], end: String) {
     var values: [Value] = []
     while true {
@@ -191,7 +191,7 @@ final class TextClient {
     }
   }
 
-  /// `stats` with a word, as a dictionary.
+  /// The rows of `stats` with this argument, as a dictionary.
   func stats(_ word: String = "") throws(ClientFailure) -> [String: String] {
     try send(word.isEmpty ? "stats\r\n" : "stats \(word)\r\n")
     var rows: [String: String] = [:]

@@ -1,5 +1,5 @@
-// Preloaded into a program, counts its calls of malloc, calloc and realloc where another process can
-// read them: in the first eight bytes of the file that MALLOC_COUNT_FILE names.
+// A library to preload: it counts calls of malloc, calloc and realloc in the first eight bytes of the file named by
+// MALLOC_COUNT_FILE, where another process can read them.
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-// glibc's own, under the names that it exports for allocators that stand in front of it.
+// glibc's own functions, under the names that it exports for replacement allocators.
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
