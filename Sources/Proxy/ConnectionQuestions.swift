@@ -1,10 +1,10 @@
 import Bytes
 
-// Questions that the event loop has about a connection to a server before it opens or closes it.
+// Queries about server connections that the event loop makes before it opens or closes one.
 
 extension Worker {
-  /// Whether a connection that is about to be closed was lost: its server is up, and it is a shared connection that is not
-  /// being replaced or drained, nor closed for what it would still have brought.
+  /// Whether closing this connection counts as losing it: its server is up, and the connection is shared, not being
+  /// replaced or drained, and not closed on purpose to skip an unwanted reply.
   package func isLoss(ofConnection l: UInt32) -> Bool {
     guard connections.isTaken(l), !connections[l].isRetiring, !connections[l].isPrivate, !connections[l].isCut
     else { return false }
@@ -17,7 +17,7 @@ extension Worker {
     connections[l].replaces != Slab<ServerConnection>.none
   }
 
-  /// Whether the connection still has to be made, to this server.
+  /// Whether the connection is still being established, to this server.
   package func isConnecting(connection l: UInt32, to server: UInt32) -> Bool {
     connections.isTaken(l) && connections[l].state == .connecting
       && servers[connections[l].server].id == server

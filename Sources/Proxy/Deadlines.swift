@@ -2,11 +2,11 @@ import Bytes
 import Stats
 import Wire
 
-// Clocks: of connections to servers, of the requests on them, and of clients.
+// Deadlines of server connections, of the requests on them, and of clients.
 
 extension Worker {
-  /// Looks at every clock there is; called every few milliseconds. Cost: one look per connection to a
-  /// server, and per client once a second.
+  /// Checks all deadlines; called every few milliseconds. Cost: one check per server connection, and per client once
+  /// a second (`sweep`).
   package mutating func tick(now: Instant) {
     clock = now
     var l: UInt32 = 0
@@ -21,7 +21,7 @@ extension Worker {
     if !retiring.isEmpty { releaseRetired(now: now) }
   }
 
-  /// Makes a lost connection again before a request needs it, so that no client has to find out whether the server is back.
+  /// Reconnects a lost connection before a request needs it, so that no client's request has to test the server.
   private mutating func reconnect(_ l: UInt32, now: Instant) {
     let s = connections[l].server
     guard !connections[l].isPrivate, !connections[l].isRetiring, !isGivingUp, servers.isTaken(s),
@@ -55,13 +55,13 @@ extension Worker {
       let age =
         now.nanoseconds &- min(now.nanoseconds, max(leg.since, connections[l].deliveredAt).nanoseconds)
       guard age >= timeout else { break }
-      // A server that keeps delivering is not late, however long it takes, and nor is what waits behind.
+      // A server that keeps delivering is not late, however long its reply takes; nor are the requests queued behind.
       if isDelivering(l, within: timeout, now: now) {
         connections[l].deliveredAt = now
         break
       }
       isOverdue = true
-      // Nothing was sent yet: nothing will come, and nothing must be sent for a request given up.
+      // Nothing was sent yet, so no reply can arrive, and a request that was given up must not be sent later.
       guard connections[l].state == .ready else {
         counters.add(.timeouts)
         return lost(l, .timedOut, now: now)
@@ -81,7 +81,7 @@ extension Worker {
       giveUpBehind(l)
       keepPromises()
     }
-    // A silent connection is judged by what another one meets.
+    // A silent connection is judged by the result of its replacement instead.
     if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
     guard connections[l].late > 0, let oldest = connections[l].legs.first else {
       dropReplacement(of: l)
@@ -96,7 +96,7 @@ extension Worker {
     openReplacement(for: l, now: now)
   }
 
-  /// Whether a server is in the middle of a reply, and has got on with it within the deadline.
+  /// Whether the server is in the middle of a reply and has made progress within the deadline.
   private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
     connections[l].state == .ready && connections[l].partAt != .origin
       && connections[l].partOf == connections[l].legs.place
@@ -104,8 +104,8 @@ extension Worker {
       && now.nanoseconds &- min(now.nanoseconds, connections[l].partAt.nanoseconds) < timeout
   }
 
-  /// Answers for the `i`th leg of a connection, whose request stands in `asked` at `start` and was sent; its reply will be
-  /// recognised in its place and dropped.
+  /// Answers for the `i`th leg of a connection, a sent request that begins at `start` in `asked`. Its reply will be
+  /// recognised by its position and dropped.
   mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: UInt32) {
     let s = connections[l].server
     var late = leg
@@ -113,15 +113,15 @@ extension Worker {
     late.exchange = Slab<Exchange>.none
     connections[l].legs[i] = late
     let asked = exchange(&connections[l].asked, with: Buffer())
-    // A deletion of the proxy's own will be done in its place; should the connection be lost, it is promised again.
+    // The proxy's own deletion will still be done in order; if the connection is lost, it is promised again.
     let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
     fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
     connections[l].asked = asked
     if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
-  /// Answers for the legs behind the late ones whose deadline has passed and of which no byte was sent, and takes them
-  /// out: what somebody was told has failed is not done after what that client has been told since.
+  /// Answers for the overdue legs behind the late ones, if no byte of them was sent, and removes them: a request
+  /// reported as failed must not be executed after the client's later requests.
   mutating func dropUnsent(_ l: UInt32, now: Instant) {
     let s = connections[l].server
     let (first, start) = (connections[l].late, connections[l].lateLength)
@@ -152,8 +152,8 @@ extension Worker {
     keepPromises()
   }
 
-  /// Ends clients that have kept the proxy waiting: half a request, or an answer not taken. Called once
-  /// a second; also gives memory back that a burst has left.
+  /// Closes clients that keep the proxy waiting: with half a request, or by not reading replies. Called once a
+  /// second; also frees memory left over from a burst.
   package mutating func sweep(now: Instant) {
     var c: UInt32 = 0
     while c < clients.end {

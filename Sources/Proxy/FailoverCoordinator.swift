@@ -1,30 +1,30 @@
 import Bytes
 
-/// What a pool's servers owe each other when one of them has been out.
+/// How a server that was out of its pool is made safe before it is used again.
 package enum RejoinRule: Sendable, Equatable {
-  /// What changed meanwhile is deleted on it.
+  /// Keys that changed meanwhile are deleted on it.
   case invalidate
-  /// It is flushed, if others had its keys.
+  /// It is flushed if other servers had its keys.
   case flush
-  /// It is trusted.
+  /// It is used as it is.
   case asIs
 }
 
-/// Hands keys over when a server leaves the ring or returns, so that no key ever has two owners and none is
-/// with an owner that has an old copy.
+/// Coordinates failover across all workers: moves keys when a server leaves the ring or returns, so that no key ever
+/// has two owners and no owner has an old copy.
 ///
 ///     out    up ─▶ failFast ─ all workers know ─ pool is clean ─▶ ejected
 ///     back   ejected ─ collect ─ delete ─▶ returning ─ all workers know, collect ─ delete ─▶ up
-///            then, when nothing can be underway any more, the stand-ins' copies are collected and deleted
+///            then, when no request can be in flight any more, the stand-ins' copies are collected and deleted
 ///
-/// Between two owners a key has none: every worker fails fast for it before any worker uses the next one. A
-/// pool is *clean* when no server that is up holds copies of others' keys; as long as it is not, who fails
-/// there fails fast and is ejected later. Copies of which only the owner is known cannot be deleted: as long as
-/// a server that is up holds them their owner fails fast, and only that, for nobody is asked for another's key as
-/// long as its owner is in the ring.
+/// A stand-in is the server that has an ejected server's keys. Every worker fails fast for a key before any worker
+/// uses its next owner. A pool is *clean* when no server that is up holds copies of other servers' keys; until then,
+/// a server that fails there fails fast and is ejected later. After a journal overflow a copy's owner is known, but
+/// not its key, so it cannot be deleted: while a server that is up holds such an unlisted copy, the owner fails fast
+/// and is not ejected. Only that owner is affected: while an owner is in the ring, no other server is sent its keys.
 ///
-/// Plain decisions: events come in, steps come out, in order (what follows from what: `HandoverRules.swift`). It reads no clock and does nothing itself; the
-/// control thread carries the steps out, as the simulation does.
+/// Pure decisions: events in, steps out, in order (the rules: `FailoverRules.swift`). It reads no clock and does no
+/// I/O; the control thread carries the steps out, as the simulation does.
 package struct FailoverCoordinator: Sendable {
   package struct Pool: Sendable, Equatable {
     package var members: [UInt32]
@@ -38,7 +38,7 @@ package struct FailoverCoordinator: Sendable {
     }
   }
 
-  /// What is to be done on a server before it is trusted.
+  /// What must be done on a server before it is trusted.
   package struct CleanupJob: Sendable, Equatable {
     package var flushes: Bool
     package var keys: [[UInt8]]
@@ -50,76 +50,76 @@ package struct FailoverCoordinator: Sendable {
   }
 
   package enum Step: Sendable, Equatable {
-    /// Tell every worker how the server stands; each says `answered`, and if it shall surrender what its
-    /// journal holds against the server, with that. `wasFlushed` is nil where nothing is new.
+    /// Send the server's status to every worker; each confirms with `answered`, and with `takesEntries` also hands
+    /// over its journal entries for the server. `wasFlushed` is nil if unchanged.
     case tell(UInt32, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
-    /// Ask every worker for the copies that these servers hold of others' keys.
+    /// Request from every worker the copies that these servers hold of other servers' keys.
     case collectOrphans([UInt32], ticket: UInt64)
-    /// Do this on the server and say `cleaned`.
+    /// Run this job on the server and report the end with `cleaned`.
     case clean(UInt32, CleanupJob)
-    /// Whatever is being done on the server: stop it, and do not say `cleaned`.
+    /// Stop the job that runs on the server, without reporting `cleaned`.
     case abandon(UInt32)
-    /// To the board: the server has been made safe, or could not be.
+    /// To the health board: the server has been made safe, or could not be.
     case rejoined(UInt32, ok: Bool)
     /// For the log.
     case event(UInt32, FailoverEvent)
   }
 
   package enum FailoverEvent: Sendable, Equatable {
-    /// The server is back, after so many deletes or a flush.
+    /// The server is back, after `deleted` deletes or a flush.
     case safe(deleted: Int, isFlushed: Bool)
-    /// It was a stand-in and holds no others' keys any more.
+    /// It was a stand-in and holds no other server's keys any more.
     case swept(deleted: Int)
-    /// It was a stand-in for more keys of these owners than could be noted.
+    /// It was a stand-in for more keys of these owners than the journal could hold.
     case overflowed(of: Journal.Owners)
-    /// It was that, and has been flushed since.
+    /// Its journal had overflowed, and it has been flushed since.
     case trusted
-    /// It could not be reached, or did not do as it was told; tried again.
+    /// It could not be reached, or a cleanup command failed; retried.
     case unswept
-    /// It refuses `flush_all`. The noted keys are deleted instead.
+    /// It refuses `flush_all`. The recorded keys are deleted instead.
     case unflushed
-    /// It refuses `flush_all`, and not all of its old keys were noted: it stays out.
+    /// It refuses `flush_all`, and not all of its old keys were recorded: it stays out.
     case unsafe
   }
 
   enum Phase: Sendable, Equatable {
     case none
-    /// Returning: the workers are asked what they have so far.
+    /// Returning: the workers hand over their entries so far.
     case collecting
     case deleting
-    /// The workers stop using its stand-ins, say what has come since, and promise no more in its name.
+    /// The workers stop using its stand-ins, hand over the entries added since, and promise no more deletions on it.
     case closing
     case finishing
-    /// It is safe; the board has its say before anything else is decided about it.
+    /// Made safe; nothing else is decided about it until the health board sets its status.
     case returned
   }
 
   struct Member: Sendable {
     var pool: Int
-    /// What the board wants, and what the workers were told.
+    /// The status set by the health board, and the last one sent to the workers.
     var wanted = ServerStatus.up
     var told = ServerStatus.up
-    /// The last thing told, and whether all workers have it.
+    /// The ticket of that last status, and whether all workers have confirmed it.
     var ticket: UInt64 = 0
     var isKnown = true
-    /// It left a state in which others had its keys, and not all workers know.
+    /// It left `ejected`, so its keys leave the stand-ins, and not all workers have confirmed that.
     var isReclaiming = false
     var phase = Phase.none
-    /// To be deleted on it, and what an errand is deleting now.
+    /// Entries to be deleted on it, and those that the current cleanup job is deleting.
     var held = Journal.Entries()
     var underway: Journal.Entries?
     var flushes = false
     var owesFlush = false
-    /// When a client last asked for that.
+    /// When a client last requested the flush that is still owed.
     var owedAt = Instant.origin
-    /// Whether it refused `flush_all` in this return, and whether the log has that it stays out for it.
+    /// Whether it refused `flush_all` during this return, and whether the log says that it stays out for that.
     var isFlushRefused = false
     var isSaidUnsafe = false
     var wasEjected = false
     var isEmpty = false
     var deleted = 0
     var isFlushed = false
-    /// Whose keys the log has named as too many.
+    /// Owners that the log has already named in an overflow event.
     var overflowed = Journal.Owners()
   }
 
@@ -127,9 +127,9 @@ package struct FailoverCoordinator: Sendable {
     var rules: Pool
     /// When the stand-ins' copies are to be collected.
     var due: Instant?
-    /// The workers are being asked for them.
+    /// Ticket of the collection that is running.
     var round: UInt64?
-    /// When they last had been.
+    /// When the last collection ended.
     var askedAt = Instant.origin
 
     var isJournaled: Bool { rules.rejoin != .asIs }
@@ -149,7 +149,7 @@ package struct FailoverCoordinator: Sendable {
   var pools: [PoolState] = []
   var inquiries: [UInt64: Inquiry] = [:]
   var lastTicket: UInt64 = 0
-  /// Whoever answers a ticket up to this one may name owners by a ring of before.
+  /// Answers to tickets up to this one may name owners by the ring before the last reload.
   var lastOfOldRing: UInt64 = 0
   let workers: Int
   let mostKeys: Int
@@ -157,12 +157,12 @@ package struct FailoverCoordinator: Sendable {
   /// Keys deleted on servers since the start.
   package private(set) var deleted = 0
 
-  /// How long after a failure, or after an errand that failed, stand-ins are looked at again.
+  /// Delay before orphaned copies are collected again after a cleanup job on a server that is up has failed.
   static let retry = Duration.seconds(1)
-  /// A worker looks at its deadlines every few milliseconds.
+  /// Added to two request deadlines, because a worker checks its deadlines only every few milliseconds.
   static let slack = Duration.milliseconds(100)
 
-  /// All servers are up. The limits are a worker's; what is held here for one server may be as much of each.
+  /// All servers start up. The limits are those of one worker; entries kept here for one server may reach their sum.
   package init(_ pools: [Pool], workers: Int, limits: Limits = Limits()) {
     self.workers = workers
     let share = max(1, workers)
@@ -174,10 +174,10 @@ package struct FailoverCoordinator: Sendable {
     }
   }
 
-  /// How the workers have been told that a server stands.
+  /// The status of a server as last sent to the workers.
   package func status(of server: UInt32) -> ServerStatus { members[server]?.told ?? .up }
 
-  /// Whether the server could leave the ring now: the pool's stand-ins hold nothing that they should not.
+  /// Whether the server could leave the ring now: its pool's stand-ins hold no copies that prevent it.
   package func mayEject(_ server: UInt32) -> Bool {
     members[server].map { isClean($0.pool, for: server) } ?? false
   }
@@ -189,7 +189,7 @@ package struct FailoverCoordinator: Sendable {
 
   // MARK: - Events
 
-  /// The board's word on a server has changed.
+  /// The health board has changed a server's status.
   package mutating func wants(_ server: UInt32, _ status: ServerStatus, now: Instant) -> [Step] {
     guard members[server] != nil else { return [] }
     var steps: [Step] = []
@@ -201,8 +201,8 @@ package struct FailoverCoordinator: Sendable {
     return steps
   }
 
-  /// The server answers probes again, and the way to it is open. `isEmpty` says that it was started anew
-  /// while it was out, and no sooner than at `since`.
+  /// The server answers probes again, and a connection for its cleanup is open. `isEmpty`: the server was restarted
+  /// while it was out, no earlier than `since`.
   package mutating func returns(
     _ server: UInt32, isEmpty: Bool, since: Instant = .origin, now: Instant
   ) -> [Step] {
@@ -210,7 +210,7 @@ package struct FailoverCoordinator: Sendable {
     var steps: [Step] = []
     member.isEmpty = isEmpty
     member.isFlushRefused = false
-    // Nothing of before is left to be flushed.
+    // The restart left nothing that would need the flush.
     if isEmpty, member.owedAt <= since { member.owesFlush = false }
     member.deleted = 0
     member.isFlushed = false
@@ -219,13 +219,13 @@ package struct FailoverCoordinator: Sendable {
     if pools[member.pool].isJournaled {
       tell(server, member.told, takesEntries: true, &steps)
     } else {
-      // Nothing is to be deleted, but clients may have been told that it will be flushed.
+      // Nothing is to be deleted, but clients may have been promised a flush.
       close(server, &steps)
     }
     return steps
   }
 
-  /// A worker has done what a ticket asked of it, and surrendered this.
+  /// A worker has done what a ticket requested, and hands over these entries.
   package mutating func answered(
     _ worker: Int, ticket: UInt64, _ entries: [UInt32: Journal.Entries], now: Instant
   ) -> [Step] {
@@ -253,7 +253,7 @@ package struct FailoverCoordinator: Sendable {
     return Self.ordered(steps)
   }
 
-  /// An errand has come to its end.
+  /// A cleanup job has ended.
   package mutating func cleaned(_ server: UInt32, ok: Bool, now: Instant) -> [Step] {
     guard var member = members[server], let underway = member.underway else { return [] }
     var steps: [Step] = []
@@ -282,14 +282,14 @@ package struct FailoverCoordinator: Sendable {
       steps.append(.event(server, .unswept))
     case (_, false): steps.append(.rejoined(server, ok: false))
     case (.deleting, true): close(server, &steps)
-    // What has come since: a flush that a client wants.
+    // Deletes or flushes that became due meanwhile, such as a flush that a client requested.
     default: clean(server, now: now, &steps)
     }
     advance(poolOf: server, now: now, &steps)
     return Self.ordered(steps)
   }
 
-  /// The server refuses `flush_all`. The noted keys are deleted instead; a server with old keys that were not noted stays out.
+  /// The server refuses `flush_all`: recorded keys are deleted instead. With unrecorded old keys it stays out.
   package mutating func refusedFlush(_ server: UInt32, now: Instant) -> [Step] {
     guard var member = members[server], let underway = member.underway, member.flushes else { return [] }
     var steps: [Step] = []
@@ -314,7 +314,7 @@ package struct FailoverCoordinator: Sendable {
     return Self.ordered(steps)
   }
 
-  /// The way to a returning server broke before it was asked anything.
+  /// The cleanup connection to a returning server was lost before any command was sent on it.
   package mutating func interrupted(_ server: UInt32, now: Instant) -> [Step] {
     guard let member = members[server], member.phase != .none else { return [] }
     if member.underway != nil { return cleaned(server, ok: false, now: now) }
@@ -333,8 +333,8 @@ package struct FailoverCoordinator: Sendable {
     return steps
   }
 
-  /// The server, asked by a worker at `asked`, has done a client's `flush_all` that is without a delay. What it held then
-  /// it holds no more; what may have been underway to it it may still hold.
+  /// The server has done a client's `flush_all` without delay, which a worker sent at `asked`. The server holds no
+  /// earlier copies any more; writes in flight then may still have added some.
   package mutating func flushed(_ server: UInt32, asked: Instant, now: Instant) -> [Step] {
     guard let member = members[server], member.told == .up, member.phase == .none,
       asked > pools[member.pool].askedAt
@@ -350,8 +350,8 @@ package struct FailoverCoordinator: Sendable {
     return steps
   }
 
-  /// The server is at another address. If it is out, what it must forget was noted of another machine: which keys
-  /// this one must forget is not known.
+  /// The server has a new address. If it is out, its entries describe another machine: it is unknown which keys the
+  /// new machine must delete.
   package mutating func moved(_ server: UInt32) {
     guard let member = members[server], member.told != .up || member.wanted != .up,
       pools[member.pool].isJournaled
@@ -359,7 +359,7 @@ package struct FailoverCoordinator: Sendable {
     members[server]?.held.overflowAll()
   }
 
-  /// Looks at the stand-ins of pools where that is due.
+  /// Starts the collection of orphaned copies in pools where it is due.
   package mutating func tick(now: Instant) -> [Step] {
     var steps: [Step] = []
     for i in pools.indices {
@@ -373,10 +373,9 @@ package struct FailoverCoordinator: Sendable {
     return steps
   }
 
-  /// A new configuration. Servers that stay keep what is known of them, the others are forgotten. If a
-  /// server was out, or its stand-ins were not clean yet, keys that were written elsewhere may have other owners
-  /// from now on: all pools are looked at once more for copies that nobody should hold. `keepsRings` says that every
-  /// key has the owner that it had.
+  /// Applies a new configuration. Servers that stay keep what is known about them; the others are forgotten. If a
+  /// server was out, or its stand-ins were not clean yet, keys written elsewhere may now have other owners: every
+  /// pool is checked once more for copies on servers that do not own them. `keepsRings`: every key keeps its owner.
   package mutating func reload(_ new: [Pool], keepsRings: Bool = false, now: Instant) -> [Step] {
     let (old, oldPools) = (members, pools)
     let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy { isClean($0) }

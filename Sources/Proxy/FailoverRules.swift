@@ -1,17 +1,17 @@
 import Bytes
 
-// What follows from what: who may leave the ring, what is done on a server next, which pools are clean.
+// The failover rules: which servers may leave the ring, what is done on a server next, which pools are clean.
 
 extension FailoverCoordinator {
   // MARK: - Leaving and returning
 
-  /// A journal that begins while servers are out does not know what changed before.
+  /// Starts a pool's journal. While servers are out, all members overflow: what changed before is unknown.
   mutating func begin(_ pool: Int) {
     guard pools[pool].rules.members.contains(where: { members[$0]?.told != .up }) else { return }
     for id in pools[pool].rules.members { members[id]?.held.overflowAll() }
   }
 
-  /// Brings what the workers were told nearer to what the board wants.
+  /// Sends the workers the next status on the way to the one that the health board has set.
   mutating func reconcile(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.phase == .none else { return }
     switch (member.wanted, member.told) {
@@ -37,8 +37,8 @@ extension FailoverCoordinator {
     guard let member = members[server] else { return }
     if member.isReclaiming {
       members[server]?.isReclaiming = false
-      // What was sent to its stand-ins is answered or given up within a deadline, and a connection that owes
-      // answers is closed within two.
+      // Requests sent to its stand-ins are answered or given up within one deadline, and a connection that owes
+      // replies is closed within two.
       let wait = pools[member.pool].rules.requestTimeout * 2 + Self.slack
       schedule(member.pool, at: now.advanced(by: wait))
     }
@@ -50,14 +50,14 @@ extension FailoverCoordinator {
       members[server]?.phase = .finishing
       clean(server, now: now, &steps)
     default:
-      // Refused while it failed fast, after it was asked for the last time.
+      // Deletes entries for writes refused while it failed fast, after the last collection.
       sweep(server, now: now, &steps)
       reconcile(server, now: now, &steps)
     }
     advance(poolOf: server, now: now, &steps)
   }
 
-  /// Does what is to be done on a returning server, and goes on when there is nothing.
+  /// Cleans a returning server: starts the next cleanup job, or enters the next phase if there is nothing to delete.
   mutating func clean(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard var member = members[server] else { return }
     let isWanted =
@@ -79,12 +79,12 @@ extension FailoverCoordinator {
     }
   }
 
-  /// Whether a returning server may hold old copies of keys that were not noted.
+  /// Whether a returning server may hold old copies of keys that were not recorded.
   func isForgotten(_ member: Member) -> Bool {
     member.held.hasOverflowed && !member.isEmpty && pools[member.pool].isJournaled
   }
 
-  /// What is told to the board comes last: its answer makes steps of its own, which must not overtake these.
+  /// Moves the steps for the health board to the end: its answer makes further steps, which must not overtake these.
   static func ordered(_ steps: [Step]) -> [Step] {
     func isForBoard(_ step: Step) -> Bool {
       if case .rejoined = step { return true }
@@ -98,7 +98,7 @@ extension FailoverCoordinator {
     tell(server, .returning, takesEntries: true, &steps)
   }
 
-  /// Deletes on a server that is up what it must not hold.
+  /// Deletes the copies that a server that is up must not hold.
   mutating func sweep(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.told == .up, member.phase == .none, member.underway == nil
     else { return }
@@ -112,8 +112,8 @@ extension FailoverCoordinator {
     send(server, flushes: member.owesFlush, &steps)
   }
 
-  /// Gives away the flags that a flush of a server that is up is an answer to: those of owners whose stand-in it is
-  /// not any more, for so long that nothing can be underway.
+  /// Removes and returns the overflow flags that a flush of a server that is up clears: those of owners that have
+  /// been back in the ring for so long that no request for their keys can be in flight to this stand-in.
   mutating func takeCleared(_ server: UInt32) -> Journal.Entries {
     guard let member = members[server] else { return Journal.Entries() }
     let pool = pools[member.pool]
@@ -125,7 +125,7 @@ extension FailoverCoordinator {
       ?? Journal.Entries()
   }
 
-  /// Does what is held against the server. Flags that this is no answer to stay.
+  /// Starts the cleanup job for a server's entries. Overflow flags that the job does not clear are kept.
   mutating func send(_ server: UInt32, flushes: Bool, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
     let keys = flushes ? [] : Array(member.held.keys)
@@ -141,7 +141,7 @@ extension FailoverCoordinator {
     steps.append(.clean(server, CleanupJob(flushes: flushes, keys: keys)))
   }
 
-  /// A server that goes out is not swept any more: what it holds is deleted before it returns.
+  /// Stops the cleanup of a server that goes out: its entries are deleted before it returns.
   mutating func giveUpSweeping(_ server: UInt32, _ steps: inout [Step]) {
     guard let member = members[server], member.phase == .none, let underway = member.underway else { return }
     members[server]?.underway = nil
@@ -177,9 +177,9 @@ extension FailoverCoordinator {
     pools[pool].due = max(pools[pool].due ?? .origin, time)
   }
 
-  /// Whether no server of the pool that is up holds copies of keys that are not its own, as far as that is
-  /// known; unknown counts as no. With an owner: whether it can leave the ring, for which nobody may hold copies of
-  /// its keys of which it alone is known.
+  /// Whether no server of the pool that is up holds copies of other servers' keys; unknown counts as no. With an
+  /// owner: whether that server can leave the ring. Unlisted copies then count only if their keys are its own or an
+  /// ejected server's.
   func isClean(_ pool: Int, for owner: UInt32? = nil) -> Bool {
     guard pools[pool].isJournaled else { return true }
     guard pools[pool].due == nil, pools[pool].round == nil else { return false }
@@ -198,7 +198,7 @@ extension FailoverCoordinator {
     if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
   }
 
-  /// Ejects those that have waited for a clean pool. Those whose return has come to nothing are out as before.
+  /// Ejects servers that have waited for a clean pool. After a failed return a server is out again.
   mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
     for id in pools[pool].rules.members
     where members[id]?.wanted == .ejected && members[id]?.told == .failFast || members[id]?.told == .returning

@@ -2,18 +2,18 @@ import Bytes
 import Stats
 import Wire
 
-// What happens when a server does not answer as it should.
+// Failed requests, lost connections and protocol violations of servers.
 
 extension Worker {
   // MARK: - Answers for requests that failed
 
-  /// A get of one key that could not be sent at all.
+  /// Answers a get of one key that could not be sent at all.
   @inline(never)
   mutating func turnAwayGet(_ c: UInt32, at s: UInt32, _ failure: ServerFailure) {
     fail(newExchange(c), .get, at: s, failure, isTrue: true)
   }
 
-  /// A request that could not be sent at all.
+  /// Answers a request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
     _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32,
@@ -32,8 +32,8 @@ extension Worker {
     keepPromises()
   }
 
-  /// Answers an exchange whose server failed: a read may count as a miss, and so may a write, if that `isTrue`; everything
-  /// else is an error line that names server and cause.
+  /// Answers an exchange after its server failed: a read as a miss if so configured, a write too if `isTrue` says that
+  /// the write was not done; everything else with an error line that names server and cause.
   private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ failure: ServerFailure, isTrue: Bool)
   {
     let target = target(of: x)
@@ -50,7 +50,7 @@ extension Worker {
     conclude(x, target)
   }
 
-  /// Counts keys of a server's that are answered as misses because it could not answer.
+  /// Counts keys of a server that are answered as misses because the server could not answer.
   mutating func countMiss(_ keys: Int = 1, at s: UInt32) {
     counters.add(keys, to: .readsAsMisses)
     servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
@@ -66,8 +66,8 @@ extension Worker {
     append("\r\n", to: target)
   }
 
-  /// Answers for a leg that will not be answered; its place in the queue is the caller's business. Its
-  /// request stands in `asked` at `start`. A write is told that its key is not there if that `isTrue`.
+  /// Answers for a leg that will get no reply; the caller removes it from the queue. Its request begins at `start` in
+  /// `asked`. A write is answered as a miss only if `isTrue` says that it was not done.
   mutating func fail(
     _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isTrue: Bool = false
@@ -88,8 +88,8 @@ extension Worker {
 
   // MARK: - Connections that are lost
 
-  /// The connection could not be made, or is gone: everything that waits on it fails. The edge has
-  /// closed it, or is ordered to.
+  /// Handles a connection that could not be made or is lost: everything that waits on it fails. The edge has closed
+  /// it, or gets the effect to do so.
   package mutating func lost(_ l: UInt32, _ failure: ServerFailure, now: Instant) {
     guard connections[l].state != .closed else { return }
     if connections[l].isPrivate { return lostPrivate(l, failure, now: now) }
@@ -103,7 +103,8 @@ extension Worker {
       !servers[s].hasShown
     {
       servers[s].shunned = min(servers[s].shunned, Self.mostShunned) &+ 1
-      // It has answered `version`: what it was asked next it does not know, or it has just died, which the next one tells.
+      // Answered `version` but not the handshake: it does not know the commands, or has just died: the next one
+      // shows.
       if !connections[l].isRetiring, servers[s].status == .up { return remake(l, now: now) }
     }
     let wasSettled = connections[l].state == .ready && now.since(connections[l].since) >= limits.settling
@@ -131,12 +132,12 @@ extension Worker {
     if connections[l].replaces != Slab<ServerConnection>.none {
       return giveUpReplacement(l, failure, now: now)
     }
-    // Tried again at once: a server that has died is known before a client asks for one of its keys, and one
-    // that was restarted costs nobody the time to connect.
+    // Reconnect at once: a dead server is noticed before a client requests one of its keys, and no client waits for
+    // the connection to a server that was restarted.
     if (wasSettled || isStale) && servers[s].status == .up { connect(l, now: now) }
   }
 
-  /// Tells the board of a failure. `begun`: when the connection was begun, if it was never made.
+  /// Reports a failure to the health board. `begun`: when the connection attempt began, if it never succeeded.
   mutating func note(_ failure: ServerFailure, of s: UInt32, begun: Instant? = nil) {
     guard failure != .full else { return }
     servers[s].isSuspect = true
@@ -147,8 +148,8 @@ extension Worker {
     }
   }
 
-  /// Fails what waits on a connection and makes it as new. Reads that may be sent again are queued at `target`,
-  /// which may be the same connection, before anything that comes later.
+  /// Fails what waits on a connection and resets it. Reads that may be sent again are queued on `target`, which may
+  /// be the same connection, ahead of all later requests.
   mutating func reset(_ l: UInt32, _ failure: ServerFailure, readsTo target: UInt32, isEndedHere: Bool) {
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
@@ -168,12 +169,12 @@ extension Worker {
     connections[l].partOf = -1
     connections[l].deliveredAt = .origin
     connections[l].blamedUntil = .origin
-    // Answered already, only not sent to its end.
+    // Already answered, but not sent to its end.
     if connections[l].front == .answered, let leg = connections[l].legs.popFirst() {
       start &+= Int(leg.length)
     }
     connections[l].front = .plain
-    // Answering may lead to new requests only through the edge, never here: nothing else joins the queue.
+    // An answer leads to new requests only through the edge, never here: nothing joins the queue meanwhile.
     var left = connections[l].legs.count
     let next = target == Slab<ServerConnection>.none ? l : target
     let trailing = target == Slab<ServerConnection>.none ? 0 : readsAtTheEnd(of: l, asked, start)
@@ -184,7 +185,7 @@ extension Worker {
         start &+= Int(leg.length)
         continue
       }
-      // A request whose bytes have left is never told what means that nothing was sent: it may have been served.
+      // If any byte was sent, report `connection lost`, never a cause that implies that it was not served.
       let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && failure.meansUnsent
       let told = mayBeServed ? .connectionLost : failure
       abandon(
@@ -196,22 +197,22 @@ extension Worker {
     keepPromises(isAhead: target != Slab<ServerConnection>.none)
   }
 
-  /// What is known of a request that was given up.
+  /// What is known about a request that was given up.
   enum Fate: BitwiseCopyable {
-    /// Nothing of it was sent.
+    /// No byte of it was sent.
     case notDone
     case inDoubt
-    /// In doubt, and the connection was closed by the proxy: its server may read the request after all that is sent on another.
+    /// In doubt, and the proxy closed the connection: the server may read it after requests sent on another.
     case leftBehind
   }
 
-  /// Answers for a leg that has left its queue, and lets go of what it belongs to.
+  /// Answers for a leg that has left its queue, and releases the exchange or fan-out that it belongs to.
   mutating func abandon(
     _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ fate: Fate, _ asked: borrowing Buffer,
     _ start: Int
   ) {
     if leg.isPromised {
-      // A deletion of the proxy's own: no client waits for it, but clients were promised it.
+      // A deletion sent by the proxy itself: no client waits for it, but clients were promised it.
       _ = settleDoubt(leg, at: s, by: l, failure, asked, start)
     } else if !leg.isLate {
       let isTrue =
@@ -235,7 +236,7 @@ extension Worker {
     }
   }
 
-  /// A server sent what no request can have been answered with: the connection has lost its place.
+  /// Handles bytes that cannot be the reply to the oldest request: replies no longer match requests.
   @inline(never) mutating func violation(_ l: UInt32, _ why: ProtocolViolation, _ bytes: RawSpan, _ p: Int) {
     counters.add(.integrityFailures)
     let s = connections[l].server
@@ -249,7 +250,7 @@ extension Worker {
     lost(l, .protocolError, now: before)
   }
 
-  /// Values of a multi-get whose reply went wrong are not to be trusted either: they count as not answered.
+  /// Discards the values of a multi-get with a bad reply: they are not trusted, and count as not answered.
   private mutating func forgetValues(_ l: UInt32) {
     guard let leg = connections[l].legs.first, leg.fanOut != Slab<FanOut>.none, !leg.isLate,
       fanOuts[leg.fanOut].kind == .multiGet

@@ -2,18 +2,18 @@ import Bytes
 import Stats
 import Wire
 
-// Connections on which nothing was asked for a while. What lies between may have forgotten them, and tells nobody: so
-// nothing that a client asks is sent on one before the server has answered `version` on it.
+// Idle check of server connections. A firewall or NAT between may have dropped an idle connection without notice, so
+// no client request is sent on one before the server has answered `version` on it.
 //
-//     ready ── idle for a second ─▶ resting ── a request, or 10 s ─▶ waking ─┬▶ answered: ready
-//                                                                            ├▶ lost: made anew at once
-//                                                                            └▶ silent: another is opened beside it
+//     ready ── idle for a second ─▶ idle ── a request, or 10 s ─▶ validating ─┬▶ answered: ready
+//                                                                             ├▶ lost: reconnected at once
+//                                                                             └▶ silent: a replacement is opened
 //
-// What waits meanwhile was never sent. It goes over to the next connection as it stands, writes too.
+// Requests queued meanwhile were never sent. They move to the next connection unchanged, writes included.
 
 extension Worker {
-  /// Looks at a connection that is owed nothing: puts it to rest, and wakes it when it has rested for long. So it
-  /// is found dead before a client meets it, and what lies between has something to remember it by.
+  /// Marks a connection that is owed no reply as idle, and validates it after a longer time. So a dead connection is
+  /// found before a client needs it, and the traffic keeps firewall or NAT state alive.
   mutating func checkIdle(_ l: UInt32, now: Instant) {
     let idle = now.since(connections[l].heard)
     if connections[l].state == .idle {
@@ -26,7 +26,7 @@ extension Worker {
     }
   }
 
-  /// Asks a connection that has rested for a sign of life; what it is asked next waits for that.
+  /// Sends `version` on an idle connection; requests are held until it is answered.
   mutating func validate(_ l: UInt32, now: Instant) {
     connections[l].state = .validating
     connections[l].validatingSince = now
@@ -34,7 +34,7 @@ extension Worker {
     effects.append(.handshake(connection: l))
   }
 
-  /// The clocks of one that was asked for a sign of life. Requests have their own deadlines, as ever.
+  /// Checks the deadlines of a connection that is being validated. Its requests keep their own deadlines.
   mutating func expireValidation(_ l: UInt32, now: Instant) {
     let s = connections[l].server
     let timeout = servers[s].requestTimeout
@@ -49,8 +49,8 @@ extension Worker {
     }
   }
 
-  /// Lets go of a connection that has been idle, and opens another for what waits on it. That it is gone says nothing
-  /// of its server: what the next one meets does.
+  /// Closes an idle connection and opens another for the requests that wait on it. The loss says nothing about the
+  /// server: the result of the next connection does.
   mutating func remake(_ l: UInt32, now: Instant) {
     dropReplacement(of: l)
     counters.add(.serverConnectionsLost)
@@ -58,7 +58,7 @@ extension Worker {
     connect(l, now: max(now, clock))
   }
 
-  /// All that waits on a connection of which nothing was sent goes to a fresh one.
+  /// Moves the queue of a connection, no byte of it sent, to a new connection.
   mutating func moveQueue(from l: UInt32, to r: UInt32) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     connections[r].asked = asked

@@ -1,22 +1,21 @@
 import Bytes
 
-/// What each server must forget before it is trusted again. One rule:
+/// The invalidation journal: the keys that each server must delete before it is trusted again. One rule:
 ///
-///     (X, k) is in the journal when X's copy of k must be deleted before X is asked for k again
+///     (X, k) is in the journal when X's copy of k must be deleted before X is sent a read of k again
 ///
-/// A key that changes while its owner S is out, on its stand-in T, makes two entries: S's copy is of yesterday,
-/// and T's will be once S owns the key again. A change that may or may not have reached X makes one entry.
+/// A key that changes while its owner S is out, on its stand-in T, makes two entries: S's copy is old now, and T's
+/// will be once S owns the key again. A change that may or may not have reached X makes one entry.
 ///
 ///     lasting   kept until X has deleted them
-///     recent    in doubt, on a server that is up: of use only if it goes out soon
-///     older     the same, of the time before; dropped at the next turn of the page
+///     recent    in doubt, on a server that is up: needed only if it goes out soon
+///     older     the same, from the period before; dropped at the next `turn`
 ///
-/// One worker owns it. Each server's page is bounded, in keys and in bytes; what goes beyond costs the page
-/// its keys and leaves a flag: whose keys they were, their owners on the full ring. A copy is asked for only while its
-/// key's owner is out of the ring. Keys are as memcached stores them, so what a meta
-/// command wrote in base64 stands here decoded.
+/// One worker owns it. Each server's page is bounded in keys and in bytes; an overflow drops the page's keys and
+/// leaves a flag that names their owners on the full ring. Clients read a stand-in's copy only while its key's owner
+/// is out of the ring. Keys are as memcached stores them: a key that a meta command wrote in base64 is decoded here.
 package struct Journal: Sendable {
-  /// Servers that own keys. After a change of the ring it is not known any more which: all of them.
+  /// Servers that own keys. After a change of the ring the owners are unknown: `areAll`.
   package struct Owners: Sendable, Equatable {
     package private(set) var ids: Set<UInt32> = []
     package private(set) var areAll = false
@@ -46,8 +45,7 @@ package struct Journal: Sendable {
       if other.areAll { self = .all } else { ids.formUnion(other.ids) }
     }
 
-    /// Takes out those that `mayGo` picks, and returns them. All that are not known by name go when `mayGo` says so
-    /// of nobody's number, nil.
+    /// Removes and returns the owners that `mayGo` picks. If `areAll`, the whole set goes when `mayGo(nil)` is true.
     mutating func take(where mayGo: (UInt32?) -> Bool) -> Owners {
       var taken = Owners()
       if areAll {
@@ -63,23 +61,23 @@ package struct Journal: Sendable {
   /// Keys to be deleted on one server.
   package struct Entries: Sendable, Equatable {
     package private(set) var keys: Set<[UInt8]> = []
-    /// The owners of `keys`, and perhaps of others that were here.
+    /// The owners of `keys`, and perhaps of keys that were removed.
     private var owners = Owners()
-    /// Whose keys were too many: which of theirs it was is not known.
+    /// Owners whose keys overflowed: which of their keys is unknown.
     package private(set) var lost = Owners()
     private(set) var bytes = 0
 
     package init() {}
 
-    /// More than `keys`.
+    /// Whether there were more than `keys` lists.
     package var hasOverflowed: Bool { !lost.isEmpty }
 
     package var isEmpty: Bool { keys.isEmpty && !hasOverflowed }
 
-    /// What a key takes: its bytes, and what a set needs to hold it.
+    /// Memory of one key: its bytes, and the overhead of a set element.
     static func cost(_ key: [UInt8]) -> Int { key.count + 64 }
 
-    /// Returns whether that says anything new.
+    /// Returns whether the entry is new.
     @discardableResult
     package mutating func insert(_ key: [UInt8], of owner: UInt32) -> Bool {
       guard !lost.contains(owner), keys.insert(key).inserted else { return false }
@@ -92,7 +90,7 @@ package struct Journal: Sendable {
       if keys.remove(key) != nil { bytes -= Self.cost(key) }
     }
 
-    /// Too many: from now on nothing is known of these keys but whose they were.
+    /// Drops the keys and remembers only their owners.
     package mutating func overflow() {
       lost.add(owners)
       keys = []
@@ -100,13 +98,13 @@ package struct Journal: Sendable {
       bytes = 0
     }
 
-    /// Nothing is known at all.
+    /// Marks the keys of all owners as unknown.
     package mutating func overflowAll() {
       owners = .all
       overflow()
     }
 
-    /// Takes over what others hold against the same server.
+    /// Adds the entries that others hold for the same server.
     package mutating func merge(_ other: Entries, mostKeys: Int, mostBytes: Int) {
       lost.add(other.lost)
       owners.add(other.owners)
@@ -120,13 +118,13 @@ package struct Journal: Sendable {
       if keys.count > mostKeys || bytes > mostBytes { overflow() }
     }
 
-    /// Keys may have other owners from now on.
+    /// Replaces known owners by all: the ring has changed.
     package mutating func forgetOwners() {
       if !keys.isEmpty { owners = .all }
       if hasOverflowed { lost = .all }
     }
 
-    /// Gives away the keys that `isOrphan` picks.
+    /// Removes and returns the keys that `isOrphan` picks.
     mutating func takeKeys(where isOrphan: ([UInt8]) -> Bool) -> Entries {
       var taken = Entries()
       for key in keys where isOrphan(key) {
@@ -139,7 +137,7 @@ package struct Journal: Sendable {
       return taken
     }
 
-    /// Gives away the flags of the owners that `mayGo` picks.
+    /// Removes and returns the overflow flags of the owners that `mayGo` picks.
     mutating func takeLost(where mayGo: (UInt32?) -> Bool) -> Entries {
       var taken = Entries()
       taken.lost = lost.take(where: mayGo)
@@ -155,12 +153,12 @@ package struct Journal: Sendable {
     var isEmpty: Bool { lasting.isEmpty && recent.isEmpty && older.isEmpty }
   }
 
-  /// What became of a key.
+  /// The result of recording a key.
   package enum Outcome: Equatable, Sendable {
     case added
-    /// Known already, or lost in an overflow long ago.
+    /// Already recorded, or covered by an earlier overflow.
     case nothingNew
-    /// There was no room, and what was known is not any more.
+    /// There was no room: the keys recorded so far were dropped.
     case overflowed
   }
 
@@ -169,10 +167,10 @@ package struct Journal: Sendable {
 
   package init() {}
 
-  /// Whether anything is held against any server.
+  /// Whether no server has any entry.
   package var isEmpty: Bool { pages.isEmpty }
 
-  /// Notes that a server's copy of a key, which `owner` has on the full ring, is not to be trusted.
+  /// Records that a server's copy of a key is not to be trusted. `owner` owns the key on the full ring.
   package mutating func record(
     _ key: [UInt8], of owner: UInt32, against server: UInt32, isLasting: Bool, mostKeys: Int, mostBytes: Int
   ) -> Outcome {
@@ -188,7 +186,7 @@ package struct Journal: Sendable {
     return .overflowed
   }
 
-  /// The server is out: what is in doubt on it is not forgotten by time any more.
+  /// The server is out: its entries in doubt become lasting, so that they no longer expire.
   package mutating func keep(_ server: UInt32, mostKeys: Int, mostBytes: Int) {
     guard var page = pages.removeValue(forKey: server) else { return }
     page.lasting.merge(page.recent, mostKeys: mostKeys, mostBytes: mostBytes)
@@ -198,7 +196,7 @@ package struct Journal: Sendable {
     if !page.isEmpty { pages[server] = page }
   }
 
-  /// Drops what has been in doubt for at least `life`, and at most twice that, on servers that stayed up.
+  /// Drops entries that have been in doubt for at least `life`, and at most twice that, on servers that stayed up.
   package mutating func turn(now: Instant, life: Duration) {
     guard now.since(turnedAt) >= life else { return }
     turnedAt = now
@@ -210,7 +208,7 @@ package struct Journal: Sendable {
     }
   }
 
-  /// Gives away all that is held against a server.
+  /// Removes and returns all entries of a server.
   package mutating func take(_ server: UInt32) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
     page.lasting.merge(page.recent, mostKeys: .max, mostBytes: .max)
@@ -220,12 +218,12 @@ package struct Journal: Sendable {
 
   func lastingCount(of server: UInt32) -> Int { pages[server]?.lasting.keys.count ?? 0 }
 
-  /// Shows a server's lasting entries one by one.
+  /// Calls `body` with each of a server's lasting keys.
   func session(lastingOf server: UInt32, _ body: ([UInt8]) -> Void) {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 
-  /// Gives away those of a server's lasting entries that `isOrphan` picks, and the flags as well if so wished.
+  /// Removes and returns a server's lasting entries that `isOrphan` picks, and with `withFlags` its overflow flags.
   package mutating func takeLasting(
     _ server: UInt32, withFlags: Bool, where isOrphan: ([UInt8]) -> Bool
   ) -> Entries {
@@ -237,7 +235,7 @@ package struct Journal: Sendable {
     return taken
   }
 
-  /// The ring may be another: whose the keys are is not known any more.
+  /// The ring may have changed: the keys' owners are no longer known.
   package mutating func forgetOwners() {
     for server in Array(pages.keys) {
       pages[server]?.lasting.forgetOwners()
@@ -246,6 +244,6 @@ package struct Journal: Sendable {
     }
   }
 
-  /// The server is configured no more.
+  /// The server is no longer configured.
   package mutating func forget(_ server: UInt32) { pages.removeValue(forKey: server) }
 }
