@@ -314,7 +314,7 @@ package struct FailoverCoordinator: Sendable {
     return Self.ordered(steps)
   }
 
-  /// The cleanup connection to a returning server was lost before any command was sent on it.
+  /// The connection to a returning server was lost, before or during its cleanup job.
   package mutating func interrupted(_ server: UInt32, now: Instant) -> [Step] {
     guard let member = members[server], member.phase != .none else { return [] }
     if member.underway != nil { return cleaned(server, ok: false, now: now) }

@@ -32,8 +32,8 @@ extension Worker {
     keepPromises()
   }
 
-  /// Answers an exchange after its server failed: a read as a miss if so configured, a write too if `isTrue` says that
-  /// the write was not done; everything else with an error line that names server and cause.
+  /// Answers an exchange after its server failed: a read as a miss if so configured, a write too if that `isTrue`;
+  /// everything else with an error line that names server and cause.
   private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ failure: ServerFailure, isTrue: Bool)
   {
     let target = target(of: x)
@@ -67,7 +67,7 @@ extension Worker {
   }
 
   /// Answers for a leg that will get no reply; the caller removes it from the queue. Its request begins at `start` in
-  /// `asked`. A write is answered as a miss only if `isTrue` says that it was not done.
+  /// `asked`. A write is answered as a miss only if that `isTrue`.
   mutating func fail(
     _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isTrue: Bool = false
@@ -86,7 +86,7 @@ extension Worker {
     }
   }
 
-  // MARK: - Connections that are lost
+  // MARK: - Lost connections
 
   /// Handles a connection that could not be made or is lost: everything that waits on it fails. The edge has closed
   /// it, or gets the effect to do so.

@@ -2,17 +2,17 @@ import Bytes
 import Stats
 import Wire
 
-// What a write that failed is told, and how the proxy makes it true.
+// The answer to a write that failed, and the deletion with which the proxy makes that answer true.
 //
-//     refused before it was sent     NOT_STORED, NOT_FOUND: so it is. A refused delete is noted, and done later.
-//     in doubt                       the same, and its key is deleted before anything else is asked for it there
+//     refused before it was sent     NOT_STORED, NOT_FOUND: true. A refused delete is recorded, and done later.
+//     in doubt                       the same, and its key is deleted there before any later request for it
 //     in doubt, and the proxy        an error: the server may read it from that connection after the deletion
 //     closed the connection
 //
-// A server that is up is sent the deletion on the connection on which the doubt arose, behind what that still owes; if the
-// connection is gone, ahead of anything else on the next one. A server that is out has the key in its journal.
+// If the server is up, the deletion is sent on the connection of the write, behind the requests already on it. If
+// that connection is lost, it goes first on the next one. If the server is out, the key is in its journal.
 
-/// A key that will be deleted on a server, by the connection that it was asked for on.
+/// A deletion that a client was promised: the key, the server, and the connection on which the write was sent.
 struct Promise {
   var server: UInt32
   var connection: UInt32
@@ -20,7 +20,7 @@ struct Promise {
 }
 
 extension Verb {
-  /// Whether it is to change its key, as more than how long it lives or when it was read.
+  /// Whether the command's purpose is to change its key: `gat`, or `mg` that touches or creates, is a read.
   var isWrite: Bool {
     switch self {
     case .delete, .incr, .decr, .touch, .metaDelete, .metaArithmetic: true
@@ -28,7 +28,7 @@ extension Verb {
     }
   }
 
-  /// What memcached answers when the key of a write is not there; nil for what is no write of one key.
+  /// memcached's reply to a write of one key that does not exist; nil for other commands.
   var missLine: StaticString? {
     switch self {
     case .set, .add, .replace, .append, .prepend: "NOT_STORED\r\n"
@@ -37,7 +37,7 @@ extension Verb {
     }
   }
 
-  /// The same of a meta request: two letters. With `C` a number is compared with that of an item that is not there.
+  /// The same for a meta request, as its two letters. With `C` the CAS value is compared with that of a missing item.
   func metaMiss(_ flags: MetaFlags) -> StaticString? {
     switch self {
     case .metaSet: flags.contains(.compare) ? "NF" : "NS"
@@ -48,10 +48,10 @@ extension Verb {
 }
 
 extension Worker {
-  // MARK: - What can be promised
+  // MARK: - Which deletions can be promised
 
-  /// A request was refused before a byte of it was sent, so it has changed nothing. One that was to remove its key is
-  /// noted, as its client goes on without the key. Returns whether a miss is a true answer.
+  /// Records a request that was refused before a byte of it was sent. It changed nothing, but if it was to remove its
+  /// key, its client continues without the key, so the deletion is recorded. Returns whether a miss is a true answer.
   @inline(never)
   mutating func noteRefusal(
     _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: UInt32, by l: UInt32,
@@ -67,16 +67,16 @@ extension Worker {
     return isPromised
   }
 
-  /// A write was given up after bytes of it were sent: it may have been done, may be done yet, or never will be. Returns
-  /// whether its client can be told that it was not.
+  /// Records a write that was given up after bytes of it were sent: it may have been done, may still be done, or
+  /// never will be. Returns whether its client can be told that it was not done.
   @inline(never)
   mutating func settleDoubt(
     _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isLeftBehind: Bool = false
   ) -> Bool {
     recordDoubt(leg, at: s, asked, start)
-    // On a server that is up a deletion on the next connection might come before it. One that is out does all that lies in
-    // its connections before its journal is worked off.
+    // If the server is up, a deletion on the next connection may arrive before the write. A server that is out
+    // finishes all that is left in its old connections before its journal's deletions are sent.
     if isLeftBehind, !leg.isPromised, servers[s].status == .up { return false }
     guard leg.isPromised || leg.exchange != Slab<Exchange>.none, leg.verb.isWrite,
       servers[s].writesMissOnFailure, mayPromise(at: s, by: l, failure)
@@ -87,30 +87,30 @@ extension Worker {
     return true
   }
 
-  /// Whether a deletion that is promised now will be done: not by a process that ends, nor on a server that is trusted
-  /// as it is when it returns.
+  /// Whether a deletion that is promised now will be done: not if the process is shutting down, nor on a server that
+  /// is used as it is when it returns.
   private func mayPromise(at s: UInt32, by l: UInt32, _ failure: ServerFailure) -> Bool {
     guard servers[s].isJournaled, !servers[s].isRetired, failure != .shuttingDown, !isGivingUp,
       promised.count < Self.mostPromises
     else { return false }
-    // Bytes and requests twice over what may wait: what is given up has left the queue, or soon will.
+    // Twice the queue's limits, in bytes and requests: requests that were given up have left the queue, or soon will.
     return connections[l].owed.count < Self.mostPromises
       && connections[l].asked.count < limits.serverQueue &* 2
       && connections[l].legs.count < limits.serverDepth &* 2
   }
 
-  /// Deletions that one connection may owe.
+  /// The most deletions that one connection may owe.
   private static var mostPromises: Int { 4096 }
 
-  /// Has a key deleted that the journal has for when the server goes out.
+  /// Schedules a deletion if the server is up. In case the server goes out, its journal has the key already.
   private mutating func promise(_ key: [UInt8], at s: UInt32, by l: UInt32) {
     if servers[s].status == .up { promised.append(Promise(server: s, connection: l, key: key)) }
   }
 
-  // MARK: - Keeping them
+  // MARK: - Sending promised deletions
 
-  /// Sends the deletions promised since the last time, or has their connections owe them, which they do for all that is to
-  /// go ahead of what they have been given already.
+  /// Sends the deletions promised since the last call on connections that are ready. Other connections note them in
+  /// `owed`; with `isAhead` all do, because the deletions must precede requests that are already queued.
   @inline(never)
   mutating func keepPromises(isAhead: Bool = false) {
     guard !promised.isEmpty else { return }
@@ -129,13 +129,13 @@ extension Worker {
     }
   }
 
-  /// The connection itself, if requests take it, or the first of its server's.
+  /// The connection itself if requests still use it, else the first of its server's connections.
   private func currentConnection(_ l: UInt32, of s: UInt32) -> UInt32? {
     for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return l }
     return servers[s].connections.first
   }
 
-  /// A connection is used again: what it owes goes ahead of what waits on it, of which nothing was sent.
+  /// Sends the deletions that a connection owes when it is used again, ahead of its queue, which is unsent.
   mutating func sendOwed(_ l: UInt32) {
     let keys = connections[l].owed
     connections[l].owed = []
@@ -148,8 +148,8 @@ extension Worker {
     while let leg = legs.popFirst() { connections[l].enqueue(leg) }
   }
 
-  /// Puts a deletion at the back of a connection's queue, for keys of any bytes. Its answer goes to no client. A key that
-  /// only base64 can write cannot be stored on a server that does not know it.
+  /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
+  /// express is skipped on a server that does not know base64: it cannot be stored there.
   mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
     var leg = Leg()
     let before = connections[l].asked.count
@@ -165,7 +165,7 @@ extension Worker {
       leg.keyLength = UInt8(truncatingIfNeeded: key.count)
       connections[l].asked.append("delete ", &buffers)
       connections[l].asked.append(bytes, &buffers)
-      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      // Since 1.6.40 memcached takes a last word `noreply` as the option, even in the place of the key.
       connections[l].asked.append(
         bytes.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &buffers)
     }
@@ -176,8 +176,8 @@ extension Worker {
     markDirty(connection: l)
   }
 
-  /// Gives up the requests queued behind writes that were just given up on a connection which stays in use, if they have
-  /// the same keys: they may see a write that its client was told had not been done. O(queue).
+  /// Gives up requests queued behind writes just given up on a connection that stays in use, if they have the same
+  /// keys: they might see a write that its client was told had not been done. O(queue).
   mutating func giveUpBehind(_ l: UInt32) {
     var keys: Set<[UInt8]> = []
     for one in promised where one.connection == l { keys.insert(one.key) }
@@ -206,7 +206,7 @@ extension Worker {
     return false
   }
 
-  /// Whether the key of a stream is yet to be deleted on a server, as a client was promised.
+  /// Whether a deletion of a stream's key on a server is promised and not yet answered.
   mutating func isPromisedAway(_ i: UInt32, at s: UInt32) -> Bool {
     let line = exchange(&streams[i].line, with: Buffer())
     let isAway = isPromisedAway(streams[i].leg, line, at: s)
@@ -237,20 +237,20 @@ extension Worker {
     return one.next(first) == other.next(second)
   }
 
-  // MARK: - What a server does not speak
+  // MARK: - Requests that a server does not support
 
-  /// Whether a server that has shown this era understands the request, and takes its value for one.
+  /// Whether a server of this era understands the request and reads its data block as a value.
   static func isSpoken(_ verb: Verb, in era: Era) -> Bool {
     !verb.isMeta || era >= (verb == .metaSet ? .v1_6_10 : .v1_6_0)
   }
 
-  /// How a server of that era refuses it.
+  /// The error with which a server of that era refuses it.
   static func unspoken(in era: Era) -> Refusal {
     era < .v1_5 ? .unknown : era < .v1_6_0 ? .badFlags : .invalidFlag
   }
 
-  /// A connection was made, and its server speaks less than was thought: what waits on it that it would not understand
-  /// is refused. Nothing of it was sent.
+  /// Refuses the queued requests that a new connection's server does not understand, because it speaks less than was
+  /// assumed. No byte of them was sent.
   mutating func refuseUnspoken(_ l: UInt32) {
     if connections[l].isPrivate { return refuseUnspokenUpload(l) }
     var i = 0
@@ -307,7 +307,7 @@ struct KeyRange: BitwiseCopyable {
   /// Where the first key ends.
   let firstEnd: Int
 
-  /// Of a request whose key is one word.
+  /// For a request with one key.
   init(key: Word, isEncoded: Bool) {
     walk = KeyWalk(from: key.to, to: key.to)
     single = key
@@ -316,7 +316,7 @@ struct KeyRange: BitwiseCopyable {
     firstEnd = key.to
   }
 
-  /// Of a request of several keys, which stand in `from ..< to`.
+  /// For a request with several keys, which are in `from ..< to`.
   init(from: Int, to: Int, firstEnd: Int) {
     walk = KeyWalk(from: from, to: to)
     isEncoded = false
@@ -324,7 +324,7 @@ struct KeyRange: BitwiseCopyable {
     self.firstEnd = firstEnd
   }
 
-  /// Of a request whose bytes begin at `start`.
+  /// For a request that begins at `start`.
   init(_ leg: Leg, start: Int) {
     let key = Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength))
     if leg.fanOut != Slab<FanOut>.none, leg.verb.isRetrieval {

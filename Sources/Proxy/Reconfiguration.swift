@@ -3,11 +3,11 @@ import Routing
 import Stats
 import Wire
 
-// Changes between two requests: a new configuration, another server's health, the end.
+// Changes between two requests: a new configuration, a server's status or address, draining.
 
 extension Worker {
-  /// Works by another plan from now on. Servers that stay keep their connections and what waits on
-  /// them; those that are gone answer what they were asked, and are then let go.
+  /// Applies a new plan. Servers that stay keep their connections and queues; removed servers answer the requests
+  /// they have, and their connections are then closed.
   package mutating func apply(_ plan: WorkerPlan, now: Instant) {
     if isJournaling { noteInFlight() }
     limits = plan.limits
@@ -67,10 +67,10 @@ extension Worker {
     return nil
   }
 
-  /// Gives a server as many connections as it shall have, and opens those that are new.
+  /// Gives a server `count` connections, and opens the new ones.
   ///
-  /// With another number of them a client's requests go by another one. If anything is on its way all are made
-  /// anew, and the new ones wait for what the old ones were asked.
+  /// A different number maps clients to other connections. If any request is in flight, all connections are replaced,
+  /// and the new ones wait until the old ones have their replies.
   private mutating func equip(_ s: UInt32, count: Int, now: Instant) {
     if servers[s].connections.count != count && isBusy(s) {
       while let l = servers[s].connections.popFirst() { follow(l) }
@@ -94,7 +94,7 @@ extension Worker {
     servers[s].connections = kept
   }
 
-  /// A server that is no longer in the plan: its connections go when nothing waits on them.
+  /// Removes a server that is not in the plan: its connections are closed when nothing waits on them.
   private mutating func retire(_ s: UInt32, now: Instant) {
     guard !servers[s].isRetired else { return }
     servers[s].isRetired = true
@@ -105,8 +105,8 @@ extension Worker {
     releaseRetired(now: now)
   }
 
-  /// Lets a connection answer what it was asked, and others, perhaps to the same server under another number, come
-  /// after it.
+  /// Retires a connection, and makes later connections, perhaps to the same server under another id, wait until it
+  /// has its replies.
   private mutating func follow(_ l: UInt32) {
     retire(connection: l)
     connections[l].isFollowed = true
@@ -119,9 +119,9 @@ extension Worker {
     return false
   }
 
-  /// Whether a connection to the same machine still owes answers to requests that were taken before any of this one's.
-  /// What a deadline has passed for counts as answered, if all of it was sent: of what is half sent it is sure that it
-  /// would be done later.
+  /// Whether a connection to the same machine still owes replies to requests taken before any of this one's. A
+  /// request past its deadline counts as answered if all of it was sent; if only a part was sent, it would surely be
+  /// executed later.
   mutating func mustWait(_ l: UInt32) -> Bool {
     guard !connections[l].isPrivate, !connections[l].isRetiring else { return false }
     for i in 0..<retiring.count {
@@ -134,7 +134,7 @@ extension Worker {
     return false
   }
 
-  /// Begins to use connections that have waited long enough.
+  /// Starts to use connections that have waited long enough.
   private mutating func useWaiting(now: Instant) {
     var l: UInt32 = 0
     while l < connections.end {
@@ -149,7 +149,7 @@ extension Worker {
     retiring.append(l)
   }
 
-  /// Lets go of connections and servers that nothing waits on any more.
+  /// Closes and releases retired connections on which nothing waits, and their servers.
   mutating func releaseRetired(now: Instant) {
     var n = retiring.count
     while n > 0, let l = retiring.popFirst() {
@@ -167,7 +167,7 @@ extension Worker {
     useWaiting(now: now)
   }
 
-  /// Lets go of a retired server that nothing belongs to any more.
+  /// Releases a retired server that no connection, stream or answer refers to.
   private mutating func forget(_ s: UInt32) {
     guard servers[s].isRetired, servers[s].connections.isEmpty, !isAwaited(s), !isStreaming(to: s),
       !isNamed(s)
@@ -175,7 +175,7 @@ extension Worker {
     servers.give(s)
   }
 
-  /// Lets go of retired servers whose last stream has ended.
+  /// Releases retired servers after their last stream has ended.
   mutating func forgetRetired() {
     var s: UInt32 = 0
     while s < servers.end {
@@ -184,7 +184,7 @@ extension Worker {
     }
   }
 
-  /// Whether an answer in the making may name this server: its slot must not be another's by then.
+  /// Whether an answer being assembled may name this server: until it is sent, the slot must not be given to another.
   private func isNamed(_ s: UInt32) -> Bool {
     var f: UInt32 = 0
     while f < fanOuts.end {
@@ -204,7 +204,7 @@ extension Worker {
     return false
   }
 
-  /// A server's standing has changed; the rings follow at once.
+  /// Sets a server's status and updates the ring.
   package mutating func set(
     _ status: ServerStatus, of id: UInt32, wasFlushed: Bool? = nil, now: Instant
   ) {
@@ -213,11 +213,12 @@ extension Worker {
     rearrange(stale, now: now)
   }
 
-  /// A server's standing has changed, and the rings are yet to follow: `rearrange` must come before anything is
-  /// asked, surrendered, or said to be known. Adds the server's pool if its ring is `stale` now. Returns whether this is news.
+  /// Sets a server's status without updating the ring: `rearrange` must follow before any request is routed, entries
+  /// are handed over, or the status is confirmed. Adds the server's pool to `stale` if its ring must change. Returns
+  /// whether the status is new.
   ///
-  /// A ring takes tens of microseconds, hundreds with many servers, and many servers may go at once: then all that
-  /// have changed are told first, and each ring is made anew once.
+  /// Rebuilding a ring takes tens of microseconds, hundreds with many servers, and many servers may fail at once:
+  /// callers set all statuses first and rebuild each ring once.
   package mutating func stand(
     _ status: ServerStatus, of id: UInt32, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
   ) -> Bool {
@@ -248,7 +249,7 @@ extension Worker {
     return true
   }
 
-  /// Makes the rings of these pools anew as their servers stand, and ends what was on its way by the old ones.
+  /// Rebuilds the rings of these pools from their servers' statuses, and ends uploads to servers that lost the key.
   package mutating func rearrange(_ stale: Set<Int>, now: Instant) {
     if !stale.isEmpty {
       if isJournaling { noteInFlight() }
@@ -266,7 +267,7 @@ extension Worker {
     return end - Int(poolStarts[i])
   }
 
-  /// Takes the ejected servers out of a pool's ring, and the others in.
+  /// Takes the ejected servers out of a pool's ring, and puts the others in.
   private mutating func applyStatuses(pool i: Int, size: Int) {
     let start = Int(poolStarts[i])
     var out = [Bool](repeating: false, count: size)
@@ -275,8 +276,8 @@ extension Worker {
     if !table.pools[UInt32(truncatingIfNeeded: i)].isWhole { isJournaling = true }
   }
 
-  /// The server is at another address. A connection on which something is on its way answers that and goes, with
-  /// another in its place; all others are made anew, with what waits to be sent on them.
+  /// Moves a server to a new address. A connection with a request in flight gets its replies and is closed, and a new
+  /// one replaces it; all others are reconnected and keep their unsent queues.
   package mutating func relocate(_ id: UInt32, now: Instant) {
     guard let s = slot(of: id) else { return }
     for i in 0..<servers[s].connections.count {
@@ -295,13 +296,13 @@ extension Worker {
     releaseRetired(now: now)
   }
 
-  /// From now on requests take another connection.
+  /// Replaces a server's connection: later requests use `l`.
   mutating func put(_ l: UInt32, inPlaceOf old: UInt32, at i: Int, of s: UInt32) {
     servers[s].connections[i] = l
     for k in 0..<destinations.count where destinations[k].connection == old { destinations[k].connection = l }
   }
 
-  /// Closes a connection on which nothing was sent; what waits on it stays.
+  /// Closes a connection on which nothing was sent; its queue is kept.
   mutating func unmake(_ l: UInt32) {
     if connections[l].isMade { counters.subtract(.serverConnections) }
     if connections[l].state != .closed { effects.append(.disconnect(connection: l)) }
@@ -311,9 +312,9 @@ extension Worker {
     connections[l].retryAt = .origin
   }
 
-  // MARK: - The end
+  // MARK: - Draining
 
-  /// No more is read; each client is closed when it has been answered. The edge has read what had come.
+  /// Starts draining: nothing more is read (the edge has read all that arrived); clients close after their replies.
   package mutating func drain() {
     isDraining = true
     var c: UInt32 = 0
@@ -323,8 +324,8 @@ extension Worker {
     }
   }
 
-  /// The time to drain is over: what waits is answered for, what is still to be taken is refused, and no server is asked
-  /// anything any more.
+  /// Ends draining at its time limit: waiting requests are answered with errors, requests not yet taken are refused,
+  /// and nothing more is sent to any server.
   package mutating func giveUp(now: Instant) {
     clock = now
     isGivingUp = true
@@ -345,7 +346,7 @@ extension Worker {
     }
   }
 
-  /// Whether nothing is left to do: no client, and nothing on its way to a server.
+  /// Whether draining is complete: no client is left, and no request is in flight to a server.
   package var isDrained: Bool {
     guard isDraining, clients.count == 0 else { return false }
     var l: UInt32 = 0

@@ -3,14 +3,14 @@ import Routing
 import Stats
 import Wire
 
-// What goes into the journal: changes that a stand-in has made, and changes of which it is not known whether they were
-// made. Nothing here is called while all servers are up and answer. What certainly changed nothing is not noted.
+// Journal recording: changes made on a stand-in (the server that has an ejected server's keys), and changes that may
+// have been made; never certain failures. Nothing here runs while all servers are up and answer.
 
 extension Worker {
   // MARK: - Changes that a stand-in has made
 
-  /// A reply has come, while some server's keys are with stand-ins, to the front leg of a connection: a request of the
-  /// plain kind that may change its key.
+  /// Records the key of a classic request that may have changed it, when the reply to it, the front leg of a
+  /// connection, arrives while some server's keys are on stand-ins.
   @inline(never)
   mutating func noteChange(_ l: UInt32, _ reply: RawSpan) {
     let leg = connections[l].legs[0]
@@ -32,8 +32,8 @@ extension Worker {
     noteFront(l, leg)
   }
 
-  /// Notes the key, or keys, of the front leg of a connection, if its server is a stand-in for them. Of a `gat` of several
-  /// keys those that were there.
+  /// Records the keys of a connection's front leg if its server is a stand-in for them. For a `gat` of several keys,
+  /// only those that were found.
   mutating func noteFront(_ l: UInt32, _ leg: Leg) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     noteFront(leg, at: connections[l].server, asked)
@@ -62,8 +62,8 @@ extension Worker {
     streams[i].line = line
   }
 
-  /// Whether a reply says that the key was changed, or may have been. A delete counts whatever the stand-in says: its
-  /// owner may hold what the stand-in does not.
+  /// Whether a reply says that the key was changed, or may have been. A delete always counts: the owner may hold the
+  /// key even if the stand-in does not.
   private static func saysChanged(_ verb: Verb, _ reply: RawSpan) -> Bool {
     if reply.hasText("SERVER_ERROR", at: 0) || verb == .delete { return true }
     switch verb {
@@ -75,8 +75,8 @@ extension Worker {
     }
   }
 
-  /// A server has changed a key, or may have: if it is another's that is out, that one's copy is of yesterday, and this
-  /// one's will be.
+  /// Records a key that a server has changed, or may have, for another server that is out: the owner's copy is old
+  /// now, and this server's will be once the owner is back.
   private mutating func noteStandIn(_ key: [UInt8], at s: UInt32) {
     guard servers[s].isJournaled, !servers[s].isRetired else { return }
     let owner = owner(of: key, besides: s)
@@ -85,7 +85,7 @@ extension Worker {
     record(key, of: owner, against: s, isLasting: true)
   }
 
-  /// The server of this one's pool that owns a key on the full ring.
+  /// The server in `s`'s pool that owns a key on the full ring.
   private func owner(of key: [UInt8], besides s: UInt32) -> UInt32 {
     let pool = servers[s].pool
     // SAFETY: a byte has no padding that could be uninitialised.
@@ -93,8 +93,8 @@ extension Worker {
     return destinations[Int(poolStarts[Int(pool)]) + home].server
   }
 
-  /// The rings are about to change, or the journal to be given away: changes that stand-ins have been asked for and have
-  /// not answered are noted as if they were made. O(requests in flight).
+  /// Records changes still in flight to stand-ins as if they were made, before the rings change or journal entries
+  /// are handed over. O(requests in flight).
   @inline(never)
   mutating func noteInFlight() {
     var l: UInt32 = 0
@@ -133,7 +133,7 @@ extension Worker {
 
   // MARK: - Changes that were not answered
 
-  /// A leg was given up after it was sent: its server may have done what it was asked, may do so yet, or never will.
+  /// Records a leg that was given up after it was sent: the server may have done it, may still do it, or never will.
   @inline(never)
   mutating func recordDoubt(_ leg: Leg, at s: UInt32, _ request: borrowing Buffer, _ start: Int) {
     guard leg.verb.mayChange, servers[s].isJournaled else { return }
@@ -143,7 +143,7 @@ extension Worker {
     while let key = keys.next(asked) { recordDoubt(key, at: s) }
   }
 
-  /// On a server that is up and owns the key, doubt is of use only if it goes out soon.
+  /// On a server that is up and owns the key, a change in doubt matters only if the server goes out soon.
   mutating func recordDoubt(_ key: [UInt8], at s: UInt32) {
     guard servers[s].isJournaled else { return }
     let owner = owner(of: key, besides: s)
@@ -162,19 +162,19 @@ extension Worker {
     }
   }
 
-  // MARK: - What is asked of the journal
+  // MARK: - Taking entries out of the journal
 
   /// The most keys that a worker deletes by itself on a server that is up again.
   static var refusalsDeleted: Int { 256 }
 
-  /// Gives away what is held against a server: it is deleted there before that is used.
+  /// Removes and returns a server's entries, so that they are deleted there before the server is used.
   package mutating func takeEntries(_ server: UInt32) -> Journal.Entries {
     if isJournaling { noteInFlight() }
     return journal.take(server)
   }
 
-  /// Gives away the copies that these servers hold of keys that are others' now. A server that is out keeps
-  /// its entries until it returns.
+  /// Removes and returns the copies that these servers hold of keys that other servers own now. A server that is out
+  /// keeps its entries until it returns.
   package mutating func takeOrphans(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
     var orphans: [UInt32: Journal.Entries] = [:]
     for id in ids {
@@ -194,9 +194,9 @@ extension Worker {
     return orphans
   }
 
-  /// Changes refused between the last time that the server was made safe and now that it is up. Their keys are deleted
-  /// ahead of whatever comes: an errand later would meet what a client that tries again has stored by then. More than
-  /// a few, and what cannot stand in a line, are surrendered all the same.
+  /// Deletes the keys of changes that were refused between the last cleanup of a server and now that it is up. The
+  /// deletions are queued ahead of all requests: a later cleanup job could delete what a retrying client has stored
+  /// by then. More than `refusalsDeleted` keys, and keys that a command line cannot contain, are left to that job.
   @inline(never)
   mutating func deleteRefused(at s: UInt32, now: Instant) {
     guard servers[s].isJournaled, servers[s].connections.count > 0 else { return }
@@ -214,7 +214,7 @@ extension Worker {
 
   // MARK: - Which requests change anything
 
-  /// Whether the flags of an `mg` change its key: `T` (its time) and `N` (it makes an item).
+  /// Whether the flags of an `mg` change its key: `T` sets its expiry, `N` creates an item.
   static func changes(_ bytes: RawSpan, _ flags: KeyWalk) -> Bool {
     var flags = flags
     while let word = flags.next(bytes) {
@@ -224,8 +224,8 @@ extension Worker {
     return false
   }
 
-  /// Whether a request removes its key: a delete, or a write that expires at once. Its line begins at `p`, its first key
-  /// ends at `keyEnd`.
+  /// Whether a request removes its key: a delete, or a write that expires at once. Its line begins at `p`, its first
+  /// key ends at `keyEnd`.
   static func removes(_ bytes: RawSpan, lineAt p: Int, _ verb: Verb, keyEnd: Int) -> Bool {
     let end = bytes.firstNewline(from: min(keyEnd, bytes.byteCount)) ?? bytes.byteCount
     var words = KeyWalk(from: verb.isRetrieval ? p : keyEnd, to: end)
@@ -235,7 +235,7 @@ extension Worker {
     }
     switch verb {
     case .delete, .metaDelete: return true
-    // The word behind the command, behind the flags, or behind the key.
+    // Skip to the time: the word after the command, after the flags, or after the key.
     case .gat, .gats, .set, .add, .replace, .append, .prepend, .cas:
       _ = words.next(bytes)
       return isNegative(words.next(bytes))

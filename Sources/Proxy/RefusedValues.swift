@@ -2,12 +2,12 @@ import Bytes
 import Stats
 import Wire
 
-// What memcached does when a value is too large for it.
+// Values that the proxy refuses because they are too large.
 
 extension Worker {
-  /// A value was refused for its size: as memcached does, its key's old value is forgotten, so that nobody takes it for
-  /// the new one. memcached does so for `set`, and for `ms` in every mode. Nobody waits for the answer; what this
-  /// client asks next comes behind it.
+  /// Deletes the key of a value refused for its size, so that the old value is not taken for the new one. memcached
+  /// does this for `set`, and for `ms` in every mode. No client waits for the reply; this client's next request is
+  /// queued behind.
   mutating func forget(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) {
     guard request.verb == .set || request.verb == .metaSet, let destination = destination(for: bytes, request)
     else {

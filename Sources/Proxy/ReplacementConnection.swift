@@ -2,15 +2,15 @@ import Bytes
 import Stats
 import Wire
 
-// Connections that are dead and do not say so: a way that forgot them, a server that has gone without a word.
+// Replaces server connections that died without a FIN or RST: dropped by a firewall or NAT, or the server vanished.
 //
-//     silent for one deadline ─▶ another is opened beside it ─┬▶ greeted: the old one is dead, the new one takes its place
-//                                                             └▶ not greeted: the server has failed twice
+//     silent for one deadline ─▶ a replacement is opened ─┬▶ handshake done: the old one is dead and is replaced
+//                                                         └▶ no handshake: the server has failed twice
 //
-// One that speaks again, or a server that is only slow, keeps its connection and what waits on it.
+// A connection that delivers again, or only has a slow server, is kept with its queue.
 
 extension Worker {
-  /// Whether a request has been waiting for a whole deadline while nothing at all has come.
+  /// Whether a request has waited for a whole deadline while nothing arrived on the connection.
   func isSilent(_ l: UInt32, now: Instant) -> Bool {
     guard connections[l].state == .ready, let oldest = connections[l].legs.first else { return false }
     let from = max(connections[l].heard, oldest.since)
@@ -18,8 +18,8 @@ extension Worker {
       >= servers[connections[l].server].requestTimeout
   }
 
-  /// Tells the board that a deadline has passed: once per connection and deadline, however many requests it was.
-  /// They failed for one reason.
+  /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,
+  /// because they failed for one reason.
   mutating func blame(_ l: UInt32, now: Instant) {
     let s = connections[l].server
     guard !connections[l].isRetiring, !servers[s].isRetired, now >= connections[l].blamedUntil else { return }
@@ -31,7 +31,7 @@ extension Worker {
 
   // MARK: - Another connection
 
-  /// Opens another connection beside one that is silent; one at a time.
+  /// Opens a replacement for a connection that is silent or being validated; one at a time.
   mutating func openReplacement(for l: UInt32, now: Instant) {
     guard connections[l].state == .validating || isSilent(l, now: now) else { return dropReplacement(of: l) }
     let s = connections[l].server
@@ -46,7 +46,7 @@ extension Worker {
     connect(r, now: now)
   }
 
-  /// It was greeted, and takes the place of the one that it was opened for, unless that has spoken meanwhile.
+  /// The handshake of a replacement is done: it replaces the old connection, unless that has delivered meanwhile.
   mutating func takeOver(_ r: UInt32, now: Instant) {
     let l = connections[r].replaces
     let s = connections[r].server
@@ -71,8 +71,8 @@ extension Worker {
     return nil
   }
 
-  /// It could not be made, as the board was told: so the silence is a failure as well. Tried again after a while,
-  /// which has passed already if it took its whole time.
+  /// A replacement could not be made, and that was reported to the health board; so the silence is reported as a
+  /// failure too. The next attempt follows after `reconnectDelay`, or at once if this one took its whole time.
   mutating func giveUpReplacement(_ r: UInt32, _ failure: ServerFailure, now: Instant) {
     let l = connections[r].replaces
     connections[l].retryAt = failure == .timedOut ? now : now.advanced(by: limits.reconnectDelay)
@@ -80,8 +80,8 @@ extension Worker {
     dropReplacement(of: l)
   }
 
-  /// It was opened early, for one that had rested, and its server has not answered either: it may be slow, and is
-  /// given a whole deadline.
+  /// A replacement opened early, for a connection being validated, got no answer either: the server may be slow, so
+  /// the next attempt waits for a whole deadline.
   mutating func giveUpEarlyReplacement(_ r: UInt32) {
     let l = connections[r].replaces
     let patience = Duration.nanoseconds(Int64(clamping: servers[connections[l].server].requestTimeout))
@@ -89,7 +89,7 @@ extension Worker {
     dropReplacement(of: l)
   }
 
-  /// Nobody needs it any more.
+  /// Retires a replacement that is no longer needed.
   mutating func dropReplacement(of l: UInt32) {
     let r = connections[l].replacement
     guard r != Slab<ServerConnection>.none else { return }
@@ -98,10 +98,10 @@ extension Worker {
     retire(connection: r)
   }
 
-  // MARK: - Reads once more
+  // MARK: - Resending reads
 
-  /// Whether nothing has come from a connection since long before the oldest of its requests: it may have been dead
-  /// before that was sent.
+  /// Whether nothing arrived on a connection for `staleAfter` before its oldest request: it may have been dead before
+  /// that was sent.
   func isStale(_ l: UInt32) -> Bool {
     let s = connections[l].server
     guard connections[l].state == .ready, !connections[l].isRetiring, servers[s].status == .up,
@@ -111,8 +111,8 @@ extension Worker {
     return oldest.since.since(connections[l].heard) >= limits.staleAfter
   }
 
-  /// How many reads end the queue, whose first request stands in `asked` at `start`. A read before a write is not
-  /// among them: the write may have been done, and the read must not see what was asked after it.
+  /// The number of reads at the end of the queue; its first request is at `start` in `asked`. A read before a write
+  /// is not counted: the write may have been done, and the read must not see a later state.
   func readsAtTheEnd(of l: UInt32, _ asked: borrowing Buffer, _ start: Int) -> Int {
     var count = 0
     var start = start
@@ -124,19 +124,19 @@ extension Worker {
     return count
   }
 
-  /// Only what somebody waits for, whose deadline has not passed, and once.
+  /// Only requests that a client still waits for, within their deadline, and only once.
   func mayBeSentAgain(_ leg: Leg) -> Bool {
     !leg.isLate && !leg.isRetried && (leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none)
   }
 
-  /// Whether it is a read, and not one that touches or creates.
+  /// Whether it is a read that neither touches nor creates.
   static func changesNothing(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
     switch leg.verb {
     case .get, .gets, .metaDebug: return true
     case .metaGet:
       var flags = leg.metaLine.sentFlags(asked.readable, from: start)
       while let word = flags.next(asked.readable) {
-        // N creates, R wins the right to store anew, T touches.
+        // N creates, R wins the right to store a new value, T touches.
         if [78, 82, 84].contains(asked.readable.byte(at: word.from)) { return false }
       }
       return true
@@ -144,7 +144,7 @@ extension Worker {
     }
   }
 
-  /// Puts a request at the end of a connection's queue, as it was first sent and with its first deadline.
+  /// Puts a request at the end of a connection's queue, with its original bytes and deadline.
   mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
     var again = leg
     again.isRetried = true

@@ -2,14 +2,13 @@ import Bytes
 import Stats
 import Wire
 
-// What a connection to a server is asked before it takes requests: its version, and which meta requests it speaks.
+// Handshake of a server connection before it takes requests: the server's version and the meta requests it supports.
 //
-//     .connecting ─▶ .greeting ── version ─▶ .learningMeta ── mn, mg ─▶ .ready
+//     .connecting ─▶ .handshaking ── version ─▶ .learningMeta ── mn, mg ─▶ .ready
 //                        └── the server has closed connections over mn, mg ─▶ .ready, classic requests only
 
 extension Worker {
-  /// The connection is established; it is tried with `version` before anything is sent on it. Returns
-  /// whether the edge shall send that.
+  /// The connection is established; the edge sends `version` before anything else.
   package mutating func connected(_ l: UInt32, now: Instant) {
     guard connections[l].state == .connecting else { return }
     connections[l].state = .handshaking
@@ -17,7 +16,7 @@ extension Worker {
     connections[l].isHandshakeDone = false
   }
 
-  /// What a connection is sent before anything else, or after a rest: `version`, and then `Handshake`.
+  /// The bytes sent on a new connection before any request, and on an idle one: `version`, and then the `Handshake`.
   package mutating func handshaking(for l: UInt32) -> [UInt8] {
     guard connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
@@ -25,7 +24,7 @@ extension Worker {
     return text
   }
 
-  /// Reads what a connection says before it is used.
+  /// Reads what a server sends outside of replies to requests. Returns the bytes consumed.
   mutating func handshakeReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
     switch connections[l].state {
     case .handshaking, .validating: return readVersion(l, bytes, now: now)
@@ -58,14 +57,14 @@ extension Worker {
         dropReplacement(of: l)
         goOn(l)
       } else if servers[s].shunned >= Self.mostShunned {
-        // Asked once more later, in case these were lost by accident.
+        // Ask again later, in case those connections were lost by accident.
         servers[s].shunned &-= 1
         servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].shuns, 12))))
         servers[s].shuns = min(servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)
         finishHandshake(l, now: now)
       } else if connections[l].isPrivate, !servers[s].hasShown, servers[s].shuns > 0 {
-        // Whether it answers by now is found out on connections that lose nothing by it.
+        // Whether it answers by now is tested on shared connections with nothing in flight.
         learn(.v1_4, of: l)
         finishHandshake(l, now: now)
       } else {
@@ -78,7 +77,7 @@ extension Worker {
     }
   }
 
-  /// Asks which meta requests the server speaks.
+  /// Requests the handshake that shows which meta requests the server supports.
   private mutating func startHandshake(_ l: UInt32, now: Instant) {
     connections[l].state = .learningMeta
     connections[l].since = now
@@ -86,15 +85,15 @@ extension Worker {
     effects.append(.handshake(connection: l))
   }
 
-  /// A connection that is used without a handshake is asked for one, with nothing on its way.
+  /// Starts a handshake on a connection that is used without one, while nothing is in flight on it.
   mutating func handshakeAgain(_ l: UInt32, now: Instant) {
     counters.subtract(.serverConnections)
     dropReplacement(of: l)
     startHandshake(l, now: now)
   }
 
-  /// Once a server has closed this many connections in a row over the handshake, or left them unanswered, the next one is
-  /// used without: twemproxy closes one on every request that it does not know.
+  /// When a server has closed this many connections in a row over the handshake, or left it unanswered, the next one
+  /// is used without it: twemproxy closes a connection on every command that it does not know.
   static let mostShunned: UInt8 = 2
 
   private mutating func readHandshake(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
@@ -115,7 +114,7 @@ extension Worker {
     }
   }
 
-  /// The server has shown what it speaks. All versions from 1.6.18 on show the same: `version` tells them apart.
+  /// Records the era that the handshake has shown. Versions since 1.6.18 answer alike: `version` tells them apart.
   private mutating func learn(_ era: Era, of l: UInt32) {
     let s = connections[l].server
     connections[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
@@ -123,13 +122,13 @@ extension Worker {
     learnDialect()
   }
 
-  /// The worker speaks as the oldest of its servers does.
+  /// Sets the dialect that clients get from the worker: that of the oldest of its servers.
   mutating func learnDialect() {
     var lowest: Dialect?
     var s: UInt32 = 0
     while s < servers.end {
       if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].version {
-        // One that has not answered the handshake may have been slow: its own connections refuse what it may not speak.
+        // An unanswered handshake may mean a slow server: its own connections refuse unsupported requests.
         let meta = servers[s].isUnproven ? version : min(version, servers[s].meta)
         let one = Dialect(classic: version, meta: meta)
         lowest = Dialect(
@@ -141,7 +140,7 @@ extension Worker {
     dialect = lowest ?? Dialect()
   }
 
-  /// The server is known: the connection is used, unless another has to come to its end first.
+  /// Ends the handshake: the connection is used, unless it must wait for the replies on an older one.
   private mutating func finishHandshake(_ l: UInt32, now: Instant) {
     servers[connections[l].server].isFull = false
     connections[l].isNew = false
@@ -149,7 +148,7 @@ extension Worker {
     if mustWait(l) { connections[l].state = .waiting } else { use(l, now: now) }
   }
 
-  /// The server answers `version` with something else.
+  /// Handles an answer to `version` that is not a version.
   private mutating func refused(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
     let s = connections[l].server
     if bytes.hasText("ERROR Too many open connections\r\n", at: 0) {
@@ -162,7 +161,7 @@ extension Worker {
     lost(l, .protocolError, now: now)
   }
 
-  /// The connection takes requests from now on.
+  /// Lets the connection take requests.
   mutating func use(_ l: UInt32, now: Instant) {
     connections[l].state = .ready
     connections[l].isCut = false
@@ -174,7 +173,7 @@ extension Worker {
     goOn(l)
   }
 
-  /// What waited for the connection is sent, as far as its server speaks it.
+  /// Sends what waited for the connection, as far as its server supports it.
   private mutating func goOn(_ l: UInt32) {
     if connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
     if !connections[l].owed.isEmpty { sendOwed(l) }
