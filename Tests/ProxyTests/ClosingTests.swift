@@ -3,20 +3,20 @@ import Testing
 @testable import Proxy
 
 @Suite struct ClosingTests {
-  @Test func quitIsHeardAfterWhatWasAskedBeforeIt() {
+  @Test func quitClosesTheClientAfterEarlierReplies() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x", "quit", "get y")
     #expect(rig.asked("a") == lines("get x"))
     #expect(rig.closed.isEmpty)
     rig.send(from: "a", "VALUE x 0 1\r\nx\r\nEND\r\n")
-    #expect(rig.closed.isEmpty, "it is not sent yet")
+    #expect(rig.closed.isEmpty, "the reply is not sent yet")
     #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
     #expect(rig.closed == [c])
     #expect(rig.leak == nil)
   }
 
-  @Test func quitWithNothingWaitingClosesAtOnce() {
+  @Test func quitWithNothingInFlightClosesAtOnce() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "quit")
@@ -68,7 +68,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func answersForAClientThatLeftGoNowhere() {
+  @Test func repliesForAClientThatLeftAreDiscarded() {
     let rig = Rig()
     let c = rig.open()
     let keys = ["a", "b", "c"].map { rig.key(on: $0) }
@@ -76,7 +76,7 @@ import Testing
     rig.reply("b", "VALUE \(keys[1]) 0 1", "b", "END")
     rig.hangUp(c)
     let next = rig.open()
-    #expect(next == c, "the slot is used again")
+    #expect(next == c, "the slot is reused")
     rig.say(next, "get \(keys[0])")
     rig.reply(
       "a", "VALUE \(keys[0]) 0 1", "a", "VALUE \(keys[0]) 0 1", "a", "END", "VERSION 1", "END",
@@ -88,7 +88,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aDrainAnswersWhatWasAskedAndThenClosesEveryone() {
+  @Test func aDrainAnswersRequestsInFlightAndThenClosesAllClients() {
     var limits = Limits()
     limits.clientRequests = 2
     let rig = Rig(["a"], limits: limits)
@@ -109,7 +109,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aDrainWaitsForQuietRequests() {
+  @Test func aDrainWaitsForNoreplyRequests() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "set k 0 0 1 noreply", "x")
@@ -122,7 +122,7 @@ import Testing
   }
 }
 
-/// The edge carries orders out at the end of a turn, when a slot may be another's.
+/// Effects for a slot that was reused: the edge carries effects out at the end of a turn.
 @Suite struct StaleEffectTests {
   private func worker(_ names: [String], _ limits: Limits = Limits()) -> Worker {
     var worker = Worker(plan: Fleet.plan(names, limits: limits), processID: 1, secret: 1, now: .origin)
@@ -139,7 +139,7 @@ import Testing
     #expect(worker.nextEffect() == nil)
   }
 
-  @Test func norPausedForIt() {
+  @Test func aNewClientIsNotPausedForItsPredecessor() {
     var limits = Limits()
     limits.clientRequests = 1
     var worker = worker(["a"], limits)
@@ -154,7 +154,7 @@ import Testing
     #expect(effects.allSatisfy { if case .connect = $0 { true } else { false } })
   }
 
-  @Test func aServerThatCameAndWentWithinATurnIsNotConnectedTo() {
+  @Test func aServerAddedAndRemovedInOneTurnIsNotConnectedTo() {
     var worker = worker(["a"])
     worker.apply(Fleet.plan(["a", "b"]), now: .origin)
     worker.apply(Fleet.plan(["a"]), now: .origin)
@@ -163,10 +163,10 @@ import Testing
     #expect(effects == [.disconnect(connection: 1)])
   }
 
-  // MARK: - When the time to drain is over
+  // MARK: - The end of a drain
 
   @Test(arguments: [true, false])
-  func whoStillWaitsIsToldThatTheProxyEnds(_ misses: Bool) {
+  func clientsWaitingAtTheEndOfADrainGetShuttingDown(_ misses: Bool) {
     let rig = Rig(["a", "b"]) { $0.missesOnFailure = misses }
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
     let clients = (0..<3).map { _ in rig.open() }
@@ -190,8 +190,8 @@ import Testing
     #expect(rig.events().isEmpty && rig.leak == nil)
   }
 
-  /// Requests that had come and were not taken yet, for there was no room.
-  @Test func whatWasNotTakenYetIsRefusedAsSoonAsThereIsRoom() {
+  /// Requests that had arrived but were not taken yet, because their client was at its limit.
+  @Test func requestsNotYetTakenAtTheEndOfADrainAreRefused() {
     var limits = Limits()
     limits.clientRequests = 1
     let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
@@ -210,7 +210,7 @@ import Testing
     #expect(!rig.effects[effects...].contains { if case .connect = $0 { true } else { false } })
   }
 
-  @Test func aLongValueHalfWayAndOneThatWaitsAreEnded() {
+  @Test func theEndOfADrainClosesAHalfDoneAndAWaitingUpload() {
     var limits = Limits()
     limits.streams = 1
     let rig = Rig(["a"], limits: limits)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// Values that could be held are passed on as they come where nobody has to wait for that.
+/// Cut-through: values small enough to buffer are forwarded as they arrive if that delays no other client.
 @Suite struct CutThroughTests {
   private func rig(_ change: (inout Limits) -> Void = { _ in }) -> Rig {
     var limits = Limits()
@@ -13,7 +13,7 @@ import Testing
     return Rig(["a"], limits: limits)
   }
 
-  /// A client whose value is underway, and the connection that it has; what came of it until now is sent.
+  /// A client with a value in flight, and its private connection; all that has arrived so far is sent.
   private func begun(_ rig: Rig) throws -> (client: UInt32, connection: UInt32) {
     let c = rig.open()
     store(rig)
@@ -25,12 +25,12 @@ import Testing
 
   private let long = String(repeating: "v", count: 1000)
 
-  /// Says that a value comes, and the first half of it.
+  /// Sends the line of a set and the first half of its value.
   private func begin(_ c: UInt32, _ key: String, _ rig: Rig) {
     rig.send(c, "set \(key) 0 0 1000\r\n\(long.prefix(500))")
   }
 
-  /// A value that is held.
+  /// Sends a value that is buffered.
   private func hold(_ c: UInt32, _ rig: Rig) {
     begin(c, "k", rig)
     #expect(rig.privateConnections.isEmpty)
@@ -40,14 +40,14 @@ import Testing
     #expect(rig.got(c) == lines("STORED"))
   }
 
-  /// A value of another client's, after which the next is not the first in a while.
+  /// Buffers a value of another client, so that the next one is not the first in a while.
   private func store(_ rig: Rig) {
     let c = rig.open()
     hold(c, rig)
     rig.hangUp(c)
   }
 
-  /// The rest of a value that is passed on, its answer, and what it was asked behind it.
+  /// Ends a value that is cut through: its rest, the requests behind it (`ahead`), and its reply.
   private func end(_ c: UInt32, _ rig: Rig, ahead: String = "") throws {
     let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
@@ -57,7 +57,7 @@ import Testing
     #expect(rig.got(c) == lines("STORED"))
   }
 
-  @Test func theFirstInAWhileIsHeldAndTheNextOfAnotherClientIsPassedOn() throws {
+  @Test func theFirstLargeSetIsBufferedAndAnotherClientsNextIsCutThrough() throws {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     for _ in 0..<2 {
@@ -74,9 +74,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// What is there as a whole, or short, gains nothing by it.
+  /// A value that is short, or already complete, gains nothing by cut-through.
   @Test(arguments: [(80, 40), (1000, 1002)])
-  func aShortValueAndAWholeOneTakeTheSharedConnection(length: Int, come: Int) {
+  func aShortOrCompleteValueTakesTheSharedConnection(length: Int, come: Int) {
     let rig = rig()
     let c = rig.open()
     store(rig)
@@ -85,12 +85,12 @@ import Testing
     #expect(rig.privateConnections.isEmpty)
   }
 
-  /// Its client would have to wait for its answer before the next is taken, or it for what was asked before.
+  /// Otherwise the client's next request would wait for this reply, or this value for the replies before it.
   @Test(arguments: [
     "set k 0 0 1000 noreply\r\n", "ms k 1000 q\r\n", "get j\r\nset k 0 0 1000\r\n",
     "delete k noreply\r\nset k 0 0 1000\r\n",
   ])
-  func aValueOfWhoAsksWithoutWaitingIsHeld(request: String) {
+  func aValueOfAPipeliningClientIsBuffered(request: String) {
     let rig = rig()
     let c = rig.open()
     store(rig)
@@ -100,8 +100,8 @@ import Testing
     #expect(rig.asked("a").hasSuffix("\(long)\r\n"))
   }
 
-  /// Once it was seen to; a second of silence is forgiveness.
-  @Test func aClientThatAsksAheadHasItsValuesHeld() throws {
+  /// One pipelined request is enough; the next `sweep`, once a second, clears it.
+  @Test func aClientThatPipelinedHasItsNextValueBuffered() throws {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     store(rig)
@@ -119,8 +119,8 @@ import Testing
     }
   }
 
-  /// Whoever asked for it: a server reads two connections in any order.
-  @Test func aValueIsHeldWhileAnotherOfTheSameKeyIsUnderway() {
+  /// Whichever client sent it: a server may read two connections in any order.
+  @Test func aValueIsBufferedWhileAnotherForItsKeyIsInFlight() {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     store(rig)
@@ -128,15 +128,15 @@ import Testing
     begin(c, "k", rig)
     #expect(rig.privateConnections.isEmpty)
     begin(other, "j", rig)
-    #expect(rig.privateConnections.isEmpty, "its own request is not answered")
+    #expect(rig.privateConnections.isEmpty, "the client's own request is not answered")
     rig.reply("a", "STORED")
     let third = rig.open()
     begin(third, "k", rig)
     #expect(rig.privateConnections.count == 1)
   }
 
-  /// A half of the connections for long values is left to those that cannot be held.
-  @Test func halfOfTheStreamsAreLeftToLongerValues() {
+  /// Half of the private connections is reserved for values too large to buffer.
+  @Test func halfOfTheStreamsAreReservedForValuesTooLargeToBuffer() {
     let rig = rig { $0.streams = 4 }
     let clients = (0..<4).map { _ in rig.open() }
     store(rig)
@@ -146,8 +146,8 @@ import Testing
     }
   }
 
-  /// Nor is its client hurried by them; but half a request has its time.
-  @Test func aClientThatStopsIsClosedNoSoonerThanIfItsValueWereHeld() throws {
+  /// Nor do larger values that wait hurry its client; but half a request still has its time limit.
+  @Test func aStalledCutThroughIsClosedNoSoonerThanABufferedValue() throws {
     let rig = rig {
       $0.streams = 2
       $0.held = 2000
@@ -167,8 +167,8 @@ import Testing
     #expect(rig.closed.contains(c))
   }
 
-  /// It is kept from it when it does so.
-  @Test func aClientThatAsksNothingBehindItsValueIsNotPaused() throws {
+  /// It is paused only once it sends a request behind its value.
+  @Test func aCutThroughClientIsPausedOnlyWhenItPipelines() throws {
     let rig = rig()
     let (c, own) = try begun(rig)
     rig.send(c, "\(long.dropFirst(500))\r\n")
@@ -183,7 +183,7 @@ import Testing
     #expect(rig.asked("a") == lines("get k"))
   }
 
-  @Test func whoLeavesBehindItsWholeValueHasStoredIt() throws {
+  @Test func aCompleteCutThroughValueIsStoredAfterItsClientLeaves() throws {
     let rig = rig()
     let clients = [rig.open(), rig.open()]
     store(rig)
@@ -203,9 +203,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  // MARK: - Read to where it is sent from
+  // MARK: - Reading into the send buffer
 
-  @Test func theRestIsReadToWhereItIsSentFrom() throws {
+  @Test func theRestOfACutThroughIsReadIntoTheSendBuffer() throws {
     let rig = rig()
     let c = rig.open()
     #expect(rig.worker.appetite(of: c) > 4096)
@@ -216,7 +216,7 @@ import Testing
     _ = rig.asked(own)
     #expect(rig.pass(c, String(long.dropFirst(500).prefix(100))))
     #expect(rig.paused.isEmpty)
-    // The server takes less than comes.
+    // The server accepts less than arrives.
     #expect(rig.pass(c, String(long.dropFirst(600).prefix(50))))
     #expect(rig.paused == [c] && !rig.pass(c, "v"))
     #expect(rig.asked(own) == long.prefix(150))
@@ -227,15 +227,15 @@ import Testing
     #expect(rig.worker.connections[own].asked.footprint == 0)
     rig.send(from: own, lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
-    // Once no more is read than tells what comes.
+    // The next read, once, is only large enough to show which request follows.
     #expect(rig.worker.appetite(of: c) == 4096)
     #expect(rig.worker.appetite(of: c) > 4096)
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
 
-  /// A little of it is gathered before it is sent, but no longer than to the next tick, so that its server is not waited for.
-  @Test func whatWasGatheredIsSentWithTheNextTick() throws {
+  /// A small part is collected before it is sent, but only until the next tick, so that its server need not wait.
+  @Test func aSmallPartOfACutThroughIsSentAtTheNextTick() throws {
     let rig = rig()
     let (c, own) = try begun(rig)
     while rig.worker.nextConnectionToFlush() != nil {}
@@ -248,8 +248,8 @@ import Testing
     #expect(rig.worker.nextConnectionToFlush() == nil)
   }
 
-  /// Nothing is sent before it is greeted, and no more taken than there is room for.
-  @Test func aPassageThatIsNotMadeYetTakesALittle() throws {
+  /// Nothing is sent before the handshake, and no more is read than there is room for.
+  @Test func aCutThroughThatIsStillConnectingReadsALittle() throws {
     let rig = rig()
     let c = rig.open()
     store(rig)
@@ -265,8 +265,8 @@ import Testing
 }
 
 extension Rig {
-  /// The edge reads these bytes of a client's value straight to where they are sent from, and the server takes nothing yet;
-  /// false when they are not to be read so.
+  /// Reads these bytes of a client's value straight into the send buffer, as the edge does, while the server accepts
+  /// nothing; false if they must not be read that way.
   fileprivate func pass(_ c: UInt32, _ text: String) -> Bool {
     guard let (l, room) = worker.cutThroughRoom(of: c), room >= text.utf8.count else { return false }
     if worker.clientReceived(c, passed: Array(text.utf8), on: l, now: now) { worker.endCutThrough(c) }

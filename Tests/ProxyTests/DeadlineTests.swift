@@ -4,10 +4,10 @@ import Testing
 @testable import Proxy
 
 @Suite struct DeadlineTests {
-  @Test func aLateReplyIsDroppedInItsPlaceAndNeighboursAreUnharmed() {
+  @Test func aLateReplyIsDiscardedAndItsNeighboursAreKept() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
-    // Slow to everybody: another connection is not greeted any sooner.
+    // The server is slow on all connections: a replacement's handshake is not answered sooner.
     rig.isAccepting = false
     rig.say(c, "get x")
     _ = rig.asked("a")
@@ -21,7 +21,7 @@ import Testing
     #expect(rig.count(.lateReplies) == 1)
     #expect(rig.count(.timeouts) == 1)
     #expect(!rig.effects.contains(.disconnect(connection: rig.connection("a"))))
-    #expect(rig.events().isEmpty, "late, but it answers")
+    #expect(rig.events().isEmpty, "the server is late, but answers")
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -36,7 +36,7 @@ import Testing
     #expect(rig.got(c) == lines("VALUE x 0 1", "x", "END"))
   }
 
-  @Test func bytesThatTrickleDoNotOutliveTheDeadline() {
+  @Test func aTricklingReplyMissesTheDeadline() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     rig.say(c, "get x")
@@ -48,7 +48,7 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
   }
 
-  @Test func afterTwiceTheDeadlineTheConnectionIsClosed() {
+  @Test func aConnectionIsClosedAfterTwiceTheDeadline() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.isAccepting = false
@@ -59,7 +59,7 @@ import Testing
     _ = rig.asked("a")
     let effects = rig.effects.count
     rig.advance(.milliseconds(400))
-    // It has held for a second: it is tried again at once, and what was tried beside it is let go.
+    // It was up for a second, so it is reconnected at once, and its replacement is closed.
     let connection = rig.connection("a")
     #expect(
       rig.effects[effects...].prefix(2) == [
@@ -88,7 +88,7 @@ import Testing
     #expect(rig.got(c) == lines("END", "END", "END", "END"))
   }
 
-  @Test func connectingHasADeadlineOfItsOwn() {
+  @Test func connectingHasItsOwnDeadline() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "delete x", "get y")
@@ -101,7 +101,7 @@ import Testing
     #expect(rig.events() == [.unanswered(server: Fleet.id(of: "a"), since: begun)])
   }
 
-  @Test func aSilentGreetingCountsAsConnecting() {
+  @Test func anUnansweredHandshakeCountsAsConnecting() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "delete x")
@@ -111,7 +111,7 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
   }
 
-  @Test func aRefusalFailsAtOnceAndConnectsAreSpaced() {
+  @Test func aRefusedConnectFailsAtOnceAndRetriesAreSpaced() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "delete x")
@@ -130,7 +130,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func afterALostConnectionNothingOfItIsLeft(isStillTalking: Bool) {
+  func aReconnectedConnectionKeepsNothingOfTheLostOne(isStillTalking: Bool) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.isAccepting = false
@@ -142,10 +142,10 @@ import Testing
     #expect(rig.got(c) == lines("END", "END", "SERVER_ERROR ringroad: a:11211 timed out"))
     rig.say(c, "get z")
     if isStillTalking { rig.send(from: "a", "VERSION 1\r\n") }
-    #expect(rig.asked("a") == "", "what the old connection still says is nobody's")
+    #expect(rig.asked("a") == "", "bytes of the old connection are discarded")
     rig.accept(rig.connection("a"))
     #expect(rig.count(.integrityFailures) == 0)
-    #expect(rig.asked("a") == lines("get z"), "nothing is asked a second time")
+    #expect(rig.asked("a") == lines("get z"), "no request is sent twice")
     rig.advance(.milliseconds(400))
     #expect(rig.waiting(for: c) == "")
     rig.send(from: "a", lines("VALUE z 0 1", "z", "END"))
@@ -153,12 +153,12 @@ import Testing
     rig.say(c, "delete z")
     _ = rig.asked("a")
     rig.advance(.milliseconds(500))
-    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"), "and deadlines hold again")
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"), "deadlines work again")
     rig.hangUp(c)
     #expect(!rig.effects.suffix(1).contains(.disconnect(connection: rig.connection("a"))))
   }
 
-  @Test func aClientThatAsksHalfARequestIsNotWaitedFor() {
+  @Test func aClientThatStallsInARequestIsClosed() {
     let rig = Rig(["a"])
     let c = rig.open()
     let idle = rig.open()
@@ -176,7 +176,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aLongValueMayTakeItsTimeAsLongAsItComes() {
+  @Test func aLongValueMayTakeLongAsLongAsItKeepsArriving() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, "set k 0 0 800000\r\n")
@@ -192,7 +192,7 @@ import Testing
     #expect(rig.got(c) == lines("STORED"))
   }
 
-  @Test func aWholeRequestStopsTheClock() {
+  @Test func aCompleteRequestStopsTheClientsDeadline() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, "get")
@@ -204,14 +204,14 @@ import Testing
     #expect(rig.closed.isEmpty)
   }
 
-  @Test func aClientThatTakesNothingIsClosed() {
+  @Test func aClientThatReadsNoRepliesIsClosed() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
     rig.reply("a", "VALUE x 0 3", "abc", "END")
     #expect(rig.got(c, atMost: 5).count == 5)
     rig.advance(.seconds(9))
-    #expect(rig.got(c, atMost: 5).count == 5, "it moves, and has ten more seconds")
+    #expect(rig.got(c, atMost: 5).count == 5, "the client reads, and has ten more seconds")
     rig.advance(.seconds(9))
     rig.sweep()
     #expect(rig.closed.isEmpty)

@@ -2,13 +2,13 @@ import Testing
 
 @testable import Proxy
 
-/// Reports that print keys raw: whatever a key holds, nothing of it is taken for another reply.
+/// `stats` dumps that print raw keys: no bytes of a key are taken for another reply.
 @Suite struct DumpTests {
-  /// What stands behind a report; the rig's secret is 77.
+  /// The fence sent behind a dump; the rig's secret is 77.
   static let fence = lines("md 77 O77")
   static let met = lines("NF O77")
 
-  @Test func aDumpIsAskedWithAFenceBehindIt() {
+  @Test func aDumpRequestIsSentWithAFence() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.say(c, "stats cachedump 1 3", "stats detail dump")
@@ -28,9 +28,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Servers since 1.6.40 know these by the beginnings of their names, and print the same keys.
+  /// Servers since 1.6.40 accept prefixes of these names, and print the same keys.
   @Test(arguments: ["stats c 1 0", "stats cachedum 1 0", "stats d d", "stats detai dum"])
-  func aDumpByTheBeginningOfItsNameHasAFence(_ request: String) {
+  func aDumpRequestedByAPrefixOfItsNameHasAFence(_ request: String) {
     let rig = Rig(["a"], isAccepting: false)
     let (c, d) = (rig.open(), rig.open())
     rig.accept(rig.connection("a"), version: "1.6.45")
@@ -43,9 +43,9 @@ import Testing
     #expect(rig.count(.integrityFailures) == 0)
   }
 
-  /// Those before do not, and a newer one beside them is not asked.
+  /// Older servers do not, and a newer one beside them is not sent such a request.
   @Test(arguments: ["stats c 1 0", "stats d d", "stats det on"])
-  func aDumpByTheBeginningOfItsNameIsUnknownToOldServers(_ request: String) {
+  func aDumpByAPrefixOfItsNameIsAnErrorWithOldServers(_ request: String) {
     let rig = Rig(["a", "b"], isAccepting: false)
     let c = rig.open()
     rig.accept(rig.connection("a"), version: "1.6.18")
@@ -55,7 +55,7 @@ import Testing
     #expect(rig.got(c) == lines("ERROR"))
   }
 
-  /// What a key may hold that would otherwise be believed.
+  /// Bytes in a key that would be taken for replies without a fence.
   static let forged = [
     "x [1 b; 0 s]\r\nEND\r\nVALUE k 0 5\r\nFALSE\r\nEND",
     "\r\nEND\r\nNF O1\r\nVALUE k 0 5\r\nFALSE\r\nEND\r\n",
@@ -65,7 +65,7 @@ import Testing
   ]
 
   @Test(arguments: forged)
-  func nothingInAKeyIsTakenForAnotherReply(_ key: String) {
+  func noBytesOfADumpedKeyAreTakenForAnotherReply(_ key: String) {
     let dump = "ITEM a [1 b; 0 s]\r\nITEM \(key) [0 b; 0 s]\r\nITEM z [1 b; 0 s]\r\nEND\r\n"
     let answer = dump + Self.met + lines("VALUE k 0 4", "true", "END")
     for size in [1, 7, 20, answer.utf8.count] {
@@ -91,9 +91,9 @@ import Testing
     }
   }
 
-  @Test func aReportThatComesLateIsDroppedUpToItsFence() {
+  @Test func aLateDumpIsDiscardedUpToItsFence() {
     let rig = Rig(["a"])
-    // The server is slow to everybody.
+    // The server is slow on all connections.
     rig.isAccepting = false
     let (c, d) = (rig.open(), rig.open())
     rig.say(c, "stats cachedump 1 0")
@@ -109,7 +109,7 @@ import Testing
     #expect(rig.count(.lateReplies) == 1)
   }
 
-  @Test func withoutItsFenceAReportNeverEnds() {
+  @Test func aDumpWithoutItsFenceTimesOut() {
     let rig = Rig(["a"])
     let connection = rig.connection("a")
     let c = rig.open()
@@ -122,7 +122,7 @@ import Testing
     #expect(rig.effects.contains(.disconnect(connection: connection)))
   }
 
-  @Test func aReportWithoutAnEndIsBounded() {
+  @Test func anEndlessDumpIsCutOff() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "stats cachedump 1 0")
@@ -133,7 +133,7 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: 1 of 1 servers did not answer"))
   }
 
-  @Test func anErrorOfTheServersIsPassedOn() {
+  @Test func aServersErrorToADumpIsForwarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "stats cachedump 1 0")
@@ -141,7 +141,7 @@ import Testing
     #expect(rig.got(c) == lines("CLIENT_ERROR stats cachedump not allowed"))
   }
 
-  @Test func aServerThatKnowsNoMetaCommandsIsNotAsked() {
+  @Test func aDumpIsNotSentToAServerWithoutMetaCommands() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.accept(rig.connection("a"), version: "1.5.22")

@@ -3,12 +3,12 @@ import Testing
 
 @testable import Proxy
 
-// Stand-ins that had more changes than could be noted.
+// Stand-ins with a journal overflow.
 
 extension FailoverTests {
-  // MARK: - Stand-ins of which too much is unknown
+  // MARK: - Stand-ins with unlisted copies
 
-  /// Server 1 has been out, and its stand-in 2 has copies of its keys of which nothing else is known.
+  /// Server 1 has been out, and its stand-in 2 holds unlisted copies of its keys.
   private func overflowing() -> Desk {
     let desk = Desk()
     desk.eject(1)
@@ -18,7 +18,7 @@ extension FailoverTests {
     return desk
   }
 
-  /// Server 1 is back and 3 still out; 2 has copies of 3's keys of which nothing else is known.
+  /// Server 1 is back and 3 still out; 2 holds unlisted copies of 3's keys.
   private func distrustingWhileAnotherIsOut() -> Desk {
     let desk = Desk()
     desk.eject(1)
@@ -29,7 +29,7 @@ extension FailoverTests {
     return desk
   }
 
-  @Test func aStandInOfWhichTooMuchIsUnknownKeepsTheOwnersInTheRingAndNobodyElse() {
+  @Test func unlistedCopiesKeepOnlyTheirOwnersInTheRing() {
     let desk = overflowing()
     #expect(!desk.failover.mayEject(1) && desk.failover.mayEject(3))
     desk.eject(3)
@@ -38,8 +38,8 @@ extension FailoverTests {
     #expect(desk.failover.status(of: 1) == .failFast)
   }
 
-  /// While an owner is out its keys wander: were another to leave, they would come to the copies that are forgotten.
-  @Test func beforeTheOwnerIsBackNobodyElseLeavesEither() {
+  /// While an owner is out, its keys move when another server leaves: they could reach the unlisted copies.
+  @Test func noServerLeavesWhileAnOwnerOfUnlistedCopiesIsOut() {
     let desk = distrustingWhileAnotherIsOut()
     #expect(!desk.failover.mayEject(1))
     _ = desk.answer(desk.answer(desk.returns(3)))
@@ -48,7 +48,7 @@ extension FailoverTests {
     #expect(desk.failover.mayEject(1) && !desk.failover.mayEject(3))
   }
 
-  @Test func itIsTrustedAgainWhenItHasBeenOut() {
+  @Test func anOverflowedStandInIsTrustedAfterItWasOutAndFlushed() {
     let desk = overflowing()
     _ = desk.answer(desk.wants(1, .ejected))
     var steps = desk.wants(2, .failFast)
@@ -61,7 +61,7 @@ extension FailoverTests {
     #expect(desk.failover.members[2]?.held.isEmpty == true)
   }
 
-  @Test func whatIsKnownBesideIsDeletedAndTheFlagStays() {
+  @Test func listedKeysAreDeletedAndTheOverflowFlagStays() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
@@ -72,9 +72,9 @@ extension FailoverTests {
     #expect(!desk.failover.mayEject(1) && desk.failover.mayEject(3))
   }
 
-  /// Whose the keys are is not known by another ring: then everybody waits.
+  /// Another ring may give the unlisted copies other owners: then no server may leave.
   @Test(arguments: [false, true])
-  func aReloadThatKeepsTheRingKeepsTheOwners(_ keepsRings: Bool) {
+  func aReloadThatKeepsTheRingKeepsTheOverflowsOwners(_ keepsRings: Bool) {
     let desk = overflowing()
     let pool = FailoverCoordinator.Pool(
       members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(700))
@@ -89,7 +89,7 @@ extension FailoverTests {
     #expect(!desk.failover.mayEject(3) && !desk.failover.mayEject(4))
   }
 
-  @Test func whatIsAnsweredOfTheOldRingNamesNobody() {
+  @Test func entriesHandedOverUnderTheOldRingNameNoOwner() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
@@ -108,7 +108,7 @@ extension FailoverTests {
     let desk = overflowing()
     let early = Self.at(desk.now)
     desk.now += 10
-    #expect(desk.failover.flushed(2, asked: early, now: desk.moment) == [], "asked for before that was known")
+    #expect(desk.failover.flushed(2, asked: early, now: desk.moment) == [], "sent before the overflow")
     #expect(!desk.failover.mayEject(1))
     #expect(desk.failover.flushed(3, asked: desk.moment, now: desk.moment) == [])
     _ = desk.answer(desk.wants(1, .ejected))
@@ -118,8 +118,8 @@ extension FailoverTests {
       ])
   }
 
-  /// What was sent to the stand-in for an owner that is out may still be on its way, or be sent yet.
-  @Test func aFlushSaysNothingOfOwnersThatAreOutOrJustBack() {
+  /// Requests for an owner that is out may still be in flight to the stand-in, or be sent later.
+  @Test func aFlushDoesNotClearOwnersThatAreOutOrJustBack() {
     let desk = distrustingWhileAnotherIsOut()
     desk.now += 10
     #expect(desk.failover.flushed(2, asked: desk.moment, now: desk.moment) == [])
@@ -134,8 +134,8 @@ extension FailoverTests {
     #expect(desk.failover.mayEject(3))
   }
 
-  /// Owed and done by the proxy, it says the same; not before it is done.
-  @Test func aFlushThatWasOwedIsAsGoodOnceItIsDone() {
+  /// A flush that the proxy owed counts like a client's, once it is done.
+  @Test func anOwedFlushClearsTheOverflowOnceItIsDone() {
     let desk = overflowing()
     #expect(Self.told(desk.failover.oweFlush(2, now: desk.moment)) == ["clean 2 flush"])
     #expect(!desk.failover.mayEject(1))

@@ -3,12 +3,12 @@ import Testing
 
 @testable import Proxy
 
-/// Servers that will not be flushed, and those that need not be.
+/// Servers that refuse a flush, and servers that need none.
 @Suite struct FailoverRefusalTests {
   private typealias Desk = FailoverTests.Desk
   private func told(_ steps: [FailoverCoordinator.Step]) -> [String] { FailoverTests.told(steps) }
 
-  @Test func aRefusedFlushOfRejoinFlushDeletesWhatWasNotedAndTheServerReturns() {
+  @Test func rejoinFlushDeletesListedKeysIfTheServerRefusesFlush() {
     let desk = Desk(.flush)
     desk.eject(1)
     var steps = desk.answer(desk.returns(1), [1: FailoverTests.entries("x", "y")])
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test(arguments: [RejoinRule.invalidate, .asIs])
-  func aRefusedFlushOfAClientIsOwedNoMore(_ rejoin: RejoinRule) {
+  func aClientsFlushThatTheServerRefusesIsNoLongerOwed(_ rejoin: RejoinRule) {
     let desk = Desk(rejoin)
     desk.eject(1)
     _ = desk.failover.oweFlush(1, now: desk.moment)
@@ -38,21 +38,21 @@ import Testing
       #expect(told(steps) == ["event 1 unflushed", "tell 1 returning takesEntries"])
       #expect(told(desk.answer(steps)) == ["rejoined 1 true"])
     }
-    // The next time nothing is owed.
+    // The next time no flush is owed.
     _ = desk.answer(desk.wants(1, .up))
     desk.eject(1)
     #expect(!told(desk.answer(desk.returns(1))).contains("clean 1 flush"))
   }
 
-  /// Which of its keys are old is not known: it must not serve them.
-  @Test func aServerWithMoreOldKeysThanAreKnownStaysOutUntilItIsRestarted() {
+  /// Which of its keys are old is unknown: it must not serve them.
+  @Test func aRefusingServerWithUnlistedOldKeysStaysOutUntilRestart() {
     let desk = Desk()
     desk.eject(1)
     for round in 0..<3 {
       let entries: [UInt32: Journal.Entries] = round == 0 ? [1: FailoverTests.lost()] : [:]
       #expect(told(desk.answer(desk.returns(1), entries)) == ["clean 1 flush"])
       let steps = desk.failover.refusedFlush(1, now: desk.moment)
-      #expect(told(steps) == (round == 0 ? ["event 1 unsafe"] : []) + ["rejoined 1 false"], "said once")
+      #expect(told(steps) == (round == 0 ? ["event 1 unsafe"] : []) + ["rejoined 1 false"], "reported once")
       #expect(desk.failover.status(of: 1) == .ejected)
     }
     desk.now += 1000
@@ -60,7 +60,7 @@ import Testing
     #expect(told(desk.answer(steps)) == ["tell 1 returning takesEntries"])
   }
 
-  @Test func withRejoinAsItIsNothingKeepsAServerOut() {
+  @Test func rejoinAsIsLetsAServerThatRefusesFlushReturn() {
     let desk = Desk()
     desk.eject(1)
     _ = desk.answer(desk.returns(1), [1: FailoverTests.lost()])
@@ -73,7 +73,7 @@ import Testing
     #expect(told(steps).last == "rejoined 1 true")
   }
 
-  @Test func aServerThatIsUpAndRefusesIsAskedOnce() {
+  @Test func aServerThatIsUpAndRefusesFlushIsAskedOnce() {
     let desk = Desk()
     #expect(told(desk.failover.oweFlush(2, now: desk.moment)) == ["clean 2 flush"])
     #expect(told(desk.failover.refusedFlush(2, now: desk.moment)) == ["event 2 unflushed"])
@@ -81,9 +81,9 @@ import Testing
     #expect(desk.failover.isClean(0))
   }
 
-  /// What was owed before the server was started is done with; what was owed since is not.
+  /// A flush owed from before the restart is done with; one owed since then is not.
   @Test(arguments: [RejoinRule.invalidate, .flush, .asIs])
-  func aRestartedServerNeedsNoFlushOfBefore(_ rejoin: RejoinRule) {
+  func aRestartedServerNeedsNoFlushOwedBefore(_ rejoin: RejoinRule) {
     for startsLater in [true, false] {
       let desk = Desk(rejoin)
       desk.eject(1)
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func aRefusalThatNobodyAskedForChangesNothing() {
+  @Test func anUnexpectedFlushRefusalChangesNothing() {
     let desk = Desk()
     #expect(desk.failover.refusedFlush(1, now: desk.moment) == [])
     desk.eject(1)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// The handover's decisions, one event after the other, with two workers.
+/// The failover coordinator's decisions, one event after the other, with two workers.
 @Suite struct FailoverTests {
   static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
   static func entries(_ keys: String..., of owner: UInt32 = 1) -> Journal.Entries {
@@ -11,7 +11,7 @@ import Testing
     for key in keys { entries.insert(Array(key.utf8), of: owner) }
     return entries
   }
-  /// Too many keys of this owner, and these beside.
+  /// An overflow for this owner, and these listed keys.
   static func lost(of owner: UInt32 = 1, _ keys: String...) -> Journal.Entries {
     var entries = entries("lost", of: owner)
     entries.overflow()
@@ -42,7 +42,7 @@ import Testing
     func returns(_ server: UInt32, isEmpty: Bool = false) -> [FailoverCoordinator.Step] {
       failover.returns(server, isEmpty: isEmpty, now: moment)
     }
-    /// Both workers answer the ticket of the only question among the steps.
+    /// Both workers answer the ticket of the only inquiry among the steps.
     func answer(_ steps: [FailoverCoordinator.Step], _ entries: [UInt32: Journal.Entries] = [:])
       -> [FailoverCoordinator.Step]
     {
@@ -66,7 +66,7 @@ import Testing
       now += ms
       return failover.tick(now: moment)
     }
-    /// Out of the ring, in two steps.
+    /// Takes the server out of the ring, in two steps.
     func eject(_ server: UInt32) { _ = answer(answer(wants(server, .ejected))) }
   }
 
@@ -96,7 +96,7 @@ import Testing
     #expect(Self.told(desk.answer(second)) == [])
   }
 
-  @Test func aReturnIsCollectDeleteFailFastCollectDeleteUp() {
+  @Test func aReturnCollectsAndDeletesTwiceBeforeTheServerIsUp() {
     let desk = Desk()
     desk.eject(1)
     var steps = desk.returns(1)
@@ -111,7 +111,7 @@ import Testing
     steps = desk.wants(1, .up)
     #expect(
       Self.told(steps) == ["event 1 safe(deleted: 3, isFlushed: false)", "tell 1 up takesEntries"])
-    // Refused between the last collection and now.
+    // Entries for writes refused between the last collection and now.
     steps = desk.answer(steps, [1: Self.entries("late")])
     #expect(Self.told(steps) == ["clean 1 late"])
     #expect(desk.failover.deleted == 3)
@@ -124,8 +124,8 @@ import Testing
     _ = desk.answer(desk.wants(1, .up))
   }
 
-  /// The board still wants it out when it is told that it is safe: that is no reason to send it out once more.
-  @Test func aServerThatIsSafeWaitsForTheBoardEvenIfItsPoolIsCleanByThen() {
+  /// The board's status is still `ejected` when the server is reported safe: that must not eject it once more.
+  @Test func aCleanedServerWaitsForTheBoardEvenIfItsPoolIsClean() {
     let desk = Desk()
     desk.eject(2)
     _ = desk.answer(desk.answer(desk.returns(2)))
@@ -143,10 +143,10 @@ import Testing
       ])
   }
 
-  // MARK: - Another address
+  // MARK: - A new address
 
   @Test(arguments: [RejoinRule.invalidate, .flush])
-  func whoIsOutAndElsewhereIsFlushedUnlessItIsEmpty(_ rejoin: RejoinRule) {
+  func aServerThatMovesWhileOutIsFlushedUnlessEmpty(_ rejoin: RejoinRule) {
     for (status, isEmpty) in [
       (ServerStatus.ejected, false), (.ejected, true), (.failFast, false), (.failFast, true),
     ] {
@@ -158,7 +158,7 @@ import Testing
     }
   }
 
-  @Test func whoIsUpAndElsewhereIsTakenAsItIs() {
+  @Test func aServerThatMovesWhileUpIsUsedAsItIs() {
     let desk = Desk()
     desk.failover.moved(1)
     desk.failover.moved(99)
@@ -167,15 +167,15 @@ import Testing
     #expect(Self.told(desk.answer(desk.returns(1))) == ["tell 1 returning takesEntries"])
   }
 
-  @Test func whoIsTrustedIsTrustedElsewhere() {
+  @Test func rejoinAsIsUsesAMovedServerAsItIs() {
     let desk = Desk(.asIs)
     desk.eject(1)
     desk.failover.moved(1)
     #expect(Self.told(desk.answer(desk.returns(1))) == ["rejoined 1 true"])
   }
 
-  /// What was underway at the old address is not done at the new one.
-  @Test func aReturnThatIsBrokenOffByAMoveBeginsAnew() {
+  /// Deletions sent to the old address are not done on the new server.
+  @Test func aReturnInterruptedByAMoveStartsAgain() {
     let desk = Desk()
     desk.eject(1)
     var steps = desk.answer(desk.returns(1), [1: Self.entries("x")])
@@ -186,7 +186,7 @@ import Testing
     #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
   }
 
-  @Test func standInsAreSweptWhenNothingCanBeUnderway() {
+  @Test func standInsAreCleanedWhenNoRequestCanBeInFlight() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
@@ -200,7 +200,7 @@ import Testing
     #expect(desk.failover.isClean(0) && desk.tick(after: 5000) == [])
   }
 
-  @Test func whoFailsBeforeThePoolIsCleanFailsFastUntilItIs() {
+  @Test func aServerThatFailsInAnUncleanPoolFailsFastUntilItIsClean() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
@@ -212,7 +212,7 @@ import Testing
     #expect(Self.told(desk.cleaned(2)) == ["event 2 swept(deleted: 1)", "tell 1 ejected"])
   }
 
-  @Test func anErrandThatFailsIsTriedAgain() {
+  @Test func aCleanupJobThatFailsIsRetried() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
@@ -222,20 +222,20 @@ import Testing
     #expect(Self.told(desk.answer(desk.tick(after: 200))) == ["clean 2 x"])
   }
 
-  @Test func aStandInThatGoesOutIsSweptWhenItReturns() {
+  @Test func aStandInThatGoesOutIsCleanedWhenItReturns() {
     let desk = Desk()
     desk.eject(1)
     back(desk)
     _ = desk.answer(desk.tick(after: 1200), [2: Self.entries("x")])
     let steps = desk.wants(2, .ejected)
     #expect(Self.told(steps) == ["abandon 2", "tell 2 failFast"])
-    // Its copies block nobody while it is out.
+    // Its copies block no other server while it is out.
     #expect(Self.told(desk.answer(steps)) == ["tell 2 ejected"])
     let found = desk.answer(desk.returns(2), [2: Self.entries("y")])
     #expect(Self.told(found) == ["clean 2 x,y"])
   }
 
-  @Test func aReturnThatFailsKeepsWhatWasCollected() {
+  @Test func aFailedReturnKeepsTheCollectedEntries() {
     let desk = Desk()
     desk.eject(1)
     _ = desk.answer(desk.returns(1), [1: Self.entries("x")])
@@ -245,12 +245,12 @@ import Testing
     #expect(Self.told(steps) == ["clean 1 x,y"])
   }
 
-  @Test func aReturnThatFailsLateMakesTheRingWaitForTheStandIns() {
+  @Test func aReturnThatFailsLateFailsFastUntilTheStandInsAreClean() {
     let desk = Desk()
     desk.eject(1)
     let closing = desk.answer(desk.returns(1))
     #expect(Self.told(closing) == ["tell 1 returning takesEntries"])
-    // Out as before: what a client asks of it may be promised again.
+    // Out as before: deletions on it may be promised again.
     let failed = desk.failover.interrupted(1, now: desk.moment)
     #expect(Self.told(failed) == ["tell 1 failFast", "rejoined 1 false"])
     #expect(desk.answer(closing) == [] && desk.answer(failed) == [])
@@ -259,7 +259,7 @@ import Testing
     #expect(Self.told(desk.answer(steps)) == ["tell 1 ejected"])
   }
 
-  @Test func tooMuchToKnowIsAFlushUnlessTheServerIsNew() {
+  @Test func anOverflowRequiresAFlushUnlessTheServerIsEmpty() {
     for isEmpty in [false, true] {
       let desk = Desk()
       desk.eject(1)
@@ -268,7 +268,7 @@ import Testing
     }
   }
 
-  @Test func flushEmptiesWhoWasEjectedAndNobodyElse() {
+  @Test func rejoinFlushFlushesOnlyServersThatWereEjected() {
     let desk = Desk(.flush)
     desk.eject(1)
     #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])
@@ -276,7 +276,7 @@ import Testing
     #expect(Self.told(desk.answer(desk.returns(2))) == ["tell 2 returning takesEntries"])
   }
 
-  @Test func asIsDoesNothing() {
+  @Test func rejoinAsIsDeletesNothing() {
     let desk = Desk(.asIs)
     desk.eject(1)
     let steps = desk.returns(1)
@@ -289,13 +289,13 @@ import Testing
   }
 
   @Test(arguments: [RejoinRule.invalidate, .flush, .asIs])
-  func aClientsFlushIsOwed(_ rule: RejoinRule) {
+  func aClientsFlushIsOwedUntilTheServerIsBack(_ rule: RejoinRule) {
     let desk = Desk(rule)
     desk.eject(1)
     #expect(desk.failover.oweFlush(1, now: desk.moment) == [])
     var steps = desk.answer(desk.returns(1, isEmpty: true))
     #expect(Self.told(steps) == ["clean 1 flush"])
-    // A worker that has not heard that it returns says so before it says that it has: still before it is up.
+    // A slow worker reports the owed flush before it confirms the return: still before the server is up.
     let slow = Desk(rule)
     slow.eject(1)
     steps = slow.returns(1, isEmpty: true)
@@ -304,12 +304,12 @@ import Testing
     #expect(slow.failover.oweFlush(1, now: slow.moment) == [])
     #expect(Self.told(slow.answer(steps)) == ["clean 1 flush"])
     #expect(Self.told(slow.cleaned(1)) == ["rejoined 1 true"])
-    // Said when the server is back already: at once.
+    // Reported when the server is already up: done at once.
     let late = Desk(rule)
     #expect(Self.told(late.failover.oweFlush(2, now: late.moment)) == ["clean 2 flush"])
   }
 
-  @Test func aReloadForgetsWhoLeavesAndLooksOnceMore() {
+  @Test func aReloadForgetsRemovedServersAndCollectsOrphansAgain() {
     let desk = Desk()
     desk.eject(1)
     let pool = FailoverCoordinator.Pool(
@@ -322,7 +322,7 @@ import Testing
     #expect(quiet.tick(after: 5000) == [])
   }
 
-  @Test func aJournalThatBeginsWhileAServerIsOutKnowsNothing() {
+  @Test func aJournalStartedWhileAServerIsOutCountsAsOverflowed() {
     let desk = Desk(.asIs)
     desk.eject(1)
     let pool = FailoverCoordinator.Pool(
@@ -332,7 +332,7 @@ import Testing
     #expect(!desk.failover.isClean(0))
   }
 
-  @Test func manyFailedReturnsHoldNoMoreThanTheLimit() {
+  @Test func failedReturnsKeepNoMoreEntriesThanTheLimit() {
     var limits = Limits()
     limits.journalKeys = 5
     let desk = Desk(.invalidate, limits)

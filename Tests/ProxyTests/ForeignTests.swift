@@ -2,7 +2,7 @@ import Testing
 
 @testable import Proxy
 
-/// Clients of other protocols: those that would wait for ever are hung up on, the others hear memcached's words.
+/// Clients of other protocols: those that would wait for ever are closed, the others get memcached's errors.
 @Suite struct ForeignTests {
   static let foreign: [[UInt8]] = [
     [0x80],
@@ -15,7 +15,7 @@ import Testing
   ]
 
   @Test(arguments: foreign)
-  func theyAreClosedAtOnceAndCountedOnce(_ bytes: [UInt8]) {
+  func aForeignClientIsClosedAtOnceAndCountedOnce(_ bytes: [UInt8]) {
     let rig = Rig(["a"])
     let c = rig.open()
     // SAFETY: a byte has no padding that could be uninitialised.
@@ -27,9 +27,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Behind another request they are bytes like any other: memcached looks at a connection's first one only.
+  /// Behind another request they are bytes like any other: memcached checks only a connection's first byte.
   @Test(arguments: [[0x80, 0x0b], [0x16, 0x03]] as [[UInt8]])
-  func behindARequestTheyAreNoCommand(_ bytes: [UInt8]) {
+  func foreignBytesBehindARequestAreAnUnknownCommand(_ bytes: [UInt8]) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "mn")
@@ -41,7 +41,7 @@ import Testing
     #expect(rig.closed.isEmpty && rig.count(.foreignClients) == 0)
   }
 
-  @Test func redisHearsThatItsCommandsAreNone() {
+  @Test func redisCommandsAreAnsweredWithErrors() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "*1", "$4", "PING", "PING")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// One request, one answer: where requests go, and that answers come back in order.
+/// One request, one reply: where requests are routed, and that replies return in order.
 @Suite struct ForwardingTests {
   @Test func aRequestReachesTheKeysServerAndItsAnswerTheClient() {
     let rig = Rig()
@@ -16,7 +16,7 @@ import Testing
     #expect(rig.got(c) == lines("VALUE \(key) 7 3", "abc", "END"))
   }
 
-  /// A request, what the server is sent, and a reply that passes unchanged.
+  /// A request, the bytes sent to the server, and a reply that is forwarded unchanged.
   static let requests: [(said: String, sent: String, reply: String)] = [
     ("get k", "get k\r\n", "END\r\n"),
     ("gets k", "gets k\r\n", "VALUE k 1 2 99\r\nhi\r\nEND\r\n"),
@@ -31,7 +31,7 @@ import Testing
     ("cas k 0 0 2 77\r\nhi", "cas k 0 0 2 77\r\nhi\r\n", "EXISTS\r\n"),
     ("delete k", "delete k\r\n", "DELETED\r\n"),
     ("delete k 0", "delete k\r\n", "NOT_FOUND\r\n"),
-    // A server that takes the last word for a noreply would say nothing.
+    // A server that takes the last word for the noreply option would not reply.
     ("delete noreply", "delete noreply 0\r\n", "DELETED\r\n"),
     ("delete noreply 0", "delete noreply 0\r\n", "NOT_FOUND\r\n"),
     ("touch k 30\rx", "touch k 30\r\n", "TOUCHED\r\n"),
@@ -47,7 +47,7 @@ import Testing
   ]
 
   @Test(arguments: requests)
-  func aRequestIsPassedOnAndItsReplyComesBack(_ row: (said: String, sent: String, reply: String)) {
+  func aRequestAndItsReplyAreForwarded(_ row: (said: String, sent: String, reply: String)) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, row.said)
@@ -58,8 +58,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Runs of gets are placed together; whatever stands between them, each reaches its key's server in order, those that
-  /// stand one behind the other in one line, as long as that is short.
+  /// Runs of gets are routed together. Each get reaches its key's server in order, whatever is between them; adjacent
+  /// gets are merged into one line, as long as that is short.
   @Test(arguments: [1, 2, 3, 4, 5, 16, 17, 33, 100], [0, 1, 7])
   func everyGetOfARunReachesItsKeysServer(count: Int, setsEvery: Int) {
     let rig = Rig()
@@ -91,7 +91,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aRunOfGetsStopsWhereTheClientMayAskNoMore() {
+  @Test func aRunOfGetsStopsAtTheClientsRequestLimit() {
     var limits = Limits()
     limits.clientRequests = 21
     let rig = Rig(["a", "b", "c"], limits: limits)
@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test(arguments: requests)
-  func nothingChangesWhenBytesComeOneByOne(_ row: (said: String, sent: String, reply: String)) {
+  func requestsAndRepliesInSingleBytesAreForwarded(_ row: (said: String, sent: String, reply: String)) {
     let rig = Rig(["a"])
     let c = rig.open()
     var sent = ""
@@ -125,7 +125,7 @@ import Testing
     #expect(got == row.reply)
   }
 
-  @Test func answersWaitForTheirTurn() {
+  @Test func repliesAreReturnedInRequestOrder() {
     let rig = Rig()
     let c = rig.open()
     let (a, b, d) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
@@ -140,7 +140,7 @@ import Testing
           "VALUE \(a) 0 1", "1", "END", "VALUE \(b) 0 1", "2", "END", "VALUE \(d) 0 1", "3", "END"))
   }
 
-  @Test func clientsShareAConnectionAndKeepTheirOwnAnswers() {
+  @Test func clientsThatShareAServerConnectionGetTheirOwnReplies() {
     let rig = Rig(["a"])
     let first = rig.open()
     let second = rig.open()
@@ -153,7 +153,7 @@ import Testing
     #expect(rig.got(second) == lines("END", "VALUE three 0 1", "3", "END"))
   }
 
-  @Test func valuesMayHoldWhatLooksLikeTheProtocol() {
+  @Test func aValueMayContainProtocolText() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, "set k 0 0 9\r\n\r\nEND\r\nxx\r\nget k\r\n")
@@ -162,7 +162,7 @@ import Testing
     #expect(rig.got(c) == "STORED\r\nVALUE k 0 9\r\n\r\nEND\r\nxx\r\nEND\r\n")
   }
 
-  /// A bad request, what it is answered, and that the stream goes on.
+  /// A bad request and its answer; the requests behind it still work.
   static let refusals: [(said: String, answer: String)] = [
     ("\r\n", "ERROR\r\n"),
     ("get\r\n", "ERROR\r\n"),
@@ -185,7 +185,7 @@ import Testing
   ]
 
   @Test(arguments: refusals)
-  func whatTheProxyAnswersItselfKeepsItsPlace(_ row: (said: String, answer: String)) {
+  func theProxysOwnAnswersKeepTheirPlace(_ row: (said: String, answer: String)) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, "get one\r\n" + row.said + "get two\r\n")
@@ -197,7 +197,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aValueThatIsTooLargeIsSwallowed() {
+  @Test func aTooLargeValueIsDiscardedAndItsKeyDeleted() {
     var limits = Limits()
     limits.maxValue = 10
     let rig = Rig(["a"], limits: limits)
@@ -208,7 +208,7 @@ import Testing
     #expect(rig.asked("a") == lines("delete k", "get k"))
   }
 
-  @Test func aBrowserIsNotServed() {
+  @Test func anHTTPClientIsClosed() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "GET / HTTP/1.1", "set k 0 0 1", "x")

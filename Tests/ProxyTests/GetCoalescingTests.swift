@@ -4,15 +4,15 @@ import Wire
 
 @testable import Proxy
 
-/// Reads that go to a server in one line, and what each gets of its answer.
+/// Gets merged into one line to a server, and each client's part of the reply.
 @Suite struct GetCoalescingTests {
   static func hit(_ key: String, _ value: String = "v") -> String {
     lines("VALUE \(key) 0 \(value.utf8.count)", value)
   }
 
-  // MARK: - What goes in one line
+  // MARK: - Which gets are merged
 
-  @Test func whatWasSentIsNotAddedTo() {
+  @Test func aSentGetLineIsNotExtended() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -26,9 +26,9 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Nor is a line of which a part was sent.
+  /// Not even if only a part of it was sent.
   @Test(arguments: 1..<9)
-  func whatWasSentInPartIsNotAddedTo(_ sent: Int) {
+  func aPartlySentGetLineIsNotExtended(_ sent: Int) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x", "get y")
@@ -41,7 +41,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Requests one behind the other, and the lines that a server is sent.
+  /// Consecutive requests, and the lines that the server is sent.
   static let mixtures: [(said: [String], sent: [String])] = [
     (["get x", "get y z", "get w"], ["get x y z w"]),
     (["get x y", "get y x"], ["get x y y x"]),
@@ -58,14 +58,14 @@ import Wire
   ]
 
   @Test(arguments: mixtures)
-  func readsJoinWhatStandsBeforeThem(_ row: (said: [String], sent: [String])) {
+  func getsAreMergedOnlyWithTheGetsDirectlyBefore(_ row: (said: [String], sent: [String])) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, lines(row.said))
     #expect(rig.asked("a") == lines(row.sent))
   }
 
-  /// A blank ends a key, and no other control byte does.
+  /// A space ends a key, and no other control byte does.
   @Test(arguments: (UInt8(1)..<32).filter { $0 != 10 && $0 != 13 } + [127, 200])
   func aKeyWithAControlByteIsFoundBehindAMiss(_ byte: UInt8) {
     let odd = byte < 128 ? "a\(UnicodeScalar(byte))b" : "aéb"
@@ -81,11 +81,11 @@ import Wire
     }
   }
 
-  /// What cannot be the key of anything is waited for no longer than a key may be.
+  /// The proxy waits for the end of a reply's key only up to the longest valid key.
   @Test(arguments: [
     ("VALUE a\r\n", 1), ("VALUE " + String(repeating: "k", count: 251), 1), ("VALUE a\tb", 0),
   ])
-  func aLineWithoutAKeyIsABreach(_ bytes: String, _ violations: Int) {
+  func aValueLineWithoutAValidKeyIsAViolation(_ bytes: String, _ violations: Int) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get no", "get other")
@@ -94,12 +94,12 @@ import Wire
     #expect(rig.count(.integrityFailures) == violations)
   }
 
-  @Test func keysOfTheGreatestLengthJoin() {
+  @Test func getsOfTheLongestKeysAreMerged() {
     let rig = Rig(["a"])
     let c = rig.open()
     let keys = (0..<9).map { String(repeating: "\($0)", count: 250) }
     rig.send(c, keys.map { "get \($0)\r\n" }.joined())
-    // The fifth makes the line longer than one that others join.
+    // The fifth makes the line longer than one to which gets are added.
     #expect(
       rig.asked("a")
         == lines(keys[0..<5].reduce("get") { $0 + " " + $1 }, keys[5...].reduce("get") { $0 + " " + $1 }))
@@ -109,11 +109,11 @@ import Wire
         == keys.prefix(5).map { Self.hit($0) + "END\r\n" }.joined() + String(repeating: "END\r\n", count: 4))
   }
 
-  // MARK: - What each gets of the answer
+  // MARK: - Each client's part of the reply
 
-  /// Three clients' requests in one line, `get a b c d e f`, and every choice of keys that the server may have.
+  /// Three clients' requests in one line, `get a b c d e f`, and every choice of keys that the server may hold.
   @Test(arguments: 0..<64)
-  func eachGetsWhatIsItsOwnHoweverItIsCut(_ held: Int) {
+  func eachClientOfAMergedGetGetsItsPartHoweverTheReplyIsCut(_ held: Int) {
     let keys = ["a", "b", "c", "d", "e", "f"].enumerated().filter { held >> $0.offset & 1 == 1 }.map(
       \.element)
     let reply = Array((keys.map { Self.hit($0, "value of \($0)") }.joined() + "END\r\n").utf8)
@@ -138,9 +138,9 @@ import Wire
     }
   }
 
-  /// A key asked several times, of which the server has it only so often: it came and went meanwhile.
+  /// A key requested four times, and found only `held` times: it was stored or removed meanwhile.
   @Test(arguments: 0...4)
-  func aKeyAskedTwiceIsAnsweredTwice(_ held: Int) {
+  func aKeyInSeveralMergedGetsIsAnsweredForEach(_ held: Int) {
     let rig = Rig(["s"])
     let clients = (0..<4).map { _ in rig.open() }
     for c in clients { rig.say(c, "get k") }
@@ -151,7 +151,7 @@ import Wire
     }
   }
 
-  @Test func theServersErrorIsEveryones() {
+  @Test func anErrorToAMergedGetIsSentToAllItsClients() {
     let rig = Rig(["s"])
     let clients = (0..<3).map { _ in rig.open() }
     rig.say(clients[0], "get a")
@@ -160,16 +160,16 @@ import Wire
     rig.reply("s", "SERVER_ERROR out of memory writing get response")
     let error = lines("SERVER_ERROR out of memory writing get response")
     #expect(rig.got(clients[0]) == error)
-    #expect(rig.got(clients[1]) == "END\r\n", "as a failure of one server is in any multi-get")
+    #expect(rig.got(clients[1]) == "END\r\n", "a multi-get counts a failed server as misses")
     #expect(rig.got(clients[2]) == error)
     #expect(rig.events().isEmpty)
     for c in clients { rig.hangUp(c) }
     #expect(rig.leak == nil)
   }
 
-  // MARK: - What is wrong
+  // MARK: - Wrong replies
 
-  /// Answers to `get a b c`, asked by three, that are not to be trusted, and how many get something of them.
+  /// Wrong replies to the merged `get a b c` of three clients, and how many clients still get their part.
   static let lies: [(reply: String, violation: ProtocolViolation, told: Int)] = [
     (hit("x"), .wrongKey, 0),
     (hit("a") + hit("x"), .wrongKey, 1),
@@ -180,7 +180,7 @@ import Wire
     // A byte is missing in a value, or there is one too many.
     (lines("VALUE a 0 3", "vv") + hit("b") + hit("c") + "END\r\n", .badLength, 0),
     (lines("VALUE a 0 3", "vvvv") + hit("b"), .badLength, 0),
-    // So many that what comes behind it seems to end it.
+    // So many extra bytes that the value seems to end with what follows it.
     (lines("VALUE a 0 15", "v", "VALUE b 0 12", "v23456789012"), .badLength, 0),
     (hit("a") + "GARBAGE", .badLength, 0),
     (hit("a") + hit("b") + hit("c") + "STORED\r\n", .wrongType, 2),
@@ -189,7 +189,7 @@ import Wire
   ]
 
   @Test(arguments: lies)
-  func whatIsWrongIsNobodys(_ row: (reply: String, violation: ProtocolViolation, told: Int)) {
+  func wrongValuesInAMergedGetReachNoClient(_ row: (reply: String, violation: ProtocolViolation, told: Int)) {
     let rig = Rig(["s"]) { $0.missesOnFailure = false }
     let clients = (0..<3).map { _ in rig.open() }
     for (c, key) in zip(clients, ["a", "b", "c"]) { rig.say(c, "get \(key)") }
@@ -207,9 +207,9 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// The same in the part of a multi-get that another's key stands behind: none of it is given.
+  /// The same in a multi-get with another client's key behind it: none of that multi-get's values is given.
   @Test(arguments: [hit("a") + hit("x"), hit("a") + lines("VALUE b 0 2", "v", "")])
-  func whatIsWrongInAPartTakesThePartWithIt(_ reply: String) {
+  func aWrongValueDiscardsItsWholePartOfAMergedGet(_ reply: String) {
     let rig = Rig(["s"])
     let (c, d) = (rig.open(), rig.open())
     rig.say(c, "get a b")
@@ -223,9 +223,9 @@ import Wire
     #expect(rig.count(.integrityFailures) == 1)
   }
 
-  /// An answer before the whole question.
+  /// A reply before the whole line was sent.
   @Test(arguments: ["get a", "get a a"])
-  func nothingIsTakenBeforeTheLineIsSent(_ first: String) {
+  func aReplyBeforeTheGetLineIsSentIsAViolation(_ first: String) {
     let rig = Rig(["s"])
     let (c, d) = (rig.open(), rig.open())
     rig.say(c, first)
@@ -239,7 +239,7 @@ import Wire
 
   // MARK: - Failures
 
-  @Test func whatWasAnsweredStaysWhenTheConnectionIsLost() {
+  @Test func answeredPartsOfAMergedGetSurviveALostConnection() {
     let rig = Rig(["s"]) { $0.missesOnFailure = false }
     let clients = (0..<3).map { _ in rig.open() }
     for (c, key) in zip(clients, ["a", "b", "c"]) { rig.say(c, "get \(key)") }
@@ -254,8 +254,8 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// The answer to a line comes late for those who asked first.
-  @Test func aLateAnswerIsRecognisedInItsPlace() {
+  /// The reply to a line is late for the client that asked first.
+  @Test func aLateReplyToAMergedGetIsMatchedRequestByRequest() {
     let rig = Rig(["s"])
     let clients = (0..<3).map { _ in rig.open() }
     rig.isAccepting = false
@@ -279,9 +279,9 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// The first of a line that could not be sent are given up; what is left of it is a line.
+  /// The first requests of an unsent line are given up; the rest is still a line.
   @Test(arguments: [["get a"], ["get a b"], ["get a", "get b c"]])
-  func aLineGoesOnWithoutThoseWhoseDeadlineHasPassed(_ first: [String]) {
+  func anUnsentMergedGetIsSentWithoutItsOverdueRequests(_ first: [String]) {
     for second in ["get d", "get d e"] {
       let rig = Rig(["s"])
       let (c, d) = (rig.open(), rig.open())
@@ -303,8 +303,8 @@ import Wire
     }
   }
 
-  /// A line of which a part was sent is sent to its end, whoever still waits for it.
-  @Test func aLineThatWasBegunIsEnded() {
+  /// A partly sent line is sent to its end, even if no client waits for it.
+  @Test func aPartlySentMergedGetIsSentToItsEnd() {
     let rig = Rig(["s"])
     let c = rig.open()
     rig.isAccepting = false
@@ -322,8 +322,8 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Reads on a connection that was dead are asked again, each by itself.
-  @Test func whatIsAskedAgainIsALineOfItsOwn() {
+  /// Reads on a connection that was dead are sent again, each in a separate line.
+  @Test func resentGetsAreSentInSeparateLines() {
     var limits = Limits()
     limits.staleAfter = .milliseconds(100)
     let rig = Rig(["s"], limits: limits)
@@ -343,11 +343,11 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  // MARK: - Long values
+  // MARK: - Large values
 
-  /// A long value is let go by, wherever it stands in the line, and asked for by itself; the others have theirs.
+  /// A large value anywhere in the line is discarded and requested again by itself; the others get theirs.
   @Test(arguments: ["a", "b", "c", "d"], [1, 40])
-  func aLongValueInALineIsLetGoBy(_ key: String, _ cut: Int) throws {
+  func aLargeValueInAMergedGetIsDiscardedAndRequestedAgain(_ key: String, _ cut: Int) throws {
     var limits = Limits()
     limits.held = 100
     limits.heldLeast = 100

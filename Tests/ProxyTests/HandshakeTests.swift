@@ -5,9 +5,9 @@ import Wire
 
 @testable import Proxy
 
-/// What a fresh connection is asked, and what follows from the answers.
+/// The handshake on a new connection, and what follows from the answers.
 @Suite struct HandshakeTests {
-  /// A server whose connection is made and says these lines when it is asked.
+  /// A server with an established connection that answers the handshake with these lines.
   private static func rig(version: String, _ answer: String) -> Rig {
     let rig = Rig(["a"], isAccepting: false)
     rig.begin(rig.connection("a"), version: version, handshake: answer)
@@ -30,7 +30,7 @@ import Wire
       ("1.6.31", ancient, .v1_6_27, .v1_4), ("mcrouter 38.0", ancient, .v1_6_18, .v1_4),
       ("1.4.15", whole, .v1_4, .v1_4), ("1.6.31", early, .v1_6_27, .v1_6_0),
     ] as [(String, String, Era, Era)])
-  func aServerIsKnownByWhatItAnswers(
+  func aServersEraIsKnownByItsHandshake(
     _ version: String, _ answer: String, _ classic: Era, _ meta: Era
   ) {
     let rig = Self.rig(version: version, answer)
@@ -40,7 +40,7 @@ import Wire
     #expect(rig.asked("a") == lines("get x"))
   }
 
-  /// A damaged answer says nothing about a server: the connection is closed, and the next one is asked.
+  /// A damaged answer says nothing about a server: the connection is closed, and the next one repeats the handshake.
   @Test(arguments: [
     lines("\u{1}x", "MN", "EN O<opaque>"), lines("MN", "EN O1"), lines("MN", "xEN O<opaque>"),
     lines("EN O<opaque>", "MN"), lines("STORED", "ERROR"), lines("MN", "MN"), lines("MN", "EN O<opaque> x"),
@@ -57,14 +57,14 @@ import Wire
     #expect(rig.worker.connections[rig.connection("a")].state == .ready)
   }
 
-  /// What waits for a connection, and turns out to be for a server that would run its value as commands, never gets there.
+  /// A queued request never reaches a server that would run its value as commands.
   @Test(
     arguments: [
       ("1.6.9", early, "CLIENT_ERROR invalid flag"),
       ("1.5.22", experimental, "CLIENT_ERROR invalid or duplicate flag"),
       ("1.4.39", ancient, "ERROR"), ("1.6.31", ancient, "ERROR"),
     ] as [(String, String, String)])
-  func aMetaSetIsNeverSentToAServerThatDoesNotSpeakIt(
+  func aMetaSetIsNeverSentToAServerThatDoesNotSupportIt(
     _ version: String, _ answer: String, _ refusal: String
   ) {
     let rig = Rig(["a"], isAccepting: false)
@@ -74,14 +74,14 @@ import Wire
     #expect(rig.asked("a") == lines("get x", "get y"))
     rig.send(from: "a", lines("END", "END"))
     #expect(rig.got(c) == lines("END", refusal, "END", refusal))
-    // And not when it is known.
+    // Nor is it sent once that is known.
     rig.say(c, "ms k 9", "flush_all", "get z")
     #expect(rig.asked("a") == lines("get z"))
     rig.hangUp(c)
   }
 
-  /// A long one goes by a connection of its own.
-  @Test func aLongMetaSetIsNotSentEither() {
+  /// A large one uses a private connection.
+  @Test func aLargeMetaSetIsNeverSentToAServerThatDoesNotSupportIt() {
     var limits = Limits()
     limits.held = 100
     limits.heldLeast = 100
@@ -96,7 +96,7 @@ import Wire
     #expect(rig.got(c) == lines("MN"))
   }
 
-  @Test func theOldestOfSeveralServersCounts() {
+  @Test func theDialectIsThatOfTheOldestServer() {
     let rig = Rig(["a", "b", "c"], isAccepting: false)
     rig.begin(rig.connection("a"), version: "1.6.45", handshake: Self.whole)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_40, meta: .v1_6_40))
@@ -107,8 +107,8 @@ import Wire
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
   }
 
-  /// twemproxy closes a connection on every request that it does not know.
-  @Test func aServerThatClosesOverItIsUsedWithout() {
+  /// twemproxy closes a connection on every command that it does not know.
+  @Test func aServerThatClosesOverTheHandshakeIsUsedWithoutIt() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x", "ms k 1", "v")
@@ -116,7 +116,7 @@ import Wire
       rig.begin(rig.connection("a"), version: "0.5.0", handshake: "")
       rig.lose("a")
     }
-    #expect(rig.got(c) == "" && rig.events().isEmpty, "no failure of the server")
+    #expect(rig.got(c) == "" && rig.events().isEmpty, "not a failure of the server")
     rig.begin(rig.connection("a"), version: "0.5.0", handshake: "")
     #expect(rig.asked("a") == lines("get x"))
     rig.send(from: "a", lines("END"))
@@ -124,8 +124,8 @@ import Wire
     #expect(rig.worker.dialect == Dialect(classic: .v1_4, meta: .v1_4))
   }
 
-  /// One that says nothing to it is used without, and asked again when the connection has rested: it may have been slow.
-  @Test func aServerThatSaysNothingToItIsUsedWithout() {
+  /// It gets the handshake again once the connection has been idle: it may have been slow.
+  @Test func aServerThatIgnoresTheHandshakeIsUsedWithoutIt() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x")
@@ -145,8 +145,8 @@ import Wire
     #expect(rig.count(.serverConnections) == 1)
   }
 
-  /// One that has answered once and closes then has been ended, or its network was.
-  @Test func aServerThatHasShownWhatItSpeaksIsNotDoubted() {
+  /// If it answered once and later closes the connection, it was stopped, or its network failed.
+  @Test func aServerThatAnsweredTheHandshakeOnceKeepsItsEra() {
     let rig = Self.rig(version: "1.6.18", Self.whole)
     for _ in 0..<8 {
       rig.lose("a")
@@ -160,7 +160,7 @@ import Wire
 
   // MARK: - Servers that are full, or cannot be used
 
-  @Test func aServerThatIsFullHasNotFailed() {
+  @Test func aFullServerIsNotReportedAsFailed() {
     let rig = Rig(["a"], isAccepting: false) { $0.writesMissOnFailure = true }
     let c = rig.open()
     rig.say(c, "get x", "set x 0 0 1", "v", "delete y")
@@ -170,7 +170,7 @@ import Wire
     #expect(rig.got(c) == lines("END", "NOT_STORED", "NOT_FOUND"))
     #expect(rig.events() == [.full(server: Fleet.id(of: "a"))])
     #expect(rig.count(.integrityFailures) == 0)
-    // Asked again at once it is as full, and nothing is said twice.
+    // If it is tried again at once it is still full, and that is not reported twice.
     rig.say(c, "get x")
     #expect(rig.got(c) == lines("END"))
     rig.advance(.milliseconds(1100))
@@ -185,7 +185,7 @@ import Wire
   @Test(arguments: [
     ("CLIENT_ERROR unauthenticated\r\n", Unsuited.authentication), ("\u{15}\u{3}\u{1}\u{0}", .tls),
   ])
-  func aServerThatCannotBeUsedIsNamed(_ answer: String, _ why: Unsuited) {
+  func anUnusableServerIsReportedWithItsReason(_ answer: String, _ why: Unsuited) {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get x")

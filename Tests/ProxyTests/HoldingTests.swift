@@ -3,11 +3,11 @@ import Testing
 
 @testable import Proxy
 
-/// In a crowd, answers wait a moment for those that will go with them.
+/// With many clients, replies are held for a moment, so that later ones leave with the same send.
 @Suite struct HoldingTests {
   private static let patience: UInt64 = 100_000
 
-  /// Whom the edge would send to in this turn.
+  /// The clients that the edge would send to in this turn.
   private func flushed(_ rig: Rig) -> [UInt32] {
     var clients: [UInt32] = []
     rig.worker.takeHeld()
@@ -30,7 +30,7 @@ import Testing
     return (rig, c)
   }
 
-  @Test func answersWaitForThoseStillToCome() {
+  @Test func repliesAreHeldUntilTheClientsOtherRepliesArrive() {
     let (rig, c) = rigWithHalfAnAnswer()
     #expect(flushed(rig).isEmpty)
     #expect(holds(rig))
@@ -40,7 +40,7 @@ import Testing
     #expect(rig.got(c) == lines("END", "END"))
   }
 
-  @Test func theyWaitNoLongerThanTheyAreMeantTo() {
+  @Test func repliesAreHeldNoLongerThanTheHoldTime() {
     let (rig, c) = rigWithHalfAnAnswer()
     #expect(flushed(rig).isEmpty)
     rig.advance(.microseconds(99), ticking: false)
@@ -52,13 +52,13 @@ import Testing
     #expect(flushed(rig) == [c])
   }
 
-  @Test func muchToSendIsSentAtOnce() {
+  @Test func aLargeReplyIsNotHeld() {
     let (rig, c) = rigWithHalfAnAnswer(String(repeating: "v", count: 20_000))
     #expect(flushed(rig) == [c])
     #expect(!holds(rig))
   }
 
-  @Test func aClientThatLeavesMeanwhileIsForgotten() {
+  @Test func heldRepliesOfAClientThatLeavesAreDiscarded() {
     let (rig, c) = rigWithHalfAnAnswer()
     #expect(flushed(rig).isEmpty)
     rig.hangUp(c)

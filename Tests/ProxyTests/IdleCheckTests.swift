@@ -3,14 +3,14 @@ import Testing
 
 @testable import Proxy
 
-/// Connections on which nothing was asked for a while.
+/// Connections on which nothing was requested for a while.
 @Suite struct IdleCheckTests {
   private static let requests = [
     "get x", "set x 0 0 1\r\n1", "delete x noreply", "incr x 1", "get x y", "mg x v", "ms x 1\r\n2",
     "flush_all",
   ]
 
-  /// A rig with servers that have rested for so long, and a client.
+  /// A rig with servers that were idle for this long, and a client.
   private func rested(_ names: [String] = ["a"], _ idling: Duration = .seconds(1)) -> (Rig, UInt32) {
     let rig = Rig(names) { $0.missesOnFailure = false }
     rig.advance(idling)
@@ -19,13 +19,13 @@ import Testing
   }
 
   @Test(arguments: requests)
-  func nothingIsSentBeforeTheServerHasGivenASignOfLife(_ request: String) {
+  func nothingIsSentOnAnIdleConnectionBeforeItIsValidated(_ request: String) {
     let (rig, c) = rested()
     rig.say(c, request)
     #expect(rig.asleep == [rig.connection("a")])
     #expect(rig.asked("a") == "")
     rig.say(c, "get z")
-    #expect(rig.asleep.count == 1, "it is asked once")
+    #expect(rig.asleep.count == 1, "`version` is sent once")
     rig.awaken(rig.connection("a"))
     let asked = rig.asked("a")
     #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix(" z\r\n"))
@@ -34,23 +34,23 @@ import Testing
     rig.hangUp(c)
   }
 
-  /// The network answers for it that it is no more.
+  /// The network reports that the connection is gone.
   @Test(arguments: requests)
-  func whatWaitsGoesToTheNextConnectionWhenItIsLost(_ request: String) {
+  func theQueueOfALostIdleConnectionMovesToTheNext(_ request: String) {
     let (rig, c) = rested()
     rig.say(c, request)
     rig.lose("a")
     #expect(rig.asked("a").hasPrefix(request.prefix(2)))
     #expect(rig.waiting(for: c) == "")
-    #expect(rig.events().isEmpty, "the next connection was greeted: the server is well")
+    #expect(rig.events().isEmpty, "the next handshake succeeded: the server is well")
     #expect(rig.count(.serverConnections) == 1)
     #expect(rig.count(.serverConnectionsLost) == 1)
     rig.hangUp(c)
   }
 
-  /// Nobody answers for it.
+  /// The network reports nothing.
   @Test(arguments: requests)
-  func whatWaitsGoesToAnotherConnectionWhenItIsSilent(_ request: String) {
+  func theQueueOfASilentIdleConnectionMovesToItsReplacement(_ request: String) {
     let (rig, c) = rested()
     let dead = rig.connection("a")
     rig.say(c, request, "get z")
@@ -63,7 +63,7 @@ import Testing
     #expect(asked.hasPrefix(request.prefix(2)) && asked.hasSuffix(" z\r\n"))
     #expect(rig.waiting(for: c) == "")
     #expect(rig.events().isEmpty)
-    // An answer that is to be made of several servers' may name it.
+    // A reply assembled from several servers' replies may still name it.
     if request == "flush_all" { rig.send(from: "a", "OK\r\n") }
     rig.tick()
     #expect(rig.connectionCount == 1)
@@ -71,7 +71,7 @@ import Testing
     rig.hangUp(c)
   }
 
-  @Test func answersComeAsEver() {
+  @Test func repliesAfterAnIdleCheckKeepTheirOrder() {
     let (rig, c) = rested(["a", "b"])
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
     rig.say(c, "set \(a) 0 0 1", "1", "get \(a) \(b)", "mg \(b) v k O7")
@@ -88,7 +88,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aBusyConnectionIsAskedNothing() {
+  @Test func aBusyConnectionIsNotValidated() {
     let (rig, c) = rested(["a"], .milliseconds(900))
     for _ in 0..<20 {
       rig.say(c, "get x")
@@ -100,7 +100,7 @@ import Testing
     #expect(rig.asleep.isEmpty)
   }
 
-  @Test func oneThatNobodyNeedsIsAskedNowAndThen() {
+  @Test func anUnusedConnectionIsValidatedPeriodically() {
     let (rig, _) = rested()
     rig.advance(.milliseconds(8900))
     #expect(rig.asleep.isEmpty)
@@ -115,12 +115,12 @@ import Testing
     #expect(rig.asleep == [rig.connection("a")])
     let dead = rig.connection("a")
     rig.advance(.milliseconds(100))
-    #expect(rig.connection("a") != dead, "no client has met it")
+    #expect(rig.connection("a") != dead, "replaced before a client used it")
     #expect(rig.events().isEmpty)
   }
 
-  /// It may only be slow: what another connection meets before the deadline is held against nobody.
-  @Test func aServerThatWakesUpLateKeepsItsConnection() {
+  /// It may only be slow: failed attempts to replace the connection before the deadline are not reported.
+  @Test func aServerThatAnswersValidationLateKeepsItsConnection() {
     let (rig, c) = rested()
     let connection = rig.connection("a")
     rig.isAccepting = false
@@ -136,7 +136,7 @@ import Testing
     #expect(rig.connectionCount == 1)
   }
 
-  @Test func aServerThatHangsIsTriedNoMoreThanItHasTo() {
+  @Test func aHangingServerIsConnectedToNoMoreThanNecessary() {
     let (rig, c) = rested()
     rig.isAccepting = false
     rig.say(c, "set x 0 0 1", "1", "delete y noreply")
@@ -155,18 +155,18 @@ import Testing
     let unanswered = rig.events().allSatisfy { if case .unanswered = $0 { true } else { false } }
     #expect(unanswered)
     let attempts = rig.effects.filter { if case .connect = $0 { true } else { false } }.count
-    #expect(attempts == 3, "at the start, beside the silent one, in its place")
+    #expect(attempts == 3, "at the start, as a replacement, after the deadline")
     for _ in 0..<150 { rig.advance(.milliseconds(10)) }
     let later = rig.effects.filter { if case .connect = $0 { true } else { false } }.count
-    #expect(later == 5, "and then each second or so, though no client asks")
+    #expect(later == 5, "then about once a second, without requests")
     rig.set(.failFast, "a")
-    // The other was never sent.
+    // The other write was never sent.
     #expect(rig.held(against: "a") == ["y"])
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
 
-  @Test func aServerThatIsGoneIsKnownToBe() {
+  @Test func aServerThatRefusesAfterAnIdleLossIsReported() {
     let (rig, c) = rested()
     rig.isAccepting = false
     rig.say(c, "set x 0 0 1", "1")
@@ -177,7 +177,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func bytesThatNobodyAskedForEndIt(isValidating: Bool) {
+  func unsolicitedBytesCloseAnIdleConnection(isValidating: Bool) {
     let (rig, c) = rested()
     if isValidating { rig.say(c, "set x 0 0 1", "1") }
     let connection = rig.connection("a")
@@ -189,7 +189,7 @@ import Testing
     #expect(rig.got(c) == (isValidating ? lines("STORED") : ""))
   }
 
-  @Test func whoIsTakenOutIsAskedNoMore() {
+  @Test func anEjectedServersConnectionsAreNotValidated() {
     let (rig, c) = rested(["a", "b"])
     rig.say(c, "get \(rig.key(on: "a"))")
     rig.advance(.milliseconds(90))
@@ -209,7 +209,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func aServerThatMovesIsAskedAtItsNewAddress(isValidating: Bool) {
+  func anIdleServerThatMovesIsUsedAtItsNewAddress(isValidating: Bool) {
     let (rig, c) = rested()
     if isValidating { rig.say(c, "set x 0 0 1", "1") }
     rig.relocate("a")
@@ -222,7 +222,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func aReloadThatTakesItsServerAwayWaitsForItsAnswer(answers: Bool) {
+  func aReloadThatRemovesAServerWaitsForItsValidation(answers: Bool) {
     let (rig, c) = rested(["a", "b"])
     let connection = rig.connection("a")
     rig.say(c, "get \(rig.key(on: "a"))")

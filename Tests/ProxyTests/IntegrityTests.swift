@@ -4,8 +4,8 @@ import Wire
 
 @testable import Proxy
 
-/// A server that says what it cannot have been asked: its connection is closed, its requests fail, and no
-/// byte of what it said reaches a client.
+/// A server that sends what cannot be the reply to a request: its connection is closed, its requests fail, and no
+/// byte of that reply reaches a client.
 @Suite struct IntegrityTests {
   struct Lie: CustomTestStringConvertible, Sendable {
     var request: String
@@ -53,7 +53,7 @@ import Wire
   ]
 
   @Test(arguments: lies)
-  func theConnectionGoesAndNothingReachesTheClient(_ lie: Lie) {
+  func aWrongReplyClosesTheConnectionAndReachesNoClient(_ lie: Lie) {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     rig.send(c, lie.request)
@@ -64,7 +64,7 @@ import Wire
     #expect(Array(rig.effects[effects...]) == [.disconnect(connection: rig.connection("a"))])
     let got = rig.got(c)
     if lie.violation == .unsolicited {
-      #expect(got == lines("END"), "the first of the two was asked for")
+      #expect(got == lines("END"), "the first of the two was requested")
     } else {
       #expect(got.hasPrefix("SERVER_ERROR ringroad: ") && got.hasSuffix("\r\n"))
     }
@@ -75,7 +75,7 @@ import Wire
     }
     #expect(violation == [lie.violation])
 
-    // And then it works again.
+    // Then it works again.
     rig.isAccepting = true
     rig.say(c, "get k")
     rig.reply("a", "VALUE k 0 1", "y", "END")
@@ -85,7 +85,7 @@ import Wire
   }
 
   @Test(arguments: lies)
-  func norWhenItComesByteByByte(_ lie: Lie) {
+  func aWrongReplyByteByByteReachesNoClient(_ lie: Lie) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, lie.request)
@@ -99,10 +99,10 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// What was lost in a value is made up for by what comes behind it, or never. No byte of it is given, even when that
-  /// ends where the value would have: the server is asked once more, and what is missing is noticed.
+  /// Bytes lost from a value are made up for by the next reply, or never. No byte of the value is given, even if that
+  /// reply ends where the value would have: the server is asked again, and the loss is noticed.
   @Test(arguments: 1...19, ["md j", "mg j v", "mg j t"])
-  func aMetaValueWithBytesMissingIsNotGiven(lost: Int, next: String) {
+  func aMetaValueWithMissingBytesIsNotDelivered(lost: Int, next: String) {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "mg k v s")
@@ -121,7 +121,7 @@ import Wire
     if lost == answer.utf8.count {
       #expect(more == "mg k v s \(first)\r\n")
       rig.send(from: "a", "VA 20 s20 \(first)\r\n" + String(repeating: "v", count: 20) + "\r\n")
-      #expect(rig.count(.integrityFailures) == 1, "the other's answer is what was missing")
+      #expect(rig.count(.integrityFailures) == 1, "the other reply made up for the missing bytes")
     }
     rig.advance(.milliseconds(500))
     #expect(rig.got(c).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
@@ -130,8 +130,8 @@ import Wire
     rig.hangUp(other)
   }
 
-  /// Somebody may store a value that holds the next answer.
-  @Test func aValueThatOnlyLooksSoIsGivenAllTheSame() {
+  /// A client may store a value that contains the next reply.
+  @Test func aMetaValueThatContainsTheNextReplyIsDelivered() {
     let rig = Rig(["a"])
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "mg k v O1")
@@ -146,7 +146,7 @@ import Wire
     #expect(rig.got(c) == "VA 11 O1\r\n\(value)\r\n")
     #expect(rig.count(.integrityFailures) == 0)
     #expect(rig.count(.readRetries) == 1)
-    // Asked again it would not give the same.
+    // Reading it again would not give the same.
     rig.say(c, "mg k v O1", "md k O2")
     _ = rig.asked("a")
     rig.send(from: "a", "VA 11 O1\r\n\(value)\r\nHD O2\r\n")
@@ -157,7 +157,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func bytesOnAnIdleConnectionCloseItBeforeItIsUsed() {
+  @Test func unsolicitedBytesCloseAConnectionBeforeItIsUsed() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(from: "a", "STORED\r\n")
@@ -170,7 +170,7 @@ import Wire
   }
 
   @Test(arguments: [0, 1, 8, 15])
-  func aReplyToWhatWasNotYetSentIsNone(sent: Int) {
+  func aReplyToAnUnsentWriteIsAViolation(sent: Int) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "set k 0 0 1", "x")
@@ -181,7 +181,7 @@ import Wire
   }
 
   @Test(arguments: [1, 3, 7])
-  func noMoreIsAMissBeforeTheReadWasSent(sent: Int) {
+  func aMissBeforeTheReadWasSentIsAViolation(sent: Int) {
     let rig = Rig(["a"])
     let c = rig.open()
     for keys in ["kkkkkk", "kkkk j"] {
@@ -194,8 +194,8 @@ import Wire
     #expect(rig.count(.readsAsMisses) == 3)
   }
 
-  /// A value that is too large is refused as soon as the line is read (and then swallowed).
-  @Test func anErrorMayComeBeforeAllWasSent() {
+  /// A value that is too large is refused as soon as the line is read (and then discarded).
+  @Test func anErrorReplyMayArriveBeforeTheValueIsSent() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "set k 0 0 20", "01234567890123456789", "get j")
@@ -227,7 +227,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func aSecondEarlyAnswerIsNone() {
+  @Test func aSecondEarlyReplyIsAViolation() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "set k 0 0 5", "01234", "delete j")
@@ -237,7 +237,7 @@ import Wire
       rig.got(c) == lines("SERVER_ERROR no", "SERVER_ERROR ringroad: a:11211 protocol error"))
   }
 
-  @Test func clientsOfOtherConnectionsAreNotHarmed() {
+  @Test func aViolationDoesNotAffectOtherConnections() {
     let rig = Rig(["a", "b"])
     let first = rig.open()
     let second = rig.open()
@@ -250,14 +250,14 @@ import Wire
     #expect(rig.got(second) == lines("NOT_FOUND"))
   }
 
-  /// What a fresh connection may say to `version`.
+  /// Bad answers to `version` on a new connection.
   @Test(arguments: ["ERROR\r\n", "STORED\r\n", "VERSION 1\r\nVERSION 1\r\n", "SSH-2.0-OpenSSH\r\n"])
-  func aFreshConnectionIsTriedBeforeItIsUsed(_ handshaking: String) {
+  func aNewConnectionWithABadVersionReplyIsNotUsed(_ handshaking: String) {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "set k 0 0 1", "x")
     rig.worker.connected(rig.connection("a"), now: rig.now)
-    #expect(rig.asked("a") == "", "nothing before the greeting is answered")
+    #expect(rig.asked("a") == "", "nothing is sent before `version` is answered")
     rig.send(from: "a", handshaking)
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
     #expect(rig.effects.last == .disconnect(connection: rig.connection("a")))
@@ -265,7 +265,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func aGreetingMayComeInPieces() {
+  @Test func aVersionReplyMayArriveInPieces() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get k")
@@ -279,7 +279,7 @@ import Wire
 
   /// The header of a value may end where a segment ends.
   @Test(arguments: ["get k\r\n", "gets k\r\n", "get k j\r\n"], ["", "v", "0123456789"])
-  func aValueMayBeCutAnywhere(_ request: String, _ value: String) {
+  func aValueReplyMayBeCutAnywhere(_ request: String, _ value: String) {
     let cas = request.hasPrefix("gets") ? " 5" : ""
     let reply = "VALUE k 0 \(value.count)\(cas)\r\n\(value)\r\nEND\r\n"
     for cut in 1..<reply.count {

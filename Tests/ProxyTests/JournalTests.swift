@@ -18,7 +18,7 @@ import Testing
       key(n), of: owner, against: server, isLasting: isLasting, mostKeys: mostKeys, mostBytes: mostBytes)
   }
 
-  @Test func aKeyIsNotedOnceForEachServer() {
+  @Test func aKeyIsRecordedOncePerServer() {
     var journal = Journal()
     #expect(Self.record(&journal, 1) == .added)
     #expect(Self.record(&journal, 1) == .nothingNew)
@@ -29,7 +29,7 @@ import Testing
     #expect(journal.isEmpty)
   }
 
-  @Test func tooManyKeysAreOneFlagAndNoKeys() {
+  @Test func tooManyKeysLeaveAnOverflowFlagAndNoKeys() {
     var journal = Journal()
     for n in 0..<10 { #expect(Self.record(&journal, n) == .added) }
     #expect(Self.record(&journal, 10) == .overflowed)
@@ -38,10 +38,10 @@ import Testing
     #expect(Self.record(&journal, 11, against: 2) == .added)
     let entries = journal.take(1)
     #expect(entries.hasOverflowed && entries.keys.isEmpty)
-    #expect(Self.record(&journal, 1) == .added, "what was taken is begun anew")
+    #expect(Self.record(&journal, 1) == .added, "the page is empty after it was taken")
   }
 
-  @Test func tooManyBytesOverflowToo() {
+  @Test func tooManyBytesOverflowTheJournal() {
     var journal = Journal()
     let long = [UInt8](repeating: 120, count: 250)
     var outcome = Journal.Outcome.added
@@ -54,8 +54,8 @@ import Testing
     #expect(outcome == .overflowed && (8...12).contains(n), "after \(n)")
   }
 
-  /// In doubt on a server that stays up: kept for one life, gone after two.
-  @Test func doubtPassesUnlessTheServerGoesOut() {
+  /// In doubt on a server that stays up: kept for one `life`, gone after two.
+  @Test func entriesInDoubtExpireUnlessTheServerGoesOut() {
     var journal = Journal()
     journal.turn(now: Self.at(100), life: .seconds(10))
     Self.record(&journal, 1, isLasting: false)
@@ -74,7 +74,7 @@ import Testing
     #expect(journal.take(1).keys == [Self.key(2)])
   }
 
-  @Test func doubtThatOverflowsCountsForAsLongAsDoubt() {
+  @Test func anOverflowOfEntriesInDoubtExpiresLikeThem() {
     var journal = Journal()
     journal.turn(now: Self.at(100), life: .seconds(10))
     for n in 0..<12 { Self.record(&journal, n, isLasting: false) }
@@ -86,7 +86,7 @@ import Testing
     #expect(journal.isEmpty)
   }
 
-  @Test func straysAreTakenAndTheOthersStay() {
+  @Test func orphansAreTakenAndOtherEntriesStay() {
     var journal = Journal()
     for n in 0..<6 { Self.record(&journal, n) }
     Self.record(&journal, 7, isLasting: false)
@@ -95,7 +95,7 @@ import Testing
     #expect(journal.take(1).keys == [Self.key(1), Self.key(3), Self.key(5), Self.key(7)])
   }
 
-  @Test func anOverflowIsAStray() {
+  @Test func anOverflowFlagIsTakenOnlyWithFlags() {
     var journal = Journal()
     for n in 0..<11 { Self.record(&journal, n) }
     #expect(!journal.takeLasting(1, withFlags: false) { _ in true }.hasOverflowed)
@@ -103,8 +103,8 @@ import Testing
     #expect(journal.take(1).isEmpty)
   }
 
-  /// An overflow costs what is known of its owners' keys; of others' more is learned.
-  @Test func anOverflowNamesTheOwnersAndNobodyElse() {
+  /// An overflow drops the keys of their owners; keys of other owners are still recorded.
+  @Test func anOverflowNamesOnlyTheOwnersOfItsKeys() {
     var journal = Journal()
     for n in 0..<8 { Self.record(&journal, n, of: 9) }
     for n in 8..<11 { Self.record(&journal, n, of: 8) }
@@ -123,8 +123,8 @@ import Testing
     #expect(journal.take(1).lost.areAll)
   }
 
-  /// Keys noted by one ring may be others' by the next: an overflow later is everybody's.
-  @Test func keysOfAnOldRingAreEverybodys() {
+  /// Keys recorded under one ring may have other owners in the next: a later overflow counts for all owners.
+  @Test func anOverflowWithKeysOfAnOldRingCountsForAllOwners() {
     var journal = Journal()
     for n in 0..<8 { Self.record(&journal, n, of: 9) }
     journal.forgetOwners()
@@ -132,7 +132,7 @@ import Testing
     #expect(journal.take(1).lost.areAll)
   }
 
-  @Test func whatIsMergedIsBoundedToo() {
+  @Test func mergedEntriesAreBounded() {
     var one = Journal.Entries()
     var two = Journal.Entries()
     for n in 0..<6 { one.insert(Self.key(n), of: 9) }

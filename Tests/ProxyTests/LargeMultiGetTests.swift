@@ -4,13 +4,13 @@ import Testing
 
 @testable import Proxy
 
-/// Multi-gets whose values do not fit in memory, and replies that take longer than a deadline.
+/// Multi-gets with values that do not fit in memory, and replies that take longer than a deadline.
 @Suite struct LargeMultiGetTests {
   private static func value(_ key: String, _ count: Int) -> String {
     "VALUE \(key) 0 \(count)\r\n" + String(repeating: "v", count: count) + "\r\n"
   }
 
-  /// A rig in which 400 bytes can be gathered, and 100 are large.
+  /// A rig that can buffer 400 bytes, and in which 100 bytes are large.
   private func rig() -> Rig {
     var limits = Limits()
     limits.held = 50
@@ -22,7 +22,7 @@ import Testing
     return Rig(["a"], limits: limits)
   }
 
-  /// A client whose last values were large.
+  /// A client that received large values last.
   private static func clientOfLargeValues(_ rig: Rig) -> UInt32 {
     let c = rig.open()
     rig.say(c, "get x y")
@@ -35,7 +35,7 @@ import Testing
   // MARK: - Deadlines
 
   /// A server that keeps delivering is not late, however long it takes.
-  @Test func aMultiGetIsNotLateAsLongAsItsValuesCome() {
+  @Test func aMultiGetIsNotLateWhileItsValuesKeepArriving() {
     let rig = Rig(["a"])
     let (c, d) = (rig.open(), rig.open())
     let keys = (0..<10).map { "k\($0)" }
@@ -51,14 +51,14 @@ import Testing
     rig.advance(.milliseconds(300))
     rig.send(from: "a", "END\r\n")
     #expect(rig.got(c) == keys.map { Self.value($0, 5) }.joined() + "END\r\n")
-    // What waited behind counts from now on.
+    // The deadline of the request behind it starts now.
     rig.advance(.milliseconds(150))
     rig.send(from: "a", "STORED\r\n")
     #expect(rig.got(d) == "STORED\r\n")
     #expect(rig.count(.timeouts) == 0)
   }
 
-  @Test func aMultiGetIsLateAfterADeadlineWithoutAnything() {
+  @Test func aMultiGetIsLateAfterADeadlineWithoutAValue() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x y z")
@@ -75,9 +75,9 @@ import Testing
     #expect(rig.worker.serverNumbers.map(\.readsAsMisses) == [1])
   }
 
-  /// What drips has a deadline; what comes at more than a few kilobytes a deadline has not.
+  /// A value that drips is subject to the deadline; one of more than a few kilobytes per deadline is not.
   @Test(arguments: [(10, true), (1000, false)])
-  func oneLongValueIsLateOnlyIfItDrips(_ perTick: Int, _ isLate: Bool) {
+  func aLargeValueIsLateOnlyIfItDrips(_ perTick: Int, _ isLate: Bool) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -91,10 +91,10 @@ import Testing
     #expect((rig.count(.timeouts) == 1) == isLate)
   }
 
-  // MARK: - Sent once
+  // MARK: - Replies that do not fit
 
-  /// More than fits, and much more to come: the connection is closed, and the rest is asked for key by key.
-  @Test func aReplyThatDoesNotFitIsCutShort() throws {
+  /// More than fits, and much more to come: the connection is closed, and the rest is requested key by key.
+  @Test func aMultiGetReplyThatDoesNotFitIsCutShort() throws {
     let rig = rig()
     let (c, d) = (rig.open(), rig.open())
     let keys = (0..<30).map { "k\($0)" }
@@ -105,7 +105,7 @@ import Testing
     rig.send(from: "a", keys.prefix(10).map { Self.value($0, 45) }.joined())
     #expect(rig.effects.contains(.disconnect(connection: l)))
     #expect(rig.count(.repliesCutShort) == 1 && rig.count(.serverConnectionsLost) == 0)
-    // The other read goes by the next connection.
+    // The other read uses the next connection.
     #expect(rig.asked("a") == lines("get other"))
     rig.send(from: "a", lines("END"))
     #expect(rig.got(d) == lines("END"))
@@ -133,8 +133,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// A write behind it has been sent: the reply is read to its end.
-  @Test func aReplyBeforeAWriteIsNotCutShort() {
+  /// A write behind it has been sent, so the reply is read to its end.
+  @Test func aMultiGetReplyBeforeAWriteIsNotCutShort() {
     let rig = rig()
     let (c, d) = (rig.open(), rig.open())
     let keys = (0..<30).map { "k\($0)" }
@@ -146,9 +146,9 @@ import Testing
     #expect(rig.count(.repliesCutShort) == 0)
   }
 
-  /// A server that has large values, and a client of which nothing is known: two keys tell.
+  /// The server has large values and the client is unknown: the first two keys are requested alone.
   @Test(arguments: [(5, true), (45, false)])
-  func theFirstKeysTellHowTheRestIsAskedFor(_ size: Int, _ isSmall: Bool) {
+  func theFirstTwoValuesDecideHowTheRestIsRequested(_ size: Int, _ isSmall: Bool) {
     let rig = rig()
     let (c, d) = (rig.open(), rig.open())
     rig.say(d, "get large")
@@ -165,15 +165,15 @@ import Testing
         rig.got(c) == (keys.prefix(2) + keys.dropFirst(3)).map { Self.value($0, size) }.joined()
           + "END\r\nMN\r\n")
       rig.say(c, "get " + keys.joined(separator: " "))
-      #expect(rig.asked("a") == lines("get " + keys.joined(separator: " ")), "now it is known")
+      #expect(rig.asked("a") == lines("get " + keys.joined(separator: " ")), "the value size is known now")
     } else {
       #expect(rig.asked("a") == "")
       #expect(rig.count(.streamedValues) >= 1)
     }
   }
 
-  /// The rest of a share that failed has failed as well.
-  @Test func theRestOfAShareThatFailsFails() {
+  /// If a server's share of a multi-get fails, the part not yet requested fails as well.
+  @Test func theRestOfAFailedShareOfAMultiGetFails() {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "get large")
@@ -189,8 +189,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// A client whose last values were too large to gather is given each when its turn has come.
-  @Test func whoAsksForLargeValuesIsGivenThemOneByOne() {
+  /// A client that last received values too large to buffer gets each value when its turn has come.
+  @Test func aClientOfLargeValuesGetsThemOneByOne() {
     let rig = rig()
     let c = Self.clientOfLargeValues(rig)
     let keys = (0..<30).map { "k\($0)" }
@@ -232,9 +232,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// A write that no client waits for is on its way: a read on another connection might be answered before it.
+  /// A noreply write is in flight: a read on another connection might be answered before it.
   @Test(arguments: ["set k3 0 0 1 noreply\r\nv\r\n", "delete k3 noreply\r\n", "flush_all noreply\r\n"])
-  func aLargeMultiGetIsAnsweredBehindTheSameClientsQuietWrites(_ write: String) throws {
+  func aLargeMultiGetIsAnsweredAfterTheClientsNoreplyWrites(_ write: String) throws {
     let rig = rig()
     let c = Self.clientOfLargeValues(rig)
     let keys = (0..<30).map { "k\($0)" }
@@ -246,7 +246,7 @@ import Testing
     let done = write.hasPrefix("set") ? "STORED" : write.hasPrefix("delete") ? "DELETED" : "OK"
     rig.send(from: "a", lines(done, "END"))
     #expect(rig.got(c) == lines("END"))
-    // Nothing is on its way any more.
+    // Nothing is in flight any more.
     rig.say(c, "get " + keys.joined(separator: " "))
     #expect(rig.asked("a") == "" && !rig.privateConnections.isEmpty)
     rig.hangUp(c)

@@ -4,9 +4,9 @@ import Testing
 
 /// Deletions that were refused just before a server returned, after its journal was taken.
 @Suite struct LastRefusalTests {
-  /// The client that was refused tries again as soon as the server is up: what it has stored then stays.
+  /// The refused client tries again as soon as the server is up: the value that it then stores must stay.
   @Test(arguments: [1, 3])
-  func whatWasRefusedIsDeletedBeforeAnythingElseIsDone(_ count: Int) {
+  func refusedDeletesAreSentBeforeAnyLaterRequest(_ count: Int) {
     let rig = Rig()
     let keys = (0..<count).map { rig.key(on: "a", $0) }
     let c = rig.open()
@@ -26,8 +26,8 @@ import Testing
     #expect(rig.held(against: "a") == [])
   }
 
-  /// If that fails too, it is in doubt like anything else.
-  @Test func aDeleteOfItsOwnThatFailsIsInDoubt() {
+  /// If that fails too, the key is in doubt like any other.
+  @Test func aFailedDeleteByTheProxyIsInDoubt() {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
@@ -39,7 +39,7 @@ import Testing
     #expect(rig.held(against: "a") == [key])
   }
 
-  @Test func manyKeysAndWhatIsNoPlainKeyAreSurrendered() {
+  @Test func manyOrBinaryRefusedKeysAreHandedOver() {
     var rig = Rig(["a"])
     rig.set(.failFast, "a")
     let c = rig.open()
@@ -53,8 +53,8 @@ import Testing
     #expect(rig.asked("a") == "" && rig.held(against: "a") == ["hello world"])
   }
 
-  /// memcached takes a flush back when one with a delay follows.
-  @Test func aServerThatWasFlushedToBeSafeIsNotFlushedLater() {
+  /// memcached cancels a flush when one with a delay follows.
+  @Test func aServerFlushedOnItsReturnGetsNoDelayedFlush() {
     let rig = Rig()
     rig.set(.ejected, "a")
     rig.worker.set(.up, of: Fleet.id(of: "a"), wasFlushed: true, now: rig.now)

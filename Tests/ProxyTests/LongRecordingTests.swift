@@ -3,10 +3,10 @@ import Testing
 
 @testable import Proxy
 
-/// What values leave in the journal that take a way of their own: long ones, and those that are too long.
+/// Journal entries of values not sent on the shared connection: large ones, and those that are too large.
 @Suite struct LongRecordingTests {
   private static let long = String(repeating: "v", count: 1000)
-  /// `K` is the key, `B` is it in base64.
+  /// `K` is the key, `B` the key in base64.
   private static let uploads = ["set K 0 0 1000", "add K 0 0 1000 noreply", "ms K 1000", "ms B 1000 b q"]
   private static let tooLong = ["set K 0 0 4000", "set K 0 0 4000 noreply", "ms K 4000", "ms B 4000 b"]
 
@@ -19,7 +19,7 @@ import Testing
     return Rig(limits: limits, change)
   }
 
-  /// A key of three letters takes no padding in base64.
+  /// A key of three letters needs no padding in base64.
   private func key(on name: String, _ rig: Rig) -> String {
     (100..<999).lazy.map { "\($0)" }.first { rig.owner(of: $0) == name } ?? ""
   }
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(arguments: uploads + tooLong)
-  func aChangeOnAStandInIsHeldAgainstBoth(_ template: String) {
+  func aLargeChangeOnAStandInIsRecordedForBothServers(_ template: String) {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.set(.ejected, "a")
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: uploads + tooLong)
-  func nothingIsNotedWhileAllAreUp(_ template: String) {
+  func noLargeChangeIsRecordedWhileAllServersAreUp(_ template: String) {
     let rig = rig()
     rig.send(rig.open(), line(template, key(on: "a", rig)) + "v")
     #expect(rig.count(.journalKeys) == 0)
@@ -53,7 +53,7 @@ import Testing
 
   /// A value that was refused before it was sent has changed nothing.
   @Test(arguments: uploads)
-  func whatIsRefusedLeavesNothing(_ template: String) {
+  func aRefusedUploadIsNotRecorded(_ template: String) {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.set(.failFast, "a")
@@ -62,9 +62,9 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  /// One that is too long makes its key's old value forgotten, which is done when the server returns.
+  /// A value that is too large deletes its key's old value, which is done when the server returns.
   @Test(arguments: tooLong)
-  func whatIsTooLongIsForgottenWhenTheServerReturns(_ template: String) {
+  func theKeyOfATooLargeValueIsDeletedWhenTheServerReturns(_ template: String) {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.set(.failFast, "a")
@@ -73,7 +73,7 @@ import Testing
     #expect(rig.count(.journalKeys) == 1)
   }
 
-  @Test func aTooLongAddForgetsNothing() {
+  @Test func aTooLargeAddIsNotRecorded() {
     let rig = rig()
     rig.set(.ejected, "a")
     rig.send(rig.open(), line("add K 0 0 4000", key(on: "a", rig)))
@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test(arguments: tooLong)
-  func aForgettingThatNobodyAnswersForIsInDoubt(_ template: String) {
+  func anUnansweredDeleteForATooLargeValueIsInDoubt(_ template: String) {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.send(rig.open(), line(template, key))
@@ -94,7 +94,7 @@ import Testing
   enum End: CaseIterable { case lost, late, ejected, garbage }
 
   @Test(arguments: uploads, End.allCases)
-  func anUploadThatNobodyAnswersForIsInDoubt(_ template: String, _ end: End) throws {
+  func anUnansweredUploadIsInDoubt(_ template: String, _ end: End) throws {
     let rig = rig()
     let key = key(on: "a", rig)
     rig.send(rig.open(), line(template, key) + Self.long.prefix(500))
@@ -115,9 +115,9 @@ import Testing
     #expect(rig.held(against: "a") == [key])
   }
 
-  /// Half a value is stored by nobody; a whole one may be, whether its client has gone or not.
+  /// Half a value is never stored; a whole one may be, whether its client has left or not.
   @Test(arguments: [false, true])
-  func ofAClientThatLeavesOnlyAWholeValueIsInDoubt(_ isWhole: Bool) throws {
+  func onlyACompleteUploadOfAClientThatLeftIsInDoubt(_ isWhole: Bool) throws {
     let rig = rig()
     let key = key(on: "a", rig)
     let c = rig.open()
@@ -132,7 +132,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func anUploadThatIsAnsweredLeavesNothing() throws {
+  @Test func anAnsweredUploadIsNotRecorded() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, line("set K 0 0 1000", key(on: "a", rig)) + Self.long.prefix(500))
@@ -144,9 +144,9 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  // MARK: - Uploads that last
+  // MARK: - Uploads that take long
 
-  /// An upload may take longer than the time after which stand-ins are looked through: it must not end on one.
+  /// An upload may take longer than the time after which stand-ins are cleaned: it must not end on one.
   @Test(arguments: uploads)
   func anUploadToAStandInEndsWhenTheOwnerIsBack(_ template: String) throws {
     let rig = rig()
@@ -157,7 +157,7 @@ import Testing
     rig.send(c, line(template, key) + Self.long.prefix(500))
     let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
-    // As a return does: what was noted goes, then nobody uses the stand-in any more.
+    // As in a return: the entries are taken, then no worker uses the stand-in any more.
     #expect(rig.held(against: "a") == [key] && rig.held(against: standIn) == [key])
     rig.set(.failFast, "a")
     #expect(rig.privateConnections.isEmpty)
@@ -165,12 +165,12 @@ import Testing
     let told = "SERVER_ERROR ringroad: \(standIn):11211 connection lost\r\n"
     #expect(rig.got(c) == (template.hasSuffix("noreply") ? "" : told))
     #expect(rig.orphans() == [standIn: [key]])
-    // The rest of the value is dropped, and the client goes on.
+    // The rest of the value is discarded, and the client stays connected.
     rig.send(c, Self.long.dropFirst(500) + "\r\nmn\r\n")
     #expect(rig.got(c) == lines("MN"))
   }
 
-  @Test func anUploadToAnotherOwnerGoesOn() throws {
+  @Test func anUploadToAnUnaffectedOwnerContinues() throws {
     let rig = rig()
     rig.set(.ejected, "a")
     let c = rig.open()
@@ -182,7 +182,7 @@ import Testing
     #expect(rig.privateConnections == [own])
   }
 
-  @Test func whereNothingIsNotedAnUploadGoesOn() throws {
+  @Test func anUploadWithoutAJournalContinues() throws {
     let rig = rig { $0.isJournaled = false }
     let key = key(on: "a", rig)
     rig.set(.ejected, "a")
@@ -199,7 +199,7 @@ import Testing
     let standIn = rig.owner(of: key)
     rig.send(rig.open(), line("set K 0 0 1000", key) + Self.long.prefix(500))
     #expect(rig.privateConnections.count == 1)
-    // The plan of the test has all servers up.
+    // The test's plan has all servers up.
     rig.apply(["a", "b", "c"])
     #expect(rig.privateConnections.isEmpty)
     #expect(rig.orphans() == [standIn: [key]])

@@ -6,7 +6,7 @@ import Wire
 
 /// The meta commands through the worker: rewritten, checked, restored, in the client's order.
 @Suite struct MetaTests {
-  /// What one client says, what the server is sent for it, what the server says, what the client gets.
+  /// One client's request, the bytes sent to the server for it, the server's reply, and the client's.
   struct Talk: CustomTestStringConvertible, Sendable {
     let said: String
     let sent: String
@@ -14,7 +14,7 @@ import Wire
     let got: String
     var testDescription: String { said.debugDescription + " ← " + reply.debugDescription }
 
-    /// Lines are parted by `|`.
+    /// Lines are separated by `|`.
     init(_ said: String, _ sent: String, _ reply: String, _ got: String) {
       func wire(_ text: String) -> String { text.isEmpty ? "" : text.replacing("|", with: "\r\n") + "\r\n" }
       self.said = wire(said)
@@ -25,7 +25,7 @@ import Wire
   }
 
   static let opaques: [Talk] = [
-    // Without an opaque of the client's there is one of the proxy's, which the client does not see.
+    // If the client sent no opaque, the proxy adds its own, which the client does not see.
     Talk("mg k v", "mg k v O1", "VA 2 O1|ab", "VA 2|ab"),
     Talk("mg k v t", "mg k v t O1", "VA 2 t-1 O1 Z X W|ab", "VA 2 t-1 Z X W|ab"),
     Talk("mg k", "mg k O1", "HD O1", "HD"),
@@ -36,21 +36,21 @@ import Wire
     Talk("md k", "md k O1", "NF O1", "NF"),
     Talk("ma k v", "ma k v O1", "VA 1 O1|7", "VA 1|7"),
     Talk("mg k v", "mg k v O1", "VA 8 O1|x O1|ab", "VA 8|x O1|ab"),
-    // The client's own is sent and comes back.
+    // The client's own opaque is sent and returned.
     Talk("mg k Oab v", "mg k Oab v", "VA 2 Oab|ab", "VA 2 Oab|ab"),
     Talk("mg k O1", "mg k O1", "EN O1", "EN O1"),
     Talk("ms k 2 O|ab", "ms k 2 O|ab", "NS O", "NS O"),
     Talk("me k", "me k", "ME k exp=-1 la=0", "ME k exp=-1 la=0"),
     Talk("me k", "me k", "EN", "EN"),
-    // Error lines have no place for one.
+    // Error lines contain no opaque.
     Talk("ma k", "ma k O1", "CLIENT_ERROR cannot increment", "CLIENT_ERROR cannot increment"),
     Talk("ma k O5 q", "ma k O5", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory"),
     Talk("mg k L5", "mg k L5 O1", "CLIENT_ERROR invalid flag", "CLIENT_ERROR invalid flag"),
-    // Written plainly.
+    // Written in canonical form.
     Talk("  mg  k  vv  T+030 ", "mg k v T30 O1", "VA 1 O1|x", "VA 1|x"),
   ]
 
-  /// Where memcached keeps quiet: a read's miss, a change's success, and nowhere else.
+  /// Where memcached is quiet: a read's miss, a change's success, and nowhere else.
   static let quiet: [Talk] = [
     Talk("mg k q", "mg k O1", "EN O1", ""),
     Talk("mg k q O5 k", "mg k O5 k", "EN O5 kk", ""),
@@ -75,7 +75,7 @@ import Wire
     Talk("ma k q", "ma k O1", "CLIENT_ERROR cannot increment", "CLIENT_ERROR cannot increment"),
   ]
 
-  /// A server before 1.6.40 tells of a value that `N` made in spite of `q`: it is asked quietly, with a fence behind it.
+  /// Before 1.6.40 a server reports what `N` creates in spite of `q`: the request stays quiet, with a fence behind.
   static let creating: [Talk] = [
     Talk("ma k q N0", "ma k N0 q O1|md 77 O77", "HD O1|NF O77", "HD"),
     Talk("ma k N0 q", "ma k N0 q O1|md 77 O77", "NF O77", ""),
@@ -90,7 +90,7 @@ import Wire
     Talk("mg k N0 q", "mg k N0 O1", "HD O1 W", "HD W"),
   ]
 
-  /// A key that is no text is never asked back where a server may print it raw: the proxy writes it.
+  /// A binary key is never requested back where a server may print it raw: the proxy writes it.
   static let hidden: [Talk] = [
     Talk("mg YSBi b k v", "mg YSBi b v O1", "VA 1 O1|x", "VA 1 kYSBi b|x"),
     Talk("mg YSBi k b v s", "mg YSBi b v s O1", "VA 1 s1 O1 W|x", "VA 1 kYSBi b s1 W|x"),
