@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import Proxy
 
-/// Plans for servers called by one letter or word.
+/// Plans for servers with names of one letter or word.
 enum Fleet {
   static func id(of name: String) -> UInt32 { name.utf8.reduce(0) { $0 * 256 + UInt32($1) } }
 
@@ -17,7 +17,7 @@ enum Fleet {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Rings that were computed before: it takes longer than most tests.
+  /// Rings computed earlier: computing one takes longer than most tests.
   private static let known = Mutex<[[String]: PoolPlan]>([:])
 
   static func pool(_ names: [String]) -> PoolPlan {
@@ -36,13 +36,13 @@ enum Fleet {
   ) -> WorkerPlan {
     var options = WorkerPlan.Options()
     options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", status: .up) }
-    // What a failed write is told is its cause, unless that is what a test is about.
+    // A failed write is answered with its cause, unless the test is about that.
     options.writesMissOnFailure = false
     change(&options)
     var plan = WorkerPlan(
       routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])
     plan.limits = limits
-    // What a test sends in one piece is forwarded in one piece, unless that is what it is about.
+    // Requests that a test sends in one piece are forwarded in one piece, unless the test is about that.
     plan.limits.firstRequests = limits.clientRequests
     return plan
   }

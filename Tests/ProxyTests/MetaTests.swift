@@ -106,11 +106,11 @@ import Wire
     Talk("mg Y-SB!i b k", "mg YSBi b O1", "HD O1", "HD kYSBi b"),
     Talk("ms YSBi 1 b k|x", "ms YSBi 1 b k O1|x", "HD kYSBi b O1", "HD kYSBi b"),
     Talk("md YSBi b k", "md YSBi b k O1", "HD kYSBi b O1", "HD kYSBi b"),
-    // A key that is text comes back as the server has it.
+    // A text key is returned as the server has it.
     Talk("mg Zm9v b k", "mg Zm9v b k O1", "HD kfoo O1", "HD kfoo"),
     Talk("mg Zm9v b k", "mg Zm9v b k O1", "HD kZm9v b O1", "HD kZm9v b"),
     Talk("mg foo k", "mg foo k O1", "HD kZm9v b O1", "HD kZm9v b"),
-    // What a server shows of it is not asked, only whether it is there.
+    // Only whether the key exists is requested, not what a server shows of it.
     Talk(
       "me YSBi b", "mg YSBi b u O1", "HD O1",
       "CLIENT_ERROR ringroad does not show keys that hold a blank, a line end or a NUL"),
@@ -119,7 +119,7 @@ import Wire
   ]
 
   @Test(arguments: opaques + quiet + creating + hidden)
-  func aRequestIsRewrittenAndItsReplyRestored(_ talk: Talk) {
+  func aMetaRequestIsRewrittenAndItsReplyRestored(_ talk: Talk) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, talk.said + "mn\r\n")
@@ -131,9 +131,9 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// The same with the reply in single bytes, and behind an answer that waits for a second connection.
+  /// The same with the reply in single bytes, and behind a reply that waits for a second connection.
   @Test(arguments: opaques + quiet + creating + hidden)
-  func soItIsWhenItTricklesAndWaitsForItsTurn(_ talk: Talk) {
+  func aMetaReplyInSingleBytesIsRestoredInItsTurn(_ talk: Talk) {
     let rig = Rig(["a"], isAccepting: false) { $0.connections = 2 }
     let (c, d) = (rig.open(), rig.open())
     rig.say(d, "get k")
@@ -152,7 +152,7 @@ import Wire
     rig.hangUp(c)
   }
 
-  @Test func aServerThatIsQuietOfCreationsNeedsNoFence() {
+  @Test func aServerThatIsQuietAboutCreatedItemsNeedsNoFence() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.accept(rig.connection("a"), version: "1.6.45")
@@ -162,13 +162,13 @@ import Wire
     #expect(rig.got(c) == lines("MN"))
   }
 
-  /// What may be silent must be as unforgeable as what is not.
+  /// A request that may get no reply must be as protected from forged replies as one that does.
   @Test(arguments: [
     lines("MN"), lines("NF O78"), lines("HD O2", "NF O77"), lines("HD", "NF O77"),
     lines("HD O1", "HD O1", "NF O77"),
     lines("VA 1 O1", "5", "NF O77"), lines("ME k exp=-1", "NF O77"),
   ])
-  func aFencedReplyIsChecked(_ lie: String) {
+  func aFencedMetaReplyIsChecked(_ lie: String) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "ma k N0 q", "mn")
@@ -181,8 +181,8 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Its deadline has passed; what comes then is for nobody, and the next request has its own answer.
-  @Test func aLateFencedReplyIsDropped() {
+  /// A reply after the deadline is discarded, and the next request gets its own reply.
+  @Test func aLateFencedMetaReplyIsDiscarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.isAccepting = false
@@ -204,7 +204,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func theDecodedKeyIsWhatIsHashed() {
+  @Test func base64KeysAreRoutedByTheirDecodedBytes() {
     let rig = Rig(["a", "b", "c"])
     let c = rig.open()
     for (text, encoded) in [
@@ -223,7 +223,7 @@ import Wire
     }
   }
 
-  @Test func classicAndMetaRequestsAreAnsweredInTheOrderAsked() {
+  @Test func classicAndMetaRequestsAreAnsweredInRequestOrder() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (x, y) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -248,8 +248,8 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Silence that waits for its turn outlives the buffer that others waited in.
-  @Test func silenceBeforeItsTurnTakesNoRoom() {
+  /// A silent reply that waits for its turn outlives the buffer in which other replies waited.
+  @Test func aSilentMetaReplyThatWaitsTakesNoMemory() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (x, y) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -264,7 +264,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func silenceStaysWhenWhatWaitsIsMovedTogether() {
+  @Test func aSilentMetaReplyStaysSilentWhenParkedRepliesAreCompacted() {
     let rig = Rig(["a", "b", "c"])
     let c = rig.open()
     let (x, y, z) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
@@ -277,7 +277,7 @@ import Wire
     rig.reply("b", "END")
     #expect(rig.got(c) == "END\r\n" + hit(60_000))
     rig.send(from: "a", hit(20_000))
-    #expect(rig.parkedFootprint(c) < 60_000, "what has left is dropped")
+    #expect(rig.parkedFootprint(c) < 60_000, "sent replies are dropped")
     rig.send(from: "b", "END\r\n")
     #expect(rig.got(c) == "END\r\n" + hit(1000) + hit(20_000))
     rig.send(from: "b", "END\r\n")
@@ -318,7 +318,7 @@ import Wire
   ]
 
   @Test(arguments: lies)
-  func aReplyThatIsAnothersClosesTheConnectionAndShowsNothing(
+  func aWrongMetaReplyClosesTheConnectionAndReachesNoClient(
     _ lie: (said: String, answer: String, violation: ProtocolViolation)
   ) {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
@@ -336,7 +336,7 @@ import Wire
       #expect(got == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
     }
     guard case .violation(_, lie.violation, _, _) = rig.events().first else {
-      Issue.record("another breach")
+      Issue.record("another violation")
       return
     }
     rig.hangUp(c)
@@ -351,7 +351,7 @@ import Wire
     rig.reply("a", "EN", "EN", "EN")
     #expect(rig.got(c) == lines("EN", "EN", "MN"))
     #expect(rig.count(.integrityFailures) == 0)
-    // Of everything else it must come back.
+    // Every other reply must return it.
     rig.say(c, "md k")
     rig.reply("a", "HD")
     #expect(rig.count(.integrityFailures) == 1)
@@ -359,7 +359,7 @@ import Wire
 
   // MARK: - Failures
 
-  /// A read's miss gives back what a miss gives back; a change is an error line that names the cause.
+  /// A failed read returns what a miss returns; a failed write is an error line that names the cause.
   static let failures: [(said: String, miss: String)] = [
     ("mg k v", "EN\r\n"), ("mg k v q", ""), ("mg k k v O5 t", "EN kk O5\r\n"),
     ("mg k t O5 v k", "EN O5 kk\r\n"),
@@ -371,18 +371,18 @@ import Wire
   ]
 
   @Test(arguments: failures, [true, false])
-  func aServerThatFailsIsAMissOrAnErrorLine(_ row: (said: String, miss: String), asMiss: Bool) {
+  func aMetaRequestToAFailedServerIsAMissOrAnErrorLine(_ row: (said: String, miss: String), asMiss: Bool) {
     func expected(_ cause: String) -> String {
       asMiss && row.miss != "-" ? row.miss : "SERVER_ERROR ringroad: a:11211 \(cause)\r\n"
     }
     let rig = Rig(["a"]) { $0.missesOnFailure = asMiss }
     let c = rig.open()
-    // Behind another request, so that its own begins somewhere.
+    // Behind another request, so that this one does not begin at offset 0.
     rig.say(c, "set k 0 0 1 noreply", "x", row.said, "mn")
     _ = rig.asked("a")
     rig.lose("a")
     #expect(rig.got(c) == expected("connection lost") + "MN\r\n")
-    // In time, but behind two that are late.
+    // In time, but behind two late requests.
     rig.say(c, "mg k q", "md other q", row.said, "mn")
     _ = rig.asked("a")
     rig.advance(.milliseconds(600))
@@ -396,7 +396,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func lateMetaRepliesAreDroppedInTheirPlaces() {
+  @Test func lateMetaRepliesAreDiscarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.isAccepting = false
@@ -420,7 +420,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func aValueThatIsRefusedEarlyIsStillSentToItsEnd() {
+  @Test func aMetaValueThatIsRefusedEarlyIsStillSentToItsEnd() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "ms k 10 O5", "0123456789", "mg k")
@@ -430,7 +430,7 @@ import Wire
     #expect(rig.asked("a") == "3456789\r\nmg k O2\r\n")
     rig.send(from: "a", "EN O2\r\n")
     #expect(rig.got(c) == lines("EN"))
-    // Success before the end is no success.
+    // Success before the end of the value is a violation.
     rig.say(c, "ms k 10 q", "0123456789")
     _ = rig.asked("a", atMost: 15)
     rig.send(from: "a", "HD O3\r\n")
@@ -438,7 +438,7 @@ import Wire
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
   }
 
-  @Test func aClientThatLeftIsAnsweredNoMore() {
+  @Test func metaRepliesForAClientThatLeftAreDiscarded() {
     let rig = Rig(["a"])
     let (c, d) = (rig.open(), rig.open())
     rig.say(c, "mg k v", "mg YSBi b k", "ms k 1 q", "x")
@@ -451,7 +451,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func aLegIsNoLargerThanItWas() {
+  @Test func aLegTakesAtMost32Bytes() {
     #expect(MemoryLayout<Leg>.stride <= 32)
   }
 }

@@ -4,7 +4,7 @@ import Wire
 @testable import Proxy
 
 @Suite struct MultiGetTests {
-  @Test func eachServerIsAskedOnceAndValuesComeInTheOrderOfTheKeys() {
+  @Test func aMultiGetAsksEachServerOnceAndReturnsValuesInKeyOrder() {
     let rig = Rig()
     let c = rig.open()
     let (a1, a2) = (rig.key(on: "a", 0), rig.key(on: "a", 1))
@@ -26,9 +26,9 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// What stands behind a NUL is not asked, nor a key with a CR; nothing of them reaches a server.
+  /// Words behind a NUL, and keys with a CR, are not requested; nothing of them reaches a server.
   @Test(arguments: ["get k1 k2\0x k3", "get k1 \rx k2 k\r", "get k1 k2 \0"])
-  func aMultiGetIsAskedWithoutWhatIsNoKey(said: String) {
+  func aMultiGetIsSentWithoutInvalidKeys(said: String) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, said)
@@ -41,7 +41,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Which of `x y x z` the server has, and what the client is given for `get x y x z`.
+  /// The values that the server returns for `x y x z`, and those that the client gets.
   static let holdings: [(replies: [String], given: [String])] = [
     ([], []),
     (["x", "x"], ["x", "x"]),
@@ -49,12 +49,12 @@ import Wire
     (["y"], ["y"]),
     (["z"], ["z"]),
     (["y", "z"], ["y", "z"]),
-    // Stored between the two looks.
+    // Stored between the two lookups of `x`.
     (["x", "z"], ["x", "z"]),
   ]
 
   @Test(arguments: holdings, [1, 3, 1000])
-  func missesAreLeftOutAndAKeyAskedTwiceIsAnsweredTwice(
+  func aMultiGetOmitsMissesAndAnswersARepeatedKeyTwice(
     _ row: (replies: [String], given: [String]), _ cut: Int
   ) {
     let rig = Rig(["a"])
@@ -73,7 +73,7 @@ import Wire
     #expect(rig.events().isEmpty)
   }
 
-  @Test func casNumbersAndTimesTravelAlong() {
+  @Test func casNumbersAndExpiryTimesAreForwarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "gets x y", "gats 30 x y", "gat  -1 x y")
@@ -88,7 +88,7 @@ import Wire
           "VALUE x 0 1", "1", "END"))
   }
 
-  @Test func aBadKeyRefusesTheWholeLineAndSendsNothing() {
+  @Test func aBadKeyRefusesTheWholeMultiGet() {
     let rig = Rig()
     let c = rig.open()
     let long = String(repeating: "x", count: 251)
@@ -101,7 +101,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Keys of all lengths that fit, enough for several batches, each with its owner.
+  /// Keys of all valid lengths, enough for several batches, each with its owner.
   static func many(_ rig: Rig) -> [(key: String, owner: String)] {
     (1...RequestParser.longestKey).map { n in
       let key = String("\(n)-".prefix(n)) + String(repeating: "k", count: max(0, n - "\(n)-".utf8.count))
@@ -110,7 +110,7 @@ import Wire
   }
 
   @Test(arguments: [3, 4, 15, 16, 17, 100, 250])
-  func anyNumberOfKeysGoesToTheirOwnersInTheOrderAsked(count: Int) {
+  func keysOfAMultiGetAreSentToTheirOwnersInOrder(count: Int) {
     let rig = Rig()
     let c = rig.open()
     var dice = Dice(seed: UInt64(count))
@@ -129,7 +129,7 @@ import Wire
   }
 
   @Test(arguments: [0, 1, 15, 16, 20, 32, 39])
-  func aBadKeyAnywhereAmongManySendsNothing(position: Int) {
+  func aBadKeyAnywhereInALongMultiGetSendsNothing(position: Int) {
     let rig = Rig()
     let c = rig.open()
     var keys = (0..<40).map { "k\($0)" }
@@ -142,7 +142,7 @@ import Wire
   }
 
   @Test(arguments: [true, false])
-  func whenAServerFailsTheOthersKeysAreAnswered(missesOnFailure: Bool) {
+  func aFailedServerDoesNotAffectTheOthersInAMultiGet(missesOnFailure: Bool) {
     let rig = Rig { $0.missesOnFailure = missesOnFailure }
     let c = rig.open()
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -157,7 +157,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func valuesThatCameBeforeTheConnectionBrokeAreGiven() {
+  @Test func multiGetValuesReceivedBeforeAConnectionLossAreDelivered() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x y z")
@@ -168,7 +168,7 @@ import Wire
     #expect(rig.count(.readsAsMisses) == 2)
   }
 
-  @Test func everyKeyOfAServerThatCannotAnswerIsCounted() {
+  @Test func everyKeyOfAFailedServerIsCountedAsAMiss() {
     let rig = Rig()
     let c = rig.open()
     let (a, b) = ((0..<3).map { rig.key(on: "a", $0) }, (0..<2).map { rig.key(on: "b", $0) })
@@ -176,14 +176,14 @@ import Wire
     rig.say(c, "get \((a + b).joined(separator: " "))")
     rig.reply("b", "VALUE \(b[0]) 0 1", "b", "END")
     #expect(rig.got(c) == lines("VALUE \(b[0]) 0 1", "b", "END"))
-    #expect(rig.count(.readsAsMisses) == 3, "what b missed was missed indeed")
+    #expect(rig.count(.readsAsMisses) == 3, "b's misses are real misses")
     rig.say(c, "get \(b[0]) \(b[1])")
     rig.reply("b", "SERVER_ERROR out of memory")
     #expect(rig.got(c) == lines("END"))
     #expect(rig.count(.readsAsMisses) == 5)
   }
 
-  @Test func valuesOfAReplyThatTurnsOutWrongAreNotGiven() {
+  @Test func valuesOfAWrongMultiGetReplyAreNotDelivered() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x y z")
@@ -194,7 +194,7 @@ import Wire
     #expect(rig.effects.contains(.disconnect(connection: rig.connection("a"))))
   }
 
-  @Test func aServersErrorInAMultiGetStaysInsideIt() {
+  @Test func aServersErrorInAMultiGetIsNotForwarded() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -205,7 +205,7 @@ import Wire
     #expect(rig.count(.integrityFailures) == 0)
   }
 
-  @Test func aLateReplyToAMultiGetIsRecognisedAndDropped() {
+  @Test func aLateReplyToAMultiGetIsDiscarded() {
     let rig = Rig()
     let c = rig.open()
     let (a1, a2, b) = (rig.key(on: "a", 0), rig.key(on: "a", 1), rig.key(on: "b"))
@@ -226,7 +226,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func aReadWithATimeAndNoKeyIsEmpty() {
+  @Test func aGatWithoutAKeyIsAnsweredWithEnd() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "gat 10")
@@ -235,7 +235,7 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  @Test func manyKeysOnManyServers() {
+  @Test func aMultiGetOf500KeysReturnsAllValuesInKeyOrder() {
     let rig = Rig()
     let c = rig.open()
     let keys = (0..<500).map { "key:\($0)" }

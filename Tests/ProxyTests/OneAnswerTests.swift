@@ -2,11 +2,11 @@ import Testing
 
 @testable import Proxy
 
-/// Servers that fail in every way: each request has one answer of one line, or none where memcached would give none.
+/// Servers that fail in every way: a request gets one answer of one line, or none where memcached would give none.
 @Suite struct OneAnswerTests {
   enum Failure: CaseIterable, Sendable { case lost, refused, ejected, failFast, late, garbage }
 
-  /// A request, and how many lines answer it when its server fails: with misses for failed reads, with errors.
+  /// A request, and the number of lines that answer it when its server fails: if failed reads are misses, if errors.
   static let requests: [(said: String, misses: Int, errors: Int)] = [
     ("get k", 1, 1), ("gets k", 1, 1), ("gat 0 k", 1, 1), ("gats 0 k", 1, 1), ("get k k2 k3", 1, 1),
     ("set k 0 0 1|x", 1, 1), ("add k 0 0 1|x", 1, 1), ("cas k 0 0 1 1|x", 1, 1), ("append k 0 0 1|x", 1, 1),
@@ -17,16 +17,16 @@ import Testing
     ("set k 0 0 1 noreply|x", 0, 0), ("add k 0 0 1 noreply|x", 0, 0), ("delete k noreply", 0, 0),
     ("delete k 0 noreply", 0, 0), ("incr k 1 noreply", 0, 0), ("touch k 0 noreply", 0, 0),
     ("flush_all noreply", 0, 0),
-    // Refused by their line: nothing is told after noreply, wherever it stands.
+    // Refused by their line: nothing is answered after noreply, wherever it is.
     ("incr k x noreply", 0, 0), ("touch k x noreply", 0, 0), ("set k x 0 1 noreply|x", 0, 0),
     ("incr k x", 1, 1),
-    // A quiet read's miss is not told; a failure is.
+    // A quiet read's miss is not answered; a failure is.
     ("mg k q", 0, 1), ("mg k v q O1", 0, 1), ("ms k 1 q|x", 1, 1), ("md k q", 1, 1), ("ma k q", 1, 1),
     ("mg k q Tx", 1, 1), ("ms k 1 q MX|x", 1, 1), ("mn", 1, 1),
   ]
 
   @Test(arguments: requests, Failure.allCases)
-  func aRequestHasOneAnswer(_ request: (said: String, misses: Int, errors: Int), _ failure: Failure) {
+  func aFailedRequestHasOneAnswer(_ request: (said: String, misses: Int, errors: Int), _ failure: Failure) {
     for isStrict in [false, true] {
       let rig = Rig(["a"], isAccepting: failure != .refused) { $0.missesOnFailure = !isStrict }
       let c = rig.open()
@@ -40,7 +40,7 @@ import Testing
       case .refused: rig.lose("a", .refused)
       case .garbage:
         rig.send(from: "a", "garbage that nobody asked for\r\n")
-        // In front of a fence anything may stand: it is the fence that does not come.
+        // Any bytes may precede a fence: it is the fence that does not arrive.
         rig.advance(.milliseconds(500))
       case .late: rig.advance(.milliseconds(500))
       case .ejected, .failFast: break

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Proxy
 
-/// Requests of one client for one key are done in the order in which it asked them, whatever way each takes, and what it
-/// was told has failed is not done after what it was told since.
+/// One client's requests for one key are executed in the order in which it sent them, on whatever connections, and a
+/// request reported as failed is not executed after a later one was answered.
 @Suite struct OvertakingTests {
   private func rig(connections: Int = 1) -> Rig {
     var limits = Limits()
@@ -16,12 +16,12 @@ import Testing
   private let timedOut = lines("SERVER_ERROR ringroad: a:11211 timed out")
   private let long = String(repeating: "v", count: 1000)
 
-  /// Says that a long value of this key comes, and the first half of it.
+  /// Sends the line of a set of this key, and the first half of its large value.
   private func begin(_ c: UInt32, _ key: String, _ rig: Rig) {
     rig.send(c, "set \(key) 0 0 1000\r\n\(long.prefix(500))")
   }
 
-  /// The rest comes, and the server takes it.
+  /// Sends the rest, and the server stores it.
   private func end(_ c: UInt32, _ key: String, _ rig: Rig) throws {
     let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == "set \(key) 0 0 1000\r\n\(long.prefix(500))")
@@ -31,16 +31,16 @@ import Testing
     #expect(rig.got(c) == lines("STORED"))
   }
 
-  // MARK: - What was not sent in time
+  // MARK: - Requests that were not sent in time
 
   @Test(arguments: [
     "set k 0 0 3\r\nold\r\n", "set k 0 0 3 noreply\r\nold\r\n", "delete k\r\n", "get k\r\n", "get k j\r\n",
     "ms k 3\r\nold\r\n", "md k q\r\n", "flush_all\r\n", "stats\r\n",
   ])
-  func whatWasNotSentByItsDeadlineIsNeverSent(_ request: String) {
+  func aRequestNotSentByItsDeadlineIsNeverSent(_ request: String) {
     let rig = rig()
     let (first, c, next) = (rig.open(), rig.open(), rig.open())
-    // Slow to everybody: another connection is not greeted any sooner.
+    // The server is slow on all connections: a replacement's handshake is not answered sooner.
     rig.isAccepting = false
     rig.say(first, "set j 0 0 1", "j", "get i")
     #expect(rig.asked("a", atMost: 18) == lines("set j 0 0 1", "j") + "ge")
@@ -62,8 +62,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// It is told as a failure of the server all the same, once per deadline.
-  @Test func aConnectionThatTakesNothingIsAFailure() {
+  /// It is still reported as a failure of the server, once per deadline.
+  @Test func aConnectionThatAcceptsNoBytesIsReportedAsAFailure() {
     let rig = rig()
     let c = rig.open()
     for n in 1...3 {
@@ -77,8 +77,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// A write that has waited in vain must not be done after a newer one, which takes another way.
-  @Test func anOldWriteIsNotDoneAfterANewOneThatIsLong() throws {
+  /// A write that waited in vain must not be done after a newer one on another connection.
+  @Test func anOverdueUnsentWriteIsNotDoneAfterANewerLargeOne() throws {
     let rig = rig()
     let (other, c) = (rig.open(), rig.open())
     rig.say(other, "get j")
@@ -93,11 +93,11 @@ import Testing
     #expect(rig.asked("a") == "")
   }
 
-  // MARK: - What was sent
+  // MARK: - Requests that were sent
 
-  /// Whether it is done before what comes by another connection is nobody's to say: its answer says that it is done.
+  /// Only its reply shows that it is done before a later request on another connection.
   @Test(arguments: [3, 14, 20], [true, false])
-  func aLongWriteWaitsForAnOldOneThatIsLate(bytes: Int, isAnswered: Bool) throws {
+  func aLargeWriteWaitsForAnEarlierWriteThatIsLate(bytes: Int, isAnswered: Bool) throws {
     let rig = rig()
     let c = rig.open()
     rig.isAccepting = false
@@ -112,7 +112,7 @@ import Testing
     guard isAnswered else {
       rig.advance(.milliseconds(399))
       #expect(rig.privateConnections.isEmpty && rig.got(c) == "")
-      // The old one is given up as well, and with it its connection: now, but the new one has waited as long.
+      // The old one is given up as well, and its connection closed; but the new one has waited as long.
       rig.hangUp(c)
       rig.advance(.milliseconds(100))
       #expect(rig.leak == nil)
@@ -126,12 +126,12 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Who asked for it is told so when that takes a whole deadline.
+  /// Its client gets an error when that takes a whole deadline.
   @Test(arguments: ["set k 0 0 1000", "set k 0 0 1000 noreply", "ms k 1000", "ms aw== 1000 b"])
-  func aLongWriteDoesNotWaitForLongerThanItsDeadline(_ line: String) {
+  func aLargeWriteWaitsNoLongerThanItsDeadline(_ line: String) {
     let rig = rig()
     let c = rig.open()
-    // No other connection takes its place.
+    // No other connection replaces it.
     rig.isAccepting = false
     rig.say(c, "delete k noreply")
     _ = rig.asked("a")
@@ -148,13 +148,13 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Nobody waits for the answers of `noreply`, and they are no less to be done in their turn.
+  /// No client waits for the replies to `noreply` writes, but these must still be done in their order.
   @Test(arguments: [
     ("set k 0 0 3 noreply\r\nold\r\n", "STORED", true), ("delete k noreply\r\n", "DELETED", true),
     ("flush_all noreply\r\n", "OK", true), ("set j 0 0 3 noreply\r\nold\r\n", "STORED", false),
     ("md aw== b q\r\n", nil, false),
   ])
-  func aLongWriteWaitsForWhatIsUnderwayAndChangesItsKey(_ first: String, _ reply: String?, _ waits: Bool)
+  func aLargeWriteWaitsForNoreplyWritesInFlightToItsKey(_ first: String, _ reply: String?, _ waits: Bool)
     throws
   {
     let rig = rig()
@@ -163,7 +163,7 @@ import Testing
     _ = rig.asked("a")
     begin(c, "k", rig)
     guard let reply else {
-      // One with an answer is waited for anyway.
+      // A request that gets a reply is waited for anyway.
       #expect(rig.privateConnections.isEmpty)
       return
     }
@@ -175,8 +175,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Otherwise there might be no end to it.
-  @Test func aLongWriteDoesNotWaitForWhatOthersAskLater() throws {
+  /// Otherwise it might wait for ever.
+  @Test func aLargeWriteDoesNotWaitForOtherClientsLaterRequests() throws {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "delete k noreply")
@@ -193,8 +193,8 @@ import Testing
     #expect(rig.got(other) == lines("NOT_FOUND"))
   }
 
-  /// A read changes nothing, and other clients' requests take other connections.
-  @Test func aLongWriteWaitsForNothingElse() throws {
+  /// A read changes nothing, and other clients' requests use other connections.
+  @Test func aLargeWriteDoesNotWaitForReadsOrOtherConnections() throws {
     let rig = rig(connections: 2)
     let (c, other) = (rig.open(), rig.open())
     rig.say(other, "delete k noreply")
@@ -208,7 +208,7 @@ import Testing
     try end(c, "k", rig)
   }
 
-  @Test func aClientThatLeavesWhileItsLongWriteWaitsLeavesNothing() {
+  @Test func aWaitingLargeWriteOfAClientThatLeavesIsDiscarded() {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "delete k noreply")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// Nothing waits without a bound, and whoever is stopped goes on later.
+/// Everything that waits is bounded, and a paused client resumes later.
 @Suite struct PressureTests {
   @Test func aClientThatDoesNotReadIsPausedAtTheLimitAndResumes() {
     var limits = Limits()
@@ -13,7 +13,7 @@ import Testing
     let value = String(repeating: "v", count: 100)
     var answered = 0
     rig.send(c, String(repeating: "gets k\r\n", count: 50))
-    #expect(rig.paused.isEmpty, "in flight is not yet output")
+    #expect(rig.paused.isEmpty, "requests in flight are not yet output")
     for _ in 0..<50 {
       rig.reply("a", "VALUE k 0 100 1", value, "END")
       answered += 1
@@ -38,7 +38,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func noMoreThanSoManyRequestsOfOneClientAreInFlight() {
+  @Test func aClientsRequestsInFlightAreLimited() {
     var limits = Limits()
     limits.clientRequests = 8
     let rig = Rig(["a"], limits: limits)
@@ -61,8 +61,8 @@ import Testing
     #expect(got == (0..<20).map { "VALUE k\($0) 0 0 1\r\n\r\nEND\r\n" }.joined())
   }
 
-  /// Largest answers: a client that does not read may hold as many as were asked before one was seen.
-  @Test func noMoreIsInFlightThanWillFitTheOutputBySizeOfTheLast() {
+  /// A client that does not read can pile up only the large replies requested before the first one's size was known.
+  @Test func requestsInFlightAreLimitedByTheSizeOfTheLastReply() {
     var limits = Limits()
     limits.clientOutput = 1000
     let rig = Rig(["a"], limits: limits)
@@ -77,14 +77,14 @@ import Testing
       return requests
     }
     #expect(answer(600) == 2)
-    #expect(answer(80) == 1, "one, however large it is")
-    #expect([2, 4, 8, 9] == (0..<4).map { _ in answer(80) }, "twice as many after every answer")
+    #expect(answer(80) == 1, "one, however large its reply")
+    #expect([2, 4, 8, 9] == (0..<4).map { _ in answer(80) }, "twice as many after every reply")
     #expect(answer(3000) == 9)
     #expect(answer(3000) == 1)
   }
 
-  /// Who had small answers may ask for long ones now.
-  @Test func whatWasLearnedIsForgottenWhenNothingIsAsked() {
+  /// A client that had small replies may request large ones next.
+  @Test func theRememberedReplySizeIsForgottenWhenAClientIsIdle() {
     let rig = Rig(["a"])
     rig.worker.limits.firstRequests = 4
     let c = rig.open()
@@ -105,7 +105,7 @@ import Testing
     rig.sweep()
     rig.send(from: "a", "END\r\n")
     _ = rig.got(c)
-    #expect(ask(60) == [60], "something was asked")
+    #expect(ask(60) == [60], "a request preceded the sweep")
     rig.sweep()
     #expect(ask(12) == [4, 8])
   }
@@ -128,8 +128,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Memory is short, and others have filled the queue.
-  @Test func whoAsksLittleHasRoomInAQueueThatOthersHaveFilled() {
+  /// Memory is short, and another client has filled the queue.
+  @Test func aClientWithFewRequestsIsAdmittedToAFullQueue() {
     var limits = Limits()
     limits.memory = 1000
     let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
@@ -138,7 +138,7 @@ import Testing
     for _ in 0..<7 { rig.say(greedy, "set k 0 0 10000 noreply", value) }
     #expect(rig.count(.queueFull) == 0)
     rig.say(greedy, "set k 0 0 1 noreply", "v")
-    #expect(rig.count(.queueFull) == 1, "who wants no answer may have asked much")
+    #expect(rig.count(.queueFull) == 1, "a noreply client may have much queued")
     rig.say(modest, "get k", "get k j", "mg k v")
     #expect(rig.count(.queueFull) == 1)
     _ = rig.asked("a")
@@ -150,7 +150,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aFullQueueFailsAtOnce() {
+  @Test func aRequestToAFullQueueFailsAtOnce() {
     var limits = Limits()
     limits.serverDepth = 4
     let rig = Rig(["a"], limits: limits) { $0.missesOnFailure = false }
@@ -170,7 +170,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aQueueIsBoundedInBytesToo() {
+  @Test func aServersQueueIsBoundedInBytes() {
     var limits = Limits()
     limits.serverQueue = 10_000
     let rig = Rig(["a"], limits: limits)
@@ -183,8 +183,8 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 queue full"))
   }
 
-  /// Each of many clients sends one long value, and memory is for a few.
-  @Test(arguments: ["", " noreply"]) func longValuesWaitForRoomInTheirServersQueue(noreply: String) {
+  /// Each of many clients sends one large value, and there is memory for a few.
+  @Test(arguments: ["", " noreply"]) func largeValuesWaitForRoomInTheirServersQueue(noreply: String) {
     var limits = Limits()
     limits.serverQueue = 50_000
     let rig = Rig(["a"], limits: limits)
@@ -213,8 +213,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// The server answers, but others fill what room there is.
-  @Test func aLongValueIsRefusedWhenItFoundNoRoomWithinItsDeadline() {
+  /// The server replies, but another client takes the room that this frees.
+  @Test func aLargeValueWithoutRoomWithinItsDeadlineIsRefused() {
     var limits = Limits()
     limits.serverQueue = 30_000
     let rig = Rig(["a"], limits: limits)
@@ -235,9 +235,9 @@ import Testing
     rig.hangUp(late)
   }
 
-  /// There is always an answer that waits for its turn, so the memory of those before it has to be won
-  /// back while it stays: what is kept stays within twice what is wanted.
-  @Test func parkedAnswersDoNotPileUp() {
+  /// One reply always waits for its turn, so the memory of those before it must be reclaimed while it waits: what is
+  /// kept stays within twice what is needed.
+  @Test func parkedRepliesDoNotAccumulate() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -262,8 +262,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Once warm, reads in flight take no block and no slot that was not there before.
-  @Test func aSteadyStreamTakesNoMoreMemory() {
+  /// Once warm, reads in flight need no new block and no new slot.
+  @Test func aSteadyLoadTakesNoMoreMemory() {
     let rig = Rig(["a", "b"])
     let clients = (0..<4).map { _ in rig.open() }
     let keys = [rig.key(on: "a"), rig.key(on: "b")]
@@ -296,8 +296,8 @@ import Testing
     #expect(rig.footprint(c) == 0)
   }
 
-  /// Whatever a worker's clients do, it holds no more than its share of memory for long.
-  @Test func whenMemoryIsShortTheClientThatLeavesTheMostUnreadIsClosed() {
+  /// Whatever a worker's clients do, it exceeds its share of memory only for a short time.
+  @Test func theClientWithTheMostUnreadIsClosedWhenMemoryIsShort() {
     var limits = Limits()
     limits.memory = 64 << 10
     limits.clientOutput = 1 << 20
@@ -321,8 +321,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Half a value is as much memory as an answer unread.
-  @Test func whenMemoryIsShortOneWhoLeavesAValueHalfSentIsClosedAndNotOneWhoReads() {
+  /// Half a value takes as much memory as an unread reply.
+  @Test func aClientWithAHalfSentValueIsClosedWhenMemoryIsShort() {
     var limits = Limits()
     limits.memory = 64 << 10
     let rig = Rig(["a"], limits: limits)
@@ -345,11 +345,11 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// The less is free, the less any one may take.
-  @Test func whatOneMayTakeShrinksWithWhatIsFree() {
+  /// The less memory is free, the less any one client may take.
+  @Test func aClientsMemoryLimitsShrinkWithFreeMemory() {
     var limits = Limits()
     limits.memory = 16 << 20
-    // What could be held is.
+    // Values that can be buffered are buffered.
     limits.cutThrough = limits.held
     let rig = Rig(["a"], limits: limits)
     let shares = {
@@ -361,7 +361,7 @@ import Testing
     #expect(rig.privateConnections.isEmpty && !rig.isOverfull)
     let few = shares()
     #expect(few[0] == 16 << 10 && few[1] == 2048 && few[2] == 16 << 10 && few[3] < 4 << 20)
-    #expect(rig.worker.requestAllowance >= 256, "what moves has room")
+    #expect(rig.worker.requestAllowance >= 256, "requests in progress have room")
     for c in halves { rig.hangUp(c) }
     #expect(rig.leak == nil)
   }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Proxy
 
-/// Writes that failed and are answered as if their key were not there, and how that is made true.
+/// Failed writes that are answered as if their key did not exist, and the deletions that make that true.
 @Suite struct PromiseTests {
   private static func rig(_ names: [String] = ["a"], _ change: (inout WorkerPlan.Options) -> Void = { _ in })
     -> Rig
@@ -26,7 +26,7 @@ import Testing
     return (rig, c)
   }
 
-  /// Each kind of write, and what is said of it.
+  /// Each kind of write, and its answer as a miss.
   static let writes: [(lines: [String], miss: String)] = [
     (["set x 0 0 1", "v"], "NOT_STORED"), (["add x 0 0 1", "v"], "NOT_STORED"),
     (["replace x 0 0 1", "v"], "NOT_STORED"), (["append x 0 0 1", "v"], "NOT_STORED"),
@@ -38,7 +38,7 @@ import Testing
   ]
 
   @Test(arguments: writes)
-  func aRefusedWriteIsAnsweredAsIfItsKeyWereNotThere(_ row: (lines: [String], miss: String)) {
+  func aRefusedWriteIsAnsweredAsAMiss(_ row: (lines: [String], miss: String)) {
     let rig = Self.rig()
     let c = rig.open()
     rig.set(.failFast, "a")
@@ -48,7 +48,7 @@ import Testing
   }
 
   @Test(arguments: writes)
-  func anErrorWhereThatIsWanted(_ row: (lines: [String], miss: String)) {
+  func aRefusedWriteIsAnErrorIfSoConfigured(_ row: (lines: [String], miss: String)) {
     let rig = Self.rig { $0.writesMissOnFailure = false }
     let c = rig.open()
     rig.set(.failFast, "a")
@@ -56,14 +56,14 @@ import Testing
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 ejected"))
   }
 
-  /// The deadline has passed: the write may be done at any time, and its key is deleted behind it.
+  /// The deadline has passed: the write may be done at any time, so its key is deleted behind it.
   @Test(arguments: writes)
   func aWriteInDoubtIsFollowedByADeletion(_ row: (lines: [String], miss: String)) {
     let rig = Self.rig()
     let c = rig.open()
     rig.send(c, lines(row.lines))
     _ = rig.asked("a")
-    // Its server is not silent, so that the connection stays.
+    // The server is not silent, so that the connection stays open.
     rig.advance(.milliseconds(400))
     rig.isAccepting = false
     rig.advance(.milliseconds(100))
@@ -73,8 +73,8 @@ import Testing
     #expect(rig.asked("a") == lines("get x"))
   }
 
-  /// Where a deletion cannot be promised there is an error.
-  @Test func aServerThatIsTrustedAsItIsPromisesNothing() {
+  /// Where a deletion cannot be promised the answer is an error.
+  @Test func noDeletionIsPromisedOnAServerWithoutAJournal() {
     let rig = Self.rig { $0.isJournaled = false }
     let c = rig.open()
     rig.say(c, "set x 0 0 1", "v")
@@ -86,8 +86,8 @@ import Testing
     #expect(rig.got(c) == lines("NOT_STORED", "SERVER_ERROR ringroad: a:11211 ejected"))
   }
 
-  /// The connection is gone: the deletion goes ahead of all that waits for the next.
-  @Test func theNextConnectionBeginsWithWhatIsOwed() {
+  /// The connection is lost: the deletion goes ahead of all requests that wait for the next one.
+  @Test func theNextConnectionSendsOwedDeletionsFirst() {
     let rig = Self.rig()
     let c = rig.open()
     rig.say(c, "set x 0 0 1", "v", "incr n 1", "get y")
@@ -106,8 +106,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// A server that is up but refuses: what is refused is owed as well, a delete.
-  @Test func aRefusedDeleteIsOwedByTheNextConnection() {
+  /// The server is up but refuses connections: a refused delete is owed as well.
+  @Test func aRefusedDeleteIsSentOnTheNextConnection() {
     let (rig, c) = Self.refusing()
     _ = rig.got(c)
     rig.say(c, "set y 0 0 1", "v", "delete x", "delete z noreply", "get y")
@@ -118,9 +118,9 @@ import Testing
     #expect(rig.asked("a") == lines("delete x", "delete z", "get x"))
   }
 
-  /// What stands behind a write in doubt on its connection, for the same key, is in doubt as well: it might tell what the
-  /// write has done.
-  @Test func whatStandsBehindAWriteInDoubtDoesNotSeeIt() {
+  /// Requests for the same key behind a write in doubt on its connection are in doubt as well: they might show what
+  /// the write has done.
+  @Test func requestsBehindAWriteInDoubtDoNotSeeIt() {
     let rig = Self.rig()
     let (c, d) = (rig.open(), rig.open())
     rig.say(c, "set x 0 0 1", "v")
@@ -133,7 +133,7 @@ import Testing
     rig.advance(.milliseconds(200))
     #expect(rig.got(c) == lines("NOT_STORED", "END"))
     #expect(rig.asked("a") == lines("delete x", "delete x"))
-    // It does all of it after all.
+    // The server does all of it after all.
     rig.send(
       from: "a",
       lines(
@@ -147,7 +147,7 @@ import Testing
   }
 
   /// A deletion that was promised is promised again when its connection is lost, however late it is.
-  @Test func aPromiseOutlivesItsConnection() {
+  @Test func aPromisedDeletionOutlivesItsConnection() {
     let rig = Self.rig()
     let c = rig.open()
     rig.say(c, "set x 0 0 1", "v")
@@ -166,11 +166,11 @@ import Testing
     rig.send(from: "a", lines("DELETED"))
     rig.lose("a")
     rig.set(.failFast, "a")
-    #expect(rig.held(against: "a") == ["x"], "in doubt once; it does no harm to delete it again")
+    #expect(rig.held(against: "a") == ["x"], "in doubt once; another delete does no harm")
   }
 
-  /// The server goes out: the journal has it.
-  @Test func whatIsOwedToAServerThatGoesOutIsInItsJournal() {
+  /// The server goes out: the journal has the key.
+  @Test func deletionsOwedToAServerThatGoesOutAreInItsJournal() {
     let (rig, c) = Self.refusing()
     rig.say(c, "delete x")
     for _ in 0..<30 {
@@ -181,9 +181,9 @@ import Testing
     #expect(rig.held(against: "a") == ["x"])
   }
 
-  /// Of a long value half of which was sent nothing is stored; a whole one may be, at any time.
+  /// Half of a large value is never stored; a whole one may be, at any time.
   @Test(arguments: [(50, "NOT_STORED"), (1000, "SERVER_ERROR ringroad: a:11211 connection lost")])
-  func aLongValueIsInDoubtOnlyWhenAllOfItWasSent(_ sent: Int, _ answer: String) {
+  func aLargeValueIsInDoubtOnlyIfAllOfItWasSent(_ sent: Int, _ answer: String) {
     var limits = Limits()
     limits.held = 100
     limits.heldLeast = 100
@@ -199,7 +199,7 @@ import Testing
     #expect(rig.got(c) == lines(answer))
   }
 
-  @Test func whenTheProxyEndsNothingIsPromised() {
+  @Test func noDeletionIsPromisedWhenTheProxyShutsDown() {
     let rig = Self.rig()
     let c = rig.open()
     rig.say(c, "set x 0 0 1", "v")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Proxy
 
-/// `noreply`: the client hears nothing, the server is still asked for an answer, and nothing shifts.
+/// `noreply`: the client gets no reply, the server still sends one, and replies stay matched to requests.
 @Suite struct QuietTests {
   static let requests: [(said: String, sent: String, reply: String)] = [
     ("set k 0 0 1 noreply\r\nx\r\n", "set k 0 0 1\r\nx\r\n", "STORED\r\n"),
@@ -19,7 +19,7 @@ import Testing
   ]
 
   @Test(arguments: requests)
-  func nothingIsAnsweredAndTheStreamStaysAligned(_ row: (said: String, sent: String, reply: String)) {
+  func noreplyRequestsGetNoReplyAndOthersStayMatched(_ row: (said: String, sent: String, reply: String)) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, "get one\r\n" + row.said + "get two\r\n")
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: requests)
-  func aServerThatFailsLosesThemSilently(_ row: (said: String, sent: String, reply: String)) {
+  func noreplyRequestsToAFailedServerFailSilently(_ row: (said: String, sent: String, reply: String)) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.send(c, row.said)
@@ -43,17 +43,17 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func refusedOnesAreSilentWhereMemcachedIs() {
+  @Test func refusedNoreplyRequestsAreSilentWhereMemcachedIs() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "incr k x noreply", "set k 0 0 1 noreply", "xyz", "mn")
-    // As memcached: what is left of the bad chunk is read as a command.
+    // As in memcached, the rest of the bad chunk is read as a command.
     #expect(rig.got(c).hasSuffix(lines("MN")))
     #expect(!rig.got(c).contains("CLIENT_ERROR"))
     #expect(rig.asked("a") == "")
   }
 
-  @Test func aLateAnswerToAQuietRequestIsDroppedInItsPlace() {
+  @Test func aLateReplyToANoreplyRequestIsDiscarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.isAccepting = false
@@ -66,8 +66,8 @@ import Testing
     #expect(rig.count(.integrityFailures) == 0)
   }
 
-  /// The answers parked before and behind an unanswered request leave at different times.
-  @Test func anAnswerOfNoBytesOutlivesTheOnesParkedBeforeIt() {
+  /// The replies parked before and behind an unanswered request leave at different times.
+  @Test func anEmptyReplyOutlivesTheRepliesParkedBeforeIt() {
     let rig = Rig()
     let c = rig.open()
     let (a, b, other) = (rig.key(on: "a"), rig.key(on: "b"), rig.key(on: "c"))
@@ -83,13 +83,13 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func aClientThatHasLeftIsClosedAfterAnAnswerOfNoBytes(hasQuit: Bool) {
+  func aClientThatEndedItsInputIsClosedAfterAnEmptyReply(hasQuit: Bool) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "ms k 1 q Ox", "x")
     if hasQuit { rig.say(c, "quit") } else { rig.endInput(c) }
     rig.reply("a", "HD Ox")
-    // There is nothing to be sent, so nothing is: the edge only looks.
+    // There is nothing to send, so the edge only checks.
     _ = rig.worker.nextClientToFlush()
     rig.settle()
     #expect(rig.closed == [c])

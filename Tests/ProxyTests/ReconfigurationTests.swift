@@ -3,9 +3,9 @@ import Testing
 
 @testable import Proxy
 
-/// Another configuration, or another server's health, in the middle of traffic.
+/// A new configuration, or a change of a server's status, under traffic.
 @Suite struct ReconfigurationTests {
-  @Test func unchangedServersKeepTheirConnectionsAndWhatWaitsOnThem() {
+  @Test func unchangedServersKeepTheirConnectionsAndQueues() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
@@ -27,7 +27,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aRemovedServerAnswersWhatItWasAskedAndGoes() {
+  @Test func aRemovedServerIsClosedAfterItsLastReplies() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let a = rig.key(on: "a")
@@ -37,10 +37,10 @@ import Testing
     rig.apply(["b"])
     #expect(!rig.effects.contains(.disconnect(connection: connection)))
     rig.say(c, "get \(a)")
-    #expect(rig.asked("b") == lines("get \(a)"), "its keys are others' now")
+    #expect(rig.asked("b") == lines("get \(a)"), "its keys have moved")
     rig.send(from: connection, lines("VALUE \(a) 0 1", "1", "END"))
     rig.advance(.milliseconds(5))
-    #expect(!rig.effects.contains(.disconnect(connection: connection)), "the quiet one is not answered yet")
+    #expect(!rig.effects.contains(.disconnect(connection: connection)), "the noreply set is not answered yet")
     rig.send(from: connection, lines("STORED"))
     rig.advance(.milliseconds(5))
     #expect(rig.effects.last == .disconnect(connection: connection))
@@ -52,7 +52,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aRemovedServerThatIsStillConnectingIsAskedToo() {
+  @Test func aRemovedServerThatIsStillConnectingGetsItsRequests() {
     let rig = Rig(["a", "b"], isAccepting: false)
     let c = rig.open()
     let a = rig.key(on: "a")
@@ -69,7 +69,7 @@ import Testing
     #expect(!rig.isOpen(connection: connection))
   }
 
-  @Test func aRemovedServerThatNeverAnswersGoesAtItsDeadline() {
+  @Test func aRemovedServerThatNeverAnswersIsClosedAfterItsDeadline() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let a = rig.key(on: "a")
@@ -86,7 +86,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aRemovedServerIsNamedUntilTheAnswerIsMade() {
+  @Test func aRemovedServerIsNamedInAnswersUntilTheyAreComplete() {
     let rig = Rig(["a", "b"]) { $0.missesOnFailure = false }
     let c = rig.open()
     let keys = [rig.key(on: "a"), rig.key(on: "b")]
@@ -104,7 +104,7 @@ import Testing
     #expect(rig.slot("a") == .max)
   }
 
-  @Test func aServerThatComesBackIsANewOne() {
+  @Test func aServerRemovedAndAddedAgainWaitsForItsOldReplies() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let a = rig.key(on: "a")
@@ -116,7 +116,7 @@ import Testing
     let new = rig.worker.servers[rig.worker.destinations[0].server].connections[0]
     #expect(new != old)
     rig.say(c, "get \(a)")
-    #expect(rig.asked(new) == "", "it is the same machine, and owes an answer")
+    #expect(rig.asked(new) == "", "the same machine still owes a reply")
     rig.send(from: old, lines("VALUE \(a) 0 1", "1", "END"))
     rig.tick()
     #expect(rig.asked(new) == lines("get \(a)"))
@@ -124,7 +124,7 @@ import Testing
     #expect(rig.got(c) == lines("VALUE \(a) 0 1", "1", "END", "VALUE \(a) 0 1", "2", "END"))
   }
 
-  @Test func connectionsAreAddedAndTakenAway() {
+  @Test func aReloadChangesTheNumberOfServerConnections() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -152,7 +152,7 @@ import Testing
     rig.say(c, "delete \(b)", "get \(a)")
     _ = rig.asked("b")
     rig.set(.ejected, "b")
-    // It may have been deleted: whoever is told `ejected` may be sure that it was not.
+    // It may have been deleted: the error `ejected` must mean that it was not.
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 connection lost"))
     let after = keys.map { rig.owner(of: $0) }
     #expect(!after.contains("b"))
@@ -174,7 +174,7 @@ import Testing
   }
 
   @Test(arguments: [ServerStatus.ejected, .failFast, .returning])
-  func onlyWhatWasNeverSentIsToldSo(_ status: ServerStatus) {
+  func onlyUnsentRequestsFailWithEjected(_ status: ServerStatus) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "delete sent")
@@ -205,7 +205,7 @@ import Testing
     #expect(rig.got(c) == lines("END"))
   }
 
-  @Test func whenAllAreOutNobodyIsAsked() {
+  @Test func noServerIsAskedWhenAllAreEjected() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.set(.ejected, "a")
@@ -231,7 +231,7 @@ import Testing
     #expect(rig.effects.last == .connect(connection: rig.connection("b")))
   }
 
-  @Test func limitsChangeAtOnce() {
+  @Test func aReloadedRequestTimeoutAppliesAtOnce() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")

@@ -3,14 +3,14 @@ import Testing
 
 @testable import Proxy
 
-// A server that stays, with other connections or at another address.
+// Servers that stay, with another number of connections or at a new address.
 
 extension ReconfigurationTests {
   // MARK: - Another number of connections
 
-  /// A client's requests go by another connection then; they must not get there before those on the old one.
+  /// A client's requests then use another connection; they must not overtake those on the old one.
   @Test(arguments: [(1, 2), (2, 1), (2, 3), (3, 2), (1, 8)])
-  func withOtherConnectionsNoRequestOvertakesAnother(_ before: Int, _ after: Int) {
+  func noRequestOvertakesAnotherWhenTheNumberOfConnectionsChanges(_ before: Int, _ after: Int) {
     let rig = Rig(["a"]) { $0.connections = before }
     let clients = (0..<6).map { _ in rig.open() }
     for c in clients { rig.say(c, "set k\(c) 0 0 1 noreply", "1", "incr k\(c) 1") }
@@ -19,10 +19,10 @@ extension ReconfigurationTests {
     rig.apply(["a"]) { $0.connections = after }
     #expect(rig.connections("a").count == after)
     for c in clients { rig.say(c, "get k\(c)") }
-    for l in rig.connections("a") { #expect(rig.asked(l) == "", "the old ones owe answers") }
+    for l in rig.connections("a") { #expect(rig.asked(l) == "", "the old connections owe replies") }
     for l in old.dropLast() { answer(l) }
     rig.tick()
-    for l in rig.connections("a") { #expect(rig.asked(l) == "", "one of them still does") }
+    for l in rig.connections("a") { #expect(rig.asked(l) == "", "one of them still owes replies") }
     if let last = old.last { answer(last) }
     rig.tick()
     for l in rig.connections("a") {
@@ -43,7 +43,7 @@ extension ReconfigurationTests {
     }
   }
 
-  @Test func withOtherConnectionsWhatIsIdleStays() {
+  @Test func anIdleConnectionIsKeptWhenTheNumberOfConnectionsChanges() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -59,8 +59,8 @@ extension ReconfigurationTests {
     #expect(rig.connectionCount == 1)
   }
 
-  /// Who hangs holds up what comes after for one deadline and no longer.
-  @Test func whatTheOldConnectionsNeverAnswerIsNotWaitedForLongerThanItsDeadline() {
+  /// A server that hangs delays later requests for one deadline and no longer.
+  @Test func newConnectionsWaitForOldRepliesOnlyUntilTheirDeadline() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "set x 0 0 1", "1")
@@ -80,8 +80,8 @@ extension ReconfigurationTests {
     #expect(!rig.isOpen(connection: old))
   }
 
-  /// What is half sent will be done as soon as the other half gets there, however late.
-  @Test func whatTheOldConnectionsHaveSentByHalfIsWaitedFor() {
+  /// A half-sent request is executed as soon as its other half arrives, however late.
+  @Test func newConnectionsWaitForHalfSentRequestsOnOldOnes() {
     let rig = Rig(["a"])
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "set x 0 0 3", "old")
@@ -101,7 +101,7 @@ extension ReconfigurationTests {
     rig.hangUp(other)
   }
 
-  @Test func oneThatWaitsAndSaysSomethingIsNotTrusted() {
+  @Test func unsolicitedBytesCloseAWaitingConnection() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -113,8 +113,8 @@ extension ReconfigurationTests {
     #expect(rig.count(.integrityFailures) == 1)
   }
 
-  /// A pool that was given another name has the same machines under other numbers.
-  @Test func aServerUnderAnotherNumberIsAskedAfterItWasAnswered() {
+  /// A renamed pool has the same machines under new ids.
+  @Test func aServerUnderANewIDWaitsForItsOldReplies() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "set x 0 0 1 noreply", "1")
@@ -130,9 +130,9 @@ extension ReconfigurationTests {
     #expect(rig.got(c) == lines("END"))
   }
 
-  // MARK: - Another address
+  // MARK: - A new address
 
-  @Test func aMoveDrainsWhatIsOnItsWayAndAsksTheNewAddress() {
+  @Test func aMoveDrainsTheOldAddressAndUsesTheNewOne() {
     let rig = Rig(["a"])
     let c = rig.open()
     let other = rig.open()
@@ -158,8 +158,8 @@ extension ReconfigurationTests {
     #expect(rig.leak == nil)
   }
 
-  /// Nobody cares how the old machine ends.
-  @Test func whatFailsAtTheOldAddressIsNoFailureOfTheServer() {
+  /// How the old machine ends does not matter.
+  @Test func failuresAtAServersOldAddressAreNotReported() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     let old = rig.connection("a")
@@ -178,7 +178,7 @@ extension ReconfigurationTests {
     #expect(rig.connectionCount == 1)
   }
 
-  @Test func whatWasNotSentYetGoesToTheNewAddress() {
+  @Test func unsentRequestsGoToAServersNewAddress() {
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "set x 0 0 1", "1")
@@ -188,7 +188,7 @@ extension ReconfigurationTests {
     rig.accept(rig.connection("a"))
     rig.reply("a", "STORED")
     #expect(rig.got(c) == lines("STORED"))
-    // One that is idle, and one that had been refused.
+    // An idle connection, and one that was refused.
     rig.relocate("a")
     rig.lose("a", .refused)
     rig.relocate("a")
@@ -214,7 +214,7 @@ extension ReconfigurationTests {
     #expect(rig.effects.last == .connect(connection: rig.connection("a")))
   }
 
-  @Test func everyOneOfSeveralConnectionsMoves() {
+  @Test func allConnectionsOfAServerMove() {
     let rig = Rig(["a"]) { $0.connections = 3 }
     let clients = (0..<3).map { _ in rig.open() }
     for c in clients { rig.say(c, "get x") }

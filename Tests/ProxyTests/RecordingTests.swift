@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// What each kind of request leaves in the journal while its key's owner is out.
+/// The journal entries of each kind of request while its key's owner is out.
 @Suite struct RecordingTests {
   private static let changes: [[String]] = [
     ["set K 0 0 1", "x"], ["set K 0 0 1 noreply", "x"], ["add K 0 0 1", "x"], ["replace K 0 0 1", "x"],
@@ -26,13 +26,13 @@ import Testing
     rig.send(rig.open(), Runtime.lines(text))
   }
 
-  /// So that `lines` of the rig is not hidden by a parameter of that name.
+  /// Keeps the rig's `lines` reachable where a parameter has that name.
   private enum Runtime {
     static func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
   }
 
   @Test(arguments: changes)
-  func aChangeOnAStandInIsHeldAgainstBoth(_ lines: [String]) {
+  func aChangeOnAStandInIsRecordedForBothServers(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
     let other = rig.key(on: "a", 1)
@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test(arguments: reads)
-  func aReadLeavesNothing(_ lines: [String]) {
+  func aReadIsNotRecorded(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.ejected, "a")
@@ -55,14 +55,14 @@ import Testing
   }
 
   @Test(arguments: changes)
-  func nothingIsNotedWhileAllAreUp(_ lines: [String]) {
+  func nothingIsRecordedWhileAllServersAreUp(_ lines: [String]) {
     let rig = Rig()
     Self.say(rig, lines, rig.key(on: "a"), rig.key(on: "b"))
     #expect(rig.count(.journalKeys) == 0)
   }
 
   @Test(arguments: changes)
-  func aKeyThatIsWithItsOwnerLeavesNothing(_ lines: [String]) {
+  func aChangeOnTheKeysOwnerIsNotRecorded(_ lines: [String]) {
     let rig = Rig()
     let (key, other) = (rig.key(on: "b"), rig.key(on: "b", 1))
     rig.set(.ejected, "a")
@@ -76,11 +76,11 @@ import Testing
     ["ms K 1 T-1", "x"], ["ma K T-1 q"], ["mg K T-1 q"],
   ]
 
-  /// What was refused before it was sent has changed nothing: the value is good, and stays.
+  /// A request refused before it was sent has changed nothing: the value is good, and stays.
   @Test(
     arguments: changes.filter { !$0[0].contains("L") && !$0[0].hasPrefix("delete") && !$0[0].hasPrefix("md") }
   )
-  func aRefusedChangeLeavesNothing(_ lines: [String]) {
+  func aRefusedChangeIsNotRecorded(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
@@ -89,9 +89,9 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  /// A refused delete is done when the server returns, and so is a write that was to end its key at once.
+  /// A refused delete is done when the server returns, and so is a write that was to expire its key at once.
   @Test(arguments: removals, [true, false])
-  func aRefusedRemovalIsHeldAgainstTheServer(_ lines: [String], _ isMiss: Bool) {
+  func aRefusedRemovalIsRecorded(_ lines: [String], _ isMiss: Bool) {
     let rig = Rig { $0.writesMissOnFailure = isMiss }
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
@@ -99,7 +99,7 @@ import Testing
     #expect(rig.held(against: "a") == [key])
   }
 
-  /// A stand-in that says that it changed nothing has changed nothing, but a delete is the owner's as well.
+  /// If a stand-in says that it changed nothing, it did not; but a delete concerns the owner's copy as well.
   @Test(
     arguments: [
       (["add K 0 0 1", "x"], "NOT_STORED", false), (["replace K 0 0 1", "x"], "NOT_STORED", false),
@@ -115,7 +115,7 @@ import Testing
       (["delete K"], "NOT_FOUND", true), (["delete K noreply"], "DELETED", true), (["md K"], "NF O1", true),
       (["ms K 1", "x"], "HD O1", true), (["mg K T30"], "HD O1", true),
     ] as [([String], String, Bool)])
-  func aStandInsAnswerTells(_ lines: [String], _ reply: String, _ isNoted: Bool) {
+  func aStandInsReplyDecidesWhetherAChangeIsRecorded(_ lines: [String], _ reply: String, _ isNoted: Bool) {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.ejected, "a")
@@ -126,8 +126,8 @@ import Testing
     #expect(rig.held(against: standIn) == (isNoted ? [key] : []))
   }
 
-  /// Of several keys those that were there.
-  @Test func ofATouchOfManyTheHitsAreNoted() {
+  /// Of several keys, those that were found.
+  @Test func theHitsOfAGatOfSeveralKeysAreRecorded() {
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     rig.set(.ejected, "a")
@@ -138,8 +138,8 @@ import Testing
     #expect(rig.held(against: "a") == [other])
   }
 
-  /// What a stand-in has not answered when the ring changes is noted as if it were done.
-  @Test func whatIsUnderwayToAStandInIsNotedWhenItsOwnerReturns() {
+  /// Requests that a stand-in has not answered when the ring changes are recorded as if they were done.
+  @Test func requestsInFlightToAStandInAreRecordedWhenTheOwnerReturns() {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.ejected, "a")
@@ -154,7 +154,7 @@ import Testing
   }
 
   @Test(arguments: reads)
-  func aRefusedReadIsNot(_ lines: [String]) {
+  func aRefusedReadIsNotRecorded(_ lines: [String]) {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
@@ -162,9 +162,9 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  /// Its server may have done it, or will.
+  /// Its server may have done it, or may still do it.
   @Test(arguments: changes)
-  func aChangeWhoseDeadlinePassedIsInDoubt(_ lines: [String]) {
+  func aChangePastItsDeadlineIsInDoubt(_ lines: [String]) {
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     Self.say(rig, lines, key, other)
@@ -175,7 +175,7 @@ import Testing
   }
 
   @Test(arguments: changes)
-  func aChangeWhoseConnectionBrokeIsInDoubt(_ lines: [String]) {
+  func aChangeOnALostConnectionIsInDoubt(_ lines: [String]) {
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     Self.say(rig, lines, key, other)
@@ -186,7 +186,7 @@ import Testing
   }
 
   @Test(arguments: changes)
-  func whatIsUnderwayWhenAServerGoesOutIsInDoubt(_ lines: [String]) {
+  func aChangeInFlightWhenAServerGoesOutIsInDoubt(_ lines: [String]) {
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     Self.say(rig, lines, key, other)
@@ -195,9 +195,9 @@ import Testing
     #expect(rig.held(against: "a").contains(key))
   }
 
-  /// What was still to be sent has changed nothing; a delete is done later.
+  /// An unsent change has changed nothing; a delete is done later.
   @Test(arguments: changes)
-  func whatWasNotSentWhenAServerGoesOutLeavesNothing(_ lines: [String]) {
+  func ofUnsentChangesOnlyDeletesAreRecordedWhenAServerGoesOut(_ lines: [String]) {
     let rig = Rig()
     let (key, other) = (rig.key(on: "a"), rig.key(on: "a", 1))
     Self.say(rig, lines, key, other)
@@ -216,7 +216,7 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  @Test func doubtOnAServerThatStaysUpIsForgotten() {
+  @Test func entriesInDoubtOnAServerThatStaysUpExpire() {
     let rig = Rig()
     rig.sweep()
     rig.say(rig.open(), "delete \(rig.key(on: "a"))")
@@ -231,7 +231,7 @@ import Testing
     #expect(rig.held(against: "a") == [])
   }
 
-  @Test func base64IsDecoded() {
+  @Test func base64KeysAreRecordedDecoded() {
     let rig = Rig()
     let keys = (0..<200).map { "bin \($0)" }
     let encoded = { (key: String) in
@@ -249,8 +249,8 @@ import Testing
     #expect(held.count > 20 && Set(held).isSubset(of: keys))
   }
 
-  /// a is out, its stand-in has the key; the stand-in goes out, the last one has it; then the first returns.
-  @Test func aSecondFailureIsHeldAgainstTheFirstStandInOnlyForWhatItHas() {
+  /// Server a is out, its stand-in has the key; the stand-in goes out, the last server has it; the stand-in returns.
+  @Test func aSecondStandInsCopyIsAnOrphanWhenTheFirstReturns() {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.ejected, "a")
@@ -262,13 +262,13 @@ import Testing
     rig.say(rig.open(), "delete \(key)")
     #expect(rig.held(against: first) == [key])
     #expect(rig.held(against: "a") == [key])
-    // The first stand-in is back, a is not: the second one's copy is a stray.
+    // The first stand-in is back, a is not: the second one's copy is an orphan.
     rig.set(.up, first)
     #expect(rig.orphans() == [second: [key]])
     #expect(rig.orphans() == [:])
   }
 
-  @Test func copiesThatAreInUseAreNoStrays() {
+  @Test func copiesInUseAreNotOrphans() {
     let rig = Rig()
     let key = rig.key(on: "a")
     rig.set(.ejected, "a")
@@ -279,7 +279,7 @@ import Testing
     #expect(rig.orphans() == [standIn: [key]])
   }
 
-  @Test func aPoolThatTrustsItsServersKeepsNoJournal() {
+  @Test func aPoolWithRejoinAsIsKeepsNoJournal() {
     let rig = Rig { $0.isJournaled = false }
     let key = rig.key(on: "a")
     rig.set(.failFast, "a")
@@ -289,7 +289,7 @@ import Testing
     #expect(rig.count(.journalKeys) == 0)
   }
 
-  @Test func aServerThatLeavesTakesItsPageWithIt() {
+  @Test func aRemovedServersEntriesAreDropped() {
     let rig = Rig()
     rig.set(.ejected, "a")
     let c = rig.open()
@@ -309,9 +309,9 @@ import Testing
     #expect(rig.count(.journalOverflows) >= 1)
   }
 
-  /// What makes a flag its owners' business: as long as a server is in the ring, nobody else is asked for its keys,
-  /// whoever else is out.
-  @Test func onlyKeysWhoseOwnerIsOutAreWithOthers() {
+  /// Why an overflow flag concerns only its owners: while a server is in the ring no other is sent its keys,
+  /// whichever servers are out.
+  @Test func onlyAnEjectedServersKeysAreOnOtherServers() {
     let names = ["a", "b", "c", "d", "e"]
     let rig = Rig(names)
     let keys = (0..<400).map { "k\($0)" }
@@ -325,9 +325,9 @@ import Testing
     }
   }
 
-  /// Of servers that go in one breath a worker knows the same as of those that go one after the other: where keys are,
-  /// and that changes are to be noted.
-  @Test func manyThatGoAtOnceAreAsManyThatGoOneByOne() {
+  /// After servers go out together a worker knows the same as after they go one by one: where keys are, and that
+  /// changes must be recorded.
+  @Test func serversThatGoOutTogetherEqualServersThatGoOneByOne() {
     let names = ["a", "b", "c", "d", "e"]
     let (together, oneByOne) = (Rig(names), Rig(names))
     let (c, d) = (together.open(), oneByOne.open())
@@ -351,8 +351,8 @@ import Testing
     }
   }
 
-  /// Two owners, one stand-in with too many keys of each.
-  @Test func flagsAreGivenAwayWhoeverIsOut() {
+  /// Two owners, and one stand-in with too many keys of each.
+  @Test func overflowFlagsAreTakenWhicheverServerIsOut() {
     var limits = Limits()
     limits.journalKeys = 4
     let rig = Rig(limits: limits)
@@ -366,7 +366,7 @@ import Testing
     #expect(rig.worker.takeOrphans(of: [Fleet.id(of: "c")]).isEmpty)
   }
 
-  @Test func afterAReloadAFlagIsEverybodys() {
+  @Test func anOverflowCountsForAllOwnersAfterAReload() {
     var limits = Limits()
     limits.journalKeys = 4
     let rig = Rig(limits: limits)
@@ -378,7 +378,7 @@ import Testing
   }
 }
 
-/// Letters of base64, not by the code that is tested.
+/// Base64 letters, computed without the code under test.
 enum Wire64 {
   private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -393,7 +393,7 @@ enum Wire64 {
 }
 
 extension Rig {
-  /// What the journal holds against a server; it holds it no more.
+  /// Removes and returns the keys that the journal holds for a server.
   func held(against name: String) -> [String] {
     worker.takeEntries(Fleet.id(of: name)).keys.map { String(decoding: $0, as: UTF8.self) }.sorted()
   }

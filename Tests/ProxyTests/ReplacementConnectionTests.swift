@@ -3,11 +3,11 @@ import Testing
 
 @testable import Proxy
 
-/// Connections that are dead and do not say so.
+/// Connections that died without a FIN or RST.
 @Suite struct ReplacementConnectionTests {
   private static let timedOut = WorkerEvent.failed(server: Fleet.id(of: "a"), .timedOut)
 
-  @Test func aDeadConnectionAmongGoodOnesIsReplacedAndIsNoFailure() {
+  @Test func aDeadConnectionToAHealthyServerIsReplacedWithoutAFailure() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     let dead = rig.connection("a")
@@ -16,7 +16,7 @@ import Testing
     rig.advance(.milliseconds(500))
     let failed = lines("SERVER_ERROR ringroad: a:11211 timed out")
     #expect(rig.got(c) == String(repeating: failed, count: 10))
-    #expect(rig.events().isEmpty, "a fresh connection was greeted: the server is well")
+    #expect(rig.events().isEmpty, "the replacement's handshake succeeded: the server is well")
     #expect(rig.effects.contains(.disconnect(connection: dead)))
     #expect(rig.connection("a") != dead)
     rig.say(c, "get x")
@@ -29,8 +29,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// No notice tells of them: the journal has to.
-  @Test func theWritesOfADeadConnectionAreInDoubtAndItsReadsAreNot() {
+  /// No failure is reported for them, so the journal must have them.
+  @Test func writesOnADeadConnectionAreInDoubtAndReadsAreNot() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get k0")
@@ -45,10 +45,10 @@ import Testing
     #expect(rig.held(against: "a") == ["k1", "k2"])
   }
 
-  /// One failure for its silence and one for each connection that is not greeted: three within half a second of
-  /// the deadline.
+  /// One failure for its silence and one for each connection without a handshake: three within half a second of the
+  /// deadline.
   @Test(arguments: [1, 50])
-  func aSilentServerIsFoundOutInTimeHoweverMuchIsAsked(requests: Int) {
+  func aSilentServerIsReportedInTimeUnderAnyLoad(requests: Int) {
     let rig = Rig(["a"])
     let c = rig.open()
     let start = rig.now
@@ -69,11 +69,11 @@ import Testing
         return tick * 10
       }
     }
-    #expect(failures == [200, 200, 410], "at so many milliseconds after the deadline")
+    #expect(failures == [200, 200, 410], "in milliseconds after the deadline")
     #expect(rig.connecting.count == 1, "one attempt at a time")
   }
 
-  @Test func requestsThatFailTogetherOnATalkingConnectionAreOneFailure() {
+  @Test func timeoutsOfOneDeadlineOnALiveConnectionAreOneFailure() {
     let rig = Rig(["a"])
     let c = rig.open()
     for i in 0..<8 { rig.say(c, "gets k\(i)") }
@@ -85,7 +85,7 @@ import Testing
     #expect(rig.count(.timeouts) == 7)
     #expect(rig.events() == [Self.timedOut])
     #expect(rig.connecting.isEmpty)
-    // A dripping server: more of it fails, and the deadline after that it is another failure.
+    // A dripping server: more requests time out, which is another failure only after another deadline.
     rig.send(from: "a", "END\r\n")
     rig.say(c, "get y")
     _ = rig.asked("a")
@@ -95,7 +95,7 @@ import Testing
     rig.hangUp(c)
   }
 
-  @Test func aConnectionThatSpeaksAgainKeepsItsPlace() {
+  @Test func aConnectionThatDeliversAgainIsNotReplaced() {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
     let c = rig.open()
     let connection = rig.connection("a")
@@ -117,8 +117,8 @@ import Testing
     #expect(!rig.effects.contains(.disconnect(connection: connection)))
   }
 
-  /// What waits on a connection that is found dead: reads go over to the new one, writes are in doubt.
-  @Test func readsGoOverToTheNewConnectionAndWritesFail() {
+  /// The queue of a connection that is found dead: reads move to the replacement, writes are in doubt.
+  @Test func readsMoveToTheReplacementAndWritesFail() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "get x")
@@ -126,7 +126,7 @@ import Testing
     rig.say(c, "set w 0 0 1", "1", "get y", "gat 5 z", "get y z")
     _ = rig.asked("a")
     rig.advance(.milliseconds(200))
-    #expect(rig.asked("a") == lines("get y z"), "what was asked before a write must not see it")
+    #expect(rig.asked("a") == lines("get y z"), "a read before a write must not see it")
     rig.reply("a", "VALUE z 0 1", "z", "END")
     #expect(
       rig.got(c)
@@ -138,7 +138,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func whoIsTakenOutHasNoOtherConnectionOpened() {
+  @Test func anEjectedServerGetsNoReplacementConnection() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.say(c, "get \(rig.key(on: "a"))")
@@ -157,7 +157,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aReloadThatTakesTheServerAwayEndsBoth() {
+  @Test func aReloadThatRemovesAServerClosesItsReplacementToo() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.say(c, "get \(rig.key(on: "a"))")

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Proxy
 
-/// Reads that meet a connection gone stale.
+/// Reads on a connection that has gone stale.
 @Suite struct RetryTests {
-  /// A rig whose server has been idle for so long, and a client; no tick has put the connection to rest.
+  /// A rig with a server that was idle for this long, and a client; no tick has marked the connection as idle.
   private func idle(
     _ idling: Duration = .seconds(60), _ names: [String] = ["a"],
     _ change: (inout WorkerPlan.Options) -> Void = { _ in }
@@ -45,7 +45,7 @@ import Testing
   ]
 
   @Test(arguments: others)
-  func nothingElseIsSentTwice(_ request: String) {
+  func onlyReadsAreResentAfterAStaleConnection(_ request: String) {
     let (rig, c) = idle { $0.missesOnFailure = false }
     rig.say(c, request)
     #expect(rig.asked("a") != "")
@@ -57,7 +57,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func storesAreNotSentTwice() {
+  @Test func storesOnAStaleConnectionAreNotResent() {
     let (rig, c) = idle()
     rig.say(c, "set x 0 0 1", "1", "append x 0 0 1", "2", "ms x 1", "3", "set x 0 0 1 noreply", "4")
     _ = rig.asked("a")
@@ -67,7 +67,7 @@ import Testing
     #expect(rig.asked("a") == "")
   }
 
-  @Test func thereIsNoThirdTime() {
+  @Test func aReadIsResentOnlyOnce() {
     let (rig, c) = idle { $0.missesOnFailure = false }
     rig.say(c, "get x")
     _ = rig.asked("a")
@@ -78,7 +78,7 @@ import Testing
     #expect(rig.count(.readRetries) == 1)
   }
 
-  @Test func theFirstDeadlineHolds() {
+  @Test func aResentReadKeepsItsFirstDeadline() {
     let (rig, c) = idle()
     rig.say(c, "get x")
     _ = rig.asked("a")
@@ -92,7 +92,7 @@ import Testing
     #expect(rig.count(.timeouts) == 1)
   }
 
-  @Test func aConnectionThatCannotBeMadeAnewFailsThem() {
+  @Test func readsFailWhenAStaleConnectionCannotBeReopened() {
     let (rig, c) = idle { $0.missesOnFailure = false }
     rig.isAccepting = false
     rig.say(c, "get x", "get x y")
@@ -119,7 +119,7 @@ import Testing
     #expect(rig.count(.readRetries) == 0)
   }
 
-  @Test func aConnectionThatHasSaidSomethingIsNotStale() {
+  @Test func aConnectionThatDeliveredBytesIsNotStale() {
     let (rig, c) = idle()
     rig.say(c, "get x", "get y")
     _ = rig.asked("a")
@@ -129,8 +129,8 @@ import Testing
     #expect(rig.count(.readRetries) == 0)
   }
 
-  /// A reply that fits nothing is no stale connection.
-  @Test func afterABreachNothingIsSentAgain() {
+  /// A wrong reply is no sign of a stale connection.
+  @Test func nothingIsResentAfterAViolation() {
     let (rig, c) = idle()
     rig.say(c, "get x")
     _ = rig.asked("a")
@@ -139,7 +139,7 @@ import Testing
     #expect(rig.count(.readRetries) == 0)
   }
 
-  @Test func whatIsAskedLaterComesAfterThem() {
+  @Test func laterRequestsAreSentAfterResentReads() {
     let (rig, c) = idle()
     rig.isAccepting = false
     rig.say(c, "get x", "set x 0 0 1", "1", "get x")
@@ -158,7 +158,7 @@ import Testing
           "VALUE x 0 1", "2", "END"))
   }
 
-  @Test func eachShareOfAMultiGetIsRetriedByItself() {
+  @Test func eachServersShareOfAMultiGetIsResentSeparately() {
     let (rig, c) = idle(.seconds(5), ["a", "b"])
     let (a, b) = (rig.key(on: "a"), rig.key(on: "b"))
     rig.say(c, "get \(a) \(b)")
@@ -173,7 +173,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aClientThatHasLeftHoldsNothingUp() {
+  @Test func staleReadsOfAClientThatLeftAreCleanedUp() {
     let (rig, c) = idle()
     rig.say(c, "get x", "get x y")
     _ = rig.asked("a")

@@ -4,37 +4,37 @@ import Wire
 
 @testable import Proxy
 
-/// A worker in a test's hands, with servers called `a`, `b`, `c`: the test writes what clients and servers
-/// say, line by line, and reads what they are given.
+/// A worker under test, with servers called `a`, `b`, `c`: the test sends lines as clients and servers, and reads
+/// what the worker sends to them.
 ///
 ///     let rig = Rig()
 ///     let c = rig.open()
 ///     rig.say(c, "get \(rig.key(on: "a"))")
-///     rig.asked("a")            // what the server would have read
+///     rig.asked("a")            // what the server has read
 ///     rig.reply("a", "END")
-///     rig.got(c)                // what the client would have read
+///     rig.got(c)                // what the client has read
 ///
-/// Orders are carried out at once, as the edge does; connections succeed unless `isAccepting` is off.
+/// Effects are carried out at once, as the edge does; connections succeed unless `isAccepting` is off.
 final class Rig {
   var worker: Worker
   private(set) var now = Instant(nanoseconds: 1_000_000_000_000)
-  /// Every order, oldest first.
+  /// All effects, oldest first.
   private(set) var effects: [Effect] = []
-  /// Clients that were ordered closed.
+  /// Clients that the worker has closed.
   private(set) var closed: [UInt32] = []
-  /// Clients that are not read from.
+  /// Clients that the worker has paused.
   private(set) var paused: Set<UInt32> = []
-  /// Connections that are not read from.
+  /// Server connections that the worker has paused.
   private(set) var pausedConnections: Set<UInt32> = []
-  /// Connections that were asked for and are neither made nor refused.
+  /// Connections that are being opened: neither established nor refused yet.
   private(set) var connecting: [UInt32] = []
   var isAccepting = true
-  /// What connections say that are not as their version tells.
+  /// Handshake replies that differ from what the server's version implies.
   private var handshakes: [UInt32: String] = [:]
-  /// Connections that were asked for a sign of life and gave none.
+  /// Connections that were sent `version` for validation and have not answered.
   private(set) var asleep: [UInt32] = []
   var wakesUp = true
-  /// What `stats ringroad` is answered with.
+  /// The answer to `stats ringroad`.
   var report = "STAT own 1\r\nEND\r\n"
   var holdsReports = false
   private(set) var heldReports: [SlotID] = []
@@ -77,7 +77,7 @@ final class Rig {
   /// The client sends these lines, in one piece.
   func say(_ c: UInt32, _ text: String...) { send(c, lines(text)) }
 
-  /// The client sends these bytes to the letter.
+  /// The client sends exactly these bytes.
   func send(_ c: UInt32, _ text: String) {
     let bytes = Array(text.utf8)
     // SAFETY: a byte has no padding that could be uninitialised.
@@ -85,7 +85,7 @@ final class Rig {
     settle()
   }
 
-  /// What has come for the client since the last look; the client takes at most `n` bytes.
+  /// What has arrived for the client since the last call; the client reads at most `n` bytes.
   func got(_ c: UInt32, atMost n: Int = .max) -> String {
     let text = worker.text(for: c, atMost: n)
     worker.sent(client: c, text.utf8.count, now: now)
@@ -93,7 +93,7 @@ final class Rig {
     return text
   }
 
-  /// What waits to be taken by the client, left where it is.
+  /// What waits to be read by the client, without reading it.
   func waiting(for c: UInt32) -> String { worker.text(for: c) }
 
   func endInput(_ c: UInt32) {
@@ -101,7 +101,7 @@ final class Rig {
     settle()
   }
 
-  /// The client's connection broke.
+  /// The client's connection is lost.
   func hangUp(_ c: UInt32) {
     worker.closed(client: c)
     settle()
@@ -125,7 +125,7 @@ final class Rig {
     return (0..<worker.servers[s].connections.count).map { worker.servers[s].connections[$0] }
   }
 
-  /// Connections that carry a long value now.
+  /// Connections that carry a large value now.
   var privateConnections: [UInt32] {
     (0..<worker.connections.end).filter {
       worker.connections.isTaken($0) && worker.connections[$0].stream != .max
@@ -145,7 +145,7 @@ final class Rig {
   /// Bytes of requests that wait on a server's connection.
   func queued(_ name: String) -> Int { worker.connections[connection(name)].asked.count }
 
-  /// What the server was sent since the last look; its connection takes at most `n` bytes.
+  /// What the server was sent since the last call; its connection accepts at most `n` bytes.
   func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
 
   func asked(_ l: UInt32, atMost n: Int = .max) -> String {
@@ -157,7 +157,7 @@ final class Rig {
     return text
   }
 
-  /// The server sends these lines, after it has read everything that it was sent.
+  /// The server sends these lines, after it has read everything that was sent to it.
   func reply(_ name: String, _ text: String...) {
     _ = asked(name)
     send(from: name, lines(text))
@@ -173,28 +173,28 @@ final class Rig {
     settle()
   }
 
-  /// The connection is made and greeted: by a server that speaks what its version says.
+  /// Establishes the connection, with the handshake of a server that supports what its version implies.
   func accept(_ l: UInt32, version: String = "1.6.18") {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     send(from: l, "VERSION \(version)\r\n")
   }
 
-  /// The connection is made, and nothing is answered on it.
+  /// Establishes the connection; nothing is answered on it.
   func startHandshaking(_ l: UInt32) {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     settle()
   }
 
-  /// The connection is made; the server gives its version, and this when it is asked which meta requests it speaks, with
-  /// the opaque that it was sent for `<opaque>`.
+  /// Establishes the connection; the server sends its version and this handshake, with the received opaque in place
+  /// of `<opaque>`.
   func begin(_ l: UInt32, version: String, handshake: String) {
     handshakes[l] = handshake
     accept(l, version: version)
   }
 
-  /// The server says which meta requests it speaks.
+  /// The server answers the handshake.
   private func answerHandshake(_ l: UInt32) {
     let asked = String(decoding: worker.handshaking(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
@@ -216,7 +216,7 @@ final class Rig {
     send(from: l, answer)
   }
 
-  /// The connection gives a sign of life.
+  /// The server answers the validation of the connection.
   func awaken(_ l: UInt32) {
     asleep.removeAll { $0 == l }
     send(from: l, "VERSION 1.6.18\r\n")
@@ -235,7 +235,7 @@ final class Rig {
     settle()
   }
 
-  /// The server is at another address.
+  /// The server has a new address.
   func relocate(_ name: String) {
     worker.relocate(Fleet.id(of: name), now: now)
     settle()
@@ -246,7 +246,7 @@ final class Rig {
     settle()
   }
 
-  /// The same for several, told in one breath.
+  /// The same for several servers at once.
   func set(_ statuses: [(name: String, status: ServerStatus)]) {
     var stale: Set<Int> = []
     for (name, status) in statuses {
@@ -258,7 +258,7 @@ final class Rig {
 
   // MARK: - The edge
 
-  /// Carries out the orders and serves who may go on.
+  /// Carries out the effects, and serves the clients that may resume.
   func settle() {
     repeat {
       while let order = worker.nextEffect() { carryOut(order) }
@@ -305,22 +305,22 @@ final class Rig {
     unsafe worker.report(x, bytes.span.bytes)
   }
 
-  // MARK: - Looking
+  // MARK: - Inspection
 
   func count(_ counter: Counter) -> Int { Int(worker.counters[counter]) }
 
-  /// Bytes of memory that a client's buffers hold.
+  /// Bytes of memory in a client's buffers.
   func footprint(_ c: UInt32) -> Int {
     worker.clients[c].input.footprint + worker.clients[c].output.footprint + parkedFootprint(c)
   }
 
-  /// Bytes of buffers, handed out or idle.
+  /// Bytes of buffers, in use or idle.
   var memory: Int { worker.buffers.inUse + worker.buffers.idleBytes }
   var slotsEverTaken: UInt32 { worker.exchanges.end + worker.fanOuts.end + worker.clients.end }
 
   func parkedFootprint(_ c: UInt32) -> Int { worker.clients[c].parked.footprint }
 
-  /// The `n`th of the keys `k0`, `k1`, … that this server has now.
+  /// The `n`th of the keys `k0`, `k1`, … that are on this server now.
   func key(on name: String, _ n: Int = 0) -> String {
     var left = n
     var i = 0
@@ -335,7 +335,7 @@ final class Rig {
     return "none"
   }
 
-  /// The server that has a key now.
+  /// The server that a key is on now.
   func owner(of key: String) -> String {
     guard let place = worker.table.where(key) else { return "nobody" }
     return Fleet.name(of: worker.servers[worker.destinations[place.server].server].id)
@@ -346,11 +346,11 @@ final class Rig {
     return worker.events
   }
 
-  /// What was taken and not given back, nil when all is well.
+  /// What was taken and not returned; nil if nothing.
   var leak: String? { worker.leak }
 }
 
-/// Lines as they go over the wire.
+/// Lines as they are sent on the wire.
 func lines(_ text: String...) -> String { lines(text) }
 
 func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
@@ -364,7 +364,7 @@ extension Worker {
     }
   }
 
-  /// What was taken and not given back, apart from the connections' own buffers; nil when all is well.
+  /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
   var leak: String? {
     var held = 0
     var l: UInt32 = 0
@@ -380,7 +380,7 @@ extension Worker {
     return nil
   }
 
-  /// Private connections that wait for the next long value.
+  /// Private connections that wait for the next large value.
   var spareConnections: Int {
     var count = 0
     var s: UInt32 = 0
@@ -391,7 +391,7 @@ extension Worker {
     return count
   }
 
-  /// Connections that are tried beside others.
+  /// Replacement connections.
   var replacements: Int {
     var count = 0
     var l: UInt32 = 0
@@ -402,7 +402,7 @@ extension Worker {
     return count
   }
 
-  /// As the edge does: bytes of a client's long value are read to where they are sent from.
+  /// Reads bytes of a client's large value straight into the send buffer, as the edge does.
   mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe connections[l].asked.append(bytes.span.bytes, &buffers)

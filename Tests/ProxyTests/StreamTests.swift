@@ -3,7 +3,7 @@ import Testing
 
 @testable import Proxy
 
-/// Long values pass through on connections of their own, and nobody waits for one who is slow.
+/// Large values are streamed on private connections, and a slow client or server delays no other.
 @Suite struct StreamTests {
   private func rig(_ change: (inout Limits) -> Void = { _ in }) -> Rig {
     var limits = Limits()
@@ -16,7 +16,7 @@ import Testing
 
   private let long = String(repeating: "v", count: 1000)
 
-  /// The client asks for a long value; returns the connection on which the server has been asked for it.
+  /// Requests a large value; returns the private connection on which the server was asked for it again.
   private func downloading(_ c: UInt32, _ rig: Rig) throws -> UInt32 {
     rig.say(c, "get k")
     _ = rig.asked("a")
@@ -27,7 +27,7 @@ import Testing
     return own
   }
 
-  @Test func aLongValueIsLetGoByAndAskedForOnAConnectionOfItsOwn() throws {
+  @Test func aLargeValueIsDiscardedAndRequestedOnAPrivateConnection() throws {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "get k")
@@ -37,7 +37,7 @@ import Testing
     #expect(rig.waiting(for: c) == "")
     let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == lines("get k"))
-    // What is let go by is not kept, and those behind it have their answers.
+    // Discarded bytes are not kept, and the requests behind them get their replies.
     rig.send(from: "a", String(long.dropFirst(3)) + "\r\nEND\r\n")
     #expect(rig.got(other) == lines("END"))
     #expect(rig.count(.integrityFailures) == 0)
@@ -46,7 +46,7 @@ import Testing
     rig.send(from: own, String(long.dropFirst(150)) + "\r\nEND\r\n")
     #expect(rig.got(c) == long.dropFirst(150) + "\r\nEND\r\n")
     #expect(rig.count(.streamedValues) == 1)
-    // The next one takes the connection that is there.
+    // The next one uses the connection that is open.
     rig.say(c, "gets k")
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000 7\r\nv")
@@ -57,9 +57,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// Every 64 KiB of a value that is let go by have a deadline; so nobody waits for ever behind one that drips.
+  /// Every 64 KiB of a discarded value have a deadline, so no request waits for ever behind one that drips.
   @Test(arguments: [1, 65_536])
-  func whoWaitsBehindALongValueHasADeadline(bytes: Int) {
+  func requestsBehindADiscardedValueHaveADeadline(bytes: Int) {
     let rig = rig()
     let (c, other) = (rig.open(), rig.open())
     rig.say(c, "get k")
@@ -76,7 +76,7 @@ import Testing
     rig.hangUp(other)
   }
 
-  @Test func aClientThatTakesLittleHoldsUpNobodyButItsOwnConnection() throws {
+  @Test func aSlowReaderPausesOnlyItsPrivateConnection() throws {
     let rig = rig()
     let c = rig.open()
     let own = try downloading(c, rig)
@@ -91,8 +91,8 @@ import Testing
     #expect(got == lines("VALUE k 0 1000", long, "END"))
   }
 
-  /// There must be room for it.
-  @Test func aValueThatCannotBeAskedForAgainAndDoesNotFitFails() {
+  /// There must be memory for it.
+  @Test func aLargeValueThatCannotBeRequestedAgainNorFitsFails() {
     let rig = rig { $0.memory = 8192 }
     let (c, d) = (rig.open(), rig.open())
     let huge = String(repeating: "v", count: 9000)
@@ -103,7 +103,7 @@ import Testing
     #expect(rig.privateConnections.isEmpty && rig.count(.queueFull) == 1 && rig.count(.readsAsMisses) == 1)
     rig.send(from: "a", "\r\nEND\r\nDELETED\r\n")
     #expect(rig.got(c) == lines("DELETED"))
-    // Of several, those that fit are given.
+    // Of several values, those that fit are delivered.
     rig.say(d, "get i k j", "delete k")
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE i 0 1\r\ni\r\nVALUE k 0 9000\r\n")
@@ -114,12 +114,12 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// What the client has asked to be changed behind the read must not be seen by it.
+  /// A change that the client sent behind the read must not be seen by it.
   @Test(arguments: [
     "set k 0 0 1\r\nx", "delete k", "touch k 0", "gat -1 k j", "gat 2592001 k j", "mg k T-1", "ma aw== b",
     "flush_all",
   ])
-  func aValueThatChangesBehindTheReadIsHeldInstead(change: String) {
+  func aLargeValueIsBufferedIfAWriteFollowsTheRead(change: String) {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "get k", change)
@@ -130,9 +130,9 @@ import Testing
     #expect(rig.got(c) == lines("VALUE k 0 1000", long, "END"))
   }
 
-  /// A key in base64 looks like another than the same key as it is.
+  /// A key in base64 looks different from the same key as text.
   @Test(arguments: ["set k 0 0 1\r\nx", "ms k 1\r\nx", "md k", "ms aw== 1 b\r\nx", "ma j"])
-  func aValueWhoseKeyIsInBase64IsHeldWhenAnythingChangesBehindTheRead(change: String) throws {
+  func aLargeValueOfABase64KeyIsBufferedIfAnyWriteFollows(change: String) throws {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "mg aw== b v O1", change)
@@ -144,7 +144,7 @@ import Testing
   }
 
   @Test(arguments: ["get j", "set j 0 0 1\r\nx", "get k", "mg k v", "gat 100 k j", "mg k T0"])
-  func whatLeavesTheKeyAloneIsNoReasonToHoldAValue(other: String) {
+  func aLargeValueIsStreamedIfNoWriteToItsKeyFollows(other: String) {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "get k", other)
@@ -153,7 +153,7 @@ import Testing
     #expect(rig.privateConnections.count == 1)
   }
 
-  @Test func valuesOfAMultiGetKeepTheirOrderWhicheverAreLong() throws {
+  @Test func multiGetValuesKeepTheirOrderWhicheverAreLarge() throws {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "get s k t")
@@ -164,7 +164,7 @@ import Testing
     #expect(rig.got(c) == lines("VALUE s 0 1", "s"))
     #expect(rig.asked(own) == lines("get k"))
     rig.send(from: own, lines("VALUE k 0 1000", long, "END"))
-    // What follows is given when there is room for it.
+    // The next value is delivered when there is room for it.
     #expect(rig.got(c) == lines("VALUE k 0 1000", long))
     #expect(rig.got(c) == lines("VALUE t 0 1", "t", "END"))
     rig.hangUp(c)
@@ -185,7 +185,7 @@ import Testing
   }
 
   @Test(arguments: ["N30", "R30", "h", "l", "T-1", "T2592001"])
-  func aMetaReadThatWouldBeAnsweredOtherwiseTheSecondTimeIsHeld(flag: String) throws {
+  func aMetaReadThatCannotBeRepeatedIsBuffered(flag: String) throws {
     let rig = rig()
     let c = rig.open()
     rig.say(c, "mg k v \(flag)")
@@ -199,7 +199,7 @@ import Testing
 
   // MARK: - Uploads
 
-  @Test func aLongValueGoesToItsServerAsItComes() throws {
+  @Test func aLargeUploadIsForwardedAsItArrives() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 1 2 1000\r\n\(long.prefix(10))")
@@ -218,7 +218,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func anUploadWaitsForTheAnswersBeforeIt() {
+  @Test func anUploadWaitsForTheClientsEarlierReplies() {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "delete k\r\nset k 0 0 1000\r\n\(long.prefix(10))")
@@ -227,7 +227,7 @@ import Testing
     #expect(rig.privateConnections.count == 1)
   }
 
-  @Test func aClientIsReadAsFastAsTheServerTakes() throws {
+  @Test func anUploadIsReadAsFastAsTheServerAcceptsIt() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(500))")
@@ -238,8 +238,8 @@ import Testing
     #expect(rig.paused.isEmpty)
   }
 
-  /// Its server is waited for only while it has something to take.
-  @Test func aClientThatSendsSlowlyIsNotItsServersFailure() throws {
+  /// The server's deadline runs only while it has bytes to accept.
+  @Test func aSlowUploadIsNotAServerFailure() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
@@ -251,14 +251,14 @@ import Testing
       rig.advance(.milliseconds(10))
     }
     #expect(rig.count(.timeouts) == 0 && rig.waiting(for: c) == "")
-    // And not for ever then.
+    // But it is not waited for without end.
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
     #expect(rig.count(.timeouts) == 1)
   }
 
-  /// However often a byte of it comes: others wait for its place.
-  @Test func aClientThatSendsSlowlyGoesWhenOthersWait() throws {
+  /// Even if a byte arrives now and then: other clients wait for its stream.
+  @Test func aSlowUploadIsClosedWhenOtherClientsWait() throws {
     let rig = rig { $0.streams = 1 }
     let (c, d) = (rig.open(), rig.open())
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
@@ -272,7 +272,7 @@ import Testing
     #expect(rig.closed == [c])
   }
 
-  @Test func aServerThatRefusesAValueAtOnceCostsNobodyAnything() throws {
+  @Test func anUploadRefusedAtOnceKeepsItsClientUsable() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
@@ -286,7 +286,7 @@ import Testing
     #expect(rig.effects.contains(.disconnect(connection: own)))
   }
 
-  @Test func aServerLostWithinAnUploadIsAnErrorAndTheRestIsDropped() throws {
+  @Test func aServerLostDuringAnUploadIsAnErrorAndTheRestIsDiscarded() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
@@ -298,7 +298,7 @@ import Testing
     #expect(rig.got(c) == lines("MN"))
   }
 
-  @Test func aClientLostWithinAnUploadEndsItsConnectionToTheServer() throws {
+  @Test func aClientLostDuringAnUploadClosesThePrivateConnection() throws {
     let rig = rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 1000\r\n\(long.prefix(10))")
@@ -310,7 +310,7 @@ import Testing
 
   // MARK: - Failures
 
-  @Test func aServerLostBeforeTheValueIsAMissAndWithinItTheClientIsClosed() throws {
+  @Test func aServerLostBeforeAValueIsAMissAndDuringItClosesTheClient() throws {
     let rig = rig()
     let c = rig.open()
     for hasBegun in [false, true] {
@@ -330,7 +330,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aServerThatStopsWithinAValueIsNotWaitedForLongerThanADeadline() throws {
+  @Test func aStreamedReadThatIsNotAnsweredIsAMissAtItsDeadline() throws {
     let rig = rig()
     let c = rig.open()
     _ = try downloading(c, rig)
@@ -340,8 +340,8 @@ import Testing
     #expect(rig.got(c) == lines("END"))
   }
 
-  /// With all connections for long values taken by clients that do not read, those go after a while.
-  @Test func oneThatDoesNotReadGivesWayToThoseThatWait() throws {
+  /// When all streams are taken by clients that do not read, those clients are closed after a while.
+  @Test func aClientThatDoesNotReadIsClosedWhenOthersWaitForAStream() throws {
     let rig = rig { $0.streams = 1 }
     let (deaf, other) = (rig.open(), rig.open())
     for c in [deaf, other] {
@@ -364,8 +364,8 @@ import Testing
     #expect(rig.got(other) == lines("VALUE k 0 1000", long, "END"))
   }
 
-  /// The less memory there is, the less of it anybody may take.
-  @Test func whatIsHeldShrinksWithTheMemoryThatIsLeft() {
+  /// The less memory is left, the less of it any client may take.
+  @Test func theBufferingLimitShrinksWithFreeMemory() {
     var limits = Limits()
     limits.memory = 1 << 20
     let rig = Rig(["a"], limits: limits)
@@ -382,6 +382,6 @@ import Testing
 }
 
 extension String {
-  /// Without a blank at the end.
+  /// Without a space at the end.
   fileprivate var trimmed: String { last == " " ? String(dropLast()) : self }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Proxy
 
-/// Values above the proxy's own limit: refused, and the key's old value forgotten where memcached forgets it.
+/// Values above the proxy's own limit: refused, and the key's old value deleted where memcached deletes it.
 @Suite struct TooLargeTests {
   static func rig() -> Rig {
     var limits = Limits()
@@ -31,7 +31,7 @@ import Testing
   ]
 
   @Test(arguments: cases)
-  func theOldValueIsForgottenWhereMemcachedDoes(_ one: (line: String, sent: String, reply: String)) {
+  func aTooLargeValueDeletesTheOldOneWhereMemcachedDoes(_ one: (line: String, sent: String, reply: String)) {
     let rig = Self.rig()
     let c = rig.open()
     rig.say(c, one.line, "long", "get k")
@@ -46,8 +46,8 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  /// The line alone decides, as in memcached: the value need not have come.
-  @Test func itIsForgottenBeforeTheValueHasCome() {
+  /// The line alone decides, as in memcached: the value need not have arrived.
+  @Test func aTooLargeValueDeletesTheOldOneBeforeItArrives() {
     let rig = Self.rig()
     let c = rig.open()
     rig.send(c, "set k 0 0 2000\r\nabc")
@@ -58,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: ["set k 0 0 4", "ms k 4"])
-  func aServerThatIsOutForgetsNothing(_ line: String) {
+  func aTooLargeValueForAServerThatIsOutSendsNoDelete(_ line: String) {
     let rig = Self.rig()
     let c = rig.open()
     rig.set(.failFast, "a")
@@ -69,9 +69,9 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func anAnswerThatComesLateIsDroppedInItsPlace() {
+  @Test func aLateReplyToTheDeleteForATooLargeValueIsDiscarded() {
     let rig = Self.rig()
-    // The server is slow to everybody.
+    // The server is slow on all connections.
     rig.isAccepting = false
     let c = rig.open()
     rig.say(c, "ms k 4", "long")

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Proxy
 
-/// Commands that every server is asked.
+/// Commands that are sent to every server.
 @Suite struct WholeClusterTests {
-  @Test func flushIsOKWhenAllSaidSo() {
+  @Test func flushIsOKWhenAllServersSayOK() {
     let rig = Rig()
     let c = rig.open()
     rig.say(c, "flush_all 10")
@@ -18,7 +18,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func flushSaysHowManyDidNot() {
+  @Test func flushReportsHowManyServersFailed() {
     let rig = Rig()
     let c = rig.open()
     rig.say(c, "flush_all")
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test(arguments: ["flush_all", "flush_all noreply"])
-  func aServerThatIsOutIsFlushedBeforeItComesBack(_ command: String) {
+  func aFlushIsOwedToAServerThatIsOut(_ command: String) {
     let rig = Rig()
     let c = rig.open()
     rig.set(.ejected, "b")
@@ -43,9 +43,9 @@ import Testing
     #expect(events.count == 3 && events.contains(.flushOwed(server: Fleet.id(of: "b"))))
   }
 
-  /// It may be up before anybody hears what was promised in its name.
+  /// It may be up before the control thread knows of a flush promised on it.
   @Test(arguments: ["flush_all", "flush_all noreply"])
-  func aServerThatIsAboutToBeUsedIsNotSaidToBeFlushed(_ command: String) {
+  func aFlushOfAReturningServerIsReportedAsFailed(_ command: String) {
     let rig = Rig()
     let c = rig.open()
     rig.set(.ejected, "b")
@@ -59,27 +59,27 @@ import Testing
     #expect(rig.got(c) == (command == "flush_all" ? line : ""))
     let flushed = ["a", "c"].map { WorkerEvent.flushed(server: Fleet.id(of: $0), asked: rig.now) }
     #expect(rig.events() == flushed)
-    // Anything else is told what it would be told before.
+    // Other requests get the same answer as before.
     rig.say(c, "delete \(rig.key(on: "b"))")
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 ejected"))
     rig.set(.up, "b")
     rig.say(c, "flush_all")
-    // What was refused meanwhile is deleted ahead of it.
+    // Deletes refused meanwhile are sent ahead of it.
     rig.reply("b", "NOT_FOUND")
     for name in ["a", "b", "c"] { rig.reply(name, "OK") }
     #expect(rig.got(c) == lines("OK"))
   }
 
-  /// What is done later, or not at all, says nothing of what a server holds.
+  /// A flush that is done later, or not at all, says nothing about what a server holds.
   @Test(arguments: ["flush_all 10", "flush_all 0", "flush_all -1", "flush_all 10 noreply"])
-  func aFlushWithADelayIsNotTold(_ command: String) {
+  func aFlushWithADelayIsNotReported(_ command: String) {
     let rig = Rig()
     rig.say(rig.open(), command)
     for name in ["a", "b", "c"] { rig.reply(name, "OK") }
     #expect(rig.events() == [])
   }
 
-  @Test func aServerThatIsTakenOutMeanwhileIsOwedAFlush() {
+  @Test func aServerEjectedDuringAFlushIsOwedIt() {
     let rig = Rig()
     let c = rig.open()
     rig.say(c, "flush_all")
@@ -91,7 +91,7 @@ import Testing
     #expect(rig.events() == [.flushOwed(server: Fleet.id(of: "b"))])
   }
 
-  @Test func theLowestVersionIsTheAnswer() {
+  @Test func versionIsAnsweredWithTheLowest() {
     let rig = Rig()
     let c = rig.open()
     rig.say(c, "version")
@@ -101,7 +101,7 @@ import Testing
     #expect(rig.got(c) == lines("VERSION 1.6.9"))
   }
 
-  @Test func withoutAnyServerThereIsNoVersion() {
+  @Test func versionIsAnErrorWithoutAnyServer() {
     let rig = Rig(isAccepting: false)
     let c = rig.open()
     rig.say(c, "version")
@@ -111,7 +111,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func statsAreMergedOverThoseThatAnswer() {
+  @Test func statsAreMergedOverTheServersThatAnswer() {
     let rig = Rig()
     let c = rig.open()
     rig.say(c, "stats")
@@ -128,7 +128,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func statsWordsArePassedOn() {
+  @Test func statsArgumentsAreForwarded() {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "stats items", "stats reset")
@@ -139,7 +139,7 @@ import Testing
         == lines("STAT items:1:number 4", "END", "RESET"))
   }
 
-  @Test func eachServersOwnStatsAreShown() {
+  @Test func statsServersShowsEachServersStats() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.say(c, "stats servers")
@@ -151,7 +151,7 @@ import Testing
         == lines("STAT a:11211:pid 11", "STAT b:11211:ringroad_error connection lost", "END"))
   }
 
-  @Test func theProxysOwnNumbersComeInTheirTurn() {
+  @Test func statsRingroadIsAnsweredInItsTurn() {
     let rig = Rig(["a"])
     rig.holdsReports = true
     let c = rig.open()
@@ -164,7 +164,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func aReportForAClientThatLeftIsDropped() {
+  @Test func aStatsReportForAClientThatLeftIsDiscarded() {
     let rig = Rig(["a"])
     rig.holdsReports = true
     let c = rig.open()
@@ -178,7 +178,7 @@ import Testing
     #expect(rig.leak == nil)
   }
 
-  @Test func theOrderOfAnswersIsKeptAroundThem() {
+  @Test func repliesAroundClusterWideCommandsKeepTheirOrder() {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     rig.say(c, "version", "get \(rig.key(on: "a"))", "flush_all")
