@@ -1,10 +1,10 @@
-/// What is to happen, the earliest first; of one moment, in the order in which it was added.
+/// Future events, earliest first; events of the same moment in the order in which they were added.
 struct Agenda {
-  /// Plain values: the heap moves them about more often than anything else is done in a world.
+  /// A plain value: moving entries in the heap is the most frequent operation of a world.
   private struct Entry: BitwiseCopyable {
     var time: UInt64
     var number: UInt64
-    /// Where in `events` it stands.
+    /// Its index in `events`.
     var place: Int
 
     func comes(before other: Entry) -> Bool {

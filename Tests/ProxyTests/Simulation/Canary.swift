@@ -4,19 +4,19 @@ import Wire
 
 @testable import Proxy
 
-/// One of the proxy's defences, which a world can do without: there the proxy has the bug that it guards against.
+/// One of the proxy's defences, which a world can remove: there the proxy has the bug that the defence prevents.
 ///
-/// What each guards against happens either way, so that a world which keeps the defence shows that it suffices, and one
-/// that does without shows that the oracle would see the bug. A sabotage spoils what the proxy says; this is the
-/// proxy itself, its state altered as the bug would alter it.
+/// Each defence's fault takes place either way: a world with the defence shows that it suffices, and one without
+/// shows that the oracle detects the bug. A `Sabotage` alters the proxy's output; a canary alters the state of the
+/// proxy itself, as the bug would.
 enum Canary: String, CaseIterable, Sendable {
-  /// An answer that comes after its deadline is recognised in its place, and dropped.
+  /// A late reply is recognised by its position and discarded.
   case lateReplies
-  /// A value must be of the key that was asked for.
+  /// A value must have the requested key.
   case keyCheck
-  /// What changes something is not sent a second time when its connection is lost.
+  /// A change is not sent a second time when its connection is lost.
   case onceOnly
-  /// A request whose client has left gives its slot back when it is answered.
+  /// A request's slot is released when the reply arrives, even if its client has left.
   case slots
 
   /// Weather in which the defence is needed.
@@ -30,7 +30,7 @@ enum Canary: String, CaseIterable, Sendable {
       weather.lies = 1
     case .onceOnly:
       weather.resets = 1
-      // A key that is deleted does not tell how often it was counted up.
+      // If the key is deleted, its value does not show how often it was incremented.
       weather.writesMissOnFailure = false
     case .slots:
       weather.strictness = .exact
@@ -39,24 +39,24 @@ enum Canary: String, CaseIterable, Sendable {
     return weather
   }
 
-  /// Enough for the defence to be needed in fifteen.
+  /// Enough worlds for the defence to be needed in fifteen.
   var worlds: UInt64 { 60 }
 }
 
 extension World {
-  /// Late legs are forgotten like answered ones: what comes for them will be taken for the next one's.
+  /// Late legs are removed like answered ones: replies to them will be taken for the next leg's.
   func forgetLateLegs() {
     guard canary == .lateReplies, !isDefended else { return }
     for (l, socket) in byConnection where worker.forgetLateLegs(of: l) { socket.hasForgotten = true }
   }
 
-  /// Whether what comes from a server is for a leg that is late, or that was.
+  /// Counts bytes from a server that are for a leg that is, or was, late.
   func noteLate(_ socket: ConnectionSocket) {
     guard canary == .lateReplies else { return }
     if isDefended ? worker.connections[socket.connection].late > 0 : socket.hasForgotten { strikes += 1 }
   }
 
-  /// A read's answer on its way to the proxy, or another key's in its place.
+  /// Returns a read's reply on its way to the proxy, or replaces it by another key's.
   func misdirect(_ bytes: [UInt8], _ socket: ConnectionSocket) -> [UInt8] {
     guard canary == .keyCheck, let asked = worker.plainRead(owedOn: socket.connection),
       bytes.starts(with: "VALUE ".utf8), bytes.suffix(7).elementsEqual("\r\nEND\r\n".utf8), isRough,
@@ -76,14 +76,14 @@ extension World {
       + Array("\r\nEND\r\n".utf8)
   }
 
-  /// A server has done something: it may never come to say so.
+  /// Loses the connection of a server that has executed a request, before it replies.
   func interrupt(_ socket: ConnectionSocket, _ reply: [UInt8]) {
     guard canary == .onceOnly, isRough, let first = reply.first, first >= 48, first <= 57, dice.happens(400)
     else { return }
     agenda.add(.reset(socket), at: now)
   }
 
-  /// A connection is about to be lost: what its server has done and not answered is asked again on another.
+  /// Before a connection is lost: requests executed but not answered are sent again on another.
   func resendChanges(of socket: ConnectionSocket) {
     guard canary == .onceOnly else { return }
     let others = byConnection.values.filter {
@@ -120,7 +120,7 @@ extension Worker {
     return connections[l].late < before
   }
 
-  /// The request of one key that is owed the next answer on a shared connection: `get` or `gets`, and the key.
+  /// The single-key read that is owed the next reply on a shared connection: `get` or `gets`, and the key.
   fileprivate func plainRead(owedOn l: UInt32) -> (verb: [UInt8], key: [UInt8])? {
     guard connections[l].state == .ready, !connections[l].isPrivate, connections[l].front == .plain,
       connections[l].input.isEmpty,
@@ -134,7 +134,7 @@ extension Worker {
     )
   }
 
-  /// From now on the oldest request of a connection was this one: whatever is compared with it is as it says.
+  /// Replaces the oldest request of a connection, so that the reply is checked against this one.
   fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: UInt32) {
     let before = Int(connections[l].legs[0].length)
     var asked = exchange(&connections[l].asked, with: Buffer())
@@ -149,7 +149,7 @@ extension Worker {
     connections[l].legs[0].keyLength = UInt8(keyLength)
   }
 
-  /// Of the first `done` bytes of what waits.
+  /// Resends changes among the first `done` bytes of the queue.
   fileprivate mutating func resendChanges(
     _ done: Int, from l: UInt32, to other: UInt32, isInEarnest: Bool
   ) -> Int {
@@ -162,7 +162,7 @@ extension Worker {
     for i in 0..<connections[l].legs.count {
       let leg = connections[l].legs[i]
       defer { start += Int(leg.length) }
-      // Of what all clients change nobody knows what it must be.
+      // The right value of a key that all clients change is unknown.
       guard leg.verb == .incr || leg.verb == .decr, leg.keyLength > 3, !leg.isLate,
         leg.exchange != Slab<Exchange>.none, done >= start + Int(leg.length)
       else { continue }

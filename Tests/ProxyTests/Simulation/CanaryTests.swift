@@ -1,6 +1,6 @@
 import Testing
 
-/// What the proxy guards against happens, and the simulation finds out whether it does.
+/// Faults that the proxy defends against take place, with and without the defence.
 @Suite struct CanaryTests {
   private struct Sum {
     var struck = 0
@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(arguments: Canary.allCases)
-  func whatIsGuardedAgainstDoesNoHarm(_ canary: Canary) {
+  func theProxysDefencePreventsViolations(_ canary: Canary) {
     let sum = run(canary, isDefended: true)
     #expect(sum.struck >= 15)
     #expect(sum.violations.isEmpty)
@@ -27,7 +27,7 @@ import Testing
 
   /// In at least half of the worlds in which the defence was needed.
   @Test(arguments: Canary.allCases)
-  func aDefenceThatIsMissingIsMissed(_ canary: Canary) {
+  func aMissingDefenceIsDetected(_ canary: Canary) {
     let sum = run(canary, isDefended: false)
     print("without \(canary): \(sum.violations.count) of \(sum.struck), \(sum.violations.first ?? "none")")
     #expect(sum.struck >= 15)

@@ -4,47 +4,47 @@ import Stats
 
 @testable import Proxy
 
-/// A world in which servers hang, go on, are cut off with all they hold, and flap; two workers, a board and a
-/// handover as the control thread has them, with mail that takes its time. What is looked for: a value that
-/// was overwritten or deleted before it was asked for.
+/// A world in which servers hang, resume, are cut off with all they hold, and flap; with two workers, and a health
+/// board and failover coordinator as in the control thread, connected by delayed mail. It looks for values that were
+/// overwritten or deleted before they were requested.
 ///
 /// One seed decides everything.
 final class Comeback {
-  /// What the harness leaves out, as if the proxy did: proof that it would be seen.
+  /// A step that the harness omits, as a faulty proxy would: proof that the test detects it.
   enum Omission: String, CaseIterable, Sendable {
-    /// That anything is noted that returning servers should forget.
+    /// Recording keys that returning servers must delete.
     case journal
-    /// The stand-ins' copies.
+    /// Collecting the stand-ins' copies.
     case orphans
     /// Waiting until all workers know that a server's stand-ins are not to be used.
     case acknowledgement
-    /// Deletions of what was said not to be done: other keys are deleted.
+    /// Deletions of writes reported as not done: other keys are deleted.
     case promises
   }
 
   final class Host {
     let model: ModelServer
-    /// Stopped: connections are taken, nothing is answered.
+    /// Stopped until then: connections are accepted, nothing is answered.
     var hangsUntil: UInt64 = 0
-    /// Cut off: connections are refused.
+    /// Cut off until then: connections are refused.
     var isCutUntil: UInt64 = 0
     init(_ name: String) { model = ModelServer(name: name, version: "1.6.40") }
   }
 
   static let names = ["a", "b", "c"]
   static let timeout = Duration.milliseconds(20)
-  /// The same in nanoseconds.
+  /// `timeout` in nanoseconds.
   static let patience: UInt64 = 20_000_000
-  /// Longer than a server takes to look into old connections.
+  /// Longer than a server takes to read its old connections.
   static let rest: UInt64 = 60_000_000
 
   let seed: UInt64
   let omission: Omission?
-  /// Of a thousand requests; none in most worlds, for who is flushed has nothing else to forget.
+  /// Per thousand requests; none in most worlds, because a flushed server has nothing else to delete.
   let flushes: Int
-  /// Whether failed writes are told that their key is not there: in half of the worlds.
+  /// Whether failed writes are answered as misses: in half of the worlds.
   let writesMissOnFailure: Bool
-  /// Writes that were told so, for whatever reason, in such worlds; and deletions of what was said not to be done.
+  /// Writes answered as misses, for whatever reason, in such worlds; and deletions of writes reported as not done.
   var misses = 0
   var promises = 0
   var dice: Dice
@@ -57,7 +57,7 @@ final class Comeback {
   var versions = 0
   var board: HealthBoard
   var failover: FailoverCoordinator
-  /// The present visit to each server.
+  /// The current session with each server.
   var sessions: [UInt32: Int] = [:]
   var lastSession = 0
   private(set) var violation: String?
@@ -66,7 +66,7 @@ final class Comeback {
   var reads = 0
   private(set) var failoverEvents: [FailoverCoordinator.FailoverEvent] = []
   var ejections = 0
-  /// Servers that must be flushed before they are asked for anything again.
+  /// Servers that must be flushed before they get another request.
   var owed: Set<UInt32> = []
 
   static func id(_ name: String) -> UInt32 { Fleet.id(of: name) }
@@ -114,7 +114,7 @@ final class Comeback {
   // MARK: - Time
 
   func at(_ time: UInt64, _ event: @escaping () -> Void) {
-    // Never before its time: what waits for a moment would find that it has to wait.
+    // Never before its time: an event that waits for a moment would find that it must still wait.
     events[(max(time, now) + 99_999) / 100_000, default: []].append(event)
   }
 
@@ -134,7 +134,7 @@ final class Comeback {
         for event in due { event() }
       }
     }
-    // Each holds the world.
+    // Each event retains the world.
     events = [:]
   }
 
@@ -151,8 +151,8 @@ final class Comeback {
     }
   }
 
-  /// Something happens to a server: mostly it hangs for long, sometimes only for a moment, also when another
-  /// one does.
+  /// Something happens to a server: usually it hangs for long, sometimes only for a moment, also while another one
+  /// does.
   private func chaos() {
     after(10_000...250_000) { self.chaos() }
     guard let host = hosts[dice.pick(Self.names)] else { return }
@@ -195,7 +195,7 @@ final class Comeback {
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
     for workerEvent in seat.worker.events { report(seat) { self.consider(workerEvent) } }
     seat.worker.events.removeAll()
-    if seat.worker.counters[.integrityFailures] > 0 { fail("a breach, but no server lied") }
+    if seat.worker.counters[.integrityFailures] > 0 { fail("a protocol violation, but no server lied") }
     if omission == .journal { seat.worker.journal = Journal() }
   }
 
@@ -253,7 +253,7 @@ final class Comeback {
     }
   }
 
-  /// A server that goes on after a stop finds what lies in its connections, one after the other.
+  /// A server that resumes after a stop reads what its connections hold, one connection after the other.
   private func serve(_ pipe: Pipe, of seat: Seat) {
     guard let host = hosts[pipe.server] else { return }
     if host.hangsUntil > now {
@@ -284,7 +284,7 @@ final class Comeback {
 
   // MARK: - Mail
 
-  /// To a worker: in order, and not at once.
+  /// Delivers mail to a worker: in order, with a delay.
   func mail(_ seat: Seat, _ letter: @escaping () -> Void) {
     seat.mailAt = max(seat.mailAt + 1, now + UInt64(dice.pick([50, 200, 1000, 6000])) * 1000)
     at(seat.mailAt) {
@@ -310,8 +310,8 @@ final class Comeback {
 }
 
 extension Worker {
-  /// Has deletions that were promised name another key, among all bytes that are to be sent on a connection. Returns how
-  /// many there are.
+  /// Makes promised deletions name another key, among the bytes to be sent on a connection. Returns the number of
+  /// such deletions.
   fileprivate func blotPromises(among bytes: inout [UInt8], on l: UInt32, isInEarnest: Bool) -> Int {
     var count = 0
     var start = 0

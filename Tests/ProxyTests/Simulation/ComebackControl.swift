@@ -3,7 +3,7 @@ import Health
 
 @testable import Proxy
 
-// What the control thread does: the board's changes, the handover's steps, visits to servers.
+// What the control thread does: the health board's changes, the failover coordinator's steps, sessions with servers.
 
 extension Comeback {
   func consider(_ workerEvent: WorkerEvent) {
@@ -11,7 +11,7 @@ extension Comeback {
       if case .answered(let server) = workerEvent { board.answered(ServerID(server), at: moment) }
       if case .flushOwed(let server) = workerEvent {
         guard failover.status(of: server) != .up else {
-          return fail("\(Fleet.name(of: server)) is up, and owes a flush")
+          return fail("server \(Fleet.name(of: server)) is up without the flush owed to it")
         }
         owed.insert(server)
         perform(failover.oweFlush(server, now: moment))
@@ -50,7 +50,7 @@ extension Comeback {
       case .tell(let server, let status, let ticket, let takesEntries, let wasFlushed):
         if status == .ejected { ejections += 1 }
         if status == .up, owed.contains(server) {
-          fail("\(Fleet.name(of: server)) returns, and owes a flush")
+          fail("server \(Fleet.name(of: server)) returns without the flush owed to it")
         }
         let isOmitted =
           omission == .acknowledgement && takesEntries && (status == .failFast || status == .returning)
@@ -93,9 +93,9 @@ extension Comeback {
     }
   }
 
-  // MARK: - Visits
+  // MARK: - Sessions
 
-  /// Goes to a server: as a probe, or with an errand.
+  /// Opens a session with a server: as a probe, or to run a cleanup job.
   func session(_ server: UInt32, job: FailoverCoordinator.CleanupJob?) {
     lastSession += 1
     let number = lastSession
@@ -111,7 +111,7 @@ extension Comeback {
     }
   }
 
-  /// As long as it needs to answer at once after a rest.
+  /// Waits until the server answers at once after a pause.
   private func rest(_ server: UInt32, _ number: Int, _ then: @escaping () -> Void) {
     at(now + Self.rest) {
       let asked = self.now
@@ -139,7 +139,7 @@ extension Comeback {
     }
   }
 
-  /// Asks a server for something; what was sent is done sometime, answered or not.
+  /// Sends a request to a server; what was sent is executed at some time, answered or not.
   private func ask(_ server: UInt32, _ number: Int, _ text: String, _ then: @escaping () -> Void) {
     guard sessions[server] == number, let host = hosts[Fleet.name(of: server)] else { return }
     var isAnswered = false

@@ -2,17 +2,17 @@ import Foundation
 
 @testable import Proxy
 
-// What clients of a comeback ask and are told: in classic words and meta ones, long values and short, with
-// answers wanted or not.
+// The requests of clients in a comeback world, and the answers to them: classic and meta commands, large and small
+// values, with and without replies.
 
 extension Comeback {
   private static func key(_ n: Int) -> String { "key:\(n)" }
   static let keyCount = 12
 
-  // MARK: - Asking
+  // MARK: - Requests
 
   func ask(_ asker: Asker) {
-    // What is left of a value whose request was answered before it was said.
+    // The rest of a value with a request that was answered before the value was sent in full.
     if !asker.unsaid.isEmpty { say(asker) }
     guard asker.unsaid.isEmpty else { return after(100...1000) { self.ask(asker) } }
     asker.keys = [Self.key(dice.below(Self.keyCount))]
@@ -41,7 +41,7 @@ extension Comeback {
       text = "flush_all\r\n"
     }
     asker.isWaiting = asker.isMeta || asker.wish == .read || asker.wish == .flush || !isQuiet
-    // Of a delete that nobody answers nothing can be held against anybody.
+    // A delete without a reply proves nothing about stale values.
     if asker.wish == .write || asker.wish != .read && asker.isWaiting {
       let write = Write(
         start: now, end: asker.isWaiting ? .max : now + 2 * Self.patience, isQuiet: !asker.isWaiting,
@@ -51,13 +51,13 @@ extension Comeback {
     note("worker \(asker.seat.number), \(asker.version): \(text.debugDescription)")
     if !asker.isWaiting { after(100...4000) { self.ask(asker) } }
     asker.unsaid = Array(text.utf8)
-    // Half of a long value first.
+    // Half of a large value first.
     let count = asker.unsaid.count
     say(asker, atMost: count > 100 && dice.happens(500) ? dice.within(50...count) : count)
     if !asker.unsaid.isEmpty { after(50...3000) { self.say(asker) } }
   }
 
-  /// The key as it is, or in base64.
+  /// The key as text, or in base64.
   private func word(_ asker: Asker) -> String {
     let key = asker.keys[0]
     return dice.happens(500) ? key : Data(key.utf8).base64EncodedString() + " b"
@@ -86,7 +86,7 @@ extension Comeback {
     return "\(verb) \(key) 0 0 \(value.utf8.count)\(isQuiet ? " noreply" : "")\r\n\(value)\r\n"
   }
 
-  /// The proxy reads what its client has said.
+  /// The proxy reads what its client has sent.
   func say(_ asker: Asker, atMost n: Int = .max) {
     guard !asker.isPaused, !asker.unsaid.isEmpty else { return }
     let bytes = Array(asker.unsaid.prefix(n))
@@ -96,15 +96,15 @@ extension Comeback {
     endTurn(asker.seat)
   }
 
-  // MARK: - Being told
+  // MARK: - Replies
 
-  /// The client takes what there is for it.
+  /// The client reads what was sent to it.
   func hear(_ asker: Asker) {
     let count = asker.seat.worker.clients[asker.slot].output.count
     guard count > 0 else { return }
     asker.heard += asker.seat.worker.bytes(for: asker.slot, count)
     asker.seat.worker.sent(client: asker.slot, count, now: moment)
-    guard asker.isWaiting else { return fail("a client was told what it did not ask for") }
+    guard asker.isWaiting else { return fail("a client got a reply that it did not request") }
     guard let last = asker.heard.last, last == 10, let heard = Told(asker.heard, isRead: asker.wish == .read)
     else { return }
     note("worker \(asker.seat.number) answers \(asker.version): \(heard)")
@@ -124,26 +124,26 @@ extension Comeback {
 
   private func judge(_ key: String, _ version: Int?, _ asker: Asker) {
     reads += 1
-    guard let version, asker.keys.contains(key) else { return fail("\(key) is nothing that was written") }
+    guard let version, asker.keys.contains(key) else { return fail("\(key) has an unwritten value") }
     let (seat, history) = (asker.seat.number, histories[key] ?? KeyHistory())
     if history.isStale(version, readAt: asker.start, by: seat, grace: 2 * Self.patience) {
-      fail("\(key) is \(version)")
+      fail("\(key) has the stale value \(version)")
     }
     if history.isUndone(version, readAt: asker.start, by: seat, patience: Self.patience) {
-      fail("\(key) is \(version), which was not to be written")
+      fail("\(key) has value \(version) of a write reported as not done")
     }
   }
 
-  /// What a write is told whose key is not there, or is, or whose server has failed.
+  /// Replies to a write if its key is missing, or exists, or its server has failed.
   private static let misses: Set<String> = ["NOT_STORED", "NOT_FOUND", "NS", "NF"]
 
   private func conclude(_ asker: Asker, isDone: Bool) {
-    // A flush that a server owes is done on some, and will be on that one: it is over and not done.
+    // With a flush owed to a server, it is done on some and will be done there: it has ended, but is not done.
     let isDone = isDone && !asker.isOwed
     for key in asker.keys { histories[key]?.end(asker.version, at: now, isDone: isDone) }
   }
 
-  /// Whether a flush has left out a server that is out, as far as this worker knows.
+  /// Marks the flushes that were not sent to a server that is out, as far as this worker knows.
   func noteOwed(_ seat: Seat) {
     for workerEvent in seat.worker.events {
       guard case .flushOwed = workerEvent else { continue }
@@ -153,7 +153,7 @@ extension Comeback {
     }
   }
 
-  /// The proxy has closed the connection, as it must when it cannot give the rest of a value; the client comes anew.
+  /// The proxy closed the connection because it could not deliver the rest of a value; the client reconnects.
   func closed(_ slot: UInt32, of seat: Seat) {
     seat.worker.closed(client: slot)
     guard let asker = askers.first(where: { $0.seat === seat && $0.slot == slot }) else { return }
@@ -167,7 +167,7 @@ extension Comeback {
 
   // MARK: - What servers do
 
-  /// What a server is about to be asked, before it takes that from its connection.
+  /// The change that a server is about to execute, before it takes the request from its connection.
   func deed(_ line: [UInt8], _ inbox: Inbox) -> Doing? {
     let words = line.split(separator: 32)
     guard let first = words.first else { return nil }
@@ -193,7 +193,7 @@ extension Comeback {
     return String(decoding: key, as: UTF8.self)
   }
 
-  /// A server did it.
+  /// Records that a server executed a change.
   func note(_ doing: Doing, _ reply: [UInt8], by host: Host) {
     note("\(host.model.name) does \(doing)")
     let deed = (server: host.model.name, time: now)
@@ -202,7 +202,7 @@ extension Comeback {
       guard let version = doing.version, Told.isDone(reply) else { return }
       histories[doing.key]?.writes[version]?.deeds.append(deed)
     default:
-      // Whose it is does not show: all that are underway.
+      // The request does not show its client: recorded for all in flight.
       for asker in askers where asker.isWaiting && asker.wish == doing.wish {
         for key in asker.keys where doing.wish == .flush || key == doing.key {
           histories[key]?.writes[asker.version]?.deeds.append(deed)
@@ -211,7 +211,7 @@ extension Comeback {
     }
   }
 
-  /// The worker has been told that it was done, in time: who wants no answer may count on it as well.
+  /// The worker got the reply in time, so a client that wants no reply may rely on the change as well.
   func settle(_ doing: Doing) {
     guard let version = doing.version, let write = histories[doing.key]?.writes[version], write.isQuiet,
       now - write.start < Self.patience
@@ -220,23 +220,23 @@ extension Comeback {
   }
 }
 
-/// What a server is asked to do to a key.
+/// A change of a key that a server executes.
 struct Doing {
   var wish: Asker.Wish
   var key: String
   var version: Int?
 }
 
-/// A whole answer as a client of a comeback reads it.
+/// A whole reply as a client of a comeback world reads it.
 struct Told: CustomStringConvertible {
-  /// Its last line, or the two letters of a meta answer.
+  /// Its last line, or the two letters of a meta reply.
   var line: String
-  /// Keys, where they are told, and the versions that their values begin with.
+  /// Keys, where they are given, and the versions at the start of their values.
   var values: [(key: String?, version: Int?)] = []
 
   var description: String { "\(line) \(values)" }
 
-  /// Nil when there is more to come.
+  /// Nil if more must arrive.
   init?(_ bytes: [UInt8], isRead: Bool) {
     var rest = bytes[...]
     while let end = rest.firstIndex(of: 10) {

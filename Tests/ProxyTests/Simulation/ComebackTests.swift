@@ -3,8 +3,8 @@ import Testing
 
 @testable import Proxy
 
-/// Servers that return, in worlds of their own. `RINGROAD_SEEDS=1000` runs a hundred, for one takes as long as ten of
-/// the others; `RINGROAD_SEED=17` runs one and shows it.
+/// Servers that return, each seed in a separate world. `RINGROAD_SEEDS=1000` runs a hundred, because one takes as
+/// long as ten of `SimulationTests`; `RINGROAD_SEED=17` runs one and prints it.
 @Suite struct ComebackTests {
   struct Outcome: Sendable {
     var violation: String?
@@ -72,17 +72,17 @@ import Testing
       sum[6] += one.misses
       sum[7] += one.promises
     }
-    // Reads of values, ejections, returns, deletes, flushes, stand-ins swept, writes told that their key is not there,
-    // deletions for the sake of these: all of it much.
+    // Minimums of: reads of values, ejections, returns, deletes, flushes, stand-ins cleaned, writes answered as
+    // misses, deletions for these.
     print("comebacks: \(sum)")
     for (what, least) in zip(sum, [50_000, 100, 200, 500, 10, 50, 5000, 500]) {
       #expect(what >= least, "\(sum)")
     }
   }
 
-  /// What is left out is found out.
+  /// A step that the harness omits is detected.
   @Test(arguments: Comeback.Omission.allCases)
-  func whatIsLeftOutIsSeen(_ omission: Comeback.Omission) async {
+  func anOmittedFailoverStepIsDetected(_ omission: Comeback.Omission) async {
     let outcomes = await Self.outcomes(0..<40, omission)
     let found = outcomes.filter { $0.violation != nil }.count
     print("without \(omission): \(found) of 40")

@@ -4,28 +4,28 @@ final class ConnectionSocket {
   let server: ModelServer
   var isOpen = true
   var isEstablished = false
-  /// Its server has closed it, or never took it: what is sent on it is not read.
+  /// Its server has closed or never accepted it: bytes sent on it are not read.
   var isDead = false
-  /// What has come to the server and was not read.
+  /// Bytes that arrived at the server and were not consumed.
   var inbox = Inbox()
-  /// Bytes taken from the worker and not yet read by the server: on their way, and arrived; and how many
-  /// the kernel takes.
+  /// Bytes taken from the worker and not yet read by the server: in flight, and arrived; and how many the kernel
+  /// accepts.
   var underway = 0
   var unread = 0
-  /// Bytes ever taken from the worker, and of these, the ones whose requests the server has done.
+  /// Bytes ever taken from the worker, and those of them with requests that the server has executed.
   var taken = 0
   var served = 0
   var window: Int
   var isBlocked = false
-  /// The worker does not read it for now; what has come meanwhile.
+  /// The worker has paused it; what has arrived meanwhile.
   var isPaused = false
   var held: [UInt8] = []
-  /// Bytes keep their order: no earlier than what was sent before.
+  /// Bytes keep their order: none arrive earlier than those sent before.
   var arrivalAtServer: UInt64 = 0
   var arrivalAtProxy: UInt64 = 0
-  /// Something untrue was sent on it: no more until the next connection.
+  /// A lie was sent on it: no more lies until the next connection.
   var hasLied = false
-  /// A request whose answer is still to come was forgotten.
+  /// A request that still has a reply to come was forgotten.
   var hasForgotten = false
 
   init(connection: UInt32, server: ModelServer, window: Int) {

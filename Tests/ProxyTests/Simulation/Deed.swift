@@ -1,28 +1,28 @@
-/// A key of the simulation, and who may write to it.
+/// A key of the simulation, and the client that may write to it.
 struct Key: Equatable {
   var index: Int
   var bytes: [UInt8]
-  /// The only client that uses it, or nil: everybody does.
+  /// The only client that uses it; nil if all clients do.
   var owner: Int?
-  /// Holds a number, for `incr` and `decr`; else values that say what they are.
+  /// Holds a number, for `incr` and `decr`; else values that identify themselves.
   var isNumber: Bool
 
   var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// One request that a client makes.
+/// One request of a client.
 struct Deed {
   enum Verb: String {
     case get, gets, gat, gats
     case set, add, replace, append, prepend, cas, delete, incr, decr, touch
     case flushAll = "flush_all"
     case version, stats, serverStats, ownStats, noop, verbosity, quit
-    /// Bytes that are no request.
+    /// Bytes that are no valid request.
     case nonsense
 
     var isRead: Bool { self == .get || self == .gets || self == .gat || self == .gats }
     var hasCAS: Bool { self == .gets || self == .gats }
-    /// What a write of a key is answered with that is not there.
+    /// The reply to a write of a key that does not exist.
     var miss: String? {
       switch self {
       case .set, .add, .replace, .append, .prepend: "NOT_STORED"
@@ -45,19 +45,19 @@ struct Deed {
   var exptime = 0
   var data: [UInt8] = []
   var delta: UInt64 = 0
-  /// The cas number sent, and the change it stood for as the client knows it.
+  /// The CAS number sent, and the change that it stands for as far as the client knows.
   var token: UInt64 = 0
   var tokenMark = -1
   var isQuiet = false
-  /// How it is said, if not with a classic command.
+  /// The form of the request, if not a classic command.
   var meta: MetaSpeech?
-  /// Of no other deed.
+  /// A number unique to this deed.
   var mark = 0
-  /// What nonsense is written as, and what it is answered with.
+  /// The bytes of an invalid request, and the reply to it.
   var nonsense: [UInt8] = []
   var refusal = ""
 
-  /// As it goes over the wire.
+  /// Its bytes on the wire.
   var bytes: [UInt8] {
     if let meta { return meta.bytes(of: self) }
     let quiet = isQuiet ? " noreply" : ""
@@ -84,7 +84,7 @@ struct Deed {
   }
 }
 
-/// Values that say what they are: `<key|version|filler|sum>`, one or more of these in a row.
+/// Values that identify themselves: `<key|version|filler|sum>`, one or more of these in a row.
 enum Chunk {
   static func make(key: Key, version: Int, filler: [UInt8]) -> [UInt8] {
     let body = key.bytes + [124] + Array("\(version)".utf8) + [124] + filler + [124]
@@ -97,8 +97,8 @@ enum Chunk {
     return String(hash, radix: 36)
   }
 
-  /// Why these bytes cannot be a value of this key; nil when they can. `isKnown` says whether a version was
-  /// ever written to it.
+  /// Why these bytes cannot be a value of this key; nil if they can. `isKnown`: whether a version was ever written to
+  /// it.
   static func flaw(in data: [UInt8], of key: Key, isKnown: (Int) -> Bool) -> String? {
     if key.isNumber {
       return Item.number(data) == nil ? "no number" : nil

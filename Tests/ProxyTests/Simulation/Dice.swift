@@ -1,4 +1,4 @@
-/// Chance with a memory: the same seed throws the same dice (SplitMix64).
+/// A reproducible random number generator: the same seed gives the same numbers (SplitMix64).
 struct Dice: RandomNumberGenerator {
   private var state: UInt64
 
@@ -12,14 +12,14 @@ struct Dice: RandomNumberGenerator {
     return z ^ (z >> 31)
   }
 
-  /// From zero up to, and without, `n`.
+  /// From 0 to `n` - 1.
   mutating func below(_ n: Int) -> Int { n <= 1 ? 0 : Int(truncatingIfNeeded: next() % UInt64(n)) }
 
   mutating func within(_ range: ClosedRange<Int>) -> Int {
     range.lowerBound + below(range.upperBound - range.lowerBound + 1)
   }
 
-  /// Whether something happens that happens so many times in a thousand.
+  /// Whether an event happens that has this probability, in thousandths.
   mutating func happens(_ permille: Int) -> Bool { permille > 0 && below(1000) < permille }
 
   mutating func pick<T>(_ choices: [T]) -> T { choices[below(choices.count)] }

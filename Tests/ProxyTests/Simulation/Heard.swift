@@ -1,4 +1,4 @@
-/// A reply as a client reads it off its connection.
+/// A reply as a client reads it from its connection.
 enum Heard: Equatable {
   struct Value: Equatable {
     var key: [UInt8]
@@ -13,7 +13,7 @@ enum Heard: Equatable {
   /// Lines until `END`.
   case report([String])
 
-  /// Reads the reply to a deed from the front of `inbox`: nil when it has not come as a whole.
+  /// Reads the reply to a deed from the front of `inbox`: nil while it is incomplete.
   static func read(_ inbox: inout Inbox, to deed: Deed) throws(Malformed) -> Heard? {
     if let meta = deed.meta { return try meta.read(&inbox, to: deed) }
     switch deed.verb {
@@ -30,7 +30,7 @@ enum Heard: Equatable {
     var text: String
   }
 
-  /// Takes nothing until all of it is there.
+  /// Consumes nothing until the whole reply is there.
   private static func readValues(_ inbox: inout Inbox, withCAS: Bool) throws(Malformed) -> Heard? {
     var ahead = inbox
     var values: [Value] = []

@@ -1,12 +1,12 @@
-/// What a memcached keeps under a key, and what each command makes of it: the semantics that the model
-/// servers run by and the oracle judges by.
+/// An item of memcached, and the effect of each command on it: the semantics that the model servers implement and the
+/// oracle checks.
 struct Item: Equatable {
   var flags: UInt32
   var data: [UInt8]
-  /// Another for every change: the cas number.
+  /// New for every change: the CAS number.
   var mark: Int
 
-  /// What a command on one key is answered with.
+  /// The reply to a command on one key.
   enum Answer: Equatable {
     case stored, notStored, exists, notFound, deleted, touched, nonNumeric, tooLarge
     case number(UInt64)
@@ -26,10 +26,10 @@ struct Item: Equatable {
     }
   }
 
-  /// Largest value that a model server takes.
+  /// The largest value that a model server accepts, in bytes.
   static let largest = 1000
 
-  /// Runs a command other than a read. `token` is the mark that `cas` asks for.
+  /// Executes a command other than a read. `token` is the mark that `cas` compares.
   static func apply(_ deed: Deed, token: Int, mark: Int, to item: inout Item?) -> Answer {
     switch deed.verb {
     case .set, .add, .replace, .append, .prepend, .cas:
@@ -46,7 +46,7 @@ struct Item: Equatable {
       guard let value = number(old.data) else { return .nonNumeric }
       let new = deed.verb == .incr ? value &+ deed.delta : value > deed.delta ? value - deed.delta : 0
       var data = Array("\(new)".utf8)
-      // A number that got shorter keeps its room, filled with blanks.
+      // A number that gets shorter keeps its length, padded with spaces.
       while data.count < old.data.count { data.append(32) }
       item = Item(flags: old.flags, data: data, mark: mark)
       return .number(new)
@@ -57,7 +57,7 @@ struct Item: Equatable {
 
   private static func store(_ deed: Deed, token: Int, mark: Int, in item: inout Item?) -> Answer {
     if deed.data.count > largest {
-      // So that nobody takes the old value for the new one.
+      // So that the old value is not taken for the new one.
       if deed.verb == .set || deed.meta != nil { item = nil }
       return .tooLarge
     }
@@ -76,7 +76,7 @@ struct Item: Equatable {
       guard old.mark == token else { return .exists }
     default: return .notStored
     }
-    // What is appended does not change how long an item lives.
+    // An append does not change an item's expiry.
     let keepsLife = deed.verb == .append || deed.verb == .prepend
     item = deed.exptime < 0 && !keepsLife ? nil : new
     return .stored

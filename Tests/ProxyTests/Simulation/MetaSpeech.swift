@@ -1,17 +1,17 @@
 import Foundation
 
-/// How a deed is said with a meta command.
+/// The meta form of a request.
 struct MetaSpeech {
-  /// The client's own opaque, if it gives one.
+  /// The client's opaque, if it sends one.
   var opaque: Int?
   /// The key is written in base64.
   var isEncoded = false
-  /// The key is wanted back.
+  /// The key is requested back.
   var wantsKey = false
-  /// Its server may leave out what was asked for: a token that is lost as a whole is not missed by a proxy, which
-  /// does not know what its servers know.
+  /// Its server may omit requested tokens: the proxy does not notice a token that is lost as a whole, because it does
+  /// not know what its servers support.
   var mayLack = false
-  /// A server before 1.6.10 may answer: `OK`, more blanks than needed, a miss that gives nothing back.
+  /// A server before 1.6.10 may answer: `OK`, extra spaces, a miss that returns nothing.
   var isLoose = false
 
   /// Whether there is a meta command for it.
@@ -56,7 +56,7 @@ struct MetaSpeech {
     }
   }
 
-  /// Reads the answer off the front of `inbox`, said in the classic words; nil when it has not come as a whole.
+  /// Reads the reply from the front of `inbox`, in classic terms; nil while it is incomplete.
   func read(_ inbox: inout Inbox, to deed: Deed) throws(Heard.Malformed) -> Heard? {
     guard let line = inbox.line() else { return nil }
     let text = String(decoding: line, as: UTF8.self)
@@ -70,7 +70,7 @@ struct MetaSpeech {
     var status = words.removeFirst()
     if isLoose && status == "OK" { status = "HD" }
     guard status == "VA" else {
-      // A miss may come without what was asked back: servers before 1.6.18.
+      // A miss may lack the requested tokens: servers before 1.6.18.
       let isMiss = status == "EN" || isLoose && status == "NF"
       try check(words, of: deed, isBare: isMiss && words.isEmpty, text)
       inbox.take(line.count + 2)
@@ -94,7 +94,7 @@ struct MetaSpeech {
     return isRead ? .values([value], end: "END") : .line(String(decoding: value.data, as: UTF8.self))
   }
 
-  /// The token that comes next, if it is this one.
+  /// The next token, if it is this one.
   private func number(
     _ letter: Character, _ words: inout [String], _ text: String
   ) throws(Heard.Malformed) -> UInt64? {
@@ -106,7 +106,7 @@ struct MetaSpeech {
     return value
   }
 
-  /// The key and the opaque come back as they were sent, nothing else does.
+  /// The key and the opaque are returned as they were sent, and nothing else.
   private func check(
     _ words: [String], of deed: Deed, isBare: Bool, _ text: String
   ) throws(Heard.Malformed) {
@@ -129,7 +129,7 @@ struct MetaSpeech {
   }
 }
 
-/// A meta request as a server reads it: the deed, and what is to be given back.
+/// A meta request as a server reads it: the deed, and the tokens to return.
 struct MetaOrder {
   var deed: Deed
   var key: [UInt8]
@@ -140,7 +140,7 @@ struct MetaOrder {
   /// Bytes of the value behind the line.
   var size: Int?
 
-  /// Nil for what the proxy must not send: blanks where none belong, `q`, or no opaque.
+  /// Nil for a request that the proxy must not send: misplaced spaces, `q`, or no opaque.
   init?(_ words: [[UInt8]]) {
     let text = words.map { String(decoding: $0, as: UTF8.self) }
     guard words.count >= 2, words.allSatisfy({ !$0.isEmpty }) else { return nil }
@@ -189,7 +189,7 @@ struct MetaOrder {
     }
   }
 
-  /// What stands behind a status: what was asked back, in the order asked.
+  /// The tokens behind a status: what was requested, in the requested order.
   func tail(_ item: Item?) -> String {
     wants.map { letter in
       switch letter {

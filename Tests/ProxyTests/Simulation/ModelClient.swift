@@ -1,14 +1,14 @@
-/// An application: what it still wants, what it waits for, and what it knows.
+/// A client of the proxy: the requests still to make, those that wait for a reply, and what it knows.
 final class ModelClient {
   struct Wait {
     var deed: Deed
     /// Where in the client's stream the request ends.
     var end: Int
-    /// How many times servers had lost everything when it was asked.
+    /// The number of servers that had lost all data when the request was made.
     var restarts: Int
   }
 
-  /// How it takes its leave.
+  /// How it ends its connection.
   enum Farewell { case quit, endOfInput, hangUp }
 
   let number: Int
@@ -16,34 +16,34 @@ final class ModelClient {
   var oracle: Oracle
   var left: Int
   var farewell: Farewell
-  /// Requests in order, answered from `answered` on.
+  /// Requests in order; those before `answered` are answered.
   private(set) var waits: [Wait] = []
   private(set) var answered = 0
-  /// Bytes that came and were not read yet.
+  /// Bytes that arrived and were not consumed yet.
   var inbox = Inbox()
-  /// Its stream: bytes made, and of these delivered to the proxy.
+  /// Its stream: bytes made, and those of them delivered to the proxy.
   var written = 0
   var delivered = 0
-  /// What the kernel holds for the proxy to read.
+  /// Bytes that the kernel holds for the proxy to read.
   var waiting: [UInt8] = []
   var hasEnded = false
   var isEndSeen = false
   var isPaused = false
-  /// Reads nothing before.
+  /// It reads nothing until then.
   var deafUntil: UInt64 = 0
-  /// Bytes that the kernel will hold until it reads.
+  /// Bytes that the kernel holds until the client reads.
   var window = 4096
   var unread: [UInt8] = []
   var isBlocked = false
   var hasLeft = false
   var requestsMade = 0
-  /// Requests to be made in place of invented ones.
+  /// Requests to be made instead of random ones.
   var script: [Deed] = []
-  /// Requests that may be unanswered at once.
+  /// The most requests that may be unanswered at once.
   var most = 60
-  /// It has announced its end, and is closed for it.
+  /// It has sent `quit`, and will be closed for that.
   var hasSaidQuit = false
-  /// No earlier than what was sent before.
+  /// None arrive earlier than bytes sent before.
   var arrival: UInt64 = 0
 
   init(number: Int, left: Int, farewell: Farewell, oracle: Oracle) {

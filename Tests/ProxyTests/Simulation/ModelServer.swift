@@ -1,18 +1,18 @@
 /// A small memcached: the commands that the proxy sends, on a dictionary.
 ///
-/// It is strict: anything that the proxy must not send (two spaces, `noreply`, a command of another kind) is
-/// noted in `complaint`.
+/// It is strict: anything that the proxy must not send (two spaces, `noreply`, a command of another kind) is recorded
+/// in `complaint`.
 final class ModelServer {
   let name: String
   let kind: ServerKind
   let version: String
   private(set) var items: [[UInt8]: Item] = [:]
   private(set) var complaint: String?
-  /// Nothing is read before.
+  /// Nothing is read until then.
   var stalledUntil: UInt64 = 0
   /// Refuses connections.
   var isDown = false
-  /// Planted faults of the server's own.
+  /// Planted faults of the server itself.
   var losesWrites = false
   var countsTwice = false
   private(set) var hasCheated = false
@@ -27,9 +27,9 @@ final class ModelServer {
 
   func restart() { items = [:] }
 
-  /// The oldest request in `input`, taken out and run; nil when it has not come as a whole.
+  /// Executes and removes the oldest request in `input`, and returns the reply; nil while the request is incomplete.
   ///
-  /// `refusedEarly` says that the answer is due although the value has not come.
+  /// A value that is refused early is answered before it has arrived.
   func serve(_ input: inout Inbox, nextMark: () -> Int) -> [UInt8]? {
     hangsUp = false
     if input.swallow > 0 {
@@ -157,7 +157,7 @@ final class ModelServer {
       deed.flags = flags
       deed.exptime = time
       if size > Item.largest {
-        // Refused at once; the value is read and dropped as it comes.
+        // Refused at once; the value is discarded as it arrives.
         input.take(line.count + 2)
         input.swallow = size + 2
         if verb == .set { items[words[1]] = nil }
@@ -199,11 +199,11 @@ final class ModelServer {
   }
 }
 
-/// Bytes that came to a server on one connection.
+/// Bytes that arrived at a server on one connection.
 struct Inbox {
   private var bytes: [UInt8] = []
   private var start = 0
-  /// Bytes still to come that are dropped.
+  /// Bytes still to arrive that are discarded.
   var swallow = 0
 
   var count: Int { bytes.count - start }
@@ -230,7 +230,7 @@ struct Inbox {
     return Array(bytes[start..<(newline - 1)])
   }
 
-  /// A value of `count` bytes and its CR LF, if it has come.
+  /// A value of `count` bytes and its CR LF, if it has arrived.
   func body(after offset: Int, count: Int) -> [UInt8]? {
     guard start + offset + count + 2 <= bytes.count else { return nil }
     return Array(bytes[(start + offset)..<(start + offset + count + 2)])

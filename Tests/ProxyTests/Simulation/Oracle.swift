@@ -1,19 +1,19 @@
-/// Knows what a client may be told.
+/// Decides which replies to a client are right.
 ///
-/// For each key that only this client uses it keeps every state that the key can be in: one as long as
-/// nothing fails; after a write that failed, the states with and without it. A reply that no state allows is
-/// a violation; a reply that some allow rules the others out.
+/// For each key that only this client uses it keeps every state that the key can have: one while nothing fails; after
+/// a failed write, those with and without the write. A reply that no state allows is a violation; a reply that some
+/// states allow rules the others out.
 struct Oracle {
-  /// `wild`: too many states to follow, until the next write that tells.
+  /// `wild`: too many states to follow, until the next write with a definite result.
   private enum Knowledge {
     case states([Item?])
     case wild
   }
 
   private var known: [Int: Knowledge] = [:]
-  /// The cas number that each change was seen with, and its change.
+  /// The CAS number that each change was seen with.
   private var numbers: [Int: UInt64] = [:]
-  /// What can be asked for with `cas`: by key, the last number seen and its change.
+  /// What `cas` can be sent with: for each key, the last number seen and its change.
   private(set) var tokens: [Int: (number: UInt64, mark: Int)] = [:]
   let strictness: Weather.Strictness
   let missesOnFailure: Bool
@@ -37,18 +37,18 @@ struct Oracle {
     known[key.index] = distinct.count > 24 ? .wild : .states(distinct)
   }
 
-  /// The key's server lost everything it had.
+  /// The key's server lost all its data.
   mutating func mayBeGone(_ key: Key) {
     guard let states = states(of: key) else { return }
     learn(states + [nil], of: key)
   }
 
-  /// All servers said that they had forgotten everything.
+  /// All servers confirmed a flush.
   mutating func wasFlushed() {
     for index in known.keys { known[index] = .states([nil]) }
   }
 
-  /// A request without an answer.
+  /// Accounts for a request without a reply.
   mutating func assume(_ deed: Deed) {
     if deed.verb == .flushAll {
       for index in known.keys {
@@ -63,8 +63,8 @@ struct Oracle {
     learn(strictness == .exact ? after : before + after, of: key)
   }
 
-  /// A write was answered as if its key were not there. That may be so; or its server failed, and then the proxy sees to it
-  /// that it has not been done: the key is as it was, or is gone.
+  /// Accounts for a write that was answered as a miss. Either the key was missing, or its server failed and the proxy
+  /// ensures that the write is not done: the key is unchanged, or deleted.
   mutating func wasNotDone(_ deed: Deed) {
     guard let key = deed.keys.first, strictness != .sound, let before = states(of: key) else { return }
     learn(before + [nil], of: key)
@@ -76,13 +76,13 @@ struct Oracle {
     return (answer, item)
   }
 
-  /// The answer to a command on one key. Returns what is wrong with it.
+  /// Judges the reply to a command on one key. Returns what is wrong with it.
   mutating func judge(_ deed: Deed, line: String) -> String? {
     guard let key = deed.keys.first else { return nil }
     guard Self.isOfType(line, deed.verb) else { return "no answer to \(deed.verb.rawValue): \(line)" }
     guard key.owner != nil, strictness != .sound else { return nil }
     guard let before = states(of: key) else {
-      // A write that was done whatever was there settles it.
+      // A write that succeeds in any state settles the state.
       if deed.verb == .set && line == "STORED" { learn([outcome(deed, nil).1], of: key) }
       if deed.verb == .delete { learn([nil], of: key) }
       return nil
@@ -95,7 +95,7 @@ struct Oracle {
     return nil
   }
 
-  /// What is wrong with a read's answer for one key, apart from the value's own soundness.
+  /// Judges a read's reply for one key, apart from the value's own consistency.
   mutating func judge(_ deed: Deed, key: Key, value: Heard.Value?, mayHaveFailed: Bool) -> String? {
     if let value, let number = value.cas, strictness == .sound || key.owner == nil {
       tokens[key.index] = (number, -1)

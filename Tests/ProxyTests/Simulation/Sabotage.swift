@@ -1,43 +1,43 @@
-/// A fault planted in the harness, as if the proxy had it: proof that the oracle would see it.
+/// A fault planted in the harness, as if the proxy had it: proof that the oracle detects it.
 enum Sabotage: String, CaseIterable, Sendable {
-  /// An answer is lost.
+  /// A reply is lost.
   case dropReply
-  /// An answer is given twice.
+  /// A reply is sent twice.
   case repeatReply
-  /// Two answers change places.
+  /// Two replies are swapped.
   case swapReplies
-  /// A value under its own key's name is another key's.
+  /// A value is sent under another key.
   case leakValue
-  /// A value is the one that the key had before.
+  /// A value is the key's previous one.
   case staleValue
-  /// A byte of a value is another.
+  /// A byte of a value is changed.
   case flipByte
   /// A byte on the way to a client is lost.
   case loseByte
-  /// Bytes behind the last answer.
+  /// Bytes are added behind the last reply.
   case extraBytes
-  /// A client hears no more.
+  /// A client gets no more bytes.
   case mute
   /// A miss instead of a value.
   case forget
-  /// A server says STORED and does not store.
+  /// A server replies STORED and does not store.
   case loseWrite
   /// An increment is done twice.
   case countTwice
-  /// A client is closed that nobody wanted closed.
+  /// A client is closed without a reason.
   case closeEarly
-  /// A client that said quit stays.
+  /// A client that sent `quit` is not closed.
   case neverClose
-  /// A request's slot is not given back.
+  /// A request's slot is not released.
   case leakSlot
-  /// A buffer is not given back.
+  /// A buffer is not released.
   case leakBuffer
 }
 
 /// Applies a sabotage, once or from some moment on.
 struct Saboteur {
   let plan: Sabotage?
-  /// Chances that are let pass.
+  /// Chances still to be passed over.
   private var patience: Int
   private(set) var hasStruck = false
   private var held: Heard?
@@ -48,8 +48,7 @@ struct Saboteur {
     self.patience = patience
   }
 
-  /// Whether the planned thing happens now, given that it could.
-  /// Some strike every time, some at the first chance.
+  /// Whether the planned fault takes place now, given that it could. Some do every time, some at the first chance.
   mutating func strikes(_ sabotage: Sabotage, always: Bool = false, atOnce: Bool = false) -> Bool {
     guard plan == sabotage, always || !hasStruck else { return false }
     if !hasStruck && !atOnce && patience > 0 {
@@ -60,7 +59,7 @@ struct Saboteur {
     return true
   }
 
-  /// What the client gets in place of an answer.
+  /// What the client gets instead of a reply.
   mutating func tamper(_ heard: Heard, to deed: Deed) -> [Heard] {
     if strikes(.dropReply) { return [] }
     if strikes(.repeatReply) { return [heard, heard] }

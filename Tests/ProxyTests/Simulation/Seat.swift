@@ -2,13 +2,13 @@ import Bytes
 
 @testable import Proxy
 
-/// A worker of several, with its edge: what the runtime's thread is, in a world of one thread.
+/// One of several workers, with its edge: the counterpart of the runtime's thread in a world of one thread.
 final class Seat {
   let number: Int
   var worker: Worker
-  /// Its connections, by link.
+  /// Its connections, by number.
   var pipes: [UInt32: Pipe] = [:]
-  /// Mail is read in order: nothing before this.
+  /// Mail is delivered in order: none before this time.
   var mailAt: UInt64 = 0
   var reportAt: UInt64 = 0
 
@@ -18,19 +18,19 @@ final class Seat {
   }
 }
 
-/// A connection from a worker to a server. What was sent before it is closed still arrives, and is done.
+/// A connection from a worker to a server. What was sent before it is closed still arrives, and is executed.
 final class Pipe {
   let connection: UInt32
   let server: String
   var inbox = Inbox()
   var isOpen = true
-  /// The worker does not read it for now; what has come meanwhile.
+  /// The worker has paused it; what has arrived meanwhile.
   var isPaused = false
   var held: [UInt8] = []
   var isEstablished = false
   var arrivalAtServer: UInt64 = 0
   var arrivalAtProxy: UInt64 = 0
-  /// A server that goes on after a stop comes to it no sooner.
+  /// A server that resumes after a stop does not read it before this time.
   var servedAt: UInt64 = 0
 
   init(connection: UInt32, server: String) {
@@ -39,33 +39,33 @@ final class Pipe {
   }
 }
 
-/// What a client wrote or deleted, and what became of it.
+/// A write or delete of a client, and its result.
 struct Write {
   var start: UInt64
-  /// When the client knew; or, of one that wanted no answer, when it was over one way or the other.
+  /// When the client got the reply; without a reply, when the request ended in any way.
   var end: UInt64
-  /// Nobody was to be told.
+  /// The client wants no reply.
   var isQuiet: Bool
-  /// Whether it was told that it is done; else it is in doubt.
+  /// Whether it was reported as done; otherwise it is in doubt.
   var isDone = false
-  /// The worker that was asked for it.
+  /// The worker that got the request.
   var seat = 0
-  /// It was answered as if its key were not there: since when, if it was. A write has not been done then, and its value is
-  /// never to be seen; a delete is done, or will be.
+  /// When it was answered as a miss, if it was. A write has then not been done, and its value must never be seen; a
+  /// delete is done, or will be.
   var missedAt: UInt64?
-  /// Where and when a server did it.
+  /// Where and when a server executed it.
   var deeds: [(server: String, time: UInt64)] = []
 }
 
-/// What clients did to a key, and whether a value may still be seen.
+/// The writes and deletes of a key, and whether a value may still be seen.
 ///
-/// A value is stale when another write was begun after the value's own had ended, and was acknowledged before
-/// the read began. One excuse: a write in doubt that its server does late, after the other one on the same
-/// server, has not come back from the dead; it has only just happened.
+/// A value is stale if another write began after the value's own write had ended, and was acknowledged before the
+/// read began. One exception: a write in doubt that its server executes late, after the other one on the same server,
+/// is not an old value that returned; it has only just been written.
 struct KeyHistory {
-  /// By version; deletes have one as well.
+  /// By version; deletes have versions too.
   var writes: [Int: Write] = [:]
-  /// Those that are done, in the order in which that was known.
+  /// Those that are done, in the order in which that became known.
   private var done: [Int] = []
 
   mutating func end(_ version: Int, at now: UInt64, isDone: Bool) {
@@ -75,17 +75,17 @@ struct KeyHistory {
     done.append(version)
   }
 
-  /// When it was answered as if its key were not there.
+  /// Records when it was answered as a miss.
   mutating func miss(_ version: Int, at now: UInt64) { writes[version]?.missedAt = now }
 
-  /// Whether a value may not be there that a write has left which was said not to be done. The clients of its worker
-  /// never see it; others do no longer once two deadlines have passed.
+  /// Whether a value must not be seen because its write was reported as not done. Clients of the same worker must
+  /// never see it, others not after two deadlines.
   func isUndone(_ version: Int, readAt start: UInt64, by seat: Int, patience: UInt64) -> Bool {
     guard let own = writes[version], let missedAt = own.missedAt else { return false }
     return start > missedAt + (own.seat == seat ? 0 : 2 * patience)
   }
 
-  /// `grace`: how long a delete that was told a miss may take to be seen by other workers' clients.
+  /// `grace`: how long other workers' clients may see a value after its delete was answered as a miss.
   func isStale(_ version: Int, readAt start: UInt64, by seat: Int, grace: UInt64) -> Bool {
     guard let own = writes[version] else { return true }
     for number in done.reversed() {
@@ -101,7 +101,7 @@ struct KeyHistory {
   }
 }
 
-/// An application with one request at a time.
+/// A client with one request at a time.
 final class Asker {
   enum Wish { case read, write, delete, flush }
 
@@ -111,12 +111,12 @@ final class Asker {
   var keys: [String] = []
   var version = 0
   var start: UInt64 = 0
-  /// It speaks of one key in a meta command.
+  /// It sends one key in a meta command.
   var isMeta = false
   var isWaiting = false
-  /// Its flush has not reached a server that is out.
+  /// Its flush was not sent to a server that is out.
   var isOwed = false
-  /// What of its request the proxy has not read yet, and what has come of the answer.
+  /// The part of its request that the proxy has not read yet, and the part of the reply that has arrived.
   var unsaid: [UInt8] = []
   var heard: [UInt8] = []
   var isPaused = false

@@ -1,20 +1,20 @@
 import Wire
 
-/// Which memcached a model server is, or what it is in place of one.
+/// The kind of a model server: a memcached version, or a program that resembles memcached.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 enum ServerKind: CaseIterable {
-  /// Any from 1.6.10 on: it speaks all meta commands that are drawn.
+  /// Any version since 1.6.10: it supports all meta commands in the simulation.
   case modern
   case v1_4
   case v1_5
   /// 1.6.0 to 1.6.9.
   case v1_6_0
-  /// Claims a version that it is not.
+  /// Reports a version that it is not.
   case lookalike
-  /// Closes the connection on what it does not know.
+  /// Closes the connection on a command that it does not know.
   case twemproxy
 
-  /// What it calls itself, unless it is one of several.
+  /// The version that it reports; nil if it is one of several.
   var version: String? {
     switch self {
     case .modern: nil
@@ -26,7 +26,7 @@ enum ServerKind: CaseIterable {
     }
   }
 
-  /// The newest era whose meta requests it speaks, whatever it calls itself.
+  /// The newest era with meta requests that it supports, whatever version it reports.
   var meta: Era? {
     switch self {
     case .modern: nil
@@ -36,7 +36,7 @@ enum ServerKind: CaseIterable {
     }
   }
 
-  /// How a client's meta request is refused where such a server is in the fleet.
+  /// How a client's meta request is refused if the fleet has such a server.
   var refusals: Set<String> {
     switch self {
     case .modern: []
@@ -51,15 +51,15 @@ enum ServerKind: CaseIterable {
     }
   }
 
-  /// What becomes of a request that it does not take as a newer one does.
+  /// The reaction to a request that it handles differently from a newer server.
   enum Reaction {
     case say(String)
     case hangUp
-    /// The proxy must never ask for it.
+    /// The proxy must never send it.
     case complain
   }
 
-  /// Nil for what it does as any other.
+  /// Nil for what it handles like any other.
   func reaction(to words: [[UInt8]]) -> Reaction? {
     let text = words.map { String(decoding: $0, as: UTF8.self) }
     let isMeta = ["mn", "mg", "ms", "md", "ma", "me"].contains(text[0])
@@ -74,7 +74,7 @@ enum ServerKind: CaseIterable {
       guard isProbe else { return .complain }
       return .say(text[0] == "mn" ? "EN" : "CLIENT_ERROR invalid or duplicate flag")
     case .v1_6_0:
-      // It would run the value as commands.
+      // It would execute the value as commands.
       if text[0] == "ms" { return .complain }
       return isMeta && text.dropFirst(2).contains("b") ? .say("CLIENT_ERROR invalid flag") : nil
     case .lookalike: return isMeta ? isProbe ? .say("ERROR") : .complain : nil
@@ -91,7 +91,7 @@ enum ServerKind: CaseIterable {
         && words[3].hasPrefix("O")
   }
 
-  /// What stands for `HD`, `NF` and the like.
+  /// Its words for `HD`, `NF` and the like.
   func status(_ letters: String) -> String {
     guard self == .v1_6_0 else { return letters }
     return (letters == "HD" ? "OK" : letters) + " "

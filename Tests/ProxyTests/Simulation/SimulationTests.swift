@@ -2,7 +2,7 @@ import Foundation
 import Stats
 import Testing
 
-/// What became of the world of one seed.
+/// The outcome of one seed's world.
 struct Outcome: Sendable {
   var seed: UInt64
   var violation: String?
@@ -11,7 +11,7 @@ struct Outcome: Sendable {
   var connectionPauses: Int
   var cutThroughs: Int
   var wakes: Int
-  /// Meta requests that a server of the world does not know, and connections that servers did not take.
+  /// Meta requests that a server of the world does not support, and connections that servers refused as full.
   var refused: Int
   var turnedAway: Int
   var hasControl: Bool
@@ -48,13 +48,13 @@ struct Outcome: Sendable {
   }
 }
 
-/// Whole clusters in memory. `RINGROAD_SEEDS=100000` runs so many, `RINGROAD_SEED=17` runs one and shows it.
+/// Whole clusters in memory. `RINGROAD_SEEDS=100000` runs that number, `RINGROAD_SEED=17` runs one and prints it.
 @Suite struct SimulationTests {
   private static func number(_ name: String) -> UInt64? {
     ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
   }
 
-  @Test func everyRequestHasItsOneAnswerWhateverFails() async {
+  @Test func everyRequestHasOneAnswerWhateverFails() async {
     if let seed = Self.number("RINGROAD_SEED") {
       let outcome = Outcome(seed: seed, isTraced: true)
       print(outcome.trace.joined(separator: "\n"))
@@ -99,7 +99,7 @@ struct Outcome: Sendable {
     #expect(outcomes.reduce(0) { $0 + $1.requests } > 10_000)
   }
 
-  @Test func aSeedIsReplayedToTheLetter() {
+  @Test func aSeedIsReplayedExactly() {
     for seed in [2, 3, 4, 9] as [UInt64] {
       let first = Outcome(seed: seed, isTraced: true)
       let second = Outcome(seed: seed, isTraced: true)
@@ -108,7 +108,7 @@ struct Outcome: Sendable {
     }
   }
 
-  /// Every fault that is planted is found out, in at least half of the worlds in which it took place.
+  /// Every planted fault is found, in at least half of the worlds in which it took place.
   @Test(arguments: Sabotage.allCases)
   func plantedFaultsAreFound(_ sabotage: Sabotage) {
     var dice = Dice(seed: 1)
@@ -123,9 +123,9 @@ struct Outcome: Sendable {
     #expect(found * 2 >= struck, "\(found) of \(struck)")
   }
 
-  /// What no proxy can hide must be found when servers lie, too.
+  /// Faults that no proxy can hide must be found when servers lie, too.
   @Test(arguments: [Sabotage.leakValue, .flipByte, .dropReply, .extraBytes, .loseByte, .mute])
-  func plantedFaultsAreFoundAmongLiars(_ sabotage: Sabotage) {
+  func plantedFaultsAreFoundAmongLyingServers(_ sabotage: Sabotage) {
     var dice = Dice(seed: 2)
     var struck = 0
     var found = 0

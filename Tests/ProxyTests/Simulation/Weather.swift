@@ -1,12 +1,12 @@
-/// How bad a world is: which faults there are, and how often. Rates are in thousandths.
+/// The faults of a world, and how often each occurs. Rates are in thousandths.
 struct Weather {
-  /// What the oracle may hold the proxy to.
+  /// What the oracle may require of the proxy.
   enum Strictness {
     /// Nothing fails: every reply is known beforehand.
     case exact
-    /// Requests may fail, but what was acknowledged holds, and what failed happened once or not at all.
+    /// Requests may fail, but acknowledged changes hold, and a failed one was done once or not at all.
     case accountable
-    /// Servers come and go or lie: a value is always one that was written to its key, whole.
+    /// Servers change or lie: a value is always complete, and one that was written to its key.
     case sound
   }
 
@@ -18,18 +18,18 @@ struct Weather {
   /// Per attempt to connect.
   var refusals = 0
   var silentConnects = 0
-  /// Per request served: an answer after the deadline.
+  /// Per request served: a reply after the deadline.
   var lateReplies = 0
   /// Per piece of bytes on its way to the proxy.
   var resets = 0
   var lies = 0
-  /// Per look around, every few milliseconds.
+  /// Per chaos event, every few milliseconds.
   var stalls = 0
   var restarts = 0
   var outages = 0
   var ejections = 0
   var reloads = 0
-  /// Per client and turn of its own.
+  /// Per client and turn of that client.
   var leavings = 0
   var deafness = 0
 

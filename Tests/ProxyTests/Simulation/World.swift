@@ -4,16 +4,15 @@ import Stats
 
 @testable import Proxy
 
-/// A whole cluster in memory: one worker, model clients and model servers, joined by queues of bytes and a
-/// clock that jumps from event to event.
+/// A whole cluster in memory: one worker, model clients and model servers, connected by queues of bytes and a clock
+/// that jumps from event to event.
 ///
-/// One seed decides everything: the weather, what clients ask, where bytes are cut, how long they travel,
-/// what fails. Two runs with one seed are the same. The first thing that must not be ends the run and stands
-/// in `violation`.
+/// One seed decides everything: the weather, the requests, where bytes are cut, how long they travel, what fails. Two
+/// runs with one seed are the same. The first violation ends the run and is kept in `violation`.
 ///
-///     ModelClient ⇄ socket ⇄ Worker ⇄ LinkSocket ⇄ ModelServer
+///     ModelClient ⇄ socket ⇄ Worker ⇄ ConnectionSocket ⇄ ModelServer
 ///
-/// The edge (`WorldEdge.swift`) works as the runtime does: events of a turn, then orders, then sends.
+/// The edge (`WorldEdge.swift`) works as the runtime does: events of a turn, then effects, then sends.
 final class World {
   enum Event {
     case act(ModelClient)
@@ -36,7 +35,7 @@ final class World {
 
   let seed: UInt64
   var dice: Dice
-  /// Decides what was not always drawn: worlds without it stay what they were.
+  /// For draws that were added later: worlds without them stay as they were.
   var oddDice: Dice
   let weather: Weather
   var worker: Worker
@@ -52,32 +51,32 @@ final class World {
   var bySlot: [UInt32: ModelClient] = [:]
   var byConnection: [UInt32: ConnectionSocket] = [:]
   var keys: [Key] = []
-  /// Which key each value ever written was for.
+  /// The key that each value was written for.
   var writtenTo: [Int: Int] = [:]
   var marks = 0
-  /// Servers that lost everything, in the order in which they did.
+  /// Servers that lost all data, in the order in which they did.
   var restarts: [String] = []
-  /// Cleared when the world has healed.
+  /// Whether faults still occur.
   var isRough = true
   var isDraining = false
   var deliveredAtDrain: [Int: Int] = [:]
   var pauses = 0
   var connectionPauses = 0
   var cutThroughs = 0
-  /// Connections that had rested and were asked for a sign of life.
+  /// Idle connections that were validated.
   var wakes = 0
-  /// Whether a server has closed so many connections over the handshake, by accident, that it counts as one that speaks
-  /// no meta commands.
+  /// Whether a server has by accident closed enough connections over the handshake to count as one without meta
+  /// commands.
   var hasShunned = false
-  /// How a client's meta request may be refused, for the sake of servers that do not speak it; and how many were.
+  /// How meta requests may be refused because of servers that do not support them; and the number refused.
   let refusals: Set<String>
   var refused = 0
-  /// What stands in the middle of every key: nothing, or control bytes.
+  /// The middle of every key: empty, or control bytes.
   let control: String
-  /// Of a thousand connections, those that servers turn away as they take no more; and how many there were.
+  /// Connections per thousand that servers refuse as full; and the number refused.
   let fullness: Int
   var turnedAway = 0
-  /// Clients that were closed within a long value.
+  /// Clients that were closed within a large value.
   var excused = 0
   private(set) var violation: String?
   private(set) var trace: [String] = []
@@ -105,7 +104,7 @@ final class World {
     let isPlain = sabotage != nil || canary != nil || given != nil
     let kinds = isPlain ? Self.names.map { _ in ServerKind.modern } : Self.kinds(of: seed, &oddDice)
     refusals = kinds.reduce(into: []) { $0.formUnion($1.refusals) }
-    // It fails whenever it is asked for statistics.
+    // It fails whenever `stats` is sent to it.
     if kinds.contains(.twemproxy), drawn.strictness == .exact { drawn.strictness = .accountable }
     control = isPlain ? "" : Self.control(of: drawn, &oddDice)
     fullness =
@@ -125,7 +124,7 @@ final class World {
     limits.reconnectDelay = .milliseconds(5)
     limits.reconnecting = .milliseconds(20)
     limits.staleAfter = .milliseconds(dice.pick([2, 1000]))
-    // What is asked on a connection that rests meets no stale one: elsewhere there are those.
+    // With idle checks no request uses a stale connection: the other worlds have those.
     limits.idleAfter = canary == nil && seed % 2 == 0 ? .milliseconds(1) : .seconds(1)
     limits.pingAfter = .milliseconds(20)
     limits.fullDelay = .milliseconds(20)
@@ -173,7 +172,7 @@ final class World {
       }
     }
     plan.limits.firstRequests = limits.firstRequests
-    // Values that are streamed although they could be held, in a third of the worlds.
+    // Values that are cut through although they could be buffered, in a third of the worlds.
     plan.limits.cutThrough = seed % 3 == 0 ? 20 : 64 << 10
     return plan
   }
@@ -194,7 +193,7 @@ final class World {
     }
     drain()
     runOn("the drain") { self.worker.isDrained && self.clients.allSatisfy(\.hasLeft) }
-    // Fan-outs are given back when their last late reply has come or its connection is closed.
+    // Fan-outs are released when their last late reply has arrived or its connection is closed.
     let end = now + 200_000_000
     runOn("the last late replies") { self.now >= end }
     inspectRemains()
@@ -204,7 +203,7 @@ final class World {
     let limit = now + 20_000_000_000
     while violation == nil, !isDone() {
       step()
-      if now > limit { fail("\(what): no end in sight; \(waitingList())") }
+      if now > limit { fail("\(what): does not end; \(waitingList())") }
     }
   }
 
@@ -216,9 +215,9 @@ final class World {
     return ([work] + waits).joined(separator: ", ")
   }
 
-  /// One turn of the loop: everything that happens within a moment.
+  /// One turn of the loop: all events within a moment.
   private func step() {
-    guard let time = agenda.nextTime else { return fail("nothing will ever happen again") }
+    guard let time = agenda.nextTime else { return fail("no event is left") }
     now = max(now, time)
     let end = now + UInt64(dice.pick([0, 0, 20_000, 200_000]))
     var isTouched = false
@@ -229,7 +228,7 @@ final class World {
     if isTouched || worker.hasResumable { endTurn() }
   }
 
-  /// Returns whether the proxy was concerned.
+  /// Returns whether the event concerned the proxy.
   private func handle(_ event: Event) -> Bool {
     switch event {
     case .act(let client): act(client)
@@ -246,7 +245,7 @@ final class World {
 
   // MARK: - The end
 
-  /// No more faults, all servers up: from now on everything must work.
+  /// Ends all faults and brings all servers up: everything must work afterwards.
   private func heal() {
     isRough = false
     for name in Self.names {
@@ -256,7 +255,7 @@ final class World {
       worker.set(.up, of: Fleet.id(of: name), now: moment)
     }
     endTurn()
-    // Long enough for every deadline, and for connections that lost their place to show it.
+    // Long enough for every deadline, and for connections with misplaced replies to show it.
     let end = now + 200_000_000
     runOn("healing") { self.now >= end }
     guard violation == nil else { return }
@@ -292,16 +291,18 @@ final class World {
   private func inspectRemains() {
     guard violation == nil else { return }
     for client in clients where client.inbox.count > 0 || !client.unread.isEmpty {
-      fail("client \(client.number) was sent \(client.inbox.count) bytes that nobody asked for")
+      fail("client \(client.number) was sent \(client.inbox.count) unsolicited bytes")
     }
     for server in servers.values { if let complaint = server.complaint { fail(complaint) } }
     if worker.streamsAtWork != 0 { fail("\(worker.streamsAtWork) streams have not ended") }
-    if let leak = worker.leak { fail("not given back: \(leak)") }
-    // One that has just been replaced goes with the next tick; one may be tried beside another at any time.
+    if let leak = worker.leak { fail("leaked: \(leak)") }
+    // A connection that was just replaced is closed at the next tick; a replacement may be open at any time.
     worker.tick(now: moment)
     endTurn()
     let expected = UInt32(members.count * options.connections + worker.spareConnections + worker.replacements)
-    if worker.connections.count != expected { fail("\(worker.connections.count) links, not \(expected)") }
+    if worker.connections.count != expected {
+      fail("\(worker.connections.count) connections, not \(expected)")
+    }
     if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
     if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }
     inspectDialect()

@@ -3,7 +3,7 @@ import Stats
 
 @testable import Proxy
 
-// What the runtime does, without sockets: events, orders, sends.
+// The runtime without sockets: events, effects, sends.
 
 extension World {
   func handleAtEdge(_ event: Event) -> Bool {
@@ -29,7 +29,7 @@ extension World {
       worker.lost(socket.connection, .refused, now: moment)
     case .bytesFromServer(let socket, let bytes):
       guard socket.isOpen else { return false }
-      // As the runtime does: a connection that is to be made anew is not read from.
+      // As in the runtime: a connection about to be reconnected is not read.
       guard worker.connections[socket.connection].state != .connecting else { return false }
       var bytes = socket.held + bytes
       socket.held = socket.isPaused ? bytes : []
@@ -58,12 +58,12 @@ extension World {
     return true
   }
 
-  /// Orders, then sends, then what orders came of that.
+  /// Carries out effects, then sends, then the effects that result from sending.
   func endTurn() {
     execute()
     if worker.hasResumable { worker.resumeStalled(now: moment) }
     while let l = worker.nextConnectionToFlush() { if let socket = byConnection[l] { flush(socket) } }
-    // As in a crowd, in every other world: answers wait for those that are still to come.
+    // As with many clients, in every other world: replies are held until more arrive.
     let holding: UInt64 = seed % 2 == 1 ? 100_000 : 0
     worker.takeHeld()
     while let c = worker.nextClientToFlush(holding: holding, now: moment) {
@@ -82,7 +82,7 @@ extension World {
       switch order {
       case .connect(let l): connect(l)
       case .handshake(let l):
-        guard let socket = byConnection[l] else { return fail("an order to greet over no connection") }
+        guard let socket = byConnection[l] else { return fail("a handshake effect for a closed connection") }
         wakes += 1
         handshake(socket)
       case .disconnect(let l):
@@ -91,7 +91,7 @@ extension World {
         socket.isOpen = false
       case .close(let c):
         guard let client = bySlot[c] else {
-          fail("an order to close client \(c), which is not there")
+          fail("an effect that closes client \(c), which is not connected")
           continue
         }
         if saboteur.strikes(.neverClose, always: true, atOnce: true) { continue }
@@ -118,7 +118,7 @@ extension World {
     }
   }
 
-  /// The client's connection is closed, by order or because it broke.
+  /// The client's connection is closed, by the proxy or because it was lost.
   func close(_ client: ModelClient, byProxy: Bool) {
     guard let slot = client.slot else { return }
     note("client \(client.number) is closed")
@@ -163,7 +163,7 @@ extension World {
       worker.endOfInput(client: slot)
       return
     }
-    // One read takes what has come, or a part of it.
+    // One read takes all that has arrived, or a part of it.
     let n = dice.happens(700) ? client.waiting.count : dice.within(1...client.waiting.count)
     give(Array(client.waiting.prefix(n)), of: client, slot)
     if !client.waiting.isEmpty || client.hasEnded { agenda.add(.proxyReads(client), at: later(0...50)) }
@@ -184,7 +184,7 @@ extension World {
     unsafe worker.clientReceived(slot, bytes.span.bytes, now: moment)
   }
 
-  /// As the runtime does: what is to go on is read to where it is sent from, and sent at once. Returns how much that was.
+  /// As in the runtime: forwarded bytes are read into the send buffer and sent at once. Returns the number of bytes.
   private func pass(_ bytes: [UInt8], _ slot: UInt32) -> Int {
     guard let (l, room) = worker.cutThroughRoom(of: slot) else { return 0 }
     let part = Array(bytes.prefix(room))
@@ -222,7 +222,7 @@ extension World {
 
   private func connect(_ l: UInt32) {
     guard let server = servers[Fleet.name(of: worker.servers[worker.connections[l].server].id)] else {
-      return fail("an order to connect to nobody")
+      return fail("a connect effect without a server")
     }
     let socket = ConnectionSocket(connection: l, server: server, window: dice.pick([40, 300, 65_536]))
     byConnection[l] = socket
@@ -267,7 +267,7 @@ extension World {
     }
   }
 
-  /// Bytes on their way to a server, in one piece or several.
+  /// Sends bytes to a server, in one piece or several.
   private func send(_ bytes: [UInt8], to socket: ConnectionSocket) {
     socket.underway += bytes.count
     socket.taken += bytes.count
@@ -277,12 +277,12 @@ extension World {
     }
   }
 
-  /// Bytes cut at chance places.
+  /// Cuts bytes at random places.
   func cut(_ bytes: [UInt8]) -> [[UInt8]] {
     guard bytes.count > 1, dice.happens(300) else { return bytes.isEmpty ? [] : [bytes] }
     var pieces: [[UInt8]] = []
     var start = 0
-    // Now and then every byte is a segment of its own.
+    // Sometimes every byte is a separate segment.
     let longest = dice.pick([1, 7, bytes.count])
     while start < bytes.count {
       let end = min(bytes.count, start + dice.within(1...longest))
@@ -296,35 +296,35 @@ extension World {
 
   // MARK: - Bounds
 
-  /// Nothing may ever wait beyond its limit, and no server that is honest is taken for a liar.
+  /// No queue may exceed its limit, and no honest server may be reported for a protocol violation.
   private func checkBounds() {
     let violations = worker.counters[.integrityFailures] + worker.counters[.unsolicitedBytes]
-    if weather.lies == 0, violations > 0 { fail("a breach, but no server lied") }
+    if weather.lies == 0, violations > 0 { fail("a protocol violation, but no server lied") }
     for (slot, client) in bySlot where worker.clients[slot].inFlight > limits.clientRequests {
       fail("client \(client.number) has \(worker.clients[slot].inFlight) requests in flight")
     }
     for l in byConnection.keys {
-      // Deletions that were promised have a bound of their own.
+      // Promised deletions have a separate limit.
       let depth = worker.requests(on: l)
-      if depth > limits.serverDepth + 1 { fail("\(depth) requests wait on link \(l)") }
+      if depth > limits.serverDepth + 1 { fail("\(depth) requests wait on connection \(l)") }
     }
   }
 }
 
 extension Worker {
-  /// Whether a server is used without having answered the handshake.
+  /// Whether a server is used although it has not answered the handshake.
   var hasUnproven: Bool {
     (0..<servers.end).contains {
       servers.isTaken($0) && servers[$0].version != nil && servers[$0].meta < .v1_6_0
     }
   }
 
-  /// Requests of clients that wait on a connection.
+  /// Client requests that wait on a connection.
   func requests(on l: UInt32) -> Int {
     (0..<connections[l].legs.count).count { !connections[l].legs[$0].isPromised }
   }
 
-  /// As a bug would: takes memory and forgets it.
+  /// Takes memory and never releases it, as a bug would.
   mutating func leakBuffer() {
     var buffer = Buffer()
     buffer.append("forgotten", &buffers)

@@ -3,10 +3,10 @@ import Wire
 
 @testable import Proxy
 
-// What is odd about a world's servers and keys.
+// Unusual servers and keys of a world.
 
 extension World {
-  /// What the servers of a seed are: in a quarter of the worlds some are old, or no memcached.
+  /// The kinds of a seed's servers: in a quarter of the worlds some are old, or not memcached.
   static func kinds(of seed: UInt64, _ dice: inout Dice) -> [ServerKind] {
     guard seed / 5 % 4 == 3 else { return names.map { _ in .modern } }
     let odd = ServerKind.allCases.filter { $0 != .modern }
@@ -17,7 +17,7 @@ extension World {
     return names.map { _ in dice.happens(400) ? .modern : dice.pick(odd) }
   }
 
-  /// Bytes that memcached takes for letters. Lost or put in they must not make one key another.
+  /// Control bytes that memcached accepts in keys. Losing or adding one must not turn one key into another.
   static func control(of weather: Weather, _ dice: inout Dice) -> String {
     guard weather.lies == 0, dice.happens(250) else { return "" }
     let bytes = (1...31).filter { $0 != 10 && $0 != 13 } + [9, 9, 9, 127]
@@ -28,7 +28,7 @@ extension World {
 
   // MARK: - Connections
 
-  /// The server takes no more connections: it says so, and reads nothing.
+  /// The server refuses the connection as full: it sends that, and reads nothing.
   func turnAway(_ socket: ConnectionSocket) {
     turnedAway += 1
     note("server \(socket.server.name) turns link \(socket.connection) away")
@@ -42,7 +42,7 @@ extension World {
     agenda.add(.reset(socket), at: socket.arrivalAtProxy + 1000)
   }
 
-  /// The server closes a connection over a request; what it answered before arrives.
+  /// The server closes a connection over a request; earlier replies still arrive.
   func hangUp(_ socket: ConnectionSocket) {
     note("server \(socket.server.name) hangs up on link \(socket.connection)")
     socket.isDead = true
@@ -51,7 +51,7 @@ extension World {
 
   // MARK: - Answers
 
-  /// Whether a request was refused because a server of this world does not know it. Then nothing was done.
+  /// Whether a request was refused because a server of this world does not support it. Then nothing was done.
   func isRefusal(_ heard: Heard, of deed: Deed) -> Bool {
     let text: String
     switch heard {
@@ -63,10 +63,10 @@ extension World {
     return deed.verb.touches && text == "ERROR" && knowsNoTouching
   }
 
-  /// 1.4 does not know `gat` either. Before that is known it may be asked, and then its keys are missed.
+  /// 1.4 does not know `gat` either. Before that is known `gat` may be sent to it, and its keys are then misses.
   var knowsNoTouching: Bool { servers.values.contains { $0.kind == .v1_4 || $0.kind == .twemproxy } }
 
-  /// When nothing fails the proxy knows its servers.
+  /// If nothing fails the proxy must know its servers' dialect.
   func inspectDialect() {
     guard weather.strictness == .exact, !refusals.isEmpty else { return }
     let expected = members.compactMap { servers[$0] }.map { server in

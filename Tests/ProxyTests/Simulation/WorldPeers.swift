@@ -1,6 +1,6 @@
 @testable import Proxy
 
-// What clients ask and are told, what servers do, and what goes wrong.
+// The requests of clients, the replies of servers, and the faults.
 
 extension World {
   private func add(_ text: String, owner: Int?, isNumber: Bool) {
@@ -27,7 +27,7 @@ extension World {
     if isRough && dice.happens(weather.leavings) {
       note("client \(client.number) breaks off")
       close(client, byProxy: false)
-      // Somebody else may have the slot before the turn ends.
+      // Another client may get the slot before the turn ends.
       if !isDraining && dice.happens(500) { join(clients.count, requests: dice.within(5...20)) }
       if dice.happens(500) { endTurn() }
       return
@@ -92,7 +92,7 @@ extension World {
     return members[place.server]
   }
 
-  /// The client reads what has come for it and judges it.
+  /// The client reads what has arrived and judges it.
   func read(_ client: ModelClient) {
     guard !client.hasLeft else { return }
     guard now >= client.deafUntil else { return agenda.add(.clientReads(client), at: client.deafUntil) }
@@ -112,11 +112,11 @@ extension World {
           client.settle()
         }
       } catch {
-        return fail("client \(client.number) was answered nonsense: \(error)")
+        return fail("client \(client.number) got a malformed reply: \(error)")
       }
     }
     if !client.isWaiting && client.inbox.count > 0 {
-      fail("client \(client.number) was sent \(client.inbox.count) bytes that nobody asked for")
+      fail("client \(client.number) was sent \(client.inbox.count) unsolicited bytes")
     }
     if client.slot == nil { bury(client) }
   }
@@ -124,7 +124,7 @@ extension World {
   /// The proxy has closed the connection, and all that it sent has been read.
   private func bury(_ client: ModelClient) {
     client.hasLeft = true
-    // Half a long value can only be ended so, where servers fail or lie; each is counted.
+    // Only closing can end a half-delivered large value when servers fail or lie; each such close is counted.
     if client.front?.deed.verb.isRead == true, weather.strictness != .exact,
       excused < Int(worker.counters[.valuesCutShort])
     {
@@ -198,18 +198,18 @@ extension World {
     if isRough && dice.happens(weather.resets) { agenda.add(.reset(socket), at: later(0...600)) }
   }
 
-  /// Bytes lost, repeated or put in. Only such as can be found out: what is left may be anything but a
-  /// well-formed answer with another content (a number that lost a digit is a number).
+  /// Loses, repeats or adds bytes. Only so that it can be detected: the result must not be a well-formed reply with
+  /// other content (a number that lost a digit is a number).
   private func spoil(_ reply: [UInt8]) -> [UInt8] {
     var bytes = reply
     let at = dice.below(bytes.count)
     switch dice.below(5) {
     case 0:
       let n = min(dice.within(1...3), bytes.count - at)
-      // Two numbers that become one may be the length of a value and its neighbour together.
+      // Two numbers joined into one could be the length of a value together with its neighbour.
       let joinsNumbers = at > 0 && at + n < bytes.count && isDigit(bytes[at - 1]) && isDigit(bytes[at + n])
       guard !joinsNumbers else { return bytes + bytes }
-      // Without these `sum` is `s`, which was perhaps asked for too.
+      // Without these two bytes `sum` is `s`, which may be requested too.
       guard !bytes[at..<(at + n)].elementsEqual("um".utf8) else { return bytes + bytes }
       bytes.removeSubrange(at..<(at + n))
     case 1:
@@ -220,7 +220,7 @@ extension World {
     case 2: bytes += bytes
     case 3:
       let noise: [UInt8] = dice.pick([[0, 255, 35], [35, 33, 13, 10], [126]])
-      // Two other bytes and a line end, where a value has two bytes and its line end, are a value.
+      // Two other bytes and a line end, in the place of a value's two bytes and line end, are a valid value.
       guard noise.count < 4 || !bytes[at...].dropFirst(2).starts(with: [13, 10]) else { return bytes + bytes }
       bytes.insert(contentsOf: noise, at: at)
     default: bytes += unsolicited()
@@ -239,7 +239,7 @@ extension World {
 
   // MARK: - Chaos
 
-  /// A look around, every few milliseconds.
+  /// Causes faults, every few milliseconds.
   func chaos() {
     agenda.add(.chaos, at: later(2000...8000))
     guard isRough, !isDraining else { return }

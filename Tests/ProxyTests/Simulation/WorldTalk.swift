@@ -2,17 +2,17 @@ import Stats
 
 @testable import Proxy
 
-// What clients say, and what they may be told.
+// The requests of clients, and the replies that they may get.
 
 extension World {
-  /// A new value of a key, another one every time.
+  /// A new value of a key, different every time.
   func newValue(of key: Key) -> [UInt8] {
     marks += 1
     writtenTo[marks] = key.index
     let letters = Array("abcdefgh".utf8)
     var filler: [UInt8] = []
     for _ in 0..<dice.pick([0, 3, 20, 120]) { filler.append(dice.pick(letters)) }
-    // What looks like the protocol is only harmless while nothing gets lost.
+    // Protocol text in a value is harmless only while no bytes are lost.
     if weather.lies == 0 && dice.happens(200) { filler += Array("\r\nEND\r\nVALUE x 0 1\r\n".utf8) }
     return Chunk.make(key: key, version: marks, filler: filler)
   }
@@ -27,7 +27,7 @@ extension World {
     return deed
   }
 
-  /// Some request of this client.
+  /// A random request of this client.
   func invent(for client: ModelClient) -> Deed {
     let own = keys.filter { $0.owner == client.number }
     let shared = keys.filter { $0.owner == nil }
@@ -89,7 +89,7 @@ extension World {
   }
 
   private func rarity() -> Deed {
-    // What others have stored is gone too: only where that is no surprise.
+    // A flush removes other clients' values too: only where no client relies on them.
     let mayFlush = clients.count == 1 || weather.strictness == .sound
     if mayFlush && dice.happens(250) { return Deed(verb: .flushAll, isQuiet: dice.happens(200)) }
     switch dice.below(8) {
@@ -119,14 +119,14 @@ extension World {
 
   // MARK: - Answers
 
-  /// A request that nobody answers.
+  /// Accounts for a request without a reply.
   func assume(_ wait: ModelClient.Wait, _ client: ModelClient) {
     noteRestarts(wait, client)
     client.oracle.assume(wait.deed)
     noteRestarts(wait, client)
   }
 
-  /// Whether its server lost everything since the request was made.
+  /// Whether its server lost all data since the request was made.
   private func noteRestarts(_ wait: ModelClient.Wait, _ client: ModelClient) {
     for key in wait.deed.keys { noteRestarts(of: key, wait, client) }
   }
@@ -146,7 +146,7 @@ extension World {
     defer { noteRestarts(wait, client) }
     if isRefusal(heard, of: deed) {
       refused += 1
-      // Of several keys other servers may have ended some.
+      // Of several keys, other servers may have ended some.
       if deed.keys.count > 1, deed.exptime < 0 { for key in deed.keys { client.oracle.mayBeGone(key) } }
       return
     }
@@ -165,7 +165,7 @@ extension World {
 
   private func mayFail(_ client: ModelClient) -> Bool { client.oracle.strictness != .exact }
 
-  /// Whether a line is the proxy's own word that a server failed.
+  /// Whether a line is the proxy's own report that a server failed.
   private func isFailure(_ line: String) -> Bool {
     guard line.hasPrefix("SERVER_ERROR ringroad: ") else { return false }
     let words = line.dropFirst(23).split(separator: " ", maxSplits: 1)
@@ -176,7 +176,7 @@ extension World {
   private func judge(line: String, _ deed: Deed, _ client: ModelClient) -> String? {
     switch deed.verb {
     case .nonsense:
-      // A server that lies about what it is makes the proxy speak otherwise.
+      // A server that lies about its version makes the proxy answer differently.
       let isExcused = weather.lies > 0 && (line.hasPrefix("ERROR") || line.hasPrefix("CLIENT_ERROR"))
       // In the words of either kind of memcached, where they differ.
       return deed.refusal.split(separator: "|").contains { $0 == line } || isExcused
@@ -229,7 +229,7 @@ extension World {
     let deed = wait.deed
     let isFailed = end != "END"
     if isFailed {
-      // A server's own error line is passed on for one key.
+      // A server's own error line is forwarded for one key.
       let isServers = weather.lies > 0 && end.contains("ERROR")
       let isUnknown = deed.verb.touches && knowsNoTouching && end.hasSuffix(" protocol error")
       guard mayFail(client) || isUnknown, isServers || isFailure(end) && !weather.missesOnFailure else {
@@ -238,8 +238,8 @@ extension World {
     }
     var rest = values[...]
     for key in deed.keys {
-      // One that is asked for twice may be read before its server is restarted, and after; and one that is streamed
-      // may be read after what was asked behind it.
+      // A key requested twice may be read before and after its server's restart; a streamed one may be read after
+      // later requests.
       let mayBeEither = noteRestarts(of: key, wait, client) && limits.held < 1 << 20
       let before = client.oracle
       var value: Heard.Value?
