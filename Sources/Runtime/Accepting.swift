@@ -3,14 +3,15 @@ import Glibc
 import Net
 import Settings
 
-/// A listener and its place in the loop. A class, because it is one thing that several lists name.
+/// A listening socket: its settings, its descriptor and its watch in the event loop. A class, because several lists refer
+/// to the same one.
 final class ListeningSocket {
   let settings: ListenerSettings
   let listener: Listener
   var watch = Watch.none
 
-  /// `find` looks a host name up; at the start it may take its time. `inherited` gives the socket that listens there
-  /// already, if whoever started the process has handed one over.
+  /// `find` looks a host name up; at the start it may block. `inherited` returns the socket that already listens on the
+  /// address, if the parent process (systemd) has passed one.
   init(
     _ settings: ListenerSettings, find: (_ host: String, _ port: UInt16) -> Address? = ListeningSocket.lookUp,
     inherited: (Address) -> Int32? = { _ in nil }
@@ -33,7 +34,7 @@ final class ListeningSocket {
     }
   }
 
-  /// Where to listen; a host name is looked up and its first address taken.
+  /// The address to listen on: for a host name, the first address that the lookup finds.
   private static func address(_ endpoint: Endpoint, _ find: (String, UInt16) -> Address?) -> Address? {
     switch endpoint {
     case .unix(let path): Address(unixPath: path)
@@ -41,7 +42,7 @@ final class ListeningSocket {
     }
   }
 
-  /// Asks the system, and waits for it, but not for ever.
+  /// Looks a host name up with the system's resolver; blocks for at most `Supervisor.patience`.
   static func lookUp(host: String, port: UInt16) -> Address? {
     guard let first = try? Resolver.find(host, within: Supervisor.patience)?.get().first else { return nil }
     return first.withPort(port)
@@ -63,7 +64,7 @@ extension Supervisor {
     listeningSocket.watch = .none
   }
 
-  /// Takes a batch of clients: the loop's other work gets its turn between two batches.
+  /// Accepts at most 64 clients, so that the loop's other work gets a turn between two batches.
   func accept(at i: Int, now: Instant) {
     guard i < listeningSockets.count, drainDeadline == nil else { return }
     for _ in 0..<64 {
@@ -71,7 +72,7 @@ extension Supervisor {
       case .accepted(let descriptor, _): deal(descriptor)
       case .wouldBlock: return
       case .outOfDescriptors:
-        // Accepting would spin: wait until clients have gone.
+        // The listener stays readable, so the loop would spin: wait until clients have left.
         let shed = reserve.shed(listeningSockets[i].listener.descriptor)
         log.warning("out of descriptors: accepting pauses", ["refused": "\(shed)"])
         pauseAccepting(until: now.advanced(by: .milliseconds(100)))
@@ -83,7 +84,7 @@ extension Supervisor {
     }
   }
 
-  /// To the worker with the least to do; or away, in memcached's words, when there are too many.
+  /// Hands a client to the least loaded worker. Above the client limit it answers with memcached's error line and closes.
   private func deal(_ descriptor: Int32) {
     guard sharedStats.clients < mostClients else {
       let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
@@ -99,8 +100,8 @@ extension Supervisor {
     workers[worker].post(.client(descriptor: descriptor))
   }
 
-  /// How many clients the descriptors are enough for, with those set aside that servers and the proxy itself need: they
-  /// must not be all taken when a lost connection is to be made again.
+  /// Computes how many clients the descriptors are enough for. Those that servers and the proxy itself need are set aside,
+  /// so that a lost connection to a server can always be opened again.
   func countDescriptors() {
     let budget = DescriptorBudget(settings, workers: workers.count)
     let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit

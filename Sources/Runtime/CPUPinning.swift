@@ -1,12 +1,12 @@
 import Net
 
-/// Which processor each worker is kept on, if they are pinned: one after the other of those that the process may use.
+/// The processor that each worker is pinned to, if workers are pinned: round robin over those that the process may use.
 struct CPUPinning: Equatable {
-  /// Nil: the kernel may move them.
+  /// Nil: not pinned, the kernel may move the workers.
   private let processors: [Int32]?
   private let workers: Int
 
-  /// `processors` are those of the process's own affinity mask, so that taskset and cpusets are heeded.
+  /// `processors` are those of the process's own affinity mask, so that taskset and cpusets are respected.
   init(_ processors: [Int32]?, workers: Int) {
     self.processors = processors
     self.workers = workers
@@ -17,7 +17,7 @@ struct CPUPinning: Equatable {
     return processors[worker % processors.count]
   }
 
-  /// What whoever has asked for it ought to know.
+  /// Logs how the workers are pinned, and warns if that cannot work as configured.
   func announce(to log: Log) {
     guard let processors else { return }
     guard !processors.isEmpty else {
@@ -33,7 +33,7 @@ struct CPUPinning: Equatable {
     }
   }
 
-  /// The calling thread takes its place. Without it it works all the same.
+  /// Pins the calling thread. A failure is logged; the worker then runs unpinned.
   static func take(_ processor: Int32?, worker: Int, log: Log) {
     guard let processor else { return }
     do throws(SystemError) {

@@ -3,10 +3,10 @@ import Health
 import Proxy
 
 extension ServerFailure {
-  /// What an error number of a connection means.
+  /// The failure that a connection's error number means.
   init(errno reason: Int32) {
     switch reason {
-    // A socket's path that is not there is a port that nobody listens on.
+    // ENOENT: a Unix socket's path that does not exist is like a port without a listener.
     case ECONNREFUSED, ENOENT: self = .refused
     case EHOSTUNREACH, ENETUNREACH, EACCES, EADDRNOTAVAIL, ENETDOWN, EHOSTDOWN: self = .unreachable
     case ETIMEDOUT: self = .timedOut
@@ -14,7 +14,7 @@ extension ServerFailure {
     }
   }
 
-  /// What the board counts; nil for what is no failure of the server.
+  /// The cause that the health board counts; nil if the server did not fail.
   var failureCause: FailureCause? {
     switch self {
     case .refused: .refused

@@ -1,19 +1,19 @@
 import Bytes
 
-/// Which worker the next client goes to: one with the fewest clients, and of these the one that had the least to do lately.
+/// Picks the worker for the next client: one with the fewest clients, and among these the least busy in the last second.
 ///
-///     clients      40   42   47      an eighth of the fewest more counts as equal: the first two
+///     clients      40   42   47      up to an eighth more than the fewest counts as equal: the first two
 ///     busy         6    2    1       tenths of the last second
 ///     goes to           ↑
 ///
-/// A client stays where it was dealt, and nobody knows what it will ask. So the number of clients comes first, and what they
-/// ask tips the scales no further than that eighth: figures a second old must not send a whole crowd to one worker.
-/// What is equal in both takes turns. O(workers) for each client; the control thread's.
+/// A client stays with its worker, and its future load is unknown. So the number of clients decides first, and load only
+/// within that eighth: figures a second old must not send a burst of clients to one worker. Workers that are equal in both
+/// take turns. O(workers) for each client. Used by the control thread only.
 struct ClientPlacement {
-  /// How busy each worker was lately, in tenths: finer is noise.
+  /// How busy each worker was between its last two reports, in tenths of that time: finer is noise.
   private var busy: [Int]
   private var work: [SharedStats.Work]
-  /// Who comes first among equals.
+  /// The worker that is first among equals next time.
   private var first = 0
 
   init(workers: Int) {
@@ -21,11 +21,11 @@ struct ClientPlacement {
     work = Array(repeating: SharedStats.Work(), count: workers)
   }
 
-  /// Picks one, by the number of clients that each has.
+  /// Picks a worker; `clients` returns the number of clients of each.
   mutating func worker(clients: (Int) -> Int) -> Int {
     let fewest = busy.indices.reduce(Int.max) { min($0, clients($1)) }
     var best = first
-    // None yet: everything is less.
+    // No candidate yet: every worker compares less.
     var least = (busy: Int.max, clients: Int.max)
     for step in busy.indices {
       let i = (first + step) % busy.count
@@ -37,10 +37,10 @@ struct ClientPlacement {
     return best
   }
 
-  /// Takes in what the workers have done, about once a second.
+  /// Updates how busy the workers are from their CPU times. Called about once a second.
   mutating func note(_ now: [SharedStats.Work]) {
     for i in busy.indices where i < now.count {
-      // A worker that has not said anything since counts as busy as it was.
+      // A worker without a new report keeps its last figure.
       guard now[i].at > work[i].at else { continue }
       if work[i].at > .origin {
         let share = (now[i].spent - work[i].spent) / now[i].at.since(work[i].at)

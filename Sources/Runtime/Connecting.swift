@@ -2,7 +2,7 @@ import Bytes
 import Net
 import Proxy
 
-// A worker's connections to servers, from the order to make one to the order to end it.
+// Opening and closing a worker's connections to servers, as the worker's effects order it.
 
 extension WorkerThread {
   mutating func connect(_ l: UInt32, now: Instant) {

@@ -1,19 +1,20 @@
 import Settings
 
-/// What descriptors are for: how many clients there may be, so that some are always left for the servers.
+/// How the process's file descriptors are divided: how many clients fit, so that some are always left for the servers.
 ///
 ///     limit = the process's own + each worker's own and its connections to servers + clients
 struct DescriptorBudget: Equatable {
-  /// Kept in hand by the control thread.
+  /// Descriptors that the control thread keeps in reserve, for a reload's file and its new listeners.
   static let reserve = 8
-  /// Standard streams, log, the control thread's loop, bells, signals and file watch, lookups underway.
+  /// Descriptors of the process: standard streams, log, the control thread's loop, bells, signals and file watch, lookups
+  /// in progress.
   private static let process = 24
-  /// A worker's loop and bell, and a few private connections for long values.
+  /// Descriptors of a worker: its loop and bell, and a few private connections for large values.
   private static let worker = 8
 
-  /// Needed whoever is a client.
+  /// Descriptors needed without any client.
   let own: Int
-  /// Without which not even the threads could start.
+  /// The fewest descriptors with which the threads can start.
   let least: Int
   private let limits: LimitSettings
 
@@ -23,18 +24,18 @@ struct DescriptorBudget: Equatable {
     var servers = 0
     for pool in settings.pools {
       servers += pool.servers.count
-      // One more for one that is tried beside a silent connection.
+      // One more for the replacement that is tried beside a silent connection.
       perWorker += pool.servers.count * (pool.connections + 1)
     }
-    // The probes' too.
+    // `servers` counts the probes' connections.
     own = Self.process + Self.reserve + settings.listeners.count + servers + workers * perWorker
     least = Self.process + Self.reserve + settings.listeners.count + workers * Self.worker
   }
 
-  /// With which nobody lacks anything, however many long values are underway.
+  /// The limit to ask the system for: enough for all clients, with 1,024 spare for private connections for large values.
   var wanted: Int { limits.clients + own + 1024 }
 
-  /// Of a limit that is hardly enough for the proxy itself a quarter is for clients all the same.
+  /// The number of clients that fit in `limit`. Clients get a quarter of it even if the proxy itself needs more.
   func clients(within limit: UInt64) -> Int {
     let limit = Int(clamping: limit)
     return min(limits.clients, max(limit - own, limit / 4, 1))

@@ -2,22 +2,22 @@ import Bytes
 import Net
 import Proxy
 
-// A server that has a name may be another machine when a connection to it is lost: the old address may even be another
-// memcached's by then, with values of its own. So the name is looked up before the old address is connected to again.
+// Address checks after a lost connection. A host name may mean another machine by then: the old address may even belong
+// to another memcached, with other values. So the worker has the name looked up before it connects to the old address.
 //
-//     a connection is lost, or silent ─▶ doubt ─▶ Report.lost ─▶ a lookup ─┬▶ moved: the new address is connected to
-//     connects to that server wait ─────────────┘                          └▶ confirmed: the old one is
+//     a connection is lost, or silent ─▶ doubt ─▶ WorkerReport.lost ─▶ lookup ─┬▶ moved: connect to the new address
+//     connects to that server wait ──────┘                                     └▶ confirmed: connect to the old one
 //
-// Servers with a literal address or a path are never in doubt.
+// Servers with a literal address or a socket's path are never in doubt.
 
 extension WorkerThread {
-  /// A server whose address is in doubt, and the connections to it that wait.
+  /// A doubt about a server's address: since when, and the connections that wait for its end.
   struct Doubt {
     let since: Instant
     var waiting: [UInt32] = []
   }
 
-  /// The longest wait for a lookup; then the old address is trusted.
+  /// The longest wait for a lookup; after it the old address is used.
   static let doubtPatience = Duration.milliseconds(1900)
 
   /// Puts a server's address in doubt, and asks the supervisor for a lookup.
@@ -52,7 +52,7 @@ extension WorkerThread {
     }
   }
 
-  /// Whether an attempt to connect that began then waited for a lookup. Its time-out is no failure of the server.
+  /// Whether an attempt to connect that began at `since` waited for a lookup. Its time-out is no failure of the server.
   func isDoubted(_ server: UInt32, _ since: Instant) -> Bool {
     doubts[server] != nil || since < confirmedAt[server] ?? .origin
   }

@@ -4,12 +4,12 @@ import Net
 import Settings
 import Synchronization
 
-/// The log: one line for each thing that happened, written by a thread of its own.
+/// The log: one line per event, written by a separate thread.
 ///
 ///     2026-11-20T10:00:00.123Z warning server down server=10.0.0.1:11211 cause=refused
 ///
-/// Logging never waits: lines queue in memory up to a bound, and what a full device or a stopped reader
-/// does not take is dropped and counted. Text from peers is escaped, so that one event is one line.
+/// Logging never blocks: lines queue in memory up to a bound. Lines that a full device or a stopped reader does not
+/// accept are dropped and counted. Text from peers is escaped, so that one event is one line.
 package final class Log: Sendable {
   private struct State {
     var lines: [UInt8] = []
@@ -21,7 +21,7 @@ package final class Log: Sendable {
     var hasEnded = false
   }
 
-  /// Bytes of lines that may wait.
+  /// The most bytes of lines that may be queued.
   private static let most = 1 << 20
 
   private let state: Mutex<State>
@@ -32,14 +32,14 @@ package final class Log: Sendable {
     bell = Semaphore()
   }
 
-  /// Starts the writer. Before that, lines wait.
+  /// Starts the writer thread. Lines logged earlier are queued.
   package func start() {
     Thread.start(name: "ringroad-log") { self.write() }
   }
 
   package var level: LogSettings.Level { state.withLock { $0.settings.level } }
 
-  /// Logs by other settings from now on, and opens the file anew (SIGHUP after a rotation).
+  /// Applies new settings and reopens the file, as after a rotation (SIGHUP).
   package func reopen(_ settings: LogSettings) {
     state.withLock {
       $0.settings = settings
@@ -81,7 +81,7 @@ package final class Log: Sendable {
     if isQueued { bell.signal() }
   }
 
-  /// Writes what waits and ends; for at most so long.
+  /// Writes the queued lines and ends the writer; waits for that at most `limit`.
   package func finish(within limit: Duration) {
     state.withLock { $0.isEnding = true }
     bell.signal()
@@ -93,7 +93,7 @@ package final class Log: Sendable {
 
   private func write() {
     var sink = LogSink(state.withLock { $0.settings.destination })
-    // Told as soon as lines are taken again.
+    // Dropped lines; logged as soon as the device accepts lines again.
     var lost: UInt64 = 0
     while true {
       bell.wait()
@@ -124,7 +124,7 @@ package final class Log: Sendable {
 }
 
 extension LogSettings.Level {
-  /// Whether a line of this level is wanted at that one.
+  /// Whether a line of this level is written when the log's level is `limit`.
   func isWithin(_ limit: LogSettings.Level) -> Bool { rank <= limit.rank }
 
   private var rank: Int {
@@ -136,7 +136,7 @@ extension LogSettings.Level {
     }
   }
 
-  /// memcached's verbosity, as `verbosity n` and -v give it.
+  /// The level for memcached's verbosity, as `verbosity n` and `-v` give it.
   init(verbosity: UInt64) {
     self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
   }
