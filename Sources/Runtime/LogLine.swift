@@ -1,7 +1,7 @@
 import Glibc
 import Settings
 
-/// A line of the log as text: `<time> <level> <message> <name>=<value> …`, or one JSON object.
+/// Renders a log line: `<time> <level> <message> <name>=<value> …`, or one JSON object.
 enum LogLine {
   static func render(
     _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String>,
@@ -22,7 +22,7 @@ enum LogLine {
     }
   }
 
-  /// Control bytes, quotes and backslashes as escapes that both formats understand.
+  /// Escapes control characters, quotes and backslashes as both formats understand.
   static func escape(_ text: String) -> String {
     var line = ""
     for scalar in text.unicodeScalars {
@@ -41,7 +41,7 @@ enum LogLine {
     return line
   }
 
-  /// Now, in UTC to the millisecond.
+  /// The current time, in UTC to the millisecond.
   private static func timestamp() -> String {
     var now = timespec()
     // SAFETY: both are locals that the C library fills in.

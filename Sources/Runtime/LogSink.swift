@@ -3,12 +3,12 @@ import Glibc
 import Net
 import Settings
 
-/// Where lines end up: standard error, a file, or the system's log. Belongs to the log's writer, which
-/// may block here as long as it likes.
+/// The destination of log lines: standard error, a file, or the system's log. Belongs to the log's writer thread, which
+/// may block here.
 struct LogSink: ~Copyable {
   private var descriptor: Int32 = 2
   private var isSyslog = false
-  /// The file that could not be opened; what stood before it is written to meanwhile.
+  /// The file that could not be opened; lines go to the previous destination meanwhile.
   private var missing: String?
   private var triedAt = Instant.origin
 
@@ -22,11 +22,11 @@ struct LogSink: ~Copyable {
     open(destination)
   }
 
-  /// Says what would be wrong with a destination, as far as one can see before lines are written to it.
+  /// Throws if a destination cannot be opened. Errors that only a write shows are not found.
   static func check(_ destination: LogSettings.Destination) throws(StartFailure) {
     guard case .file(let path) = destination else { return }
     let file = LogSink.open(path, waits: false)
-    // A pipe that nobody reads yet.
+    // A named pipe without a reader yet is fine.
     if file < 0 && errno == ENXIO { return }
     guard file >= 0 else {
       let error = SystemError.last("cannot log to \(path)")
@@ -47,7 +47,7 @@ struct LogSink: ~Copyable {
     case .file(let path):
       triedAt = Clock.now()
       let file = LogSink.open(path, waits: true)
-      // Better where it was than nowhere.
+      // On failure keep the previous destination rather than none.
       if file >= 0 { replace(by: file) } else { missing = path }
     }
   }
@@ -63,13 +63,13 @@ struct LogSink: ~Copyable {
     return unsafe Glibc.open(path, flags, 0o644)
   }
 
-  /// Looks once a second whether the file can be opened by now.
+  /// Retries a file that could not be opened, at most once a second.
   mutating func seekMissing() {
     guard let missing, Clock.now().since(triedAt) >= .seconds(1) else { return }
     open(.file(path: missing))
   }
 
-  /// Writes lines; what the device does not take is lost. Returns how many lines that were.
+  /// Writes lines. Those that the device does not accept are lost; returns their number.
   func write(_ lines: [UInt8]) -> UInt64 {
     if isSyslog {
       for line in lines.split(separator: 10) {

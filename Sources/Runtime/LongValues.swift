@@ -2,14 +2,14 @@ import Bytes
 import Net
 import Proxy
 
-// Values of clients that come in pieces, read to where they shall stand.
+// Large values that clients send: read straight into the client's buffer, or into the queue of their server's connection.
 
 extension WorkerThread {
-  /// Less of a value that is passed on is not worth waking up for; more would be more than what shows that its client
-  /// gets on.
+  /// Bytes of a forwarded value for which the kernel wakes the thread: fewer are not worth a wake-up; with more, a slow
+  /// client would look like one that makes no progress.
   private static let worthPassing = 65_536
 
-  /// More of a client's long value has come.
+  /// Reads more of a client's large value.
   @inline(never)
   mutating func readInPlace(_ c: UInt32, _ missing: Int, now: Instant) {
     if !pass(c, now: now) {
@@ -23,15 +23,15 @@ extension WorkerThread {
     awaitMore(c)
   }
 
-  /// A long value was begun, or its last bytes have come.
+  /// Adjusts the reading of a client after a large value began or ended.
   @inline(never)
   mutating func expect(_ c: UInt32, now: Instant) {
     if worker.clients[c].missing >= Self.worthReadingInPlace { _ = pass(c, now: now) }
     awaitMore(c)
   }
 
-  /// Reads what is to go on to a server as it comes, and sends it at once, while it is in the cache. False when the
-  /// client's value is to be held.
+  /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache. Returns
+  /// false if the client's value is buffered instead.
   private mutating func pass(_ c: UInt32, now: Instant) -> Bool {
     guard worker.clients[c].isUploading else { return false }
     guard let (l, room) = worker.cutThroughRoom(of: c) else {
@@ -41,7 +41,7 @@ extension WorkerThread {
     switch worker.connections[l].asked.receive(clientSockets[Int(c)].descriptor, room, &worker.buffers) {
     case .bytes(let n):
       guard worker.clientReceived(c, passed: n, now: now) else { break }
-      // One that is still being made has nothing to be sent, nor a wire.
+      // A connection that is still being opened has nothing to send, and no socket.
       if worker.connections[l].unsent > 0 { flushConnection(l, now: now) }
       worker.endCutThrough(c)
     case .wouldBlock: break

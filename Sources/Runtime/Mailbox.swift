@@ -3,44 +3,43 @@ import Net
 import Proxy
 import Synchronization
 
-/// What the control thread tells a worker.
+/// A message from the control thread to a worker.
 enum ControlMessage: Sendable {
-  /// A client was accepted: this descriptor is the worker's now.
+  /// A client was accepted: the worker owns this descriptor now.
   case client(descriptor: Int32)
-  /// Work by this plan; servers are found at these addresses, which some have by a name.
+  /// Apply this plan. `addresses` has the servers' addresses, `named` the servers with a host name.
   case apply(WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32>)
-  /// How a server stands from now on. Say that you know, and surrender what your journal holds against it if
-  /// that is wanted. `wasFlushed`: whether it was made safe by a flush, if that is news.
+  /// A server's new status. The worker replies with `answered`, and hands over its journal's entries for the server if
+  /// `takesEntries`. `wasFlushed`: whether a flush made the server safe; nil if nothing changed.
   case status(server: UInt32, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
-  /// Surrender the copies that these servers hold of others' keys.
+  /// Hand over the journal's entries for the copies that these servers hold of other servers' keys.
   case orphans([UInt32], ticket: UInt64)
-  /// The server is at another address from now on.
+  /// The server has a new address.
   case moved(server: UInt32, to: Address)
-  /// The server keeps its address, by a lookup that began at `asked`.
+  /// The server keeps its address: a lookup that began at `asked` found it, or failed.
   case confirmed(server: UInt32, asked: Instant)
-  /// Answer what has come, then end.
+  /// Answer the requests that were received, then end.
   case drain
-  /// Answer who waits that nothing will come any more, and end.
+  /// Answer the requests in flight as failed (`shuttingDown`), and end.
   case stop
 }
 
-/// What a worker tells the control thread.
+/// A message from a worker to the control thread.
 enum WorkerReport: Sendable {
-  /// With the address of the server that it is about, as the worker knows it.
+  /// An event, with the address at which the worker knows the event's server.
   case seen(worker: Int, WorkerEvent, at: Address?)
-  /// A connection to a server was made, and it answers.
+  /// A connection to a server was opened, and its handshake was answered.
   case reached(server: UInt32, at: Address)
-  /// A connection to a server with a host name was lost then, or has fallen silent: its address is in doubt.
+  /// A connection to a server with a host name was lost at `at`, or has fallen silent: the address is in doubt.
   case lost(server: UInt32, at: Instant)
-  /// The ticket's message has been read, and this was surrendered.
+  /// The message with this ticket was handled; the journal's entries that it asked for, by server.
   case answered(worker: Int, ticket: UInt64, [UInt32: Journal.Entries])
-  /// A worker has ended, as it was told.
+  /// A worker has ended, or could not start.
   case ended(worker: Int)
 }
 
-/// A letter box between two threads: the only memory they share, and a bell.
-///
-/// Never on the path of a request: letters are about clients that come, plans, health and the end.
+/// A queue of messages for one thread: the only memory that threads share besides `SharedStats`, and a bell that wakes the
+/// reader. Never on the path of a request: messages carry new clients, plans, health and the shutdown.
 final class Mailbox<Letter: Sendable>: Sendable {
   private let letters = Mutex<[Letter]>([])
   let bell: Wakeup
@@ -49,7 +48,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
     bell = try Wakeup()
   }
 
-  /// From any thread.
+  /// Adds a message. Callable from any thread.
   func post(_ letter: Letter) {
     let isFirst = letters.withLock { box in
       box.append(letter)
@@ -58,7 +57,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
     if isFirst { bell.wake() }
   }
 
-  /// From any thread: several at once, which are taken together.
+  /// Adds several messages at once, which are taken together. Callable from any thread.
   func post(contentsOf several: [Letter]) {
     guard !several.isEmpty else { return }
     let isFirst = letters.withLock { box in
@@ -68,7 +67,7 @@ final class Mailbox<Letter: Sendable>: Sendable {
     if isFirst { bell.wake() }
   }
 
-  /// Everything that has come, oldest first.
+  /// Removes and returns all messages, oldest first.
   func take() -> [Letter] {
     letters.withLock { box in
       let all = box

@@ -5,14 +5,14 @@ import Net
 import Proxy
 import Settings
 
-// Where the servers are. Names are looked up at the start, every 30 s, on SIGHUP and when a server fails, by
-// threads that nobody waits for; who is found elsewhere is moved there.
+// The servers' addresses. Separate threads look names up at the start, every 30 s, on SIGHUP and when a server fails; a
+// server that has another address then is moved to it.
 
 extension Supervisor {
-  /// The longest that the start, or a reload, waits for names that were never looked up.
+  /// The longest time that the start, or a reload, waits for names that were never looked up.
   static let patience = Duration.seconds(2)
 
-  /// Finds everybody for the first time. Whoever is not found in time is unreachable until it is.
+  /// Looks all servers up for the first time. A server that is not found in time is unreachable until it is found.
   func findServers() {
     findMembers()
     askForNames(now: Clock.now())
@@ -27,20 +27,20 @@ extension Supervisor {
     }
   }
 
-  /// The servers of the configuration in force, and no others, are where the book says.
+  /// Makes the resolver cache hold the servers of the configuration in force, and no others, and copies their addresses.
   func findMembers() {
     names.keep(runtimePlan.members.map { ($0.id, $0.settings.endpoint) })
     addresses = names.addresses
   }
 
-  /// A server that is out may be elsewhere by now: its name is looked up as often as may be.
+  /// Looks up the names of servers that are out as often as allowed: such a server may have another address by now.
   func lookUpThoseOut(now: Instant) {
     for member in runtimePlan.members where board.status(of: ServerID(member.id)) != .up {
       names.failed(member.id, at: now)
     }
   }
 
-  /// Asks for the names whose time has come.
+  /// Starts the lookups that are due.
   func askForNames(now: Instant) {
     for host in names.due(at: now) {
       hostLookups += 1
@@ -48,7 +48,7 @@ extension Supervisor {
     }
   }
 
-  /// Lookups have ended.
+  /// Handles the results of lookups that have ended.
   func readAnswers(now: Instant) {
     for answer in resolver.answers.take() {
       for change in note(answer, now: now) {
@@ -63,7 +63,7 @@ extension Supervisor {
     report()
   }
 
-  /// Takes an answer to the book, and what it changes to the log.
+  /// Puts a lookup's result into the resolver cache and logs what changed.
   private func note(_ answer: Resolver.Answer, now: Instant) -> [ResolverCache.Change] {
     if case .failure = answer.result { hostLookupFailures += 1 }
     let changes = names.answered(answer.host, answer.result, at: now)
@@ -82,7 +82,7 @@ extension Supervisor {
     return changes
   }
 
-  /// The name means another machine: what was known of the old one's health says nothing of it.
+  /// Moves a server to a new address. It is another machine, so the old one's health says nothing about it.
   private func move(_ server: UInt32, from: Address?, to: Address, now: Instant) {
     if from != nil { addressChanges += 1 }
     send(server, to: to)
@@ -90,8 +90,8 @@ extension Supervisor {
     board.moved(ServerID(server), at: now)
   }
 
-  /// Tells everybody where a server is. One that is out and has been used elsewhere may hold what changed there
-  /// meanwhile, and nobody has kept a list of that: it is flushed before it comes back.
+  /// Tells all workers a server's address. A server that is out and was used elsewhere before may hold keys that have
+  /// changed meanwhile, and no journal lists these: it is flushed before it returns.
   private func send(_ server: UInt32, to address: Address) {
     addresses[server] = address
     tell(.moved(server: server, to: address))
@@ -100,7 +100,7 @@ extension Supervisor {
 
   // MARK: - Failures
 
-  /// Whether a failure is about an address that is not used any more.
+  /// Whether an event concerns an address that is no longer used.
   func isPast(_ workerEvent: WorkerEvent, at address: Address?) -> Bool {
     switch workerEvent {
     case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
@@ -109,8 +109,8 @@ extension Supervisor {
     }
   }
 
-  /// A server failed. Its name is looked up again; and as long as nobody was reached at its present address,
-  /// the next one is tried before it counts as a failure. Returns whether there is one.
+  /// Has a failed server's name looked up again. If no connection to its present address ever succeeded, the next address
+  /// is tried before the failure counts. Returns whether there is one.
   func triesElsewhere(_ server: UInt32, now: Instant) -> Bool {
     names.failed(server, at: now)
     guard board.status(of: ServerID(server)) == .up, !names.isProven(server) else { return false }
@@ -128,7 +128,7 @@ extension Supervisor {
     return true
   }
 
-  /// A connection to a server was made.
+  /// Notes that a connection to a server was opened at an address.
   func reached(_ server: UInt32, at address: Address) {
     guard addresses[server] == address else { return }
     names.proved(server)

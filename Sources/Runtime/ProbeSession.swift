@@ -4,20 +4,20 @@ import Net
 import Proxy
 import Wire
 
-/// The proxy's own conversation with a server: a probe of one that is out, which goes on until the server is
-/// safe, or an errand to one that is up and has been a stand-in.
+/// The proxy's own exchange with a server: a probe of a server that is out, which continues until the server is safe to
+/// use, or a cleanup job on a server that is up and holds copies of other servers' keys.
 ///
-///     probe    connect ─▶ version ─▶ alive      it may return: ─▶ stats ─▶ rest ─▶ version ─▶ ready
-///     errand   connect ─▶ version ─▶ rest ─▶ version ─▶ ready
+///     probe     connect ─▶ version ─▶ alive      it may return: ─▶ stats ─▶ rest ─▶ version ─▶ ready
+///     cleanup   connect ─▶ version ─▶ rest ─▶ version ─▶ ready
 ///     ready ─▶ flush_all ─▶ done, or refused
 ///           ─▶ delete, delete, … ─▶ done
 ///
-/// A server that does not know a command answers with an error, or closes the connection, as other proxies do. In the second
-/// case the visit reconnects and tries again; after a second such end it leaves the command out.
+/// A server that does not know a command answers with an error or, as other proxies do, closes the connection. In the second
+/// case the session reconnects and tries again; after the second such close it leaves the command out.
 ///
-/// A server that was stopped and goes on finds requests of long ago in its old connections. The rest, between
-/// two answers, is for these: what is deleted after it stays deleted. A client's request is never a probe.
-/// Belongs to the control thread; a server has one visit at a time.
+/// A server that resumes after a stop finds old requests in its old connections. It works these off during the rest, the
+/// pause between two replies to `version`: what is deleted after the rest stays deleted. A client's request is never a probe.
+/// Belongs to the control thread; a server has one session at a time.
 struct ProbeSession {
   enum Step: Equatable {
     case connecting
@@ -28,57 +28,57 @@ struct ProbeSession {
     case ready
     case flushing
     case deleting
-    /// Between two batches of an errand that nobody waits for.
+    /// Between two batches of deletes of a cleanup job, which is not urgent.
     case pausing
   }
 
   enum Verdict: Equatable {
     case waiting
-    /// A probe was answered.
+    /// The server answered the probe.
     case alive
-    /// It has had its rest, or needs none: errands may be run.
+    /// The server has had its rest, or needs none: a cleanup job may start.
     case ready
     case done
-    /// It refuses `flush_all`. The connection is usable.
+    /// The server refuses `flush_all`. The connection is usable.
     case refused
-    /// It closed the connection after a command that it may not know: open another, then call `reconnected`.
+    /// The server closed the connection after a command that it may not know: open another, then call `reconnected`.
     case reconnect
-    /// It takes no more connections.
+    /// The server accepts no more connections.
     case full
-    /// It cannot be used as it is configured.
+    /// The server cannot be used as it is configured.
     case unsuited(Unsuited)
     case dead
   }
 
-  /// What a connection is opened for.
+  /// The reason for opening a session.
   enum Purpose: Equatable {
     case probe
     case job
-    /// To find out what an unusable server speaks.
+    /// To find out which protocol an unusable server speaks.
     case recognition(Unsuited)
   }
 
-  /// How long a server is given to work off what it finds in old connections.
+  /// How long a server may take to work off old requests that it finds in its connections.
   static let rest = Duration.milliseconds(100)
-  /// Deletes sent before their answers are awaited.
+  /// Deletes sent before their replies are awaited.
   static let batch = 256
-  /// Connections that a server may close over one command before it counts as one that does not know it.
+  /// Connections that a server may close at one command before the command counts as unknown to it.
   static let mostEnds = 2
-  /// Longest answer to `stats`.
+  /// Longest reply to `stats`, in bytes.
   static let longestReport = 1 << 18
 
   let server: UInt32
   private(set) var descriptor: Int32
   private(set) var watch: Watch
   let purpose: Purpose
-  /// For each answer, or batch of answers.
+  /// The time limit for each reply, or batch of replies.
   let patience: Duration
   private(set) var step = Step.connecting
   private(set) var deadline: Instant
   private var askedAt = Instant.origin
-  /// Why the visit failed; nil if the server's answer was wrong.
+  /// Why the session failed; nil if the server's reply was wrong.
   private(set) var cause: FailureCause?
-  /// Seconds since the server was started, if it has said so.
+  /// Seconds since the server was started, if `stats` has said so.
   private(set) var uptime: UInt64?
   /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
   private(set) var startedAt: Duration?
@@ -87,14 +87,14 @@ struct ProbeSession {
   private var job: FailoverCoordinator.CleanupJob?
   private var next = 0
   private var awaited = 0
-  /// The step at which the server closed the connection, and how often it did.
+  /// The step at which the server closed the connection, and how many times in a row.
   private var interrupted: Step?
   private var ends = 0
   private var knowsMetaDelete = true
-  /// Whether its version is that of a memcached which knows keys in base64.
+  /// Whether the server's version is of a memcached that accepts keys in base64 (1.6.10 or later).
   private var isRecent = false
-  /// Keys that were not deleted, because the server does not know the command that can name them. No client can have
-  /// stored them there either: that takes the same command.
+  /// The number of keys not deleted because the server does not know the command that can name them. No client can have
+  /// stored them there either: that takes the same kind of command.
   private var unnamed = 0
 
   init(
@@ -110,12 +110,12 @@ struct ProbeSession {
 
   var isProbe: Bool { purpose == .probe }
 
-  /// Whether it waits until it can send more.
+  /// Whether bytes wait to be sent.
   var hasUnsent: Bool { !output.isEmpty }
 
-  // MARK: - What is done
+  // MARK: - Requests
 
-  /// The connection is there, or has failed.
+  /// Sends the handshake, unless the attempt to connect has failed.
   mutating func connected(now: Instant) -> Verdict {
     let reason = Socket.connectError(descriptor)
     guard reason == 0 else {
@@ -128,7 +128,7 @@ struct ProbeSession {
     return ask("version\r\n", .handshaking, now: now)
   }
 
-  /// Continues over another connection.
+  /// Continues on another connection.
   mutating func reconnected(_ descriptor: Int32, _ watch: Watch, now: Instant) {
     self.descriptor = descriptor
     self.watch = watch
@@ -138,13 +138,13 @@ struct ProbeSession {
     deadline = now.advanced(by: patience)
   }
 
-  /// The server has closed the connection.
+  /// Handles the end of the connection, closed by the server.
   mutating func closed() -> Verdict {
     switch step {
     case .inquiring: break
     case .flushing: break
     case .deleting:
-      // Deletions without an answer are sent again.
+      // Deletes without a reply are sent again.
       let unanswered = next - awaited..<next
       (next, awaited) = (unanswered.lowerBound, 0)
       // A memcached that knows `md` closes the connection for another reason.
@@ -159,10 +159,10 @@ struct ProbeSession {
     return .reconnect
   }
 
-  /// The server that answered a probe may return: is it the one that went out, and is all quiet in it?
+  /// Asks a server that answered the probe and may return for its uptime: whether it was restarted or needs a rest.
   mutating func inquire(now: Instant) -> Verdict { ask("stats\r\n", .inquiring, now: now) }
 
-  /// It was started anew: nothing of long ago lies in its connections.
+  /// Skips the rest: the server was restarted, so its connections hold no old requests.
   mutating func skipCooldown() { step = .ready }
 
   mutating func begin(_ job: FailoverCoordinator.CleanupJob, now: Instant) -> Verdict {
@@ -184,27 +184,27 @@ struct ProbeSession {
     return send()
   }
 
-  /// Sends what it can take.
+  /// Sends as much of the output as the socket accepts.
   mutating func send() -> Verdict {
     guard !output.isEmpty else { return .waiting }
     // SAFETY: a byte has no padding that could be uninitialised.
     switch Socket.send(descriptor, unsafe output.span.bytes) {
     case .sent(let n): output.removeFirst(min(n, output.count))
     case .wouldBlock: break
-    // Its reason may be waiting to be read.
+    // The server's error line may be waiting to be read.
     case .failed: return step == .handshaking ? .waiting : closed()
     }
     return .waiting
   }
 
-  /// Something may be due.
+  /// Ends the rest or a pause when it is over, and checks the deadline.
   mutating func tick(now: Instant) -> Verdict {
     switch step {
     case .ready: return .waiting
     case .idle(let until):
       return now >= until ? ask("version\r\n", .confirming, now: now) : .waiting
     case .pausing: return deleteMore(now: now)
-    // It has just answered `version`: it may not answer this command.
+    // The server has just answered `version`: it may not know this command, so it is not dead.
     case .inquiring: return now >= deadline ? closed() : .waiting
     default:
       guard now >= deadline else { return .waiting }
@@ -213,7 +213,7 @@ struct ProbeSession {
     }
   }
 
-  /// Whether it was greeted in the text protocol and has sent nothing.
+  /// Whether the server was sent a text handshake and has sent nothing.
   var isSpeechless: Bool { isProbe && step == .handshaking && input.isEmpty }
 
   private mutating func deleteMore(now: Instant) -> Verdict {
@@ -223,7 +223,7 @@ struct ProbeSession {
       return .done
     }
     let end = min(keys.count, next + Self.batch)
-    // After such an end, a key that takes `md` is sent alone.
+    // After a close at this step, each key that needs `md` is sent alone.
     let isTried = interrupted == .deleting
     awaited = 0
     while next < end {
@@ -246,10 +246,10 @@ struct ProbeSession {
     return send()
   }
 
-  /// The line that deletes a key, whatever it is made of.
+  /// The line that deletes a key, whatever bytes the key has.
   static func deletion(of key: [UInt8]) -> [UInt8] {
     guard needsMeta(key) else {
-      // To memcached since 1.6.40 a key at the end that says noreply is one.
+      // Since 1.6.40 memcached takes a last key `noreply` for the option.
       return Array("delete ".utf8) + key + Array((key.elementsEqual("noreply".utf8) ? " 0\r\n" : "\r\n").utf8)
     }
     var line = Array("md ".utf8)
@@ -266,21 +266,21 @@ struct ProbeSession {
     return unnamed
   }
 
-  /// Whether a key cannot stand in a line as it is, so that only a meta command in base64 can name it.
+  /// Whether a key cannot be part of a line as it is, so that only a meta command in base64 can name it.
   static func needsMeta(_ key: [UInt8]) -> Bool {
     key.contains { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }
   }
 
-  // MARK: - What is answered
+  // MARK: - Replies
 
-  /// Bytes came. A server that says anything else than what it was asked for is not to be trusted.
+  /// Handles received bytes. A server that sends anything but the reply to the request is not trusted.
   mutating func received(_ bytes: RawSpan, now: Instant) -> Verdict {
     for i in 0..<bytes.byteCount { input.append(bytes.byte(at: i)) }
     switch step {
     case .handshaking: return handshakeReceived(now: now)
     case .confirming:
       return answered(.version) {
-        // It was stopped again, and has not had its rest.
+        // The server was stopped again and has not had its rest.
         if now.since($0.askedAt) > Self.rest { return $0.startCooldown(now: now) }
         $0.step = .ready
         return .ready
@@ -321,7 +321,7 @@ struct ProbeSession {
     return .refused
   }
 
-  /// Reads `OK` or an error; any error means that nothing was flushed.
+  /// Reads the reply to `flush_all`: `OK`, or an error. Any error means that nothing was flushed.
   private mutating func readFlush(now: Instant) -> Verdict {
     if Self.isError(input[...], anyKind: true) {
       guard let newline = input.firstIndex(of: 10) else {
@@ -350,7 +350,7 @@ struct ProbeSession {
     }
   }
 
-  /// The next whole line, without its end.
+  /// Removes and returns the next complete line, without its line end.
   private mutating func takeLine() -> String? {
     guard let newline = input.firstIndex(of: 10) else { return nil }
     let line = String(decoding: input[..<newline], as: UTF8.self)
@@ -367,7 +367,7 @@ struct ProbeSession {
         startedAt = uptime.map { now.since(.origin) - .seconds(Int64(clamping: $0)) }
       }
       if words.first == "STAT" { continue }
-      // Whoever does not tell counts as the one that went out.
+      // A server that does not tell its uptime counts as not restarted.
       guard line == "END" || line.contains("ERROR"), input.isEmpty else { return .dead }
       return startCooldown(now: now)
     }
@@ -396,7 +396,8 @@ struct ProbeSession {
     return .waiting
   }
 
-  /// `DELETED` and `NOT_FOUND`; and what `md` was answered from 1.5 on: `DE `, `OK `, `HD `, `HD`, `EN `, `NF `, `NF`.
+  /// Whether a line is a reply to a delete: `DELETED` or `NOT_FOUND`, or one of the replies to `md` since memcached 1.5:
+  /// `DE `, `OK `, `HD `, `HD`, `EN `, `NF `, `NF`.
   private static func isDeletion(_ line: ArraySlice<UInt8>) -> Bool {
     guard line.suffix(2).elementsEqual([13, 10]) else { return false }
     var word = line.dropLast(2)
@@ -404,7 +405,8 @@ struct ProbeSession {
     return ["DELETED", "NOT_FOUND", "HD", "NF", "OK", "EN", "DE"].contains { word.elementsEqual($0.utf8) }
   }
 
-  /// `ERROR` and `CLIENT_ERROR …`: the request is not known, or not allowed. A `SERVER_ERROR` may pass.
+  /// Whether a line says that the command is unknown or not allowed: `ERROR` or `CLIENT_ERROR …`. A `SERVER_ERROR …` may be
+  /// temporary, and counts only with `anyKind`.
   private static func isError(_ line: ArraySlice<UInt8>, anyKind: Bool = false) -> Bool {
     line.starts(with: "ERROR".utf8) || line.starts(with: "CLIENT_ERROR ".utf8)
       || anyKind && line.starts(with: "SERVER_ERROR ".utf8)

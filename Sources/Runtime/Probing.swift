@@ -4,15 +4,16 @@ import Net
 import Proxy
 import Settings
 
-// The supervisor's own connections to servers: probes of those that are out, and errands to those that were stand-ins.
+// The supervisor's own connections to servers: probes of servers that are out, and cleanup jobs on servers that hold copies
+// of other servers' keys.
 
 extension Supervisor {
-  /// Starts the probes that are due and looks after the visits underway.
+  /// Starts the probes that are due and advances the open sessions.
   func probe(now: Instant) {
     for server in Array(sessions.keys) { proceed(server, now: now) { $0.tick(now: now) } }
     guard drainDeadline == nil else { return }
     if now >= board.nextDeadline {
-      // One that is being made safe is not asked whether it is there.
+      // A server with an open session is not probed.
       for server in board.dueProbes(at: now) where sessions[server.number] == nil {
         waitingProbes[server.number] = now.advanced(by: Self.patience)
       }
@@ -28,7 +29,7 @@ extension Supervisor {
     guard let member = runtimePlan.members.first(where: { $0.id == server }),
       let address = addresses[server]
     else {
-      // Its name was not found yet.
+      // The server was removed, or its name was not found yet.
       return fail(server, purpose, .unreachable, now: now)
     }
     let pool = settings.pools[member.pool]
@@ -66,21 +67,21 @@ extension Supervisor {
     }
   }
 
-  /// Takes a visit a step further.
+  /// Advances a session by one step.
   private func proceed(_ server: UInt32, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict) {
     guard var session = sessions[server] else { return }
     let verdict = step(&session)
     settle(session, verdict, now: now)
   }
 
-  /// Acts on what a visit has come to.
+  /// Acts on a session's verdict.
   private func settle(_ session: ProbeSession, _ verdict: ProbeSession.Verdict, now: Instant) {
     let server = session.server
     sessions[server] = session
     loop.wantWrite(session.watch, session.hasUnsent)
     switch verdict {
     case .waiting:
-      // The age of a server says whether it needs a rest.
+      // The server's uptime tells whether it needs a rest.
       if case .idle = session.step, session.isProbe, let since = newSince(session, now: now) {
         sessions[server]?.skipCooldown()
         perform(failover.returns(server, isEmpty: true, since: since, now: now), now: now)
@@ -110,7 +111,7 @@ extension Supervisor {
     case .reconnect: reconnect(session, now: now)
     case .full:
       noteFull(server, now: now)
-      // Neither up nor dead: the next probe follows at the usual interval.
+      // The server is neither up nor dead: the next probe follows at the usual interval.
       leave(server)
       settleFailure(of: server, session.purpose, .refused, now: now)
     case .unsuited(let kind): recognized(kind, session, now: now)
@@ -123,7 +124,7 @@ extension Supervisor {
     }
   }
 
-  /// Logs how many keys were left out, and why that is safe.
+  /// Logs the number of keys that were not deleted, and why that is safe.
   private func noteUnnamed(_ server: UInt32) {
     guard let count = sessions[server]?.takeUnnamed(), count > 0 else { return }
     log.info(
@@ -131,7 +132,7 @@ extension Supervisor {
       ["server": label(server), "keys": "\(count)"])
   }
 
-  /// Continues a visit over another connection.
+  /// Continues a session on another connection.
   private func reconnect(_ session: ProbeSession, now: Instant) {
     loop.unwatch(session.watch)
     Socket.close(session.descriptor)
@@ -145,7 +146,7 @@ extension Supervisor {
     sessions[server]?.reconnected(descriptor, watch, now: now)
   }
 
-  /// The board lets it return: the probe's connection stays open until it is safe.
+  /// Starts a server's return, which the health board allows: the probe's connection stays open until the server is safe.
   func beginReturn(_ server: UInt32, now: Instant) {
     guard sessions[server] != nil else {
       return apply(board.rejoined(ServerID(server), ok: false, at: now, random: random.next()), now: now)
@@ -172,7 +173,7 @@ extension Supervisor {
     session(server, .job, now: now)
   }
 
-  /// Ends a visit without a word to anybody.
+  /// Closes a session without reporting a result.
   func leave(_ server: UInt32) {
     jobs[server] = nil
     guard let session = sessions.removeValue(forKey: server) else { return }
@@ -182,7 +183,7 @@ extension Supervisor {
 
   // MARK: - Failures
 
-  /// A visit has come to nothing.
+  /// Handles a failed session: tries another protocol or the name's next address, else reports the failure.
   private func fail(
     _ server: UInt32, _ purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession? = nil,
     now: Instant
@@ -194,13 +195,13 @@ extension Supervisor {
         return self.session(server, next, now: now)
       }
       names.lost(server, at: now)
-      // Of several addresses each is tried before the server counts as dead once more.
+      // Each of the name's addresses is tried before the probe counts as failed.
       if !isReturning(server), goesOn(server) { return self.session(server, .probe, now: now) }
     }
     settleFailure(of: server, purpose, cause, now: now)
   }
 
-  /// The next protocol to try with a server that sent nothing after a text greeting; nil if there is none. Tried once in an
+  /// The next protocol to try with a server that sent nothing after a text handshake; nil if there is none. Tried once in an
   /// outage; with a server that has spoken text before, only if it closed the connection.
   private func recognition(
     after purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession?, _ server: UInt32
@@ -221,8 +222,8 @@ extension Supervisor {
     return Recognition.tried.first.map { .recognition($0) }
   }
 
-  /// A server answered as an unusable one does. If it answered another protocol, it is greeted in text again: it may speak
-  /// both, and may have been stopped before.
+  /// Handles a reply that shows that a server cannot be used. If it answered another protocol, it is sent a text handshake
+  /// again: it may speak both, and may have been stopped before.
   private func recognized(_ kind: Unsuited, _ session: ProbeSession, now: Instant) {
     leave(session.server)
     if case .recognition = session.purpose {
@@ -233,14 +234,14 @@ extension Supervisor {
     settleFailure(of: session.server, session.purpose, .protocolError, now: now)
   }
 
-  /// Ends a visit to where the server is no more. What it was for is done where the server is now.
+  /// Closes a session to an address that the server no longer has. Its work is done again at the new address.
   func abandonSession(_ server: UInt32, now: Instant) {
     guard let session = sessions[server] else { return }
     leave(server)
     settleFailure(of: server, session.purpose, nil, now: now)
   }
 
-  /// The board waits for the server to be made safe: it takes no other answer.
+  /// Whether the server is returning: the health board then accepts only `rejoined`, no result of a probe.
   private func isReturning(_ server: UInt32) -> Bool {
     if case .rejoining = board.health(of: ServerID(server))?.state { return true }
     return false

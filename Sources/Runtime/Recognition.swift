@@ -1,16 +1,16 @@
 import Proxy
 
-/// The requests that tell a server of another protocol, or one with authentication, from a dead one.
+/// The requests that tell a server with another protocol, or with authentication, from a dead server.
 ///
-///     request             answer                     so the server
+///     request             reply                      so the server
 ///     version (text)      CLIENT_ERROR …             wants a user and a password: memcached -Y
 ///     version (binary)    0x81                       speaks only the binary protocol: memcached -B binary, -S
 ///     ClientHello (TLS)   0x15 0x03 or 0x16 0x03     speaks TLS: memcached -Z
 enum Recognition {
-  /// The protocols to try, in order. Authentication shows in the text protocol itself.
+  /// The protocols to try, in order. Authentication shows in the reply to the text protocol itself.
   static let tried: [Unsuited] = [.binary, .tls]
 
-  /// The request that a server of this kind answers.
+  /// The request that a server of this kind answers: its reply identifies it.
   static func question(_ kind: Unsuited) -> [UInt8] {
     switch kind {
     case .authentication: Array("version\r\n".utf8)
@@ -19,8 +19,8 @@ enum Recognition {
     }
   }
 
-  /// A TLS 1.2 ClientHello with four ciphers and no extensions: enough for an answer, which may be an alert. No byte of it
-  /// ends a line.
+  /// A TLS 1.2 ClientHello with four ciphers and no extensions: enough for a reply, which may be an alert. None of its bytes
+  /// is a newline.
   private static var clientHello: [UInt8] {
     let ciphers: [UInt8] = [0xc0, 0x2f, 0xc0, 0x30, 0x00, 0x9c, 0x00, 0x2f]
     var body: [UInt8] = [3, 3] + [UInt8](repeating: 0x52, count: 32) + [0]
@@ -37,7 +37,7 @@ enum Recognition {
     }
   }
 
-  /// The verdict on an answer to a text `version` that is no version; nil if it is a version, or may become one.
+  /// The verdict on a reply to a text `version` that is no version; nil if it is a version, or may become one.
   static func ofHandshaking(_ bytes: [UInt8]) -> ProbeSession.Verdict? {
     if bytes.starts(with: "ERROR Too many open connections".utf8) { return .full }
     if isAnswer(bytes, to: .authentication) { return .unsuited(.authentication) }
