@@ -4,17 +4,17 @@ import Net
 import Proxy
 import Settings
 
-// A new configuration: read, checked and built whole beside the one in force, then handed to every
-// worker between two of its requests. A bad one changes nothing.
+// Reloading: the supervisor reads, checks and builds a new configuration beside the one in force, then hands it to every
+// worker, which applies it between two requests. A bad configuration changes nothing.
 
-/// A configuration that is good, and waits for names that were never looked up.
+/// A valid configuration that waits for the lookup of names that were never looked up.
 struct WaitingReload {
   let settings: ProxySettings
   let changes: [SettingsChange]
   let cause: Supervisor.ReloadCause
   let deadline: Instant
 
-  /// All hosts that have to be looked up: those of servers and of listeners.
+  /// The host names of its servers and listeners.
   var names: [String] {
     let servers = settings.pools.flatMap(\.servers).map(\.endpoint)
     return (servers + settings.listeners.map(\.endpoint)).compactMap(ResolverCache.name)
@@ -38,16 +38,16 @@ extension Supervisor {
     if isFileUnwatched { log.info("the file is watched") }
     isFileUnwatched = false
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
-    // It may have changed between being read and being watched.
+    // The file may have changed between being read and being watched.
     fileChangedAt = Clock.now()
   }
 
-  /// Something happened to the file. An editor takes several steps to write one: wait until it rests.
+  /// Notes that the file has changed. An editor writes a file in several steps: the reload waits until they are over.
   func fileMoved(now: Instant) {
     if file?.drain() == true { fileChangedAt = now }
   }
 
-  /// What a reload is for.
+  /// What caused a reload.
   enum ReloadCause: String {
     case signal = "SIGHUP"
     case file = "the file has changed"
@@ -66,14 +66,14 @@ extension Supervisor {
     }
     if let waiting {
       if SettingsChange.compare(waiting.settings, new).isEmpty { return }
-      // What waits for its names goes first, with what is known.
+      // The waiting configuration is applied first, with the addresses known so far.
       complete(waiting, now: now)
     }
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
-      // Whoever asked is told; a file may be touched for no reason.
+      // A signal is answered with a log line; a file may be touched without a change.
       if cause == .signal { log.info("reload: nothing has changed", ["why": why]) }
-      // The file that is in force is back.
+      // The file is again the configuration in force.
       if !lastReloadError.isEmpty {
         lastReloadError = ""
         report()
@@ -88,7 +88,7 @@ extension Supervisor {
     finishReload(now: now)
   }
 
-  /// Takes the configuration that waits, once its names were looked up or it has waited long enough.
+  /// Applies the waiting configuration once its names were looked up or its deadline has passed.
   func finishReload(now: Instant) {
     guard let waiting, drainDeadline == nil else { return }
     guard now >= waiting.deadline || waiting.names.allSatisfy(names.isAnswered) else { return }
@@ -113,7 +113,7 @@ extension Supervisor {
     report()
   }
 
-  /// Opens what is new in a configuration. What fails here has changed nothing.
+  /// Opens a configuration's new listeners and checks its log destination. A failure here has changed nothing.
   private func prepare(_ new: ProxySettings) throws(StartFailure) -> [ListeningSocket] {
     let known = names
     var opened: [ListeningSocket] = []
@@ -124,7 +124,7 @@ extension Supervisor {
     return opened
   }
 
-  /// It may work in a moment: it is tried again each second, and that is said once.
+  /// Schedules a retry in one second, for a failure that may be temporary. Logged once per reason.
   private func tryAgain(_ cause: ReloadCause, _ reasons: [String], now: Instant) {
     deferLargeValue = (cause, until: now.advanced(by: .seconds(1)))
     guard lastReloadError != reasons.first else { return }
@@ -170,7 +170,7 @@ extension Supervisor {
     tell(.apply(runtimePlan.plan, addresses: addresses, named: names.named))
     let keepsRings = rings == runtimePlan.plan.routing
     perform(failover.reload(runtimePlan.handoverPools, keepsRings: keepsRings, now: now), now: now)
-    // The floor may fall otherwise among the new servers.
+    // The floor may allow other servers to be ejected among the new ones.
     apply(changes, now: now)
   }
 }

@@ -2,14 +2,14 @@ import Bytes
 import Net
 import Synchronization
 
-/// Looks host names up on threads of its own, so that nobody else ever waits for a resolver.
+/// Looks host names up on separate threads, so that no other thread waits for the system's resolver.
 ///
 ///     control thread ── ask(host) ──▶ questions ──▶ ringroad-names ── getaddrinfo ──▶ answers, and a bell
 ///
-/// A lookup takes as long as the system's resolver likes; a few threads, started when they are needed, keep
-/// one silent zone from holding up the others. Every question is answered once, in any order.
+/// A lookup may take any time. A few threads, started when needed, keep a zone that does not respond from delaying other
+/// names. Every question is answered once, in any order.
 final class Resolver: Sendable {
-  /// The addresses of a host, of no port, the system's first choice first; never empty.
+  /// Returns the addresses of a host, without ports, the system's first choice first; never empty.
   typealias Lookup = @Sendable (_ host: String) -> Result<[Address], ResolveError>
 
   struct Answer: Sendable {
@@ -23,7 +23,7 @@ final class Resolver: Sendable {
     var idle = 0
   }
 
-  /// Threads at the most.
+  /// The most threads.
   static let most = 4
 
   let answers: Mailbox<Answer>
@@ -36,7 +36,7 @@ final class Resolver: Sendable {
     self.lookup = lookup
   }
 
-  /// getaddrinfo(3), whatever it is configured to ask.
+  /// A lookup with getaddrinfo(3), as the system configures it (hosts file, DNS, and others).
   static let system: Lookup = { host in
     do throws(ResolveError) {
       return .success(try Address.resolve(host: host, port: 0))
@@ -45,7 +45,7 @@ final class Resolver: Sendable {
     }
   }
 
-  /// Returns at once; the answer comes to `answers`.
+  /// Queues a lookup and returns at once; the result arrives in `answers`.
   func ask(_ host: String) {
     let needsThread = state.withLock { state in
       state.questions.append(host)
@@ -54,7 +54,7 @@ final class Resolver: Sendable {
       return true
     }
     if needsThread, !Thread.start(name: "ringroad-names", { self.work() }) {
-      // The next question tries again; threads that there are get to this one.
+      // The next question tries to start a thread again; the threads that exist answer this one.
       state.withLock { $0.threads -= 1 }
     }
     bell.signal()

@@ -2,23 +2,22 @@ import Bytes
 import Net
 import Settings
 
-/// Where each server is: what its host's name was last found to mean, and which of several addresses is used.
+/// A cache of lookup results: the addresses last found for each host name, and the one that each server uses.
 ///
 ///     cache-a ─▶ 10.0.0.1  10.0.0.2        server 7 at 10.0.0.1, kept as long as it is among them
 ///
-/// A server keeps its address as long as the name has it; when the name has it no more, the first of the new
-/// ones is taken, in the system's order. After a failure the next one is tried. What was found stands until
-/// something else is found: an error changes nothing. Literal addresses and sockets' paths never change, and
-/// nobody is asked for them.
+/// A server keeps its address as long as the name has it. When the name no longer has it, the server moves to the first of
+/// the new ones, in the system's order. After a failure the next one is tried. A result is valid until another replaces it:
+/// an error changes nothing. Literal addresses and sockets' paths never change and are not looked up.
 ///
-/// Decides and does nothing: questions come out of `due`, answers go into `answered`.
+/// A pure state machine: `due` returns the lookups to start, `answered` takes their results.
 struct ResolverCache {
   enum Change: Equatable {
-    /// The server is at another address, or for the first time at any.
+    /// The server has a new address, or its first one.
     case moved(server: UInt32, from: Address?, to: Address)
-    /// A host cannot be looked up; before, it could, or nobody had tried.
+    /// A lookup of the host failed; the last one succeeded, or this is the first.
     case lost(host: String, reason: String)
-    /// It can again.
+    /// A lookup of the host succeeded after a failure.
     case found(host: String)
     /// A lost server keeps its address: the lookup that began at `asked` found it there, or failed.
     case confirmed(server: UInt32, asked: Instant)
@@ -28,12 +27,12 @@ struct ResolverCache {
     /// Without ports; those of the last lookup that succeeded.
     var addresses: [Address] = []
     var isFailing = false
-    /// A lookup is under way.
+    /// A lookup is in progress.
     var isAsked = false
-    /// Some lookup has come to its end, well or not.
+    /// A lookup has ended, with a result or an error.
     var isAnswered = false
     var lastAsked: Instant?
-    /// When the last lookup began that has come to its end.
+    /// When the last finished lookup began.
     var knownAsOf = Instant.origin
     /// When a server of this name was last lost.
     var lostAt = Instant.origin
@@ -44,35 +43,35 @@ struct ResolverCache {
     var host: String
     var port: UInt16
     var address: Address?
-    /// A connection was made to the present address.
+    /// A connection to the present address succeeded.
     var isProven = false
-    /// One was made to any.
+    /// A connection to any of the server's addresses succeeded.
     var hasServed = false
-    /// When a connection to it was last lost, and whether the lookup for that is still to come.
+    /// When a connection to it was last lost, and whether the lookup for that has not ended yet.
     var lostAt = Instant.origin
     var isDoubted = false
-    /// Addresses tried in a row since one worked.
+    /// Addresses tried in a row since the last that worked.
     var tries = 0
   }
 
-  /// Between two lookups of a name, when nothing fails.
+  /// Time between two lookups of a name when nothing fails.
   static let interval = Duration.seconds(30)
-  /// A name without any address is asked for so often.
+  /// Time between two lookups of a name without any address.
   static let anxious = Duration.seconds(2)
-  /// However much fails, no name is asked for more often.
+  /// The least time between two lookups of a name, however much fails.
   static let spacing = Duration.seconds(1)
-  /// The same after a connection to a server was lost, when its address may belong to another machine.
+  /// The least time after a connection to a server was lost, when its address may belong to another machine.
   static let haste = Duration.milliseconds(200)
-  /// More addresses of one name are not looked at.
+  /// The most addresses kept for one name.
   static let most = 16
 
   private var hosts: [String: Host] = [:]
   private var servers: [UInt32: Server] = [:]
   private var literals: [UInt32: Address] = [:]
 
-  // MARK: - Who is there
+  // MARK: - Servers
 
-  /// These servers and no others. What is known of hosts and servers that stay, stays.
+  /// Sets the servers. State of hosts and servers that remain is kept.
   mutating func keep(_ members: [(id: UInt32, endpoint: Endpoint)]) {
     var kept: [UInt32: Server] = [:]
     literals = [:]
@@ -103,19 +102,19 @@ struct ResolverCache {
     return host.lowercased()
   }
 
-  /// Has a host looked up that no server may have yet.
+  /// Has a host looked up even if no server uses it yet.
   mutating func wantLookup(of name: String) {
     if hosts[name] == nil { hosts[name] = Host() }
   }
 
-  // MARK: - What is known
+  // MARK: - Addresses
 
-  /// Where every server is; one whose name was never found is not among them.
+  /// The servers' addresses, without servers for which no address was ever found.
   var addresses: [UInt32: Address] {
     servers.compactMapValues(\.address).merging(literals) { _, literal in literal }
   }
 
-  /// The servers that have a name.
+  /// The servers with a host name.
   var named: Set<UInt32> { Set(servers.keys) }
 
   func address(of server: UInt32) -> Address? { servers[server]?.address ?? literals[server] }
@@ -125,19 +124,19 @@ struct ResolverCache {
     hosts[name]?.addresses.first?.withPort(port)
   }
 
-  /// Whether a host was looked up, found or not; one that nobody wants counts as well.
+  /// Whether a lookup of a host has ended, with a result or an error. True for a host that is not in the cache.
   func isAnswered(_ name: String) -> Bool { hosts[name]?.isAnswered ?? true }
 
   var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
 
-  /// Whether a server was ever reached, wherever it was.
+  /// Whether a connection to a server ever succeeded, at any address.
   func hasServed(_ server: UInt32) -> Bool { servers[server]?.hasServed ?? false }
 
   func isProven(_ server: UInt32) -> Bool { servers[server]?.isProven ?? true }
 
   // MARK: - Lookups
 
-  /// The hosts to look up now. Each is handed out once until it is answered.
+  /// The hosts to look up now. A host is returned once until its result arrives.
   mutating func due(at now: Instant) -> [String] {
     var names: [String] = []
     for (name, host) in hosts where !host.isAsked && host.nextLookup <= now {
@@ -148,7 +147,7 @@ struct ResolverCache {
     return names.sorted()
   }
 
-  /// A lookup has ended.
+  /// Takes the result of a lookup.
   mutating func answered(_ name: String, _ result: Result<[Address], ResolveError>, at now: Instant)
     -> [Change]
   {
@@ -193,7 +192,7 @@ struct ResolverCache {
     return host.isFailing ? [] : [.lost(host: name, reason: reason)]
   }
 
-  /// Moves the servers whose address the name has no more.
+  /// Moves the servers with an address that the name no longer has.
   private mutating func settle(_ name: String, _ found: [Address]) -> [Change] {
     var changes: [Change] = []
     for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name {
@@ -208,7 +207,7 @@ struct ResolverCache {
     return changes
   }
 
-  /// All names are looked up anew, as soon as may be.
+  /// Has all names looked up again, as soon as `spacing` allows.
   mutating func refresh(at now: Instant) {
     for name in hosts.keys { hasten(name, Self.spacing, at: now) }
   }
@@ -221,12 +220,12 @@ struct ResolverCache {
 
   // MARK: - Failures
 
-  /// A server failed: its name may mean another address by now.
+  /// Has a failed server's name looked up again: it may mean another address by now.
   mutating func failed(_ server: UInt32, at now: Instant) {
     if let name = servers[server]?.host { hasten(name, Self.spacing, at: now) }
   }
 
-  /// Notes that a connection to a server was lost at a time. Its name is looked up before its address is trusted again; the
+  /// Notes when a connection to a server was lost. Its name is looked up before its address is used again; the
   /// result is `confirmed` or `moved`.
   mutating func lost(_ server: UInt32, at time: Instant) {
     guard let known = servers[server] else { return }
@@ -243,14 +242,14 @@ struct ResolverCache {
     return hosts[server.host]?.knownAsOf ?? .never >= server.lostAt
   }
 
-  /// A connection to where the server is now has been made.
+  /// Notes that a connection to the server's present address succeeded.
   mutating func proved(_ server: UInt32) {
     servers[server]?.isProven = true
     servers[server]?.hasServed = true
     servers[server]?.tries = 0
   }
 
-  /// Moves a server to the next address of its name; nil when all were tried in a row, which begins anew then.
+  /// Moves a server to the next address of its name; nil when all were tried in a row, after which the count restarts.
   mutating func next(_ id: UInt32) -> Address? {
     guard let server = servers[id], let found = hosts[server.host]?.addresses else { return nil }
     guard server.tries + 1 < found.count else {

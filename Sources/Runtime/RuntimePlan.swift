@@ -4,7 +4,7 @@ import Proxy
 import Routing
 import Settings
 
-/// Numbers for servers: the same as long as a server stays in its pool, across reloads.
+/// Server ids: a server keeps its id across reloads as long as it stays in its pool.
 struct ServerRegistry {
   struct Key: Hashable {
     var pool: String
@@ -22,14 +22,14 @@ struct ServerRegistry {
     return next
   }
 
-  /// Forgets those that are no longer there; their numbers are not used again.
+  /// Forgets all servers but these. Ids are not used again.
   mutating func keep(_ keys: Set<Key>) {
     numbers = numbers.filter { keys.contains($0.key) }
   }
 }
 
-/// What the threads are given for a configuration: who the servers are, what the workers work by, and
-/// what the board judges by.
+/// A configuration in the form that the threads use: the servers, the workers' plan, and the rules of the health board and
+/// of the failover coordinator.
 struct RuntimePlan {
   struct Member {
     var id: UInt32
@@ -42,10 +42,10 @@ struct RuntimePlan {
   var healthPools: [HealthPool] = []
   var handoverPools: [FailoverCoordinator.Pool] = []
 
-  /// A worker with less could not hold a few values at once.
+  /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
   static let leastMemory = 16 << 20
 
-  /// Places every server and computes every ring. `status` says how each server stands now.
+  /// Numbers every server and compiles the plan. `status` returns a server's present status.
   init(
     _ settings: ProxySettings, workers: Int = 1, registry: inout ServerRegistry,
     status: (UInt32) -> ServerStatus

@@ -1,20 +1,20 @@
 import Bytes
 import Proxy
 
-/// The supervisor's notes on one server beside its health: which log lines were written, and the `note` row of
+/// What the supervisor remembers of one server besides its health: which log lines were written, and the `note` row of
 /// `stats ringroad`.
 struct ServerRecord {
-  /// The reason for a `note` row: something that up, ejected or down does not say.
+  /// The reason for a `note` row: a condition that `up`, `ejected` or `down` does not tell.
   enum Caveat: Equatable {
-    /// It takes no more connections.
+    /// The server accepts no more connections.
     case full
-    /// It is used, though it refused the `flush_all` that it was owed.
+    /// The server is used, although it refused a `flush_all` that it owed.
     case unflushed
-    /// It stays out, because it may hold old values and refuses `flush_all`.
+    /// The server stays out, because it may hold old values and refuses `flush_all`.
     case unsafe
-    /// It stays out, because a flush or a deletion before its return failed.
+    /// The server stays out, because a flush or a delete before its return failed.
     case unclean
-    /// It cannot be used as it is configured.
+    /// The server cannot be used as it is configured.
     case unsuited(Unsuited)
 
     /// The row's value.
@@ -30,23 +30,23 @@ struct ServerRecord {
   }
 
   var caveat: Caveat?
-  /// When it last said that it takes no more connections.
+  /// When the server last refused a connection because of its limit.
   var fullAt: Instant?
-  /// Whether it ever answered a greeting.
+  /// Whether the server ever answered a handshake.
   var hasAnswered = false
-  /// Whether other protocols were tried since it went out.
+  /// Whether other protocols were tried since the server went out.
   var isRecognitionTried = false
-  /// The protocol that it seems to speak; logged if it does not answer the next text greeting either.
+  /// The protocol that the server seems to speak; logged if it does not answer the next text handshake either.
   var suspect: Unsuited?
   var isUnsweptSaid = false
-  /// When it was started, by its uptime, and when it told that in its present outage.
+  /// When the server was started, by its uptime, and when it reported that in its present outage.
   private var started: (at: Duration, said: Instant)?
 
   /// Decides whether the server was restarted in its present outage, and so holds nothing from before it. Returns a moment
   /// that the restart did not precede; nil if no restart is known.
   ///
-  /// Two signs: it is younger than its outage, or younger than an earlier visit in this outage found it. memcached reports
-  /// up to three seconds too much, so the first sign takes an outage longer than that.
+  /// There are two signs: its uptime is shorter than its outage, or it started later than an earlier session in this outage
+  /// found. memcached reports up to three seconds too much, so the first sign needs an outage longer than that.
   mutating func restarted(_ startedAt: Duration, outSince: Instant, now: Instant) -> Instant? {
     if let before = started, before.said >= outSince {
       return startedAt >= before.at + .seconds(2) ? before.said : nil
@@ -56,7 +56,7 @@ struct ServerRecord {
     return earliest > outSince.since(.origin) ? Instant.origin.advanced(by: earliest) : nil
   }
 
-  /// How long a server must not have been full before the next line about it.
+  /// How long a server must not have been full before that is logged again.
   static let fullPatience = Duration.seconds(10)
 
   mutating func wentOut() {
@@ -80,7 +80,7 @@ extension Supervisor {
     return true
   }
 
-  /// Logs that a server takes no more connections, once until it has recovered.
+  /// Logs that a server accepts no more connections, once until it has recovered.
   func noteFull(_ server: UInt32, now: Instant) {
     let isKnown = records[server]?.fullAt != nil
     records[server, default: ServerRecord()].fullAt = now

@@ -3,11 +3,11 @@ import Glibc
 import Net
 import Settings
 
-/// Runs the proxy until it is told to stop; returns the exit code.
+/// Runs the proxy until a signal ends it; returns the exit code.
 ///
-/// In this order, so that each step can still fail with one clear line on standard error: descriptors, signals,
-/// listeners (which may need root), the background, the pid file, the user, the threads. Who started it in the background
-/// is told how that went: the first process ends when the second serves, or has failed.
+/// The order lets each step fail with one clear line on standard error: descriptors, signals, listeners (which may need
+/// root), the background, the pid file, the user, the threads. The process that puts the proxy into the background reports
+/// how the start went: it exits when the background process serves, or has failed.
 package func serve(_ settings: ProxySettings, _ launch: LaunchOptions) -> Int32 {
   do throws(StartFailure) {
     return try Launcher(settings, launch).run()
@@ -34,7 +34,7 @@ private struct Launcher {
 
   func run() throws(StartFailure) -> Int32 {
     var inherited = Inherited.take()
-    // A log line must not go where a socket has taken the place of a stream that was closed.
+    // A socket must not get the number of a closed standard stream: log lines would go to it.
     Descriptors.fillStandard()
     let signals: Signals
     do throws(SystemError) {
@@ -42,7 +42,7 @@ private struct Launcher {
     } catch {
       throw StartFailure(error.description)
     }
-    // Each client and each connection to a server is one; some are for the rest.
+    // Each client and each connection to a server takes one descriptor; the proxy itself needs some.
     let budget = DescriptorBudget(settings, workers: settings.threads ?? Supervisor.cores)
     let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit
     guard limit >= budget.least else {
@@ -59,7 +59,7 @@ private struct Launcher {
     }
     var starter: Int32 = -1
     if launch.daemon {
-      // SAFETY: the address of a local; no thread was started that is still at work.
+      // SAFETY: the address of a local; no thread was started that still runs.
       let code = unsafe ringroad_daemonize(&starter)
       guard code == 0 else { throw StartFailure("cannot go to the background: \(SystemError.reason(code))") }
     }
@@ -82,7 +82,7 @@ private struct Launcher {
     try LogSink.check(settings.log.destination)
     let log = Log(settings.log)
     log.start()
-    // Not kept here: a listener that is closed later must have no other owner.
+    // The listeners are not kept here: closing one later takes that it has no other owner.
     let supervisor = try Supervisor(
       settings: settings, launch: launch, log: log, signals: signals,
       listeningSockets: consume listeningSockets)
@@ -101,7 +101,7 @@ private struct Launcher {
   }
 }
 
-/// The file that tells other programs this process's number.
+/// The pid file.
 private struct PIDFile {
   let path: String?
 
@@ -118,7 +118,7 @@ private struct PIDFile {
     guard n == text.count else { throw StartFailure(SystemError.last("write \(path)").description) }
   }
 
-  /// Unless another process has written its own there meanwhile.
+  /// Deletes the file, unless another process has written its own pid there meanwhile.
   func remove() {
     guard let path, PIDFile.number(in: path) == "\(getpid())\n" else { return }
     // SAFETY: the path is a C string for the length of the call.

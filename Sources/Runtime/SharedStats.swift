@@ -4,38 +4,38 @@ import Proxy
 import Stats
 import Synchronization
 
-/// What all threads may look at: how many clients each worker has, and its numbers as of its last tenth of a second.
+/// Statistics shared by all threads: each worker's number of clients, and its counters, which it publishes every 100 ms.
 final class SharedStats: Sendable {
-  /// What a worker has published.
+  /// A worker's published counters and CPU time.
   struct Row: Sendable {
     var counters = Counters()
     var work = Work()
   }
 
-  /// How long a worker has been on a processor, and when that was; `origin` if it has not said yet.
+  /// A worker's CPU time, and when it published that; `origin` if it has not yet.
   struct Work: Equatable, Sendable {
     var spent = Duration.zero
     var at = Instant.origin
   }
 
-  /// A class, because an atomic has a place of its own.
+  /// An atomic counter. A class, because an array cannot hold an atomic.
   private final class Count: Sendable {
     let value = Atomic<Int>(0)
   }
 
-  /// Clients of each worker, and those that are on their way to it.
+  /// Clients of each worker, with those that were placed there but are not accepted by it yet.
   private let counts: [Count]
-  /// Clients turned away because there were too many; the control thread's to count.
+  /// Clients rejected because there were too many; counted by the control thread.
   let rejected = Atomic<Int>(0)
-  /// Keys deleted on servers because the journal held them; the control thread's to count.
+  /// Keys deleted on servers because the journal held them; counted by the control thread.
   let deleted = Atomic<Int>(0)
   private let rows: Mutex<[Row]>
-  /// Each worker's numbers of each server, as of its last tenth of a second.
+  /// Each worker's numbers for each server, published every 100 ms.
   private let servers: Mutex<[[ServerNumbers]]>
-  /// What the control thread adds: reloads, servers that are out, …
+  /// Rows that the control thread adds: reloads, the servers' status, …
   private let notes = Mutex(Notes())
 
-  /// Rows as they are, and the names of the servers' rows.
+  /// Finished rows, and the names of the servers' rows.
   private struct Notes {
     var rows: [(name: String, value: String)] = []
     var servers: [(id: UInt32, name: String)] = []
@@ -49,44 +49,44 @@ final class SharedStats: Sendable {
 
   // MARK: - Clients
 
-  /// Clients connected, of all workers.
+  /// The number of clients of all workers.
   var clients: Int { counts.reduce(0) { $0 + $1.value.load(ordering: .relaxed) } }
 
   func clients(of worker: Int) -> Int { counts[worker].value.load(ordering: .relaxed) }
 
-  /// A client is dealt to the worker.
+  /// Counts a client that was placed at the worker.
   func clientCame(to worker: Int) { counts[worker].value.add(1, ordering: .relaxed) }
 
   func clientLeft(_ worker: Int) { counts[worker].value.subtract(1, ordering: .relaxed) }
 
   // MARK: - Numbers
 
-  /// From the worker's own thread, whose time on a processor goes with them.
+  /// Publishes a worker's counters. Called on the worker's own thread, whose CPU time is published with them.
   func publish(_ counters: Counters, of worker: Int) {
     let work = Work(spent: Clock.worked(), at: Clock.now())
     rows.withLock { $0[worker] = Row(counters: counters, work: work) }
   }
 
-  /// The same of each server's numbers.
+  /// Publishes a worker's numbers for each server.
   func publishServers(of worker: Int, _ fill: (inout [ServerNumbers]) -> Void) {
     servers.withLock { fill(&$0[worker]) }
   }
 
-  /// When any worker last had a reply of a server; the origin if none did.
+  /// When any worker last received a reply from a server; `origin` if none did.
   func heard(_ server: UInt32) -> Instant {
     servers.withLock { all in
       all.joined().reduce(.origin) { $1.id == server ? max($0, $1.heard) : $0 }
     }
   }
 
-  /// What each worker has done, as it last said.
+  /// Each worker's last published CPU time.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
   func note(_ rows: [(name: String, value: String)], servers: [(id: UInt32, name: String)] = []) {
     notes.withLock { $0 = Notes(rows: rows, servers: servers) }
   }
 
-  /// A row for each server with what all workers count of it.
+  /// A row for each server, with the sum of all workers' numbers.
   private func serverRows(_ names: [(id: UInt32, name: String)]) -> [(name: String, value: String)] {
     let misses: [UInt32: UInt64] = servers.withLock { all in
       all.joined().reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.readsAsMisses }
@@ -94,7 +94,7 @@ final class SharedStats: Sendable {
     return names.map { ("\($0.name):reads_as_misses", "\(misses[$0.id] ?? 0)") }
   }
 
-  /// The answer to `stats ringroad`.
+  /// The reply to `stats ringroad`.
   func rendered() -> [UInt8] {
     let rows = rows.withLock { $0 }
     let noted = notes.withLock { $0 }
