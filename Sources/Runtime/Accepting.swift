@@ -3,8 +3,8 @@ import Glibc
 import Net
 import Settings
 
-/// A listening socket: its settings, its descriptor and its watch in the event loop. A class, because several lists refer
-/// to the same one.
+/// A listening socket: its settings, its descriptor and its watch in the event loop. A class, because several lists
+/// refer to the same one.
 final class ListeningSocket {
   let settings: ListenerSettings
   let listener: Listener
@@ -84,7 +84,7 @@ extension Supervisor {
     }
   }
 
-  /// Hands a client to the least loaded worker. Above the client limit it answers with memcached's error line and closes.
+  /// Hands a client to the least loaded worker. Above the client limit it sends memcached's error line and closes.
   private func deal(_ descriptor: Int32) {
     guard sharedStats.clients < mostClients else {
       let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
@@ -100,8 +100,8 @@ extension Supervisor {
     workers[worker].post(.client(descriptor: descriptor))
   }
 
-  /// Computes how many clients the descriptors are enough for. Those that servers and the proxy itself need are set aside,
-  /// so that a lost connection to a server can always be opened again.
+  /// Computes how many clients the descriptors are enough for. Those that servers and the proxy itself need are set
+  /// aside, so that a lost connection to a server can always be opened again.
   func countDescriptors() {
     let budget = DescriptorBudget(settings, workers: workers.count)
     let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit

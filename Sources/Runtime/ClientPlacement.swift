@@ -1,14 +1,14 @@
 import Bytes
 
-/// Picks the worker for the next client: one with the fewest clients, and among these the least busy in the last second.
+/// Picks the worker for the next client: one with the fewest clients, and of these the least busy in the last second.
 ///
 ///     clients      40   42   47      up to an eighth more than the fewest counts as equal: the first two
 ///     busy         6    2    1       tenths of the last second
 ///     goes to           ↑
 ///
-/// A client stays with its worker, and its future load is unknown. So the number of clients decides first, and load only
-/// within that eighth: figures a second old must not send a burst of clients to one worker. Workers that are equal in both
-/// take turns. O(workers) for each client. Used by the control thread only.
+/// A client stays with its worker, and its future load is unknown. So the number of clients decides first, and load
+/// only within that eighth: figures a second old must not send a burst of clients to one worker. Workers that are equal
+/// in both take turns. O(workers) for each client. Used by the control thread only.
 struct ClientPlacement {
   /// How busy each worker was between its last two reports, in tenths of that time: finer is noise.
   private var busy: [Int]

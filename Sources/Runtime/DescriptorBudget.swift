@@ -6,8 +6,8 @@ import Settings
 struct DescriptorBudget: Equatable {
   /// Descriptors that the control thread keeps in reserve, for a reload's file and its new listeners.
   static let reserve = 8
-  /// Descriptors of the process: standard streams, log, the control thread's loop, bells, signals and file watch, lookups
-  /// in progress.
+  /// Descriptors of the process: standard streams, log, the control thread's loop, bells, signals and file watch,
+  /// lookups in progress.
   private static let process = 24
   /// Descriptors of a worker: its loop and bell, and a few private connections for large values.
   private static let worker = 8
@@ -32,7 +32,7 @@ struct DescriptorBudget: Equatable {
     least = Self.process + Self.reserve + settings.listeners.count + workers * Self.worker
   }
 
-  /// The limit to ask the system for: enough for all clients, with 1,024 spare for private connections for large values.
+  /// The limit to ask the system for: enough for all clients, and 1,024 more for private connections for large values.
   var wanted: Int { limits.clients + own + 1024 }
 
   /// The number of clients that fit in `limit`. Clients get a quarter of it even if the proxy itself needs more.

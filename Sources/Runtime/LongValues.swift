@@ -2,7 +2,7 @@ import Bytes
 import Net
 import Proxy
 
-// Large values that clients send: read straight into the client's buffer, or into the queue of their server's connection.
+// Large values that clients send: read straight into the client's buffer, or into the queue for their server.
 
 extension WorkerThread {
   /// Bytes of a forwarded value for which the kernel wakes the thread: fewer are not worth a wake-up; with more, a slow
@@ -30,8 +30,8 @@ extension WorkerThread {
     awaitMore(c)
   }
 
-  /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache. Returns
-  /// false if the client's value is buffered instead.
+  /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache.
+  /// Returns false if the client's value is buffered instead.
   private mutating func pass(_ c: UInt32, now: Instant) -> Bool {
     guard worker.clients[c].isUploading else { return false }
     guard let (l, room) = worker.cutThroughRoom(of: c) else {

@@ -38,8 +38,10 @@ enum WorkerReport: Sendable {
   case ended(worker: Int)
 }
 
-/// A queue of messages for one thread: the only memory that threads share besides `SharedStats`, and a bell that wakes the
-/// reader. Never on the path of a request: messages carry new clients, plans, health and the shutdown.
+/// A queue of messages for one thread, with a bell that wakes it. The control thread and the workers share no other
+/// memory but `SharedStats` and the log.
+///
+/// Never on the path of a request: messages carry new clients, plans, health and the shutdown.
 final class Mailbox<Letter: Sendable>: Sendable {
   private let letters = Mutex<[Letter]>([])
   let bell: Wakeup

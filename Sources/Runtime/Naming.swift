@@ -27,7 +27,7 @@ extension Supervisor {
     }
   }
 
-  /// Makes the resolver cache hold the servers of the configuration in force, and no others, and copies their addresses.
+  /// Makes the resolver cache hold the servers of the configuration in force, and no others; copies their addresses.
   func findMembers() {
     names.keep(runtimePlan.members.map { ($0.id, $0.settings.endpoint) })
     addresses = names.addresses
@@ -109,8 +109,8 @@ extension Supervisor {
     }
   }
 
-  /// Has a failed server's name looked up again. If no connection to its present address ever succeeded, the next address
-  /// is tried before the failure counts. Returns whether there is one.
+  /// Has a failed server's name looked up again. If no connection to its present address ever succeeded, the next
+  /// address is tried before the failure counts. Returns whether there is one.
   func triesElsewhere(_ server: UInt32, now: Instant) -> Bool {
     names.failed(server, at: now)
     guard board.status(of: ServerID(server)) == .up, !names.isProven(server) else { return false }

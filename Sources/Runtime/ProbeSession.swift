@@ -12,12 +12,12 @@ import Wire
 ///     ready ─▶ flush_all ─▶ done, or refused
 ///           ─▶ delete, delete, … ─▶ done
 ///
-/// A server that does not know a command answers with an error or, as other proxies do, closes the connection. In the second
-/// case the session reconnects and tries again; after the second such close it leaves the command out.
+/// A server that does not know a command answers with an error or, as other proxies do, closes the connection. In the
+/// second case the session reconnects and tries again; after the second such close it leaves the command out.
 ///
-/// A server that resumes after a stop finds old requests in its old connections. It works these off during the rest, the
-/// pause between two replies to `version`: what is deleted after the rest stays deleted. A client's request is never a probe.
-/// Belongs to the control thread; a server has one session at a time.
+/// A server that resumes after a stop finds old requests in its old connections. It works these off during the rest,
+/// the pause between two replies to `version`: what is deleted after the rest stays deleted. A client's request is
+/// never a probe. Belongs to the control thread; a server has one session at a time.
 struct ProbeSession {
   enum Step: Equatable {
     case connecting
@@ -396,8 +396,8 @@ struct ProbeSession {
     return .waiting
   }
 
-  /// Whether a line is a reply to a delete: `DELETED` or `NOT_FOUND`, or one of the replies to `md` since memcached 1.5:
-  /// `DE `, `OK `, `HD `, `HD`, `EN `, `NF `, `NF`.
+  /// Whether a line is a reply to a delete: `DELETED` or `NOT_FOUND`, or one of the replies to `md` since memcached
+  /// 1.5: `DE `, `OK `, `HD `, `HD`, `EN `, `NF `, `NF`.
   private static func isDeletion(_ line: ArraySlice<UInt8>) -> Bool {
     guard line.suffix(2).elementsEqual([13, 10]) else { return false }
     var word = line.dropLast(2)
@@ -405,8 +405,8 @@ struct ProbeSession {
     return ["DELETED", "NOT_FOUND", "HD", "NF", "OK", "EN", "DE"].contains { word.elementsEqual($0.utf8) }
   }
 
-  /// Whether a line says that the command is unknown or not allowed: `ERROR` or `CLIENT_ERROR …`. A `SERVER_ERROR …` may be
-  /// temporary, and counts only with `anyKind`.
+  /// Whether a line says that the command is unknown or not allowed: `ERROR` or `CLIENT_ERROR …`. A `SERVER_ERROR …`
+  /// may be temporary, and counts only with `anyKind`.
   private static func isError(_ line: ArraySlice<UInt8>, anyKind: Bool = false) -> Bool {
     line.starts(with: "ERROR".utf8) || line.starts(with: "CLIENT_ERROR ".utf8)
       || anyKind && line.starts(with: "SERVER_ERROR ".utf8)

@@ -4,8 +4,8 @@ import Net
 import Proxy
 import Settings
 
-// The supervisor's own connections to servers: probes of servers that are out, and cleanup jobs on servers that hold copies
-// of other servers' keys.
+// The supervisor's own connections to servers: probes of servers that are out, and cleanup jobs on servers that hold
+// copies of other servers' keys.
 
 extension Supervisor {
   /// Starts the probes that are due and advances the open sessions.
@@ -146,7 +146,7 @@ extension Supervisor {
     sessions[server]?.reconnected(descriptor, watch, now: now)
   }
 
-  /// Starts a server's return, which the health board allows: the probe's connection stays open until the server is safe.
+  /// Starts a server's return, as the health board allows. The probe's connection stays open until the server is safe.
   func beginReturn(_ server: UInt32, now: Instant) {
     guard sessions[server] != nil else {
       return apply(board.rejoined(ServerID(server), ok: false, at: now, random: random.next()), now: now)
@@ -154,9 +154,9 @@ extension Supervisor {
     proceed(server, now: now) { $0.inquire(now: now) }
   }
 
-  /// A moment that the server's restart did not precede; nil if it was not restarted in its outage, as far as is known. A
-  /// restarted server holds no old values, and its connections no old requests. Its process id says less: memcached can be
-  /// restarted with its memory.
+  /// A moment that the server's restart did not precede; nil if it was not restarted in its outage, as far as is known.
+  /// A restarted server holds no old values, and its connections no old requests. Its process id says less: memcached
+  /// can be restarted with its memory.
   private func newSince(_ session: ProbeSession, now: Instant) -> Instant? {
     guard case .rejoining(let since, _) = board.health(of: ServerID(session.server))?.state,
       let startedAt = session.startedAt
@@ -201,8 +201,8 @@ extension Supervisor {
     settleFailure(of: server, purpose, cause, now: now)
   }
 
-  /// The next protocol to try with a server that sent nothing after a text handshake; nil if there is none. Tried once in an
-  /// outage; with a server that has spoken text before, only if it closed the connection.
+  /// The next protocol to try with a server that sent nothing after a text handshake; nil if there is none. Tried once
+  /// in an outage; with a server that has spoken text before, only if it closed the connection.
   private func recognition(
     after purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession?, _ server: UInt32
   ) -> ProbeSession.Purpose? {
@@ -222,8 +222,8 @@ extension Supervisor {
     return Recognition.tried.first.map { .recognition($0) }
   }
 
-  /// Handles a reply that shows that a server cannot be used. If it answered another protocol, it is sent a text handshake
-  /// again: it may speak both, and may have been stopped before.
+  /// Handles a reply that shows that a server cannot be used. If it answered another protocol, it is sent a text
+  /// handshake again: it may speak both, and may have been stopped before.
   private func recognized(_ kind: Unsuited, _ session: ProbeSession, now: Instant) {
     leave(session.server)
     if case .recognition = session.purpose {

@@ -19,8 +19,8 @@ enum Recognition {
     }
   }
 
-  /// A TLS 1.2 ClientHello with four ciphers and no extensions: enough for a reply, which may be an alert. None of its bytes
-  /// is a newline.
+  /// A TLS 1.2 ClientHello with four ciphers and no extensions: enough for a reply, which may be an alert. None of its
+  /// bytes is a newline.
   private static var clientHello: [UInt8] {
     let ciphers: [UInt8] = [0xc0, 0x2f, 0xc0, 0x30, 0x00, 0x9c, 0x00, 0x2f]
     var body: [UInt8] = [3, 3] + [UInt8](repeating: 0x52, count: 32) + [0]

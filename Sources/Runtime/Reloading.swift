@@ -4,8 +4,8 @@ import Net
 import Proxy
 import Settings
 
-// Reloading: the supervisor reads, checks and builds a new configuration beside the one in force, then hands it to every
-// worker, which applies it between two requests. A bad configuration changes nothing.
+// Reloading: the supervisor reads, checks and builds a new configuration beside the one in force, then hands it to
+// every worker, which applies it between two requests. A bad configuration changes nothing.
 
 /// A valid configuration that waits for the lookup of names that were never looked up.
 struct WaitingReload {

@@ -6,8 +6,8 @@ import Synchronization
 ///
 ///     control thread ── ask(host) ──▶ questions ──▶ ringroad-names ── getaddrinfo ──▶ answers, and a bell
 ///
-/// A lookup may take any time. A few threads, started when needed, keep a zone that does not respond from delaying other
-/// names. Every question is answered once, in any order.
+/// A lookup may take any time. A few threads, started when needed, keep a zone that does not respond from delaying
+/// other names. Every question is answered once, in any order.
 final class Resolver: Sendable {
   /// Returns the addresses of a host, without ports, the system's first choice first; never empty.
   typealias Lookup = @Sendable (_ host: String) -> Result<[Address], ResolveError>
@@ -64,8 +64,8 @@ final class Resolver: Sendable {
     let result = Mutex<Result<[Address], ResolveError>?>(nil)
   }
 
-  /// Looks one host up and waits at most so long; nil when nothing was found out by then. For who has nobody to serve
-  /// yet. The thread that it takes ends with the lookup.
+  /// Looks one host up and blocks for at most `patience`; nil if the lookup has not ended by then. For the start, when
+  /// no client is served yet. The lookup runs on a new thread, which ends with it.
   static func find(
     _ host: String, within patience: Duration, _ lookup: @escaping Lookup = Resolver.system
   ) -> Result<[Address], ResolveError>? {

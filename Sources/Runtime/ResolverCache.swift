@@ -6,9 +6,9 @@ import Settings
 ///
 ///     cache-a ─▶ 10.0.0.1  10.0.0.2        server 7 at 10.0.0.1, kept as long as it is among them
 ///
-/// A server keeps its address as long as the name has it. When the name no longer has it, the server moves to the first of
-/// the new ones, in the system's order. After a failure the next one is tried. A result is valid until another replaces it:
-/// an error changes nothing. Literal addresses and sockets' paths never change and are not looked up.
+/// A server keeps its address as long as the name has it. When the name no longer has it, the server moves to the first
+/// of the new ones, in the system's order. After a failure the next one is tried. A result is valid until another
+/// replaces it: an error changes nothing. Literal addresses and sockets' paths never change and are not looked up.
 ///
 /// A pure state machine: `due` returns the lookups to start, `answered` takes their results.
 struct ResolverCache {

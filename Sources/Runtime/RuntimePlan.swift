@@ -28,8 +28,8 @@ struct ServerRegistry {
   }
 }
 
-/// A configuration in the form that the threads use: the servers, the workers' plan, and the rules of the health board and
-/// of the failover coordinator.
+/// A configuration in the form that the threads use: the servers, the workers' plan, and the rules of the health board
+/// and of the failover coordinator.
 struct RuntimePlan {
   struct Member {
     var id: UInt32

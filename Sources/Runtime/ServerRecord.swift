@@ -42,11 +42,11 @@ struct ServerRecord {
   /// When the server was started, by its uptime, and when it reported that in its present outage.
   private var started: (at: Duration, said: Instant)?
 
-  /// Decides whether the server was restarted in its present outage, and so holds nothing from before it. Returns a moment
-  /// that the restart did not precede; nil if no restart is known.
+  /// Decides whether the server was restarted in its present outage, and so holds nothing from before it. Returns a
+  /// moment that the restart did not precede; nil if no restart is known.
   ///
-  /// There are two signs: its uptime is shorter than its outage, or it started later than an earlier session in this outage
-  /// found. memcached reports up to three seconds too much, so the first sign needs an outage longer than that.
+  /// There are two signs: its uptime is shorter than its outage, or it started later than an earlier session in this
+  /// outage found. memcached reports up to three seconds too much, so the first sign needs an outage longer than that.
   mutating func restarted(_ startedAt: Duration, outSince: Instant, now: Instant) -> Instant? {
     if let before = started, before.said >= outSince {
       return startedAt >= before.at + .seconds(2) ? before.said : nil

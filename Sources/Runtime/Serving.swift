@@ -6,8 +6,8 @@ import Settings
 /// Runs the proxy until a signal ends it; returns the exit code.
 ///
 /// The order lets each step fail with one clear line on standard error: descriptors, signals, listeners (which may need
-/// root), the background, the pid file, the user, the threads. The process that puts the proxy into the background reports
-/// how the start went: it exits when the background process serves, or has failed.
+/// root), the background, the pid file, the user, the threads. The process that puts the proxy into the background
+/// reports how the start went: it exits when the background process serves, or has failed.
 package func serve(_ settings: ProxySettings, _ launch: LaunchOptions) -> Int32 {
   do throws(StartFailure) {
     return try Launcher(settings, launch).run()

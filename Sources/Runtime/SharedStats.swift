@@ -4,7 +4,8 @@ import Proxy
 import Stats
 import Synchronization
 
-/// Statistics shared by all threads: each worker's number of clients, and its counters, which it publishes every 100 ms.
+/// Statistics shared by all threads: each worker's number of clients, and its counters, which it publishes every 100
+/// ms.
 final class SharedStats: Sendable {
   /// A worker's published counters and CPU time.
   struct Row: Sendable {

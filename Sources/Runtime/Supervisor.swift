@@ -8,13 +8,13 @@ import Settings
 import Stats
 import Synchronization
 
-/// The control thread: it takes clients and deals them out, decides on every server's health, reloads,
-/// and ends everything in order. Nothing here is on the path of a request.
+/// The control thread: it accepts clients and places them at workers, decides every server's health, reloads, and shuts
+/// the process down in order. Nothing here is on the path of a request.
 ///
 ///     signals, the watched file ─▶ Reloading.swift      new plans to all workers
-///     workers' reports, probes  ─▶ Watching.swift       standings to all workers
+///     workers' reports, probes  ─▶ Watching.swift       servers' status to all workers
 ///     lookups that have ended   ─▶ Naming.swift         addresses to all workers
-///     listeners                 ─▶ Accepting.swift      descriptors, to the worker with the least to do
+///     listeners                 ─▶ Accepting.swift      descriptors, to the least loaded worker
 final class Supervisor {
   enum Kind {
     static let listener: UInt8 = 1
@@ -36,12 +36,12 @@ final class Supervisor {
   var runtimePlan: RuntimePlan
   let resolver: Resolver
   var names = ResolverCache()
-  /// As the workers know them.
+  /// The servers' addresses, as the workers know them.
   var addresses: [UInt32: Address] = [:]
   var hostLookups = 0
   var hostLookupFailures = 0
   var addressChanges = 0
-  /// A configuration that waits for its names.
+  /// A configuration that waits for the lookup of its names.
   var waiting: WaitingReload?
   var board: HealthBoard
   var listeningSockets: [ListeningSocket] = []
@@ -57,16 +57,17 @@ final class Supervisor {
   var failover: FailoverCoordinator
   var scratch = Scratch(capacity: 4096)
   var reserve = DescriptorReserve(DescriptorBudget.reserve)
-  /// Clients that there may be: those of the configuration, as far as descriptors go.
+  /// The most clients: the configured number, or fewer if there are too few descriptors.
   var mostClients = 0
-  /// A reload that failed for want of descriptors or memory.
+  /// A reload that failed for a lack of descriptors or memory, and when to try it again.
   var deferLargeValue: (cause: ReloadCause, until: Instant)?
   var isFileUnwatched = false
-  /// Decisions that not all workers know of yet: of which server, since when, and how many do not.
+  /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
+  /// left.
   var decisions: [UInt64: (server: UInt32, since: Instant, left: Int)] = [:]
-  /// What the workers are told at the end of the turn.
+  /// Messages that all workers get at the end of the turn.
   private var news: [ControlMessage] = []
-  /// How a server stands has changed since the last report.
+  /// A server's status has changed since the last report.
   var isReportDue = false
   var random = SystemRandomNumberGenerator()
   /// When the file was last seen to change, if it has not been read since.
@@ -79,10 +80,10 @@ final class Supervisor {
   var lastReloadError = ""
   var running = 0
   var drainDeadline: Instant?
-  /// The workers were told to answer who waits and end.
+  /// The workers were told to fail the requests in flight and end.
   var isGivingUp = false
   var hasEnded = false
-  /// What the process ends with.
+  /// The process's exit code.
   private var exitCode: Int32 = 0
 
   init(
@@ -113,14 +114,14 @@ final class Supervisor {
     findServers()
   }
 
-  /// How long the workers may take to do so.
+  /// How long the workers may take to fail the requests in flight after the drain deadline.
   static let lastWords = Duration.milliseconds(500)
 
-  /// As many workers as there are if nobody says how many: one for each processor that the process may keep busy. Asked
-  /// once: all that is counted in workers must agree.
+  /// The default number of workers: one for each processor that the process may keep busy. Read once, because
+  /// everything that is sized by the number of workers must agree.
   static let cores = min(max(1, Processors.usable), Bounds.threads.upperBound)
 
-  /// Starts the workers and serves until told to stop. Returns the exit code.
+  /// Starts the workers and serves until a signal ends the process. Returns the exit code.
   func run() -> Int32 {
     do throws(SystemError) {
       try startWorkers()
@@ -145,10 +146,10 @@ final class Supervisor {
     return exitCode
   }
 
-  /// Every worker hears of this at the end of the turn, after all that it was told before.
+  /// Queues a message for every worker. It is posted at the end of the turn, after all earlier ones.
   func tell(_ message: ControlMessage) { news.append(message) }
 
-  /// Many servers may go in one turn: each worker is woken once for all of them.
+  /// Posts the queued messages together: if many servers fail in one turn, each worker is woken once.
   private func sendNews() {
     guard !news.isEmpty else { return }
     for worker in workers { worker.post(contentsOf: news) }
@@ -170,7 +171,7 @@ final class Supervisor {
       let processID = getpid()
       let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
-        // First of all, so that its memory is near its processor.
+        // Before anything else, so that the worker's memory is allocated near its processor.
         CPUPinning.take(seat, worker: number, log: log)
         do throws(SystemError) {
           var thread = try WorkerThread(
@@ -214,7 +215,7 @@ final class Supervisor {
       fileChangedAt = nil
       reload(.file, now: now)
     }
-    // A link further up the path is not watched: look for it now and then.
+    // A symbolic link further up the path is not watched: check once a second.
     ticks &+= 1
     if ticks % 100 == 0 {
       if file == nil { watchFile() } else { fileMoved(now: now) }
@@ -228,7 +229,7 @@ final class Supervisor {
       finishReload(now: now)
     }
     askForNames(now: now)
-    // What a burst has left goes back to the system: malloc would keep what is free in the middle of its heaps.
+    // Every 10 s, return memory that a burst has left: malloc would keep free blocks in the middle of its heaps.
     if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
     probe(now: now)
@@ -269,8 +270,8 @@ final class Supervisor {
 
   private func drain(now: Instant) {
     log.info("draining", ["clients": "\(sharedStats.clients)"])
-    // Who waits in a listener's queue has connected, and is taken; then the listeners go, so that who
-    // comes later is refused at once instead of waiting for nobody.
+    // Accept what is already in the backlog, then close the listeners, so that later connects are refused rather than
+    // left hanging.
     for i in listeningSockets.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: settings.drainTimeout)
     for listeningSocket in listeningSockets { close(listeningSocket) }
@@ -282,13 +283,14 @@ final class Supervisor {
     running -= 1
     if running == 0 { hasEnded = true }
     guard drainDeadline == nil else { return }
-    // Its clients would wait for ever, and new ones be dealt to it: better that whoever started this starts it again.
+    // Its clients would wait for ever, and new ones would be placed there: end, so that the service manager restarts
+    // the proxy.
     log.error("a worker has ended unasked: ending", ["worker": "\(number)"])
     exitCode = 1
     hasEnded = true
   }
 
-  /// What `stats ringroad` shows beside the counters.
+  /// Publishes the rows that `stats ringroad` shows besides the counters.
   func report() {
     isReportDue = false
     var rows: [(name: String, value: String)] = [
@@ -311,10 +313,10 @@ final class Supervisor {
   }
 }
 
-/// Why the proxy cannot start: one line.
+/// Why the proxy cannot start, or cannot apply a configuration, in one line.
 struct StartFailure: Error {
   let reason: String
-  /// Whether it may work in a moment.
+  /// Whether a retry may succeed, as for a lack of descriptors.
   let isPassing: Bool
 
   init(_ reason: String, isPassing: Bool = false) {

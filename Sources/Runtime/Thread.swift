@@ -2,18 +2,18 @@ import CRingroad
 import Glibc
 import Net
 
-/// A thread of the system's.
+/// A detached POSIX thread.
 enum Thread {
   private final class Body {
     let run: () -> Void
     init(_ run: @escaping () -> Void) { self.run = run }
   }
 
-  /// Starts a thread that nobody waits for. `name` is what ps and top show, at most 15 bytes of it.
+  /// Starts a detached thread; returns whether that succeeded. ps and top show the first 15 bytes of `name`.
   @discardableResult
   static func start(name: String, _ run: sending @escaping () -> Void) -> Bool {
     var thread = pthread_t()
-    // The control thread alone hears signals, also those that come before it listens.
+    // Only the control thread handles signals, also those that arrive before it reads them.
     var quiet = sigset_t()
     var before = sigset_t()
     // SAFETY: sets of this frame, filled by the C library before they are used.
@@ -49,7 +49,7 @@ enum Thread {
   }
 }
 
-/// A count that a thread can wait for.
+/// A counting semaphore.
 @safe
 final class Semaphore: @unchecked Sendable {
   // SAFETY: a semaphore stays where it was made, and its operations may be called from any thread.

@@ -4,10 +4,10 @@ import Net
 import Proxy
 import Settings
 
-// The health of the servers: one decision for the whole process.
+// The servers' health, decided once for the whole process from the workers' reports.
 
 extension Supervisor {
-  /// Reads what the workers have seen.
+  /// Handles the workers' reports.
   func readReports(now: Instant) {
     for report in outbox.take() {
       switch report {
@@ -23,7 +23,7 @@ extension Supervisor {
     }
   }
 
-  /// One worker more knows of a decision.
+  /// Counts a worker that has applied a status change; logs when all have.
   private func noteKnown(_ ticket: UInt64) {
     guard var decision = decisions[ticket] else { return }
     decision.left -= 1
@@ -42,7 +42,7 @@ extension Supervisor {
       guard let cause = failure.failureCause, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(ServerID(server), cause, at: now, random: random.next()), now: now)
     case .unanswered(let server, let since):
-      // One that answers on the connections that it has takes no more of them.
+      // A server that answers on its existing connections is full, not dead.
       if sharedStats.heard(server) >= since { return noteFull(server, now: now) }
       consider(.failed(server: server, .timedOut), now: now)
     case .full(let server): noteFull(server, now: now)
@@ -68,7 +68,8 @@ extension Supervisor {
     }
   }
 
-  /// Passes on what the board has decided; the handover says when it takes place.
+  /// Logs the health board's decisions and passes them to the failover coordinator, which decides when they take
+  /// effect.
   func apply(_ changes: [HealthBoard.Change], now: Instant) {
     for change in changes {
       switch change {
@@ -98,7 +99,7 @@ extension Supervisor {
     }
   }
 
-  /// Carries out what the handover has decided.
+  /// Carries out the failover coordinator's steps.
   func perform(_ steps: [FailoverCoordinator.Step], now: Instant) {
     for step in steps {
       switch step {
@@ -155,7 +156,7 @@ extension Supervisor {
         "server stays out: keys that are not known by name are old on it, and it refuses flush_all",
         [
           "server": name,
-          // Of one that does not tell its age a restart would not be noticed.
+          // A restart goes unnoticed if the server does not report its uptime.
           "do": sessions[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is",
         ])
     }

@@ -2,7 +2,7 @@ import Bytes
 import Net
 import Proxy
 
-// What a worker is told by the control thread, and its end.
+// How a worker handles the control thread's messages, and how it ends.
 
 extension WorkerThread {
   mutating func readMail(_ scratch: inout Scratch, now: Instant) {
@@ -16,10 +16,10 @@ extension WorkerThread {
         self.named = named
         worker.apply(plan, now: now)
       case .moved(let server, let address):
-        // What was seen until now was seen at the old address; what is noted of it after this is nobody's.
+        // Report the events so far with the old address; later events of the old connections are ignored.
         passOn()
         addresses[server] = address
-        // Its connections are closed because it has moved: that raises no doubt.
+        // The worker closes its connections because the server has moved: that puts no address in doubt.
         if doubts[server] == nil { doubts[server] = Doubt(since: now) }
         worker.relocate(server, now: now)
         execute(now: now)
@@ -42,7 +42,7 @@ extension WorkerThread {
     settle(&news, now: now)
   }
 
-  /// Servers' standings that came one behind the other, as the worker has them; its rings are as they were.
+  /// Status changes that arrived in a row. The worker has recorded them, but its rings are not rebuilt yet.
   private struct StatusBatch {
     var stale: Set<Int> = []
     var areNew = false
@@ -55,7 +55,7 @@ extension WorkerThread {
     }
   }
 
-  /// Has the rings follow the news, and only then says that they are known.
+  /// Rebuilds the rings for the batch, and only then confirms its changes to the control thread.
   private mutating func settle(_ news: inout StatusBatch, now: Instant) {
     guard !news.tickets.isEmpty else { return }
     if news.areNew { worker.rearrange(news.stale, now: now) }
@@ -70,7 +70,7 @@ extension WorkerThread {
     news = StatusBatch()
   }
 
-  /// Reads once more what has come from every client: it counts as received, and is answered.
+  /// Reads every client once more: what has arrived counts as received, and is answered.
   private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
     for c in 0..<clientSockets.count where clientSockets[c].descriptor >= 0 {
       let c = UInt32(truncatingIfNeeded: c)
@@ -79,7 +79,7 @@ extension WorkerThread {
     }
   }
 
-  /// Answers everybody who waits that nothing will come any more, as far as they take it at once, and ends.
+  /// Fails the requests in flight and ends. Clients that do not accept their replies at once do not get them.
   private mutating func giveUp(now: Instant) {
     hasEnded = true
     worker.giveUp(now: now)
@@ -94,7 +94,7 @@ extension WorkerThread {
     }
   }
 
-  /// Says that a message has been read; what was seen before it is told before it.
+  /// Confirms that a message was handled, after reporting the events before it.
   mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
     passOn()
     outbox.post(.answered(worker: number, ticket: ticket, entries))

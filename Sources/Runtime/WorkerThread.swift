@@ -5,7 +5,7 @@ import Proxy
 import Stats
 
 extension Buffer {
-  /// One recv(2) of at most `most` bytes to the back.
+  /// Appends the result of one recv(2) of at most `most` bytes.
   mutating func receive(_ descriptor: Int32, _ most: Int, _ buffers: inout BufferPool) -> ReceiveResult {
     var result = ReceiveResult.wouldBlock
     _ = unsafe fill(upTo: most, &buffers) { room in
@@ -18,12 +18,12 @@ extension Buffer {
   }
 }
 
-/// A worker and its loop: the place where buffers meet sockets.
+/// A worker thread: an event loop that does the socket input and output of one `Worker`.
 ///
-///     wait for events ─▶ read what is ready ─▶ do what the worker ordered ─▶ send, once per connection
+///     wait for events ─▶ read what is ready ─▶ carry out the worker's effects ─▶ send, once per connection
 ///
-/// libevent's callbacks only note what is ready; this struct walks the notes. Everything here belongs to
-/// one thread; other threads reach it by its mailbox.
+/// libevent's callbacks only record ready events; this struct handles them. Everything here belongs to one thread;
+/// other threads reach it through its mailbox.
 struct WorkerThread: ~Copyable {
   enum Kind {
     static let client: UInt8 = 1
@@ -32,22 +32,22 @@ struct WorkerThread: ~Copyable {
     static let tick: UInt8 = 4
   }
 
-  /// A socket, by the slot of the client or the link that it belongs to.
+  /// The socket of a client or of a connection to a server, stored at the slot of that.
   struct Connection: BitwiseCopyable {
     var descriptor: Int32 = -1
     var watch = Watch.none
-    /// The peer took less than it was sent: nothing is sent until it can be written to again.
+    /// The socket's send buffer is full: nothing is sent until it is writable again.
     var isBlocked = false
     /// The write event is armed.
     var isArmed = false
-    /// It is not decided yet whether the connection can be made.
+    /// The attempt to connect is in progress.
     var isConnecting = false
-    /// Its server was greeted on it, and answered.
+    /// The server answered the handshake on this connection.
     var isReached = false
-    /// Bytes below which the kernel does not wake the thread for it.
+    /// The fewest received bytes for which the kernel wakes the thread (SO_RCVLOWAT).
     var lowWater = 1
 
-    /// Of a value that comes in pieces, no less is worth waking up for than what is missing of it.
+    /// Has the kernel wake the thread only when the `missing` bytes of a value have arrived, or `most` if that is less.
     @inline(never) mutating func await(_ missing: Int, atMost most: Int = WorkerThread.mostAwaited) {
       let least = min(max(1, missing), most)
       guard least != lowWater else { return }
@@ -65,7 +65,7 @@ struct WorkerThread: ~Copyable {
   var clientSockets: [Connection] = []
   var connectionSockets: [Connection] = []
   var addresses: [UInt32: Address]
-  /// Servers configured by a host name, and those whose address is in doubt since a connection was lost.
+  /// Servers configured by a host name, and those with an address that is in doubt since a connection was lost.
   var named: Set<UInt32>
   var doubts: [UInt32: Doubt] = [:]
   /// When the last doubt of each server ended.
@@ -75,27 +75,28 @@ struct WorkerThread: ~Copyable {
   var hasEnded = false
 
   static let tickLength = Duration.milliseconds(10)
-  /// With so many requests in flight a turn that brings little is followed by another look, or by a pause, so that more
-  /// goes with one send. A thread with less in flight never waits.
+  /// Minimum requests in flight for batching: below it, the loop never polls again or pauses before sending. From it
+  /// up, a turn that brought little polls again, or is followed by a pause, so that one send carries more.
   static let minInFlight = 12
-  /// What is little: requests forwarded, or events. And how often a turn looks for more of it before it sends.
+  /// A turn with fewer forwarded requests, or fewer events, brought little; and the most times that such a turn polls
+  /// again before it sends.
   static let smallTurn = 32
   static let mostLooks = 4
-  /// Nanoseconds of a pause, which costs as much CPU as a few sends.
+  /// Length of a pause in nanoseconds; a pause costs as much CPU as a few sends.
   static let pauseLength: Int64 = 60_000
-  /// With so many in flight, a client's answers wait so many nanoseconds for those that it still awaits: see
-  /// `Worker.nextClientToFlush`.
+  /// Minimum requests in flight for holding replies, and the nanoseconds for which a client's replies wait for those
+  /// that it still awaits: see `Worker.nextClientToFlush`.
   static let holdMinInFlight = 32
   static let replyHoldLimit: UInt64 = 100_000
-  /// With so many clients to be answered they are, before anything is sent to servers: they ask again meanwhile. More of
-  /// them are a batch as it is.
+  /// Numbers of clients with replies to send for which these are sent before anything is sent to servers, so that the
+  /// clients' next requests join that send. More clients are a batch without this. And the most such rounds in a turn.
   static let earlyReplyClients = 8...64
   static let earlyReplyRounds = 2
-  /// Turns at the end for clients that wait to have more of their requests answered.
+  /// The most rounds at the end for clients with more requests to answer.
   static let lastRounds = 1000
-  /// Bytes that are still to come of a value from which on they are read to where they shall stand.
+  /// Missing bytes of a value at and above which they are read straight into their buffer.
   static let worthReadingInPlace = 32_768
-  /// More is not left with the kernel, which would need larger buffers for it.
+  /// The most bytes to leave in the kernel before it wakes the thread: more would need larger socket buffers.
   static let mostAwaited = 16_384
 
   init(
@@ -114,10 +115,10 @@ struct WorkerThread: ~Copyable {
     loop.tick(every: Self.tickLength, token: Token(kind: Kind.tick))
   }
 
-  /// Works until it is told to stop.
+  /// Runs the loop until the worker has ended.
   mutating func run() {
     var scratch = Scratch()
-    // The pause is shorter than what the kernel would round it up to.
+    // By default the kernel rounds a wait up by 50 us, which is nearly as long as the pause.
     ringroad_fine_timers()
     execute(now: Clock.now())
     while !hasEnded {
@@ -131,7 +132,7 @@ struct WorkerThread: ~Copyable {
     outbox.post(.ended(worker: number))
   }
 
-  /// One turn of the loop: handles the events that were noted, then sends.
+  /// One turn of the loop: handles the recorded events, then sends.
   mutating func turn(_ scratch: inout Scratch, now: Instant) {
     let forwarded = worker.counters[.requestsForwarded]
     var events = walk(&scratch, now: now)
@@ -157,8 +158,9 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  /// Answers a group of clients, and looks for what they ask next, so that it goes to servers with what is to be sent there
-  /// anyway; the same for those who have been waiting for that. Returns how many events there were.
+  /// Sends the replies of a group of clients and polls for their next requests, so that these go to servers in the same
+  /// send as the requests that already wait. Repeated for the next group, if there is one. Returns the number of
+  /// events.
   private mutating func answerEarly(_ scratch: inout Scratch, now: Instant) -> Int {
     var events = 0
     for _ in 0..<Self.earlyReplyRounds where Self.earlyReplyClients.contains(worker.clientsToFlush) {
@@ -169,18 +171,18 @@ struct WorkerThread: ~Copyable {
     return events
   }
 
-  /// Whether a turn with so many events, which forwarded so many requests, brought little of what is in flight: servers
-  /// answer in small pieces, and a turn for each costs more than it brings.
+  /// Whether to pause after a turn with this number of events and of forwarded requests: it brought little of what is
+  /// in flight. Servers answer in small pieces, and a turn for each costs more than it brings.
   private mutating func mayPause(after events: Int, _ forwarded: UInt64) -> Bool {
     let inFlight = worker.requestsInFlight
     guard inFlight >= Self.minInFlight else { return false }
-    // Of a few clients with many requests each, one event brings many.
+    // With few clients that pipeline, one event brings many requests.
     return events < min(Self.smallTurn, inFlight / 8) || forwarded < min(Self.smallTurn, inFlight / 2)
   }
 
   // MARK: - Events
 
-  /// Does what the notes say, and strikes them out; returns how many there were.
+  /// Handles the recorded events and clears them; returns their number.
   private mutating func walk(_ scratch: inout Scratch, now: Instant) -> Int {
     let events = loop.readyCount
     for i in 0..<events { handle(loop.ready(i), &scratch, now: now) }
@@ -188,7 +190,7 @@ struct WorkerThread: ~Copyable {
     return events
   }
 
-  /// Walks what is ready by now, without waiting; returns how many notes there were.
+  /// Polls without waiting and handles the events; returns their number.
   private mutating func look(_ scratch: inout Scratch, now: Instant) -> Int {
     guard loop.runOnce(nanoseconds: 0), loop.readyCount > 0 else { return 0 }
     return walk(&scratch, now: now)
@@ -204,7 +206,7 @@ struct WorkerThread: ~Copyable {
       }
     case Kind.connection:
       if worker.connections[ready.token.index].state == .connecting {
-        // What is still noted of a connection that is to be made anew is nobody's.
+        // Ignore recorded events of a connection that has been closed and is to be opened again.
         if ready.events.canWrite, connectionSockets[Int(ready.token.index)].isConnecting {
           finishConnecting(ready.token.index, now: now)
         }
@@ -278,10 +280,10 @@ struct WorkerThread: ~Copyable {
     if isEnding && worker.isDrained { hasEnded = true }
   }
 
-  /// From the kernel.
+  /// A random number from the kernel.
   static func random() -> UInt64 { UInt64.random(in: .min ... .max) }
 
-  // MARK: - Orders
+  // MARK: - Effects
 
   mutating func execute(now: Instant) {
     while let order = worker.nextEffect() {
@@ -335,7 +337,7 @@ struct WorkerThread: ~Copyable {
 
   // MARK: - Sending
 
-  /// One send per connection that has something to say; servers first, so that they work meanwhile.
+  /// One send per connection with unsent bytes; servers first, so that they work meanwhile.
   mutating func flush(now: Instant) {
     while let l = worker.nextConnectionToFlush() { flushConnection(l, now: now) }
     flushClients(now: now)
@@ -377,7 +379,7 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  /// Arms the write event while the peer takes less than it was sent.
+  /// Arms the write event while the socket's send buffer is full.
   private mutating func block(connection l: UInt32, _ isBlocked: Bool) {
     connectionSockets[Int(l)].isBlocked = isBlocked
     guard connectionSockets[Int(l)].isArmed != isBlocked else { return }
@@ -392,7 +394,7 @@ struct WorkerThread: ~Copyable {
     loop.wantWrite(clientSockets[Int(c)].watch, isBlocked)
   }
 
-  /// Tells the control thread what was seen.
+  /// Reports the worker's events to the control thread.
   mutating func passOn() {
     for workerEvent in worker.events {
       var address: Address?
@@ -408,7 +410,7 @@ struct WorkerThread: ~Copyable {
     worker.events.removeAll(keepingCapacity: true)
   }
 
-  /// Tells it that a server answers where it is now.
+  /// Reports to the control thread that a server answers at its present address.
   func noteReached(_ l: UInt32) {
     let server = worker.servers[worker.connections[l].server].id
     if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
