@@ -5,7 +5,7 @@ import Testing
 @testable import Runtime
 
 @Suite struct ClientPlacementTests {
-  /// Workers that were so busy in the last second, in hundredths of it.
+  /// A placement for workers that were busy for these hundredths of the last second.
   private func placement(busy: [Int]) -> ClientPlacement {
     var placement = ClientPlacement(workers: busy.count)
     let start = Instant(nanoseconds: 5_000_000_000)
@@ -20,29 +20,29 @@ import Testing
 
   @Test(
     arguments: [
-      // Clients decide.
+      // The number of clients decides.
       ([3], [0], 0), ([4, 3], [0, 0], 1), ([3, 2, 4, 2], [0, 0, 0, 0], 1), ([7, 8], [90, 0], 0),
-      // Of as many, who had less to do; and the first of equals.
+      // With equal numbers the less busy worker, and the first of equals.
       ([3, 3], [50, 10], 1), ([3, 3], [10, 50], 0), ([3, 3], [0, 0], 0), ([0, 0, 0], [90, 80, 80], 1),
-      // An eighth more is as many.
+      // Up to an eighth more counts as equal.
       ([8, 9], [50, 10], 1), ([8, 10], [50, 10], 0), ([40, 45, 46], [50, 30, 10], 1),
       ([15, 17], [50, 0], 0),
-      // But not if there is no difference in what they do: a few hundredths are none.
+      // Not if the workers are equally busy: a few hundredths are no difference.
       ([40, 45], [31, 29], 0), ([45, 40], [29, 31], 1), ([45, 40], [0, 0], 1),
     ] as [([Int], [Int], Int)])
-  func theClientGoesTo(_ clients: [Int], _ busy: [Int], _ worker: Int) {
+  func clientGoesToTheWorkerWithFewestClientsThenLeastLoad(_ clients: [Int], _ busy: [Int], _ worker: Int) {
     var placement = placement(busy: busy)
     #expect(placement.worker { clients[$0] } == worker)
   }
 
-  @Test func equalsTakeTurns() {
+  @Test func equalWorkersGetClientsInTurn() {
     var placement = ClientPlacement(workers: 3)
     #expect((0..<7).map { _ in placement.worker { _ in 0 } } == [0, 1, 2, 0, 1, 2, 0])
   }
 
-  /// Whoever leaves, wherever: those who come fill the gaps.
+  /// Whichever clients leave, new clients fill the gaps.
   @Test(arguments: 1...20)
-  func whatClientsComeAndGoLeavesNoWorkerBehind(_ seed: UInt64) {
+  func clientCountsStayWithinOneOfEachOtherAfterClientsLeave(_ seed: UInt64) {
     var random = Seeded(seed)
     let workers = Int.random(in: 1...9, using: &random)
     var placement = ClientPlacement(workers: workers)
@@ -57,8 +57,8 @@ import Testing
     }
   }
 
-  /// The figures are a second old when a whole crowd comes at once.
-  @Test func aCrowdIsNotSentToWhoeverHadNothingToDo() {
+  /// The load figures may be a second old when many clients connect at once.
+  @Test func burstOfClientsIsNotSentToTheLeastBusyWorkerAlone() {
     var placement = placement(busy: [90, 0, 90, 90])
     var clients = [100, 100, 100, 100]
     for _ in 0..<4000 { clients[placement.worker { clients[$0] }] += 1 }
@@ -68,10 +68,10 @@ import Testing
     #expect(clients[1] > clients[0] && clients[1] - clients[0] <= clients[0] / 8 + 1, "\(clients)")
   }
 
-  @Test func aWorkerThatSaysNothingCountsAsBusyAsItWas() {
+  @Test func workerWithoutANewReportKeepsItsLoadFigure() {
     var placement = placement(busy: [60, 20])
     let silent = SharedStats.Work(spent: .milliseconds(3600), at: Instant(nanoseconds: 6_000_000_000))
-    // The second has been as busy as the first would be if its silence counted as rest.
+    // If silence counted as idle time, the first worker would be as busy as the second.
     for second in 2...4 {
       placement.note([
         silent,
@@ -85,7 +85,7 @@ import Testing
 }
 
 @Suite struct SharedStatsTests {
-  @Test func clientsAreCountedByWorkerAndInAll() {
+  @Test func sharedStatsCountsClientsPerWorkerAndInTotal() {
     let sharedStats = SharedStats(workers: 3)
     sharedStats.clientCame(to: 0)
     sharedStats.clientCame(to: 2)
@@ -95,7 +95,7 @@ import Testing
     #expect(sharedStats.clients == 2)
   }
 
-  @Test func everyWorkerHasItsRows() {
+  @Test func statsRingroadHasRowsForEveryWorker() {
     let sharedStats = SharedStats(workers: 2)
     sharedStats.clientCame(to: 1)
     sharedStats.note([(name: "threads", value: "2")])

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Runtime
 
-/// How the control thread's decisions reach the workers.
+/// How status changes from the control thread reach the workers.
 @Suite struct DecisionTests {
-  /// Workers with nothing to do, and what they say.
+  /// Idle workers, and the mailbox for their reports.
   private final class Crew {
     let inboxes: [Mailbox<ControlMessage>]
     let outbox: Mailbox<WorkerReport>
@@ -41,12 +41,12 @@ import Testing
 
     deinit { for inbox in inboxes { inbox.post(.stop) } }
 
-    /// Tells every worker how the server stands; how long it took until the last said that it knows, nil if one did not.
+    /// Sends every worker a server's status; returns the time until the last worker confirmed it, nil if one did not.
     func decide(_ status: ServerStatus, ticket: UInt64) -> Duration? {
       decide(status, of: [servers[0]], ticket: ticket)
     }
 
-    /// The same for several servers at once, with a ticket for each from this one on.
+    /// The same for several servers at once; their tickets count up from `ticket`.
     func decide(_ status: ServerStatus, of servers: [UInt32], ticket: UInt64) -> Duration? {
       let start = Clock.now()
       let letters = servers.enumerated().map { i, server in
@@ -65,9 +65,9 @@ import Testing
     }
   }
 
-  /// Each is known to all before the next is made, and there are more of them than the workers' clocks have ticked: so it
-  /// is not the tick that a worker hears of it by.
-  @Test func aDecisionWakesEveryWorkerAtOnce() throws {
+  /// All workers confirm each change before the next is sent, and there are more changes than ticks of the workers'
+  /// clocks. So it is not the tick by which a worker notices a change.
+  @Test func statusChangeWakesEveryWorkerWithoutWaitingForItsTick() throws {
     let crew = try Crew(4)
     #expect(crew.decide(.failFast, ticket: 1) != nil)
     var times: [Duration] = []
@@ -81,9 +81,9 @@ import Testing
     print("1000 decisions to 4 workers: median \(times[500]), 99 % \(times[990]), worst \(times[999])")
   }
 
-  /// Forty of forty-four servers leave the ring in one breath and come back, which costs each worker one ring and not
-  /// forty: so it takes far less than one after the other, however fast the machine is.
-  @Test func manyDecisionsAtOnceCostOneRing() throws {
+  /// Forty of forty-four servers leave the ring at once and return, for which each worker rebuilds the ring once, not
+  /// forty times. So it takes far less time than one change after the other, however fast the machine is.
+  @Test func manyStatusChangesAtOnceRebuildTheRingOnce() throws {
     let crew = try Crew(2, servers: 44)
     let many = Array(crew.servers.prefix(40))
     var ticket: UInt64 = 1

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Runtime
 
-/// A worker whose server has a name, when it loses the connection.
+/// A worker that loses the connection to a server with a host name.
 @Suite struct DoubtTests {
   /// Runs the worker until `isSo`, for a second at most.
   private func turn(
@@ -28,7 +28,7 @@ import Testing
     return descriptor
   }
 
-  /// Answers the handshake: no meta requests here.
+  /// Answers the handshake's `mn` with errors, as a server without meta commands does.
   private func answer(_ descriptor: Int32?) {
     guard let descriptor else { return }
     var scratch = Scratch(capacity: 256)
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func theOldAddressIsNotConnectedToBeforeTheNameIsKnown(_ isNamed: Bool) throws {
+  func lostServerWithANameIsReconnectedOnlyAfterALookup(_ isNamed: Bool) throws {
     let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
     var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
@@ -66,7 +66,7 @@ import Testing
       return $0.worker.connections[0].state == .ready
     }
     try #require(isMade)
-    // One that has held for a second is made anew at once.
+    // A connection that has lasted for a second is opened again at once.
     _ = turn(&thread, within: 1200) { _ in false }
     _ = outbox.take()
     Socket.close(try #require(peer))
@@ -80,13 +80,13 @@ import Testing
     for case .lost(server, let since) in outbox.take() { lostAt = since }
     #expect((lostAt != nil) == isNamed)
     guard let lostAt else { return }
-    // While it waits, and for what waited, a deadline says nothing of the server.
+    // A deadline that passes during the wait, or for a connection that waited, is no failure of the server.
     #expect(turn(&thread, within: 400) { _ in false } == false)
     for report in outbox.take() {
       if case .seen(_, .unanswered, _) = report { Issue.record("\(report)") }
       if case .seen(_, .failed(_, .timedOut), _) = report { Issue.record("\(report)") }
     }
-    // A lookup that began before does not count.
+    // A lookup that began before the loss does not count.
     inbox.post(.confirmed(server: server, asked: Instant(nanoseconds: lostAt.nanoseconds - 1)))
     _ = turn(&thread, within: 50) { _ in false }
     #expect(thread.doubts[server] != nil)
@@ -95,8 +95,8 @@ import Testing
     if let peer { Socket.close(peer) }
   }
 
-  /// A resolver that says nothing holds up nobody for ever.
-  @Test func aDoubtEndsByItself() throws {
+  /// A resolver that does not answer must not block connections for ever.
+  @Test func doubtAboutAnAddressEndsWithoutALookupAfterItsTimeLimit() throws {
     let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
     var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])

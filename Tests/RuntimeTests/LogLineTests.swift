@@ -5,7 +5,7 @@ import Testing
 @testable import Runtime
 
 @Suite struct LogLineTests {
-  /// What peers might put into a line to make it two, or another.
+  /// Text with which peers might split a line in two, or forge one.
   static let hostile = [
     "plain", "", "two words", "a \"quote\" and a \\", "line\nbreak\r\n", "tab\there", "nul\0",
     "\u{1b}[31mred",
@@ -13,7 +13,7 @@ import Testing
   ]
 
   @Test(arguments: hostile)
-  func oneEventIsOneLineOfText(_ text: String) {
+  func textLogLineEscapesHostileTextIntoOneLine(_ text: String) {
     let line = LogLine.render(.warning, text, ["server": text, "why": "known"], .text)
     #expect(line.hasSuffix(" why=known\n"))
     #expect(line.filter { $0.isNewline }.count == 1)
@@ -21,7 +21,7 @@ import Testing
   }
 
   @Test(arguments: hostile)
-  func oneEventIsOneObjectOfJSON(_ text: String) throws {
+  func jsonLogLineEscapesHostileTextIntoOneObject(_ text: String) throws {
     let line = LogLine.render(.error, text, ["server": text, "why": "known"], .json)
     #expect(line.hasSuffix("}\n") && line.filter { $0.isNewline }.count == 1)
     let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String])
@@ -30,7 +30,7 @@ import Testing
     #expect(object.count == 5)
   }
 
-  @Test func aLineOfTextReadsTimeLevelMessageFields() throws {
+  @Test func textLogLineHasTimeLevelMessageAndFields() throws {
     let line = LogLine.render(
       .info, "server down", ["server": "10.0.0.1:11211", "cause": "timed out"], .text)
     let rest = " info server down server=10.0.0.1:11211 cause=\"timed out\"\n"
@@ -42,16 +42,16 @@ import Testing
     #expect(abs(date.timeIntervalSinceNow) < 60)
   }
 
-  @Test func anEmptyValueIsSeen() {
+  @Test func textLogLineQuotesAnEmptyValue() {
     #expect(LogLine.render(.info, "m", ["k": ""], .text).hasSuffix(" m k=\"\"\n"))
   }
 
   @Test(arguments: [(0 as UInt64, LogSettings.Level.warning), (1, .info), (2, .debug), (.max, .debug)])
-  func memcachedsVerbosityIsALevel(verbosity: UInt64, level: LogSettings.Level) {
+  func verbosityOfMemcachedMapsToALogLevel(verbosity: UInt64, level: LogSettings.Level) {
     #expect(LogSettings.Level(verbosity: verbosity) == level)
   }
 
-  @Test func aLevelTakesInThoseThatAreWorse() {
+  @Test func logLevelIncludesAllMoreSevereLevels() {
     let levels: [LogSettings.Level] = [.error, .warning, .info, .debug]
     for (i, limit) in levels.enumerated() {
       #expect(levels.filter { $0.isWithin(limit) } == Array(levels[...i]))

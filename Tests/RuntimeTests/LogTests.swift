@@ -5,13 +5,13 @@ import Testing
 @testable import Runtime
 
 @Suite struct LogTests {
-  @Test func whatAFullDeviceDoesNotTakeIsCounted() {
+  @Test func logLinesThatAFullDeviceRejectsAreCounted() {
     let lines = Array("one\ntwo\nthree\n".utf8)
     #expect(LogSink(.file(path: "/dev/full")).write(lines) == 3)
     #expect(LogSink(.file(path: "/dev/null")).write(lines) == 0)
   }
 
-  @Test func howManyLinesWereLostIsToldWhenThereIsRoomAgain() throws {
+  @Test func logReportsDroppedLinesWhenTheDeviceAcceptsLinesAgain() throws {
     let path = NSTemporaryDirectory() + "ringroad-log-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: path) }
     try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/full")
@@ -20,7 +20,7 @@ import Testing
     let log = Log(settings)
     log.start()
     for i in 0..<10 { log.warning("line \(i)") }
-    // Those are given to the full device before it is replaced.
+    // The writer offers these to the full device before it is replaced.
     usleep(100_000)
     try FileManager.default.removeItem(atPath: path)
     log.reopen(settings)
@@ -31,8 +31,9 @@ import Testing
     #expect(text.contains("log lines dropped lines=10\n"), "\(text)")
   }
 
-  /// A directory that is not there, or a disk without room for another name: the log goes where it went, and then on.
-  @Test func aFileThatCannotBeOpenedIsSoughtUntilItCan() throws {
+  /// If a directory is missing, or the disk has no room for another name, the log stays where it was and switches
+  /// later.
+  @Test func logFileThatCannotBeOpenedIsRetriedUntilItCan() throws {
     let directory = NSTemporaryDirectory() + "ringroad-log-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: directory) }
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -49,7 +50,7 @@ import Testing
     #expect(text(new) == "two\n" && text(old) == "one\n")
   }
 
-  @Test func whereNoLogCanBeWrittenIsSaidBefore() throws {
+  @Test func logDestinationThatCannotBeOpenedIsRejectedByTheCheck() throws {
     #expect(throws: StartFailure.self) { try LogSink.check(.file(path: "/nowhere/at/all")) }
     #expect(throws: StartFailure.self) { try LogSink.check(.file(path: "/tmp")) }
     try LogSink.check(.file(path: "/dev/null"))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Runtime
 
-/// When the address of a server that was lost is trusted again.
+/// When the address of a server is used again after a connection to it was lost.
 @Suite struct NameDoubtTests {
   private let start = Instant(nanoseconds: 1_000_000_000_000)
   private func at(_ ms: Int) -> Instant { start.advanced(by: .milliseconds(ms)) }
@@ -13,7 +13,7 @@ import Testing
     .success([try #require(Address(ip: text, port: 0))])
   }
 
-  /// Two servers of one name, which was looked up at the start, and one with a literal address.
+  /// A cache with two servers of one name, which was looked up at the start, and a server with a literal address.
   private func book() throws -> ResolverCache {
     var book = ResolverCache()
     book.keep([
@@ -24,7 +24,7 @@ import Testing
     return book
   }
 
-  @Test func aServerThatWasLostIsTrustedByALookupThatBeganAfterwards() throws {
+  @Test func lookupThatBeganAfterALossConfirmsTheServersAddress() throws {
     var book = try book()
     #expect(book.isConfirmed(1) && book.named == [1, 2])
     book.lost(1, at: at(5000))
@@ -36,7 +36,7 @@ import Testing
     #expect(book.due(at: at(30_000)) == [])
   }
 
-  @Test func aLookupThatBeganBeforeDoesNotCount() throws {
+  @Test func lookupThatBeganBeforeALossDoesNotConfirmTheAddress() throws {
     var book = try book()
     #expect(book.due(at: at(30_000)) == ["a"])
     book.lost(1, at: at(30_001))
@@ -51,7 +51,7 @@ import Testing
     #expect(book.isConfirmed(1))
   }
 
-  @Test func aLookupThatFailsLeavesTheOldAddressTrusted() throws {
+  @Test func failedLookupAfterALossConfirmsTheOldAddress() throws {
     var book = try book()
     book.lost(1, at: at(5000))
     _ = book.due(at: at(5000))
@@ -60,7 +60,7 @@ import Testing
     #expect(book.isConfirmed(1))
   }
 
-  @Test func aServerThatHasMovedIsNotConfirmedBeside() throws {
+  @Test func serverMovedByALookupIsNotAlsoConfirmed() throws {
     var book = try book()
     for server in 1...2 as ClosedRange<UInt32> { book.lost(server, at: at(5000)) }
     _ = book.due(at: at(5000))
@@ -70,7 +70,7 @@ import Testing
     #expect(book.isConfirmed(1) && book.isConfirmed(2))
   }
 
-  @Test func losingALiteralAddressCostsNothing() throws {
+  @Test func lostServerWithALiteralAddressIsNotLookedUp() throws {
     var book = try book()
     book.lost(3, at: at(5000))
     book.lost(99, at: at(5000))
@@ -78,8 +78,8 @@ import Testing
     #expect(book.due(at: at(5000)) == [])
   }
 
-  /// Many workers lose many connections: no more than five lookups in a second.
-  @Test func manyLossesAreFewLookups() throws {
+  /// Many workers may lose many connections at once.
+  @Test func manyLostConnectionsCauseAtMostFiveLookupsPerSecond() throws {
     var book = try book()
     var lookups = 0
     for ms in 5000..<7000 {

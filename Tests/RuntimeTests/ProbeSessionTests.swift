@@ -11,7 +11,7 @@ import Testing
   private static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
 
   @Test(arguments: ["VERSION 1.6.18\r\n", "VERSION 1.4.0-beta\r\n"])
-  func aServerThatSaysItsVersionIsAliveHoweverItComes(_ answer: String) throws {
+  func versionReplySplitAtAnyByteMakesTheProbeAlive(_ answer: String) throws {
     for cut in 0..<answer.utf8.count {
       let (connection, start) = try connected(isProbe: true)
       var session = start
@@ -26,7 +26,7 @@ import Testing
     "ERROR\r\n", "STORED\r\n", "HTTP/1.1 400 Bad Request\r\n", "VERSION 1.6\r\nVERSION 1.6\r\n",
     "VERSION 1.6\r\nx", "SERVER_ERROR out of memory\r\n", "\r\n", "\0\0\0\0\r\n",
   ])
-  func whoSaysAnythingElseIsNotAlive(_ answer: String) throws {
+  func probeReplyOtherThanAVersionIsDead(_ answer: String) throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func aLineWithoutAnEndIsNotWaitedForForEver(_ isReport: Bool) throws {
+  func endlessReplyLineEndsTheProbe(_ isReport: Bool) throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -49,9 +49,9 @@ import Testing
     #expect(verdict == .dead)
   }
 
-  /// Alive, asked for its age, left alone for a moment, asked again.
+  /// The session finds the server alive, asks for its uptime, lets it rest, and asks for its version again.
   @Test(arguments: ["STAT pid 7\r\nSTAT uptime 4711\r\nSTAT x y z\r\nEND\r\n", "ERROR\r\n"])
-  func whoReturnsIsAskedItsAgeAndRests(_ report: String) throws {
+  func returningServerIsAskedForItsUptimeAndRests(_ report: String) throws {
     let (connection, start) = try connected(isProbe: true)
     var session = start
     #expect(connection.read() == "version\r\n")
@@ -65,7 +65,7 @@ import Testing
     #expect(session.tick(now: Self.at(109)) == .waiting && connection.isSilent)
     #expect(session.tick(now: Self.at(110)) == .waiting)
     #expect(connection.read() == "version\r\n")
-    // Too late: it must have been stopped once more.
+    // The reply is too late: the server must have been stopped again.
     #expect(say(&session, Self.version, now: Self.at(211)) == .waiting)
     #expect(session.tick(now: Self.at(311)) == .waiting)
     #expect(connection.read() == "version\r\n")
@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test(arguments: ["VERSION 1\r\n", "STAT uptime 1\r\nEND\r\nx", "OK\r\n"])
-  func aReportThatIsNoneEndsTheVisit(_ report: String) throws {
+  func replyToStatsThatIsNoReportEndsTheProbe(_ report: String) throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -93,7 +93,7 @@ import Testing
   private static let job = FailoverCoordinator.CleanupJob(
     flushes: false, keys: [Array("plain".utf8), Array("with blank".utf8), [0, 13, 10], Array("last".utf8)])
 
-  @Test func keysAreDeletedWhateverTheyAreMadeOf() throws {
+  @Test func cleanupJobDeletesKeysWithAnyBytes() throws {
     let (connection, start) = try ready(isProbe: true)
     var session = start
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
@@ -106,7 +106,7 @@ import Testing
     "STORED\r\n", "DELETED\r\nSERVER_ERROR x\r\n", "DELETED\r\nHD\r\nNF\r\nDELETED\r\nDELETED\r\n",
     "DELETED\r\nHD\r\nNF\r\nDELETED\r\nD", "VERSION 1\r\n",
   ])
-  func aDeleteThatIsNotAnsweredAsOneFails(_ answer: String) throws {
+  func replyThatDoesNotFitADeleteEndsTheCleanupJob(_ answer: String) throws {
     let (connection, start) = try ready(isProbe: true)
     var session = start
     defer { withExtendedLifetime(connection) {} }
@@ -114,7 +114,7 @@ import Testing
     #expect(say(&session, answer) == .dead)
   }
 
-  @Test func aFlushIsAnErrandToo() throws {
+  @Test func cleanupJobSendsFlushAll() throws {
     let (connection, start) = try ready(isProbe: true)
     var session = start
     #expect(
@@ -126,7 +126,7 @@ import Testing
   @Test(arguments: [
     "ERROR\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "SERVER_ERROR unknown command\r\n",
   ])
-  func aFlushThatIsRefusedIsNoEndOfTheVisit(_ answer: String) throws {
+  func refusedFlushAllLeavesTheProbeSessionUsable(_ answer: String) throws {
     for cut in 0..<answer.utf8.count {
       let (connection, start) = try ready(isProbe: true)
       var session = start
@@ -141,12 +141,12 @@ import Testing
     }
   }
 
-  /// What memcached from 1.4 on has answered to `md … b`, and to `delete`.
+  /// The replies of memcached since 1.4 to `md … b`, and to `delete`.
   @Test(arguments: [
     "HD\r\n", "HD \r\n", "NF\r\n", "NF \r\n", "OK \r\n", "OK\r\n", "EN\r\n", "DE \r\n", "NOT_FOUND\r\n",
     "ERROR\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n",
   ])
-  func aKeyInBase64IsDeletedInTheWordsOfAnyVersion(_ answer: String) throws {
+  func metaDeleteInBase64AcceptsTheRepliesOfEveryVersion(_ answer: String) throws {
     let (connection, start) = try ready(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -157,9 +157,9 @@ import Testing
     #expect(session.takeUnnamed() == 0)
   }
 
-  /// Such a key may be there: whoever does not delete it is not safe.
+  /// The server may hold a plain key, so it is not safe if it does not delete it.
   @Test(arguments: ["ERROR\r\n", "CLIENT_ERROR no\r\n", "SERVER_ERROR no\r\n", "HD O\r\n", "HD\n"])
-  func aPlainKeyThatIsNotDeletedEndsTheVisit(_ answer: String) throws {
+  func failedDeleteOfAPlainKeyEndsTheCleanupJob(_ answer: String) throws {
     let (connection, start) = try ready(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -169,10 +169,10 @@ import Testing
     #expect(say(&session, answer) == .dead)
   }
 
-  // MARK: - Servers that hang up on what they do not know
+  // MARK: - Servers that close the connection at an unknown command
 
   @Test(arguments: [true, false])
-  func whoKnowsNoStatsIsNotAskedAgain(_ hangsUp: Bool) throws {
+  func serverThatDoesNotAnswerStatsIsNotAskedAgain(_ hangsUp: Bool) throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -189,7 +189,7 @@ import Testing
     #expect(session.closed() == .dead)
   }
 
-  @Test func whoHangsUpOnAFlushTwiceRefusesIt() throws {
+  @Test func serverThatClosesTwiceOnFlushAllCountsAsRefusingIt() throws {
     let (connection, start) = try ready(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -208,8 +208,8 @@ import Testing
     #expect(next.read().hasPrefix("delete plain"))
   }
 
-  /// What it was asked before is asked again; the keys that only `md` can name are left out in the end.
-  @Test func whoHangsUpOnAMetaDeleteIsAskedForTheOtherKeys() throws {
+  /// Deletes without a reply are sent again. After the second close the keys that only `md` can name are left out.
+  @Test func serverThatClosesTwiceOnMetaDeleteIsSentPlainDeletesOnly() throws {
     let (connection, start) = try ready(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -230,8 +230,8 @@ import Testing
     #expect(session.takeUnnamed() == 2)
   }
 
-  /// A connection that is lost twice is no reason to leave a key of a memcached that knows `md` as it is.
-  @Test func whoKnowsMetaDeleteIsNotTakenForOneThatDoesNot() throws {
+  /// A lost connection is no reason to leave a key on a memcached that is known to support `md`.
+  @Test func recentServerThatClosesOnMetaDeleteIsDead() throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -241,7 +241,7 @@ import Testing
     #expect(session.closed() == .dead)
   }
 
-  @Test func whoHangsUpOnAPlainDeleteIsDead() throws {
+  @Test func serverThatClosesOnAPlainDeleteIsDead() throws {
     let (connection, start) = try ready(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -251,14 +251,14 @@ import Testing
     #expect(session.closed() == .dead)
   }
 
-  // MARK: - Servers that are full, or speak something else
+  // MARK: - Servers that are full, or speak another protocol
 
   @Test(arguments: [
     ("ERROR Too many open connections\r\n", ProbeSession.Verdict.full),
     ("CLIENT_ERROR unauthenticated\r\n", .unsuited(.authentication)),
     ("\u{15}\u{3}\u{3}\0\u{2}\u{2}F", .unsuited(.tls)),
   ])
-  func whoCannotBeUsedSaysWhy(_ answer: String, _ verdict: ProbeSession.Verdict) throws {
+  func handshakeOfAnUnusableServerGivesTheReason(_ answer: String, _ verdict: ProbeSession.Verdict) throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -269,7 +269,7 @@ import Testing
     (Unsuited.binary, [0x81, 0x0b] as [UInt8], true), (.binary, Array("ERROR".utf8), false),
     (.tls, [0x16, 3, 3, 0, 5], true), (.tls, [0x15, 3, 1, 0, 2], true), (.tls, Array("ERROR".utf8), false),
   ])
-  func whoSpeaksAnotherProtocolIsRecognized(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) throws {
+  func serverProtocolIsRecognizedByItsReply(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) throws {
     let (connection, start) = try connected(purpose: .recognition(kind))
     var session = start
     #expect(Array(connection.read().utf8).first == (kind == .binary ? 0xef : 0x16), "U+FFFD stands for 0x80")
@@ -277,7 +277,7 @@ import Testing
     #expect(say(&session, answer) == (isIt ? .unsuited(kind) : .dead))
   }
 
-  @Test func whoSaysNothingIsSpeechless() throws {
+  @Test func probeWithoutAnyReplyIsSpeechless() throws {
     let (connection, start) = try connected(isProbe: true)
     defer { withExtendedLifetime(connection) {} }
     var session = start
@@ -286,9 +286,9 @@ import Testing
     #expect(say(&session, "x\r\n") == .dead && !session.isSpeechless)
   }
 
-  /// Each batch has its own deadline; an errand to a server that is up leaves it time in between.
+  /// Each batch has its own deadline; a cleanup job on a server that is up pauses between two batches.
   @Test(arguments: [true, false])
-  func manyKeysGoInBatches(_ isProbe: Bool) throws {
+  func cleanupJobDeletesManyKeysInBatches(_ isProbe: Bool) throws {
     let (connection, start) = try ready(isProbe: isProbe)
     var session = start
     let keys = (0..<600).map { Array("key:\($0)".utf8) }
@@ -315,8 +315,8 @@ import Testing
     #expect(late.tick(now: Self.at(now + 500)) == .dead)
   }
 
-  @Test func aConnectionThatFailedIsADeadServer() throws {
-    // Nobody listens on a port that was just given back.
+  @Test func probeWithARefusedConnectionIsDead() throws {
+    // A port that was just closed has no listener.
     let address: Address
     do {
       let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
@@ -347,7 +347,7 @@ import Testing
       Socket.close(server)
     }
 
-    /// Whether nothing has come.
+    /// Whether the server received nothing.
     var isSilent: Bool {
       var scratch = Scratch(capacity: 16)
       usleep(2000)
@@ -355,7 +355,7 @@ import Testing
       return false
     }
 
-    /// What the probe has asked.
+    /// The requests that the server received.
     func read() -> String {
       var scratch = Scratch(capacity: 65_536)
       for _ in 0..<200 {

@@ -17,20 +17,20 @@ import Testing
     .success(try texts.map { try ip($0) })
   }
 
-  /// Server 1 is `a:1`, server 2 is `a:2`.
+  /// A cache where server 1 is `a:1` and server 2 is `A:2`.
   private func book() -> ResolverCache {
     var book = ResolverCache()
     book.keep([(1, .tcp(host: "a", port: 1)), (2, .tcp(host: "A", port: 2))])
     return book
   }
 
-  // MARK: - Who is asked for
+  // MARK: - Lookups that are due
 
   @Test(arguments: [
     Endpoint.tcp(host: "10.0.0.1", port: 1), .tcp(host: "::1", port: 1), .tcp(host: "fe80::1%lo", port: 1),
     .tcp(host: "fe80::1%nosuch", port: 1), .unix(path: "/run/cache.sock"),
   ])
-  func nobodyIsAskedForALiteral(_ endpoint: Endpoint) {
+  func literalAddressesAreNeverLookedUp(_ endpoint: Endpoint) {
     var book = ResolverCache()
     book.keep([(1, endpoint)])
     #expect(book.due(at: .never) == [])
@@ -39,7 +39,7 @@ import Testing
     #expect((book.address(of: 1) == nil) == "\(endpoint)".contains("nosuch"))
   }
 
-  @Test func aNameIsAskedForOnceUntilItIsAnswered() throws {
+  @Test func nameHasOneLookupAtATimeAndTheNextAfterTheInterval() throws {
     var book = book()
     #expect(!book.isComplete)
     #expect(book.due(at: now) == ["a"])
@@ -52,7 +52,7 @@ import Testing
     #expect(book.due(at: now.advanced(by: .seconds(30))) == ["a"])
   }
 
-  @Test func afterAFailureItIsAskedForAtOnceButNoMoreThanOnceASecond() throws {
+  @Test func failedServersNameIsLookedUpAtMostOncePerSecond() throws {
     var book = book()
     _ = book.due(at: now)
     _ = book.answered("a", try found("10.0.0.1"), at: now)
@@ -65,9 +65,9 @@ import Testing
     #expect(book.due(at: later.advanced(by: .seconds(5))) == ["a"])
   }
 
-  // MARK: - What is found
+  // MARK: - Results
 
-  @Test func whatIsFoundFirstIsWhereTheServersAre() throws {
+  @Test func firstLookupGivesServersTheFirstAddressOfTheName() throws {
     var book = book()
     #expect(book.addresses.isEmpty)
     let changes = book.answered("a", try found("10.0.0.1", "10.0.0.2"), at: now)
@@ -80,7 +80,7 @@ import Testing
     #expect(book.address(ofHost: "a", port: 9) == (try ip("10.0.0.1", 9)))
   }
 
-  @Test func anAddressIsKeptAsLongAsTheNameHasIt() throws {
+  @Test func serverKeepsItsAddressAsLongAsTheNameHasIt() throws {
     var book = book()
     _ = book.answered("a", try found("10.0.0.2"), at: now)
     #expect(book.answered("a", try found("10.0.0.1", "10.0.0.3", "10.0.0.2"), at: now) == [])
@@ -90,7 +90,7 @@ import Testing
     #expect(changes.count == 2)
   }
 
-  @Test func anErrorChangesNothingAndIsSaidOnce() throws {
+  @Test func failedLookupKeepsTheAddressAndIsReportedOnce() throws {
     var book = book()
     _ = book.answered("a", try found("10.0.0.1"), at: now)
     var lost = book.answered("a", .failure(unknown), at: now)
@@ -103,7 +103,7 @@ import Testing
     #expect(lost == [.lost(host: "a", reason: unknown.description)], "and again when it happens again")
   }
 
-  @Test func aNameThatWasNeverFoundIsAskedForSoonAgain() {
+  @Test func nameThatWasNeverFoundIsLookedUpAgainAfterTwoSeconds() {
     var book = book()
     _ = book.due(at: now)
     _ = book.answered("a", .failure(unknown), at: now)
@@ -112,14 +112,14 @@ import Testing
     #expect(book.due(at: now.advanced(by: .seconds(2))) == ["a"])
   }
 
-  @Test func whoNobodyAskedForIsNotHeard() throws {
+  @Test func resultForAnUnknownHostIsIgnored() throws {
     var book = book()
     #expect(book.answered("b", try found("10.0.0.1"), at: now) == [])
   }
 
   // MARK: - Several addresses
 
-  @Test func afterAFailureTheNextAddressIsTriedAndEachOnce() throws {
+  @Test func eachAddressOfANameIsTriedOncePerRound() throws {
     var book = book()
     _ = book.answered("a", try found("10.0.0.1", "10.0.0.2", "10.0.0.3"), at: now)
     #expect(!book.isProven(1))
@@ -135,7 +135,7 @@ import Testing
     #expect(book.answered("a", try found("10.0.0.1", "10.0.0.2"), at: now) == [])
   }
 
-  @Test func oneAddressHasNoNext() throws {
+  @Test func nameWithOneAddressHasNoNextAddress() throws {
     var book = book()
     #expect(book.next(1) == nil)
     _ = book.answered("a", try found("10.0.0.1"), at: now)
@@ -146,7 +146,7 @@ import Testing
 
   // MARK: - Reloads
 
-  @Test func aReloadKeepsWhatIsKnownAndForgetsWhoIsGone() throws {
+  @Test func reloadKeepsKnownHostsAndForgetsRemovedOnes() throws {
     var book = book()
     _ = book.due(at: now)
     _ = book.answered("a", try found("10.0.0.1", "10.0.0.2"), at: now)
@@ -161,7 +161,7 @@ import Testing
     #expect(book.due(at: .never) == [])
   }
 
-  @Test func aNameMayBeWantedBeforeAServerHasIt() throws {
+  @Test func nameIsLookedUpBeforeAServerUsesIt() throws {
     var book = ResolverCache()
     book.wantLookup(of: "new")
     #expect(!book.isAnswered("new"))

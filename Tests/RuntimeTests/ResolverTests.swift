@@ -6,7 +6,7 @@ import Testing
 @testable import Runtime
 
 @Suite struct ResolverTests {
-  /// What has been answered when all of these were, or after ten seconds.
+  /// The results so far, once there are `count` of them or after ten seconds.
   private func answers(_ resolver: Resolver, _ count: Int) -> [String: Result<[Address], ResolveError>] {
     var found: [String: Result<[Address], ResolveError>] = [:]
     let deadline = Clock.now().advanced(by: .seconds(10))
@@ -17,7 +17,7 @@ import Testing
     return found
   }
 
-  @Test func everyQuestionIsAnswered() throws {
+  @Test func resolverAnswersEveryLookup() throws {
     let address = try #require(Address(ip: "10.0.0.1", port: 0))
     let resolver = try Resolver { host in
       host == "bad" ? .failure(ResolveError(host: host, code: -2)) : .success([address])
@@ -30,8 +30,8 @@ import Testing
     #expect(found["host49"] == .success([address]))
   }
 
-  /// A zone whose servers are silent holds up neither who asks nor the other zones.
-  @Test func aSilentLookupHoldsNobodyUp() throws {
+  /// A zone with name servers that do not answer delays neither the caller nor lookups in other zones.
+  @Test func silentLookupDoesNotDelayOtherLookups() throws {
     let gate = Semaphore()
     let begun = Atomic<Int>(0)
     let resolver = try Resolver { host in
@@ -52,8 +52,8 @@ import Testing
     #expect(answers(resolver, Resolver.most - 1).count == Resolver.most - 1)
   }
 
-  /// The start asks so for a listener's name.
-  @Test func whoWaitsForOneAnswerDoesNotWaitForEver() throws {
+  /// The start looks a listener's name up in this way.
+  @Test func blockingLookupEndsAtItsTimeLimit() throws {
     let address = try #require(Address(ip: "10.0.0.1", port: 0))
     let gate = Semaphore()
     let lookup: Resolver.Lookup = { host in
@@ -67,7 +67,7 @@ import Testing
     #expect(Resolver.find("host", within: .seconds(10), lookup) == .success([address]))
   }
 
-  @Test func theSystemKnowsWhoItIs() throws {
+  @Test func systemResolverFindsLocalhost() throws {
     let resolver = try Resolver()
     resolver.ask("localhost")
     let found = try #require(try answers(resolver, 1)["localhost"]?.get())

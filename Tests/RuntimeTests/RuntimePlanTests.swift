@@ -6,7 +6,7 @@ import Testing
 @testable import Runtime
 
 @Suite struct ServerRegistryTests {
-  @Test func aServerKeepsItsNumberAsLongAsItStays() {
+  @Test func serverKeepsItsIdAsLongAsItStays() {
     var registry = ServerRegistry()
     let keys = (1...3).map { key("main", UInt16($0)) }
     let numbers = keys.map { registry.number(of: $0) }
@@ -15,7 +15,7 @@ import Testing
     #expect(keys.reversed().map { registry.number(of: $0) } == numbers.reversed())
   }
 
-  @Test func aNumberIsNotGivenToAnother() {
+  @Test func serverIdsAreNotReused() {
     var registry = ServerRegistry()
     let first = registry.number(of: key("main", 1))
     registry.keep([])
@@ -24,7 +24,7 @@ import Testing
     #expect(Set([first, again, other]).count == 3)
   }
 
-  @Test func poolAndNameTellServersApart() {
+  @Test func serversWithDifferentPoolOrNameHaveDifferentIds() {
     var registry = ServerRegistry()
     var named = key("main", 1)
     named.name = "cache-a"
@@ -38,7 +38,7 @@ import Testing
 }
 
 @Suite struct RuntimePlanTests {
-  @Test func aReloadKeepsTheNumbersOfThoseThatStay() throws {
+  @Test func reloadKeepsTheIdsOfServersThatStay() throws {
     var registry = ServerRegistry()
     let before = RuntimePlan(try settings("servers: [a:1, b:2, c:3]"), registry: &registry) { _ in .up }
     let after = RuntimePlan(try settings("servers: [d:4, c:3, a:1]"), registry: &registry) { _ in .up }
@@ -47,13 +47,13 @@ import Testing
     #expect(new["a:1"] == old["a:1"] && new["c:3"] == old["c:3"])
     let fourth = try #require(new["d:4"])
     #expect(!old.values.contains(fourth))
-    // b comes back as another: nobody takes it for the one that was there.
+    // A server that was removed and returns has a new id, so that it is not taken for the old one.
     let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
     #expect(numbers(later)["b:2"] != old["b:2"])
     #expect(numbers(later)["a:1"] == old["a:1"])
   }
 
-  @Test func thePlanSaysWhatTheFileSays() throws {
+  @Test func runtimePlanHasTheConfiguredSettings() throws {
     var registry = ServerRegistry()
     let text = """
       pools:
@@ -80,7 +80,7 @@ import Testing
     #expect(one.members.map(\.label) == ["a:1", "b:2"])
     let two = runtimePlan.plan.pools[1]
     #expect(two.missesOnFailure && two.writesMissOnFailure && two.connections == 1)
-    // One address in two pools is two servers: their keys have nothing to do with each other.
+    // One address in two pools counts as two servers, because the pools' keys are unrelated.
     #expect(Set((one.members + two.members).map(\.id)).count == 3)
     #expect(runtimePlan.members.map(\.pool) == [0, 0, 1])
     #expect(runtimePlan.plan.limits.clientOutput == 64 << 10)
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test(arguments: [(1, 48), (2, 24), (3, 16), (8, 16)])
-  func theWorkersShareTheMemoryButEachHasEnough(workers: Int, mebibytes: Int) throws {
+  func workersShareTheMemoryLimitButEachGetsAtLeastTheMinimum(workers: Int, mebibytes: Int) throws {
     var registry = ServerRegistry()
     let runtimePlan = RuntimePlan(try settings("servers: [a:1]"), workers: workers, registry: &registry) {
       _ in .up
@@ -105,7 +105,7 @@ import Testing
     #expect(runtimePlan.plan.limits.memory == mebibytes << 20)
   }
 
-  @Test func whoIsOutStaysOutAcrossAReload() throws {
+  @Test func serverThatIsOutStaysOutAcrossAReload() throws {
     var registry = ServerRegistry()
     let before = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
     let down = try #require(numbers(before)["b:2"])

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Runtime
 
-/// What the supervisor makes of the things that workers see.
+/// How the supervisor handles the workers' events.
 @Suite struct SupervisorReportTests {
   /// A supervisor without workers, and its only server.
   private struct Desk {
@@ -44,12 +44,12 @@ import Testing
     }
   }
 
-  @Test func aServerThatIsFullHasNotFailed() throws {
+  @Test func fullServerStaysUpAndHasANote() throws {
     let desk = try Desk()
     for _ in 0..<20 { desk.see(.full(server: desk.server)) }
     #expect(desk.isUp && desk.caveat == .full)
     #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:note at its connection limit\r\n"))
-    // After a while without it is forgotten, and news again.
+    // After ten seconds without a report the note is cleared, and the next report is logged again.
     desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(9)))
     #expect(desk.caveat == .full)
     desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(11)))
@@ -58,8 +58,8 @@ import Testing
     #expect(desk.caveat == .full)
   }
 
-  /// It answers on the connections that it has.
-  @Test func aConnectionThatIsNotMadeIsNoFailureOfAServerThatAnswersOthers() throws {
+  /// The server is at its connection limit.
+  @Test func unansweredConnectionIsNoFailureOfAServerThatAnswersOnOthers() throws {
     let desk = try Desk()
     let since = Clock.now()
     desk.heard(since)
@@ -67,7 +67,7 @@ import Testing
     #expect(desk.isUp && desk.caveat == .full)
   }
 
-  @Test func aConnectionThatIsNotMadeIsAFailureOfAServerThatAnswersNobody() throws {
+  @Test func unansweredConnectionIsAFailureOfAServerThatAnswersOnNone() throws {
     let desk = try Desk()
     let since = Clock.now()
     desk.heard(Instant(nanoseconds: since.nanoseconds - 1))
@@ -78,7 +78,7 @@ import Testing
     #expect(desk.caveat == nil)
   }
 
-  @Test func whatWasSeenAtAnotherAddressIsNobodys() throws {
+  @Test func eventsFromAnOldAddressAreIgnored() throws {
     let desk = try Desk()
     let elsewhere = try #require(Address(ip: "127.0.0.9", port: 9))
     for workerEvent in [
@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test(arguments: Unsuited.allCases)
-  func aServerThatCannotBeUsedIsNamed(_ kind: Unsuited) throws {
+  func unusableServerHasANoteWithTheReason(_ kind: Unsuited) throws {
     let desk = try Desk()
     for _ in 0..<3 {
       desk.see(.unsuited(server: desk.server, kind))
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func aClientSetsTheLogLevelWhereItMay(_ isAllowed: Bool) throws {
+  func verbosityCommandSetsTheLogLevelOnlyWhereAllowed(_ isAllowed: Bool) throws {
     let desk = try Desk("log: {clients_may_set_level: \(isAllowed)}")
     desk.see(.verbosity(0))
     #expect(desk.log.level == (isAllowed ? .warning : .info))
@@ -111,7 +111,7 @@ import Testing
     #expect(desk.log.level == (isAllowed ? .debug : .info))
   }
 
-  @Test func missesAreShownForEachServer() throws {
+  @Test func statsRingroadShowsReadsAsMissesForEachServer() throws {
     let desk = try Desk()
     desk.supervisor.report()
     #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:reads_as_misses 0\r\n"))
