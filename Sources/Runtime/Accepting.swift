@@ -74,11 +74,13 @@ extension Supervisor {
       case .outOfDescriptors:
         // The listener stays readable, so the loop would spin: wait until clients have left.
         let shed = reserve.shed(listeningSockets[i].listener.descriptor)
-        log.warning("out of descriptors: accepting pauses", ["refused": "\(shed)"])
+        log.warning(
+          "out of descriptors: accepting pauses for 100 ms",
+          ["refused": "\(shed)", "do": "raise LimitNOFILE or ulimit -n, or the system's fs.file-max"])
         pauseAccepting(until: now.advanced(by: .milliseconds(100)))
         return
       case .failed(let reason):
-        log.warning("accept failed", ["reason": SystemError.reason(reason)])
+        log.warning("cannot accept a client", ["reason": SystemError.reason(reason)])
         return
       }
     }
@@ -91,7 +93,13 @@ extension Supervisor {
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
       if rejected & (rejected &- 1) == 0 {
-        log.warning("too many clients", ["limit": "\(mostClients)", "rejected": "\(rejected)"])
+        let isShort = mostClients < settings.limits.clients
+        log.warning(
+          "too many clients: new ones are rejected",
+          [
+            "limit": "\(mostClients)", "rejected": "\(rejected)",
+            "do": isShort ? "raise LimitNOFILE or ulimit -n" : "raise limits.clients",
+          ])
       }
       return
     }
@@ -113,6 +121,7 @@ extension Supervisor {
         "clients": "\(mostClients)", "limits.clients": "\(settings.limits.clients)",
         "descriptors": "\(limit)",
         "wanted": "\(budget.wanted)",
+        "do": "raise LimitNOFILE or ulimit -n to the wanted number",
       ])
   }
 

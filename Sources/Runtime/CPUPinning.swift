@@ -21,15 +21,15 @@ struct CPUPinning: Equatable {
   func announce(to log: Log) {
     guard let processors else { return }
     guard !processors.isEmpty else {
-      return log.warning("workers are not pinned", ["reason": "the system does not say to which processors"])
+      return log.warning("workers are not pinned", ["reason": "the allowed processors cannot be read"])
     }
     log.info(
       "workers are pinned",
       ["processors": (0..<workers).compactMap(processor).map(String.init).joined(separator: " ")])
     if workers > processors.count {
       log.warning(
-        "more workers than processors: some share one",
-        ["workers": "\(workers)", "processors": "\(processors.count)"])
+        "more workers than processors: some share a processor",
+        ["workers": "\(workers)", "processors": "\(processors.count)", "do": "lower threads"])
     }
   }
 

@@ -23,7 +23,9 @@ extension Supervisor {
     }
     addresses = names.addresses
     if !names.isComplete {
-      log.warning("names not found in time: starting without", ["waited": "\(Self.patience)"])
+      log.warning(
+        "names not found in time: servers with these names are unreachable until a lookup ends",
+        ["waited": "\(Self.patience)"])
     }
   }
 
@@ -70,12 +72,13 @@ extension Supervisor {
     for change in changes {
       switch change {
       case .lost(let host, let reason):
-        log.warning("host not found", ["host": host, "reason": reason, "instead": "what was known of it"])
+        log.warning(
+          "host not found", ["host": host, "reason": reason, "instead": "its last known addresses, if any"])
       case .found(let host): log.info("host found again", ["host": host])
       case .confirmed: break
       case .moved(let server, let from, let to):
         log.info(
-          "server address",
+          "server address changed",
           ["server": label(server), "from": from.map { "\($0)" } ?? "none", "to": "\(to)"])
       }
     }
@@ -122,7 +125,7 @@ extension Supervisor {
     let before = names.address(of: server)
     guard let address = names.next(server) else { return false }
     log.debug(
-      "next address",
+      "trying the next address of a server",
       ["server": label(server), "from": before.map { "\($0)" } ?? "none", "to": "\(address)"])
     send(server, to: address)
     return true

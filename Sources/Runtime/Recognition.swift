@@ -48,8 +48,8 @@ enum Recognition {
   static func words(_ kind: Unsuited) -> (what: String, remedy: String) {
     switch kind {
     case .authentication:
-      ("server wants authentication", "start it without -Y, or take it out of the configuration")
-    case .tls: ("server speaks TLS", "start it without -Z, or name a port of it without TLS")
+      ("server wants authentication", "start it without -Y, or remove it from the configuration")
+    case .tls: ("server speaks TLS", "start it without -Z, or configure a port of it without TLS")
     case .binary:
       ("server speaks only the binary protocol", "start it without -B binary and without -S")
     }

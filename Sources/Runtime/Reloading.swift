@@ -29,13 +29,13 @@ extension Supervisor {
     } catch {
       if !isFileUnwatched {
         log.warning(
-          "cannot watch the file: SIGHUP still reloads it",
+          "cannot watch the configuration file: only SIGHUP reloads it",
           ["reason": error.description, "again": "each second"])
       }
       isFileUnwatched = true
       return
     }
-    if isFileUnwatched { log.info("the file is watched") }
+    if isFileUnwatched { log.info("the configuration file is watched again") }
     isFileUnwatched = false
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
     // The file may have changed between being read and being watched.
@@ -131,7 +131,7 @@ extension Supervisor {
     reloadFailures += 1
     lastReloadError = reasons.first ?? ""
     log.warning(
-      "reload put off: tried again each second", ["why": cause.rawValue, "reason": lastReloadError])
+      "reload postponed: tried again each second", ["why": cause.rawValue, "reason": lastReloadError])
     report()
   }
 

@@ -23,7 +23,7 @@ struct ServerRecord {
       case .full: "at its connection limit"
       case .unflushed: "flush_all refused"
       case .unsafe: "stays out: flush_all refused"
-      case .unclean: "stays out: could not be cleaned"
+      case .unclean: "stays out: outdated keys could not be deleted"
       case .unsuited(let kind): "stays out: \(Recognition.words(kind).what)"
       }
     }
@@ -87,7 +87,7 @@ extension Supervisor {
     guard !isKnown else { return }
     note(server, .full)
     log.warning(
-      "server full: it takes no more connections",
+      "server full: it accepts no more connections",
       ["server": label(server), "do": "raise -c (maxconns) there, or lower connections or threads here"])
   }
 
@@ -101,7 +101,7 @@ extension Supervisor {
   func noteUnclean(_ server: UInt32, at step: String) {
     guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
     log.warning(
-      "server answers but could not be cleaned: it stays out until it is",
+      "server answers, but its outdated keys could not be deleted: it stays out until they are",
       ["server": label(server), "failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
   }
 

@@ -47,7 +47,7 @@ private struct Launcher {
     let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit
     guard limit >= budget.least else {
       throw StartFailure(
-        "too few descriptors: \(limit), and it takes \(budget.least) to start: raise ulimit -n, or LimitNOFILE"
+        "too few descriptors: \(limit), but the start takes \(budget.least); raise ulimit -n, or LimitNOFILE"
       )
     }
     var listeningSockets: [ListeningSocket] = []
@@ -55,13 +55,17 @@ private struct Launcher {
       listeningSockets.append(try ListeningSocket(listener, inherited: { inherited.removeValue(forKey: $0) }))
     }
     if let stranger = inherited.keys.first {
-      throw StartFailure("was handed a socket that listens on \(stranger), which is not in the configuration")
+      throw StartFailure(
+        "inherited a socket that listens on \(stranger), which is not in the configuration; "
+          + "add it to listen, or remove it from the socket unit")
     }
     var starter: Int32 = -1
     if launch.daemon {
       // SAFETY: the address of a local; no thread was started that still runs.
       let code = unsafe ringroad_daemonize(&starter)
-      guard code == 0 else { throw StartFailure("cannot go to the background: \(SystemError.reason(code))") }
+      guard code == 0 else {
+        throw StartFailure("cannot start in the background: \(SystemError.reason(code))")
+      }
     }
     let pidFile = try PIDFile(launch.pidFile)
     defer { pidFile.remove() }
@@ -75,7 +79,7 @@ private struct Launcher {
       do throws(SystemError) {
         try Privileges.become(user: user)
       } catch {
-        throw StartFailure("cannot become \(user): \(error)")
+        throw StartFailure("cannot switch to user \(user): \(error)")
       }
     }
     ringroad_map_large_blocks()
@@ -110,12 +114,16 @@ private struct PIDFile {
     guard let path else { return }
     // SAFETY: the path is a C string for the length of the call.
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw StartFailure(SystemError.last("write \(path)").description) }
+    guard descriptor >= 0 else {
+      throw StartFailure(SystemError.last("cannot write the pid file \(path)").description)
+    }
     defer { _ = close(descriptor) }
     let text = Array("\(getpid())\n".utf8)
     // SAFETY: the array's own bytes and count.
     let n = unsafe text.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
-    guard n == text.count else { throw StartFailure(SystemError.last("write \(path)").description) }
+    guard n == text.count else {
+      throw StartFailure(SystemError.last("cannot write the pid file \(path)").description)
+    }
   }
 
   /// Deletes the file, unless another process has written its own pid there meanwhile.

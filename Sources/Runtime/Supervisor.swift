@@ -239,7 +239,8 @@ final class Supervisor {
         hasEnded = true
         return
       }
-      log.warning("drain deadline passed", ["clients": "\(sharedStats.clients)"])
+      log.warning(
+        "drain deadline passed: the requests in flight fail", ["clients": "\(sharedStats.clients)"])
       isGivingUp = true
       drainDeadline = now.advanced(by: Self.lastWords)
       tell(.stop)
@@ -259,7 +260,7 @@ final class Supervisor {
       log.info("log reopened", ["why": "SIGUSR1"])
     case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
-        log.warning("told to stop again: ending now")
+        log.warning("second signal to stop: ending without answering the requests in flight")
         hasEnded = true
         return
       }
@@ -285,7 +286,7 @@ final class Supervisor {
     guard drainDeadline == nil else { return }
     // Its clients would wait for ever, and new ones would be placed there: end, so that the service manager restarts
     // the proxy.
-    log.error("a worker has ended unasked: ending", ["worker": "\(number)"])
+    log.error("a worker has ended unexpectedly: the proxy ends", ["worker": "\(number)"])
     exitCode = 1
     hasEnded = true
   }

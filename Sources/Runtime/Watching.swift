@@ -31,14 +31,14 @@ extension Supervisor {
     guard decision.left == 0 else { return }
     let took = Clock.now().since(decision.since)
     log.debug(
-      "known to all workers",
+      "server status applied by all workers",
       ["server": label(decision.server), "after": "\(Int(took / .microseconds(1))) us"])
   }
 
   private func consider(_ workerEvent: WorkerEvent, now: Instant) {
     switch workerEvent {
     case .failed(let server, let failure):
-      log.debug("failure", ["server": label(server), "cause": "\(failure.words)"])
+      log.debug("server failure", ["server": label(server), "cause": "\(failure.words)"])
       guard let cause = failure.failureCause, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(ServerID(server), cause, at: now, random: random.next()), now: now)
     case .unanswered(let server, let since):
@@ -56,7 +56,9 @@ extension Supervisor {
           "server": label(server), "why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)",
         ])
     case .closedForMemory(let held):
-      log.warning("memory is short: closed the client that held the most", ["bytes": "\(held)"])
+      log.warning(
+        "memory is short: closed the client that held the most",
+        ["bytes": "\(held)", "do": "raise limits.memory if the machine has more"])
     case .verbosity(let level):
       guard settings.log.clientsMaySetLevel else { break }
       log.setLevel(LogSettings.Level(verbosity: level))
@@ -83,7 +85,7 @@ extension Supervisor {
             "keys": !isEjected
               ? "fail fast"
               : failover.mayEject(server.number)
-                ? "move to the others" : "fail fast until its pool's stand-ins are clean",
+                ? "move to the others" : "fail fast until its pool has no copies of others' keys",
           ])
         perform(failover.wants(server.number, isEjected ? .ejected : .failFast, now: now), now: now)
       case .rejoining(let server): beginReturn(server.number, now: now)
@@ -93,7 +95,9 @@ extension Supervisor {
           "server ejected", ["server": label(server.number), "why": "there is room above the floor"])
         perform(failover.wants(server.number, .ejected, now: now), now: now)
       case .restored(let server):
-        log.warning("server back in the ring, failing fast", ["server": label(server.number)])
+        log.warning(
+          "server back in the ring: its keys fail fast",
+          ["server": label(server.number), "why": "the floor allows fewer ejected servers"])
         perform(failover.wants(server.number, .failFast, now: now), now: now)
       }
     }
@@ -129,31 +133,35 @@ extension Supervisor {
       log.info("server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
       records[server]?.isUnsweptSaid = false
-      log.info("stand-in holds no others' keys any more", ["server": name, "deleted": "\(deleted)"])
+      log.info(
+        "server no longer holds copies of other servers' keys", ["server": name, "deleted": "\(deleted)"])
     case .overflowed(let owners):
       let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
       log.warning(
-        "stand-in for more keys than could be noted: their owners fail fast instead of leaving the ring until it is "
-          + "flushed, or was out", ["server": name, "owners": names])
-    case .trusted: log.info("stand-in was flushed: it holds no others' keys any more", ["server": name])
+        "journal overflow: server holds unlisted copies; "
+          + "owners will not be ejected until it is flushed or restarts",
+        ["server": name, "owners": names])
+    case .trusted:
+      log.info("server was flushed: it no longer holds copies of other servers' keys", ["server": name])
     case .unswept:
       guard records[server]?.isUnsweptSaid != true else { break }
       records[server, default: ServerRecord()].isUnsweptSaid = true
       log.warning(
-        "stand-in could not be swept: until it is, its pool's servers fail fast instead of leaving the ring",
+        "copies of other servers' keys could not be deleted: "
+          + "its pool's servers are not ejected until they are",
         ["server": name, "again": "each second"])
     case .unflushed:
       note(server, .unflushed)
       log.warning(
-        "server refuses flush_all: it was not flushed, only the keys that were noted are deleted",
+        "server refuses flush_all: only the keys listed in the journal are deleted on it",
         [
           "server": name,
-          "do": "flush or restart it by hand if a client's flush_all or other proxies' changes must count",
+          "do": "flush or restart it by hand if a client's flush_all or changes by other proxies must count",
         ])
     case .unsafe:
       note(server, .unsafe)
       log.warning(
-        "server stays out: keys that are not known by name are old on it, and it refuses flush_all",
+        "server stays out: it holds outdated keys that the journal does not list, and it refuses flush_all",
         [
           "server": name,
           // A restart goes unnoticed if the server does not report its uptime.

@@ -1,4 +1,4 @@
-/// One of the proxy's own counters and gauges, in the order of `stats ringroad`.
+/// One of the proxy's own numbers. The order is the order of `stats ringroad`.
 @frozen @usableFromInline
 package enum Counter: Int, CaseIterable, Sendable {
   case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
@@ -15,25 +15,25 @@ package enum Counter: Int, CaseIterable, Sendable {
   case memoryInUse, memoryIdle, streams, streamsWaiting
 }
 
-/// Whether a number only grows (a counter) or shows a current state (a gauge).
+/// How a number behaves: a counter only grows, a gauge is a state.
 package enum CounterKind: Equatable, Sendable { case counter, gauge }
 
 extension Counter {
-  /// A number's name in `stats ringroad`, its kind, and one sentence of help.
+  /// What is shown of a number: its name in `stats ringroad`, its kind, and one sentence of help.
   package typealias Description = (name: String, kind: CounterKind, help: String)
 
-  /// The name, kind and help of each number.
+  /// The table of the proxy's numbers.
   package var description: Description {
     switch self {
     case .clientConnections: ("client_connections", .gauge, "Clients connected now")
     case .clientConnectionsTotal:
       ("client_connections_total", .counter, "Clients that ever connected")
     case .rejectedClients:
-      ("rejected_clients", .counter, "Clients refused because the client limit was reached")
+      ("rejected_clients", .counter, "Clients rejected because there were too many")
     case .foreignClients:
       (
         "foreign_clients", .counter,
-        "Clients closed because they sent memcached's binary protocol, TLS, HTTP or a line without an end"
+        "Clients closed for what they sent: memcached's binary protocol, TLS, HTTP, or a line without an end"
       )
     case .getRequests: ("requests_get", .counter, "Reads of one key")
     case .multigetRequests: ("requests_multiget", .counter, "Reads of several keys")
@@ -48,11 +48,11 @@ extension Counter {
     case .requestsForwarded:
       ("requests_forwarded", .counter, "Requests sent to servers, one per server of a multi-get")
     case .readsJoined:
-      ("reads_joined", .counter, "Reads sent to a server in the line of an earlier read")
-    case .keysRequested: ("keys_requested", .counter, "Keys requested by clients")
+      ("reads_joined", .counter, "Reads merged into the get line of the read before them")
+    case .keysRequested: ("keys_requested", .counter, "Keys that clients asked for")
     case .clientErrors:
-      ("client_errors", .counter, "Requests that the proxy refused with ERROR or CLIENT_ERROR")
-    case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered with SERVER_ERROR")
+      ("client_errors", .counter, "Requests refused with ERROR or CLIENT_ERROR by the proxy")
+    case .serverErrors: ("server_errors", .counter, "Requests that the proxy answered SERVER_ERROR")
     case .readsAsMisses:
       ("reads_as_misses", .counter, "Keys answered as a miss because their server could not answer")
     case .writesAsMisses:
@@ -61,48 +61,45 @@ extension Counter {
         "Writes answered as not stored or not found because their server could not answer"
       )
     case .streamedValues:
-      ("streamed_values", .counter, "Large values streamed over a private server connection")
+      ("streamed_values", .counter, "Large values streamed over a private connection to a server")
     case .valuesCutShort:
-      ("values_cut_short", .counter, "Clients closed because the server failed during a large value")
+      ("values_cut_short", .counter, "Clients closed because a server failed in the middle of a large value")
     case .repliesCutShort:
       (
         "replies_cut_short", .counter,
-        "Server connections closed during a reply too large to buffer, and reopened"
+        "Connections to servers closed and reopened in the middle of a reply too large to buffer"
       )
     case .timeouts: ("timeouts", .counter, "Requests whose deadline passed")
-    case .lateReplies:
-      ("late_replies", .counter, "Replies discarded because they arrived after their deadline")
+    case .lateReplies: ("late_replies", .counter, "Replies that arrived after their deadline; discarded")
     case .queueFull:
       ("queue_full", .counter, "Requests refused because a server's queue was full")
     case .noreplyDropped:
       ("noreply_dropped", .counter, "noreply and quiet requests lost because their server failed")
     case .readRetries:
-      ("read_retries", .counter, "Reads sent again because their server connection was dead")
+      ("read_retries", .counter, "Reads sent again because their connection to the server was dead")
     case .integrityFailures:
       ("integrity_failures", .counter, "Replies that did not fit their request; connection closed")
     case .unsolicitedBytes:
       ("unsolicited_bytes", .counter, "Times a server sent bytes without a request; connection closed")
-    case .serverConnections: ("server_connections", .gauge, "Server connections open now")
-    case .serverConnects: ("server_connects", .counter, "Server connections established")
+    case .serverConnections: ("server_connections", .gauge, "Connections to servers open now")
+    case .serverConnects: ("server_connects", .counter, "Connections to servers opened")
     case .serverConnectFailures:
-      ("server_connect_failures", .counter, "Server connections that could not be established")
+      ("server_connect_failures", .counter, "Connections to servers that could not be opened")
     case .serverConnectionsLost:
-      ("server_connections_lost", .counter, "Server connections that broke")
+      ("server_connections_lost", .counter, "Connections to servers that were lost")
     case .clientBytesIn: ("client_bytes_in", .counter, "Bytes read from clients")
     case .clientBytesOut: ("client_bytes_out", .counter, "Bytes written to clients")
     case .serverBytesIn: ("server_bytes_in", .counter, "Bytes read from servers")
     case .serverBytesOut: ("server_bytes_out", .counter, "Bytes written to servers")
     case .journalKeys:
-      ("journal_keys", .counter, "Keys recorded for deletion on a server before it is used for them again")
-    case .journalDeleted:
-      ("journal_deleted", .counter, "Keys deleted on servers because a journal listed them")
+      ("journal_keys", .counter, "Keys journaled to be deleted on a server before it serves them again")
+    case .journalDeleted: ("journal_deleted", .counter, "Keys deleted on servers because of a journal")
     case .journalOverflows:
       ("journal_overflows", .counter, "Times a server's invalidation journal overflowed")
-    case .memoryInUse: ("memory_in_use", .gauge, "Bytes in use by buffers and by request state")
-    case .memoryIdle: ("memory_idle", .gauge, "Bytes of free buffer memory kept for reuse")
-    case .streams: ("streams", .gauge, "Large values being streamed now")
-    case .streamsWaiting:
-      ("streams_waiting", .gauge, "Clients waiting for a private server connection for a large value")
+    case .memoryInUse: ("memory_in_use", .gauge, "Bytes of buffers and of the state of requests, in use")
+    case .memoryIdle: ("memory_idle", .gauge, "Bytes of free buffers that are kept for reuse")
+    case .streams: ("streams", .gauge, "Large values that are being streamed now")
+    case .streamsWaiting: ("streams_waiting", .gauge, "Clients waiting for a connection for a large value")
     }
   }
 }

@@ -110,7 +110,8 @@ extension Integration {
       #expect(hasMoved)
       #expect(try proxy.number("address_changes") == 1)
       #expect(try proxy.number("server_errors") == 0 && proxy.number("reads_as_misses") == 0)
-      let line = "server address server=cache-a.test:\(port) from=127.0.0.2:\(port) to=127.0.0.3:\(port)"
+      let change = "server=cache-a.test:\(port) from=127.0.0.2:\(port) to=127.0.0.3:\(port)"
+      let line = "server address changed \(change)"
       #expect(eventually(within: .seconds(2)) { proxy.log.contains(line) })
     }
 

@@ -194,9 +194,9 @@ extension Integration {
       try limitDescriptors(cluster.proxy, to: 4)
       try cluster.proxy.replace(
         cluster.config(cluster.servers.map(\.address)) + "request_timeout: 750ms\n")
-      #expect(eventually(within: .seconds(3)) { cluster.proxy.log.contains("reload put off") })
+      #expect(eventually(within: .seconds(3)) { cluster.proxy.log.contains("reload postponed") })
       pause(.milliseconds(2500))
-      #expect(cluster.proxy.log.components(separatedBy: "put off").count == 2, "\(cluster.proxy.log)")
+      #expect(cluster.proxy.log.components(separatedBy: "postponed").count == 2, "\(cluster.proxy.log)")
       #expect(try client.stats("ringroad")["last_reload_error"]?.contains("Too many open files") == true)
       #expect(try client.get("k")?.text == "v")
       try limitDescriptors(cluster.proxy, to: 1024)
