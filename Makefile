@@ -1,34 +1,34 @@
-# `make` or `make help` says what there is. Needs a Swift 6.3 toolchain; the rest is installed by apt.
+# `make` or `make help` lists the targets. Needs a Swift 6.3 toolchain; apt installs the rest.
 SWIFT ?= $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 PREFIX ?= /usr/local
 BINARY := .build/release/ringroad
 VENV := .build/test-venv
-# What `ringroad demo` is given, such as "-n 5 --once".
+# Options for `ringroad demo`, such as "-n 5 --once".
 DEMO ?=
-# How many seeded worlds `make simulate` runs, and a tenth as many comebacks; SEED=17 runs these two, and shows them.
+# The number of seeded worlds that `make simulate` runs, and a tenth as many comebacks; SEED=17 runs and shows one of each.
 SEEDS ?= 20000
-# Optimised: a world takes a tenth of the time. A folder of its own: nothing of it reaches an ordinary build.
+# Optimised: a world takes a tenth of the time. A separate build folder: nothing of it reaches an ordinary build.
 SIMULATE := --scratch-path .build/simulate -c release -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test check lint simulate install clean swift venv
 
-help: ## say what there is
+help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
 	@printf '  make %-19s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
-	  bench "measure it beside other proxies against the bars, six minutes; docs/PERFORMANCE.md tells how" \
+	  bench "measure it beside other proxies and compare with the bars, six minutes; see docs/PERFORMANCE.md" \
 	  bench-quick "three of its workloads, under a minute" \
 	  bench-scaling "how the cost of a request grows with servers, keys, clients, values, pools, threads" \
-	  test-differential "compare every byte with a memcached's, for minutes" \
+	  test-differential "compare every byte with a memcached, for minutes" \
 	  test-dialects "run it over fakes of seven memcached versions, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  test-clients-outage "run client libraries while one of three servers fails" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
-	  test-faults "make servers, networks and clients fail, for minutes; docs/FAILURES.md tells how it is taken" \
-	  soak "faults for half an hour"
+	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
+	  soak "make them fail for half an hour"
 
-run: ## build it and see it at work on this machine: ringroad demo
+run: ## build it and run ringroad demo on this machine
 	@.ci/packages build run
 	@$(MAKE) --no-print-directory build
 	@$(BINARY) demo $(DEMO)
@@ -37,28 +37,28 @@ build: swift ## build .build/release/ringroad
 	@.ci/packages build
 	$(SWIFT) build -c release --static-swift-stdlib --product ringroad
 
-# The Swift tests come last: what they say is the end of it.
-test: build venv ## run all tests, those with real memcacheds and client libraries included
+# The Swift tests run last: the output ends with theirs.
+test: build venv ## run all tests, including those with real memcacheds and client libraries
 	@$(MAKE) --no-print-directory test-differential-short test-dialects-short test-clients-short
 	RINGROAD_BINARY=$(abspath $(BINARY)) RINGROAD_PYTHON=$(abspath $(VENV))/bin/python $(SWIFT) test
 
-check: lint test ## what must hold before a change is taken: lint, no warnings, all tests
+check: lint test ## run what must pass before a change is merged: lint, no warnings, all tests
 
 lint: swift ## check the style of the Swift sources
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
-simulate: swift ## run SEEDS=20000 seeded worlds in which everything fails; SEED=17 shows one
+simulate: swift ## run SEEDS=20000 simulations in which everything fails; SEED=17 shows one
 	@.ci/packages build
 	$(SWIFT) build --build-tests $(SIMULATE)
 	RINGROAD_SEEDS=$(SEEDS) $(if $(SEED),RINGROAD_SEED=$(SEED)) $(SWIFT) test --skip-build $(SIMULATE) \
 	  --disable-xctest --filter '$(if $(SEED),everyRequestHasItsOneAnswer|noServerReturns,SimulationTests|CanaryTests|ComebackTests)'
 
-install: ## put binary and manual page under PREFIX=/usr/local
+install: ## install binary and manual page under PREFIX=/usr/local
 	@test -x $(BINARY) || { echo "there is no $(BINARY) yet: make build" >&2; exit 1; }
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/ringroad
 	install -D -m 644 docs/ringroad.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringroad.1
 
-clean: ## remove everything that was built
+clean: ## remove all build output
 	rm -rf .build
 	$(MAKE) -C Benchmarks clean
 
@@ -66,7 +66,7 @@ swift:
 	@command -v $(firstword $(SWIFT)) >/dev/null || \
 	  { echo "there is no swift in PATH: https://www.swift.org/install/linux/" >&2; exit 1; }
 
-# Python with the client libraries that the tests use, and pytest, which runs the libraries' own.
+# Python with the client libraries that the tests use, and pytest for the libraries' own tests.
 venv:
 	@.ci/packages test
 	@$(VENV)/bin/python -c 'import aiomcache, django, memcache, mock, pylibmc, pymemcache, pytest' 2>/dev/null || \
@@ -74,7 +74,7 @@ venv:
 	    --disable-pip-version-check pymemcache==4.0.0 pylibmc==1.6.3 python-memcached==1.62 aiomcache==0.8.2 \
 	    django==5.2.19 pytest==9.2.0 mock==5.2.0 setuptools; }
 
-# What is measured is what is here: the release build.
+# Benchmarks and fault tests use the current release build.
 bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
 test-faults test-faults-short test-faults-canary soak: build
 

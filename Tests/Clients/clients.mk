@@ -1,6 +1,6 @@
 # Real client libraries and tools, each against one memcached and against ringroad in front of three, and while one
-# of the three fails. Needs .build/release/ringroad; what else it needs is installed by apt, pip and gem. A client
-# that cannot be had on this machine is named, and the others are run.
+# of the three fails. Needs .build/release/ringroad; apt, pip and gem install the rest. A client that cannot be
+# installed on this machine is named, and the others run.
 
 CLIENTS_GEMS := .build/clients-gems
 CLIENTS = $(VENV)/bin/python Tests/Clients/clients.py
@@ -11,7 +11,7 @@ OUTAGE_PINS := Tests/Clients/outage/requirements.txt
 .PHONY: test-clients test-clients-short test-clients-canary clients-gems
 .PHONY: test-clients-outage test-clients-outage-short test-clients-outage-canary outage-packages
 
-# Everyday use by each client, and the libraries' own tests: minutes.
+# Everyday use by each client, and the libraries' own tests: takes minutes.
 test-clients: venv clients-gems
 	$(CLIENTS)
 
@@ -19,20 +19,20 @@ test-clients: venv clients-gems
 test-clients-short: venv clients-gems
 	$(CLIENTS) --short
 
-# Damaged answers must be found out by each of them.
+# Each of them must detect damaged replies.
 test-clients-canary: venv
 	for client in pymemcache pylibmc python-memcached aiomcache django; do \
 	  timeout 300 $(CLIENTS) --short --canary --only $$client | grep -m 1 "^FAILED" || exit 1; done
 
-# A dalli before 3.2, such as Debian 12's, knows the binary protocol only; where a newer gem cannot be had, the
-# rest is run.
+# dalli before 3.2, such as Debian 12's, speaks only the binary protocol; where a newer gem cannot be installed, the
+# other clients run.
 clients-gems:
 	@.ci/packages clients
 	@! command -v gem >/dev/null || test -d $(CLIENTS_GEMS)/gems || \
 	  timeout 60 gem install --quiet --silent --no-document --install-dir $(CLIENTS_GEMS) dalli --version 4.3.3 \
 	    2>/dev/null || true
 
-# What each client gets for the keys of two servers while the third is gone, or hangs: a minute and a half.
+# What each client gets for the keys of two servers while the third is gone, or hangs: takes a minute and a half.
 test-clients-outage: $(OUTAGE_VENV)/installed clients-gems
 	timeout 900 $(OUTAGE) --json .build/outage.json
 
@@ -40,7 +40,7 @@ test-clients-outage: $(OUTAGE_VENV)/installed clients-gems
 test-clients-outage-short: $(OUTAGE_VENV)/installed clients-gems
 	timeout 600 $(OUTAGE) --short
 
-# Error lines for failed writes take the proxy down in these two; that must be found out.
+# With error lines for failed writes these two clients take the proxy for dead; the test must detect that.
 test-clients-outage-canary: $(OUTAGE_VENV)/installed
 	for client in pecl-memcache pylibmc; do \
 	  timeout 300 $(OUTAGE) --short --errors --only $$client | grep -m 1 "answers wrong" || exit 1; done
@@ -48,7 +48,7 @@ test-clients-outage-canary: $(OUTAGE_VENV)/installed
 outage-packages:
 	@.ci/packages test outage
 
-# One by one, so that one that cannot be installed does not take the others with it.
+# One by one, so that one that cannot be installed does not prevent the others.
 $(OUTAGE_VENV)/installed: $(OUTAGE_PINS) | outage-packages
 	@mkdir -p .build && python3 -m venv --clear $(OUTAGE_VENV)
 	@while read -r pin; do $(OUTAGE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$pin" </dev/null || \

@@ -1,5 +1,5 @@
-# ringroad in front of servers of seven memcached versions: fakes that answer as recorded.
-# Needs .build/release/ringroad and python3; DIALECTS_BINARY names another one.
+# ringroad in front of fakes of seven memcached versions, which answer as recorded.
+# Needs .build/release/ringroad and python3; DIALECTS_BINARY names another binary.
 
 DIALECTS_BINARY ?= .build/release/ringroad
 DIALECTS_DRIVE = python3 Tests/Dialects/drive.py --binary $(DIALECTS_BINARY)
@@ -7,7 +7,7 @@ DIALECTS_SEED ?= 1
 
 .PHONY: test-dialects test-dialects-short test-dialects-fakes
 
-# Every row and 2,000 sequences of every version, every fleet: minutes.
+# Every row and 2,000 sequences of every version, every fleet: takes minutes.
 test-dialects: test-dialects-fakes
 	$(DIALECTS_DRIVE) --seeds 2000 --seed $(DIALECTS_SEED)
 
@@ -15,6 +15,6 @@ test-dialects: test-dialects-fakes
 test-dialects-short: test-dialects-fakes
 	$(DIALECTS_DRIVE) --every 2 --seeds 150 --seed $(DIALECTS_SEED) --seconds 0.4 --show 2
 
-# The fakes against all recorded rows. With MEMCACHED_DIR, real servers against them, too.
+# Compares the fakes with all recorded rows; with MEMCACHED_DIR, real servers too.
 test-dialects-fakes:
 	python3 Tests/Dialects/check_rows.py

@@ -1,20 +1,20 @@
-# ringroad beside a real memcached: the same bytes to both, the same bytes from both.
-# Needs .build/release/ringroad, python3 and a memcached: 1.6.18 on the path, or MEMCACHED=/path/to/memcached, which may
-# be 1.6.40 or later, too.
+# ringroad beside a real memcached: the same bytes sent to both, the same bytes expected from both.
+# Needs .build/release/ringroad, python3 and a memcached: 1.6.18 on the path, or MEMCACHED=/path/to/memcached, which
+# may also be 1.6.40 or later.
 
 DIFFERENTIAL = python3 Tests/Differential/differential.py
 DIFFERENTIAL_SEED ?= 1
 
 .PHONY: test-differential test-differential-short test-differential-canary differential-seeds
 
-# 40,000 sequences over one server and over three, then the canaries: minutes.
+# 40,000 sequences over one server and over three, then the canaries: takes minutes.
 test-differential:
 	$(DIFFERENTIAL) --table
 	$(DIFFERENTIAL) --seeds 40000 --seed $(DIFFERENTIAL_SEED)
 	@$(MAKE) --no-print-directory test-differential-canary
 
-# Part of `make test`: half a minute. Another memcached answers otherwise here and there, so beside any but those
-# that the table of departures was made for it says so and leaves the comparison out.
+# Part of `make test`: half a minute. Other versions answer some requests differently, so it runs only with the versions
+# that the table of departures was made for; with any other it says so and skips the comparison.
 MEMCACHED ?= memcached
 export MEMCACHED
 test-differential-short:
@@ -27,8 +27,8 @@ differential-seeds:
 	$(DIFFERENTIAL) --table
 	$(DIFFERENTIAL) --seeds 4000 --seed $(DIFFERENTIAL_SEED)
 
-# A planted difference must be found: a relay that alters a byte now and then, a memcached without cas numbers,
-# a relay whose answers never end.
+# Planted differences must be detected: a relay that alters a byte now and then, a memcached without cas numbers,
+# a relay whose replies never end.
 test-differential-canary:
 	@for plant in "relay --seeds 300" "option --seeds 300" "drip --seeds 2 --deadline 2"; do \
 	  $(DIFFERENTIAL) --most 1 --canary $$plant >/dev/null; \

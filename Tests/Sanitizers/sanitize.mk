@@ -1,9 +1,9 @@
 # Everything under AddressSanitizer and ThreadSanitizer: the Swift tests that run in one process, and the binary
-# under load and beside a memcached. Each has a build folder of its own: nothing of it reaches an ordinary build.
+# under load and beside a memcached. Each has a separate build folder: nothing of it reaches an ordinary build.
 #
-# The integration tests measure times and memory, which a sanitizer changes: load.py and the differential run
-# are in their place (it needs memcached 1.6.18). XCTest, of which there is no test here, leaks 144 bytes at its
-# end: it is left out.
+# The integration tests measure times and memory, which a sanitizer changes: load.py and the differential run, which
+# needs memcached 1.6.18, replace them. XCTest is disabled: there is no test for it here, and it leaks 144 bytes at
+# its end.
 
 SANITIZE_SEEDS ?= 100
 SANITIZE_RUN = ASAN_OPTIONS=halt_on_error=1 \
