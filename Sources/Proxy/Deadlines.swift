@@ -35,6 +35,7 @@ extension Worker {
   private mutating func expire(_ l: UInt32, now: Instant) {
     let s = connections[l].server
     if connections[l].state == .idle { return checkIdle(l, now: now) }
+    if connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
     if connections[l].state == .ready, connections[l].legs.isEmpty, servers[s].isUnproven,
       now >= servers[s].proveAt,
       !connections[l].isPrivate, !connections[l].isRetiring
@@ -161,10 +162,10 @@ extension Worker {
         let isHalfAsked =
           clients[c].partialSince != .never
           && now.since(clients[c].partialSince) >= limits.requestPatience
-        let isNoreply =
+        let isNotReading =
           clients[c].blockedSince != .never
           && now.since(clients[c].blockedSince) >= limits.writePatience
-        if isHalfAsked || isNoreply { close(client: c) }
+        if isHalfAsked || isNotReading { close(client: c) }
         clients[c].forgetWindow(limits)
       }
       c += 1

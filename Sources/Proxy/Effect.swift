@@ -5,7 +5,7 @@ import Wire
 package enum Effect: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
   case connect(connection: UInt32)
-  /// Send `Worker.handshaking(for:)` on this connection, which is open and idle.
+  /// Send `Worker.handshakeRequest(for:)` on this connection, which is open and idle.
   case handshake(connection: UInt32)
   /// Close this connection, if it is open.
   case disconnect(connection: UInt32)

@@ -122,9 +122,8 @@ extension Worker {
     reset(
       l, failure, readsTo: isStale ? l : Slab<ServerConnection>.none, isEndedHere: failure != .connectionLost)
     guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
-    let closedForMemory = connections[l].replaces
-    if failure == .timedOut, closedForMemory != Slab<ServerConnection>.none,
-      connections[closedForMemory].state == .validating
+    let silent = connections[l].replaces
+    if failure == .timedOut, silent != Slab<ServerConnection>.none, connections[silent].state == .validating
     {
       return giveUpEarlyReplacement(l)
     }
@@ -151,6 +150,9 @@ extension Worker {
   /// Fails what waits on a connection and resets it. Reads that may be sent again are queued on `target`, which may
   /// be the same connection, ahead of all later requests.
   mutating func reset(_ l: UInt32, _ failure: ServerFailure, readsTo target: UInt32, isEndedHere: Bool) {
+    if isEndedHere, owesDeletions(l) {
+      connections[target == Slab<ServerConnection>.none ? l : target].mustRest = true
+    }
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
     connections[l].isNew = false

@@ -219,7 +219,7 @@ package struct Journal: Sendable {
   func lastingCount(of server: UInt32) -> Int { pages[server]?.lasting.keys.count ?? 0 }
 
   /// Calls `body` with each of a server's lasting keys.
-  func session(lastingOf server: UInt32, _ body: ([UInt8]) -> Void) {
+  func forEachLasting(of server: UInt32, _ body: ([UInt8]) -> Void) {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 

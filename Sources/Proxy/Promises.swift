@@ -19,6 +19,13 @@ struct Promise {
   var key: [UInt8]
 }
 
+/// A deletion that was refused with a miss while its server failed fast, or was about to be used again.
+struct RefusedDeletion {
+  var server: UInt32
+  var key: [UInt8]
+  var since: Instant
+}
+
 extension Verb {
   /// Whether the command's purpose is to change its key: `gat`, or `mg` that touches or creates, is a read.
   var isWrite: Bool {
@@ -58,11 +65,15 @@ extension Worker {
     _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
-    let isPromised = servers[s].writesMissOnFailure && mayPromise(at: s, by: l, failure)
+    let isFailingFast = servers[s].status == .failFast || servers[s].status == .returning
+    let isPromised =
+      servers[s].writesMissOnFailure && mayPromise(at: s, by: l, failure)
+      && (!isFailingFast || hasRoomForRefusals())
     var keys = keys
     while let key = keys.next(bytes) {
       recordDoubt(key, at: s)
       if isPromised { promise(key, at: s, by: l) }
+      if isPromised, isFailingFast { refusals.append(RefusedDeletion(server: s, key: key, since: clock)) }
     }
     return isPromised
   }
@@ -105,6 +116,51 @@ extension Worker {
   /// Schedules a deletion if the server is up. In case the server goes out, its journal has the key already.
   private mutating func promise(_ key: [UInt8], at s: UInt32, by l: UInt32) {
     if servers[s].status == .up { promised.append(Promise(server: s, connection: l, key: key)) }
+  }
+
+  // MARK: - Deletions refused just before a server is ejected or used again
+
+  /// Whether another deletion may be refused with a miss. Old ones are dropped: no worker takes that long to learn that a
+  /// server is ejected.
+  private mutating func hasRoomForRefusals() -> Bool {
+    guard refusals.count >= Self.mostPromises else { return true }
+    guard let oldest = refusals.first, clock.since(oldest.since) > Self.refusalLife else { return false }
+    refusals.removeAll { clock.since($0.since) > Self.refusalLife }
+    return true
+  }
+
+  private static var refusalLife: Duration { .seconds(2) }
+
+  /// Deletes keys on the stand-ins of ejected servers, if their deletion was refused while the server failed fast. Another
+  /// worker may have learned of the ejection first, and stored a value on the stand-in since.
+  mutating func deleteRefusedOnStandIns() {
+    let list = exchange(&refusals, with: [])
+    for one in list where servers.isTaken(one.server) {
+      guard servers[one.server].status == .ejected else {
+        refusals.append(one)
+        continue
+      }
+      guard clock.since(one.since) <= Self.refusalLife else { continue }
+      let pool = servers[one.server].pool
+      // SAFETY: a byte has no padding that could be uninitialised.
+      let place = table.pools[pool].server(owning: unsafe one.key.span.bytes, from: 0, count: one.key.count)
+      let standIn = destinations[Int(poolStarts[Int(pool)]) + place].server
+      if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
+    }
+  }
+
+  /// Takes the keys of deletions refused for a server.
+  mutating func takeRefusals(of s: UInt32) -> [[UInt8]] {
+    let keys = refusals.filter { $0.server == s }.map(\.key)
+    refusals.removeAll { $0.server == s }
+    return keys
+  }
+
+  /// Whether deletions that clients were promised are queued on a connection, or will be.
+  mutating func owesDeletions(_ l: UInt32) -> Bool {
+    if !connections[l].owed.isEmpty || promised.contains(where: { $0.connection == l }) { return true }
+    for i in 0..<connections[l].legs.count where connections[l].legs[i].isPromised { return true }
+    return false
   }
 
   // MARK: - Sending promised deletions

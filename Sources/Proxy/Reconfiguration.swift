@@ -122,8 +122,9 @@ extension Worker {
   /// Whether a connection to the same machine still owes replies to requests taken before any of this one's. A
   /// request past its deadline counts as answered if all of it was sent; if only a part was sent, it would surely be
   /// executed later.
-  mutating func mustWait(_ l: UInt32) -> Bool {
+  mutating func mustWait(_ l: UInt32, now: Instant) -> Bool {
     guard !connections[l].isPrivate, !connections[l].isRetiring else { return false }
+    if now < connections[l].restsUntil { return true }
     for i in 0..<retiring.count {
       let r = retiring[i]
       guard connections[r].isFollowed, connections[r].state != .closed,
@@ -138,7 +139,7 @@ extension Worker {
   private mutating func useWaiting(now: Instant) {
     var l: UInt32 = 0
     while l < connections.end {
-      if connections.isTaken(l), connections[l].state == .waiting, !mustWait(l) { use(l, now: now) }
+      if connections.isTaken(l), connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
       l += 1
     }
   }
@@ -240,9 +241,11 @@ extension Worker {
     }
     if status == .up {
       servers[s].isSuspect = false
-      if !journal.isEmpty { deleteRefused(at: s, now: now) }
+      deleteRefused(at: s, now: now)
     } else {
       endStreams(of: s, .ejected, now: now)
+      // A job deletes the keys of what was refused until now.
+      if status == .returning { _ = takeRefusals(of: s) }
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
     }
     if (before == .ejected) != (status == .ejected) { stale.insert(Int(servers[s].pool)) }
@@ -258,6 +261,7 @@ extension Worker {
       for i in 0..<poolStarts.count where !table.pools[UInt32(truncatingIfNeeded: i)].isWhole {
         isJournaling = true
       }
+      if !refusals.isEmpty { deleteRefusedOnStandIns() }
     }
     endOrphanUploads(now: now)
   }

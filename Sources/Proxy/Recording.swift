@@ -182,7 +182,7 @@ extension Worker {
       let pool = servers[s].pool
       let start = Int(poolStarts[Int(pool)])
       var orphan: [[UInt8]: Bool] = [:]
-      journal.session(lastingOf: id) { key in
+      journal.forEachLasting(of: id) { key in
         // SAFETY: a byte has no padding that could be uninitialised.
         let bytes = unsafe key.span.bytes
         let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
@@ -196,19 +196,25 @@ extension Worker {
 
   /// Deletes the keys of changes that were refused between the last cleanup of a server and now that it is up. The
   /// deletions are queued ahead of all requests: a later cleanup job could delete what a retrying client has stored
-  /// by then. More than `refusalsDeleted` keys, and keys that a command line cannot contain, are left to that job.
+  /// by then. Of changes other than deletions, more than `refusalsDeleted` keys, and keys that a command line cannot
+  /// contain, are left to that job.
   @inline(never)
   mutating func deleteRefused(at s: UInt32, now: Instant) {
-    guard servers[s].isJournaled, servers[s].connections.count > 0 else { return }
-    guard journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) else {
-      return
+    guard servers[s].isJournaled else { return }
+    var keys = Set(takeRefusals(of: s))
+    if journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) {
+      let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
+        !key.contains { $0 <= 32 || $0 == 127 }
+      }
+      keys.formUnion(entries.keys)
     }
-    let l = servers[s].connections[0]
-    let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
-      !key.contains { $0 <= 32 || $0 == 127 }
-    }
-    for key in entries.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
-      appendDeletion(of: key, on: l)
+    deleteOnAllConnections(keys.sorted { $0.lexicographicallyPrecedes($1) }, of: s)
+  }
+
+  /// Deletes keys on a server ahead of all that its connections are given after this. Clients use different ones.
+  mutating func deleteOnAllConnections(_ keys: [[UInt8]], of s: UInt32) {
+    for i in 0..<servers[s].connections.count {
+      for key in keys { appendDeletion(of: key, on: servers[s].connections[i]) }
     }
   }
 

@@ -120,6 +120,10 @@ package struct ServerConnection: ~Copyable, Recyclable {
   var secret: UInt64 = 0
   /// Keys whose deletion is promised: deleted before anything else is sent when the connection is used again.
   var owed: [[UInt8]] = []
+  /// It follows a connection on which the server may yet find writes whose clients were told a miss: their deletions on
+  /// this one must come after them. So it is not used before the server has had time to read the other.
+  var mustRest = false
+  var restsUntil = Instant.origin
   /// Progress in the reply to the front leg's multi-get: the next piece, and the position of its key in `asked`.
   var cursor: UInt32 = .max
   var cursorAt = 0

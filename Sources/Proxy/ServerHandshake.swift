@@ -17,7 +17,7 @@ extension Worker {
   }
 
   /// The bytes sent on a new connection before any request, and on an idle one: `version`, and then the `Handshake`.
-  package mutating func handshaking(for l: UInt32) -> [UInt8] {
+  package mutating func handshakeRequest(for l: UInt32) -> [UInt8] {
     guard connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
     Handshake.write(connections[l].secret, to: &text)
@@ -145,7 +145,7 @@ extension Worker {
     servers[connections[l].server].isFull = false
     connections[l].isNew = false
     connections[l].isHandshakeDone = true
-    if mustWait(l) { connections[l].state = .waiting } else { use(l, now: now) }
+    if mustWait(l, now: now) { connections[l].state = .waiting } else { use(l, now: now) }
   }
 
   /// Handles an answer to `version` that is not a version.
@@ -167,9 +167,15 @@ extension Worker {
     connections[l].isCut = false
     connections[l].since = now
     connections[l].heard = now
+    if connections[l].replaces != Slab<ServerConnection>.none { takeOver(l, now: now) }
+    guard !connections[l].mustRest else {
+      connections[l].mustRest = false
+      connections[l].restsUntil = now.advanced(by: limits.rest)
+      connections[l].state = .waiting
+      return
+    }
     counters.add(.serverConnects)
     counters.add(.serverConnections)
-    if connections[l].replaces != Slab<ServerConnection>.none { takeOver(l, now: now) }
     goOn(l)
   }
 

@@ -70,7 +70,7 @@ extension Worker {
     _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Requests on a connection that this one follows may be any client's, for any key.
-    if connections[shared].state != .ready, mustWait(shared) { return true }
+    if connections[shared].state != .ready, mustWait(shared, now: clock) { return true }
     var start = 0
     for i in 0..<connections[shared].legs.count {
       let leg = connections[shared].legs[i]

@@ -77,6 +77,8 @@ package struct Worker: ~Copyable {
   var isJournaling = false
   /// Deletions that clients have just been promised: see `keepPromises`.
   var promised: [Promise] = []
+  /// Deletions refused lately for servers that fail fast: see `deleteRefusedOnStandIns`.
+  var refusals: [RefusedDeletion] = []
   /// The proxy's process id, for `stats`.
   let processID: Int32
 

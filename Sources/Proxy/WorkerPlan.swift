@@ -107,6 +107,8 @@ package struct Limits: Sendable, Equatable {
   /// How long an idle connection may take to answer `version` before another is opened beside it; a quarter of the
   /// request deadline if that is less.
   package var validationPatience = Duration.milliseconds(100)
+  /// How long a server that was not reading needs, once it reads again, to execute what lies in its old connections.
+  package var rest = Duration.milliseconds(100)
   /// The size of one server's journal, in keys and in bytes of memory.
   package var journalKeys = 100_000
   package var journalBytes = 16 << 20

@@ -45,10 +45,10 @@ extension WorkerThread {
 
   mutating func handshake(_ l: UInt32, now: Instant) {
     let wire = connectionSockets[Int(l)]
-    let handshaking = worker.handshaking(for: l)
+    let request = worker.handshakeRequest(for: l)
     // SAFETY: a byte has no padding that could be uninitialised.
-    let isSent = unsafe Socket.send(wire.descriptor, handshaking.span.bytes)
-    if isSent != .sent(handshaking.count) { worker.lost(l, .connectionLost, now: now) }
+    let isSent = unsafe Socket.send(wire.descriptor, request.span.bytes)
+    if isSent != .sent(request.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
   mutating func disconnect(_ l: UInt32, now: Instant) {

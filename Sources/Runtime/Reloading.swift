@@ -56,7 +56,7 @@ extension Supervisor {
   func reload(_ cause: ReloadCause, now: Instant) {
     let why = cause.rawValue
     guard drainDeadline == nil else { return }
-    deferLargeValue = nil
+    postponedReload = nil
     let new: ProxySettings
     do throws(ConfigFailure) {
       new = try reserve.lend { () throws(ConfigFailure) in try launch.settings(isServing: true) }
@@ -126,7 +126,7 @@ extension Supervisor {
 
   /// Schedules a retry in one second, for a failure that may be temporary. Logged once per reason.
   private func tryAgain(_ cause: ReloadCause, _ reasons: [String], now: Instant) {
-    deferLargeValue = (cause, until: now.advanced(by: .seconds(1)))
+    postponedReload = (cause, until: now.advanced(by: .seconds(1)))
     guard lastReloadError != reasons.first else { return }
     reloadFailures += 1
     lastReloadError = reasons.first ?? ""

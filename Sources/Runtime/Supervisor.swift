@@ -60,7 +60,7 @@ final class Supervisor {
   /// The most clients: the configured number, or fewer if there are too few descriptors.
   var mostClients = 0
   /// A reload that failed for a lack of descriptors or memory, and when to try it again.
-  var deferLargeValue: (cause: ReloadCause, until: Instant)?
+  var postponedReload: (cause: ReloadCause, until: Instant)?
   var isFileUnwatched = false
   /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
   /// left.
@@ -223,7 +223,7 @@ final class Supervisor {
       placement.note(sharedStats.work())
       forgetFull(now: now)
     }
-    if let deferLargeValue, now >= deferLargeValue.until { reload(deferLargeValue.cause, now: now) }
+    if let postponedReload, now >= postponedReload.until { reload(postponedReload.cause, now: now) }
     if ticks % 10 == 0 {
       lookUpThoseOut(now: now)
       finishReload(now: now)

@@ -196,7 +196,7 @@ final class Rig {
 
   /// The server answers the handshake.
   private func answerHandshake(_ l: UInt32) {
-    let asked = String(decoding: worker.handshaking(for: l), as: UTF8.self)
+    let asked = String(decoding: worker.handshakeRequest(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
     let s = worker.connections[l].server
     if let handshake = handshakes.removeValue(forKey: l) {

@@ -85,6 +85,8 @@ final class Comeback {
     board = HealthBoard([HealthPool(id: PoolID(0), servers: ids.map { ServerID($0) }, rules: rules)])
     var limits = Limits()
     limits.reconnectDelay = .milliseconds(3)
+    // A server that has hung serves its connections again one by one, within 10 ms.
+    limits.rest = .milliseconds(12)
     limits.journalKeys = dice.pick([100_000, 100_000, 100_000, 3])
     // Values that are streamed, in most of the worlds.
     limits.held = dice.pick([1 << 20, 40, 40])
@@ -205,7 +207,7 @@ final class Comeback {
       case .connect(let l): connect(l, of: seat)
       case .handshake(let l):
         guard let pipe = seat.pipes[l] else { continue }
-        send(seat.worker.handshaking(for: l), over: pipe, of: seat)
+        send(seat.worker.handshakeRequest(for: l), over: pipe, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
       case .close(let c): closed(c, of: seat)
       case .pause(let c): asker(c, of: seat)?.isPaused = true
@@ -239,7 +241,7 @@ final class Comeback {
       } else {
         pipe.isEstablished = true
         seat.worker.connected(l, now: self.moment)
-        self.send(seat.worker.handshaking(for: l), over: pipe, of: seat)
+        self.send(seat.worker.handshakeRequest(for: l), over: pipe, of: seat)
       }
       self.endTurn(seat)
     }

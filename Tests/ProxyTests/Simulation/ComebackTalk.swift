@@ -208,6 +208,8 @@ extension Comeback {
           histories[key]?.writes[asker.version]?.deeds.append(deed)
         }
       }
+      // It may be the deletion promised to clients whose writes were answered as misses.
+      if doing.wish == .delete { histories[doing.key]?.deletePromised(deed) }
     }
   }
 

@@ -78,6 +78,11 @@ struct KeyHistory {
   /// Records when it was answered as a miss.
   mutating func miss(_ version: Int, at now: UInt64) { writes[version]?.missedAt = now }
 
+  /// Notes that a server has deleted the key: for a write answered as a miss that is the deletion its client was promised.
+  mutating func deletePromised(_ deed: (server: String, time: UInt64)) {
+    for number in writes.keys where writes[number]?.missedAt != nil { writes[number]?.deeds.append(deed) }
+  }
+
   /// Whether a value must not be seen because its write was reported as not done. Clients of the same worker must
   /// never see it, others not after two deadlines.
   func isUndone(_ version: Int, readAt start: UInt64, by seat: Int, patience: UInt64) -> Bool {

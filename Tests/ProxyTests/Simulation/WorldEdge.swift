@@ -244,7 +244,7 @@ extension World {
   }
 
   private func handshake(_ socket: ConnectionSocket) {
-    send(worker.handshaking(for: socket.connection), to: socket)
+    send(worker.handshakeRequest(for: socket.connection), to: socket)
   }
 
   private func flush(_ socket: ConnectionSocket) {
