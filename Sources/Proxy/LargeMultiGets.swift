@@ -177,6 +177,8 @@ extension Worker {
     defer { missing.release(to: &buffers) }
     guard cutShort(l, leg) else { return false }
     deferAll(f, from: cursor, missing, keyAt: 0)
+    // Otherwise the rest of the share would never be requested.
+    if let rest = fanOuts[f].takeRest(of: leg.piece) { deferRest(f, from: rest) }
     fanOuts[f].pending &-= 1
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }
@@ -234,13 +236,7 @@ extension Worker {
     guard x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none else { return }
     noteSize(fanOuts[f].size(of: leg.piece).largest, at: connections[l].server)
     guard fits(fanOuts[f].count(from: first), like: leg.piece, f) else {
-      var i = first
-      while i != .max {
-        fanOuts[f].pieces[Int(i)].isDeferred = true
-        i = fanOuts[f].pieces[Int(i)].next
-      }
-      fanOuts[f].hasDeferred = true
-      return noteDeferred(f)
+      return deferRest(f, from: first)
     }
     if let failure = admit(l, now: clock) {
       return noteFailure(f, at: connections[l].server, failure, keysFrom: first)
@@ -270,6 +266,17 @@ extension Worker {
     fanOuts[f].open &+= 1
     counters.add(.requestsForwarded)
     markDirty(connection: l)
+  }
+
+  /// Defers the rest of a share, whose keys the fan-out's `bytes` keep.
+  private mutating func deferRest(_ f: UInt32, from first: UInt32) {
+    var i = first
+    while i != .max {
+      fanOuts[f].pieces[Int(i)].isDeferred = true
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    fanOuts[f].hasDeferred = true
+    noteDeferred(f)
   }
 
   /// Whether the values of `count` more keys fit in memory if they are like those of a leg.

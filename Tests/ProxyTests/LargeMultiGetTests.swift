@@ -11,15 +11,15 @@ import Testing
   }
 
   /// A rig that can buffer 400 bytes, and in which 100 bytes are large.
-  private func rig() -> Rig {
+  private func rig(_ names: [String] = ["a"], worthCutting: Int = 500) -> Rig {
     var limits = Limits()
     limits.held = 50
     limits.heldLeast = 50
     limits.large = 100
     limits.small = 10
-    limits.worthCutting = 500
+    limits.worthCutting = worthCutting
     limits.worthCuttingSingle = 4000
-    return Rig(["a"], limits: limits)
+    return Rig(names, limits: limits)
   }
 
   /// A client that received large values last.
@@ -170,6 +170,35 @@ import Testing
       #expect(rig.asked("a") == "")
       #expect(rig.count(.streamedValues) >= 1)
     }
+  }
+
+  /// The reply to the first keys is cut short, as another server's values do not fit: the rest of the share has not been
+  /// asked for yet, and is asked for key by key as well.
+  @Test func theRestOfAShareWhoseFirstKeysAreCutShortIsAskedFor() {
+    let rig = rig(["a", "b"], worthCutting: 100)
+    let (c, d) = (rig.open(), rig.open())
+    let (a, b) = ((0..<2).map { rig.key(on: "a", $0) }, (0..<5).map { rig.key(on: "b", $0) })
+    // Server b has large values.
+    rig.say(d, "get \(b[0])")
+    rig.reply("b", "VALUE \(b[0]) 0 200")
+    rig.send(from: "b", String(repeating: "v", count: 200) + "\r\nEND\r\n")
+    rig.hangUp(d)
+    rig.say(c, "get " + (a + b).joined(separator: " "))
+    #expect(rig.asked("a") == lines("get " + a.joined(separator: " ")))
+    #expect(rig.asked("b") == lines("get " + b.prefix(2).joined(separator: " ")))
+    rig.send(from: "a", Self.value(a[0], 45) + "VALUE \(a[1]) 0 200\r\n")
+    rig.send(from: "a", String(repeating: "v", count: 200) + "\r\nEND\r\n")
+    rig.send(from: "b", "VALUE")
+    #expect(rig.count(.repliesCutShort) == 1)
+    var given = rig.got(c)
+    while let p = rig.privateConnections.first {
+      let key = String(rig.asked(p).dropFirst(4).dropLast(1))
+      rig.send(from: p, Self.value(key, 45) + "END\r\n")
+      given += rig.got(c)
+    }
+    #expect(given == (a + b).map { Self.value($0, 45) }.joined() + "END\r\n")
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
   }
 
   /// If a server's share of a multi-get fails, the part not yet requested fails as well.
