@@ -36,6 +36,15 @@ enum ServerKind: CaseIterable {
     }
   }
 
+  /// What it answers `mn` with.
+  var noop: String {
+    switch self {
+    case .modern, .v1_6_0: "MN"
+    case .v1_5: "EN"
+    case .v1_4, .lookalike, .twemproxy: "ERROR"
+    }
+  }
+
   /// How a client's meta request is refused if the fleet has such a server.
   var refusals: Set<String> {
     switch self {
@@ -72,7 +81,7 @@ enum ServerKind: CaseIterable {
     case .v1_5:
       guard isMeta else { return nil }
       guard isProbe else { return .complain }
-      return .say(text[0] == "mn" ? "EN" : "CLIENT_ERROR invalid or duplicate flag")
+      return .say(text[0] == "mn" ? noop : "CLIENT_ERROR invalid or duplicate flag")
     case .v1_6_0:
       // It would execute the value as commands.
       if text[0] == "ms" { return .complain }

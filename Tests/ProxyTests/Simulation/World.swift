@@ -65,6 +65,8 @@ final class World {
   var cutThroughs = 0
   /// Idle connections that were validated.
   var wakes = 0
+  /// What `mn` may be answered with: what servers answer whose age the proxy knows.
+  var noops: Set<String> = ["MN"]
   /// Whether a server has by accident closed enough connections over the handshake to count as one without meta
   /// commands.
   var hasShunned = false

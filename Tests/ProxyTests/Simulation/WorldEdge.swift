@@ -39,6 +39,7 @@ extension World {
       note("server \(socket.server.name) → link \(socket.connection): \(quoted(bytes))")
       // SAFETY: a byte has no padding that could be uninitialised.
       unsafe worker.serverReceived(socket.connection, bytes.span.bytes, now: moment)
+      noteAges()
     case .reset(let socket):
       guard socket.isOpen else { return false }
       note("link \(socket.connection) is reset")
@@ -73,7 +74,6 @@ extension World {
     if worker.hasResumable { agenda.add(.nothing, at: now) }
     if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
     worker.events.removeAll()
-    if worker.hasUnproven { hasShunned = true }
     checkBounds()
   }
 
@@ -312,13 +312,6 @@ extension World {
 }
 
 extension Worker {
-  /// Whether a server is used although it has not answered the handshake.
-  var hasUnproven: Bool {
-    (0..<servers.end).contains {
-      servers.isTaken($0) && servers[$0].version != nil && servers[$0].meta < .v1_6_0
-    }
-  }
-
   /// Client requests that wait on a connection.
   func requests(on l: UInt32) -> Int {
     (0..<connections[l].legs.count).count { !connections[l].legs[$0].isPromised }

@@ -66,6 +66,19 @@ extension World {
   /// 1.4 does not know `gat` either. Before that is known `gat` may be sent to it, and its keys are then misses.
   var knowsNoTouching: Bool { servers.values.contains { $0.kind == .v1_4 || $0.kind == .twemproxy } }
 
+  /// Records which servers without meta commands the proxy has heard of, by their version or by how they answer the
+  /// handshake, and whether it takes another server for one.
+  func noteAges() {
+    for s in 0..<worker.servers.end where worker.servers.isTaken(s) {
+      let (version, meta) = (worker.servers[s].version, worker.servers[s].meta)
+      guard let version, let kind = servers[Fleet.name(of: worker.servers[s].id)]?.kind else { continue }
+      let era = min(kind.meta ?? .v1_6_0, .v1_6_0)
+      if era < .v1_6_0, min(version, meta) < .v1_6_0 { noops.insert(kind.noop) }
+      // Where nothing fails no connection is closed by accident.
+      if meta < era, weather.strictness != .exact { hasShunned = true }
+    }
+  }
+
   /// If nothing fails the proxy must know its servers' dialect.
   func inspectDialect() {
     guard weather.strictness == .exact, !refusals.isEmpty else { return }

@@ -182,8 +182,8 @@ extension World {
       return deed.refusal.split(separator: "|").contains { $0 == line } || isExcused
         ? nil : "\(line), not \(deed.refusal)"
     case .noop:
-      return line == "MN" || (weather.lies > 0 || hasShunned) && (line == "ERROR" || line == "EN")
-        ? nil : line
+      let isExcused = weather.lies > 0 && (line == "ERROR" || line == "EN") || hasShunned && line == "ERROR"
+      return noops.contains(line) || isExcused ? nil : line
     case .verbosity: return line == "OK" ? nil : line
     case .version:
       let lowest = lowestVersion(members.compactMap { servers[$0]?.version })
