@@ -208,4 +208,66 @@ import Testing
     rig.settle()
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 shutting down"))
   }
+
+  // MARK: - While a server changes its status
+
+  /// Another worker may have learned of the ejection first, and stored a value on the stand-in.
+  @Test(arguments: [1, 2]) func aDeleteRefusedBeforeAnEjectionIsSentToTheStandIn(_ connections: Int) {
+    let rig = Self.rig(["a", "b"]) { $0.connections = connections }
+    let key = rig.key(on: "a")
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    rig.say(c, "delete \(key)", "set \(key) 0 0 1", "v")
+    #expect(rig.got(c) == lines("NOT_FOUND", "NOT_STORED"))
+    rig.set(.ejected, "a")
+    rig.say(c, "get \(key)")
+    let asked = rig.connections("b").map { rig.asked($0) }
+    #expect(asked.allSatisfy { $0.hasPrefix(lines("delete \(key)")) } && asked.count == connections)
+    #expect(asked.filter { $0 == lines("delete \(key)", "get \(key)") }.count == 1)
+  }
+
+  /// No worker takes that long to learn of an ejection.
+  @Test func aDeleteRefusedLongBeforeAnEjectionIsNotSentToTheStandIn() {
+    let rig = Self.rig(["a", "b"])
+    let key = rig.key(on: "a")
+    rig.set(.failFast, "a")
+    rig.say(rig.open(), "delete \(key)")
+    rig.advance(.seconds(3))
+    rig.set(.ejected, "a")
+    #expect(!rig.asked("b").contains("delete"))
+  }
+
+  /// However small the journal: what was refused after the last cleanup is deleted before anything is read.
+  @Test func deletesRefusedWhileAServerReturnsAreSentWhenItIsUp() {
+    var limits = Limits()
+    limits.journalKeys = 1
+    let rig = Rig(["a"], limits: limits) { $0.writesMissOnFailure = true }
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    rig.say(c, "delete before")
+    rig.set(.returning, "a")
+    rig.say(c, "delete x", "delete y", "delete z")
+    #expect(rig.got(c) == lines("NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"))
+    rig.set(.up, "a")
+    #expect(rig.asked("a") == lines("delete x", "delete y", "delete z"))
+  }
+
+  /// The write may lie unread in the old connection: the server gets the time to execute it before its key is deleted.
+  @Test func aConnectionThatFollowsOneWithAWriteInDoubtRestsFirst() {
+    let rig = Self.rig()
+    let c = rig.open()
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(500))
+    #expect(rig.got(c) == lines("NOT_STORED"))
+    // The connection was silent for a deadline: another has replaced it at once.
+    #expect(rig.worker.connections[rig.connection("a")].state == .waiting)
+    rig.say(c, "get x")
+    rig.advance(.milliseconds(90))
+    #expect(rig.asked("a") == "")
+    rig.advance(.milliseconds(20))
+    #expect(rig.asked("a") == lines("delete x", "get x"))
+    rig.reply("a", "DELETED", "END")
+    #expect(rig.got(c) == lines("END"))
+  }
 }
