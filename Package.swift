@@ -61,6 +61,7 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
+    .testTarget(name: "TidyTests", swiftSettings: house),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],
       swiftSettings: house),

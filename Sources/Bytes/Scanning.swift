@@ -2,6 +2,14 @@ import Glibc
 
 // Reading text from a connection. Each function checks its range once, then reads it word by word.
 
+extension Span where Element == UInt8 {
+  /// The same bytes as a raw span.
+  @inlinable package var raw: RawSpan {
+    // SAFETY: a byte has no padding that could be uninitialised.
+    @_lifetime(copy self) @inline(__always) get { unsafe bytes }
+  }
+}
+
 extension RawSpan {
   /// The bytes from `i` to the end, checked. Offsets in the result are sums of non-negative numbers, which saves
   /// checks.

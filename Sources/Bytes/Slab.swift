@@ -137,7 +137,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     capacity = UInt32(size)
   }
 
-  /// Gives a slot back and increments its generation, so that ids of this owner are stale from then on.
+  /// Gives a slot back and increments its generation, so that the ids of this owner are stale.
   @inlinable @inline(__always) package mutating func give(_ i: UInt32) {
     precondition(i < high)
     // SAFETY: checked above. A slot given twice would corrupt the free list: it must be taken.

@@ -10,6 +10,7 @@ import Bytes
 /// It performs nothing itself: the caller passes events with their time and carries out the returned action. Only the
 /// proxy's own probes decide that a server is back, never a client's request.
 package struct ServerHealth: Equatable, Sendable {
+  /// Whether the server is used, and what it waits for if not.
   package enum State: Equatable, Sendable {
     case up
     /// Out, and not answering probes.
@@ -20,6 +21,7 @@ package struct ServerHealth: Equatable, Sendable {
     case rejoining(since: Instant, cause: FailureCause)
   }
 
+  /// What follows from an event.
   package enum Action: Equatable, Sendable {
     case none
     /// Stop using the server.

@@ -202,8 +202,7 @@ extension Worker {
       }
     }
     let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
-    // SAFETY: a byte has no padding that could be uninitialised.
-    append(unsafe text.span.bytes, to: target)
+    append(text.span.raw, to: target)
   }
 
   mutating func append(text: String, to target: ReplyTarget) {

@@ -26,6 +26,7 @@ package enum RejoinRule: Sendable, Equatable {
 /// Pure decisions: events in, steps out, in order (the rules: `FailoverRules.swift`). It reads no clock and does no
 /// I/O; the control thread carries the steps out, as the simulation does.
 package struct FailoverCoordinator: Sendable {
+  /// The servers of a pool, and its rules.
   package struct Pool: Sendable, Equatable {
     package var members: [UInt32]
     package var rejoin: RejoinRule
@@ -49,6 +50,7 @@ package struct FailoverCoordinator: Sendable {
     }
   }
 
+  /// What the control thread must do.
   package enum Step: Sendable, Equatable {
     /// Send the server's status to every worker; each confirms with `answered`, and with `takesEntries` also hands
     /// over its journal entries for the server. `wasFlushed` is nil if unchanged.
@@ -65,6 +67,7 @@ package struct FailoverCoordinator: Sendable {
     case event(UInt32, FailoverEvent)
   }
 
+  /// What happened to a server, for the log.
   package enum FailoverEvent: Sendable, Equatable {
     /// The server is back, after `deleted` deletes or a flush.
     case safe(deleted: Int, isFlushed: Bool)

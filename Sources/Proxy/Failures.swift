@@ -59,8 +59,7 @@ extension Worker {
   mutating func appendError(_ failure: ServerFailure, at s: UInt32, to target: ReplyTarget) {
     append("SERVER_ERROR ringroad: ", to: target)
     let label = servers[s].label
-    // SAFETY: a byte has no padding that could be uninitialised.
-    append(unsafe label.span.bytes, to: target)
+    append(label.span.raw, to: target)
     append(" ", to: target)
     append(failure.words, to: target)
     append("\r\n", to: target)
@@ -123,8 +122,7 @@ extension Worker {
       l, failure, readsTo: isStale ? l : Slab<ServerConnection>.none, isEndedHere: failure != .connectionLost)
     guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
     let silent = connections[l].replaces
-    if failure == .timedOut, silent != Slab<ServerConnection>.none, connections[silent].state == .validating
-    {
+    if failure == .timedOut, silent != Slab<ServerConnection>.none, connections[silent].state == .validating {
       return giveUpEarlyReplacement(l)
     }
     note(failure, of: s, begun: begun)

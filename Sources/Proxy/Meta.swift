@@ -74,8 +74,7 @@ extension Worker {
 
   func destination(for bytes: RawSpan, _ key: Word, isEncoded: Bool) -> Destination? {
     if isEncoded, let key = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      return unsafe destination(for: key.bytes.span.bytes, from: 0, count: key.count)
+      return destination(for: key.bytes.span.raw, from: 0, count: key.count)
     }
     return destination(for: bytes, from: key.from, count: Int(key.length))
   }

@@ -142,8 +142,7 @@ extension Worker {
       }
       guard clock.since(one.since) <= Self.refusalLife else { continue }
       let pool = servers[one.server].pool
-      // SAFETY: a byte has no padding that could be uninitialised.
-      let place = table.pools[pool].server(owning: unsafe one.key.span.bytes, from: 0, count: one.key.count)
+      let place = table.pools[pool].server(owning: one.key.span.raw, from: 0, count: one.key.count)
       let standIn = destinations[Int(poolStarts[Int(pool)]) + place].server
       if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
     }
@@ -209,8 +208,7 @@ extension Worker {
   mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
     var leg = Leg()
     let before = connections[l].asked.count
-    // SAFETY: a byte has no padding that could be uninitialised.
-    let bytes = unsafe key.span.bytes
+    let bytes = key.span.raw
     if key.contains(where: { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }) {
       guard connections[l].meta >= .v1_6_10 else { return }
       opaque &+= 1
@@ -396,8 +394,7 @@ struct KeyRange: BitwiseCopyable {
     guard let key = single else { return nil }
     single = nil
     if isEncoded, let decoded = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      return unsafe Self.array(decoded.bytes.span.bytes, 0, decoded.count)
+      return Self.array(decoded.bytes.span.raw, 0, decoded.count)
     }
     return Self.array(bytes, key.from, Int(key.length))
   }

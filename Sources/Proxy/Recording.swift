@@ -88,8 +88,7 @@ extension Worker {
   /// The server in `s`'s pool that owns a key on the full ring.
   private func owner(of key: [UInt8], besides s: UInt32) -> UInt32 {
     let pool = servers[s].pool
-    // SAFETY: a byte has no padding that could be uninitialised.
-    let home = table.pools[pool].owner(of: unsafe key.span.bytes, from: 0, count: key.count)
+    let home = table.pools[pool].owner(of: key.span.raw, from: 0, count: key.count)
     return destinations[Int(poolStarts[Int(pool)]) + home].server
   }
 
@@ -183,8 +182,7 @@ extension Worker {
       let start = Int(poolStarts[Int(pool)])
       var orphan: [[UInt8]: Bool] = [:]
       journal.forEachLasting(of: id) { key in
-        // SAFETY: a byte has no padding that could be uninitialised.
-        let bytes = unsafe key.span.bytes
+        let bytes = key.span.raw
         let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
         orphan[key] = destinations[start + place].server != s
       }

@@ -164,7 +164,7 @@ extension Worker {
     if !isQuiet { say(c, why.line) }
   }
 
-  /// Ignores whatever this client sends from now on, and closes it when the replies that it is owed have been sent.
+  /// Ignores everything else that this client sends, and closes it when the replies that it is owed have been sent.
   mutating func hangUp(_ c: UInt32) {
     clients[c].hasQuit = true
     clients[c].isClosing = true

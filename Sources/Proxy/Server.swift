@@ -71,6 +71,7 @@ package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
 ///     asked   ┌ sent, unanswered ┬ to be sent ┐      legs   oldest … youngest
 ///             0                 sent        count
 package struct ServerConnection: ~Copyable, Recyclable {
+  /// How far the connection is; see the table in docs/ARCHITECTURE.md.
   package enum State: UInt8, BitwiseCopyable {
     case closed
     case connecting

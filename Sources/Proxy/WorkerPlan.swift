@@ -3,6 +3,7 @@ import Routing
 
 /// A worker's configuration: the control thread builds it on every reload, the same for all workers.
 package struct WorkerPlan: Sendable {
+  /// A server of a pool.
   package struct Member: Sendable, Equatable {
     /// The server's id: the same as long as the server stays in its pool.
     package var id: UInt32
@@ -16,6 +17,7 @@ package struct WorkerPlan: Sendable {
     }
   }
 
+  /// A pool's servers, timeouts and rules.
   package struct Options: Sendable, Equatable {
     package var connectTimeout = Duration.milliseconds(200)
     package var requestTimeout = Duration.milliseconds(500)

@@ -5,6 +5,7 @@ import Bytes
 /// For pools that place keys by MD5: MD5 of many keys at once takes a quarter of the time.
 @usableFromInline @frozen
 package struct KeyBatch: BitwiseCopyable {
+  /// A key, and the server that owns it.
   @usableFromInline @frozen
   package struct Entry: BitwiseCopyable {
     /// The key's position in the bytes that `locate` gets.

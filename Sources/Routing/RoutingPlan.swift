@@ -19,6 +19,7 @@ package struct RoutingPlan: Equatable, Sendable {
     self.defaultPool = defaultPool
   }
 
+  /// The pool for keys with a prefix.
   package struct Route: Hashable, Sendable {
     package var prefix: [UInt8]
     package var pool: Int

@@ -121,8 +121,7 @@ package struct RoutingTable: ~Copyable {
 
   /// The current pool and server of a key, for diagnostics; nil if no route matches the key.
   package func `where`(_ key: [UInt8]) -> Place? {
-    // SAFETY: a byte has no padding that could be uninitialised.
-    let bytes = unsafe key.span.bytes
+    let bytes = key.span.raw
     let pool = pool(for: bytes, from: 0, count: bytes.byteCount)
     guard pool != Self.noPool else { return nil }
     let server = server(in: pool, owning: bytes, from: 0, count: bytes.byteCount)

@@ -46,8 +46,7 @@ extension WorkerThread {
   mutating func handshake(_ l: UInt32, now: Instant) {
     let wire = connectionSockets[Int(l)]
     let request = worker.handshakeRequest(for: l)
-    // SAFETY: a byte has no padding that could be uninitialised.
-    let isSent = unsafe Socket.send(wire.descriptor, request.span.bytes)
+    let isSent = Socket.send(wire.descriptor, request.span.raw)
     if isSent != .sent(request.count) { worker.lost(l, .connectionLost, now: now) }
   }
 

@@ -187,8 +187,7 @@ struct ProbeSession {
   /// Sends as much of the output as the socket accepts.
   mutating func send() -> Verdict {
     guard !output.isEmpty else { return .waiting }
-    // SAFETY: a byte has no padding that could be uninitialised.
-    switch Socket.send(descriptor, unsafe output.span.bytes) {
+    switch Socket.send(descriptor, output.span.raw) {
     case .sent(let n): output.removeFirst(min(n, output.count))
     case .wouldBlock: break
     // The server's error line may be waiting to be read.
@@ -254,8 +253,7 @@ struct ProbeSession {
     }
     var line = Array("md ".utf8)
     for i in 0..<Base64.length(encoding: key.count) {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      line.append(unsafe Base64.letter(i, of: key.span.bytes, from: 0, count: key.count))
+      line.append(Base64.letter(i, of: key.span.raw, from: 0, count: key.count))
     }
     return line + Array(" b\r\n".utf8)
   }
@@ -297,8 +295,7 @@ struct ProbeSession {
       return Recognition.isAnswer(input, to: kind) ? .unsuited(kind) : .dead
     }
     if let said = Recognition.ofHandshaking(input) { return said }
-    // SAFETY: a byte has no padding that could be uninitialised.
-    isRecent = unsafe ReplyParser.isVersion(input.span.bytes, atLeast: 1, 6, 10)
+    isRecent = ReplyParser.isVersion(input.span.raw, atLeast: 1, 6, 10)
     return answered(.version) {
       switch $0.interrupted {
       case .inquiring: $0.startCooldown(now: now)
@@ -340,8 +337,7 @@ struct ProbeSession {
   private mutating func answered(_ expected: Expectation, _ next: (inout ProbeSession) -> Verdict) -> Verdict
   {
     guard input.count <= ReplyParser.longestLine else { return .dead }
-    // SAFETY: a byte has no padding that could be uninitialised.
-    switch ReplyParser.line(unsafe input.span.bytes, at: 0, expected) {
+    switch ReplyParser.line(input.span.raw, at: 0, expected) {
     case .partial: return .waiting
     case .reply(let length, .done) where length == input.count:
       input.removeAll()

@@ -305,8 +305,7 @@ struct WorkerThread: ~Copyable {
       case .report(let exchange):
         sharedStats.publish(worker.counters, of: number)
         let text = sharedStats.rendered()
-        // SAFETY: a byte has no padding that could be uninitialised.
-        worker.report(exchange, unsafe text.span.bytes)
+        worker.report(exchange, text.span.raw)
       }
     }
   }

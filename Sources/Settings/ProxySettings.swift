@@ -100,6 +100,7 @@ package struct LimitSettings: Equatable, Sendable {
 
 /// The log's destination, level and format.
 package struct LogSettings: Equatable, Sendable {
+  /// Where lines are written.
   package enum Destination: Equatable, Sendable {
     case stderr
     case syslog
@@ -112,6 +113,7 @@ package struct LogSettings: Equatable, Sendable {
     case error, warning, info, debug
   }
 
+  /// How lines are written.
   package enum Format: String, CaseIterable, Sendable {
     case text, json
   }

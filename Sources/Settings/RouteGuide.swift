@@ -17,6 +17,7 @@ package struct RouteGuide: ~Copyable {
     table = RoutingTable(settings.routingPlan)
   }
 
+  /// What is printed for a key.
   package enum Answer: Equatable {
     /// A line with its line end.
     case line([UInt8])

@@ -122,10 +122,9 @@ package struct MetaLine: BitwiseCopyable {
     guard request.meta.contains(.base64),
       let key = DecodedKey(bytes, from: request.keyStart, count: request.keyLength)
     else { return out.append(bytes, from: request.keyStart, count: request.keyLength, &buffers) }
-    let raw = key.bytes.span
+    let raw = key.bytes.span.raw
     for i in 0..<Base64.length(encoding: key.count) {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      out.append(byte: unsafe Base64.letter(i, of: raw.bytes, from: 0, count: key.count), &buffers)
+      out.append(byte: Base64.letter(i, of: raw, from: 0, count: key.count), &buffers)
     }
   }
 

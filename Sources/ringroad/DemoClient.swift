@@ -90,8 +90,7 @@ final class DemoClient {
     let bytes = Array(text.utf8)
     var sent = 0
     while sent < bytes.count {
-      // SAFETY: a byte has no padding that could be uninitialised.
-      let rest = unsafe bytes.span.bytes.extracting(droppingFirst: sent)
+      let rest = bytes.span.raw.extracting(droppingFirst: sent)
       switch Socket.send(descriptor, rest) {
       case .sent(let n): sent += n
       case .wouldBlock:

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// The house's rules, checked: see "Rules of the house" in docs/ARCHITECTURE.md.
+@Suite struct TidyTests {
+  // MARK: - Words
+
+  /// What people read beside the Swift files.
+  static func prose() throws -> [String] {
+    try ["README.md", "docs/ringroad.1"]
+      + Repository.files(in: "docs") { $0.hasSuffix(".md") }
+      + Repository.files(in: "config") { _ in true }
+  }
+
+  @Test func proseUsesPlainWords() throws {
+    try expectNone(Self.prose().flatMap { Rules.unplainWords(in: try Repository.text(of: $0), of: $0) })
+  }
+
+  @Test func commentsUsePlainWords() throws {
+    let files = try Repository.swiftFiles(in: "Sources", "Tests", "Fuzz").filter {
+      !$0.path.contains("/TidyTests/")
+    }
+    expectNone(files.flatMap { Rules.unplainWords(in: $0.comments, of: $0.path) })
+  }
+
+  @Test func textsUsePlainWords() throws {
+    expectNone(
+      try Repository.swiftFiles(in: "Sources").flatMap { Rules.unplainWords(in: $0.strings, of: $0.path) })
+  }
+
+  @Test func testNamesUsePlainWords() throws {
+    expectNone(try Repository.swiftFiles(in: "Tests").flatMap(Rules.unplainTestNames))
+  }
+
+  @Test func replacedNamesAreGone() throws {
+    expectNone(try Repository.swiftFiles(in: "Sources", "Tests", "Fuzz").flatMap(Rules.oldNames))
+  }
+
+  // MARK: - Code
+
+  @Test func inlinableMembersBelongToUsableTypes() throws {
+    expectNone(
+      try Self.modules().flatMap { Rules.idleInlinable(in: try Repository.swiftFiles(in: "Sources/\($0)")) })
+  }
+
+  /// Where memory is touched without the compiler's checks, or a C function is called; anywhere else it is a mistake.
+  static let unsafeFiles: Set<String> = [
+    "Sources/Bytes/", "Sources/Net/", "Sources/ringroad/", "Sources/Settings/YAMLEvents.swift",
+    "Sources/Settings/FileBytes.swift", "Sources/Routing/Hashes/MD5.swift",
+    "Sources/Runtime/Accepting.swift", "Sources/Runtime/LogLine.swift", "Sources/Runtime/LogSink.swift",
+    "Sources/Runtime/Serving.swift", "Sources/Runtime/Thread.swift", "Sources/Runtime/WorkerThread.swift",
+  ]
+
+  @Test func unsafeCodeIsInTheFilesThatMayHoldIt() throws {
+    expectNone(
+      try Repository.swiftFiles(in: "Sources").flatMap { Rules.unsafeCode(in: $0, allowed: Self.unsafeFiles) }
+    )
+  }
+
+  static let mostLinesOfAFile = 450
+  static let mostLinesOfAFunction = 80
+  /// Longer than that, and why.
+  static let longFiles: [String: String] = [:]
+  static let longFunctions: [String: String] = [
+    "Sources/Proxy/MultiGet.swift read": "one loop, whose state stays in registers",
+    "Tests/SettingsTests/ProxySettingsTests.swift everyValueOfALongFileIsDecoded":
+      "one long file, and what it means",
+  ]
+
+  @Test func filesAndFunctionsAreShort() throws {
+    var unused = Set(Self.longFiles.keys).union(Self.longFunctions.keys)
+    for file in try Repository.swiftFiles(in: "Sources", "Tests", "Fuzz") {
+      if let finding = Rules.longFile(file, most: Self.mostLinesOfAFile) {
+        unused.remove(file.path)
+        #expect(Self.longFiles[file.path] != nil, "\(finding)")
+      }
+      for (name, finding) in Rules.longFunctions(in: file, most: Self.mostLinesOfAFunction) {
+        unused.remove("\(file.path) \(name)")
+        #expect(Self.longFunctions["\(file.path) \(name)"] != nil, "\(finding)")
+      }
+    }
+    #expect(unused == [], "exceptions that are none any more")
+  }
+
+  @Test func noTypeHasTheNameOfAModule() throws {
+    let modules = Set(try Self.modules())
+    expectNone(
+      try Repository.swiftFiles(in: "Sources").flatMap { Rules.typesNamedAfter(modules: modules, in: $0) })
+  }
+
+  @Test func packageTypesHaveADocComment() throws {
+    expectNone(try Repository.swiftFiles(in: "Sources").flatMap(Rules.undocumentedTypes))
+  }
+
+  static func modules() throws -> [String] {
+    let found = Set(try Repository.swiftFiles(in: "Sources").map { String($0.path.split(separator: "/")[1]) })
+    try #require(found.count > 5)
+    return found.sorted()
+  }
+
+  /// Fails with a line for each finding.
+  private func expectNone(_ findings: [Finding]) {
+    #expect(findings.isEmpty, "\(findings.map(\.description).joined(separator: "\n"))")
+  }
+}
