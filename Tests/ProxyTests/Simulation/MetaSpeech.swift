@@ -11,6 +11,9 @@ struct MetaSpeech {
   /// Its server may omit requested tokens: the proxy does not notice a token that is lost as a whole, because it does
   /// not know what its servers support.
   var mayLack = false
+  /// Its server lies, and its version is before 1.6.18: the proxy takes an inserted space for an extra one, which such a
+  /// server may write.
+  var mayBePadded = false
   /// A server before 1.6.10 may answer: `OK`, extra spaces, a miss that returns nothing.
   var isLoose = false
 
@@ -60,7 +63,7 @@ struct MetaSpeech {
   func read(_ inbox: inout Inbox, to deed: Deed) throws(Heard.Malformed) -> Heard? {
     guard let line = inbox.line() else { return nil }
     let text = String(decoding: line, as: UTF8.self)
-    var words = text.split(separator: " ", omittingEmptySubsequences: isLoose).map(String.init)
+    var words = text.split(separator: " ", omittingEmptySubsequences: isLoose || mayBePadded).map(String.init)
     let isRead = deed.verb.isRead
     if text.hasPrefix("SERVER_ERROR ") || text.hasPrefix("CLIENT_ERROR ") || text.hasPrefix("ERROR") {
       inbox.take(line.count + 2)

@@ -1,3 +1,5 @@
+import Wire
+
 /// A small memcached: the commands that the proxy sends, on a dictionary.
 ///
 /// It is strict: anything that the proxy must not send (two spaces, `noreply`, a command of another kind) is recorded
@@ -23,6 +25,13 @@ final class ModelServer {
     self.name = name
     self.kind = kind
     self.version = kind.version ?? version
+  }
+
+  /// The era of the version that it gives.
+  var era: Era {
+    let line = Array("VERSION \(version)\r\n".utf8)
+    // SAFETY: a byte has no padding that could be uninitialised.
+    return unsafe Era(version: line.span.bytes)
   }
 
   func restart() { items = [:] }

@@ -26,6 +26,11 @@ extension World {
 
   var mayBeLoose: Bool { servers.values.contains { $0.kind == .v1_6_0 } }
 
+  /// Whether an inserted space in a reply of a key's server passes for an extra one, as servers before 1.6.18 write.
+  func mayBePadded(_ key: Key) -> Bool {
+    weather.lies > 0 && servers[owner(of: key)].map { $0.era < .v1_6_18 } == true
+  }
+
   // MARK: - Connections
 
   /// The server refuses the connection as full: it sends that, and reads nothing.
@@ -82,12 +87,7 @@ extension World {
   /// If nothing fails the proxy must know its servers' dialect.
   func inspectDialect() {
     guard weather.strictness == .exact, !refusals.isEmpty else { return }
-    let expected = members.compactMap { servers[$0] }.map { server in
-      let line = Array("VERSION \(server.version)\r\n".utf8)
-      // SAFETY: a byte has no padding that could be uninitialised.
-      let era = unsafe Era(version: line.span.bytes)
-      return server.kind.meta ?? era
-    }
+    let expected = members.compactMap { servers[$0] }.map { $0.kind.meta ?? $0.era }
     guard let lowest = expected.min(), worker.dialect.meta == lowest else {
       return fail("the dialect is \(worker.dialect), not \(expected)")
     }

@@ -62,7 +62,7 @@ extension World {
       deed.meta = MetaSpeech(
         opaque: dice.happens(500) ? dice.below(1000) : nil,
         isEncoded: deed.keys[0].bytes.count <= 180 && dice.happens(300), mayLack: weather.lies > 0,
-        isLoose: mayBeLoose)
+        mayBePadded: mayBePadded(deed.keys[0]), isLoose: mayBeLoose)
       if deed.meta?.isEncoded == false { deed.meta?.wantsKey = dice.happens(400) }
     }
     return deed
