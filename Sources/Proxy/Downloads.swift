@@ -10,9 +10,18 @@ import Wire
 extension Worker {
   // MARK: - Its turn
 
+  /// Has a download begin once the current event is handled: until then a connection's requests may be elsewhere, and
+  /// its promises not in its queue yet (`isPromisedAway`).
   mutating func begin(download i: UInt32, for c: UInt32) {
     clients[c].stream = i
-    advance(i, now: clock)
+    downloadsDue.append(streams.id(of: i))
+  }
+
+  /// Begins the downloads whose turn has come.
+  mutating func beginDownloads() {
+    while let id = downloadsDue.popFirst() {
+      if streams.isCurrent(id) { advance(id.index, now: clock) }
+    }
   }
 
   /// Sends the next pieces of the reply, as far as the client reads them.

@@ -33,6 +33,8 @@ package struct Worker: ~Copyable {
   /// Number of streams that have a connection, and the queue of those that wait for one.
   var streamsAtWork = 0
   var streamWaits = Fifo<StreamWait>()
+  /// Downloads whose turn has come, and which have not begun yet.
+  var downloadsDue = Fifo<SlotID>()
   /// Clients with an upload that waits: it would overtake an earlier request, or the server's queue is full.
   var uploadsHeld = Fifo<SlotID>()
   package var buffers = BufferPool()
@@ -280,12 +282,13 @@ package struct Worker: ~Copyable {
   /// Number of requests that wait for a reply.
   package var requestsInFlight: Int { mutating get { Int(exchanges.count) } }
 
-  /// Whether a stalled client can be served again: the loop must not sleep.
-  package var hasResumable: Bool { mutating get { !resumable.isEmpty } }
+  /// Whether a stalled client can be served again, or a download can begin: the loop must not sleep.
+  package var hasResumable: Bool { mutating get { !resumable.isEmpty || !downloadsDue.isEmpty } }
 
-  /// Serves the buffered requests of stalled clients, as far as their limits allow now.
+  /// Begins downloads, and serves the buffered requests of stalled clients, as far as their limits allow now.
   package mutating func resumeStalled(now: Instant) {
     clock = now
+    beginDownloads()
     var n = resumable.count
     while n > 0, let c = resumable.popFirst() {
       n -= 1

@@ -11,7 +11,10 @@ import Testing
   }
 
   /// A rig that can buffer 400 bytes, and in which 100 bytes are large.
-  private func rig(_ names: [String] = ["a"], worthCutting: Int = 500) -> Rig {
+  private func rig(
+    _ names: [String] = ["a"], worthCutting: Int = 500,
+    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+  ) -> Rig {
     var limits = Limits()
     limits.held = 50
     limits.heldLeast = 50
@@ -19,7 +22,7 @@ import Testing
     limits.small = 10
     limits.worthCutting = worthCutting
     limits.worthCuttingSingle = 4000
-    return Rig(names, limits: limits)
+    return Rig(names, limits: limits, change)
   }
 
   /// A client that received large values last.
@@ -233,6 +236,42 @@ import Testing
     }
     #expect(given == keys.map { Self.value($0, 45) }.joined() + "END\r\n")
     rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
+  /// A deletion is promised on the connection that answers the client's request before: the key of the deletion is a miss,
+  /// and the other keys are requested.
+  @Test(arguments: ["mg y v", "get y"])
+  func largeValuesAreAskedForBesideAPromisedDeletion(_ before: String) {
+    let rig = rig { $0.writesMissOnFailure = true }
+    let c = Self.clientOfLargeValues(rig)
+    let d = rig.open()
+    rig.say(d, "get w", "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    rig.send(from: "a", lines("END"))
+    #expect(rig.got(d) == lines("END"))
+    let keys = ["x"] + (0..<30).map { "k\($0)" }
+    rig.say(c, before, "get " + keys.joined(separator: " "))
+    let asked = rig.asked("a")
+    rig.advance(.milliseconds(300))
+    #expect(rig.got(d) == lines("NOT_STORED"))
+    #expect(rig.asked("a") == lines("delete x"))
+    #expect(rig.privateConnections.isEmpty)
+    let opaque = asked.split(separator: " ").last?.dropLast(1) ?? ""
+    let answer = before.hasPrefix("mg") ? lines("VA 1 \(opaque)", "v") : lines("VALUE y 0 1", "v", "END")
+    rig.send(from: "a", lines("STORED") + answer)
+    var given = rig.got(c)
+    while let p = rig.privateConnections.first {
+      let key = String(rig.asked(p).dropFirst(4).dropLast())
+      rig.send(from: p, Self.value(key, 45) + "END\r\n")
+      given += rig.got(c)
+    }
+    let own = before.hasPrefix("mg") ? lines("VA 1", "v") : lines("VALUE y 0 1", "v", "END")
+    #expect(given == own + keys.dropFirst().map { Self.value($0, 45) }.joined() + "END\r\n")
+    rig.hangUp(c)
+    rig.hangUp(d)
+    rig.send(from: "a", lines("NOT_FOUND"))
     #expect(rig.leak == nil)
   }
 
