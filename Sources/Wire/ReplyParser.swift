@@ -40,7 +40,7 @@ package enum ProtocolViolation: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .wrongOpaque: "a reply with the opaque of another request"
     case .wrongType: "a reply that the request cannot have"
     case .badLength: "a value of an impossible length"
-    case .unsolicited: "bytes that nobody asked for"
+    case .unsolicited: "bytes that no request asked for"
     case .lineTooLong: "a line without an end"
     }
   }
