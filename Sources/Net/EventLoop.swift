@@ -29,7 +29,7 @@ package struct EventLoop: ~Copyable {
   package init() throws(SystemError) {
     // SAFETY: our allocation must be large enough for the event of the libevent that is linked.
     unsafe precondition(
-      event_get_struct_event_size() <= MemoryLayout<event>.size, "libevent is not its headers'")
+      event_get_struct_event_size() <= MemoryLayout<event>.size, "libevent does not match its headers")
     let bound = try TimerDescriptor()
     let ticker = try TimerDescriptor()
     guard let base = unsafe EventLoop.makeBase() else { throw .last("event_base_new") }

@@ -54,7 +54,7 @@ struct UnixPath: Equatable {
   private static func removeStale(_ path: String, _ address: Address) throws(SystemError) {
     guard let status = status(path) else { return }  // already gone
     guard status.st_mode & S_IFMT == S_IFSOCK else {
-      throw SystemError(errno: ENOTSOCK, operation: "bind \(address): what stands there is no socket")
+      throw SystemError(errno: ENOTSOCK, operation: "bind \(address): the file at this path is not a socket")
     }
     let found = UnixPath(at: path)
     switch Socket.connect(to: address) {

@@ -49,19 +49,19 @@ package enum ServeFlag: String, CommandFlag {
 
   package var help: String {
     switch self {
-    case .config: "the configuration; a flag beats the file"
+    case .config: "the configuration file; flags override it"
     case .listen: "listen here: host, host:port or unix:/path; may be repeated"
-    case .port: "port of addresses that name none, or of 127.0.0.1 (\(Endpoint.listenerPort))"
+    case .port: "port of addresses without one, or of 127.0.0.1 (\(Endpoint.listenerPort))"
     case .unixSocket: "listen on a Unix socket"
-    case .unixMask: "its permission bits, in octal (0700)"
+    case .unixMask: "permission bits of Unix sockets, in octal (0700)"
     case .threads: "worker threads (one for each processor that it may use)"
-    case .connectionLimit: "client connections (10000)"
-    case .user: "become this user once the ports are open"
+    case .connectionLimit: "limit of client connections (10000)"
+    case .user: "switch to this user once the ports are open"
     case .daemon: "run in the background"
-    case .pidfile: "write the process's number here"
+    case .pidfile: "write the process number to this file"
     case .verbose: "log more; -vv logs everything"
-    case .help: "this text"
-    case .version: "the version"
+    case .help: "print this text"
+    case .version: "print the version"
     }
   }
 }
@@ -88,10 +88,10 @@ package enum RouteFlag: String, CommandFlag {
 
   package var help: String {
     switch self {
-    case .config: "the configuration to ask"
-    case .servers: "servers in place of a file"
-    case .json: "one JSON object a line"
-    case .help: "this text"
+    case .config: "the configuration file"
+    case .servers: "servers instead of a file"
+    case .json: "print one JSON object per line"
+    case .help: "print this text"
     }
   }
 }
@@ -102,7 +102,7 @@ package enum CheckFlag: String, CommandFlag {
 
   package var short: Character? { "h" }
   package var argument: String? { nil }
-  package var help: String { "this text" }
+  package var help: String { "print this text" }
 }
 
 /// Flags of `ringroad demo`.
@@ -121,9 +121,9 @@ package enum DemoFlag: String, CommandFlag {
 
   package var help: String {
     switch self {
-    case .servers: "how many memcacheds to start (3)"
-    case .once: "end after one round instead of waiting for ctrl-C"
-    case .help: "this text"
+    case .servers: "number of memcacheds to start (3)"
+    case .once: "end after the tour instead of waiting for ctrl-C"
+    case .help: "print this text"
     }
   }
 }

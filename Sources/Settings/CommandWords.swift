@@ -102,7 +102,7 @@ struct CommandWords<Flag: CommandFlag> {
 
   /// The hint for an unknown letter: it is a flag of memcached's, or exists in the other case.
   private static func hint(for letter: Character) -> String? {
-    if "mMkIfnLUBASRCFob".contains(letter) { return "it is memcached's, for what only a memcached does" }
+    if "mMkIfnLUBASRCFob".contains(letter) { return "a memcached flag without a meaning for a proxy" }
     let other = Flag.allCases.compactMap(\.short).first { $0.lowercased() == letter.lowercased() }
     return other.map { "did you mean \"-\($0)\"?" }
   }

@@ -52,7 +52,7 @@ package enum Endpoint: Hashable, Sendable {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else { throw .said("no closing bracket in \(quoted(text))") }
       let host = String(text[text.index(after: text.startIndex)..<close])
-      guard HostName.isIPv6(host) else { throw .said("\(quoted(host)) is no IPv6 address") }
+      guard HostName.isIPv6(host) else { throw .said("\(quoted(host)) is not an IPv6 address") }
       let rest = text[text.index(after: close)...]
       if rest.isEmpty { return (host, nil) }
       guard rest.hasPrefix(":") else { throw .expected("[address]:port", found: quoted(text)) }
@@ -86,11 +86,11 @@ package enum Endpoint: Hashable, Sendable {
       let address = "\(parts[0]):\(parts[1])"
       let name = tail.count == 2 ? ", name: \(tail[1])" : ""
       return .said(
-        "\(quoted(text)) is host:port and something more",
+        "\(quoted(text)) is host:port followed by something else",
         hint: "a weight is written {address: \(address), weight: \(tail.first ?? "1")\(name)}")
     }
     return .said(
-      "too many colons in \(quoted(text))", hint: "an IPv6 address stands in brackets: [::1]:\(serverPort)")
+      "too many colons in \(quoted(text))", hint: "put an IPv6 address in brackets: [::1]:\(serverPort)")
   }
 }
 

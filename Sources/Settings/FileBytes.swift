@@ -41,7 +41,7 @@ enum FileBytes {
     // SAFETY: the address of a local.
     guard unsafe fstat(descriptor, &status) == 0 else { throw failure() }
     let kind = status.st_mode & S_IFMT
-    if kind != S_IFREG && kind != S_IFDIR { throw Failure(reason: "it is not a file") }
+    if kind != S_IFREG && kind != S_IFDIR { throw Failure(reason: "it is not a regular file") }
   }
 
   private static func failure() -> Failure {

@@ -176,7 +176,7 @@ extension SettingsDecoder {
       throw .said("a key has at most \(Bounds.prefixBytes) bytes, this prefix \(text.utf8.count)")
     }
     guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
-      throw .said("space or control byte in \(quoted(text)): no key can begin so")
+      throw .said("space or control byte in \(quoted(text)): no key can begin with it")
     }
     return text
   }

@@ -18,10 +18,10 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad 10.0.0.1:11211 10.0.0.2:11211            from servers, on 127.0.0.1:11311
       ringroad -l 0.0.0.0 -p 11211 10.0.0.1 10.0.0.2    on all interfaces, as a memcached would be
 
-      ringroad check FILE                               is the file good? exit 0 or 1
-      ringroad route --config FILE KEY...               which server has these keys?
-      ringroad demo                                     see it work on this machine
-      ringroad help COMMAND                             more on one of these
+      ringroad check FILE                               check a file; exit 0 or 1
+      ringroad route --config FILE KEY...               print the server of each key
+      ringroad demo                                     show it at work on this machine
+      ringroad help COMMAND                             help on one of these
 
 
     """
@@ -36,24 +36,25 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     """
 
   private static let routeText = """
-    ringroad route says which server has a key, one "key<TAB>server" a line. Nothing is sent.
+    ringroad route prints the server of each key, one "key<TAB>server" per line. It sends nothing.
 
       ringroad route --config ringroad.yml user:1 user:2
       ringroad route --servers 10.0.0.1:11211,10.0.0.2:11211 user:1
       ringroad route 10.0.0.1:11211 10.0.0.2:11211 -- user:1
       ringroad route --json --config ringroad.yml < keys.txt
 
-    Without keys they are read from standard input, one per line. Without --config and --servers
-    the words before -- are servers. The answer is for a pool in which no server is out.
+    Without keys on the command line they are read from standard input, one per line.
+    Without --config and --servers the words before -- are servers and those after it are keys.
+    The answer is for a pool in which no server is out.
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
 
 
     """
 
   private static let demoText = """
-    ringroad demo starts memcacheds and a ringroad on this machine, and shows what happens when one dies.
+    ringroad demo starts memcacheds and a proxy on this machine, and shows what happens when a server dies.
 
-      ringroad demo              until ctrl-C
+      ringroad demo              runs until ctrl-C
       ringroad demo -n 5 --once
 
 

@@ -9,13 +9,13 @@ package enum HostName {
       return "\(quoted(String(bad))) in the host \(quoted(host)); expected letters, digits, '.', '-' and '_'"
     }
     if bytes.contains(where: isDigit), bytes.allSatisfy({ isDigit($0) || $0 == 46 }) {
-      return isIPv4(host) ? nil : "\(quoted(host)) is no IPv4 address"
+      return isIPv4(host) ? nil : "\(quoted(host)) is not an IPv4 address"
     }
     let labels = host.split(separator: ".", omittingEmptySubsequences: false)
     // One dot at the end marks a complete name.
     let named = labels.last == "" ? labels.dropLast() : labels[...]
     if named.isEmpty || named.contains(where: { $0.isEmpty || $0.utf8.count > 63 || $0.hasPrefix("-") }) {
-      return "\(quoted(host)) is no host name"
+      return "\(quoted(host)) is not a host name"
     }
     return nil
   }

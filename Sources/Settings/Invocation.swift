@@ -15,7 +15,7 @@ package enum Invocation: Equatable, Sendable {
   package static func parse(_ arguments: [String]) throws(UsageError) -> Invocation {
     guard let first = arguments.first else {
       throw UsageError(
-        "neither a configuration nor servers", hint: "ringroad --config FILE, or ringroad --help")
+        "no configuration and no servers given", hint: "ringroad --config FILE, or ringroad --help")
     }
     let rest = arguments.dropFirst()
     switch first {
@@ -64,14 +64,14 @@ package enum Invocation: Equatable, Sendable {
       }
     }
     if question.configPath != nil, given.has(.servers) {
-      throw UsageError("--config and --servers exclude each other")
+      throw UsageError("--config and --servers cannot be combined")
     }
     if question.configPath == nil, !given.has(.servers) {
       // Without a flag the words before `--` are servers: keys follow it, or come from standard input.
       question.servers = given.words
       question.keys = given.rest ?? []
       if given.words.isEmpty {
-        throw UsageError("neither a configuration nor servers", hint: "ringroad route --config FILE KEY")
+        throw UsageError("no configuration and no servers given", hint: "ringroad route --config FILE KEY")
       }
     } else {
       question.keys = given.words + (given.rest ?? [])
@@ -84,7 +84,7 @@ package enum Invocation: Equatable, Sendable {
     let given = try CommandWords<DemoFlag>(arguments)
     if given.has(.help) { return .help(.demo) }
     if let word = (given.words + (given.rest ?? [])).first {
-      throw UsageError("demo takes no \(quoted(word))", hint: "ringroad demo -n 3")
+      throw UsageError("unexpected argument \(quoted(word))", hint: "ringroad demo -n 3")
     }
     var options = DemoOptions()
     for flag in given.flags {
@@ -121,7 +121,7 @@ package enum Invocation: Equatable, Sendable {
   static func checkServers(_ servers: [String]) throws(UsageError) {
     // The file's name could be a host's, and the proxy would try to reach that host instead of reading the file.
     if let file = servers.first(where: { $0.hasSuffix(".yml") || $0.hasSuffix(".yaml") }) {
-      throw UsageError("\(quoted(file)) is no server", hint: "a file is given as --config \(file)")
+      throw UsageError("\(quoted(file)) is not a server", hint: "a file is given as --config \(file)")
     }
     do throws(ConfigFailure) {
       _ = try ProxySettings.simple(listen: [], servers: servers)

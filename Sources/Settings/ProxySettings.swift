@@ -34,7 +34,7 @@ package struct ProxySettings: Equatable, Sendable {
       notes.append("no default route: a key that begins with none of the prefixes is refused")
     }
     for (index, pool) in pools.enumerated() where !routes.contains(where: { $0.poolIndex == index }) {
-      notes.append("pool \(quoted(pool.name)) has no route: no key goes there")
+      notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
     for pool in pools {
       let plan = pool.plan

@@ -26,14 +26,14 @@ package struct RouteGuide: ~Copyable {
 
   package func answer(_ key: [UInt8]) -> Answer {
     let shown = quoted(String(decoding: key, as: UTF8.self))
-    if key.isEmpty { return .refused("an empty line is no key") }
+    if key.isEmpty { return .refused("an empty line is not a key") }
     if key.count > 250 { return .refused("\(shown): a key has at most 250 bytes") }
     if key.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 || $0 == 32 }) {
       return .refused("\(shown): a key has no space, line end or NUL")
     }
     guard let place = table.where(key), settings.pools.indices.contains(place.pool),
       settings.pools[place.pool].servers.indices.contains(place.server)
-    else { return .refused("\(shown): no route fits, and there is no default") }
+    else { return .refused("\(shown): no route matches, and there is no default route") }
     let pool = settings.pools[place.pool]
     let server = pool.servers[place.server].address
     guard json else { return .line(key + [9] + Array(server.utf8) + [10]) }

@@ -26,12 +26,12 @@ extension Invocation {
     if let file = options.configPath {
       if let server = options.servers.first {
         throw UsageError(
-          "\(quoted(server)) beside --config \(file): servers stand in the file or on the command line, not both"
+          "\(quoted(server)) with --config \(file): put servers in the file or on the command line, not both"
         )
       }
     } else if options.servers.isEmpty {
       throw UsageError(
-        "neither a configuration nor servers", hint: "ringroad --config FILE, or ringroad --help")
+        "no configuration and no servers given", hint: "ringroad --config FILE, or ringroad --help")
     } else {
       try checkServers(options.servers)
     }

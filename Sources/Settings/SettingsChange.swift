@@ -3,7 +3,7 @@ import Routing
 /// One difference between the running configuration and a new one, printed as text for the log.
 ///
 ///     pool "main": added server 10.0.0.4:11211 (weight 1)
-///     threads: changed from auto to 8 (takes a restart)
+///     threads: changed from auto to 8 (needs a restart)
 package enum SettingsChange: Equatable, Sendable {
   case listenerAdded(ListenerSettings)
   case listenerRemoved(ListenerSettings)
@@ -181,7 +181,7 @@ extension SettingsChange: CustomStringConvertible {
     case .routesReordered: "routes: changed order"
     case .setting(let key, let from, let to): "\(key): changed from \(from) to \(to)"
     case .needsRestart(let key, let from, let to):
-      "\(key): changed from \(from) to \(to) (takes a restart)"
+      "\(key): changed from \(from) to \(to) (needs a restart)"
     }
   }
 

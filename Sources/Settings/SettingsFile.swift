@@ -30,7 +30,7 @@ extension ProxySettings {
       throw ConfigFailure([
         ConfigError(
           file: file, line: 1, column: 1, message: "the file is empty",
-          hint: "the least that works is servers: [127.0.0.1:11211]")
+          hint: "the smallest valid file is servers: [127.0.0.1:11211]")
       ])
     }
     return try decode(root, .file(file))

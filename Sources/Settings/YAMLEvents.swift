@@ -107,7 +107,7 @@ enum YAMLEvents {
     // SAFETY: the type says which member of the union is filled.
     switch unsafe event.type {
     case YAML_ALIAS_EVENT:
-      return YAMLProblem("aliases (*name) are not taken", at: place, hint: "write the value out")
+      return YAMLProblem("aliases (*name) are not supported", at: place, hint: "write the value out")
     case YAML_SCALAR_EVENT:
       (anchor, tag) = unsafe (event.data.scalar.anchor != nil, event.data.scalar.tag != nil)
     case YAML_SEQUENCE_START_EVENT:
@@ -116,8 +116,10 @@ enum YAMLEvents {
       (anchor, tag) = unsafe (event.data.mapping_start.anchor != nil, event.data.mapping_start.tag != nil)
     default: return nil
     }
-    if anchor { return YAMLProblem("anchors (&name) are not taken", at: place, hint: "write the value out") }
-    if tag { return YAMLProblem("tags (!name) are not taken", at: place, hint: "write the value alone") }
+    if anchor {
+      return YAMLProblem("anchors (&name) are not supported", at: place, hint: "write the value out")
+    }
+    if tag { return YAMLProblem("tags (!name) are not supported", at: place, hint: "write the value alone") }
     return nil
   }
 
@@ -136,7 +138,7 @@ enum YAMLEvents {
     }
     let hint =
       problem.contains("cannot start any token")
-      ? "YAML indents with spaces, never tabs, and a text that begins with %, @ or ` stands in quotes" : nil
+      ? "YAML indents with spaces, never tabs, and a text that begins with %, @ or ` must be in quotes" : nil
     return YAMLProblem(message, at: place, hint: hint)
   }
 

@@ -36,7 +36,7 @@ package enum ProtocolViolation: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 
   package var words: StaticString {
     switch self {
-    case .wrongKey: "a value of another key than the one asked for"
+    case .wrongKey: "a value of another key than the requested one"
     case .wrongOpaque: "a reply with the opaque of another request"
     case .wrongType: "a reply that the request cannot have"
     case .badLength: "a value of an impossible length"

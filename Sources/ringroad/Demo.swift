@@ -86,7 +86,7 @@ final class DemoPatience {
       while true {
         try sleep(.milliseconds(500))
         for server in cast.noteDeaths() {
-          try tell("  (\(server) is down; the proxy goes on without it)")
+          try tell("  (\(server) is down; the proxy works without it)")
         }
         guard cast.isProxyAlive else { throw .told("the proxy has ended") }
       }

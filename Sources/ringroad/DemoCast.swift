@@ -29,7 +29,7 @@ final class DemoCast {
     var template = Array((DemoCast.temporaryDirectory + "/ringroad-demo-XXXXXX").utf8CString)
     // SAFETY: the template ends in NUL; mkdtemp writes over its last letters.
     guard unsafe mkdtemp(&template) != nil else {
-      throw .told("no directory for the demo: \(SystemError.reason(errno))")
+      throw .told("cannot create a directory for the demo: \(SystemError.reason(errno))")
     }
     directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     // SAFETY: the path is a C string for the length of the call.
@@ -52,7 +52,7 @@ final class DemoCast {
     try tell("\(what) and a ringroad in front, on this machine only:\n")
     for server in servers { try tell("  memcached  \(server.name)  pid \(server.pid ?? 0)") }
     try tell("  ringroad   127.0.0.1:\(port)  pid \(proxy ?? 0)  \(configuration)")
-    if port != 11311 { try tell("             (11311 is taken)") }
+    if port != 11311 { try tell("             (port 11311 is in use)") }
   }
 
   /// Starts a server on a free port; if another process takes the port first, on the next one.
@@ -76,7 +76,7 @@ final class DemoCast {
   private func startServer(on port: UInt16) throws(DemoFailure) -> pid_t? {
     var words = ["memcached", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-m", "64", "-t", "1"]
     // memcached refuses to run as root.
-    if Privileges.areFull { words += ["-u", "nobody"] }
+    if Privileges.areFull { words += ["-u", "daemon"] }
     let pid = try start(words)
     do throws(DemoFailure) {
       return try answers(on: port, pid) ? pid : nil
@@ -91,7 +91,7 @@ final class DemoCast {
       guard port < 11411 else { throw .told("no port is free from 11311 to 11411") }
       port += 1
     }
-    var text = "# The demo's own. Change it and save it: the proxy follows, and says so in its log.\n"
+    var text = "# Written by the demo. Edit and save it: the proxy reloads it and logs the changes.\n"
     text += "listen: 127.0.0.1:\(port)\nservers:\n"
     for server in servers { text += "  - \(server.name)\n" }
     // SAFETY: the path is a C string for the length of the call.
@@ -128,7 +128,7 @@ final class DemoCast {
       if answer?.hasPrefix("VERSION ") == true { return Spawn.ended(pid) == nil }
       try patience.sleep(.milliseconds(10))
     }
-    throw .told("127.0.0.1:\(port) was started and does not answer")
+    throw .told("127.0.0.1:\(port) was started but does not answer")
   }
 
   /// A port without a listener: the one given, or any for 0; nil if it is taken.
@@ -226,16 +226,16 @@ final class DemoCast {
   func invite() throws(DemoFailure) {
     let program = CommandLine.arguments.first ?? "ringroad"
     func ask(_ words: String) -> String { "  printf '\(words)\\r\\nquit\\r\\n' | nc 127.0.0.1 \(port)" }
-    try tell("\nIt is yours now. In another terminal, by nc or `telnet 127.0.0.1 \(port)`:\n")
+    try tell("\nTry it yourself now. In another terminal, with nc or `telnet 127.0.0.1 \(port)`:\n")
     try tell(ask("set greeting 0 0 5\\r\\nhello"))
     try tell(ask("get greeting demo:1 demo:2 demo:3"))
     try tell(ask("stats servers"))
     try tell(ask("stats ringroad"))
     try tell("  \(program) route --config \(configuration) greeting demo:1 demo:2 demo:3")
     if let server = servers.first(where: { $0.pid != nil }), let pid = server.pid {
-      try tell("  kill -9 \(pid)    # \(server.name); then ask again")
+      try tell("  kill -9 \(pid)    # \(server.name); then repeat the requests")
     }
-    try tell("  tail -f \(logPath)    # and edit ringroad.yml beside it")
-    try tell("\nCtrl-C ends all of it.")
+    try tell("  tail -f \(logPath)    # and edit ringroad.yml in the same directory")
+    try tell("\nCtrl-C ends the proxy and the memcacheds.")
   }
 }

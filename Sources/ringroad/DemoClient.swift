@@ -26,7 +26,7 @@ final class DemoClient {
     case .failed(let reason): throw .told("\(name): \(SystemError.reason(reason))")
     }
     guard try patience.wait(for: descriptor, toWrite: true, until: .now + Self.limit) else {
-      throw .told("\(name) takes no connection")
+      throw .told("\(name) accepts no connection")
     }
     let reason = Socket.connectError(descriptor)
     guard reason == 0 else { throw .told("\(name): \(SystemError.reason(reason))") }
@@ -64,7 +64,7 @@ final class DemoClient {
         throw .told("\(name) answers a get with \"\(line)\"")
       }
       let value = try read(count)
-      guard try readLine().isEmpty else { throw .told("\(name): a value is longer than it says") }
+      guard try readLine().isEmpty else { throw .told("\(name): a value is longer than its header says") }
       items.append((String(words[1]), value))
     }
   }
@@ -95,7 +95,7 @@ final class DemoClient {
       case .sent(let n): sent += n
       case .wouldBlock:
         guard try patience.wait(for: descriptor, toWrite: true, until: .now + Self.limit) else {
-          throw .told("\(name) takes no more")
+          throw .told("\(name) does not read the request")
         }
       case .failed(let reason): throw .told("\(name): \(SystemError.reason(reason))")
       }

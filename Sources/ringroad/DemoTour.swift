@@ -56,24 +56,24 @@ final class DemoTour {
     try title("Storing 1,000 keys through the proxy, as if it were one memcached")
     values = keys.map { "\($0), first written" }
     try write(Array(keys.indices))
-    try tell("   1,000 times STORED. Where they are, counted by the servers themselves:")
+    try tell("   1,000 times STORED. The servers' own counts of their keys:")
     let counts = try itemCounts()
     try show(counts)
     for (i, server) in cast.servers.enumerated() {
       let expected = owners.count { $0 == i }
       try check(
-        counts[i] == expected, "\(server.name) has \(counts[i] ?? 0) keys where the ring says \(expected)")
+        counts[i] == expected, "\(server.name) has \(counts[i] ?? 0) keys, the ring assigns it \(expected)")
     }
   }
 
   private func readBack() throws(DemoFailure) {
     try title("Reading them back, 100 keys at a time")
     let found = try read(by: [client], missing: [])
-    try tell("   10 multi-gets, \(grouped(found)) values, each the one that was written, in the order asked.")
+    try tell("   10 multi-gets returned \(grouped(found)) values, each as written, in the requested order.")
   }
 
   private func addUp() throws(DemoFailure) {
-    try title("Asking for stats, which are merged as if there were one server")
+    try title("Requesting stats, which are merged as if there were one server")
     let rows = try client.stats()
     let count = cast.servers.count
     let wanted = [
@@ -83,7 +83,7 @@ final class DemoTour {
     for (name, value) in wanted {
       let found = rows.first { $0.name == name }?.value ?? "nothing"
       try tell("     STAT \(name) \(found)")
-      try check(found == value, "\(name) is \(found) where \(value) is expected")
+      try check(found == value, "\(name) is \(found), but should be \(value)")
     }
   }
 
@@ -97,22 +97,22 @@ final class DemoTour {
     cast.kill(victim)
     let start = ContinuousClock.now
     let found = try read(by: clients, missing: [victim])
-    try tell("   All 8 are still connected, and none has been told of an error:")
+    try tell("   All 8 are still connected, and none got an error:")
     guard cast.servers.count > 1 else {
       let answer = try client.set([(keys[0], values[0])])[0]
       try check(answer.hasPrefix("SERVER_ERROR "), "a write with no server left was answered \(answer)")
-      try tell("   every read is a miss. There is no other server to take over, so a write is told")
+      try tell("   every read is a miss. No other server can take over, so a write gets")
       return try tell("     \(answer)")
     }
-    try tell("   the \(found) keys of the others are all there, its own are misses.")
+    try tell("   the \(found) keys of the other servers are all there, those of \(name) are misses.")
     values = keys.indices.map { owners[$0] == victim ? "\(keys[$0]), written again" : values[$0] }
     let refused = try writePatiently(lost[0])
     let time = (ContinuousClock.now - start) / .milliseconds(1)
     try write(lost)
     _ = try read(by: [client], missing: [])
-    try tell("   \(Int(time)) ms after the kill its keys could be written again, to the others\(refused):")
+    try tell("   \(Int(time)) ms after the kill the other servers accepted writes of its keys\(refused):")
     try show(try itemCounts())
-    try tell("   All 1,000 are there again. The proxy's log:")
+    try tell("   All 1,000 keys can be read again. The proxy's log:")
     if let line = try logLine("server down") { try tell("     \(line)") }
   }
 
@@ -126,14 +126,14 @@ final class DemoTour {
     let found = try read(by: [client], missing: [victim])
     let seconds = "\(Int(time) / 10).\(Int(time) % 10) s"
     try tell(
-      "   The proxy's own probe found it after \(seconds). Its keys are its own again: misses at first,")
-    try tell("   as it has lost its memory\(found > 0 ? ". The \(found) of the others never moved." : ".")")
+      "   The proxy's probe found it after \(seconds). It owns its keys again: they are misses at first,")
+    try tell("   because it is empty\(found > 0 ? ". The \(found) keys of the others never moved." : ".")")
     let lost = keys.indices.filter { owners[$0] == victim }
     try write(lost)
     let count = try itemCounts()[victim] ?? 0
-    try check(count == lost.count, "\(name) has \(count) keys where \(lost.count) were written")
+    try check(count == lost.count, "\(name) has \(count) keys, but \(lost.count) were written")
     _ = try read(by: [client], missing: [])
-    try tell("   Written once more, \(count) keys are where they were before.")
+    try tell("   Written again, its \(count) keys are where they were before.")
   }
 
   // MARK: - Parts of the steps
@@ -166,7 +166,7 @@ final class DemoTour {
       let answer = try client.set([(keys[place], values[place])])[0]
       if answer == "STORED" { return refusals == 0 ? "" : " (\(refusals) writes were refused before)" }
       try check(answer.hasPrefix("SERVER_ERROR ringroad: "), "set \(keys[place]) was answered \(answer)")
-      try check(ContinuousClock.now < deadline, "after 5 s a write is still answered \(answer)")
+      try check(ContinuousClock.now < deadline, "a write is still answered \(answer) after 5 s")
       refusals += 1
       try patience.sleep(.milliseconds(5))
     }
@@ -180,7 +180,7 @@ final class DemoTour {
       let range = start..<start + 100
       let items = try clients[start / 100 % clients.count].get(keys[range])
       let wanted = range.filter { !missing.contains(owners[$0]) }
-      try check(items.map(\.key) == wanted.map { keys[$0] }, "a multi-get gave other keys than it should")
+      try check(items.map(\.key) == wanted.map { keys[$0] }, "a multi-get did not return the requested keys")
       for (item, place) in zip(items, wanted) {
         try check(item.value == values[place], "\(item.key) has the value \"\(item.value)\"")
       }
@@ -199,7 +199,7 @@ final class DemoTour {
       }
       let rows = try DemoClient(server.port, patience).stats()
       guard let count = rows.first(where: { $0.name == "curr_items" }).flatMap({ Int($0.value) }) else {
-        throw .told("\(server.name) does not say how many items it has")
+        throw .told("\(server.name) does not report curr_items")
       }
       counts.append(count)
     }
@@ -222,7 +222,7 @@ final class DemoTour {
   private func waitFor(_ server: String, _ state: String) throws(DemoFailure) {
     let deadline = ContinuousClock.now + .seconds(40)
     while try client.stats("ringroad").first(where: { $0.name == "server:main:\(server)" })?.value != state {
-      try check(ContinuousClock.now < deadline, "the proxy has not seen in 40 s that \(server) is \(state)")
+      try check(ContinuousClock.now < deadline, "the proxy did not report \(server) as \(state) within 40 s")
       try patience.sleep(.milliseconds(20))
     }
     // The state has not yet reached every worker.

@@ -135,7 +135,7 @@ extension Integration {
           .replacing("pin_threads: true", with: "pin_threads: false"))
       #expect(
         eventually(within: .seconds(5)) {
-          proxy.log.contains("pin_threads: changed from true to false (takes a restart)")
+          proxy.log.contains("pin_threads: changed from true to false (needs a restart)")
         }, "\(proxy.log)")
       #expect(try processors(of: proxy.child) == lists)
     }

@@ -142,7 +142,7 @@ import Testing
     let before = try #require(status(path))
     let error = #expect(throws: SystemError.self) { _ = try Listener(#require(Address(unixPath: path))) }
     #expect(error?.errno == ENOTSOCK)
-    #expect(error?.operation == "bind unix:\(path): what stands there is no socket")
+    #expect(error?.operation == "bind unix:\(path): the file at this path is not a socket")
     #expect(try #require(status(path)).st_ino == before.st_ino)
   }
 

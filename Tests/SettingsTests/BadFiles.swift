@@ -118,16 +118,16 @@ let badFiles = #"""
   | servers:
   |   - 10.0.0.1:11211:1
   |   - 10.0.0.2:11211:1 cache-b
-  > 2:5: servers: "10.0.0.1:11211:1" is host:port and something more; a weight is written {address: 10.0.0.1:11211, weight: 1}
-  > 3:5: servers: "10.0.0.2:11211:1 cache-b" is host:port and something more; a weight is written {address: 10.0.0.2:11211, weight: 1, name: cache-b}
+  > 2:5: servers: "10.0.0.1:11211:1" is host:port followed by something else; a weight is written {address: 10.0.0.1:11211, weight: 1}
+  > 3:5: servers: "10.0.0.2:11211:1 cache-b" is host:port followed by something else; a weight is written {address: 10.0.0.2:11211, weight: 1, name: cache-b}
   ## an IPv6 address without brackets
   | servers: ["fd00::11", "::1:11211"]
   > 1:11: servers: IPv6 address without brackets: "fd00::11"; did you mean "[fd00::11]:11211"?
-  > 1:23: servers: too many colons in "::1:11211"; an IPv6 address stands in brackets: [::1]:11211
+  > 1:23: servers: too many colons in "::1:11211"; put an IPv6 address in brackets: [::1]:11211
   ## brackets around no IPv6 address
   | servers: ["[fd00::11::]:11211", "[10.0.0.1]:11211"]
-  > 1:11: servers: "fd00::11::" is no IPv6 address
-  > 1:33: servers: "10.0.0.1" is no IPv6 address
+  > 1:11: servers: "fd00::11::" is not an IPv6 address
+  > 1:33: servers: "10.0.0.1" is not an IPv6 address
   ## a bracket left open in an address
   | servers: ["[::1"]
   > 1:11: servers: no closing bracket in "[::1"
@@ -136,9 +136,9 @@ let badFiles = #"""
   > 1:11: servers: expected [address]:port, found "[::1]11211"
   ## no IPv4 address
   | servers: [10.0.0.256, 10.0.1, 10.0.0.01]
-  > 1:11: servers: "10.0.0.256" is no IPv4 address
-  > 1:23: servers: "10.0.1" is no IPv4 address
-  > 1:31: servers: "10.0.0.01" is no IPv4 address
+  > 1:11: servers: "10.0.0.256" is not an IPv4 address
+  > 1:23: servers: "10.0.1" is not an IPv4 address
+  > 1:31: servers: "10.0.0.01" is not an IPv4 address
   ## a host with bad characters
   | servers: ["cache a:11211", "cache/a", "höst"]
   > 1:11: servers: " " in the host "cache a"; expected letters, digits, '.', '-' and '_'
@@ -146,9 +146,9 @@ let badFiles = #"""
   > 1:39: servers: "ö" in the host "höst"; expected letters, digits, '.', '-' and '_'
   ## a host that is no name
   | servers: ["-a", "a..b", ".", ":11211"]
-  > 1:11: servers: "-a" is no host name
-  > 1:17: servers: "a..b" is no host name
-  > 1:25: servers: "." is no host name
+  > 1:11: servers: "-a" is not a host name
+  > 1:17: servers: "a..b" is not a host name
+  > 1:25: servers: "." is not a host name
   > 1:30: servers: no host; did you mean "0.0.0.0:11211"?
   ## a star as host
   | listen: "*:11311"
@@ -423,8 +423,8 @@ let badFiles = #"""
   | routes:
   |   - {prefix: "a b", pool: main}
   |   - {prefix: "\0", pool: main}
-  > 3:14: prefix: space or control byte in "a b": no key can begin so
-  > 4:14: prefix: space or control byte in "\u{0}": no key can begin so
+  > 3:14: prefix: space or control byte in "a b": no key can begin with it
+  > 4:14: prefix: space or control byte in "\u{0}": no key can begin with it
   ## several pools without routes
   | pools:
   |   main: {servers: [a]}

@@ -1,14 +1,14 @@
 /// Files that are refused as YAML, in the format of `badFiles`.
 let badYAML = #"""
   ## an empty file
-  > 1:1: the file is empty; the least that works is servers: [127.0.0.1:11211]
+  > 1:1: the file is empty; the smallest valid file is servers: [127.0.0.1:11211]
   ## nothing but comments
   | # servers: [a]
   | ---
-  > 1:1: the file is empty; the least that works is servers: [127.0.0.1:11211]
+  > 1:1: the file is empty; the smallest valid file is servers: [127.0.0.1:11211]
   ## an explicit nothing
   | ~
-  > 1:1: the file is empty; the least that works is servers: [127.0.0.1:11211]
+  > 1:1: the file is empty; the smallest valid file is servers: [127.0.0.1:11211]
   ## a list instead of a mapping
   | - 10.0.0.1:11211
   > 1:1: the file: expected a mapping, found a list
@@ -29,7 +29,7 @@ let badYAML = #"""
   ## a tab as indentation
   | pools:
   | 	main:
-  > 2:1: YAML: found character that cannot start any token (while scanning for the next token); YAML indents with spaces, never tabs, and a text that begins with %, @ or ` stands in quotes
+  > 2:1: YAML: found character that cannot start any token (while scanning for the next token); YAML indents with spaces, never tabs, and a text that begins with %, @ or ` must be in quotes
   ## lines indented in two ways
   | limits:
   |   clients: 10
@@ -42,22 +42,22 @@ let badYAML = #"""
   ## a text that begins with a percent sign
   | servers: [a]
   | floor: %50
-  > 2:8: YAML: found character that cannot start any token (while scanning for the next token); YAML indents with spaces, never tabs, and a text that begins with %, @ or ` stands in quotes
+  > 2:8: YAML: found character that cannot start any token (while scanning for the next token); YAML indents with spaces, never tabs, and a text that begins with %, @ or ` must be in quotes
   ## an anchor
   | servers: &all [a, b]
-  > 1:10: anchors (&name) are not taken; write the value out
+  > 1:10: anchors (&name) are not supported; write the value out
   ## an alias
   | servers: *all
-  > 1:10: aliases (*name) are not taken; write the value out
+  > 1:10: aliases (*name) are not supported; write the value out
   ## an alias as key
   | *all : x
-  > 1:1: aliases (*name) are not taken; write the value out
+  > 1:1: aliases (*name) are not supported; write the value out
   ## a tag
   | servers: [!!str a]
-  > 1:11: tags (!name) are not taken; write the value alone
+  > 1:11: tags (!name) are not supported; write the value alone
   ## a tag on a mapping
   | limits: !limits {clients: 1}
-  > 1:9: tags (!name) are not taken; write the value alone
+  > 1:9: tags (!name) are not supported; write the value alone
   ## a merge key
   | servers: [a]
   | <<: {threads: 2}

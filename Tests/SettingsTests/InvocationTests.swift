@@ -57,13 +57,13 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "neither a configuration nor servers; ringroad --config FILE, or ringroad --help"),
-    ("-v", "neither a configuration nor servers; ringroad --config FILE, or ringroad --help"),
+    ("", "no configuration and no servers given; ringroad --config FILE, or ringroad --help"),
+    ("-v", "no configuration and no servers given; ringroad --config FILE, or ringroad --help"),
     ("--lisen a", #"unknown option "--lisen"; did you mean "--listen"?"#),
     ("--xyzzy", #"unknown option "--xyzzy""#),
     ("-listen=a", #"unknown option "-listen"; did you mean "--listen"?"#),
     ("-T 4 a", #"unknown option "-T"; did you mean "-t"?"#),
-    ("-m 64 a", #"unknown option "-m"; it is memcached's, for what only a memcached does"#),
+    ("-m 64 a", #"unknown option "-m"; a memcached flag without a meaning for a proxy"#),
     ("-f", "-f needs an argument; -f FILE"),
     ("--config=", "--config needs an argument; --config FILE"),
     ("--daemon=yes a", "--daemon takes no argument"),
@@ -83,24 +83,24 @@ import Testing
     ("-a 0700 a", "-a without a Unix socket; -s PATH names one"),
     ("-p 5 -l 127.0.0.1 -l 127.0.0.1:5 a", "listener 127.0.0.1:5 is given twice"),
     ("-f a.yml -f b.yml", "-f is given twice"),
-    ("-f a.yml b", #""b" beside --config a.yml: servers stand in the file or on the command line, not both"#),
+    ("-f a.yml b", #""b" with --config a.yml: put servers in the file or on the command line, not both"#),
     ("a b:0", #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0""#),
     ("a a", #"argument "a": duplicate server a:11211"#),
-    ("ringroad.yml", #""ringroad.yml" is no server; a file is given as --config ringroad.yml"#),
+    ("ringroad.yml", #""ringroad.yml" is not a server; a file is given as --config ringroad.yml"#),
     ("chekc f", #"unknown command "chekc"; did you mean "check"?"#),
     ("check", "no file to check; ringroad check FILE"),
     ("check a b", "2 files where one is expected; ringroad check FILE"),
     ("check --json a", #"unknown option "--json""#),
-    ("route", "neither a configuration nor servers; ringroad route --config FILE KEY"),
-    ("route -- a", "neither a configuration nor servers; ringroad route --config FILE KEY"),
-    ("route -f f --servers a k", "--config and --servers exclude each other"),
+    ("route", "no configuration and no servers given; ringroad route --config FILE KEY"),
+    ("route -- a", "no configuration and no servers given; ringroad route --config FILE KEY"),
+    ("route -f f --servers a k", "--config and --servers cannot be combined"),
     (
       "route --servers a,b:x k",
       #"argument "b:x": servers: expected a port from 1 to 65535, found "x" in "b:x""#
     ),
-    ("route f.yml -- k", #""f.yml" is no server; a file is given as --config f.yml"#),
+    ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
-    ("demo a", #"demo takes no "a"; ringroad demo -n 3"#),
+    ("demo a", #"unexpected argument "a"; ringroad demo -n 3"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
   func commandLineErrorIsReportedInOneLine(_ line: String, _ message: String) {

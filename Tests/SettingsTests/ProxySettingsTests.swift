@@ -165,7 +165,7 @@ import Testing
     #expect(
       settings.notes == [
         "no default route: a key that begins with none of the prefixes is refused",
-        "pool \"b\" has no route: no key goes there",
+        "pool \"b\" has no route: it gets no keys",
       ])
   }
 

@@ -28,10 +28,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", "an empty line is no key"),
+    ("", "an empty line is not a key"),
     ("s:a b", #""s:a b": a key has no space, line end or NUL"#),
     ("s:\0", #""s:\u{0}": a key has no space, line end or NUL"#),
-    ("x", #""x": no route fits, and there is no default"#),
+    ("x", #""x": no route matches, and there is no default route"#),
   ])
   func invalidKeyIsRefusedByRoute(_ key: String, _ reason: String) throws {
     #expect(try Self.answer(key) == .refused(reason))

@@ -69,10 +69,10 @@ import Testing
       "listen:", "log: {clients_may_set_level: true}\nlisten:",
       ["log.clients_may_set_level: changed from false to true"]
     ),
-    ("listen:", "threads: 8\nlisten:", ["threads: changed from auto to 8 (takes a restart)"]),
+    ("listen:", "threads: 8\nlisten:", ["threads: changed from auto to 8 (needs a restart)"]),
     (
       "listen:", "pin_threads: true\nlisten:",
-      ["pin_threads: changed from false to true (takes a restart)"]
+      ["pin_threads: changed from false to true (needs a restart)"]
     ),
     ("listen:", "drain_timeout: 1m\nlisten:", ["drain_timeout: changed from 5s to 1m"]),
     (
