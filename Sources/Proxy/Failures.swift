@@ -148,7 +148,8 @@ extension Worker {
   /// Fails what waits on a connection and resets it. Reads that may be sent again are queued on `target`, which may
   /// be the same connection, ahead of all later requests.
   mutating func reset(_ l: UInt32, _ failure: ServerFailure, readsTo target: UInt32, isEndedHere: Bool) {
-    if isEndedHere, owesDeletions(l) {
+    // The server may have been sent a write that it has not read yet.
+    if isEndedHere && connections[l].sent > 0 && owesDeletions(l) || clock < connections[l].restsUntil {
       connections[target == Slab<ServerConnection>.none ? l : target].mustRest = true
     }
     effects.append(.disconnect(connection: l))

@@ -76,7 +76,7 @@ final class DemoCast {
   private func startServer(on port: UInt16) throws(DemoFailure) -> pid_t? {
     var words = ["memcached", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-m", "64", "-t", "1"]
     // memcached refuses to run as root.
-    if Privileges.areFull { words += ["-u", "daemon"] }
+    if Privileges.areFull { words += ["-u", "nobody"] }
     let pid = try start(words)
     do throws(DemoFailure) {
       return try answers(on: port, pid) ? pid : nil
