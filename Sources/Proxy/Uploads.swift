@@ -65,18 +65,24 @@ extension Worker {
   // MARK: - Held back
 
   /// Whether the upload may overtake an earlier request that may change its key and is not known to be done: one with
-  /// `noreply`, or one that is past its deadline. A server reads two connections in any order.
+  /// `noreply`, one that is past its deadline, or a promised deletion. A server reads two connections in any order.
   mutating func wouldOvertake(
     _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Requests on a connection that this one follows may be any client's, for any key.
     if connections[shared].state != .ready, mustWait(shared, now: clock) { return true }
+    if !connections[shared].owed.isEmpty {
+      let key = Word(start: request.keyStart, length: request.keyLength)
+      var keys = KeyRange(key: key, isEncoded: request.meta.contains(.base64))
+      if let key = keys.next(bytes), connections[shared].owed.contains(key) { return true }
+    }
     var start = 0
     for i in 0..<connections[shared].legs.count {
       let leg = connections[shared].legs[i]
       defer { start &+= Int(leg.length) }
-      // Later requests, of other clients, are no reason to wait longer.
-      guard leg.since <= clients[c].uploadHeldSince, leg.verb == .flushAll || leg.verb.mayChange,
+      // Later requests, of other clients, are no reason to wait longer; a deletion may have been owed before.
+      guard leg.since <= clients[c].uploadHeldSince || leg.isPromised,
+        leg.verb == .flushAll || leg.verb.mayChange,
         !Self.changesNothing(leg, connections[shared].asked, start)
       else { continue }
       // A fan-out's leg may have several keys, and keys in base64 are not compared.

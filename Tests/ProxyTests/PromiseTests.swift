@@ -199,6 +199,35 @@ import Testing
     #expect(rig.got(c) == lines(answer))
   }
 
+  /// The deletion waits for a new connection. A large value for the same key that did not wait for it would be stored
+  /// and then deleted, although its client was told `STORED`.
+  @Test(arguments: [("set x 0 0 1000", true), ("ms eA== 1000 b", true), ("set y 0 0 1000", false)])
+  func aLargeValueIsStoredAfterAPromisedDeletion(_ line: String, _ isHeld: Bool) {
+    var limits = Limits()
+    limits.held = 100
+    limits.heldLeast = 100
+    let rig = Rig(["a"], limits: limits) { $0.writesMissOnFailure = true }
+    let c = rig.open()
+    rig.advance(.seconds(2))
+    rig.say(c, "set x 0 0 1", "v")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.lose("a")
+    #expect(rig.got(c) == lines("NOT_STORED"))
+    rig.send(c, line + "\r\n" + String(repeating: "v", count: 500))
+    #expect(rig.privateConnections.isEmpty == isHeld)
+    rig.isAccepting = true
+    rig.accept(rig.connection("a"))
+    #expect(rig.asked("a") == lines("delete x"))
+    rig.advance(.milliseconds(10))
+    #expect(rig.privateConnections.isEmpty == isHeld)
+    rig.send(from: "a", lines("NOT_FOUND"))
+    rig.advance(.milliseconds(10))
+    #expect(rig.privateConnections.count == 1)
+    rig.hangUp(c)
+    #expect(rig.leak == nil)
+  }
+
   @Test func noDeletionIsPromisedWhenTheProxyShutsDown() {
     let rig = Self.rig()
     let c = rig.open()
