@@ -6,14 +6,31 @@ package protocol Recyclable: ~Copyable {
   mutating func reset()
 }
 
+/// The number of a slot in a slab of `Element`: it cannot be taken for the number of anything else.
+@usableFromInline @frozen
+package struct Ref<Element: ~Copyable>: BitwiseCopyable, Hashable, Comparable, Sendable {
+  /// Counted from 0 in the order in which slots were first taken.
+  @usableFromInline package var index: UInt32
+
+  @inlinable @inline(__always) package init(_ index: UInt32) { self.index = index }
+
+  /// The number that no slot has.
+  @inlinable package static var none: Ref { @inline(__always) get { Ref(.max) } }
+
+  /// The next slot, in a walk over all.
+  @inlinable package var next: Ref { @inline(__always) get { Ref(index &+ 1) } }
+
+  @inlinable package static func < (a: Ref, b: Ref) -> Bool { a.index < b.index }
+}
+
 /// A slot and its generation, which identify one owner of the slot. A late event carries an old generation, so the
 /// receiver recognises that it belongs to an earlier owner.
 @usableFromInline @frozen
-package struct SlotID: BitwiseCopyable, Hashable, Sendable {
-  @usableFromInline package var index: UInt32
+package struct SlotID<Element: ~Copyable>: BitwiseCopyable, Hashable, Sendable {
+  @usableFromInline package var slot: Ref<Element>
   @usableFromInline package var generation: UInt32
-  @inlinable package init(index: UInt32, generation: UInt32) {
-    self.index = index
+  @inlinable package init(_ slot: Ref<Element>, generation: UInt32) {
+    self.slot = slot
     self.generation = generation
   }
 }
@@ -46,9 +63,6 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   /// The number of slots taken now.
   @usableFromInline package var count: UInt32 = 0
 
-  /// An index that no slot has.
-  @inlinable package static var none: UInt32 { @inline(__always) get { .max } }
-
   @inlinable package init(capacity: Int = 16) {
     let size = max(1, capacity)
     self.capacity = UInt32(size)
@@ -66,31 +80,31 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   /// One past the highest slot ever taken: the bound for iterating over all slots.
   @inlinable package var end: UInt32 { high }
 
-  @inlinable package subscript(i: UInt32) -> Element {
+  @inlinable package subscript(ref: Ref<Element>) -> Element {
     // SAFETY: every slot below `high` is initialised; exclusive access to self is exclusive access
     // to the slot.
     @inline(__always) unsafeAddress {
-      precondition(i < high)
-      return unsafe UnsafePointer(elements + Int(i))
+      precondition(ref.index < high)
+      return unsafe UnsafePointer(elements + Int(ref.index))
     }
     @inline(__always) unsafeMutableAddress {
-      precondition(i < high)
-      return unsafe elements + Int(i)
+      precondition(ref.index < high)
+      return unsafe elements + Int(ref.index)
     }
   }
 
   /// Takes a slot; its value is as `init()` or `reset()` left it.
-  @inlinable @inline(__always) package mutating func take() -> UInt32 {
+  @inlinable @inline(__always) package mutating func take() -> Ref<Element> {
     count &+= 1
     let i = free
     if i == .max { return takeNew() }
     // SAFETY: the free list holds only slots below `high`.
     unsafe free = heads[Int(i)].next
     unsafe heads[Int(i)].generation &+= 1
-    return i
+    return Ref(i)
   }
 
-  @inline(never) @usableFromInline mutating func takeNew() -> UInt32 {
+  @inline(never) @usableFromInline mutating func takeNew() -> Ref<Element> {
     if high == capacity { grow() }
     let i = high
     // SAFETY: `high` is below capacity, and its slot was never initialised.
@@ -98,7 +112,7 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
     unsafe (heads + Int(i)).initialize(to: Head())
     unsafe heads[Int(i)].generation = firstGeneration &+ 1
     high += 1
-    return i
+    return Ref(i)
   }
 
   @inline(never) @usableFromInline mutating func grow() { move(to: Int(capacity) * 2) }
@@ -138,7 +152,8 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   }
 
   /// Gives a slot back and increments its generation, so that the ids of this owner are stale.
-  @inlinable @inline(__always) package mutating func give(_ i: UInt32) {
+  @inlinable @inline(__always) package mutating func give(_ ref: Ref<Element>) {
+    let i = ref.index
     precondition(i < high)
     // SAFETY: checked above. A slot given twice would corrupt the free list: it must be taken.
     unsafe precondition(heads[Int(i)].isTaken)
@@ -150,21 +165,21 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
   }
 
   /// The id of a slot's current owner.
-  @inlinable @inline(__always) package func id(of i: UInt32) -> SlotID {
-    precondition(i < high)
+  @inlinable @inline(__always) package func id(of ref: Ref<Element>) -> SlotID<Element> {
+    precondition(ref.index < high)
     // SAFETY: checked above.
-    return unsafe SlotID(index: i, generation: heads[Int(i)].generation)
+    return unsafe SlotID(ref, generation: heads[Int(ref.index)].generation)
   }
 
   /// Whether the owner that `id` identifies still has its slot.
-  @inlinable @inline(__always) package func isCurrent(_ id: SlotID) -> Bool {
+  @inlinable @inline(__always) package func isCurrent(_ id: SlotID<Element>) -> Bool {
     // SAFETY: the index is checked before the head is read.
-    unsafe id.index < high && heads[Int(id.index)].generation == id.generation
+    unsafe id.slot.index < high && heads[Int(id.slot.index)].generation == id.generation
       && id.generation & 1 == 1
   }
 
-  @inlinable package func isTaken(_ i: UInt32) -> Bool {
+  @inlinable package func isTaken(_ ref: Ref<Element>) -> Bool {
     // SAFETY: the index is checked before the head is read.
-    unsafe i < high && heads[Int(i)].isTaken
+    unsafe ref.index < high && heads[Int(ref.index)].isTaken
   }
 }

@@ -10,7 +10,7 @@ extension Worker {
   /// Like `multiGet`, sixteen keys at a time.
   @inline(never)
   mutating func multiGetInBatches(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
@@ -40,7 +40,7 @@ extension Worker {
   /// Like `serveGets`, sixteen keys at a time.
   @inline(never)
   mutating func serveGetsInBatches(
-    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
   ) -> Int {
     var p = start
     var count = 0

@@ -6,7 +6,7 @@ import Wire
 
 extension Worker {
   mutating func administer(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     switch request.verb {
     case .quit:
@@ -25,7 +25,7 @@ extension Worker {
     }
   }
 
-  private mutating func stats(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) {
+  private mutating func stats(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
     if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
       effects.append(.report(exchange: exchanges.id(of: newExchange(c))))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
@@ -47,7 +47,7 @@ extension Worker {
 
   /// Sends the first `words` words of the line to every server of every pool.
   private mutating func broadcast(
-    _ c: UInt32, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
   ) {
     let f = fanOuts.take()
     fanOuts[f].kind = kind
@@ -64,10 +64,11 @@ extension Worker {
   }
 
   private mutating func ask(
-    _ s: UInt32, for c: UInt32, _ f: UInt32, _ bytes: RawSpan, _ verb: Verb, words: Int, now: Instant
+    _ s: Ref<Server>, for c: Ref<Client>, _ f: Ref<FanOut>, _ bytes: RawSpan, _ verb: Verb, words: Int,
+    now: Instant
   ) {
     var piece = FanOut.Piece()
-    piece.next = s
+    piece.server = s
     let l = connection(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
     // A returning server may be up before the control thread learns that it owes a flush: it counts as not flushed.
@@ -112,7 +113,7 @@ extension Worker {
 
   /// Keeps one server's reply.
   mutating func keepReply(
-    _ f: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int, _ length: Int, _ outcome: Outcome
+    _ f: Ref<FanOut>, _ leg: Leg, _ bytes: RawSpan, _ p: Int, _ length: Int, _ outcome: Outcome
   ) {
     var piece = fanOuts[f].pieces[Int(leg.piece)]
     piece.offset = fanOuts[f].bytes.count
@@ -121,14 +122,14 @@ extension Worker {
     fanOuts[f].bytes.append(bytes, from: p, count: length, &buffers)
     // A server that refuses `flush_all` has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
-    if outcome == .error { return noteFailure(f, at: piece.next, .protocolError) }
-    if fanOuts[f].isImmediate, servers[piece.next].isJournaled {
-      events.append(.flushed(server: servers[piece.next].id, asked: leg.since))
+    if outcome == .error { return noteFailure(f, at: piece.server, .protocolError) }
+    if fanOuts[f].isImmediate, servers[piece.server].isJournaled {
+      events.append(.flushed(server: servers[piece.server].id, asked: leg.since))
     }
   }
 
   /// Combines the servers' replies into one.
-  mutating func summarise(_ f: UInt32, into target: ReplyTarget) {
+  mutating func summarise(_ f: Ref<FanOut>, into target: ReplyTarget) {
     switch fanOuts[f].kind {
     case .flushAll: summariseFlush(f, into: target)
     case .version: summariseVersion(f, into: target)
@@ -138,11 +139,11 @@ extension Worker {
   }
 
   /// Replies `OK` when every server in the ring was flushed. A server that is out is flushed before it returns.
-  private mutating func summariseFlush(_ f: UInt32, into target: ReplyTarget) {
+  private mutating func summariseFlush(_ f: Ref<FanOut>, into target: ReplyTarget) {
     var failed = 0
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
-      guard servers.isTaken(piece.next) else { continue }
+      guard servers.isTaken(piece.server) else { continue }
       // `noteFailure` has reported that this ejected server owes the flush.
       if piece.failure == .ejected { continue }
       if piece.failure != nil || !isOK(fanOuts[f].bytes.readable, piece) {
@@ -164,7 +165,7 @@ extension Worker {
   }
 
   /// Replies with the lowest version of the servers that answered: a client that checks for features is not misled.
-  private mutating func summariseVersion(_ f: UInt32, into target: ReplyTarget) {
+  private mutating func summariseVersion(_ f: Ref<FanOut>, into target: ReplyTarget) {
     var versions: [String] = []
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
@@ -182,14 +183,14 @@ extension Worker {
     }
   }
 
-  private mutating func summariseStats(_ f: UInt32, into target: ReplyTarget) {
+  private mutating func summariseStats(_ f: Ref<FanOut>, into target: ReplyTarget) {
     var merged = MergedStats(kind: StatsKind(words: fanOuts[f].words), ownPID: processID)
     var listing = ServersListing()
     let isListing = fanOuts[f].kind == .serverStats
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       let label =
-        servers.isTaken(piece.next) ? String(decoding: servers[piece.next].label, as: UTF8.self) : "?"
+        servers.isTaken(piece.server) ? String(decoding: servers[piece.server].label, as: UTF8.self) : "?"
       guard piece.length > 0 else {
         if isListing { listing.add(label: label, failure: "\(piece.failure?.words ?? "no answer")") }
         continue
@@ -214,10 +215,10 @@ extension Worker {
   }
 
   /// Sends the report that the edge made for `Effect.report`.
-  package mutating func report(_ id: SlotID, _ bytes: RawSpan) {
+  package mutating func report(_ id: SlotID<Exchange>, _ bytes: RawSpan) {
     guard exchanges.isCurrent(id) else { return }
-    let target = target(of: id.index)
+    let target = target(of: id.slot)
     append(bytes, to: target)
-    conclude(id.index, target)
+    conclude(id.slot, target)
   }
 }

@@ -17,8 +17,8 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes of `parked` that are yet to be moved to `output`.
   var parkedLive = 0
   /// The exchanges, oldest first.
-  var first = Slab<Exchange>.none
-  var last = Slab<Exchange>.none
+  var first = Ref<Exchange>.none
+  var last = Ref<Exchange>.none
   var inFlight: UInt32 = 0
   /// Number of requests that may be in flight: as many as have replies, of the last ones' size, that fit in the
   /// client's output. A value may be a megabyte, and the client may not read. The number grows by doubling;
@@ -35,7 +35,7 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes of the current request that must be there before it is parsed again.
   package var awaited = 0
   /// The stream of a large value to or from the client, and whether it is an upload.
-  var stream = Slab<Stream>.none
+  var stream = Ref<Stream>.none
   package var isUploading = false
   /// Bytes of the value being uploaded that are still to arrive.
   var bodyLeft = 0
@@ -111,18 +111,18 @@ package struct Client: ~Copyable, Recyclable {
   }
 
   /// Adds an exchange at the end of the order; returns the one before it.
-  @inline(__always) mutating func enqueue(_ x: UInt32) -> UInt32 {
+  @inline(__always) mutating func enqueue(_ x: Ref<Exchange>) -> Ref<Exchange> {
     let before = last
-    if before == Slab<Exchange>.none { first = x }
+    if before == Ref<Exchange>.none { first = x }
     last = x
     inFlight &+= 1
     return before
   }
 
   /// Removes the first exchange; `next` is the first now.
-  @inline(__always) mutating func dequeue(next: UInt32) {
+  @inline(__always) mutating func dequeue(next: Ref<Exchange>) {
     first = next
-    if next == Slab<Exchange>.none { last = next }
+    if next == Ref<Exchange>.none { last = next }
     inFlight &-= 1
     answered &+= 1
   }

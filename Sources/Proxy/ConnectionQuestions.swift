@@ -5,7 +5,7 @@ import Bytes
 extension Worker {
   /// Whether closing this connection counts as losing it: its server is up, and the connection is shared, not being
   /// replaced or drained, and not closed on purpose to skip an unwanted reply.
-  package func isLoss(ofConnection l: UInt32) -> Bool {
+  package func isLoss(ofConnection l: Ref<ServerConnection>) -> Bool {
     guard connections.isTaken(l), !connections[l].isRetiring, !connections[l].isPrivate, !connections[l].isCut
     else { return false }
     let s = connections[l].server
@@ -13,12 +13,12 @@ extension Worker {
   }
 
   /// Whether the connection is a replacement for one that has fallen silent.
-  package func isReplacement(connection l: UInt32) -> Bool {
-    connections[l].replaces != Slab<ServerConnection>.none
+  package func isReplacement(connection l: Ref<ServerConnection>) -> Bool {
+    connections[l].replaces != Ref<ServerConnection>.none
   }
 
   /// Whether the connection is still being established, to this server.
-  package func isConnecting(connection l: UInt32, to server: UInt32) -> Bool {
+  package func isConnecting(connection l: Ref<ServerConnection>, to server: UInt32) -> Bool {
     connections.isTaken(l) && connections[l].state == .connecting
       && servers[connections[l].server].id == server
   }

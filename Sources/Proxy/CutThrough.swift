@@ -12,7 +12,8 @@ extension Worker {
   /// (`Limits.sparePatience`). If only one client sends large values, one at a time, few large sends cost less than
   /// many small ones, and no connection is worth opening.
   @inline(never)
-  mutating func shouldCutThrough(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
+  mutating func shouldCutThrough(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool
+  {
     guard !request.isQuiet, !request.meta.contains(.quiet), !clients[c].asksAhead, clients[c].inFlight == 0,
       streamsAtWork < limits.streams / 2, streamWaits.isEmpty,
       let destination = destination(for: bytes, request)
@@ -34,7 +35,7 @@ extension Worker {
 
   /// The connection on which the client's value is forwarded, if its next bytes may be read directly into that
   /// connection's `asked`, and how many.
-  package mutating func cutThroughRoom(of c: UInt32) -> (connection: UInt32, room: Int)? {
+  package mutating func cutThroughRoom(of c: Ref<Client>) -> (connection: Ref<ServerConnection>, room: Int)? {
     guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty,
       streams[clients[c].stream].isOptional
     else { return nil }
@@ -46,7 +47,7 @@ extension Worker {
   /// The edge has read `n` bytes of the client's value into the `asked` of its private connection. Returns whether to
   /// send them at once: then the edge sends what it can, and calls `endCutThrough`. A send costs as much for few bytes
   /// as for many, so few are gathered until the next tick.
-  package mutating func clientReceived(_ c: UInt32, passed n: Int, now: Instant) -> Bool {
+  package mutating func clientReceived(_ c: Ref<Client>, passed n: Int, now: Instant) -> Bool {
     counters.add(n, to: .clientBytesIn)
     clock = now
     let l = streams[clients[c].stream].connection
@@ -57,7 +58,7 @@ extension Worker {
   }
 
   /// Stops reading the client while the server accepts less than has arrived.
-  package mutating func endCutThrough(_ c: UInt32) {
+  package mutating func endCutThrough(_ c: Ref<Client>) {
     guard clients[c].isUploading, clients[c].bodyLeft > 0 else { return }
     let l = streams[clients[c].stream].connection
     guard connections[l].asked.count > ahead / 2 else { return }
@@ -67,7 +68,7 @@ extension Worker {
 
   /// Bytes to read from a client at once. After a large value, only enough to recognise the next request: the rest of
   /// the next value is read directly into its final buffer.
-  package mutating func appetite(of c: UInt32) -> Int {
+  package mutating func appetite(of c: Ref<Client>) -> Int {
     if clients[c].hasUploaded {
       clients[c].hasUploaded = false
       return Self.taste

@@ -9,12 +9,12 @@ extension Worker {
   /// a second (`sweep`).
   package mutating func tick(now: Instant) {
     clock = now
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l) {
         if connections[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
       }
-      l += 1
+      l = l.next
     }
     if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
     if !uploadsHeld.isEmpty { resumeHeldUploads() }
@@ -22,7 +22,7 @@ extension Worker {
   }
 
   /// Reconnects a lost connection before a request needs it, so that no client's request has to test the server.
-  private mutating func reconnect(_ l: UInt32, now: Instant) {
+  private mutating func reconnect(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
     guard !connections[l].isPrivate, !connections[l].isRetiring, !isGivingUp, servers.isTaken(s),
       !servers[s].isRetired,
@@ -32,7 +32,7 @@ extension Worker {
     connect(l, now: now)
   }
 
-  private mutating func expire(_ l: UInt32, now: Instant) {
+  private mutating func expire(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
     if connections[l].state == .idle { return checkIdle(l, now: now) }
     if connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
@@ -98,7 +98,7 @@ extension Worker {
   }
 
   /// Whether the server is in the middle of a reply and has made progress within the deadline.
-  private func isDelivering(_ l: UInt32, within timeout: UInt64, now: Instant) -> Bool {
+  private func isDelivering(_ l: Ref<ServerConnection>, within timeout: UInt64, now: Instant) -> Bool {
     connections[l].state == .ready && connections[l].partAt != .origin
       && connections[l].partOf == connections[l].legs.place
       && !connections[l].legs.isEmpty
@@ -107,23 +107,23 @@ extension Worker {
 
   /// Answers for the `i`th leg of a connection, a sent request that begins at `start` in `asked`. Its reply will be
   /// recognised by its position and dropped.
-  mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: UInt32) {
+  mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: Ref<ServerConnection>) {
     let s = connections[l].server
     var late = leg
     late.isLate = true
-    late.exchange = Slab<Exchange>.none
+    late.exchange = Ref<Exchange>.none
     connections[l].legs[i] = late
     let asked = exchange(&connections[l].asked, with: Buffer())
     // The proxy's own deletion will still be done in order; if the connection is lost, it is promised again.
     let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
     fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
     connections[l].asked = asked
-    if leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
+    if leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
   /// Answers for the overdue legs behind the late ones, if no byte of them was sent, and removes them: a request
   /// reported as failed must not be executed after the client's later requests.
-  mutating func dropUnsent(_ l: UInt32, now: Instant) {
+  mutating func dropUnsent(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
     let (first, start) = (connections[l].late, connections[l].lateLength)
     var count = 0
@@ -156,8 +156,8 @@ extension Worker {
   /// Closes clients that keep the proxy waiting: with half a request, or by not reading replies. Called once a
   /// second; also frees memory left over from a burst.
   package mutating func sweep(now: Instant) {
-    var c: UInt32 = 0
-    while c < clients.end {
+    var c = Ref<Client>(0)
+    while c.index < clients.end {
       if clients.isTaken(c) && !clients[c].isClosed {
         let isHalfAsked =
           clients[c].partialSince != .never
@@ -168,7 +168,7 @@ extension Worker {
         if isHalfAsked || isNotReading { close(client: c) }
         clients[c].forgetWindow(limits)
       }
-      c += 1
+      c = c.next
     }
     sweepSpares(now: now)
     forgetRetired()

@@ -12,7 +12,7 @@ extension Worker {
 
   /// Has a download begin once the current event is handled: until then a connection's requests may be elsewhere, and
   /// its promises not in its queue yet (`isPromisedAway`).
-  mutating func begin(download i: UInt32, for c: UInt32) {
+  mutating func begin(download i: Ref<Stream>, for c: Ref<Client>) {
     clients[c].stream = i
     downloadsDue.append(streams.id(of: i))
   }
@@ -20,15 +20,15 @@ extension Worker {
   /// Begins the downloads whose turn has come.
   mutating func beginDownloads() {
     while let id = downloadsDue.popFirst() {
-      if streams.isCurrent(id) { advance(id.index, now: clock) }
+      if streams.isCurrent(id) { advance(id.slot, now: clock) }
     }
   }
 
   /// Sends the next pieces of the reply, as far as the client reads them.
-  mutating func advance(_ i: UInt32, now: Instant) {
+  mutating func advance(_ i: Ref<Stream>, now: Instant) {
     let f = streams[i].fanOut
-    guard f != Slab<FanOut>.none else { return ask(i, now: now) }
-    let c = streams[i].client.index
+    guard f != Ref<FanOut>.none else { return ask(i, now: now) }
+    let c = streams[i].client.slot
     markDirty(client: c)
     while streams[i].piece < fanOuts[f].pieces.count {
       guard clients[c].output.count <= ahead else {
@@ -55,13 +55,13 @@ extension Worker {
   }
 
   /// Requests the value on a private connection, or waits for a free stream.
-  private mutating func ask(_ i: UInt32, now: Instant) {
+  private mutating func ask(_ i: Ref<Stream>, now: Instant) {
     let leg = streams[i].leg
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
     guard let destination = destination(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
       // Its route was removed by a reload: the key is a miss.
-      guard streams[i].fanOut == Slab<FanOut>.none else {
+      guard streams[i].fanOut == Ref<FanOut>.none else {
         counters.add(.readsAsMisses)
         streams[i].piece += 1
         return advance(i, now: now)
@@ -71,10 +71,10 @@ extension Worker {
     streams[i].server = destination.server
     // A private connection might still see the value of a key whose deletion is pending.
     if isPromisedAway(i, at: destination.server) { return failedDownload(i, .timedOut, now: now) }
-    if let failure = admit(connection(to: destination.server, for: streams[i].client.index), now: now) {
+    if let failure = admit(connection(to: destination.server, for: streams[i].client.slot), now: now) {
       return failedDownload(i, failure, now: now)
     }
-    if streams[i].connection == Slab<ServerConnection>.none {
+    if streams[i].connection == Ref<ServerConnection>.none {
       guard streamsAtWork < limits.streams else {
         streamWaits.append(StreamWait(client: streams[i].client, stream: streams.id(of: i), since: now))
         return
@@ -96,11 +96,11 @@ extension Worker {
   // MARK: - On the private connection
 
   /// Handles the bytes of a download's reply; returns the bytes consumed.
-  mutating func digestDownload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  mutating func digestDownload(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     while p < bytes.byteCount {
       let i = connections[l].stream
-      guard i != Slab<Stream>.none, connections[l].sent > 0 else {
+      guard i != Ref<Stream>.none, connections[l].sent > 0 else {
         counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
@@ -125,7 +125,7 @@ extension Worker {
           return bytes.byteCount
         }
         // A multi-get has one `END` for all its values.
-        give(i, bytes, p, streams[i].fanOut == Slab<FanOut>.none ? tail.utf8CodeUnitCount : 2)
+        give(i, bytes, p, streams[i].fanOut == Ref<FanOut>.none ? tail.utf8CodeUnitCount : 2)
         p &+= tail.utf8CodeUnitCount
         finishValue(i, l, isLast: p == bytes.byteCount, now: now)
       }
@@ -133,8 +133,8 @@ extension Worker {
     return p
   }
 
-  private mutating func give(_ i: UInt32, _ bytes: RawSpan, _ p: Int, _ n: Int) {
-    let c = streams[i].client.index
+  private mutating func give(_ i: Ref<Stream>, _ bytes: RawSpan, _ p: Int, _ n: Int) {
+    let c = streams[i].client.slot
     clients[c].output.append(bytes, from: p, count: n, &buffers)
     streams[i].hasBegun = true
     markDirty(client: c)
@@ -148,7 +148,7 @@ extension Worker {
   /// Handles the first line of the reply; returns its bytes, 0 when it is incomplete, nil when the connection was
   /// closed or no longer belongs to this stream.
   private mutating func digestHead(
-    _ i: UInt32, _ l: UInt32, _ bytes: RawSpan, _ p: Int, now: Instant
+    _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ bytes: RawSpan, _ p: Int, now: Instant
   ) -> Int? {
     guard let newline = bytes.firstNewline(from: p) else {
       guard bytes.byteCount &- p >= ReplyParser.longestLine else { return 0 }
@@ -169,7 +169,7 @@ extension Worker {
       give(i, line, 0, header)
       expectValue(i, value, now: now)
     case .reply(let length, let outcome):
-      if streams[i].fanOut == Slab<FanOut>.none {
+      if streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length)
       } else if outcome == .error {
         noteFailure(streams[i].fanOut, at: streams[i].server, .protocolError, keys: 1)
@@ -186,7 +186,7 @@ extension Worker {
   }
 
   private mutating func digestMetaHead(
-    _ i: UInt32, _ l: UInt32, _ line: RawSpan, isLast: Bool, now: Instant
+    _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ line: RawSpan, isLast: Bool, now: Instant
   ) -> Int? {
     let answer = ReplyParser.meta(
       line, at: 0, to: connections[l].legs[0].metaLine, asked: connections[l].asked.readable,
@@ -210,18 +210,20 @@ extension Worker {
     return line.byteCount
   }
 
-  private mutating func giveLine(_ i: UInt32, _ l: UInt32, _ reply: MetaReply, _ line: RawSpan, to end: Int) {
+  private mutating func giveLine(
+    _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ reply: MetaReply, _ line: RawSpan, to end: Int
+  ) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     appendReply(
-      streams[i].leg, reply, line, 0, to: end, asked, .output(streams[i].client.index))
+      streams[i].leg, reply, line, 0, to: end, asked, .output(streams[i].client.slot))
     connections[l].asked = asked
-    markDirty(client: streams[i].client.index)
+    markDirty(client: streams[i].client.slot)
   }
 
-  private mutating func expectValue(_ i: UInt32, _ value: Int, now: Instant) {
+  private mutating func expectValue(_ i: Ref<Stream>, _ value: Int, now: Instant) {
     noteSize(value, at: streams[i].server)
-    if streams[i].fanOut != Slab<FanOut>.none {
-      let c = streams[i].client.index
+    if streams[i].fanOut != Ref<FanOut>.none {
+      let c = streams[i].client.slot
       clients[c].valueSize = UInt32(clamping: (Int(clients[c].valueSize) &+ max(1, value)) / 2)
     }
     streams[i].left = value
@@ -231,11 +233,12 @@ extension Worker {
   }
 
   /// Ends a value that was sent as a whole: the stream ends, or continues with its next piece.
-  private mutating func finishValue(_ i: UInt32, _ l: UInt32, isLast: Bool, now: Instant) {
+  private mutating func finishValue(_ i: Ref<Stream>, _ l: Ref<ServerConnection>, isLast: Bool, now: Instant)
+  {
     connections[l].asked.removeAll()
     connections[l].sent = 0
     connections[l].legs.removeAll()
-    guard streams[i].fanOut != Slab<FanOut>.none else { return finishDownload(i, isClean: isLast) }
+    guard streams[i].fanOut != Ref<FanOut>.none else { return finishDownload(i, isClean: isLast) }
     leaveConnection(i, isClean: isLast)
     streams[i].stage = .waiting
     streams[i].piece += 1
@@ -243,35 +246,35 @@ extension Worker {
   }
 
   /// Ends a download whose reply is complete.
-  private mutating func finishDownload(_ i: UInt32, isClean: Bool) {
-    let c = streams[i].client.index
+  private mutating func finishDownload(_ i: Ref<Stream>, isClean: Bool) {
+    let c = streams[i].client.slot
     let x = streams[i].exchange
-    clients[c].stream = Slab<Stream>.none
-    exchanges[x].stream = Slab<Stream>.none
+    clients[c].stream = Ref<Stream>.none
+    exchanges[x].stream = Ref<Stream>.none
     unhold(c)
     end(stream: i, isClean: isClean)
     conclude(x, .output(c))
   }
 
   /// Ends a download whose value can no longer be received.
-  mutating func failedDownload(_ i: UInt32, _ failure: ServerFailure, now: Instant) {
+  mutating func failedDownload(_ i: Ref<Stream>, _ failure: ServerFailure, now: Instant) {
     // Close a client that was sent a partial value: it would take whatever followed for the rest of the value.
     guard !streams[i].hasBegun else {
       counters.add(.valuesCutShort)
-      return close(client: streams[i].client.index)
+      return close(client: streams[i].client.slot)
     }
-    if streams[i].fanOut != Slab<FanOut>.none {
+    if streams[i].fanOut != Ref<FanOut>.none {
       noteFailure(streams[i].fanOut, at: streams[i].server, failure, keys: 1)
       streams[i].piece += 1
       return advance(i, now: now)
     }
-    let c = streams[i].client.index
+    let c = streams[i].client.slot
     var leg = streams[i].leg
     leg.exchange = streams[i].exchange
     let line = exchange(&streams[i].line, with: Buffer())
     let s = streams[i].server
-    clients[c].stream = Slab<Stream>.none
-    exchanges[leg.exchange].stream = Slab<Stream>.none
+    clients[c].stream = Ref<Stream>.none
+    exchanges[leg.exchange].stream = Ref<Stream>.none
     unhold(c)
     end(stream: i, isClean: false)
     fail(leg, at: s, failure, line, 0)
@@ -280,13 +283,13 @@ extension Worker {
   }
 
   /// The client has read some of its output.
-  mutating func clientTook(_ c: UInt32, now: Instant) {
+  mutating func clientTook(_ c: Ref<Client>, now: Instant) {
     let i = clients[c].stream
     guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= ahead / 2
     else { return }
     streams[i].isHeldUp = false
     streams[i].movedAt = now
-    if streams[i].connection != Slab<ServerConnection>.none {
+    if streams[i].connection != Ref<ServerConnection>.none {
       effects.append(.resumeConnection(streams[i].connection))
     } else {
       advance(i, now: now)

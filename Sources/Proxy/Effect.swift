@@ -4,21 +4,21 @@ import Wire
 /// An operation that the worker asks of the edge, which owns the sockets.
 package enum Effect: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
-  case connect(connection: UInt32)
+  case connect(connection: Ref<ServerConnection>)
   /// Send `Worker.handshakeRequest(for:)` on this connection, which is open and idle.
-  case handshake(connection: UInt32)
+  case handshake(connection: Ref<ServerConnection>)
   /// Close this connection, if it is open.
-  case disconnect(connection: UInt32)
+  case disconnect(connection: Ref<ServerConnection>)
   /// Close this client and report it with `closed(client:)`.
-  case close(client: UInt32)
+  case close(client: Ref<Client>)
   /// Read no more from this client until `resume`.
-  case pause(client: UInt32)
-  case resume(client: UInt32)
+  case pause(client: Ref<Client>)
+  case resume(client: Ref<Client>)
   /// Read no more from this connection to a server until `resumeConnection`.
-  case pauseConnection(UInt32)
-  case resumeConnection(UInt32)
+  case pauseConnection(Ref<ServerConnection>)
+  case resumeConnection(Ref<ServerConnection>)
   /// Answer this exchange with the statistics of the whole process.
-  case report(exchange: SlotID)
+  case report(exchange: SlotID<Exchange>)
 }
 
 /// Why a server that answers cannot be used.

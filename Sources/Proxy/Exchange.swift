@@ -4,11 +4,11 @@ import Wire
 /// One request of a client, until its reply is in the client's output: a position in the client's order.
 package struct Exchange: BitwiseCopyable, Recyclable {
   /// Its client; none when that has disconnected.
-  var client = Slab<Client>.none
+  var client = Ref<Client>.none
   /// The client's next exchange.
-  var next = Slab<Exchange>.none
+  var next = Ref<Exchange>.none
   /// A large reply, which is streamed in its turn.
-  var stream = Slab<Stream>.none
+  var stream = Ref<Stream>.none
   /// Whether the reply is complete, or is to be streamed.
   var isFinished = false
   /// The position, in the client's `parked`, of a reply that arrived before its turn.
@@ -17,8 +17,8 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 
   package init() {}
   package mutating func reset() {
-    next = Slab<Exchange>.none
-    stream = Slab<Stream>.none
+    next = Ref<Exchange>.none
+    stream = Ref<Stream>.none
     isFinished = false
   }
 }
@@ -29,9 +29,9 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 /// front: a reply's key is compared with the request's without a copy of it.
 package struct Leg: BitwiseCopyable {
   /// The exchange that waits for it; none after `noreply`, a passed deadline or a client's disconnect.
-  var exchange = Slab<Exchange>.none
+  var exchange = Ref<Exchange>.none
   /// Its fan-out, and its piece there: that of its first key, or that of its server.
-  var fanOut = Slab<FanOut>.none
+  var fanOut = Ref<FanOut>.none
   var piece = UInt32.max
   /// Its bytes in `asked`.
   var length: UInt32 = 0

@@ -9,14 +9,15 @@ extension Worker {
 
   /// Answers a get of one key that could not be sent at all.
   @inline(never)
-  mutating func turnAwayGet(_ c: UInt32, at s: UInt32, _ failure: ServerFailure) {
+  mutating func turnAwayGet(_ c: Ref<Client>, at s: Ref<Server>, _ failure: ServerFailure) {
     fail(newExchange(c), .get, at: s, failure, isTrue: true)
   }
 
   /// Answers a request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, by l: UInt32,
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: Ref<Server>,
+    by l: Ref<ServerConnection>,
     _ failure: ServerFailure
   ) {
     let key = Word(start: request.keyStart, length: request.keyLength)
@@ -34,8 +35,9 @@ extension Worker {
 
   /// Answers an exchange after its server failed: a read as a miss if so configured, a write too if that `isTrue`;
   /// everything else with an error line that names server and cause.
-  private mutating func fail(_ x: UInt32, _ verb: Verb, at s: UInt32, _ failure: ServerFailure, isTrue: Bool)
-  {
+  private mutating func fail(
+    _ x: Ref<Exchange>, _ verb: Verb, at s: Ref<Server>, _ failure: ServerFailure, isTrue: Bool
+  ) {
     let target = target(of: x)
     if verb.isRetrieval && servers[s].missesOnFailure {
       countMiss(at: s)
@@ -51,12 +53,12 @@ extension Worker {
   }
 
   /// Counts keys of a server that are answered as misses because the server could not answer.
-  mutating func countMiss(_ keys: Int = 1, at s: UInt32) {
+  mutating func countMiss(_ keys: Int = 1, at s: Ref<Server>) {
     counters.add(keys, to: .readsAsMisses)
     servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
-  mutating func appendError(_ failure: ServerFailure, at s: UInt32, to target: ReplyTarget) {
+  mutating func appendError(_ failure: ServerFailure, at s: Ref<Server>, to target: ReplyTarget) {
     append("SERVER_ERROR ringroad: ", to: target)
     let label = servers[s].label
     append(label.span.raw, to: target)
@@ -68,10 +70,10 @@ extension Worker {
   /// Answers for a leg that will get no reply; the caller removes it from the queue. Its request begins at `start` in
   /// `asked`. A write is answered as a miss only if that `isTrue`.
   mutating func fail(
-    _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
+    _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
     isTrue: Bool = false
   ) {
-    if leg.fanOut != Slab<FanOut>.none {
+    if leg.fanOut != Ref<FanOut>.none {
       if fanOuts[leg.fanOut].kind == .multiGet {
         noteFailure(leg.fanOut, at: s, failure, keysFrom: leg.piece)
       } else {
@@ -79,7 +81,7 @@ extension Worker {
         noteFailure(leg.fanOut, at: s, failure)
       }
       fanOuts[leg.fanOut].pending &-= 1
-    } else if leg.exchange != Slab<Exchange>.none {
+    } else if leg.exchange != Ref<Exchange>.none {
       if leg.verb.isMeta { return failMeta(leg, at: s, failure, asked, start, isTrue: isTrue) }
       fail(leg.exchange, leg.verb, at: s, failure, isTrue: isTrue)
     }
@@ -89,7 +91,7 @@ extension Worker {
 
   /// Handles a connection that could not be made or is lost: everything that waits on it fails. The edge has closed
   /// it, or gets the effect to do so.
-  package mutating func lost(_ l: UInt32, _ failure: ServerFailure, now: Instant) {
+  package mutating func lost(_ l: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
     guard connections[l].state != .closed else { return }
     if connections[l].isPrivate { return lostPrivate(l, failure, now: now) }
     let s = connections[l].server
@@ -119,14 +121,14 @@ extension Worker {
     }
     let begun = connections[l].isMade ? nil : connections[l].since
     reset(
-      l, failure, readsTo: isStale ? l : Slab<ServerConnection>.none, isEndedHere: failure != .connectionLost)
+      l, failure, readsTo: isStale ? l : Ref<ServerConnection>.none, isEndedHere: failure != .connectionLost)
     guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
     let silent = connections[l].replaces
-    if failure == .timedOut, silent != Slab<ServerConnection>.none, connections[silent].state == .validating {
+    if failure == .timedOut, silent != Ref<ServerConnection>.none, connections[silent].state == .validating {
       return giveUpEarlyReplacement(l)
     }
     note(failure, of: s, begun: begun)
-    if connections[l].replaces != Slab<ServerConnection>.none {
+    if connections[l].replaces != Ref<ServerConnection>.none {
       return giveUpReplacement(l, failure, now: now)
     }
     // Reconnect at once: a dead server is noticed before a client requests one of its keys, and no client waits for
@@ -135,7 +137,7 @@ extension Worker {
   }
 
   /// Reports a failure to the health board. `begun`: when the connection attempt began, if it never succeeded.
-  mutating func note(_ failure: ServerFailure, of s: UInt32, begun: Instant? = nil) {
+  mutating func note(_ failure: ServerFailure, of s: Ref<Server>, begun: Instant? = nil) {
     guard failure != .full else { return }
     servers[s].isSuspect = true
     if failure == .timedOut, let begun {
@@ -147,10 +149,13 @@ extension Worker {
 
   /// Fails what waits on a connection and resets it. Reads that may be sent again are queued on `target`, which may
   /// be the same connection, ahead of all later requests.
-  mutating func reset(_ l: UInt32, _ failure: ServerFailure, readsTo target: UInt32, isEndedHere: Bool) {
+  mutating func reset(
+    _ l: Ref<ServerConnection>, _ failure: ServerFailure, readsTo target: Ref<ServerConnection>,
+    isEndedHere: Bool
+  ) {
     // The server may have been sent a write that it has not read yet.
     if isEndedHere && connections[l].sent > 0 && owesDeletions(l) || clock < connections[l].restsUntil {
-      connections[target == Slab<ServerConnection>.none ? l : target].mustRest = true
+      connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
     }
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
@@ -177,8 +182,8 @@ extension Worker {
     connections[l].front = .plain
     // An answer leads to new requests only through the edge, never here: nothing joins the queue meanwhile.
     var left = connections[l].legs.count
-    let next = target == Slab<ServerConnection>.none ? l : target
-    let trailing = target == Slab<ServerConnection>.none ? 0 : readsAtTheEnd(of: l, asked, start)
+    let next = target == Ref<ServerConnection>.none ? l : target
+    let trailing = target == Ref<ServerConnection>.none ? 0 : readsAtTheEnd(of: l, asked, start)
     while left > 0, let leg = connections[l].legs.popFirst() {
       left &-= 1
       if left < trailing, mayBeSentAgain(leg) {
@@ -187,7 +192,7 @@ extension Worker {
         continue
       }
       // If any byte was sent, report `connection lost`, never a cause that implies that it was not served.
-      let mayBeServed = start < sent && leg.fanOut == Slab<FanOut>.none && failure.meansUnsent
+      let mayBeServed = start < sent && leg.fanOut == Ref<FanOut>.none && failure.meansUnsent
       let told = mayBeServed ? .connectionLost : failure
       abandon(
         leg, at: connections[l].server, by: next, told,
@@ -195,7 +200,7 @@ extension Worker {
       start &+= Int(leg.length)
     }
     asked.release(to: &buffers)
-    keepPromises(isAhead: target != Slab<ServerConnection>.none)
+    keepPromises(isAhead: target != Ref<ServerConnection>.none)
   }
 
   /// What is known about a request that was given up.
@@ -209,7 +214,8 @@ extension Worker {
 
   /// Answers for a leg that has left its queue, and releases the exchange or fan-out that it belongs to.
   mutating func abandon(
-    _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ fate: Fate, _ asked: borrowing Buffer,
+    _ leg: Leg, at s: Ref<Server>, by l: Ref<ServerConnection>, _ failure: ServerFailure, _ fate: Fate,
+    _ asked: borrowing Buffer,
     _ start: Int
   ) {
     if leg.isPromised {
@@ -226,11 +232,11 @@ extension Worker {
         }
       fail(leg, at: s, failure, asked, start, isTrue: isTrue)
     }
-    if leg.fanOut != Slab<FanOut>.none {
+    if leg.fanOut != Ref<FanOut>.none {
       fanOuts[leg.fanOut].open &-= 1
       if fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
     }
-    if leg.exchange == Slab<Exchange>.none && leg.fanOut == Slab<FanOut>.none && !leg.isLate
+    if leg.exchange == Ref<Exchange>.none && leg.fanOut == Ref<FanOut>.none && !leg.isLate
       && !leg.isPromised
     {
       counters.add(.noreplyDropped)
@@ -238,7 +244,9 @@ extension Worker {
   }
 
   /// Handles bytes that cannot be the reply to the oldest request: replies no longer match requests.
-  @inline(never) mutating func violation(_ l: UInt32, _ why: ProtocolViolation, _ bytes: RawSpan, _ p: Int) {
+  @inline(never) mutating func violation(
+    _ l: Ref<ServerConnection>, _ why: ProtocolViolation, _ bytes: RawSpan, _ p: Int
+  ) {
     counters.add(.integrityFailures)
     let s = connections[l].server
     events.append(
@@ -252,8 +260,8 @@ extension Worker {
   }
 
   /// Discards the values of a multi-get with a bad reply: they are not trusted, and count as not answered.
-  private mutating func forgetValues(_ l: UInt32) {
-    guard let leg = connections[l].legs.first, leg.fanOut != Slab<FanOut>.none, !leg.isLate,
+  private mutating func forgetValues(_ l: Ref<ServerConnection>) {
+    guard let leg = connections[l].legs.first, leg.fanOut != Ref<FanOut>.none, !leg.isLate,
       fanOuts[leg.fanOut].kind == .multiGet
     else { return }
     var i = leg.piece

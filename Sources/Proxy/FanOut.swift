@@ -25,8 +25,13 @@ struct FanOut: ~Copyable, Recyclable {
     var offset = 0
     /// Zero: a miss, or no reply.
     var length: UInt32 = 0
-    /// The next key of the same leg; for a command to every server, the server's slot.
+    /// The next key of the same leg.
     var next = UInt32.max
+    /// The same place, for a command to every server.
+    var server: Ref<Server> {
+      get { Ref(next) }
+      set { next = newValue.index }
+    }
     var keyLength: UInt8 = 0
     /// Its value is too large to be kept, and is requested separately. Its key is in `bytes`.
     var isDeferred = false
@@ -37,7 +42,7 @@ struct FanOut: ~Copyable, Recyclable {
   }
 
   var kind = Kind.multiGet
-  var exchange = Slab<Exchange>.none
+  var exchange = Ref<Exchange>.none
   var bytes = Buffer()
   var pieces = List<Piece>()
   /// Whether values have their cas number.
@@ -58,7 +63,7 @@ struct FanOut: ~Copyable, Recyclable {
   /// Keys of a multi-get that no server answered for.
   var unanswered = 0
   var failure: ServerFailure?
-  var failedServer = Slab<Server>.none
+  var failedServer = Ref<Server>.none
   /// Whether failed keys give an error line rather than misses.
   var isStrict = false
   /// The arguments of the request; for `stats` and `dump` only.
@@ -110,14 +115,14 @@ struct FanOut: ~Copyable, Recyclable {
     isImmediate = false
     hasDeferred = false
     isHolding = false
-    exchange = Slab<Exchange>.none
+    exchange = Ref<Exchange>.none
     pieces.removeAll()
     pending = 0
     open = 0
     failures = 0
     unanswered = 0
     failure = nil
-    failedServer = Slab<Server>.none
+    failedServer = Ref<Server>.none
     isStrict = false
     if !words.isEmpty { words = [] }
   }

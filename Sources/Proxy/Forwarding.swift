@@ -7,7 +7,7 @@ import Wire
 
 extension Worker {
   /// Receives bytes from a client: serves every whole request in them and keeps the unfinished rest.
-  package mutating func clientReceived(_ c: UInt32, _ bytes: RawSpan, now: Instant) {
+  package mutating func clientReceived(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .clientBytesIn)
     clock = now
     if !clients[c].hasSpoken, isForeign(c, bytes) { return }
@@ -27,7 +27,7 @@ extension Worker {
   }
 
   /// More of a client's bytes were added to its `input`.
-  private mutating func clientFilled(_ c: UInt32, now: Instant) {
+  private mutating func clientFilled(_ c: Ref<Client>, now: Instant) {
     guard !clients[c].isStalled else { return }
     if clients[c].isUploading { return pumpUpload(c, now: now) }
     // A large value is parsed again when it is complete; as long as it makes progress, its clock restarts.
@@ -38,7 +38,7 @@ extension Worker {
   }
 
   /// The edge has read `n` bytes directly into the client's `input`.
-  package mutating func clientReceived(_ c: UInt32, filled n: Int, now: Instant) {
+  package mutating func clientReceived(_ c: Ref<Client>, filled n: Int, now: Instant) {
     counters.add(n, to: .clientBytesIn)
     clock = now
     clientFilled(c, now: now)
@@ -48,7 +48,7 @@ extension Worker {
   /// Whether the first bytes of a connection are another protocol's: memcached's binary one, or TLS. They may contain
   /// no line that could be refused, and the client would wait for its own timeout: the worker closes the connection.
   @inline(never)
-  private mutating func isForeign(_ c: UInt32, _ bytes: RawSpan) -> Bool {
+  private mutating func isForeign(_ c: Ref<Client>, _ bytes: RawSpan) -> Bool {
     clients[c].hasSpoken = true
     guard bytes.hasText("\u{16}\u{3}", at: 0) || (bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80) else {
       return false
@@ -59,7 +59,7 @@ extension Worker {
   }
 
   /// Serves the requests in a client's `input`.
-  mutating func pump(_ c: UInt32, now: Instant) {
+  mutating func pump(_ c: Ref<Client>, now: Instant) {
     var input = exchange(&clients[c].input, with: Buffer())
     let consumed = serve(c, input.readable, now: now)
     input.consume(consumed)
@@ -74,7 +74,7 @@ extension Worker {
   }
 
   @inline(__always)
-  private mutating func keepRest(_ c: UInt32, _ bytes: RawSpan, from consumed: Int, now: Instant) {
+  private mutating func keepRest(_ c: Ref<Client>, _ bytes: RawSpan, from consumed: Int, now: Instant) {
     let rest = bytes.byteCount &- consumed
     if rest > 0 {
       if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &buffers) }
@@ -86,7 +86,7 @@ extension Worker {
   }
 
   /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: they are progress.
-  private mutating func notePartial(_ c: UInt32, rest: Int, consumed: Int, now: Instant) {
+  private mutating func notePartial(_ c: Ref<Client>, rest: Int, consumed: Int, now: Instant) {
     if clients[c].isUploading && !clients[c].isStalled { return }
     if rest == 0 || clients[c].isStalled {
       clients[c].partialSince = .never
@@ -99,7 +99,7 @@ extension Worker {
   }
 
   /// Serves the whole requests at the front; returns their bytes.
-  private mutating func serve(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  private mutating func serve(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     var request = Request()
     clients[c].awaited = 0
@@ -167,7 +167,7 @@ extension Worker {
   /// occupy no registers in it.
   @inline(never)
   private mutating func serveGets(
-    _ c: UInt32, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, from start: Int, atMost room: Int, now: Instant
   ) -> Int {
     var p = start
     var count = 0
@@ -186,7 +186,7 @@ extension Worker {
 
   @inline(never)
   private mutating func dispatch(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     switch request.verb {
     case .get, .gets, .gat, .gats:
@@ -223,7 +223,7 @@ extension Worker {
   /// Forwards a request of one key to the key's server.
   @inline(always)
   private mutating func forward(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     let route = routeIndex(of: bytes, from: request.keyStart, count: request.keyLength)
     forward(c, bytes, p, request, to: route, now: now)
@@ -232,13 +232,13 @@ extension Worker {
   /// The same for a key whose route is known.
   @inline(always)
   mutating func forward(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to route: Int, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to route: Int, now: Instant
   ) {
     guard route >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
     let destination = destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
     if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
-      if let failure = admit(l, for: request.isQuiet ? Slab<Client>.none : c, now: now) {
+      if let failure = admit(l, for: request.isQuiet ? Ref<Client>.none : c, now: now) {
         // A separate function, so that a plain get need not pass what it does not use.
         if request.verb == .get { return turnAwayGet(c, at: destination.server, failure) }
         return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
@@ -246,7 +246,7 @@ extension Worker {
     }
     counters.add(.requestsForwarded)
     markDirty(connection: l)
-    let x = request.isQuiet ? Slab<Exchange>.none : newExchange(c)
+    let x = request.isQuiet ? Ref<Exchange>.none : newExchange(c)
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = connections[l].enqueueGet(
         x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
@@ -276,7 +276,7 @@ extension Worker {
   mutating func routeIndex(of bytes: RawSpan, from: Int, count: Int) -> Int {
     let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
     guard pool >= 0 else { return pool }
-    let i = UInt32(truncatingIfNeeded: pool)
+    let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
     let server =
       table.pools[i].live.isSingle
       ? table.pools[i].live.firstServer
@@ -285,15 +285,15 @@ extension Worker {
   }
 
   /// The connection for this client's requests to a server: always the same one, so that they stay in order.
-  @inline(never) mutating func connection(to s: UInt32, for c: UInt32) -> UInt32 {
+  @inline(never) mutating func connection(to s: Ref<Server>, for c: Ref<Client>) -> Ref<ServerConnection> {
     let n = servers[s].connections.count
-    return servers[s].connections[n == 1 ? 0 : Int(c) % n]
+    return servers[s].connections[n == 1 ? 0 : Int(c.index) % n]
   }
 
   /// Writes a request in a normal form: one space between words, numbers as memcached reads them, no `noreply`.
   @inline(never)
   mutating func write(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, to l: UInt32, _ leg: inout Leg
+    _ bytes: RawSpan, _ p: Int, _ request: Request, to l: Ref<ServerConnection>, _ leg: inout Leg
   ) {
     let before = connections[l].asked.count
     if request.verb.isRetrieval {
@@ -329,7 +329,7 @@ extension Worker {
     }
   }
 
-  private mutating func append(_ number: Number?, as i: Int, of verb: Verb, to l: UInt32) {
+  private mutating func append(_ number: Number?, as i: Int, of verb: Verb, to l: Ref<ServerConnection>) {
     guard let number else { return }
     let isTime = (i == 3 && verb.isStorage) || (i == 2 && verb == .touch)
     if isTime, let value = number.cutToInt32 {
@@ -345,7 +345,9 @@ extension Worker {
   }
 
   /// Writes `get ` or `gat <exptime> `; returns where the key begins.
-  mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: UInt32) -> UInt8 {
+  mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: Ref<ServerConnection>)
+    -> UInt8
+  {
     let before = connections[l].asked.count
     switch request.verb {
     case .gets: connections[l].asked.append("gets ", &buffers)
@@ -369,7 +371,9 @@ extension Worker {
   /// validates it if it is idle. When the queue is full, clients with few requests in flight are still admitted: they
   /// did not fill it.
   @inline(never)
-  mutating func admit(_ l: UInt32, for c: UInt32 = Slab<Client>.none, now: Instant) -> ServerFailure? {
+  mutating func admit(_ l: Ref<ServerConnection>, for c: Ref<Client> = Ref<Client>.none, now: Instant)
+    -> ServerFailure?
+  {
     if isGivingUp { return .shuttingDown }
     let s = connections[l].server
     switch servers[s].status {
@@ -390,8 +394,8 @@ extension Worker {
   }
 
   /// Whether a connection's queue is full for this client.
-  func isFull(_ l: UInt32, for c: UInt32) -> Bool {
-    let isModest = c != Slab<Client>.none && clients[c].inFlight < Self.modestRequests
+  func isFull(_ l: Ref<ServerConnection>, for c: Ref<Client>) -> Bool {
+    let isModest = c != Ref<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
     return connections[l].asked.count > most || connections[l].legs.count >= limits.serverDepth
   }
@@ -399,7 +403,7 @@ extension Worker {
   /// Requests in flight below which a client is still admitted to a full queue.
   private static let modestRequests: UInt32 = 8
 
-  mutating func connect(_ l: UInt32, now: Instant) {
+  mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
     connections[l].state = .connecting
     connections[l].since = now
     effects.append(.connect(connection: l))

@@ -46,7 +46,8 @@ extension ServerConnection {
   /// Queues `get <key>\r\n`, which is exactly the beginning of `line`; returns whether it continues the previous line.
   @inline(always)
   mutating func enqueueGet(
-    _ exchange: UInt32, keyLength: Int, _ line: RawSpan, since now: Instant, _ buffers: inout BufferPool
+    _ exchange: Ref<Exchange>, keyLength: Int, _ line: RawSpan, since now: Instant,
+    _ buffers: inout BufferPool
   ) -> Bool {
     var leg = Leg()
     leg.exchange = exchange
@@ -170,8 +171,9 @@ extension Worker {
   /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg or one that is part of
   /// a fan-out. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
   @inline(never)
-  mutating func share(_ l: UInt32, _ bytes: RawSpan, from start: Int) -> (end: Int, isAwaited: Bool, Answer?)
-  {
+  mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
+    end: Int, isAwaited: Bool, Answer?
+  ) {
     guard connections[l].hasSentFront else { return (start, false, .broken(.unsolicited)) }
     var p = start
     var count = 0
@@ -180,7 +182,7 @@ extension Worker {
     var stop: Answer?
     while p < bytes.byteCount, count < connections[l].legs.count {
       let leg = connections[l].legs[count]
-      guard leg.isContinuedByNext, leg.fanOut == Slab<FanOut>.none else { break }
+      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none else { break }
       let reply = bytes.rest(from: p)
       let answer = connections[l].share(leg, count, at: length, of: reply, maxValue: limits.maxValue)
       guard case .reply(let n, let outcome) = answer else {
@@ -191,7 +193,7 @@ extension Worker {
       length &+= Int(leg.length)
       // An error is not consumed: the next leg gets it too.
       if outcome == .hit { p &+= n }
-      if leg.exchange == Slab<Exchange>.none {
+      if leg.exchange == Ref<Exchange>.none {
         if leg.isLate { counters.add(.lateReplies) }
         continue
       }
@@ -208,7 +210,8 @@ extension Worker {
   }
 
   /// Queues a get's leg, whose bytes are in `asked` at `start`, at the back of a connection as a separate line.
-  mutating func appendAlone(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
+  mutating func appendAlone(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: Ref<ServerConnection>)
+  {
     var leg = leg
     let before = connections[l].asked.count
     if leg.continuesPreviousLine {

@@ -14,7 +14,7 @@ import Wire
 extension Worker {
   /// Marks a connection that is owed no reply as idle, and validates it after a longer time. So a dead connection is
   /// found before a client needs it, and the traffic keeps firewall or NAT state alive.
-  mutating func checkIdle(_ l: UInt32, now: Instant) {
+  mutating func checkIdle(_ l: Ref<ServerConnection>, now: Instant) {
     let idle = now.since(connections[l].heard)
     if connections[l].state == .idle {
       if idle >= limits.pingAfter { validate(l, now: now) }
@@ -27,7 +27,7 @@ extension Worker {
   }
 
   /// Sends `version` on an idle connection; requests are held until it is answered.
-  mutating func validate(_ l: UInt32, now: Instant) {
+  mutating func validate(_ l: Ref<ServerConnection>, now: Instant) {
     connections[l].state = .validating
     connections[l].validatingSince = now
     connections[l].retryAt = .origin
@@ -35,7 +35,7 @@ extension Worker {
   }
 
   /// Checks the deadlines of a connection that is being validated. Its requests keep their own deadlines.
-  mutating func expireValidation(_ l: UInt32, now: Instant) {
+  mutating func expireValidation(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
     let timeout = servers[s].requestTimeout
     dropUnsent(l, now: now)
@@ -51,7 +51,7 @@ extension Worker {
 
   /// Closes an idle connection and opens another for the requests that wait on it. The loss says nothing about the
   /// server: the result of the next connection does.
-  mutating func remake(_ l: UInt32, now: Instant) {
+  mutating func remake(_ l: Ref<ServerConnection>, now: Instant) {
     dropReplacement(of: l)
     counters.add(.serverConnectionsLost)
     unmake(l)
@@ -59,7 +59,7 @@ extension Worker {
   }
 
   /// Moves the queue of a connection, no byte of it sent, to a new connection.
-  mutating func moveQueue(from l: UInt32, to r: UInt32) {
+  mutating func moveQueue(from l: Ref<ServerConnection>, to r: Ref<ServerConnection>) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     connections[r].asked = asked
     let legs = exchange(&connections[l].legs, with: Fifo())

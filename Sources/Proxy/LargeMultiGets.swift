@@ -18,7 +18,7 @@ extension Worker {
   private static var largeMemory: Duration { .seconds(300) }
 
   /// Records the size of a value on its way to or from a server.
-  mutating func noteSize(_ bytes: Int, at s: UInt32) {
+  mutating func noteSize(_ bytes: Int, at s: Ref<Server>) {
     if bytes >= limits.large { servers[s].largeAt = clock }
   }
 
@@ -26,7 +26,7 @@ extension Worker {
 
   /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they
   /// are as large as this client's last ones, and no write can be overtaken.
-  @inline(never) func isTooLargeToGather(_ c: UInt32, bytes: RawSpan, _ request: Request, lineAt p: Int)
+  @inline(never) func isTooLargeToGather(_ c: Ref<Client>, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
     let size = Int(clients[c].valueSize)
@@ -42,22 +42,22 @@ extension Worker {
   /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on
   /// a private connection might be answered before that write; one on the shared connection is answered behind it.
   private var hasUnansweredWrites: Bool {
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l) {
         for i in 0..<connections[l].legs.count {
           let leg = connections[l].legs[i]
-          if leg.exchange == Slab<Exchange>.none, leg.verb.mayChange || leg.verb == .flushAll { return true }
+          if leg.exchange == Ref<Exchange>.none, leg.verb.mayChange || leg.verb == .flushAll { return true }
         }
       }
-      l += 1
+      l = l.next
     }
     return false
   }
 
   /// Serves a multi-get by requesting every key separately, on a private connection.
   @inline(never)
-  mutating func streamMultiGet(_ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request) {
+  mutating func streamMultiGet(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request) {
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
     while let key = words.next(bytes) {
@@ -85,7 +85,7 @@ extension Worker {
   /// discard the rest. The reads queued behind are sent again on it. Returns false, and does nothing, if anything else is
   /// queued.
   @inline(never)
-  mutating func cutShort(_ l: UInt32, _ leg: Leg) -> Bool {
+  mutating func cutShort(_ l: Ref<ServerConnection>, _ leg: Leg) -> Bool {
     guard connections[l].state == .ready, !connections[l].isRetiring,
       !connections[l].isPrivate,
       connections[l].hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
@@ -109,18 +109,18 @@ extension Worker {
 
   /// Defers every key of the other multi-gets that wait on a connection that is cut short: they would meet the same
   /// large values. Returns their fan-outs.
-  private mutating func deferOthers(_ l: UInt32) -> [UInt32] {
-    var others: [UInt32] = []
+  private mutating func deferOthers(_ l: Ref<ServerConnection>) -> [Ref<FanOut>] {
+    var others: [Ref<FanOut>] = []
     let asked = exchange(&connections[l].asked, with: Buffer())
     var start = 0
     for n in 0..<connections[l].legs.count {
       let leg = connections[l].legs[n]
       let f = leg.fanOut
-      if f != Slab<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
+      if f != Ref<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
         fanOuts[f].count(from: leg.piece) > Self.firstKeys
       {
         deferAll(f, from: leg.piece, asked, keyAt: start &+ Int(leg.keyStart))
-        connections[l].legs[n].fanOut = Slab<FanOut>.none
+        connections[l].legs[n].fanOut = Ref<FanOut>.none
         connections[l].legs[n].isLate = true
         fanOuts[f].pending &-= 1
         fanOuts[f].open &-= 1
@@ -133,7 +133,8 @@ extension Worker {
   }
 
   /// Defers the keys of a chain, which are in `asked` with a space between two.
-  private mutating func deferAll(_ f: UInt32, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int) {
+  private mutating func deferAll(_ f: Ref<FanOut>, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int)
+  {
     var i = first
     var at = keyAt
     while i != .max {
@@ -144,7 +145,7 @@ extension Worker {
     noteDeferred(f)
   }
 
-  private func hasOnlyReads(behindFrontOf l: UInt32) -> Bool {
+  private func hasOnlyReads(behindFrontOf l: Ref<ServerConnection>) -> Bool {
     var start = Int(connections[l].legs[0].length)
     for i in 1..<max(1, connections[l].legs.count) {
       let leg = connections[l].legs[i]
@@ -158,14 +159,14 @@ extension Worker {
 
   /// Handles a reply to a multi-get with deferred values; returns whether its connection was cut short.
   @inline(never)
-  mutating func endsEarly(_ f: UInt32, _ leg: Leg, on l: UInt32, isMore: Bool) -> Bool {
+  mutating func endsEarly(_ f: Ref<FanOut>, _ leg: Leg, on l: Ref<ServerConnection>, isMore: Bool) -> Bool {
     noteDeferred(f)
     return isMore && !leg.isLate && cutShort(multiGet: f, leg, on: l)
   }
 
   /// Defers the keys of a multi-get's share that are not answered yet, and cuts its connection short, if the values
   /// still to arrive do not fit and are many bytes. Returns whether it did.
-  mutating func cutShort(multiGet f: UInt32, _ leg: Leg, on l: UInt32) -> Bool {
+  mutating func cutShort(multiGet f: Ref<FanOut>, _ leg: Leg, on l: Ref<ServerConnection>) -> Bool {
     let (left, average) = (fanOuts[f].count(from: connections[l].cursor), fanOuts[f].averageSize)
     let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
     guard connections[l].cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
@@ -189,7 +190,7 @@ extension Worker {
 
   /// Whether the values of a share may be large: its server has some, and the client's are not known to be small.
   @inline(__always)
-  func mayBeLarge(at s: UInt32, for c: UInt32, _ verb: Verb, now: Instant) -> Bool {
+  func mayBeLarge(at s: Ref<Server>, for c: Ref<Client>, _ verb: Verb, now: Instant) -> Bool {
     guard servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
     return (clients[c].valueSize == 0 || Int(clients[c].valueSize) >= limits.large)
       && now.since(servers[s].largeAt) < Self.largeMemory
@@ -197,7 +198,7 @@ extension Worker {
 
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.
   @inline(never)
-  mutating func split(_ open: OpenLeg, _ f: UInt32) {
+  mutating func split(_ open: OpenLeg, _ f: Ref<FanOut>) {
     var end = open.start &+ Int(open.keyStart)
     var last = open.first
     var i = open.first
@@ -230,10 +231,10 @@ extension Worker {
   /// Requests the rest of a share when its first keys are answered: in one line if the values are small, else one by
   /// one.
   @inline(never)
-  mutating func askWhatIsLeft(_ f: UInt32, behind leg: Leg, on l: UInt32) {
+  mutating func askWhatIsLeft(_ f: Ref<FanOut>, behind leg: Leg, on l: Ref<ServerConnection>) {
     guard let first = fanOuts[f].takeRest(of: leg.piece) else { return }
     let x = fanOuts[f].exchange
-    guard x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none else { return }
+    guard x != Ref<Exchange>.none, exchanges[x].client != Ref<Client>.none else { return }
     noteSize(fanOuts[f].size(of: leg.piece).largest, at: connections[l].server)
     guard fits(fanOuts[f].count(from: first), like: leg.piece, f) else {
       return deferRest(f, from: first)
@@ -269,7 +270,7 @@ extension Worker {
   }
 
   /// Defers the rest of a share, whose keys the fan-out's `bytes` keep.
-  private mutating func deferRest(_ f: UInt32, from first: UInt32) {
+  private mutating func deferRest(_ f: Ref<FanOut>, from first: UInt32) {
     var i = first
     while i != .max {
       fanOuts[f].pieces[Int(i)].isDeferred = true
@@ -280,7 +281,7 @@ extension Worker {
   }
 
   /// Whether the values of `count` more keys fit in memory if they are like those of a leg.
-  private func fits(_ count: Int, like leg: UInt32, _ f: UInt32) -> Bool {
+  private func fits(_ count: Int, like leg: UInt32, _ f: Ref<FanOut>) -> Bool {
     let (average, largest) = fanOuts[f].size(of: leg)
     if largest > heldLimit { return false }
     let (bytes, overflow) = average.multipliedReportingOverflow(by: count)
@@ -288,7 +289,7 @@ extension Worker {
   }
 
   /// Records the size of a multi-get's values: the client's next ones are expected to be like them.
-  mutating func learnSize(_ f: UInt32, for c: UInt32) {
+  mutating func learnSize(_ f: Ref<FanOut>, for c: Ref<Client>) {
     let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasDeferred {
       clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))

@@ -9,17 +9,17 @@ extension Worker {
   /// Handles a large value that has begun to arrive for the front leg: discards it, or buffers it. Returns the bytes to
   /// consume now, 0 when it is buffered; nil when the connection was closed.
   @inline(never) mutating func begin(
-    long value: Int, header: Int, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+    long value: Int, header: Int, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> Int? {
     guard connections[l].hasSentFront else {
       violation(l, .unsolicited, bytes, p)
       return nil
     }
     noteSize(value, at: connections[l].server)
-    let isSingle = leg.fanOut == Slab<FanOut>.none
+    let isSingle = leg.fanOut == Ref<FanOut>.none
     let tail = tail(of: leg)
     if isJournaling, isSingle, leg.verb.mayChange, !leg.isLate { noteFront(l, leg) }
-    if isSingle ? leg.exchange != Slab<Exchange>.none : !leg.isLate {
+    if isSingle ? leg.exchange != Ref<Exchange>.none : !leg.isLate {
       let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
       guard isRepeatable || value > mostHeld else {
         connections[l].awaited = header &+ value &+ tail.utf8CodeUnitCount
@@ -49,12 +49,12 @@ extension Worker {
   }
 
   /// Answers for a value that can neither be requested again nor buffered as if its server had failed.
-  private mutating func giveUp(_ l: UInt32, _ leg: Leg) {
+  private mutating func giveUp(_ l: Ref<ServerConnection>, _ leg: Leg) {
     counters.add(.queueFull)
-    guard leg.fanOut == Slab<FanOut>.none else {
+    guard leg.fanOut == Ref<FanOut>.none else {
       return noteFailure(leg.fanOut, at: connections[l].server, .queueFull, keys: 1)
     }
-    connections[l].legs[0].exchange = Slab<Exchange>.none
+    connections[l].legs[0].exchange = Ref<Exchange>.none
     let asked = exchange(&connections[l].asked, with: Buffer())
     fail(leg, at: connections[l].server, .queueFull, asked, 0)
     connections[l].asked = asked
@@ -62,18 +62,18 @@ extension Worker {
 
   /// What must follow the bytes of a value that belongs to this leg.
   private func tail(of leg: Leg) -> StaticString {
-    leg.fanOut == Slab<FanOut>.none && !leg.verb.isMeta && !leg.isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
+    leg.fanOut == Ref<FanOut>.none && !leg.verb.isMeta && !leg.isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
   }
 
   /// Moves the connection's cursor past the current value.
-  private mutating func step(_ l: UInt32, _ f: UInt32) {
+  private mutating func step(_ l: Ref<ServerConnection>, _ f: Ref<FanOut>) {
     let piece = fanOuts[f].pieces[Int(connections[l].cursor)]
     connections[l].cursorAt &+= Int(piece.keyLength) &+ 1
     connections[l].cursor = piece.next
   }
 
   /// Discards what has arrived of an unwanted value; nil when the connection was closed.
-  mutating func discardValue(_ l: UInt32, _ bytes: RawSpan, _ p: Int) -> Int? {
+  mutating func discardValue(_ l: Ref<ServerConnection>, _ bytes: RawSpan, _ p: Int) -> Int? {
     let n = min(connections[l].discardLeft, bytes.byteCount &- p)
     let before = connections[l].discardLeft
     connections[l].discardLeft &-= n
@@ -91,7 +91,7 @@ extension Worker {
     }
     connections[l].front = .plain
     let leg = connections[l].legs[0]
-    if leg.fanOut == Slab<FanOut>.none {
+    if leg.fanOut == Ref<FanOut>.none {
       connections[l].dropFront(&buffers)
       if leg.isLate { counters.add(.lateReplies) }
     }
@@ -100,8 +100,8 @@ extension Worker {
 
   /// Whether a later request gives the same value: no request behind it on this connection changes the key, and the
   /// request itself changes nothing.
-  func mayAskAgain(_ l: UInt32, _ leg: Leg) -> Bool {
-    if leg.fanOut != Slab<FanOut>.none {
+  func mayAskAgain(_ l: Ref<ServerConnection>, _ leg: Leg) -> Bool {
+    if leg.fanOut != Ref<FanOut>.none {
       let piece = fanOuts[leg.fanOut].pieces[Int(connections[l].cursor)]
       return connections[l].mayAskAgain(keyAt: connections[l].cursorAt, count: Int(piece.keyLength))
     }
@@ -114,15 +114,15 @@ extension Worker {
   }
 
   /// Has the front leg's reply streamed in its turn.
-  private mutating func deferLargeValue(_ l: UInt32, _ leg: Leg) {
+  private mutating func deferLargeValue(_ l: Ref<ServerConnection>, _ leg: Leg) {
     let x = leg.exchange
-    connections[l].legs[0].exchange = Slab<Exchange>.none
-    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
+    connections[l].legs[0].exchange = Ref<Exchange>.none
+    guard exchanges[x].client != Ref<Client>.none else { return exchanges.give(x) }
     hold(exchanges[x].client)
     let i = newDownload(x)
     streams[i].server = connections[l].server
     streams[i].leg = leg
-    streams[i].leg.exchange = Slab<Exchange>.none
+    streams[i].leg.exchange = Ref<Exchange>.none
     let asked = exchange(&connections[l].asked, with: Buffer())
     if leg.verb.isMeta {
       streams[i].line.append(asked, from: 0, count: Int(leg.length), &buffers)
@@ -136,7 +136,7 @@ extension Worker {
   }
 
   /// Makes a stream for an exchange whose client is connected.
-  private mutating func newDownload(_ x: UInt32) -> UInt32 {
+  private mutating func newDownload(_ x: Ref<Exchange>) -> Ref<Stream> {
     let i = streams.take()
     streams[i].client = clients.id(of: exchanges[x].client)
     streams[i].exchange = x
@@ -149,20 +149,20 @@ extension Worker {
   }
 
   /// Serves no more of a client's requests until its deferred values were sent: a later write would overtake them.
-  private mutating func hold(_ c: UInt32) {
-    guard c != Slab<Client>.none else { return }
+  private mutating func hold(_ c: Ref<Client>) {
+    guard c != Ref<Client>.none else { return }
     clients[c].deferredReplies &+= 1
     clients[c].window = 0
   }
 
-  mutating func unhold(_ c: UInt32) {
+  mutating func unhold(_ c: Ref<Client>) {
     clients[c].deferredReplies &-= 1
     if clients[c].deferredReplies == 0 { clients[c].window = 1 }
   }
 
   /// Records that keys of a multi-get are deferred.
-  mutating func noteDeferred(_ f: UInt32) {
-    guard !fanOuts[f].isHolding, fanOuts[f].exchange != Slab<Exchange>.none else {
+  mutating func noteDeferred(_ f: Ref<FanOut>) {
+    guard !fanOuts[f].isHolding, fanOuts[f].exchange != Ref<Exchange>.none else {
       return
     }
     fanOuts[f].isHolding = true
@@ -171,7 +171,7 @@ extension Worker {
 
   /// Writes the request line for one key's value.
   mutating func writeLine(
-    _ i: UInt32, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
+    _ i: Ref<Stream>, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
   ) {
     streams[i].line.removeAll()
     streams[i].line.append(verb == .gets ? "gets " : "get ", &buffers)
@@ -186,8 +186,8 @@ extension Worker {
   }
 
   /// Streams the reply of a multi-get with deferred values, piece by piece.
-  mutating func deferLargeValue(_ f: UInt32, _ x: UInt32) {
-    guard exchanges[x].client != Slab<Client>.none else { return exchanges.give(x) }
+  mutating func deferLargeValue(_ f: Ref<FanOut>, _ x: Ref<Exchange>) {
+    guard exchanges[x].client != Ref<Client>.none else { return exchanges.give(x) }
     let i = newDownload(x)
     streams[i].fanOut = f
     fanOuts[f].open &+= 1
@@ -195,7 +195,7 @@ extension Worker {
   }
 
   /// Begins the download at once if it is the exchange's turn.
-  private mutating func beginIfTurn(_ x: UInt32) {
+  private mutating func beginIfTurn(_ x: Ref<Exchange>) {
     let c = exchanges[x].client
     if clients[c].first == x { begin(download: exchanges[x].stream, for: c) }
   }

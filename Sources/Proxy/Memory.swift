@@ -49,8 +49,8 @@ extension Worker {
   /// Replaces `numbers` with this worker's statistics of each server. O(servers and connections).
   package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
     numbers.removeAll(keepingCapacity: true)
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s), !servers[s].isRetired {
         var heard = Instant.origin
         for i in 0..<servers[s].connections.count {
@@ -59,7 +59,7 @@ extension Worker {
         numbers.append(
           ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
       }
-      s += 1
+      s = s.next
     }
   }
 
@@ -78,16 +78,16 @@ extension Worker {
   /// This bounds a worker's memory. A client that reads its replies and finishes its values is never closed by it.
   package mutating func closeLargestClient() {
     var most = Self.modest
-    var victim = Slab<Client>.none
-    var c: UInt32 = 0
-    while c < clients.end {
+    var victim = Ref<Client>.none
+    var c = Ref<Client>(0)
+    while c.index < clients.end {
       if clients.isTaken(c), !clients[c].isClosed, memory(of: c) > most {
         most = memory(of: c)
         victim = c
       }
-      c += 1
+      c = c.next
     }
-    guard victim != Slab<Client>.none else { return }
+    guard victim != Ref<Client>.none else { return }
     close(client: victim)
     events.append(.closedForMemory(held: most))
   }
@@ -95,10 +95,10 @@ extension Worker {
   /// Bytes up to which a client is not closed: it is not the cause of the shortage.
   private static let modest = 8192
 
-  private func memory(of c: UInt32) -> Int {
+  private func memory(of c: Ref<Client>) -> Int {
     var total =
       clients[c].input.footprint &+ clients[c].output.footprint &+ clients[c].parked.footprint
-    if clients[c].stream != Slab<Stream>.none, clients[c].isUploading {
+    if clients[c].stream != Ref<Stream>.none, clients[c].isUploading {
       total &+= connections[streams[clients[c].stream].connection].asked.footprint
     }
     return total
@@ -110,10 +110,10 @@ extension Worker {
     exchanges.trim()
     fanOuts.trim()
     effects.trim()
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       connections[l].legs.trim()
-      l += 1
+      l = l.next
     }
   }
 }

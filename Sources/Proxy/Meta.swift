@@ -34,7 +34,7 @@ extension Worker {
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     guard let destination = destination(for: bytes, request) else {
       return refuse(c, .noRoute, isQuiet: false)
@@ -82,7 +82,7 @@ extension Worker {
   private func destination(for bytes: RawSpan, from: Int, count: Int) -> Destination? {
     let pool = table.pool(for: bytes, from: from, count: count)
     guard pool >= 0 else { return nil }
-    let place = table.pools[UInt32(truncatingIfNeeded: pool)].server(
+    let place = table.pools[Ref(UInt32(truncatingIfNeeded: pool))].server(
       owning: bytes, from: from, count: count)
     return destinations[Int(poolStarts[pool]) &+ place]
   }
@@ -91,7 +91,7 @@ extension Worker {
 
   /// Reads the reply to the front leg, a meta request. Returns its bytes, 0 if incomplete; nil if the connection was
   /// closed.
-  mutating func digestMeta(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
+  mutating func digestMeta(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
       bytes, at: p, to: leg.metaLine, asked: connections[l].asked.readable, era: connections[l].meta,
@@ -109,7 +109,7 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return nil
       }
-      if reply.status == .value, connections[l].legs.count > 1, leg.exchange != Slab<Exchange>.none,
+      if reply.status == .value, connections[l].legs.count > 1, leg.exchange != Ref<Exchange>.none,
         seemsToHaveSwallowed(l, leg, reply, bytes, p)
       {
         askOnceMore(l, leg)
@@ -121,7 +121,9 @@ extension Worker {
   }
 
   /// The same where a `Fence` follows the request: the server may reply nothing before it answers the fence.
-  private mutating func digestFenced(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
+  private mutating func digestFenced(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int)
+    -> Int?
+  {
     switch Fence(bytes, at: p, asked: connections[l].asked.readable, length: Int(leg.length)) {
     case .partial: return 0
     case .broken(let why):
@@ -148,9 +150,11 @@ extension Worker {
   }
 
   /// Forwards the reply to the front leg, and removes the leg.
-  private mutating func take(_ reply: MetaReply, _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
+  private mutating func take(
+    _ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+  ) {
     if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
-    if leg.exchange != Slab<Exchange>.none {
+    if leg.exchange != Ref<Exchange>.none {
       let asked = exchange(&connections[l].asked, with: Buffer())
       give(leg, reply, bytes, p, asked)
       connections[l].asked = asked
@@ -164,7 +168,7 @@ extension Worker {
   /// followed has filled their place. Looks at line ends only; most values have none.
   @inline(never)
   private mutating func seemsToHaveSwallowed(
-    _ l: UInt32, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
+    _ l: Ref<ServerConnection>, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
   ) -> Bool {
     let next = connections[l].legs[1]
     let length = Int(leg.length)
@@ -193,7 +197,7 @@ extension Worker {
   /// Discards a reply that cannot be trusted. It may be a genuine value that looks that way, so the connection stays
   /// open. The request is sent again, once, behind the others, if that gives the same reply; otherwise it fails.
   @inline(never)
-  private mutating func askOnceMore(_ l: UInt32, _ leg: Leg) {
+  private mutating func askOnceMore(_ l: Ref<ServerConnection>, _ leg: Leg) {
     var line = Buffer()
     let asked = exchange(&connections[l].asked, with: Buffer())
     line.append(asked, from: 0, count: Int(leg.length), &buffers)
@@ -263,7 +267,8 @@ extension Worker {
 
   /// Answers a meta request that could not be sent at all.
   mutating func failMeta(
-    _ x: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: UInt32, _ failure: ServerFailure,
+    _ x: Ref<Exchange>, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: Ref<Server>,
+    _ failure: ServerFailure,
     isTrue: Bool
   ) {
     var asked = Buffer()
@@ -280,7 +285,8 @@ extension Worker {
   /// miss has the opaque and the key that memcached would return. Everything else is an error line, even for a quiet
   /// request.
   mutating func failMeta(
-    _ leg: Leg, at s: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int, isTrue: Bool
+    _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
+    isTrue: Bool
   ) {
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
     let isMiss = isRead && servers[s].missesOnFailure

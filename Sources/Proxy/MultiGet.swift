@@ -5,8 +5,8 @@ import Wire
 
 /// One server's share of the current multi-get while it is written to a connection.
 struct OpenLeg: BitwiseCopyable {
-  var connection: UInt32
-  var server: UInt32
+  var connection: Ref<ServerConnection>
+  var server: Ref<Server>
   /// The first piece of its chain.
   var first: UInt32
   /// The position of its request in the connection's `asked`, and of the first key in the request.
@@ -22,7 +22,7 @@ extension Worker {
   /// Forwards a get of several keys: one request to each server that owns any of them, written in one pass over the
   /// keys. Nothing is sent unless every key is valid.
   mutating func multiGet(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
@@ -51,7 +51,7 @@ extension Worker {
 
   /// Queues the requests, after all keys were written, and gives the reply its place in the client's order.
   @inline(__always)
-  mutating func ask(_ c: UInt32, _ f: UInt32, _ request: Request, now: Instant) {
+  mutating func ask(_ c: Ref<Client>, _ f: Ref<FanOut>, _ request: Request, now: Instant) {
     counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     let x = newExchange(c)
     fanOuts[f].exchange = x
@@ -63,8 +63,8 @@ extension Worker {
   /// Adds a key, piece `i`, to the request for its server.
   @inline(always)
   mutating func addKey(
-    _ i: UInt32, _ c: UInt32, _ key: Word, to route: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
-    _ f: UInt32, now: Instant
+    _ i: UInt32, _ c: Ref<Client>, _ key: Word, to route: Int, _ bytes: RawSpan, _ p: Int, _ request: Request,
+    _ f: Ref<FanOut>, now: Instant
   ) {
     guard route >= 0 else {
       // A key without a route is nowhere: a miss.
@@ -84,7 +84,8 @@ extension Worker {
   /// Begins a request on a connection; false when the connection refuses it.
   @inline(never)
   private mutating func beginLeg(
-    _ c: UInt32, _ l: UInt32, _ s: UInt32, _ piece: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request,
+    _ c: Ref<Client>, _ l: Ref<ServerConnection>, _ s: Ref<Server>, _ piece: UInt32, _ bytes: RawSpan,
+    _ p: Int, _ request: Request,
     now: Instant
   ) -> Bool {
     var open = OpenLeg(connection: l, server: s, first: piece, start: connections[l].asked.count, keyStart: 0)
@@ -109,7 +110,7 @@ extension Worker {
   }
 
   /// Ends the begun requests and queues their legs.
-  private mutating func send(_ f: UInt32, _ verb: Verb, for c: UInt32, now: Instant) {
+  private mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
     for i in 0..<openLegs.count {
       let open = openLegs[i]
       let l = open.connection
@@ -142,7 +143,7 @@ extension Worker {
   }
 
   /// Removes what was written for a request that turned out to be invalid.
-  mutating func abandon(_ f: UInt32) {
+  mutating func abandon(_ f: Ref<FanOut>) {
     for i in 0..<openLegs.count where openLegs[i].failure == nil {
       connections[openLegs[i].connection].asked.truncate(to: openLegs[i].start)
       if openLegs[i].continuesPreviousLine {
@@ -155,7 +156,9 @@ extension Worker {
 
   /// Records that a server does not answer its share of a multi-get: the chain of keys that begins with this piece, and
   /// the rest that was to be requested after it.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keysFrom first: UInt32) {
+  mutating func noteFailure(
+    _ f: Ref<FanOut>, at s: Ref<Server>, _ failure: ServerFailure, keysFrom first: UInt32
+  ) {
     var i = first
     var missing = 0
     while i != .max {
@@ -167,7 +170,9 @@ extension Worker {
   }
 
   /// Records that a server does not answer its share of a fan-out. `keys`: the keys of a multi-get without an answer.
-  mutating func noteFailure(_ f: UInt32, at s: UInt32, _ failure: ServerFailure, keys missing: Int = 0) {
+  mutating func noteFailure(
+    _ f: Ref<FanOut>, at s: Ref<Server>, _ failure: ServerFailure, keys missing: Int = 0
+  ) {
     fanOuts[f].unanswered &+= missing
     if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
     if fanOuts[f].failure == nil {
@@ -183,7 +188,9 @@ extension Worker {
 
   /// Reads what has arrived of the reply to the front leg's multi-get. Returns the bytes it used, and whether the leg
   /// has ended; nil when the connection was closed.
-  mutating func digestMany(_ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (Int, isDone: Bool)? {
+  mutating func digestMany(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (
+    Int, isDone: Bool
+  )? {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
       bytes, from: start, leg, &connections[l], maxValue: limits.maxValue, most: gatherLimit, &buffers)
@@ -208,7 +215,7 @@ extension Worker {
   }
 
   /// Appends the values in the client's order and ends the reply.
-  mutating func merge(_ f: UInt32, into target: ReplyTarget) {
+  mutating func merge(_ f: Ref<FanOut>, into target: ReplyTarget) {
     let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
     var i = 0
     switch target {
@@ -229,7 +236,7 @@ extension Worker {
   }
 
   /// Appends what follows the values: `END`, or the error if some keys failed.
-  mutating func appendEnd(_ f: UInt32, to target: ReplyTarget) {
+  mutating func appendEnd(_ f: Ref<FanOut>, to target: ReplyTarget) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
       appendError(failure, at: fanOuts[f].failedServer, to: target)
       counters.add(.serverErrors)

@@ -9,14 +9,16 @@ extension Worker {
   var hasFreeStream: Bool { streamsAtWork < limits.streams && streamWaits.isEmpty }
 
   /// Gives a stream a connection, which is ready or being opened.
-  mutating func takePrivateConnection(for i: UInt32, to s: UInt32, now: Instant) -> UInt32 {
+  mutating func takePrivateConnection(for i: Ref<Stream>, to s: Ref<Server>, now: Instant)
+    -> Ref<ServerConnection>
+  {
     streamsAtWork &+= 1
     // A connection that was idle for long may be dead; it is not validated, as a new one costs hardly more.
     while let old = servers[s].spares.first, now.since(connections[old].since) >= limits.sparePatience {
       servers[s].spares.dropFirst()
       shut(old)
     }
-    let l: UInt32
+    let l: Ref<ServerConnection>
     if let spare = servers[s].spares.popFirst() {
       l = spare
     } else {
@@ -33,13 +35,13 @@ extension Worker {
   }
 
   /// Releases a stream's connection. If its last reply has ended, it is kept for the next stream.
-  mutating func leaveConnection(_ i: UInt32, isClean: Bool) {
+  mutating func leaveConnection(_ i: Ref<Stream>, isClean: Bool) {
     let l = streams[i].connection
-    guard l != Slab<ServerConnection>.none else { return }
-    streams[i].connection = Slab<ServerConnection>.none
+    guard l != Ref<ServerConnection>.none else { return }
+    streams[i].connection = Ref<ServerConnection>.none
     streamsAtWork &-= 1
     let s = connections[l].server
-    connections[l].stream = Slab<Stream>.none
+    connections[l].stream = Ref<Stream>.none
     connections[l].front = .plain
     if streams[i].isHeldUp {
       streams[i].isHeldUp = false
@@ -59,7 +61,7 @@ extension Worker {
   }
 
   /// Closes a private connection; its slot is freed when the edge has closed the socket.
-  mutating func shut(_ l: UInt32) {
+  mutating func shut(_ l: Ref<ServerConnection>) {
     if connections[l].state == .ready { counters.subtract(.serverConnections) }
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
@@ -73,22 +75,22 @@ extension Worker {
   }
 
   /// A private connection could not be opened, or was lost.
-  mutating func lostPrivate(_ l: UInt32, _ failure: ServerFailure, now: Instant) {
+  mutating func lostPrivate(_ l: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
     let s = connections[l].server
     let i = connections[l].stream
     counters.add(connections[l].state == .ready ? .serverConnectionsLost : .serverConnectFailures)
-    if i == Slab<Stream>.none {
+    if i == Ref<Stream>.none {
       servers[s].spares.removeAll(l)
       shut(l)
     }
     if !servers[s].isRetired, failure != .ejected, failure != .shuttingDown {
       note(failure, of: s, begun: connections[l].state == .ready ? nil : connections[l].since)
     }
-    if i != Slab<Stream>.none { failed(stream: i, failure, now: now) }
+    if i != Ref<Stream>.none { failed(stream: i, failure, now: now) }
   }
 
   /// Ends a stream whose connection has failed.
-  private mutating func failed(stream i: UInt32, _ failure: ServerFailure, now: Instant) {
+  private mutating func failed(stream i: Ref<Stream>, _ failure: ServerFailure, now: Instant) {
     leaveConnection(i, isClean: false)
     switch streams[i].course {
     case .upload: failedUpload(i, failure)
@@ -100,7 +102,7 @@ extension Worker {
   mutating func admitWaiting() {
     while streamsAtWork < limits.streams, let wait = streamWaits.popFirst() {
       guard clients.isCurrent(wait.client) else { continue }
-      let c = wait.client.index
+      let c = wait.client.slot
       guard let id = wait.stream else {
         clients[c].isQueued = false
         clients[c].holdsStream = true
@@ -109,12 +111,12 @@ extension Worker {
         continue
       }
       guard streams.isCurrent(id) else { continue }
-      advance(id.index, now: clock)
+      advance(id.slot, now: clock)
     }
   }
 
   /// Frees the stream that was reserved for a client's upload.
-  mutating func releaseStream(of c: UInt32) {
+  mutating func releaseStream(of c: Ref<Client>) {
     guard clients[c].holdsStream else { return }
     clients[c].holdsStream = false
     streamsAtWork &-= 1
@@ -122,22 +124,22 @@ extension Worker {
   }
 
   /// Ends a server's streams, and closes its idle private connections, when the server goes out.
-  mutating func endStreams(of s: UInt32, _ failure: ServerFailure, now: Instant) {
+  mutating func endStreams(of s: Ref<Server>, _ failure: ServerFailure, now: Instant) {
     while let l = servers[s].spares.popFirst() { shut(l) }
-    var i: UInt32 = 0
-    while i < streams.end {
-      if streams.isTaken(i), streams[i].server == s, streams[i].connection != Slab<ServerConnection>.none {
+    var i = Ref<Stream>(0)
+    while i.index < streams.end {
+      if streams.isTaken(i), streams[i].server == s, streams[i].connection != Ref<ServerConnection>.none {
         lost(streams[i].connection, failure, now: now)
       }
-      i += 1
+      i = i.next
     }
   }
 
-  func isStreaming(to s: UInt32) -> Bool {
-    var i: UInt32 = 0
-    while i < streams.end {
+  func isStreaming(to s: Ref<Server>) -> Bool {
+    var i = Ref<Stream>(0)
+    while i.index < streams.end {
       if streams.isTaken(i), streams[i].server == s { return true }
-      i += 1
+      i = i.next
     }
     return !servers[s].spares.isEmpty
   }
@@ -149,21 +151,21 @@ extension Worker {
       guard clients.isCurrent(wait.client) else { continue }
       counters.add(.queueFull)
       if let id = wait.stream {
-        if streams.isCurrent(id) { failedDownload(id.index, .queueFull, now: now) }
+        if streams.isCurrent(id) { failedDownload(id.slot, .queueFull, now: now) }
       } else {
-        close(client: wait.client.index)
+        close(client: wait.client.slot)
       }
     }
-    var i: UInt32 = 0
-    while i < streams.end {
-      if streams.isTaken(i), streams[i].connection != Slab<ServerConnection>.none {
+    var i = Ref<Stream>(0)
+    while i.index < streams.end {
+      if streams.isTaken(i), streams[i].connection != Ref<ServerConnection>.none {
         expire(stream: i, now: now)
       }
-      i += 1
+      i = i.next
     }
   }
 
-  private mutating func expire(stream i: UInt32, now: Instant) {
+  private mutating func expire(stream i: Ref<Stream>, now: Instant) {
     let l = streams[i].connection
     guard connections[l].state == .ready else { return }
     // Gathered bytes have waited long enough.
@@ -174,7 +176,7 @@ extension Worker {
       if !streamWaits.isEmpty && !streams[i].isOptional && rest >= limits.streamPatience
         && clients.isCurrent(streams[i].client)
       {
-        close(client: streams[i].client.index)
+        close(client: streams[i].client.slot)
       }
     } else if min(rest, now.since(streams[i].askedAt))
       >= .nanoseconds(Int64(clamping: servers[connections[l].server].requestTimeout))
@@ -184,48 +186,48 @@ extension Worker {
     }
   }
 
-  private func isWaitingForClient(_ i: UInt32) -> Bool {
+  private func isWaitingForClient(_ i: Ref<Stream>) -> Bool {
     guard streams[i].course == .upload else { return streams[i].isHeldUp }
-    return clients.isCurrent(streams[i].client) && clients[streams[i].client.index].bodyLeft > 0
+    return clients.isCurrent(streams[i].client) && clients[streams[i].client.slot].bodyLeft > 0
       && connections[streams[i].connection].asked.isEmpty
   }
 
   /// Closes private connections that were idle for `Limits.sparePatience`.
   mutating func sweepSpares(now: Instant) {
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s) {
         while let l = servers[s].spares.first, now.since(connections[l].since) >= limits.sparePatience {
           servers[s].spares.dropFirst()
           shut(l)
         }
       }
-      s += 1
+      s = s.next
     }
   }
 
-  mutating func close(client c: UInt32) {
+  mutating func close(client c: Ref<Client>) {
     guard !clients[c].isClosed else { return }
     clients[c].isClosed = true
     effects.append(.close(client: c))
   }
 
   /// Ends a disconnected client's stream, unless it is an upload that has arrived as a whole: that is completed.
-  mutating func leaveStreams(of c: UInt32) {
+  mutating func leaveStreams(of c: Ref<Client>) {
     let i = clients[c].stream
-    guard i != Slab<Stream>.none else { return }
-    clients[c].stream = Slab<Stream>.none
+    guard i != Ref<Stream>.none else { return }
+    clients[c].stream = Ref<Stream>.none
     if streams[i].course == .upload {
       if clients[c].bodyLeft == 0 { return }
-      if streams[i].exchange != Slab<Exchange>.none { exchanges.give(streams[i].exchange) }
+      if streams[i].exchange != Ref<Exchange>.none { exchanges.give(streams[i].exchange) }
     }
     end(stream: i, isClean: false)
   }
 
   /// Releases a stream and what belongs to it.
-  mutating func end(stream i: UInt32, isClean: Bool) {
+  mutating func end(stream i: Ref<Stream>, isClean: Bool) {
     let f = streams[i].fanOut
-    if f != Slab<FanOut>.none {
+    if f != Ref<FanOut>.none {
       fanOuts[f].open &-= 1
       if fanOuts[f].open == 0 { release(f) }
     }

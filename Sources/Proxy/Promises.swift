@@ -14,14 +14,14 @@ import Wire
 
 /// A deletion that a client was promised: the key, the server, and the connection on which the write was sent.
 struct Promise {
-  var server: UInt32
-  var connection: UInt32
+  var server: Ref<Server>
+  var connection: Ref<ServerConnection>
   var key: [UInt8]
 }
 
 /// A deletion that was refused with a miss while its server failed fast, or was about to be used again.
 struct RefusedDeletion {
-  var server: UInt32
+  var server: Ref<Server>
   var key: [UInt8]
   var since: Instant
 }
@@ -61,7 +61,8 @@ extension Worker {
   /// key, its client continues without the key, so the deletion is recorded. Returns whether a miss is a true answer.
   @inline(never)
   mutating func noteRefusal(
-    _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: UInt32, by l: UInt32,
+    _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: Ref<Server>,
+    by l: Ref<ServerConnection>,
     _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
@@ -82,14 +83,15 @@ extension Worker {
   /// never will be. Returns whether its client can be told that it was not done.
   @inline(never)
   mutating func settleDoubt(
-    _ leg: Leg, at s: UInt32, by l: UInt32, _ failure: ServerFailure, _ asked: borrowing Buffer, _ start: Int,
+    _ leg: Leg, at s: Ref<Server>, by l: Ref<ServerConnection>, _ failure: ServerFailure,
+    _ asked: borrowing Buffer, _ start: Int,
     isLeftBehind: Bool = false
   ) -> Bool {
     recordDoubt(leg, at: s, asked, start)
     // If the server is up, a deletion on the next connection may arrive before the write. A server that is out
     // finishes all that is left in its old connections before its journal's deletions are sent.
     if isLeftBehind, !leg.isPromised, servers[s].status == .up { return false }
-    guard leg.isPromised || leg.exchange != Slab<Exchange>.none, leg.verb.isWrite,
+    guard leg.isPromised || leg.exchange != Ref<Exchange>.none, leg.verb.isWrite,
       servers[s].writesMissOnFailure, mayPromise(at: s, by: l, failure)
     else { return false }
     let bytes = asked.readable
@@ -100,7 +102,7 @@ extension Worker {
 
   /// Whether a deletion that is promised now will be done: not if the process is shutting down, nor on a server that
   /// is used as it is when it returns.
-  private func mayPromise(at s: UInt32, by l: UInt32, _ failure: ServerFailure) -> Bool {
+  private func mayPromise(at s: Ref<Server>, by l: Ref<ServerConnection>, _ failure: ServerFailure) -> Bool {
     guard servers[s].isJournaled, !servers[s].isRetired, failure != .shuttingDown, !isGivingUp,
       promised.count < Self.mostPromises
     else { return false }
@@ -114,7 +116,7 @@ extension Worker {
   private static var mostPromises: Int { 4096 }
 
   /// Schedules a deletion if the server is up. In case the server goes out, its journal has the key already.
-  private mutating func promise(_ key: [UInt8], at s: UInt32, by l: UInt32) {
+  private mutating func promise(_ key: [UInt8], at s: Ref<Server>, by l: Ref<ServerConnection>) {
     if servers[s].status == .up { promised.append(Promise(server: s, connection: l, key: key)) }
   }
 
@@ -143,20 +145,20 @@ extension Worker {
       guard clock.since(one.since) <= Self.refusalLife else { continue }
       let pool = servers[one.server].pool
       let place = table.pools[pool].server(owning: one.key.span.raw, from: 0, count: one.key.count)
-      let standIn = destinations[Int(poolStarts[Int(pool)]) + place].server
+      let standIn = destinations[Int(poolStarts[Int(pool.index)]) + place].server
       if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
     }
   }
 
   /// Takes the keys of deletions refused for a server.
-  mutating func takeRefusals(of s: UInt32) -> [[UInt8]] {
+  mutating func takeRefusals(of s: Ref<Server>) -> [[UInt8]] {
     let keys = refusals.filter { $0.server == s }.map(\.key)
     refusals.removeAll { $0.server == s }
     return keys
   }
 
   /// Whether deletions that clients were promised are queued on a connection, or will be.
-  mutating func owesDeletions(_ l: UInt32) -> Bool {
+  mutating func owesDeletions(_ l: Ref<ServerConnection>) -> Bool {
     if !connections[l].owed.isEmpty || promised.contains(where: { $0.connection == l }) { return true }
     for i in 0..<connections[l].legs.count where connections[l].legs[i].isPromised { return true }
     return false
@@ -185,13 +187,13 @@ extension Worker {
   }
 
   /// The connection itself if requests still use it, else the first of its server's connections.
-  private func currentConnection(_ l: UInt32, of s: UInt32) -> UInt32? {
+  private func currentConnection(_ l: Ref<ServerConnection>, of s: Ref<Server>) -> Ref<ServerConnection>? {
     for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return l }
     return servers[s].connections.first
   }
 
   /// Sends the deletions that a connection owes when it is used again, ahead of its queue, which is unsent.
-  mutating func sendOwed(_ l: UInt32) {
+  mutating func sendOwed(_ l: Ref<ServerConnection>) {
     let keys = connections[l].owed
     connections[l].owed = []
     var waiting = exchange(&connections[l].asked, with: Buffer())
@@ -205,7 +207,7 @@ extension Worker {
 
   /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
   /// express is skipped on a server that does not know base64: it cannot be stored there.
-  mutating func appendDeletion(of key: [UInt8], on l: UInt32) {
+  mutating func appendDeletion(of key: [UInt8], on l: Ref<ServerConnection>) {
     var leg = Leg()
     let before = connections[l].asked.count
     let bytes = key.span.raw
@@ -232,7 +234,7 @@ extension Worker {
 
   /// Gives up requests queued behind writes just given up on a connection that stays in use, if they have the same
   /// keys: they might see a write that its client was told had not been done. O(queue).
-  mutating func giveUpBehind(_ l: UInt32) {
+  mutating func giveUpBehind(_ l: Ref<ServerConnection>) {
     var keys: Set<[UInt8]> = []
     for one in promised where one.connection == l { keys.insert(one.key) }
     guard !keys.isEmpty else { return }
@@ -240,7 +242,7 @@ extension Worker {
     var i = connections[l].late
     while i < connections[l].legs.count {
       let leg = connections[l].legs[i]
-      if !leg.isLate, !leg.isPromised, leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none,
+      if !leg.isLate, !leg.isPromised, leg.exchange != Ref<Exchange>.none || leg.fanOut != Ref<FanOut>.none,
         concerns(leg, keys, on: l, start)
       {
         expire(leg, i, at: start, on: l)
@@ -250,8 +252,8 @@ extension Worker {
     }
   }
 
-  private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: UInt32, _ start: Int) -> Bool {
-    if leg.fanOut != Slab<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
+  private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: Ref<ServerConnection>, _ start: Int) -> Bool {
+    if leg.fanOut != Ref<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
     let bytes = connections[l].asked.readable
     var walk = KeyRange(leg, start: start)
     while let key = walk.next(bytes) {
@@ -261,14 +263,14 @@ extension Worker {
   }
 
   /// Whether a deletion of a stream's key on a server is promised and not yet answered.
-  mutating func isPromisedAway(_ i: UInt32, at s: UInt32) -> Bool {
+  mutating func isPromisedAway(_ i: Ref<Stream>, at s: Ref<Server>) -> Bool {
     let line = exchange(&streams[i].line, with: Buffer())
     let isAway = isPromisedAway(streams[i].leg, line, at: s)
     streams[i].line = line
     return isAway
   }
 
-  private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: UInt32) -> Bool {
+  private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: Ref<Server>) -> Bool {
     for n in 0..<servers[s].connections.count {
       let l = servers[s].connections[n]
       var start = 0
@@ -305,20 +307,20 @@ extension Worker {
 
   /// Refuses the queued requests that a new connection's server does not understand, because it speaks less than was
   /// assumed. No byte of them was sent.
-  mutating func refuseUnspoken(_ l: UInt32) {
+  mutating func refuseUnspoken(_ l: Ref<ServerConnection>) {
     if connections[l].isPrivate { return refuseUnspokenUpload(l) }
     var i = 0
     var start = 0
     while i < connections[l].legs.count {
       let leg = connections[l].legs[i]
       let length = Int(leg.length)
-      let isDump = leg.fanOut != Slab<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
+      let isDump = leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
       if isDump, connections[l].meta < .v1_6_0 {
         let asked = exchange(&connections[l].asked, with: Buffer())
         abandon(leg, at: connections[l].server, by: l, .protocolError, .notDone, asked, start)
         connections[l].asked = asked
       } else if !Self.isSpoken(leg.verb, in: connections[l].meta) {
-        if leg.exchange != Slab<Exchange>.none {
+        if leg.exchange != Ref<Exchange>.none {
           refuse(leg.exchange, Self.unspoken(in: connections[l].meta))
         }
       } else {
@@ -333,19 +335,19 @@ extension Worker {
   }
 
   /// Answers an exchange with a refusal.
-  private mutating func refuse(_ x: UInt32, _ why: Refusal) {
+  private mutating func refuse(_ x: Ref<Exchange>, _ why: Refusal) {
     counters.add(.clientErrors)
     let target = target(of: x)
     append(why.line, to: target)
     conclude(x, target)
   }
 
-  private mutating func refuseUnspokenUpload(_ l: UInt32) {
+  private mutating func refuseUnspokenUpload(_ l: Ref<ServerConnection>) {
     let i = connections[l].stream
-    guard i != Slab<Stream>.none, streams[i].course == .upload,
+    guard i != Ref<Stream>.none, streams[i].course == .upload,
       !Self.isSpoken(streams[i].leg.verb, in: connections[l].meta)
     else { return }
-    if streams[i].exchange != Slab<Exchange>.none {
+    if streams[i].exchange != Ref<Exchange>.none {
       refuse(streams[i].exchange, Self.unspoken(in: connections[l].meta))
     }
     finishUpload(i, isClean: false)
@@ -381,7 +383,7 @@ struct KeyRange: BitwiseCopyable {
   /// For a request that begins at `start`.
   init(_ leg: Leg, start: Int) {
     let key = Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength))
-    if leg.fanOut != Slab<FanOut>.none, leg.verb.isRetrieval {
+    if leg.fanOut != Ref<FanOut>.none, leg.verb.isRetrieval {
       let end = start &+ Int(leg.length) &- (leg.isContinuedByNext ? 0 : 2)
       self.init(from: key.from, to: end, firstEnd: key.from)
     } else {

@@ -14,8 +14,8 @@ extension Worker {
     buffers.bound = limits.memory
     easyQueue = min(limits.serverQueue, 64 << 10)
     var starts: [UInt32] = []
-    var order: [UInt32] = []
-    var staying: Set<UInt32> = []
+    var order: [Ref<Server>] = []
+    var staying: Set<Ref<Server>> = []
     for (number, pool) in plan.pools.enumerated() {
       let patience = pool.requestTimeout * 4
       if pool.isJournaled, patience > limits.journalLife { limits.journalLife = patience }
@@ -29,7 +29,7 @@ extension Worker {
         servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
         servers[s].missesOnFailure = pool.missesOnFailure
         servers[s].writesMissOnFailure = pool.writesMissOnFailure
-        servers[s].pool = UInt32(truncatingIfNeeded: number)
+        servers[s].pool = Ref(UInt32(truncatingIfNeeded: number))
         servers[s].isJournaled = pool.isJournaled
         if !pool.isJournaled { journal.forget(member.id) }
         servers[s].isRetired = false
@@ -49,20 +49,20 @@ extension Worker {
     let wasJournaling = isJournaling
     isJournaling = false
     for i in 0..<plan.pools.count { applyStatuses(pool: i, size: plan.pools[i].members.count) }
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s) && !staying.contains(s) { retire(s, now: now) }
-      s += 1
+      s = s.next
     }
     if wasJournaling { endOrphanUploads(now: now) }
     learnDialect()
   }
 
-  func slot(of id: UInt32) -> UInt32? {
-    var s: UInt32 = 0
-    while s < servers.end {
+  func slot(of id: UInt32) -> Ref<Server>? {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired { return s }
-      s += 1
+      s = s.next
     }
     return nil
   }
@@ -71,7 +71,7 @@ extension Worker {
   ///
   /// A different number maps clients to other connections. If any request is in flight, all connections are replaced,
   /// and the new ones wait until the old ones have their replies.
-  private mutating func equip(_ s: UInt32, count: Int, now: Instant) {
+  private mutating func equip(_ s: Ref<Server>, count: Int, now: Instant) {
     if servers[s].connections.count != count && isBusy(s) {
       while let l = servers[s].connections.popFirst() { follow(l) }
     }
@@ -82,7 +82,7 @@ extension Worker {
       if servers[s].status == .up { connect(l, now: now) }
     }
     guard servers[s].connections.count > count else { return }
-    var kept = Fifo<UInt32>()
+    var kept = Fifo<Ref<ServerConnection>>()
     for i in 0..<servers[s].connections.count {
       let l = servers[s].connections[i]
       if i < count {
@@ -95,7 +95,7 @@ extension Worker {
   }
 
   /// Removes a server that is not in the plan: its connections are closed when nothing waits on them.
-  private mutating func retire(_ s: UInt32, now: Instant) {
+  private mutating func retire(_ s: Ref<Server>, now: Instant) {
     guard !servers[s].isRetired else { return }
     servers[s].isRetired = true
     servers[s].isJournaled = false
@@ -107,12 +107,12 @@ extension Worker {
 
   /// Retires a connection, and makes later connections, perhaps to the same server under another id, wait until it
   /// has its replies.
-  private mutating func follow(_ l: UInt32) {
+  private mutating func follow(_ l: Ref<ServerConnection>) {
     retire(connection: l)
     connections[l].isFollowed = true
   }
 
-  private func isBusy(_ s: UInt32) -> Bool {
+  private func isBusy(_ s: Ref<Server>) -> Bool {
     for i in 0..<servers[s].connections.count where !connections[servers[s].connections[i]].legs.isEmpty {
       return true
     }
@@ -122,7 +122,7 @@ extension Worker {
   /// Whether a connection to the same machine still owes replies to requests taken before any of this one's. A
   /// request past its deadline counts as answered if all of it was sent; if only a part was sent, it would surely be
   /// executed later.
-  mutating func mustWait(_ l: UInt32, now: Instant) -> Bool {
+  mutating func mustWait(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
     guard !connections[l].isPrivate, !connections[l].isRetiring else { return false }
     if now < connections[l].restsUntil { return true }
     for i in 0..<retiring.count {
@@ -137,14 +137,14 @@ extension Worker {
 
   /// Starts to use connections that have waited long enough.
   private mutating func useWaiting(now: Instant) {
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l), connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
-      l += 1
+      l = l.next
     }
   }
 
-  mutating func retire(connection l: UInt32) {
+  mutating func retire(connection l: Ref<ServerConnection>) {
     dropReplacement(of: l)
     connections[l].isRetiring = true
     retiring.append(l)
@@ -169,7 +169,7 @@ extension Worker {
   }
 
   /// Releases a retired server that no connection, stream or answer refers to.
-  private mutating func forget(_ s: UInt32) {
+  private mutating func forget(_ s: Ref<Server>) {
     guard servers[s].isRetired, servers[s].connections.isEmpty, !isAwaited(s), !isStreaming(to: s),
       !isNamed(s)
     else { return }
@@ -178,29 +178,29 @@ extension Worker {
 
   /// Releases retired servers after their last stream has ended.
   mutating func forgetRetired() {
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s) { forget(s) }
-      s += 1
+      s = s.next
     }
   }
 
   /// Whether an answer being assembled may name this server: until it is sent, the slot must not be given to another.
-  private func isNamed(_ s: UInt32) -> Bool {
-    var f: UInt32 = 0
-    while f < fanOuts.end {
-      if fanOuts.isTaken(f) && (fanOuts[f].exchange != Slab<Exchange>.none || fanOuts[f].hasDeferred) {
+  private func isNamed(_ s: Ref<Server>) -> Bool {
+    var f = Ref<FanOut>(0)
+    while f.index < fanOuts.end {
+      if fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
         if fanOuts[f].failedServer == s { return true }
         if fanOuts[f].kind != .multiGet {
-          for i in 0..<fanOuts[f].pieces.count where fanOuts[f].pieces[i].next == s { return true }
+          for i in 0..<fanOuts[f].pieces.count where fanOuts[f].pieces[i].server == s { return true }
         }
       }
-      f += 1
+      f = f.next
     }
     return false
   }
 
-  private func isAwaited(_ s: UInt32) -> Bool {
+  private func isAwaited(_ s: Ref<Server>) -> Bool {
     for i in 0..<retiring.count where connections[retiring[i]].server == s { return true }
     return false
   }
@@ -248,7 +248,7 @@ extension Worker {
       if status == .returning { _ = takeRefusals(of: s) }
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
     }
-    if (before == .ejected) != (status == .ejected) { stale.insert(Int(servers[s].pool)) }
+    if (before == .ejected) != (status == .ejected) { stale.insert(Int(servers[s].pool.index)) }
     return true
   }
 
@@ -258,7 +258,7 @@ extension Worker {
       if isJournaling { noteInFlight() }
       isJournaling = false
       for pool in stale { applyStatuses(pool: pool, size: size(ofPool: pool)) }
-      for i in 0..<poolStarts.count where !table.pools[UInt32(truncatingIfNeeded: i)].isWhole {
+      for i in 0..<poolStarts.count where !table.pools[Ref(UInt32(truncatingIfNeeded: i))].isWhole {
         isJournaling = true
       }
       if !refusals.isEmpty { deleteRefusedOnStandIns() }
@@ -276,8 +276,8 @@ extension Worker {
     let start = Int(poolStarts[i])
     var out = [Bool](repeating: false, count: size)
     for k in 0..<size { out[k] = servers[destinations[start + k].server].status == .ejected }
-    table.pools[UInt32(truncatingIfNeeded: i)].exclude(out)
-    if !table.pools[UInt32(truncatingIfNeeded: i)].isWhole { isJournaling = true }
+    table.pools[Ref(UInt32(truncatingIfNeeded: i))].exclude(out)
+    if !table.pools[Ref(UInt32(truncatingIfNeeded: i))].isWhole { isJournaling = true }
   }
 
   /// Moves a server to a new address. A connection with a request in flight gets its replies and is closed, and a new
@@ -301,13 +301,15 @@ extension Worker {
   }
 
   /// Replaces a server's connection: later requests use `l`.
-  mutating func put(_ l: UInt32, inPlaceOf old: UInt32, at i: Int, of s: UInt32) {
+  mutating func put(
+    _ l: Ref<ServerConnection>, inPlaceOf old: Ref<ServerConnection>, at i: Int, of s: Ref<Server>
+  ) {
     servers[s].connections[i] = l
     for k in 0..<destinations.count where destinations[k].connection == old { destinations[k].connection = l }
   }
 
   /// Closes a connection on which nothing was sent; its queue is kept.
-  mutating func unmake(_ l: UInt32) {
+  mutating func unmake(_ l: Ref<ServerConnection>) {
     if connections[l].isMade { counters.subtract(.serverConnections) }
     if connections[l].state != .closed { effects.append(.disconnect(connection: l)) }
     connections[l].state = .closed
@@ -321,10 +323,10 @@ extension Worker {
   /// Starts draining: nothing more is read (the edge has read all that arrived); clients close after their replies.
   package mutating func drain() {
     isDraining = true
-    var c: UInt32 = 0
-    while c < clients.end {
+    var c = Ref<Client>(0)
+    while c.index < clients.end {
       if clients.isTaken(c) { endOfInput(client: c) }
-      c += 1
+      c = c.next
     }
   }
 
@@ -333,19 +335,19 @@ extension Worker {
   package mutating func giveUp(now: Instant) {
     clock = now
     isGivingUp = true
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l) { lost(l, .shuttingDown, now: now) }
-      l += 1
+      l = l.next
     }
     resumeHeldUploads()
     while let wait = streamWaits.popFirst() {
       guard clients.isCurrent(wait.client) else { continue }
       if let id = wait.stream {
-        if streams.isCurrent(id) { failedDownload(id.index, .shuttingDown, now: now) }
+        if streams.isCurrent(id) { failedDownload(id.slot, .shuttingDown, now: now) }
       } else {
-        clients[wait.client.index].isQueued = false
-        considerResuming(wait.client.index)
+        clients[wait.client.slot].isQueued = false
+        considerResuming(wait.client.slot)
       }
     }
   }
@@ -353,10 +355,10 @@ extension Worker {
   /// Whether draining is complete: no client is left, and no request is in flight to a server.
   package var isDrained: Bool {
     guard isDraining, clients.count == 0 else { return false }
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l) && !connections[l].legs.isEmpty { return false }
-      l += 1
+      l = l.next
     }
     return true
   }

@@ -12,7 +12,7 @@ extension Worker {
   /// Records the key of a classic request that may have changed it, when the reply to it, the front leg of a
   /// connection, arrives while some server's keys are on stand-ins.
   @inline(never)
-  mutating func noteChange(_ l: UInt32, _ reply: RawSpan) {
+  mutating func noteChange(_ l: Ref<ServerConnection>, _ reply: RawSpan) {
     let leg = connections[l].legs[0]
     guard Self.saysChanged(leg.verb, reply) else { return }
     noteFront(l, leg)
@@ -20,7 +20,9 @@ extension Worker {
 
   /// The same for a meta request.
   @inline(never)
-  mutating func noteMetaChange(_ l: UInt32, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int) {
+  mutating func noteMetaChange(
+    _ l: Ref<ServerConnection>, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
+  ) {
     let hasChanged =
       switch reply.status {
       case .value, .done: true
@@ -34,17 +36,17 @@ extension Worker {
 
   /// Records the keys of a connection's front leg if its server is a stand-in for them. For a `gat` of several keys,
   /// only those that were found.
-  mutating func noteFront(_ l: UInt32, _ leg: Leg) {
+  mutating func noteFront(_ l: Ref<ServerConnection>, _ leg: Leg) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     noteFront(leg, at: connections[l].server, asked)
     connections[l].asked = asked
   }
 
-  private mutating func noteFront(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer) {
+  private mutating func noteFront(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer) {
     let bytes = asked.readable
     if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: 0)) { return }
     var keys = KeyRange(leg, start: 0)
-    var piece = leg.fanOut == Slab<FanOut>.none ? UInt32.max : leg.piece
+    var piece = leg.fanOut == Ref<FanOut>.none ? UInt32.max : leg.piece
     while let key = keys.next(bytes) {
       if piece != .max {
         let one = fanOuts[leg.fanOut].pieces[Int(piece)]
@@ -56,7 +58,7 @@ extension Worker {
   }
 
   /// The same for a value that was sent on a private connection.
-  mutating func noteUpload(_ i: UInt32) {
+  mutating func noteUpload(_ i: Ref<Stream>) {
     let line = exchange(&streams[i].line, with: Buffer())
     noteFront(streams[i].leg, at: streams[i].server, line)
     streams[i].line = line
@@ -77,7 +79,7 @@ extension Worker {
 
   /// Records a key that a server has changed, or may have, for another server that is out: the owner's copy is old
   /// now, and this server's will be once the owner is back.
-  private mutating func noteStandIn(_ key: [UInt8], at s: UInt32) {
+  private mutating func noteStandIn(_ key: [UInt8], at s: Ref<Server>) {
     guard servers[s].isJournaled, !servers[s].isRetired else { return }
     let owner = owner(of: key, besides: s)
     guard owner != s else { return }
@@ -86,24 +88,24 @@ extension Worker {
   }
 
   /// The server in `s`'s pool that owns a key on the full ring.
-  private func owner(of key: [UInt8], besides s: UInt32) -> UInt32 {
+  private func owner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
     let pool = servers[s].pool
     let home = table.pools[pool].owner(of: key.span.raw, from: 0, count: key.count)
-    return destinations[Int(poolStarts[Int(pool)]) + home].server
+    return destinations[Int(poolStarts[Int(pool.index)]) + home].server
   }
 
   /// Records changes still in flight to stand-ins as if they were made, before the rings change or journal entries
   /// are handed over. O(requests in flight).
   @inline(never)
   mutating func noteInFlight() {
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l), servers.isTaken(connections[l].server) { noteInFlight(on: l) }
-      l += 1
+      l = l.next
     }
   }
 
-  private mutating func noteInFlight(on l: UInt32) {
+  private mutating func noteInFlight(on l: Ref<ServerConnection>) {
     let asked = exchange(&connections[l].asked, with: Buffer())
     let isUpload = connections[l].front == .upload
     var start = 0
@@ -123,7 +125,7 @@ extension Worker {
     connections[l].asked = asked
   }
 
-  private mutating func noteInFlight(_ leg: Leg, at s: UInt32, _ asked: borrowing Buffer, _ start: Int) {
+  private mutating func noteInFlight(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer, _ start: Int) {
     let bytes = asked.readable
     if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: start)) { return }
     var keys = KeyRange(leg, start: start)
@@ -134,7 +136,7 @@ extension Worker {
 
   /// Records a leg that was given up after it was sent: the server may have done it, may still do it, or never will.
   @inline(never)
-  mutating func recordDoubt(_ leg: Leg, at s: UInt32, _ request: borrowing Buffer, _ start: Int) {
+  mutating func recordDoubt(_ leg: Leg, at s: Ref<Server>, _ request: borrowing Buffer, _ start: Int) {
     guard leg.verb.mayChange, servers[s].isJournaled else { return }
     let asked = request.readable
     if leg.verb == .metaGet, !Self.changes(asked, leg.metaLine.sentFlags(asked, from: start)) { return }
@@ -143,14 +145,15 @@ extension Worker {
   }
 
   /// On a server that is up and owns the key, a change in doubt matters only if the server goes out soon.
-  mutating func recordDoubt(_ key: [UInt8], at s: UInt32) {
+  mutating func recordDoubt(_ key: [UInt8], at s: Ref<Server>) {
     guard servers[s].isJournaled else { return }
     let owner = owner(of: key, besides: s)
     record(key, of: owner, against: s, isLasting: owner != s || servers[s].status != .up)
     if owner != s, servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
   }
 
-  private mutating func record(_ key: [UInt8], of owner: UInt32, against s: UInt32, isLasting: Bool) {
+  private mutating func record(_ key: [UInt8], of owner: Ref<Server>, against s: Ref<Server>, isLasting: Bool)
+  {
     let outcome = journal.record(
       key, of: servers[owner].id, against: servers[s].id, isLasting: isLasting, mostKeys: limits.journalKeys,
       mostBytes: limits.journalBytes)
@@ -179,7 +182,7 @@ extension Worker {
     for id in ids {
       guard let s = slot(of: id), servers[s].status == .up else { continue }
       let pool = servers[s].pool
-      let start = Int(poolStarts[Int(pool)])
+      let start = Int(poolStarts[Int(pool.index)])
       var orphan: [[UInt8]: Bool] = [:]
       journal.forEachLasting(of: id) { key in
         let bytes = key.span.raw
@@ -197,7 +200,7 @@ extension Worker {
   /// by then. Of changes other than deletions, more than `refusalsDeleted` keys, and keys that a command line cannot
   /// contain, are left to that job.
   @inline(never)
-  mutating func deleteRefused(at s: UInt32, now: Instant) {
+  mutating func deleteRefused(at s: Ref<Server>, now: Instant) {
     guard servers[s].isJournaled else { return }
     var keys = Set(takeRefusals(of: s))
     if journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) {
@@ -210,7 +213,7 @@ extension Worker {
   }
 
   /// Deletes keys on a server ahead of all that its connections are given after this. Clients use different ones.
-  mutating func deleteOnAllConnections(_ keys: [[UInt8]], of s: UInt32) {
+  mutating func deleteOnAllConnections(_ keys: [[UInt8]], of s: Ref<Server>) {
     for i in 0..<servers[s].connections.count {
       for key in keys { appendDeletion(of: key, on: servers[s].connections[i]) }
     }

@@ -8,7 +8,7 @@ extension Worker {
   /// Deletes the key of a value refused for its size, so that the old value is not taken for the new one. memcached
   /// does this for `set`, and for `ms` in every mode. No client waits for the reply; this client's next request is
   /// queued behind.
-  mutating func forget(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) {
+  mutating func forget(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
     guard request.verb == .set || request.verb == .metaSet, let destination = destination(for: bytes, request)
     else {
       return

@@ -11,7 +11,7 @@ import Wire
 
 extension Worker {
   /// Whether a request has waited for a whole deadline while nothing arrived on the connection.
-  func isSilent(_ l: UInt32, now: Instant) -> Bool {
+  func isSilent(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
     guard connections[l].state == .ready, let oldest = connections[l].legs.first else { return false }
     let from = max(connections[l].heard, oldest.since)
     return now.nanoseconds &- min(now.nanoseconds, from.nanoseconds)
@@ -20,7 +20,7 @@ extension Worker {
 
   /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,
   /// because they failed for one reason.
-  mutating func blame(_ l: UInt32, now: Instant) {
+  mutating func blame(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
     guard !connections[l].isRetiring, !servers[s].isRetired, now >= connections[l].blamedUntil else { return }
     connections[l].blamedUntil = now.advanced(
@@ -32,10 +32,10 @@ extension Worker {
   // MARK: - Another connection
 
   /// Opens a replacement for a connection that is silent or being validated; one at a time.
-  mutating func openReplacement(for l: UInt32, now: Instant) {
+  mutating func openReplacement(for l: Ref<ServerConnection>, now: Instant) {
     guard connections[l].state == .validating || isSilent(l, now: now) else { return dropReplacement(of: l) }
     let s = connections[l].server
-    guard connections[l].replacement == Slab<ServerConnection>.none, !connections[l].isRetiring,
+    guard connections[l].replacement == Ref<ServerConnection>.none, !connections[l].isRetiring,
       servers[s].status == .up,
       now >= connections[l].retryAt
     else { return }
@@ -47,11 +47,11 @@ extension Worker {
   }
 
   /// The handshake of a replacement is done: it replaces the old connection, unless that has delivered meanwhile.
-  mutating func takeOver(_ r: UInt32, now: Instant) {
+  mutating func takeOver(_ r: Ref<ServerConnection>, now: Instant) {
     let l = connections[r].replaces
     let s = connections[r].server
-    connections[r].replaces = Slab<ServerConnection>.none
-    connections[l].replacement = Slab<ServerConnection>.none
+    connections[r].replaces = Ref<ServerConnection>.none
+    connections[l].replacement = Ref<ServerConnection>.none
     let wasValidating = connections[l].state == .validating
     guard wasValidating || isSilent(l, now: now), let i = index(of: l, at: s) else {
       return retire(connection: r)
@@ -66,14 +66,14 @@ extension Worker {
     retire(connection: l)
   }
 
-  private func index(of l: UInt32, at s: UInt32) -> Int? {
+  private func index(of l: Ref<ServerConnection>, at s: Ref<Server>) -> Int? {
     for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return i }
     return nil
   }
 
   /// A replacement could not be made, and that was reported to the health board; so the silence is reported as a
   /// failure too. The next attempt follows after `reconnectDelay`, or at once if this one took its whole time.
-  mutating func giveUpReplacement(_ r: UInt32, _ failure: ServerFailure, now: Instant) {
+  mutating func giveUpReplacement(_ r: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
     let l = connections[r].replaces
     connections[l].retryAt = failure == .timedOut ? now : now.advanced(by: limits.reconnectDelay)
     blame(l, now: now)
@@ -82,7 +82,7 @@ extension Worker {
 
   /// A replacement opened early, for a connection being validated, got no answer either: the server may be slow, so
   /// the next attempt waits for a whole deadline.
-  mutating func giveUpEarlyReplacement(_ r: UInt32) {
+  mutating func giveUpEarlyReplacement(_ r: Ref<ServerConnection>) {
     let l = connections[r].replaces
     let patience = Duration.nanoseconds(Int64(clamping: servers[connections[l].server].requestTimeout))
     connections[l].retryAt = connections[l].validatingSince.advanced(by: patience)
@@ -90,11 +90,11 @@ extension Worker {
   }
 
   /// Retires a replacement that is no longer needed.
-  mutating func dropReplacement(of l: UInt32) {
+  mutating func dropReplacement(of l: Ref<ServerConnection>) {
     let r = connections[l].replacement
-    guard r != Slab<ServerConnection>.none else { return }
-    connections[l].replacement = Slab<ServerConnection>.none
-    connections[r].replaces = Slab<ServerConnection>.none
+    guard r != Ref<ServerConnection>.none else { return }
+    connections[l].replacement = Ref<ServerConnection>.none
+    connections[r].replaces = Ref<ServerConnection>.none
     retire(connection: r)
   }
 
@@ -102,7 +102,7 @@ extension Worker {
 
   /// Whether nothing arrived on a connection for `staleAfter` before its oldest request: it may have been dead before
   /// that was sent.
-  func isStale(_ l: UInt32) -> Bool {
+  func isStale(_ l: Ref<ServerConnection>) -> Bool {
     let s = connections[l].server
     guard connections[l].state == .ready, !connections[l].isRetiring, servers[s].status == .up,
       connections[l].input.isEmpty,
@@ -113,7 +113,7 @@ extension Worker {
 
   /// The number of reads at the end of the queue; its first request is at `start` in `asked`. A read before a write
   /// is not counted: the write may have been done, and the read must not see a later state.
-  func readsAtTheEnd(of l: UInt32, _ asked: borrowing Buffer, _ start: Int) -> Int {
+  func readsAtTheEnd(of l: Ref<ServerConnection>, _ asked: borrowing Buffer, _ start: Int) -> Int {
     var count = 0
     var start = start
     for i in 0..<connections[l].legs.count {
@@ -126,7 +126,7 @@ extension Worker {
 
   /// Only requests that a client still waits for, within their deadline, and only once.
   func mayBeSentAgain(_ leg: Leg) -> Bool {
-    !leg.isLate && !leg.isRetried && (leg.exchange != Slab<Exchange>.none || leg.fanOut != Slab<FanOut>.none)
+    !leg.isLate && !leg.isRetried && (leg.exchange != Ref<Exchange>.none || leg.fanOut != Ref<FanOut>.none)
   }
 
   /// Whether it is a read that neither touches nor creates.
@@ -145,7 +145,7 @@ extension Worker {
   }
 
   /// Puts a request at the end of a connection's queue, with its original bytes and deadline.
-  mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: UInt32) {
+  mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: Ref<ServerConnection>) {
     var again = leg
     again.isRetried = true
     appendAlone(again, asked, start, on: l)

@@ -6,7 +6,7 @@ import Wire
 
 extension Worker {
   /// Receives bytes from a server: forwards every whole reply in them to its client and keeps the unfinished rest.
-  package mutating func serverReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
+  package mutating func serverReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
     counters.add(bytes.byteCount, to: .serverBytesIn)
     clock = now
     if connections[l].input.isEmpty {
@@ -25,7 +25,8 @@ extension Worker {
 
   /// Records that bytes arrived from a server.
   @inline(__always)
-  private mutating func noteArrival(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
+  private mutating func noteArrival(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant)
+  {
     if consumed > 0 { connections[l].heard = now }
     if connections[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
@@ -33,7 +34,7 @@ extension Worker {
   /// Records whether a server is in the middle of a reply and makes progress: a value of several, or enough bytes. A
   /// few bytes at a time are no progress.
   @inline(never)
-  private mutating func notePart(of count: Int, _ consumed: Int, on l: UInt32, now: Instant) {
+  private mutating func notePart(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant) {
     guard connections[l].state == .ready else { return }
     if connections[l].partOf != connections[l].legs.place {
       connections[l].partOf = connections[l].legs.place
@@ -54,14 +55,14 @@ extension Worker {
   static var leastProgress: Int { 4096 }
 
   /// The edge has read `n` bytes directly into the connection's `input`.
-  package mutating func serverReceived(_ l: UInt32, filled n: Int, now: Instant) {
+  package mutating func serverReceived(_ l: Ref<ServerConnection>, filled n: Int, now: Instant) {
     counters.add(n, to: .serverBytesIn)
     clock = now
     serverFilled(l, n, now: now)
   }
 
   /// More of a server's bytes, `n`, were added to `input`. A large reply is parsed when it is complete.
-  private mutating func serverFilled(_ l: UInt32, _ n: Int, now: Instant) {
+  private mutating func serverFilled(_ l: Ref<ServerConnection>, _ n: Int, now: Instant) {
     guard connections[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
     var input = exchange(&connections[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
@@ -78,10 +79,10 @@ extension Worker {
   }
 
   /// Handles the whole replies at the front; returns their bytes.
-  private mutating func digest(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  private mutating func digest(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     guard connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
     connections[l].awaited = 0
-    if connections[l].stream != Slab<Stream>.none {
+    if connections[l].stream != Ref<Stream>.none {
       return connections[l].front == .upload
         ? digestUpload(l, bytes, now: now) : digestDownload(l, bytes, now: now)
     }
@@ -127,7 +128,7 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      if connections[l].legs[0].fanOut != Slab<FanOut>.none {
+      if connections[l].legs[0].fanOut != Ref<FanOut>.none {
         let leg = connections[l].legs[0]
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
@@ -157,7 +158,7 @@ extension Worker {
   ///
   /// A separate loop, so that the rare cases occupy no registers in it.
   @inline(never)
-  private mutating func handOn(_ l: UInt32, _ bytes: RawSpan, from start: Int)
+  private mutating func handOn(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int)
     -> (end: Int, isAwaited: Bool, Answer?)
   {
     var p = start
@@ -176,10 +177,10 @@ extension Worker {
         connections[l].hasSentFront || mayComeEarly(outcome)
       else { return (p, isAwaited, answer) }
       let x = connections[l].legs[0].exchange
-      if x == Slab<Exchange>.none, connections[l].legs[0].isLate { counters.add(.lateReplies) }
+      if x == Ref<Exchange>.none, connections[l].legs[0].isLate { counters.add(.lateReplies) }
       if isJournaling { noteChange(l, reply.first(length)) }
       connections[l].dropFront(&buffers)
-      if x != Slab<Exchange>.none {
+      if x != Ref<Exchange>.none {
         self.answer(x, reply.first(length))
         isAwaited = true
       }
@@ -195,14 +196,14 @@ extension Worker {
   }
 
   /// The rest of a request that was answered early has been sent.
-  mutating func finishFront(_ l: UInt32) {
+  mutating func finishFront(_ l: Ref<ServerConnection>) {
     guard !connections[l].legs.isEmpty, connections[l].hasSentFront else { return }
     connections[l].front = .plain
     connections[l].dropFront(&buffers)
   }
 
   @inline(__always)
-  private mutating func noteAnswered(_ l: UInt32) {
+  private mutating func noteAnswered(_ l: Ref<ServerConnection>) {
     let s = connections[l].server
     if servers[s].isSuspect {
       servers[s].isSuspect = false
@@ -215,7 +216,7 @@ extension Worker {
   /// Reads what has arrived of the reply to a fan-out's leg. Returns its bytes, and whether the leg has ended; nil when
   /// the connection was closed.
   private mutating func digestPart(
-    _ l: UInt32, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+    _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> (Int, isDone: Bool)? {
     let f = leg.fanOut
     let taken: Int
@@ -262,9 +263,9 @@ extension Worker {
 
   /// Makes the reply of a fan-out, once, when every leg was answered for. The fan-out is released when none of its legs
   /// is in a queue any more.
-  mutating func finish(_ f: UInt32) {
+  mutating func finish(_ f: Ref<FanOut>) {
     let x = fanOuts[f].exchange
-    if x != Slab<Exchange>.none, exchanges[x].client != Slab<Client>.none, fanOuts[f].kind == .multiGet {
+    if x != Ref<Exchange>.none, exchanges[x].client != Ref<Client>.none, fanOuts[f].kind == .multiGet {
       learnSize(f, for: exchanges[x].client)
       if fanOuts[f].isHolding, !fanOuts[f].hasDeferred {
         // The rest of its keys was requested in one line.
@@ -272,14 +273,14 @@ extension Worker {
         unhold(exchanges[x].client)
       }
     }
-    if x != Slab<Exchange>.none, fanOuts[f].hasDeferred {
-      fanOuts[f].exchange = Slab<Exchange>.none
+    if x != Ref<Exchange>.none, fanOuts[f].hasDeferred {
+      fanOuts[f].exchange = Ref<Exchange>.none
       // The download may end at once: this keeps the fan-out until then.
       fanOuts[f].open &+= 1
       deferLargeValue(f, x)
       fanOuts[f].open &-= 1
-    } else if x != Slab<Exchange>.none {
-      fanOuts[f].exchange = Slab<Exchange>.none
+    } else if x != Ref<Exchange>.none {
+      fanOuts[f].exchange = Ref<Exchange>.none
       let target = target(of: x)
       if fanOuts[f].kind == .multiGet {
         merge(f, into: target)
@@ -291,7 +292,7 @@ extension Worker {
     if fanOuts[f].open == 0 { release(f) }
   }
 
-  mutating func release(_ f: UInt32) {
+  mutating func release(_ f: Ref<FanOut>) {
     fanOuts[f].bytes.release(to: &buffers)
     fanOuts.give(f)
   }

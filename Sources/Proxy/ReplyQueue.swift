@@ -9,26 +9,26 @@ enum ReplyTarget: BitwiseCopyable {
   /// The client has disconnected.
   case nowhere
   /// The reply is the client's next: straight to its output.
-  case output(UInt32)
+  case output(Ref<Client>)
   /// The reply is before its turn: parked, from this offset.
-  case parked(UInt32, from: Int)
+  case parked(Ref<Client>, from: Int)
 }
 
 extension Worker {
   /// Adds an exchange at the end of the client's order.
-  @inline(always) mutating func newExchange(_ c: UInt32) -> UInt32 {
+  @inline(always) mutating func newExchange(_ c: Ref<Client>) -> Ref<Exchange> {
     let x = exchanges.take()
     exchanges[x].client = c
     let before = clients[c].enqueue(x)
-    if before != Slab<Exchange>.none { exchanges[before].next = x }
+    if before != Ref<Exchange>.none { exchanges[before].next = x }
     return x
   }
 
   /// Sends the whole reply to an exchange, and adds the `END` of a value or a miss if `addingEnd`.
   @inline(always)
-  mutating func answer(_ x: UInt32, _ reply: RawSpan, addingEnd: Bool = false) {
+  mutating func answer(_ x: Ref<Exchange>, _ reply: RawSpan, addingEnd: Bool = false) {
     let c = exchanges[x].client
-    guard c != Slab<Client>.none else { return exchanges.give(x) }
+    guard c != Ref<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
       clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usual, &buffers)
       popHead(c, x)
@@ -40,14 +40,14 @@ extension Worker {
   }
 
   /// Where the reply to an exchange must be appended now.
-  mutating func target(of x: UInt32) -> ReplyTarget {
+  mutating func target(of x: Ref<Exchange>) -> ReplyTarget {
     let c = exchanges[x].client
-    guard c != Slab<Client>.none else { return .nowhere }
+    guard c != Ref<Client>.none else { return .nowhere }
     return clients[c].first == x ? .output(c) : .parked(c, from: clients[c].parked.count)
   }
 
   /// Ends an exchange after its reply was appended to the target.
-  mutating func conclude(_ x: UInt32, _ target: ReplyTarget) {
+  mutating func conclude(_ x: Ref<Exchange>, _ target: ReplyTarget) {
     switch target {
     case .nowhere: exchanges.give(x)
     case .output(let c): popHead(c, x)
@@ -56,9 +56,9 @@ extension Worker {
   }
 
   /// Ends an exchange without a reply.
-  mutating func concludeSilently(_ x: UInt32) {
+  mutating func concludeSilently(_ x: Ref<Exchange>) {
     let c = exchanges[x].client
-    guard c != Slab<Client>.none else { return exchanges.give(x) }
+    guard c != Ref<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x { return popHead(c, x) }
     // It has no position in `parked`, which may be emptied before its turn.
     exchanges[x].parkedAt = 0
@@ -84,20 +84,20 @@ extension Worker {
 
   /// Removes the first exchange, whose reply is in the output, and the finished ones that follow it.
   @inline(always)
-  private mutating func popHead(_ c: UInt32, _ x: UInt32) {
+  private mutating func popHead(_ c: Ref<Client>, _ x: Ref<Exchange>) {
     let next = exchanges[x].next
     exchanges.give(x)
     clients[c].dequeue(next: next)
     markDirty(client: c)
-    if next != Slab<Exchange>.none && exchanges[next].isFinished { followUp(c) }
+    if next != Ref<Exchange>.none && exchanges[next].isFinished { followUp(c) }
     if clients[c].isStalled { considerResuming(c) }
   }
 
   /// Moves the parked replies that are next in order to the output.
-  private mutating func followUp(_ c: UInt32) {
+  private mutating func followUp(_ c: Ref<Client>) {
     var x = clients[c].first
     var count: UInt32 = 0
-    while x != Slab<Exchange>.none, exchanges[x].isFinished, exchanges[x].stream == Slab<Stream>.none {
+    while x != Ref<Exchange>.none, exchanges[x].isFinished, exchanges[x].stream == Ref<Stream>.none {
       clients[c].unpark(from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &buffers)
       let next = exchanges[x].next
       exchanges.give(x)
@@ -107,16 +107,16 @@ extension Worker {
     clients[c].inFlight &-= count
     clients[c].answered &+= count
     clients[c].first = x
-    if x == Slab<Exchange>.none { clients[c].last = x }
+    if x == Ref<Exchange>.none { clients[c].last = x }
     if clients[c].parkedLive == 0 { clients[c].parked.release(to: &buffers) }
-    if x != Slab<Exchange>.none, exchanges[x].stream != Slab<Stream>.none {
+    if x != Ref<Exchange>.none, exchanges[x].stream != Ref<Stream>.none {
       begin(download: exchanges[x].stream, for: c)
     }
   }
 
   /// Records that the last `n` bytes of `parked`, from `start`, are a reply before its turn.
   @inline(always)
-  private mutating func park(_ c: UInt32, _ x: UInt32, from start: Int, count n: Int) {
+  private mutating func park(_ c: Ref<Client>, _ x: Ref<Exchange>, from start: Int, count n: Int) {
     exchanges[x].parkedAt = start
     exchanges[x].parkedLength = n
     exchanges[x].isFinished = true
@@ -128,10 +128,10 @@ extension Worker {
 
   /// Drops the bytes of `parked` that were moved out, so that its size stays within twice what is still wanted.
   @inline(never)
-  private mutating func compact(_ c: UInt32) {
+  private mutating func compact(_ c: Ref<Client>) {
     let old = exchange(&clients[c].parked, with: Buffer())
     var x = clients[c].first
-    while x != Slab<Exchange>.none {
+    while x != Ref<Exchange>.none {
       if exchanges[x].isFinished && exchanges[x].parkedLength > 0 {
         let start = clients[c].parked.count
         clients[c].parked.append(old, from: exchanges[x].parkedAt, count: exchanges[x].parkedLength, &buffers)
@@ -146,8 +146,8 @@ extension Worker {
   // MARK: - The proxy's own replies
 
   /// Answers the current request, in its turn.
-  @inline(never) mutating func say(_ c: UInt32, _ text: StaticString) {
-    if clients[c].first == Slab<Exchange>.none {
+  @inline(never) mutating func say(_ c: Ref<Client>, _ text: StaticString) {
+    if clients[c].first == Ref<Exchange>.none {
       clients[c].output.append(text, &buffers)
       markDirty(client: c)
     } else {
@@ -159,13 +159,13 @@ extension Worker {
   }
 
   /// Answers a request that was refused.
-  @inline(never) mutating func refuse(_ c: UInt32, _ why: Refusal, isQuiet: Bool) {
+  @inline(never) mutating func refuse(_ c: Ref<Client>, _ why: Refusal, isQuiet: Bool) {
     counters.add(.clientErrors)
     if !isQuiet { say(c, why.line) }
   }
 
   /// Ignores everything else that this client sends, and closes it when the replies that it is owed have been sent.
-  mutating func hangUp(_ c: UInt32) {
+  mutating func hangUp(_ c: Ref<Client>) {
     clients[c].hasQuit = true
     clients[c].isClosing = true
     closeIfDone(c)

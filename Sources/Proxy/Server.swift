@@ -1,4 +1,5 @@
 import Bytes
+import Routing
 import Wire
 
 /// One memcached server of a pool, as a worker sees it: its status, its limits and its connections.
@@ -9,12 +10,12 @@ package struct Server: ~Copyable, Recyclable {
   package var label: [UInt8] = []
   var status = ServerStatus.up
   /// The worker's shared connections to it.
-  var connections = Fifo<UInt32>()
+  var connections = Fifo<Ref<ServerConnection>>()
   /// Private connections that no stream uses now.
-  var spares = Fifo<UInt32>()
+  var spares = Fifo<Ref<ServerConnection>>()
   /// When a client last began to send it a value that could be buffered or streamed, and which client that was.
   var longAt = Instant.origin
-  var longFrom = Slab<Client>.none
+  var longFrom = Ref<Client>.none
   /// When it last sent or received a large value; the origin if it never did.
   var largeAt = Instant.origin
   var connectTimeout: UInt64 = 0
@@ -22,7 +23,7 @@ package struct Server: ~Copyable, Recyclable {
   var missesOnFailure = true
   var writesMissOnFailure = true
   /// The pool's index in the plan.
-  var pool: UInt32 = 0
+  var pool = Ref<Pool>(0)
   /// Whether the journal is kept for it.
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
@@ -99,7 +100,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
     case upload
   }
 
-  package var server: UInt32 = .max
+  package var server = Ref<Server>.none
   /// `isNew`: connected, and the handshake is not done; `isHandshakeDone`: it is.
   package internal(set) var isNew = false
   package internal(set) var isHandshakeDone = false
@@ -138,7 +139,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
   var discardLeft = 0
   /// Not shared: it transfers one large value at a time.
   var isPrivate = false
-  var stream = Slab<Stream>.none
+  var stream = Ref<Stream>.none
   /// The last multi-get with keys for it, the last piece of that share, and whether the connection refuses it.
   var round: UInt64 = 0
   var lastPiece: UInt32 = .max
@@ -165,8 +166,8 @@ package struct ServerConnection: ~Copyable, Recyclable {
   /// then.
   var deliveredAt = Instant.origin
   /// The connection opened beside this one because it is silent, and the silent one beside which this one was opened.
-  var replacement = Slab<ServerConnection>.none
-  var replaces = Slab<ServerConnection>.none
+  var replacement = Ref<ServerConnection>.none
+  var replaces = Ref<ServerConnection>.none
   /// When `version` was sent to check that it is alive.
   var validatingSince = Instant.origin
   /// Deadlines that pass on it before this time are not another failure of the server.
@@ -261,7 +262,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
   /// Whether the next reply belongs to a single-server request and is forwarded unchanged.
   var owesPlainly: Bool {
     @inline(always) mutating get {
-      !legs.isEmpty && legs[0].fanOut == Slab<FanOut>.none && !legs[0].verb.isMeta && sent > 0
+      !legs.isEmpty && legs[0].fanOut == Ref<FanOut>.none && !legs[0].verb.isMeta && sent > 0
         && front == .plain
     }
   }
@@ -278,8 +279,8 @@ package struct ServerConnection: ~Copyable, Recyclable {
     let length = Int(legs[0].length)
     guard sent >= length else {
       front = .answered
-      legs[0].exchange = Slab<Exchange>.none
-      legs[0].fanOut = Slab<FanOut>.none
+      legs[0].exchange = Ref<Exchange>.none
+      legs[0].fanOut = Ref<FanOut>.none
       return
     }
     legs.dropFirst()

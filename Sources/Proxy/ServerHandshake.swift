@@ -9,7 +9,7 @@ import Wire
 
 extension Worker {
   /// The connection is established; the edge sends `version` before anything else.
-  package mutating func connected(_ l: UInt32, now: Instant) {
+  package mutating func connected(_ l: Ref<ServerConnection>, now: Instant) {
     guard connections[l].state == .connecting else { return }
     connections[l].state = .handshaking
     connections[l].isNew = true
@@ -17,7 +17,7 @@ extension Worker {
   }
 
   /// The bytes sent on a new connection before any request, and on an idle one: `version`, and then the `Handshake`.
-  package mutating func handshakeRequest(for l: UInt32) -> [UInt8] {
+  package mutating func handshakeRequest(for l: Ref<ServerConnection>) -> [UInt8] {
     guard connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
     Handshake.write(connections[l].secret, to: &text)
@@ -25,7 +25,7 @@ extension Worker {
   }
 
   /// Reads what a server sends outside of replies to requests. Returns the bytes consumed.
-  mutating func handshakeReceived(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  mutating func handshakeReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     switch connections[l].state {
     case .handshaking, .validating: return readVersion(l, bytes, now: now)
     case .learningMeta: return readHandshake(l, bytes, now: now)
@@ -37,7 +37,7 @@ extension Worker {
     }
   }
 
-  private mutating func readVersion(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  private mutating func readVersion(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     let isValidating = connections[l].state == .validating
     switch ReplyParser.line(bytes, at: 0, .version) {
     case .partial where Unsuited(handshaking: bytes) == nil: return 0
@@ -78,15 +78,15 @@ extension Worker {
   }
 
   /// Requests the handshake that shows which meta requests the server supports.
-  private mutating func startHandshake(_ l: UInt32, now: Instant) {
+  private mutating func startHandshake(_ l: Ref<ServerConnection>, now: Instant) {
     connections[l].state = .learningMeta
     connections[l].since = now
-    connections[l].secret = secret &+ UInt64(l)
+    connections[l].secret = secret &+ UInt64(l.index)
     effects.append(.handshake(connection: l))
   }
 
   /// Starts a handshake on a connection that is used without one, while nothing is in flight on it.
-  mutating func handshakeAgain(_ l: UInt32, now: Instant) {
+  mutating func handshakeAgain(_ l: Ref<ServerConnection>, now: Instant) {
     counters.subtract(.serverConnections)
     dropReplacement(of: l)
     startHandshake(l, now: now)
@@ -96,7 +96,7 @@ extension Worker {
   /// is used without it: twemproxy closes a connection on every command that it does not know.
   static let mostShunned: UInt8 = 2
 
-  private mutating func readHandshake(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  private mutating func readHandshake(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     switch Handshake(bytes, secret: connections[l].secret) {
     case .partial: return 0
     case .speaks(let era, let length) where length == bytes.byteCount:
@@ -115,7 +115,7 @@ extension Worker {
   }
 
   /// Records the era that the handshake has shown. Versions since 1.6.18 answer alike: `version` tells them apart.
-  private mutating func learn(_ era: Era, of l: UInt32) {
+  private mutating func learn(_ era: Era, of l: Ref<ServerConnection>) {
     let s = connections[l].server
     connections[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
     servers[s].meta = connections[l].meta
@@ -125,8 +125,8 @@ extension Worker {
   /// Sets the dialect that clients get from the worker: that of the oldest of its servers.
   mutating func learnDialect() {
     var lowest: Dialect?
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].version {
         // An unanswered handshake may mean a slow server: its own connections refuse unsupported requests.
         let meta = servers[s].isUnproven ? version : min(version, servers[s].meta)
@@ -135,13 +135,13 @@ extension Worker {
           classic: min(one.classic, lowest?.classic ?? one.classic),
           meta: min(one.meta, lowest?.meta ?? one.meta))
       }
-      s += 1
+      s = s.next
     }
     dialect = lowest ?? Dialect()
   }
 
   /// Ends the handshake: the connection is used, unless it must wait for the replies on an older one.
-  private mutating func finishHandshake(_ l: UInt32, now: Instant) {
+  private mutating func finishHandshake(_ l: Ref<ServerConnection>, now: Instant) {
     servers[connections[l].server].isFull = false
     connections[l].isNew = false
     connections[l].isHandshakeDone = true
@@ -149,7 +149,7 @@ extension Worker {
   }
 
   /// Handles an answer to `version` that is not a version.
-  private mutating func refused(_ l: UInt32, _ bytes: RawSpan, now: Instant) {
+  private mutating func refused(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
     let s = connections[l].server
     if bytes.hasText("ERROR Too many open connections\r\n", at: 0) {
       if !servers[s].isFull { events.append(.full(server: servers[s].id)) }
@@ -162,12 +162,12 @@ extension Worker {
   }
 
   /// Lets the connection take requests.
-  mutating func use(_ l: UInt32, now: Instant) {
+  mutating func use(_ l: Ref<ServerConnection>, now: Instant) {
     connections[l].state = .ready
     connections[l].isCut = false
     connections[l].since = now
     connections[l].heard = now
-    if connections[l].replaces != Slab<ServerConnection>.none { takeOver(l, now: now) }
+    if connections[l].replaces != Ref<ServerConnection>.none { takeOver(l, now: now) }
     guard !connections[l].mustRest else {
       connections[l].mustRest = false
       connections[l].restsUntil = now.advanced(by: limits.rest)
@@ -180,14 +180,14 @@ extension Worker {
   }
 
   /// Sends what waited for the connection, as far as its server supports it.
-  private mutating func goOn(_ l: UInt32) {
+  private mutating func goOn(_ l: Ref<ServerConnection>) {
     if connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
     if !connections[l].owed.isEmpty { sendOwed(l) }
     if connections[l].unsent > 0 { markDirty(connection: l) }
     noteUsable(l)
   }
 
-  private mutating func noteUsable(_ l: UInt32) {
+  private mutating func noteUsable(_ l: Ref<ServerConnection>) {
     let s = connections[l].server
     if servers[s].isSuspect {
       servers[s].isSuspect = false

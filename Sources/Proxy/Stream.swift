@@ -27,13 +27,13 @@ struct Stream: ~Copyable, Recyclable {
 
   var course = Course.download
   var stage = Stage.waiting
-  var client = SlotID(index: .max, generation: 0)
-  var exchange = Slab<Exchange>.none
+  var client = SlotID(Ref<Client>.none, generation: 0)
+  var exchange = Ref<Exchange>.none
   /// Its multi-get, if it has deferred values, and the piece to be sent next.
-  var fanOut = Slab<FanOut>.none
+  var fanOut = Ref<FanOut>.none
   var piece = 0
-  var connection = Slab<ServerConnection>.none
-  var server = Slab<Server>.none
+  var connection = Ref<ServerConnection>.none
+  var server = Ref<Server>.none
   /// The request line, and the leg by which its reply is parsed.
   var line = Buffer()
   var leg = Leg()
@@ -65,8 +65,8 @@ struct Stream: ~Copyable, Recyclable {
 
 /// A client that waits for a free stream.
 struct StreamWait: BitwiseCopyable {
-  var client: SlotID
+  var client: SlotID<Client>
   /// The download that waits; none when the client has an upload to begin.
-  var stream: SlotID?
+  var stream: SlotID<Stream>?
   var since: Instant
 }

@@ -8,7 +8,7 @@ extension Worker {
   /// Begins the upload of a large value that has arrived in part. Returns the bytes consumed; 0 while it must wait for
   /// the replies to the client's earlier requests, or for a connection.
   mutating func beginUpload(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Int {
     let available = bytes.byteCount &- p
     // The rest of the value will never arrive.
@@ -67,7 +67,7 @@ extension Worker {
   /// Whether the upload may overtake an earlier request that may change its key and is not known to be done: one with
   /// `noreply`, one that is past its deadline, or a promised deletion. A server reads two connections in any order.
   mutating func wouldOvertake(
-    _ c: UInt32, _ shared: UInt32, _ bytes: RawSpan, _ request: Request
+    _ c: Ref<Client>, _ shared: Ref<ServerConnection>, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Requests on a connection that this one follows may be any client's, for any key.
     if connections[shared].state != .ready, mustWait(shared, now: clock) { return true }
@@ -86,7 +86,7 @@ extension Worker {
         !Self.changesNothing(leg, connections[shared].asked, start)
       else { continue }
       // A fan-out's leg may have several keys, and keys in base64 are not compared.
-      if leg.fanOut != Slab<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
+      if leg.fanOut != Ref<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
         || request.meta.contains(.base64)
       {
         return true
@@ -104,10 +104,10 @@ extension Worker {
   /// Makes a large request wait, and stalls its client, until its server's queue is shorter: where many clients send
   /// large values, each gets its turn. False when there is room, or when it has waited for a whole deadline.
   @inline(never)
-  mutating func holdBack(_ c: UInt32, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
+  mutating func holdBack(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
     guard let destination = destination(for: bytes, request), servers[destination.server].status == .up,
       !isGivingUp,
-      isFull(connection(to: destination.server, for: c), for: request.isQuiet ? Slab<Client>.none : c),
+      isFull(connection(to: destination.server, for: c), for: request.isQuiet ? Ref<Client>.none : c),
       !isOverdue(c, at: destination.server, now: now)
     else { return false }
     hold(c)
@@ -115,14 +115,14 @@ extension Worker {
   }
 
   /// Holds a client's upload until the next tick.
-  private mutating func hold(_ c: UInt32) {
+  private mutating func hold(_ c: Ref<Client>) {
     clients[c].isQueued = true
     uploadsHeld.append(clients.id(of: c))
     stall(c)
   }
 
   /// Whether the upload has been held for a whole deadline, which begins with the first call.
-  private mutating func isOverdue(_ c: UInt32, at s: UInt32, now: Instant) -> Bool {
+  private mutating func isOverdue(_ c: Ref<Client>, at s: Ref<Server>, now: Instant) -> Bool {
     if clients[c].uploadHeldSince == .never { clients[c].uploadHeldSince = now }
     return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= servers[s].requestTimeout
   }
@@ -131,8 +131,8 @@ extension Worker {
   mutating func resumeHeldUploads() {
     while let id = uploadsHeld.popFirst() {
       guard clients.isCurrent(id) else { continue }
-      clients[id.index].isQueued = false
-      considerResuming(id.index)
+      clients[id.slot].isQueued = false
+      considerResuming(id.slot)
     }
   }
 
@@ -140,8 +140,8 @@ extension Worker {
 
   /// Sends the request line on a private connection.
   private mutating func startUpload(
-    _ c: UInt32, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: UInt32, now: Instant
-  ) -> UInt32 {
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: Ref<Server>, now: Instant
+  ) -> Ref<ServerConnection> {
     noteSize(request.bodyLength, at: s)
     let i = streams.take()
     let l = takePrivateConnection(for: i, to: s, now: now)
@@ -187,14 +187,14 @@ extension Worker {
   }
 
   /// Drops the bytes of a request that was answered for: those that are there now, and the others when they arrive.
-  private mutating func skipOver(_ c: UInt32, _ length: Int, of available: Int) -> Int {
+  private mutating func skipOver(_ c: Ref<Client>, _ length: Int, of available: Int) -> Int {
     let n = min(length, available)
     clients[c].skip = length &- n
     return n
   }
 
   /// Forwards more bytes of a client's upload; returns the bytes consumed.
-  mutating func continueUpload(_ c: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  mutating func continueUpload(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
     let l = streams[clients[c].stream].connection
     let n = min(clients[c].bodyLeft, bytes.byteCount)
     // Until now the server had nothing to accept.
@@ -213,7 +213,7 @@ extension Worker {
   }
 
   /// Records that `n` more bytes of the client's value were added to its connection's `asked`.
-  mutating func noteUploaded(_ c: UInt32, _ n: Int, now: Instant) {
+  mutating func noteUploaded(_ c: Ref<Client>, _ n: Int, now: Instant) {
     clients[c].bodyLeft &-= n
     if streams[clients[c].stream].isOptional { clients[c].awaited = clients[c].bodyLeft }
     if clients[c].bodyLeft > 0 {
@@ -230,13 +230,13 @@ extension Worker {
   }
 
   /// Stops reading from a client that has sent more requests behind one that must be answered first.
-  @inline(never) mutating func noteAhead(_ c: UInt32) {
+  @inline(never) mutating func noteAhead(_ c: Ref<Client>) {
     if clients[c].isUploading { clients[c].asksAhead = true }
     effects.append(.pause(client: c))
   }
 
   /// Forwards the bytes in the client's `input`.
-  mutating func pumpUpload(_ c: UInt32, now: Instant) {
+  mutating func pumpUpload(_ c: Ref<Client>, now: Instant) {
     guard !clients[c].input.isEmpty else { return }
     var input = exchange(&clients[c].input, with: Buffer())
     input.consume(continueUpload(c, input.readable, now: now))
@@ -245,34 +245,34 @@ extension Worker {
   }
 
   /// The edge has sent the server `n` bytes of the upload.
-  mutating func uploadSent(_ l: UInt32, _ n: Int) {
+  mutating func uploadSent(_ l: Ref<ServerConnection>, _ n: Int) {
     let i = connections[l].stream
     connections[l].asked.consume(connections[l].sent)
     connections[l].sent = 0
     // The next upload gets a block that is still in the CPU cache.
     if connections[l].asked.isEmpty { connections[l].asked.release(to: &buffers) }
-    guard i != Slab<Stream>.none else { return }
+    guard i != Ref<Stream>.none else { return }
     streams[i].left &-= n
     streams[i].hasBegun = true
     streams[i].move(n, now: clock)
     // The whole request was sent: the reply has a deadline to itself.
     if streams[i].left == 0 { streams[i].askedAt = clock }
     let id = streams[i].client
-    guard clients.isCurrent(id), clients[id.index].bodyLeft > 0, clients[id.index].isStalled,
+    guard clients.isCurrent(id), clients[id.slot].bodyLeft > 0, clients[id.slot].isStalled,
       connections[l].asked.count <= ahead / 2
     else { return }
-    clients[id.index].isStalled = false
-    clients[id.index].partialSince = clock
-    pumpUpload(id.index, now: clock)
-    if !clients[id.index].isStalled && !clients[id.index].isClosing {
-      effects.append(.resume(client: id.index))
+    clients[id.slot].isStalled = false
+    clients[id.slot].partialSince = clock
+    pumpUpload(id.slot, now: clock)
+    if !clients[id.slot].isStalled && !clients[id.slot].isClosing {
+      effects.append(.resume(client: id.slot))
     }
   }
 
   /// Handles a server's reply to an upload; returns the bytes consumed.
-  mutating func digestUpload(_ l: UInt32, _ bytes: RawSpan, now: Instant) -> Int {
+  mutating func digestUpload(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     let i = connections[l].stream
-    guard i != Slab<Stream>.none, let leg = connections[l].legs.first else { return bytes.byteCount }
+    guard i != Ref<Stream>.none, let leg = connections[l].legs.first else { return bytes.byteCount }
     let length: Int
     let isError: Bool
     var meta: MetaReply?
@@ -305,7 +305,7 @@ extension Worker {
       let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
       if isDone || bytes.hasText("SERVER_ERROR", at: 0) { noteUpload(i) }
     }
-    if leg.exchange != Slab<Exchange>.none {
+    if leg.exchange != Ref<Exchange>.none {
       if let meta {
         let line = exchange(&streams[i].line, with: Buffer())
         give(leg, meta, bytes, 0, line)
@@ -320,12 +320,12 @@ extension Worker {
   }
 
   /// Ends an upload that was answered: its client's next requests are served.
-  mutating func finishUpload(_ i: UInt32, isClean: Bool) {
+  mutating func finishUpload(_ i: Ref<Stream>, isClean: Bool) {
     let (id, wasOptional) = (streams[i].client, streams[i].isOptional)
     end(stream: i, isClean: isClean)
     guard clients.isCurrent(id) else { return }
-    let c = id.index
-    clients[c].stream = Slab<Stream>.none
+    let c = id.slot
+    clients[c].stream = Ref<Stream>.none
     clients[c].isUploading = false
     clients[c].skip &+= clients[c].bodyLeft
     clients[c].bodyLeft = 0
@@ -340,29 +340,29 @@ extension Worker {
   /// copies that they leave are cleaned up after that; an upload may last minutes, and would leave a copy that no
   /// cleanup looks for.
   mutating func endOrphanUploads(now: Instant) {
-    var i: UInt32 = 0
-    while i < streams.end {
+    var i = Ref<Stream>(0)
+    while i.index < streams.end {
       if streams.isTaken(i), streams[i].course == .upload, isOrphan(upload: i) {
         lost(streams[i].connection, .ejected, now: now)
       }
-      i += 1
+      i = i.next
     }
   }
 
-  private func isOrphan(upload i: UInt32) -> Bool {
+  private func isOrphan(upload i: Ref<Stream>) -> Bool {
     let (leg, s) = (streams[i].leg, streams[i].server)
-    guard servers[s].isJournaled, streams[i].connection != Slab<ServerConnection>.none else { return false }
+    guard servers[s].isJournaled, streams[i].connection != Ref<ServerConnection>.none else { return false }
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
     return destination(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
   }
 
   /// Ends an upload that can no longer reach its server.
-  mutating func failedUpload(_ i: UInt32, _ failure: ServerFailure) {
+  mutating func failedUpload(_ i: Ref<Stream>, _ failure: ServerFailure) {
     let leg = streams[i].leg
     let s = streams[i].server
     let line = exchange(&streams[i].line, with: Buffer())
-    if leg.exchange == Slab<Exchange>.none { counters.add(.noreplyDropped) }
+    if leg.exchange == Ref<Exchange>.none { counters.add(.noreplyDropped) }
     // A server does not store a partial value. It may store a whole one later than what is sent on another connection.
     let isDoubtful = streams[i].hasBegun && streams[i].left == 0
     if isDoubtful { recordDoubt(leg, at: s, line, 0) }

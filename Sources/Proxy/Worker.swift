@@ -5,8 +5,8 @@ import Wire
 
 /// The server that a ring entry stands for, and the connection to it if the worker has only one.
 struct Destination: BitwiseCopyable {
-  var server: UInt32
-  var connection: UInt32
+  var server: Ref<Server>
+  var connection: Ref<ServerConnection>
   var isAlone: Bool
 }
 
@@ -34,9 +34,9 @@ package struct Worker: ~Copyable {
   var streamsAtWork = 0
   var streamWaits = Fifo<StreamWait>()
   /// Downloads whose turn has come, and which have not begun yet.
-  var downloadsDue = Fifo<SlotID>()
+  var downloadsDue = Fifo<SlotID<Stream>>()
   /// Clients with an upload that waits: it would overtake an earlier request, or the server's queue is full.
-  var uploadsHeld = Fifo<SlotID>()
+  var uploadsHeld = Fifo<SlotID<Client>>()
   package var buffers = BufferPool()
   package var counters = Counters()
   package internal(set) var limits: Limits
@@ -47,11 +47,11 @@ package struct Worker: ~Copyable {
   /// The servers of all pools, in the order of the plan.
   var destinations: FixedArray<Destination>
 
-  var dirtyClients = Fifo<UInt32>()
+  var dirtyClients = Fifo<Ref<Client>>()
   /// Those of `dirtyClients` that `nextClientToFlush` skipped in this turn.
-  var heldClients = Fifo<UInt32>()
-  var dirtyConnections = Fifo<UInt32>()
-  var resumable = Fifo<UInt32>()
+  var heldClients = Fifo<Ref<Client>>()
+  var dirtyConnections = Fifo<Ref<ServerConnection>>()
+  var resumable = Fifo<Ref<Client>>()
   var effects = Fifo<Effect>()
   package var events: [WorkerEvent] = []
   /// The words of the current request line.
@@ -71,7 +71,7 @@ package struct Worker: ~Copyable {
   /// A random number from the edge, sent to servers only: the key and opaque of a `Fence`.
   package var secret: UInt64
   /// Connections that are closed when nothing waits on them.
-  var retiring = Fifo<UInt32>()
+  var retiring = Fifo<Ref<ServerConnection>>()
   var isDraining = false
   var isGivingUp = false
   /// What servers must forget, and whether any key is served by a stand-in now.
@@ -97,7 +97,7 @@ package struct Worker: ~Copyable {
   // MARK: - Clients connect and disconnect
 
   /// Allocates a slot for a new client.
-  package mutating func open() -> UInt32 {
+  package mutating func open() -> Ref<Client> {
     let c = clients.take()
     clients[c].window = max(1, limits.firstRequests)
     counters.add(.clientConnections)
@@ -106,18 +106,18 @@ package struct Worker: ~Copyable {
   }
 
   /// The client's connection is closed. Replies that arrive for it later are dropped.
-  package mutating func closed(client c: UInt32) {
+  package mutating func closed(client c: Ref<Client>) {
     let active = clients[c].stream
     leaveStreams(of: c)
     releaseStream(of: c)
     var x = clients[c].first
-    while x != Slab<Exchange>.none {
+    while x != Ref<Exchange>.none {
       let next = exchanges[x].next
-      if exchanges[x].stream != Slab<Stream>.none, exchanges[x].stream != active {
+      if exchanges[x].stream != Ref<Stream>.none, exchanges[x].stream != active {
         end(stream: exchanges[x].stream, isClean: false)
       }
       // A server has yet to answer this exchange: detach it from the client.
-      if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Slab<Client>.none }
+      if exchanges[x].isFinished { exchanges.give(x) } else { exchanges[x].client = Ref<Client>.none }
       x = next
     }
     clients[c].input.release(to: &buffers)
@@ -128,7 +128,7 @@ package struct Worker: ~Copyable {
   }
 
   /// The client has sent its last byte. It is closed when all its requests are answered and the replies sent.
-  package mutating func endOfInput(client c: UInt32) {
+  package mutating func endOfInput(client c: Ref<Client>) {
     clients[c].isClosing = true
     if !clients[c].isStalled { clients[c].input.release(to: &buffers) }
     clients[c].partialSince = .never
@@ -138,7 +138,7 @@ package struct Worker: ~Copyable {
   }
 
   /// Closes a client that is closing and is owed nothing more.
-  mutating func closeIfDone(_ c: UInt32) {
+  mutating func closeIfDone(_ c: Ref<Client>) {
     guard clients[c].isClosing, !clients[c].isClosed, !clients[c].isStalled, clients[c].inFlight == 0,
       clients[c].output.isEmpty
     else { return }
@@ -148,16 +148,16 @@ package struct Worker: ~Copyable {
 
   // MARK: - Output to send
 
-  @inline(__always) mutating func markDirty(client c: UInt32) {
+  @inline(__always) mutating func markDirty(client c: Ref<Client>) {
     if clients[c].becomeDirty() { dirtyClients.append(c) }
   }
 
-  @inline(__always) mutating func markDirty(connection l: UInt32) {
+  @inline(__always) mutating func markDirty(connection l: Ref<ServerConnection>) {
     if connections[l].becomeDirty() { dirtyConnections.append(l) }
   }
 
   /// The next connection to a server that has something to send; each once per turn of the loop.
-  package mutating func nextConnectionToFlush() -> UInt32? {
+  package mutating func nextConnectionToFlush() -> Ref<ServerConnection>? {
     while let l = dirtyConnections.popFirst() {
       connections[l].isDirty = false
       if connections[l].unsent > 0 { return l }
@@ -169,8 +169,9 @@ package struct Worker: ~Copyable {
   ///
   /// A client with further requests in flight is skipped for up to `nanoseconds`: a send costs as much for one reply as
   /// for sixteen. Skipped clients are looked at again after `takeHeld`.
-  package mutating func nextClientToFlush(holding nanoseconds: UInt64 = 0, now: Instant = .origin) -> UInt32?
-  {
+  package mutating func nextClientToFlush(holding nanoseconds: UInt64 = 0, now: Instant = .origin) -> Ref<
+    Client
+  >? {
     while let c = dirtyClients.popFirst() {
       if nanoseconds > 0, clients[c].mayBeHeld(for: nanoseconds, now: now) {
         heldClients.append(c)
@@ -197,7 +198,7 @@ package struct Worker: ~Copyable {
   }
 
   /// The edge sent `n` bytes of the client's output.
-  package mutating func sent(client c: UInt32, _ n: Int, now: Instant) {
+  package mutating func sent(client c: Ref<Client>, _ n: Int, now: Instant) {
     counters.add(n, to: .clientBytesOut)
     clients[c].learnWindow(limits, allowance: allowance)
     clients[c].output.consume(n)
@@ -208,7 +209,7 @@ package struct Worker: ~Copyable {
     } else if n > 0 || clients[c].blockedSince == .never {
       clients[c].blockedSince = now
     }
-    if clients[c].stream != Slab<Stream>.none {
+    if clients[c].stream != Ref<Stream>.none {
       clock = now
       clientTook(c, now: now)
     }
@@ -216,7 +217,7 @@ package struct Worker: ~Copyable {
   }
 
   /// The edge sent `n` bytes of this connection's requests.
-  package mutating func sent(connection l: UInt32, _ n: Int, now: Instant) {
+  package mutating func sent(connection l: Ref<ServerConnection>, _ n: Int, now: Instant) {
     counters.add(n, to: .serverBytesOut)
     connections[l].sent &+= n
     if connections[l].front == .answered {
@@ -251,29 +252,29 @@ package struct Worker: ~Copyable {
   // MARK: - Back-pressure
 
   /// Whether the client may have another request in flight.
-  @inline(__always) func hasRoom(_ c: UInt32) -> Bool {
+  @inline(__always) func hasRoom(_ c: Ref<Client>) -> Bool {
     clients[c].room(requestAllowance, allowance: allowance) > 0
   }
 
   /// Whether the connection is not read because the client of its stream reads more slowly than the server sends.
-  private func isHeldUp(connection l: UInt32) -> Bool {
-    connections[l].stream != Slab<Stream>.none && streams[connections[l].stream].isHeldUp
+  private func isHeldUp(connection l: Ref<ServerConnection>) -> Bool {
+    connections[l].stream != Ref<Stream>.none && streams[connections[l].stream].isHeldUp
   }
 
   /// Whether the reason for which the client was stalled is gone.
-  private func mayResume(_ c: UInt32) -> Bool {
+  private func mayResume(_ c: Ref<Client>) -> Bool {
     if clients[c].isUploading || clients[c].isQueued { return false }
     if clients[c].isOrderly { return clients[c].inFlight == 0 }
     return hasRoom(c)
   }
 
-  @inline(never) mutating func stall(_ c: UInt32) {
+  @inline(never) mutating func stall(_ c: Ref<Client>) {
     guard !clients[c].isStalled else { return }
     clients[c].isStalled = true
     effects.append(.pause(client: c))
   }
 
-  @inline(never) mutating func considerResuming(_ c: UInt32) {
+  @inline(never) mutating func considerResuming(_ c: Ref<Client>) {
     guard clients[c].isStalled, !clients[c].isResumable, mayResume(c) else { return }
     clients[c].isResumable = true
     resumable.append(c)

@@ -67,7 +67,7 @@ extension RoutingTable {
       var (from, count) = (Int(batch.entries[i].from), Int(batch.entries[i].length))
       let pool = pool(for: bytes, from: from, count: count)
       if pool >= 0 {
-        let p = UInt32(truncatingIfNeeded: pool)
+        let p = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
         if let tag = pools[p].tag { (from, count) = tag.hashed(in: bytes, from: from, count: count) }
         if pools[p].hash == .md5, !pools[p].live.isSingle, count <= MD5Lanes.longestKey {
           batch.entries[i].pool = Int32(truncatingIfNeeded: pool)
@@ -81,7 +81,7 @@ extension RoutingTable {
     guard isLaid != 0 else { return }
     let hashes = lanes.firstWords()
     for i in 0..<batch.count where isLaid &>> UInt32(truncatingIfNeeded: i) & 1 == 1 {
-      let p = UInt32(truncatingIfNeeded: batch.entries[i].pool)
+      let p = Ref<Pool>(UInt32(truncatingIfNeeded: batch.entries[i].pool))
       batch.entries[i].server = Int32(pools[p].live.server(owning: hashes[i]))
     }
   }

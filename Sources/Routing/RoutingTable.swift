@@ -105,7 +105,7 @@ package struct RoutingTable: ~Copyable {
   /// The position of the server of `pool` (not `noPool`) that has this key now.
   @inlinable @inline(__always)
   package func server(in pool: Int, owning key: RawSpan, from: Int, count: Int) -> Int {
-    pools[UInt32(truncatingIfNeeded: pool)].server(owning: key, from: from, count: count)
+    pools[Ref(UInt32(truncatingIfNeeded: pool))].server(owning: key, from: from, count: count)
   }
 
   /// A pool and a position in its list of servers.

@@ -5,8 +5,8 @@ import Proxy
 // Opening and closing a worker's connections to servers, as the worker's effects order it.
 
 extension WorkerThread {
-  mutating func connect(_ l: UInt32, now: Instant) {
-    while connectionSockets.count <= Int(l) { connectionSockets.append(Connection()) }
+  mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
+    while connectionSockets.count <= Int(l.index) { connectionSockets.append(Connection()) }
     let server = worker.servers[worker.connections[l].server].id
     if worker.isReplacement(connection: l) { doubt(server) }
     guard doubts[server] == nil else {
@@ -20,43 +20,45 @@ extension WorkerThread {
       finishConnecting(l, now: now)
     case .inProgress(let descriptor):
       watch(l, descriptor)
-      connectionSockets[Int(l)].isConnecting = true
-      loop.wantWrite(connectionSockets[Int(l)].watch, true)
+      connectionSockets[Int(l.index)].isConnecting = true
+      loop.wantWrite(connectionSockets[Int(l.index)].watch, true)
     case .failed(let reason):
       worker.lost(l, ServerFailure(errno: reason), now: now)
     }
   }
 
-  private mutating func watch(_ l: UInt32, _ descriptor: Int32) {
-    let watch = loop.watch(descriptor, token: Token(kind: Kind.connection, index: l))
-    connectionSockets[Int(l)] = Connection(descriptor: descriptor, watch: watch)
+  private mutating func watch(_ l: Ref<ServerConnection>, _ descriptor: Int32) {
+    let watch = loop.watch(descriptor, token: Token(kind: Kind.connection, index: l.index))
+    connectionSockets[Int(l.index)] = Connection(descriptor: descriptor, watch: watch)
   }
 
-  mutating func finishConnecting(_ l: UInt32, now: Instant) {
-    let wire = connectionSockets[Int(l)]
+  mutating func finishConnecting(_ l: Ref<ServerConnection>, now: Instant) {
+    let wire = connectionSockets[Int(l.index)]
     guard wire.descriptor >= 0 else { return }
     let reason = Socket.connectError(wire.descriptor)
-    connectionSockets[Int(l)].isConnecting = false
+    connectionSockets[Int(l.index)].isConnecting = false
     guard reason == 0 else { return worker.lost(l, ServerFailure(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
     worker.connected(l, now: now)
     handshake(l, now: now)
   }
 
-  mutating func handshake(_ l: UInt32, now: Instant) {
-    let wire = connectionSockets[Int(l)]
+  mutating func handshake(_ l: Ref<ServerConnection>, now: Instant) {
+    let wire = connectionSockets[Int(l.index)]
     let request = worker.handshakeRequest(for: l)
     let isSent = Socket.send(wire.descriptor, request.span.raw)
     if isSent != .sent(request.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
-  mutating func disconnect(_ l: UInt32, now: Instant) {
-    guard Int(l) < connectionSockets.count, connectionSockets[Int(l)].descriptor >= 0 else { return }
-    if connectionSockets[Int(l)].isReached, worker.isLoss(ofConnection: l) {
+  mutating func disconnect(_ l: Ref<ServerConnection>, now: Instant) {
+    guard Int(l.index) < connectionSockets.count, connectionSockets[Int(l.index)].descriptor >= 0 else {
+      return
+    }
+    if connectionSockets[Int(l.index)].isReached, worker.isLoss(ofConnection: l) {
       doubt(worker.servers[worker.connections[l].server].id)
     }
-    loop.unwatch(connectionSockets[Int(l)].watch)
-    Socket.abort(connectionSockets[Int(l)].descriptor)
-    connectionSockets[Int(l)] = Connection()
+    loop.unwatch(connectionSockets[Int(l.index)].watch)
+    Socket.abort(connectionSockets[Int(l.index)].descriptor)
+    connectionSockets[Int(l.index)] = Connection()
   }
 }

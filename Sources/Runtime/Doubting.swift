@@ -14,7 +14,7 @@ extension WorkerThread {
   /// A doubt about a server's address: since when, and the connections that wait for its end.
   struct Doubt {
     let since: Instant
-    var waiting: [UInt32] = []
+    var waiting: [Ref<ServerConnection>] = []
   }
 
   /// The longest wait for a lookup; after it the old address is used.
@@ -41,8 +41,8 @@ extension WorkerThread {
   }
 
   /// Whether a connection still has to be opened; its slot may belong to another one by now.
-  private mutating func isWaiting(_ l: UInt32, for server: UInt32) -> Bool {
-    worker.isConnecting(connection: l, to: server) && connectionSockets[Int(l)].descriptor < 0
+  private mutating func isWaiting(_ l: Ref<ServerConnection>, for server: UInt32) -> Bool {
+    worker.isConnecting(connection: l, to: server) && connectionSockets[Int(l.index)].descriptor < 0
   }
 
   /// Ends the doubts that have lasted too long.

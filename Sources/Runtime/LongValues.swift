@@ -11,9 +11,10 @@ extension WorkerThread {
 
   /// Reads more of a client's large value.
   @inline(never)
-  mutating func readInPlace(_ c: UInt32, _ missing: Int, now: Instant) {
+  mutating func readInPlace(_ c: Ref<Client>, _ missing: Int, now: Instant) {
     if !pass(c, now: now) {
-      switch worker.clients[c].input.receive(clientSockets[Int(c)].descriptor, missing, &worker.buffers) {
+      switch worker.clients[c].input.receive(clientSockets[Int(c.index)].descriptor, missing, &worker.buffers)
+      {
       case .bytes(let n): worker.clientReceived(c, filled: n, now: now)
       case .wouldBlock: break
       case .closed: endInput(c)
@@ -25,20 +26,21 @@ extension WorkerThread {
 
   /// Adjusts the reading of a client after a large value began or ended.
   @inline(never)
-  mutating func expect(_ c: UInt32, now: Instant) {
+  mutating func expect(_ c: Ref<Client>, now: Instant) {
     if worker.clients[c].missing >= Self.worthReadingInPlace { _ = pass(c, now: now) }
     awaitMore(c)
   }
 
   /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache.
   /// Returns false if the client's value is buffered instead.
-  private mutating func pass(_ c: UInt32, now: Instant) -> Bool {
+  private mutating func pass(_ c: Ref<Client>, now: Instant) -> Bool {
     guard worker.clients[c].isUploading else { return false }
     guard let (l, room) = worker.cutThroughRoom(of: c) else {
       worker.endCutThrough(c)
       return true
     }
-    switch worker.connections[l].asked.receive(clientSockets[Int(c)].descriptor, room, &worker.buffers) {
+    switch worker.connections[l].asked.receive(clientSockets[Int(c.index)].descriptor, room, &worker.buffers)
+    {
     case .bytes(let n):
       guard worker.clientReceived(c, passed: n, now: now) else { break }
       // A connection that is still being opened has nothing to send, and no socket.
@@ -51,14 +53,14 @@ extension WorkerThread {
     return true
   }
 
-  private mutating func awaitMore(_ c: UInt32) {
-    guard clientSockets[Int(c)].descriptor >= 0 else { return }
+  private mutating func awaitMore(_ c: Ref<Client>) {
+    guard clientSockets[Int(c.index)].descriptor >= 0 else { return }
     let most = worker.clients[c].isUploading ? Self.worthPassing : Self.mostAwaited
-    clientSockets[Int(c)].await(worker.clients[c].missing, atMost: most)
+    clientSockets[Int(c.index)].await(worker.clients[c].missing, atMost: most)
   }
 
-  mutating func endInput(_ c: UInt32) {
-    loop.wantRead(clientSockets[Int(c)].watch, false)
+  mutating func endInput(_ c: Ref<Client>) {
+    loop.wantRead(clientSockets[Int(c.index)].watch, false)
     worker.endOfInput(client: c)
   }
 }

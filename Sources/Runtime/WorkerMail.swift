@@ -73,9 +73,11 @@ extension WorkerThread {
   /// Reads every client once more: what has arrived counts as received, and is answered.
   private mutating func readEverything(_ scratch: inout Scratch, now: Instant) {
     for c in 0..<clientSockets.count where clientSockets[c].descriptor >= 0 {
-      let c = UInt32(truncatingIfNeeded: c)
+      let c = Ref<Client>(UInt32(truncatingIfNeeded: c))
       readClient(c, &scratch, now: now)
-      if clientSockets[Int(c)].descriptor >= 0 { loop.wantRead(clientSockets[Int(c)].watch, false) }
+      if clientSockets[Int(c.index)].descriptor >= 0 {
+        loop.wantRead(clientSockets[Int(c.index)].watch, false)
+      }
     }
   }
 

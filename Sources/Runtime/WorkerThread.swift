@@ -199,22 +199,24 @@ struct WorkerThread: ~Copyable {
   private mutating func handle(_ ready: Ready, _ scratch: inout Scratch, now: Instant) {
     switch ready.token.kind {
     case Kind.client:
-      if ready.events.canRead { readClient(ready.token.index, &scratch, now: now) }
-      if ready.events.canWrite, clientSockets[Int(ready.token.index)].descriptor >= 0 {
-        clientSockets[Int(ready.token.index)].isBlocked = false
-        flushClient(ready.token.index, now: now)
+      let c = Ref<Client>(ready.token.index)
+      if ready.events.canRead { readClient(c, &scratch, now: now) }
+      if ready.events.canWrite, clientSockets[Int(c.index)].descriptor >= 0 {
+        clientSockets[Int(c.index)].isBlocked = false
+        flushClient(c, now: now)
       }
     case Kind.connection:
-      if worker.connections[ready.token.index].state == .connecting {
+      let l = Ref<ServerConnection>(ready.token.index)
+      if worker.connections[l].state == .connecting {
         // Ignore recorded events of a connection that has been closed and is to be opened again.
-        if ready.events.canWrite, connectionSockets[Int(ready.token.index)].isConnecting {
-          finishConnecting(ready.token.index, now: now)
+        if ready.events.canWrite, connectionSockets[Int(l.index)].isConnecting {
+          finishConnecting(l, now: now)
         }
       } else {
-        if ready.events.canRead { readConnection(ready.token.index, &scratch, now: now) }
-        if ready.events.canWrite, connectionSockets[Int(ready.token.index)].descriptor >= 0 {
-          connectionSockets[Int(ready.token.index)].isBlocked = false
-          flushConnection(ready.token.index, now: now)
+        if ready.events.canRead { readConnection(l, &scratch, now: now) }
+        if ready.events.canWrite, connectionSockets[Int(l.index)].descriptor >= 0 {
+          connectionSockets[Int(l.index)].isBlocked = false
+          flushConnection(l, now: now)
         }
       }
     case Kind.mail: readMail(&scratch, now: now)
@@ -222,8 +224,8 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  mutating func readClient(_ c: UInt32, _ scratch: inout Scratch, now: Instant) {
-    let descriptor = clientSockets[Int(c)].descriptor
+  mutating func readClient(_ c: Ref<Client>, _ scratch: inout Scratch, now: Instant) {
+    let descriptor = clientSockets[Int(c.index)].descriptor
     guard descriptor >= 0 else { return }
     let missing = worker.clients[c].missing
     if missing >= Self.worthReadingInPlace { return readInPlace(c, missing, now: now) }
@@ -238,8 +240,8 @@ struct WorkerThread: ~Copyable {
     if left | missing != 0 { expect(c, now: now) }
   }
 
-  private mutating func readConnection(_ l: UInt32, _ scratch: inout Scratch, now: Instant) {
-    let descriptor = connectionSockets[Int(l)].descriptor
+  private mutating func readConnection(_ l: Ref<ServerConnection>, _ scratch: inout Scratch, now: Instant) {
+    let descriptor = connectionSockets[Int(l.index)].descriptor
     guard descriptor >= 0 else { return }
     let isNew = worker.connections[l].isNew
     let missing = worker.connections[l].missing
@@ -253,7 +255,7 @@ struct WorkerThread: ~Copyable {
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
       if isNew, worker.connections[l].isHandshakeDone {
-        connectionSockets[Int(l)].isReached = true
+        connectionSockets[Int(l.index)].isReached = true
         noteReached(l)
       }
     case .wouldBlock: break
@@ -261,7 +263,7 @@ struct WorkerThread: ~Copyable {
     case .failed(let reason): worker.lost(l, ServerFailure(errno: reason), now: now)
     }
     let left = worker.connections[l].missing
-    if left | missing != 0 { connectionSockets[Int(l)].await(left) }
+    if left | missing != 0 { connectionSockets[Int(l.index)].await(left) }
   }
 
   private mutating func tick(now: Instant) {
@@ -293,15 +295,21 @@ struct WorkerThread: ~Copyable {
       case .disconnect(let l): disconnect(l, now: now)
       case .close(let c): closeClient(c)
       case .pause(let c):
-        if clientSockets[Int(c)].descriptor >= 0 { loop.wantRead(clientSockets[Int(c)].watch, false) }
+        if clientSockets[Int(c.index)].descriptor >= 0 {
+          loop.wantRead(clientSockets[Int(c.index)].watch, false)
+        }
       case .resume(let c):
-        if clientSockets[Int(c)].descriptor >= 0, !isEnding {
-          loop.wantRead(clientSockets[Int(c)].watch, true)
+        if clientSockets[Int(c.index)].descriptor >= 0, !isEnding {
+          loop.wantRead(clientSockets[Int(c.index)].watch, true)
         }
       case .pauseConnection(let l):
-        if connectionSockets[Int(l)].descriptor >= 0 { loop.wantRead(connectionSockets[Int(l)].watch, false) }
+        if connectionSockets[Int(l.index)].descriptor >= 0 {
+          loop.wantRead(connectionSockets[Int(l.index)].watch, false)
+        }
       case .resumeConnection(let l):
-        if connectionSockets[Int(l)].descriptor >= 0 { loop.wantRead(connectionSockets[Int(l)].watch, true) }
+        if connectionSockets[Int(l.index)].descriptor >= 0 {
+          loop.wantRead(connectionSockets[Int(l.index)].watch, true)
+        }
       case .report(let exchange):
         sharedStats.publish(worker.counters, of: number)
         let text = sharedStats.rendered()
@@ -317,18 +325,18 @@ struct WorkerThread: ~Copyable {
       return
     }
     let c = worker.open()
-    while clientSockets.count <= Int(c) { clientSockets.append(Connection()) }
-    let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c))
-    clientSockets[Int(c)] = Connection(descriptor: descriptor, watch: watch)
+    while clientSockets.count <= Int(c.index) { clientSockets.append(Connection()) }
+    let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c.index))
+    clientSockets[Int(c.index)] = Connection(descriptor: descriptor, watch: watch)
   }
 
-  mutating func closeClient(_ c: UInt32) {
-    let wire = clientSockets[Int(c)]
+  mutating func closeClient(_ c: Ref<Client>) {
+    let wire = clientSockets[Int(c.index)]
     guard wire.descriptor >= 0 else { return }
     loop.unwatch(wire.watch)
     if isEnding { Socket.discardInput(wire.descriptor) }
     Socket.close(wire.descriptor)
-    clientSockets[Int(c)] = Connection()
+    clientSockets[Int(c.index)] = Connection()
     worker.closed(client: c)
     sharedStats.clientLeft(number)
     if isEnding && worker.isDrained { hasEnded = true }
@@ -348,8 +356,8 @@ struct WorkerThread: ~Copyable {
     while let c = worker.nextClientToFlush(holding: replyHoldLimit, now: now) { flushClient(c, now: now) }
   }
 
-  mutating func flushConnection(_ l: UInt32, now: Instant) {
-    let wire = connectionSockets[Int(l)]
+  mutating func flushConnection(_ l: Ref<ServerConnection>, now: Instant) {
+    let wire = connectionSockets[Int(l.index)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
     guard worker.connections[l].unsent > 0 else { return block(connection: l, false) }
     let sent = worker.connections[l].sent
@@ -363,8 +371,8 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  private mutating func flushClient(_ c: UInt32, now: Instant) {
-    let wire = clientSockets[Int(c)]
+  private mutating func flushClient(_ c: Ref<Client>, now: Instant) {
+    let wire = clientSockets[Int(c.index)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
     guard !worker.clients[c].output.isEmpty else { return block(client: c, false) }
     switch Socket.send(wire.descriptor, worker.clients[c].output.readable) {
@@ -379,18 +387,18 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Arms the write event while the socket's send buffer is full.
-  private mutating func block(connection l: UInt32, _ isBlocked: Bool) {
-    connectionSockets[Int(l)].isBlocked = isBlocked
-    guard connectionSockets[Int(l)].isArmed != isBlocked else { return }
-    connectionSockets[Int(l)].isArmed = isBlocked
-    loop.wantWrite(connectionSockets[Int(l)].watch, isBlocked)
+  private mutating func block(connection l: Ref<ServerConnection>, _ isBlocked: Bool) {
+    connectionSockets[Int(l.index)].isBlocked = isBlocked
+    guard connectionSockets[Int(l.index)].isArmed != isBlocked else { return }
+    connectionSockets[Int(l.index)].isArmed = isBlocked
+    loop.wantWrite(connectionSockets[Int(l.index)].watch, isBlocked)
   }
 
-  private mutating func block(client c: UInt32, _ isBlocked: Bool) {
-    clientSockets[Int(c)].isBlocked = isBlocked
-    guard clientSockets[Int(c)].isArmed != isBlocked else { return }
-    clientSockets[Int(c)].isArmed = isBlocked
-    loop.wantWrite(clientSockets[Int(c)].watch, isBlocked)
+  private mutating func block(client c: Ref<Client>, _ isBlocked: Bool) {
+    clientSockets[Int(c.index)].isBlocked = isBlocked
+    guard clientSockets[Int(c.index)].isArmed != isBlocked else { return }
+    clientSockets[Int(c.index)].isArmed = isBlocked
+    loop.wantWrite(clientSockets[Int(c.index)].watch, isBlocked)
   }
 
   /// Reports the worker's events to the control thread.
@@ -410,7 +418,7 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Reports to the control thread that a server answers at its present address.
-  func noteReached(_ l: UInt32) {
+  func noteReached(_ l: Ref<ServerConnection>) {
     let server = worker.servers[worker.connections[l].server].id
     if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
   }

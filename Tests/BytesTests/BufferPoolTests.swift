@@ -65,7 +65,7 @@ struct BufferPoolTests {
     var taken = Slab<Held>()
     for _ in 0..<blocks { taken[taken.take()].buffer.reserve(2048, &pool) }
     #expect(pool.inUse == blocks * 2048 + rest)
-    for i in 0..<UInt32(blocks) { taken[i].buffer.release(to: &pool) }
+    for i in 0..<UInt32(blocks) { taken[Ref(i)].buffer.release(to: &pool) }
     #expect(pool.inUse == rest)
   }
 

@@ -28,7 +28,7 @@ struct SlabTests {
   @Test func newSlabSlotHoldsTheInitialValue() {
     var slab = Slab<Tenant>()
     let i = slab.take()
-    #expect(i == 0)
+    #expect(i == Ref(0))
     #expect(slab[i].number == 0)
     #expect(slab.count == 1)
     #expect(slab.end == 1)
@@ -72,16 +72,16 @@ struct SlabTests {
   @Test func indexOutsideTheSlabIsNeitherTakenNorCurrent() {
     var slab = Slab<Tenant>()
     _ = slab.take()
-    for index in [1, 5, 1 << 20, Slab<Tenant>.none] {
+    for index in [Ref<Tenant>(1), Ref(5), Ref(1 << 20), .none] {
       #expect(slab.isTaken(index) == false)
-      #expect(slab.isCurrent(SlotID(index: index, generation: 0)) == false)
+      #expect(slab.isCurrent(SlotID(index, generation: 0)) == false)
     }
   }
 
   @Test(arguments: [0, 1, 2, 16])
   func growingASlabKeepsValuesAndIDs(capacity: Int) {
     var slab = Slab<Tenant>(capacity: capacity)
-    var ids: [SlotID] = []
+    var ids: [SlotID<Tenant>] = []
     for number in 0..<1000 {
       let i = slab.take()
       slab[i].number = number
@@ -89,7 +89,7 @@ struct SlabTests {
     }
     #expect(slab.count == 1000)
     for number in 0..<1000 {
-      #expect(slab[UInt32(number)].number == number)
+      #expect(slab[Ref(UInt32(number))].number == number)
       #expect(slab.isCurrent(ids[number]) == true)
     }
   }
@@ -103,7 +103,7 @@ struct SlabTests {
         slab[i].tally = tally
         tally.alive += 1
       }
-      for i in 0..<UInt32(25) { slab.give(i) }
+      for i in 0..<UInt32(25) { slab.give(Ref(i)) }
       #expect(tally.alive == 50, "giving a slot back keeps its value")
       #expect(tally.resets == 25)
     }
@@ -112,7 +112,7 @@ struct SlabTests {
 
   @Test func trimReleasesTheSlotsOfABurst() {
     var slab = Slab<Tenant>(capacity: 1)
-    var slots: [UInt32] = []
+    var slots: [Ref<Tenant>] = []
     for _ in 0..<5000 { slots.append(slab.take()) }
     let (first, last) = (slab.id(of: slots[0]), slab.id(of: slots[4999]))
     for i in slots.dropFirst() { slab.give(i) }
@@ -120,17 +120,17 @@ struct SlabTests {
     #expect(slab.end == 1024)
     #expect(slab.isCurrent(first) && !slab.isCurrent(last))
     // The lowest slots are taken first, and the id of a former owner of a released slot stays stale.
-    #expect(slab.take() == 1)
+    #expect(slab.take() == Ref(1))
     for _ in 2..<5000 { _ = slab.take() }
-    #expect(slab.isTaken(4999) && !slab.isCurrent(last))
+    #expect(slab.isTaken(Ref(4999)) && !slab.isCurrent(last))
   }
 
   @Test(arguments: 0..<UInt64(4))
   func randomSlabOperationsMatchADictionary(seed: UInt64) {
     var random = Seeded(seed)
     var slab = Slab<Tenant>(capacity: 1)
-    var owners: [UInt32: (id: SlotID, number: Int)] = [:]
-    var stale: [SlotID] = []
+    var owners: [Ref<Tenant>: (id: SlotID<Tenant>, number: Int)] = [:]
+    var stale: [SlotID<Tenant>] = []
     for step in 1...3000 {
       if owners.isEmpty || random.below(100) < 53 {
         let i = slab.take()
@@ -159,6 +159,6 @@ struct SlabTests {
       #expect(slab.isCurrent(owner.id) == true)
     }
     for id in stale { #expect(slab.isCurrent(id) == false) }
-    for i in 0..<slab.end { #expect(slab.isTaken(i) == (owners[i] != nil)) }
+    for i in 0..<slab.end { #expect(slab.isTaken(Ref(i)) == (owners[Ref(i)] != nil)) }
   }
 }

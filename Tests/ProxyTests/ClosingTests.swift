@@ -1,3 +1,4 @@
+import Bytes
 import Testing
 
 @testable import Proxy
@@ -160,7 +161,7 @@ import Testing
     worker.apply(Fleet.plan(["a"]), now: .origin)
     var effects: [Effect] = []
     while let order = worker.nextEffect() { effects.append(order) }
-    #expect(effects == [.disconnect(connection: 1)])
+    #expect(effects == [.disconnect(connection: Ref(1))])
   }
 
   // MARK: - The end of a drain

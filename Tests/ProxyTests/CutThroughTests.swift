@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
   }
 
   /// A client with a value in flight, and its private connection; all that has arrived so far is sent.
-  private func begun(_ rig: Rig) throws -> (client: UInt32, connection: UInt32) {
+  private func begun(_ rig: Rig) throws -> (client: Ref<Client>, connection: Ref<ServerConnection>) {
     let c = rig.open()
     store(rig)
     begin(c, "k", rig)
@@ -26,12 +27,12 @@ import Testing
   private let long = String(repeating: "v", count: 1000)
 
   /// Sends the line of a set and the first half of its value.
-  private func begin(_ c: UInt32, _ key: String, _ rig: Rig) {
+  private func begin(_ c: Ref<Client>, _ key: String, _ rig: Rig) {
     rig.send(c, "set \(key) 0 0 1000\r\n\(long.prefix(500))")
   }
 
   /// Sends a value that is buffered.
-  private func hold(_ c: UInt32, _ rig: Rig) {
+  private func hold(_ c: Ref<Client>, _ rig: Rig) {
     begin(c, "k", rig)
     #expect(rig.privateConnections.isEmpty)
     rig.send(c, "\(long.dropFirst(500))\r\n")
@@ -48,7 +49,7 @@ import Testing
   }
 
   /// Ends a value that is cut through: its rest, the requests behind it (`ahead`), and its reply.
-  private func end(_ c: UInt32, _ rig: Rig, ahead: String = "") throws {
+  private func end(_ c: Ref<Client>, _ rig: Rig, ahead: String = "") throws {
     let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(c, "\(long.dropFirst(500))\r\n" + ahead)
@@ -267,7 +268,7 @@ import Testing
 extension Rig {
   /// Reads these bytes of a client's value straight into the send buffer, as the edge does, while the server accepts
   /// nothing; false if they must not be read that way.
-  fileprivate func pass(_ c: UInt32, _ text: String) -> Bool {
+  fileprivate func pass(_ c: Ref<Client>, _ text: String) -> Bool {
     guard let (l, room) = worker.cutThroughRoom(of: c), room >= text.utf8.count else { return false }
     if worker.clientReceived(c, passed: Array(text.utf8), on: l, now: now) { worker.endCutThrough(c) }
     settle()

@@ -227,8 +227,8 @@ import Testing
     for c in clients {
       let rounds = (0..<3).map { lines("set k\(c) 0 0 1", "\($0)") }
       let places = rounds.map { round in texts.firstIndex { $0.contains(round) } }
-      #expect(places.allSatisfy { $0 == Int(c) % 3 })
-      let text = texts[Int(c) % 3]
+      #expect(places.allSatisfy { $0 == Int(c.index) % 3 })
+      let text = texts[Int(c.index) % 3]
       let order = rounds.compactMap { text.range(of: $0)?.lowerBound }
       #expect(order.count == 3 && order == order.sorted())
     }

@@ -8,8 +8,8 @@ import Testing
   private static let patience: UInt64 = 100_000
 
   /// The clients that the edge would send to in this turn.
-  private func flushed(_ rig: Rig) -> [UInt32] {
-    var clients: [UInt32] = []
+  private func flushed(_ rig: Rig) -> [Ref<Client>] {
+    var clients: [Ref<Client>] = []
     rig.worker.takeHeld()
     while let c = rig.worker.nextClientToFlush(holding: Self.patience, now: rig.now) { clients.append(c) }
     return clients
@@ -17,7 +17,7 @@ import Testing
 
   private func holds(_ rig: Rig) -> Bool { rig.worker.holdsAnswers }
 
-  private func rigWithHalfAnAnswer(_ value: String = "") -> (Rig, UInt32) {
+  private func rigWithHalfAnAnswer(_ value: String = "") -> (Rig, Ref<Client>) {
     let rig = Rig(["a", "b"])
     let c = rig.open()
     let (first, second) = (rig.key(on: "a"), rig.key(on: "b"))

@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
   ]
 
   /// A rig with servers that were idle for this long, and a client.
-  private func rested(_ names: [String] = ["a"], _ idling: Duration = .seconds(1)) -> (Rig, UInt32) {
+  private func rested(_ names: [String] = ["a"], _ idling: Duration = .seconds(1)) -> (Rig, Ref<Client>) {
     let rig = Rig(names) { $0.missesOnFailure = false }
     rig.advance(idling)
     rig.wakesUp = false

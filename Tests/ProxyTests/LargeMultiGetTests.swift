@@ -26,7 +26,7 @@ import Testing
   }
 
   /// A client that received large values last.
-  private static func clientOfLargeValues(_ rig: Rig) -> UInt32 {
+  private static func clientOfLargeValues(_ rig: Rig) -> Ref<Client> {
     let c = rig.open()
     rig.say(c, "get x y")
     _ = rig.asked("a")

@@ -142,7 +142,7 @@ import Wire
     #expect(rig.got(c) == "STAT own 1\r\nEND\r\n" + (talk.sent.isEmpty ? talk.got + "MN\r\n" : ""))
     guard !talk.sent.isEmpty else { return }
     for l in rig.connecting { rig.accept(l) }
-    let l = rig.connections("a")[Int(c) % 2]
+    let l = rig.connections("a")[Int(c.index) % 2]
     #expect(rig.asked(l) == talk.sent)
     for byte in talk.reply.utf8 {
       #expect(rig.got(c) == "")

@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -17,12 +18,12 @@ import Testing
   private let long = String(repeating: "v", count: 1000)
 
   /// Sends the line of a set of this key, and the first half of its large value.
-  private func begin(_ c: UInt32, _ key: String, _ rig: Rig) {
+  private func begin(_ c: Ref<Client>, _ key: String, _ rig: Rig) {
     rig.send(c, "set \(key) 0 0 1000\r\n\(long.prefix(500))")
   }
 
   /// Sends the rest, and the server stores it.
-  private func end(_ c: UInt32, _ key: String, _ rig: Rig) throws {
+  private func end(_ c: Ref<Client>, _ key: String, _ rig: Rig) throws {
     let own = try #require(rig.privateConnections.first)
     #expect(rig.asked(own) == "set \(key) 0 0 1000\r\n\(long.prefix(500))")
     rig.send(c, "\(long.dropFirst(500))\r\n")

@@ -16,7 +16,7 @@ import Testing
   }
 
   /// A server that is up, but refuses connections.
-  private static func refusing() -> (Rig, client: UInt32) {
+  private static func refusing() -> (Rig, client: Ref<Client>) {
     let rig = rig()
     let c = rig.open()
     rig.isAccepting = false

@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -36,8 +37,8 @@ extension ReconfigurationTests {
     for c in clients { rig.hangUp(c) }
     #expect(rig.leak == nil && rig.events().isEmpty)
 
-    func answer(_ l: UInt32) {
-      for c in clients where Int(c) % before == old.firstIndex(of: l) {
+    func answer(_ l: Ref<ServerConnection>) {
+      for c in clients where Int(c.index) % before == old.firstIndex(of: l) {
         rig.send(from: l, lines("STORED", "2"))
       }
     }
@@ -73,7 +74,7 @@ extension ReconfigurationTests {
     rig.advance(.milliseconds(200))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
     #expect(rig.connections("a").map { rig.asked($0) }.joined() == lines("get x"))
-    rig.send(from: rig.connections("a")[Int(other) % 2], lines("END"))
+    rig.send(from: rig.connections("a")[Int(other.index) % 2], lines("END"))
     #expect(rig.got(other) == lines("END"))
     rig.send(from: old, lines("STORED"))
     rig.tick()
@@ -96,7 +97,7 @@ extension ReconfigurationTests {
     #expect(rig.asked(old) == "ld\r\n")
     rig.tick()
     #expect(rig.connections("a").map { rig.asked($0) }.joined() == lines("set x 0 0 3", "new"))
-    rig.send(from: rig.connections("a")[Int(c) % 2], lines("STORED"))
+    rig.send(from: rig.connections("a")[Int(c.index) % 2], lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
     rig.hangUp(other)
   }

@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
   private func idle(
     _ idling: Duration = .seconds(60), _ names: [String] = ["a"],
     _ change: (inout WorkerPlan.Options) -> Void = { _ in }
-  ) -> (Rig, UInt32) {
+  ) -> (Rig, Ref<Client>) {
     let rig = Rig(names, change)
     rig.advance(idling, ticking: false)
     return (rig, rig.open())

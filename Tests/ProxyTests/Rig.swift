@@ -21,23 +21,23 @@ final class Rig {
   /// All effects, oldest first.
   private(set) var effects: [Effect] = []
   /// Clients that the worker has closed.
-  private(set) var closed: [UInt32] = []
+  private(set) var closed: [Ref<Client>] = []
   /// Clients that the worker has paused.
-  private(set) var paused: Set<UInt32> = []
+  private(set) var paused: Set<Ref<Client>> = []
   /// Server connections that the worker has paused.
-  private(set) var pausedConnections: Set<UInt32> = []
+  private(set) var pausedConnections: Set<Ref<ServerConnection>> = []
   /// Connections that are being opened: neither established nor refused yet.
-  private(set) var connecting: [UInt32] = []
+  private(set) var connecting: [Ref<ServerConnection>] = []
   var isAccepting = true
   /// Handshake replies that differ from what the server's version implies.
-  private var handshakes: [UInt32: String] = [:]
+  private var handshakes: [Ref<ServerConnection>: String] = [:]
   /// Connections that were sent `version` for validation and have not answered.
-  private(set) var asleep: [UInt32] = []
+  private(set) var asleep: [Ref<ServerConnection>] = []
   var wakesUp = true
   /// The answer to `stats ringroad`.
   var report = "STAT own 1\r\nEND\r\n"
   var holdsReports = false
-  private(set) var heldReports: [SlotID] = []
+  private(set) var heldReports: [SlotID<Exchange>] = []
 
   init(
     _ names: [String] = ["a", "b", "c"], isAccepting: Bool = true, limits: Limits = Limits(),
@@ -72,13 +72,13 @@ final class Rig {
 
   // MARK: - Clients
 
-  func open() -> UInt32 { worker.open() }
+  func open() -> Ref<Client> { worker.open() }
 
   /// The client sends these lines, in one piece.
-  func say(_ c: UInt32, _ text: String...) { send(c, lines(text)) }
+  func say(_ c: Ref<Client>, _ text: String...) { send(c, lines(text)) }
 
   /// The client sends exactly these bytes.
-  func send(_ c: UInt32, _ text: String) {
+  func send(_ c: Ref<Client>, _ text: String) {
     let bytes = Array(text.utf8)
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe worker.clientReceived(c, bytes.span.bytes, now: now)
@@ -86,7 +86,7 @@ final class Rig {
   }
 
   /// What has arrived for the client since the last call; the client reads at most `n` bytes.
-  func got(_ c: UInt32, atMost n: Int = .max) -> String {
+  func got(_ c: Ref<Client>, atMost n: Int = .max) -> String {
     let text = worker.text(for: c, atMost: n)
     worker.sent(client: c, text.utf8.count, now: now)
     settle()
@@ -94,51 +94,51 @@ final class Rig {
   }
 
   /// What waits to be read by the client, without reading it.
-  func waiting(for c: UInt32) -> String { worker.text(for: c) }
+  func waiting(for c: Ref<Client>) -> String { worker.text(for: c) }
 
-  func endInput(_ c: UInt32) {
+  func endInput(_ c: Ref<Client>) {
     worker.endOfInput(client: c)
     settle()
   }
 
   /// The client's connection is lost.
-  func hangUp(_ c: UInt32) {
+  func hangUp(_ c: Ref<Client>) {
     worker.closed(client: c)
     settle()
   }
 
   // MARK: - Servers
 
-  func slot(_ name: String) -> UInt32 {
-    var s: UInt32 = 0
-    while s < worker.servers.end {
+  func slot(_ name: String) -> Ref<Server> {
+    var s = Ref<Server>(0)
+    while s.index < worker.servers.end {
       if worker.servers.isTaken(s) && worker.servers[s].id == Fleet.id(of: name) { return s }
-      s += 1
+      s = s.next
     }
-    return .max
+    return .none
   }
 
-  func connection(_ name: String) -> UInt32 { worker.servers[slot(name)].connections[0] }
+  func connection(_ name: String) -> Ref<ServerConnection> { worker.servers[slot(name)].connections[0] }
 
-  func connections(_ name: String) -> [UInt32] {
+  func connections(_ name: String) -> [Ref<ServerConnection>] {
     let s = slot(name)
     return (0..<worker.servers[s].connections.count).map { worker.servers[s].connections[$0] }
   }
 
   /// Connections that carry a large value now.
-  var privateConnections: [UInt32] {
-    (0..<worker.connections.end).filter {
-      worker.connections.isTaken($0) && worker.connections[$0].stream != .max
+  var privateConnections: [Ref<ServerConnection>] {
+    (0..<worker.connections.end).map { Ref($0) }.filter {
+      worker.connections.isTaken($0) && worker.connections[$0].stream != .none
     }
   }
 
-  func lose(connection l: UInt32) {
+  func lose(connection l: Ref<ServerConnection>) {
     worker.lost(l, .connectionLost, now: now)
     settle()
   }
 
-  func isOpen(connection l: UInt32) -> Bool { worker.connections.isTaken(l) }
-  func isKnown(slot s: UInt32) -> Bool { worker.servers.isTaken(s) }
+  func isOpen(connection l: Ref<ServerConnection>) -> Bool { worker.connections.isTaken(l) }
+  func isKnown(slot s: Ref<Server>) -> Bool { worker.servers.isTaken(s) }
   var connectionCount: UInt32 { worker.connections.count }
   var isDrained: Bool { worker.isDrained }
   var isOverfull: Bool { worker.isOverfull }
@@ -148,7 +148,7 @@ final class Rig {
   /// What the server was sent since the last call; its connection accepts at most `n` bytes.
   func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
 
-  func asked(_ l: UInt32, atMost n: Int = .max) -> String {
+  func asked(_ l: Ref<ServerConnection>, atMost n: Int = .max) -> String {
     let unsent = worker.connections[l].unsent
     guard unsent > 0 else { return "" }
     let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
@@ -166,7 +166,7 @@ final class Rig {
   /// The server sends these bytes, whatever it has read.
   func send(from name: String, _ text: String) { send(from: connection(name), text) }
 
-  func send(from l: UInt32, _ text: String) {
+  func send(from l: Ref<ServerConnection>, _ text: String) {
     let bytes = Array(text.utf8)
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe worker.serverReceived(l, bytes.span.bytes, now: now)
@@ -174,14 +174,14 @@ final class Rig {
   }
 
   /// Establishes the connection, with the handshake of a server that supports what its version implies.
-  func accept(_ l: UInt32, version: String = "1.6.18") {
+  func accept(_ l: Ref<ServerConnection>, version: String = "1.6.18") {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     send(from: l, "VERSION \(version)\r\n")
   }
 
   /// Establishes the connection; nothing is answered on it.
-  func startHandshaking(_ l: UInt32) {
+  func startHandshaking(_ l: Ref<ServerConnection>) {
     connecting.removeAll { $0 == l }
     worker.connected(l, now: now)
     settle()
@@ -189,13 +189,13 @@ final class Rig {
 
   /// Establishes the connection; the server sends its version and this handshake, with the received opaque in place
   /// of `<opaque>`.
-  func begin(_ l: UInt32, version: String, handshake: String) {
+  func begin(_ l: Ref<ServerConnection>, version: String, handshake: String) {
     handshakes[l] = handshake
     accept(l, version: version)
   }
 
   /// The server answers the handshake.
-  private func answerHandshake(_ l: UInt32) {
+  private func answerHandshake(_ l: Ref<ServerConnection>) {
     let asked = String(decoding: worker.handshakeRequest(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
     let s = worker.connections[l].server
@@ -217,7 +217,7 @@ final class Rig {
   }
 
   /// The server answers the validation of the connection.
-  func awaken(_ l: UInt32) {
+  func awaken(_ l: Ref<ServerConnection>) {
     asleep.removeAll { $0 == l }
     send(from: l, "VERSION 1.6.18\r\n")
   }
@@ -299,7 +299,7 @@ final class Rig {
     }
   }
 
-  func giveReport(_ x: SlotID) {
+  func giveReport(_ x: SlotID<Exchange>) {
     let bytes = Array(report.utf8)
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe worker.report(x, bytes.span.bytes)
@@ -310,7 +310,7 @@ final class Rig {
   func count(_ counter: Counter) -> Int { Int(worker.counters[counter]) }
 
   /// Bytes of memory in a client's buffers.
-  func footprint(_ c: UInt32) -> Int {
+  func footprint(_ c: Ref<Client>) -> Int {
     worker.clients[c].input.footprint + worker.clients[c].output.footprint + parkedFootprint(c)
   }
 
@@ -318,7 +318,7 @@ final class Rig {
   var memory: Int { worker.buffers.inUse + worker.buffers.idleBytes }
   var slotsEverTaken: UInt32 { worker.exchanges.end + worker.fanOuts.end + worker.clients.end }
 
-  func parkedFootprint(_ c: UInt32) -> Int { worker.clients[c].parked.footprint }
+  func parkedFootprint(_ c: Ref<Client>) -> Int { worker.clients[c].parked.footprint }
 
   /// The `n`th of the keys `k0`, `k1`, … that are on this server now.
   func key(on name: String, _ n: Int = 0) -> String {
@@ -367,10 +367,10 @@ extension Worker {
   /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
   var leak: String? {
     var held = 0
-    var l: UInt32 = 0
-    while l < connections.end {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
       if connections.isTaken(l) { held += connections[l].asked.footprint + connections[l].input.footprint }
-      l += 1
+      l = l.next
     }
     if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
     if streams.count > 0 { return "\(streams.count) streams" }
@@ -383,10 +383,10 @@ extension Worker {
   /// Private connections that wait for the next large value.
   var spareConnections: Int {
     var count = 0
-    var s: UInt32 = 0
-    while s < servers.end {
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
       if servers.isTaken(s) { count += servers[s].spares.count }
-      s += 1
+      s = s.next
     }
     return count
   }
@@ -394,28 +394,30 @@ extension Worker {
   /// Replacement connections.
   var replacements: Int {
     var count = 0
-    var l: UInt32 = 0
-    while l < connections.end {
-      if connections.isTaken(l), connections[l].replaces != Slab<ServerConnection>.none { count += 1 }
-      l += 1
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l), connections[l].replaces != Ref<ServerConnection>.none { count += 1 }
+      l = l.next
     }
     return count
   }
 
   /// Reads bytes of a client's large value straight into the send buffer, as the edge does.
-  mutating func clientReceived(_ c: UInt32, passed bytes: [UInt8], on l: UInt32, now: Instant) -> Bool {
+  mutating func clientReceived(
+    _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
+  ) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe connections[l].asked.append(bytes.span.bytes, &buffers)
     return clientReceived(c, passed: bytes.count, now: now)
   }
 
   /// What waits to be sent to a client.
-  func text(for c: UInt32, atMost n: Int = .max) -> String {
+  func text(for c: Ref<Client>, atMost n: Int = .max) -> String {
     string(clients[c].output.readable, from: 0, atMost: n)
   }
 
   /// What waits to be sent to a server.
-  func text(toBeSentOn l: UInt32, atMost n: Int) -> String {
+  func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
     string(connections[l].asked.readable, from: connections[l].sent, atMost: n)
   }
 }

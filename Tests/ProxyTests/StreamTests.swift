@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Testing
 
@@ -17,7 +18,7 @@ import Testing
   private let long = String(repeating: "v", count: 1000)
 
   /// Requests a large value; returns the private connection on which the server was asked for it again.
-  private func downloading(_ c: UInt32, _ rig: Rig) throws -> UInt32 {
+  private func downloading(_ c: Ref<Client>, _ rig: Rig) throws -> Ref<ServerConnection> {
     rig.say(c, "get k")
     _ = rig.asked("a")
     rig.send(from: "a", "VALUE k 0 1000\r\n\(long)")

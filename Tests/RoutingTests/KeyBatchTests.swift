@@ -1,3 +1,4 @@
+import Bytes
 import TestSupport
 import Testing
 
@@ -78,8 +79,8 @@ struct KeyBatchTests {
 
   @Test func batchPlacesKeysOfExcludedServersOnStandIns() {
     var table = RoutingTable(Self.plan())
-    table.pools[0].exclude([false, true, false, true, false])
-    table.pools[1].exclude([true, true, true, true, false])
+    table.pools[Ref(0)].exclude([false, true, false, true, false])
+    table.pools[Ref(1)].exclude([true, true, true, true, false])
     var random = Seeded(5)
     let keys = (0..<400).map { _ in Self.key(&random, longest: 40) }
     let places = table.places(of: keys)

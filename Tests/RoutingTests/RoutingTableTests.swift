@@ -1,3 +1,4 @@
+import Bytes
 import Routing
 import Testing
 
@@ -70,7 +71,7 @@ struct RoutingTableTests {
     let before = (0..<300).map { table.where("session:\($0)") }
     let others = (0..<300).map { table.where("img/\($0)") }
     #expect(Set(before.map { $0?.server }) == [0, 1, 2])
-    table.pools[1].exclude([true, false, false])
+    table.pools[Ref(1)].exclude([true, false, false])
     for i in 0..<300 {
       let place = table.where("session:\(i)")
       let now = try #require(place)

@@ -98,7 +98,7 @@ extension World {
   }
 
   /// A client leaves: one of its requests that waits for a server is forgotten.
-  func forgetExchange(of slot: UInt32) {
+  func forgetExchange(of slot: Ref<Client>) {
     guard canary == .slots else { return }
     for l in byConnection.keys.sorted() where worker.forgetExchange(of: slot, on: l, isInEarnest: !isDefended)
     {
@@ -109,11 +109,11 @@ extension World {
 }
 
 extension Worker {
-  fileprivate mutating func forgetLateLegs(of l: UInt32) -> Bool {
+  fileprivate mutating func forgetLateLegs(of l: Ref<ServerConnection>) -> Bool {
     let before = connections[l].late
     while connections[l].late > 0, connections[l].front == .plain, connections[l].input.isEmpty,
       let leg = connections[l].legs.first,
-      leg.fanOut == Slab<FanOut>.none, connections[l].hasSentFront
+      leg.fanOut == Ref<FanOut>.none, connections[l].hasSentFront
     {
       connections[l].dropFront(&buffers)
     }
@@ -121,12 +121,12 @@ extension Worker {
   }
 
   /// The single-key read that is owed the next reply on a shared connection: `get` or `gets`, and the key.
-  fileprivate func plainRead(owedOn l: UInt32) -> (verb: [UInt8], key: [UInt8])? {
+  fileprivate func plainRead(owedOn l: Ref<ServerConnection>) -> (verb: [UInt8], key: [UInt8])? {
     guard connections[l].state == .ready, !connections[l].isPrivate, connections[l].front == .plain,
       connections[l].input.isEmpty,
       let leg = connections[l].legs.first, leg.verb == .get || leg.verb == .gets,
-      leg.fanOut == Slab<FanOut>.none,
-      leg.exchange != Slab<Exchange>.none, connections[l].sent >= Int(leg.length)
+      leg.fanOut == Ref<FanOut>.none,
+      leg.exchange != Ref<Exchange>.none, connections[l].sent >= Int(leg.length)
     else { return nil }
     let asked = connections[l].asked.readable
     return (
@@ -135,7 +135,7 @@ extension Worker {
   }
 
   /// Replaces the oldest request of a connection, so that the reply is checked against this one.
-  fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: UInt32) {
+  fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: Ref<ServerConnection>) {
     let before = Int(connections[l].legs[0].length)
     var asked = exchange(&connections[l].asked, with: Buffer())
     var new = Buffer()
@@ -151,7 +151,7 @@ extension Worker {
 
   /// Resends changes among the first `done` bytes of the queue.
   fileprivate mutating func resendChanges(
-    _ done: Int, from l: UInt32, to other: UInt32, isInEarnest: Bool
+    _ done: Int, from l: Ref<ServerConnection>, to other: Ref<ServerConnection>, isInEarnest: Bool
   ) -> Int {
     guard connections[l].state == .ready, connections[l].front == .plain, !connections[l].isPrivate else {
       return 0
@@ -164,23 +164,25 @@ extension Worker {
       defer { start += Int(leg.length) }
       // The right value of a key that all clients change is unknown.
       guard leg.verb == .incr || leg.verb == .decr, leg.keyLength > 3, !leg.isLate,
-        leg.exchange != Slab<Exchange>.none, done >= start + Int(leg.length)
+        leg.exchange != Ref<Exchange>.none, done >= start + Int(leg.length)
       else { continue }
       count += 1
       guard isInEarnest else { continue }
       sendAgain(leg, asked, start, on: other)
-      connections[l].legs[i].exchange = Slab<Exchange>.none
+      connections[l].legs[i].exchange = Ref<Exchange>.none
       markDirty(connection: other)
     }
     connections[l].asked = asked
     return count
   }
 
-  fileprivate mutating func forgetExchange(of c: UInt32, on l: UInt32, isInEarnest: Bool) -> Bool {
+  fileprivate mutating func forgetExchange(of c: Ref<Client>, on l: Ref<ServerConnection>, isInEarnest: Bool)
+    -> Bool
+  {
     for i in 0..<connections[l].legs.count {
       let x = connections[l].legs[i].exchange
-      guard x != Slab<Exchange>.none, exchanges[x].client == c else { continue }
-      if isInEarnest { connections[l].legs[i].exchange = Slab<Exchange>.none }
+      guard x != Ref<Exchange>.none, exchanges[x].client == c else { continue }
+      if isInEarnest { connections[l].legs[i].exchange = Ref<Exchange>.none }
       return true
     }
     return false

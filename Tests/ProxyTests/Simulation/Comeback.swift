@@ -225,11 +225,11 @@ final class Comeback {
     }
   }
 
-  private func asker(_ slot: UInt32, of seat: Seat) -> Asker? {
+  private func asker(_ slot: Ref<Client>, of seat: Seat) -> Asker? {
     askers.first { $0.seat === seat && $0.slot == slot }
   }
 
-  private func connect(_ l: UInt32, of seat: Seat) {
+  private func connect(_ l: Ref<ServerConnection>, of seat: Seat) {
     let name = Fleet.name(of: seat.worker.servers[seat.worker.connections[l].server].id)
     let pipe = Pipe(connection: l, server: name)
     seat.pipes[l] = pipe
@@ -314,7 +314,9 @@ final class Comeback {
 extension Worker {
   /// Makes promised deletions name another key, among the bytes to be sent on a connection. Returns the number of
   /// such deletions.
-  fileprivate func blotPromises(among bytes: inout [UInt8], on l: UInt32, isInEarnest: Bool) -> Int {
+  fileprivate func blotPromises(among bytes: inout [UInt8], on l: Ref<ServerConnection>, isInEarnest: Bool)
+    -> Int
+  {
     var count = 0
     var start = 0
     for i in 0..<connections[l].legs.count {

@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 
 @testable import Proxy
@@ -154,7 +155,7 @@ extension Comeback {
   }
 
   /// The proxy closed the connection because it could not deliver the rest of a value; the client reconnects.
-  func closed(_ slot: UInt32, of seat: Seat) {
+  func closed(_ slot: Ref<Client>, of seat: Seat) {
     seat.worker.closed(client: slot)
     guard let asker = askers.first(where: { $0.seat === seat && $0.slot == slot }) else { return }
     note("worker \(seat.number) closes the client of \(asker.version)")

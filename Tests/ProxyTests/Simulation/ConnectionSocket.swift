@@ -1,6 +1,10 @@
+import Bytes
+
+@testable import Proxy
+
 /// A connection from the worker to a model server.
 final class ConnectionSocket {
-  let connection: UInt32
+  let connection: Ref<ServerConnection>
   let server: ModelServer
   var isOpen = true
   var isEstablished = false
@@ -28,7 +32,7 @@ final class ConnectionSocket {
   /// A request that still has a reply to come was forgotten.
   var hasForgotten = false
 
-  init(connection: UInt32, server: ModelServer, window: Int) {
+  init(connection: Ref<ServerConnection>, server: ModelServer, window: Int) {
     self.connection = connection
     self.server = server
     self.window = window

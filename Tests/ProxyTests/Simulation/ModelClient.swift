@@ -1,3 +1,7 @@
+import Bytes
+
+@testable import Proxy
+
 /// A client of the proxy: the requests still to make, those that wait for a reply, and what it knows.
 final class ModelClient {
   struct Wait {
@@ -12,7 +16,7 @@ final class ModelClient {
   enum Farewell { case quit, endOfInput, hangUp }
 
   let number: Int
-  var slot: UInt32?
+  var slot: Ref<Client>?
   var oracle: Oracle
   var left: Int
   var farewell: Farewell

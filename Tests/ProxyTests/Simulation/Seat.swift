@@ -7,7 +7,7 @@ final class Seat {
   let number: Int
   var worker: Worker
   /// Its connections, by number.
-  var pipes: [UInt32: Pipe] = [:]
+  var pipes: [Ref<ServerConnection>: Pipe] = [:]
   /// Mail is delivered in order: none before this time.
   var mailAt: UInt64 = 0
   var reportAt: UInt64 = 0
@@ -20,7 +20,7 @@ final class Seat {
 
 /// A connection from a worker to a server. What was sent before it is closed still arrives, and is executed.
 final class Pipe {
-  let connection: UInt32
+  let connection: Ref<ServerConnection>
   let server: String
   var inbox = Inbox()
   var isOpen = true
@@ -33,7 +33,7 @@ final class Pipe {
   /// A server that resumes after a stop does not read it before this time.
   var servedAt: UInt64 = 0
 
-  init(connection: UInt32, server: String) {
+  init(connection: Ref<ServerConnection>, server: String) {
     self.connection = connection
     self.server = server
   }
@@ -111,7 +111,7 @@ final class Asker {
   enum Wish { case read, write, delete, flush }
 
   let seat: Seat
-  private(set) var slot: UInt32
+  private(set) var slot: Ref<Client>
   var wish = Wish.read
   var keys: [String] = []
   var version = 0
@@ -132,7 +132,7 @@ final class Asker {
   }
 
   /// It has a new connection.
-  func begin(_ slot: UInt32) {
+  func begin(_ slot: Ref<Client>) {
     self.slot = slot
     isWaiting = false
     unsaid = []

@@ -48,8 +48,8 @@ final class World {
   var options = WorkerPlan.Options()
   var limits = Limits()
   var clients: [ModelClient] = []
-  var bySlot: [UInt32: ModelClient] = [:]
-  var byConnection: [UInt32: ConnectionSocket] = [:]
+  var bySlot: [Ref<Client>: ModelClient] = [:]
+  var byConnection: [Ref<ServerConnection>: ConnectionSocket] = [:]
   var keys: [Key] = []
   /// The key that each value was written for.
   var writtenTo: [Int: Int] = [:]

@@ -174,7 +174,7 @@ extension World {
     give(client.waiting, of: client, slot)
   }
 
-  private func give(_ bytes: [UInt8], of client: ModelClient, _ slot: UInt32) {
+  private func give(_ bytes: [UInt8], of client: ModelClient, _ slot: Ref<Client>) {
     client.waiting.removeFirst(bytes.count)
     client.delivered += bytes.count
     note("client \(client.number) → proxy: \(quoted(bytes))")
@@ -185,7 +185,7 @@ extension World {
   }
 
   /// As in the runtime: forwarded bytes are read into the send buffer and sent at once. Returns the number of bytes.
-  private func pass(_ bytes: [UInt8], _ slot: UInt32) -> Int {
+  private func pass(_ bytes: [UInt8], _ slot: Ref<Client>) -> Int {
     guard let (l, room) = worker.cutThroughRoom(of: slot) else { return 0 }
     let part = Array(bytes.prefix(room))
     cutThroughs += 1
@@ -220,7 +220,7 @@ extension World {
 
   // MARK: - Servers
 
-  private func connect(_ l: UInt32) {
+  private func connect(_ l: Ref<ServerConnection>) {
     guard let server = servers[Fleet.name(of: worker.servers[worker.connections[l].server].id)] else {
       return fail("a connect effect without a server")
     }
@@ -313,7 +313,7 @@ extension World {
 
 extension Worker {
   /// Client requests that wait on a connection.
-  func requests(on l: UInt32) -> Int {
+  func requests(on l: Ref<ServerConnection>) -> Int {
     (0..<connections[l].legs.count).count { !connections[l].legs[$0].isPromised }
   }
 
@@ -323,9 +323,9 @@ extension Worker {
     buffer.append("forgotten", &buffers)
   }
 
-  func bytes(for c: UInt32, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
+  func bytes(for c: Ref<Client>, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
 
-  func bytes(toBeSentOn l: UInt32, _ n: Int) -> [UInt8] {
+  func bytes(toBeSentOn l: Ref<ServerConnection>, _ n: Int) -> [UInt8] {
     array(connections[l].asked.readable, from: connections[l].sent, n)
   }
 }

@@ -1,3 +1,4 @@
+import Bytes
 import Stats
 import Wire
 
@@ -74,7 +75,7 @@ extension World {
   /// Records which servers without meta commands the proxy has heard of, by their version or by how they answer the
   /// handshake, and whether it takes another server for one.
   func noteAges() {
-    for s in 0..<worker.servers.end where worker.servers.isTaken(s) {
+    for s in (0..<worker.servers.end).map({ Ref<Server>($0) }) where worker.servers.isTaken(s) {
       let (version, meta) = (worker.servers[s].version, worker.servers[s].meta)
       guard let version, let kind = servers[Fleet.name(of: worker.servers[s].id)]?.kind else { continue }
       let era = min(kind.meta ?? .v1_6_0, .v1_6_0)
