@@ -76,6 +76,11 @@ import Testing
     #expect(Rules.idleInlinable(in: [file(hidden), apart]).count == 2)
   }
 
+  @Test func aBareNumberOfASlotIsFound() {
+    let text = "func a(_ c: UInt32, to l: Ref<Server>, count: UInt32) {}\n"
+    #expect(Rules.bareReferences(in: file(text)).map(\.what) == ["c: UInt32: a Ref"])
+  }
+
   @Test func unsafeCodeIsFound() {
     let text = "let a = unsafe b()\n// unsafe c\ncase .unsafe: 1\n"
     #expect(Rules.unsafeCode(in: file(text), allowed: []).map(\.line) == [1])

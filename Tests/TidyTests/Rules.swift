@@ -109,6 +109,17 @@ enum Rules {
     }
   }
 
+  /// Slots that are named by a bare number where a `Ref` says of what they are.
+  static func bareReferences(in file: SourceText) -> [Finding] {
+    let pattern = #"\b(c|l|s|x|f|r|client|connection|stream|exchange|fanOut): UInt32\b"#
+    return file.code.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap {
+      i, line in
+      line.range(of: pattern, options: .regularExpression).map {
+        Finding(path: file.path, line: i + 1, what: "\(line[$0]): a Ref")
+      }
+    }
+  }
+
   /// Lines with `unsafe` in a file that may have none.
   static func unsafeCode(in file: SourceText, allowed: Set<String>) -> [Finding] {
     if allowed.contains(where: { file.path == $0 || $0.hasSuffix("/") && file.path.hasPrefix($0) }) {

@@ -57,6 +57,11 @@ import Testing
     )
   }
 
+  @Test func slotsAreNamedByRefs() throws {
+    expectNone(
+      try Repository.swiftFiles(in: "Sources/Proxy", "Sources/Runtime").flatMap(Rules.bareReferences))
+  }
+
   static let mostLinesOfAFile = 450
   static let mostLinesOfAFunction = 80
   /// Longer than that, and why.
