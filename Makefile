@@ -11,10 +11,10 @@ SEEDS ?= 20000
 SIMULATE := --scratch-path .build/simulate -c release -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check lint simulate install clean swift venv
+.PHONY: help run build test test-quick check lint simulate install clean swift venv
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while IFS='	' read -r name text; do printf '  make %-19s %s\n' "$$name" "$$text"; done
 	@printf '  make %-19s %s\n' fuzz "fuzz both parsers, a minute each; FUZZ_SECONDS=3600 for longer" \
 	  bench "measure it beside other proxies and compare with the bars, six minutes; see docs/PERFORMANCE.md" \
@@ -42,6 +42,12 @@ test: build venv ## run all tests, including those with real memcacheds and clie
 	@$(MAKE) --no-print-directory test-differential-short test-dialects-short test-clients-short
 	RINGROAD_BINARY=$(abspath $(BINARY)) RINGROAD_PYTHON=$(abspath $(VENV))/bin/python $(SWIFT) test
 
+# The inner loop. Left out: what needs the release binary or real servers, and the simulations.
+test-quick: swift ## build and run the Swift unit tests: a minute after the build
+	@.ci/packages build
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --skip 'IntegrationTests|SimulationTests|CanaryTests|ComebackTests'
+
 check: lint test ## run what must pass before a change is merged: lint, no warnings, all tests
 
 lint: swift ## check the style of the Swift sources
@@ -51,7 +57,7 @@ simulate: swift ## run SEEDS=20000 simulations in which everything fails; SEED=1
 	@.ci/packages build
 	$(SWIFT) build --build-tests $(SIMULATE)
 	RINGROAD_SEEDS=$(SEEDS) $(if $(SEED),RINGROAD_SEED=$(SEED)) $(SWIFT) test --skip-build $(SIMULATE) \
-	  --disable-xctest --filter '$(if $(SEED),everyRequestHasItsOneAnswer|noServerReturns,SimulationTests|CanaryTests|ComebackTests)'
+	  --disable-xctest --filter '$(if $(SEED),everyRequestHasOneAnswer|noServerReturns,SimulationTests|CanaryTests|ComebackTests)'
 
 install: ## install binary and manual page under PREFIX=/usr/local
 	@test -x $(BINARY) || { echo "there is no $(BINARY) yet: make build" >&2; exit 1; }

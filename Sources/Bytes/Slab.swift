@@ -8,7 +8,9 @@ package protocol Recyclable: ~Copyable {
 
 /// The number of a slot in a slab of `Element`: it cannot be taken for the number of anything else.
 @usableFromInline @frozen
-package struct Ref<Element: ~Copyable>: BitwiseCopyable, Hashable, Comparable, Sendable {
+package struct Ref<Element: ~Copyable>: BitwiseCopyable, Hashable, Comparable, Sendable,
+  CustomStringConvertible
+{
   /// Counted from 0 in the order in which slots were first taken.
   @usableFromInline package var index: UInt32
 
@@ -21,6 +23,8 @@ package struct Ref<Element: ~Copyable>: BitwiseCopyable, Hashable, Comparable, S
   @inlinable package var next: Ref { @inline(__always) get { Ref(index &+ 1) } }
 
   @inlinable package static func < (a: Ref, b: Ref) -> Bool { a.index < b.index }
+
+  @usableFromInline package var description: String { "\(index)" }
 }
 
 /// A slot and its generation, which identify one owner of the slot. A late event carries an old generation, so the

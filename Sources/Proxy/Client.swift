@@ -26,8 +26,8 @@ package struct Client: ~Copyable, Recyclable {
   var window: UInt32 = 0
   /// Requests answered since the last send.
   var answered: UInt32 = 0
-  /// Bytes of the last send, at most `mostUsual`: the next replies get a block of that size, and need not be moved.
-  var usual: UInt32 = 0
+  /// Bytes of the last send, at most `mostUsualReply`: the next replies get a block of that size, and need not be moved.
+  var usualReply: UInt32 = 0
   /// Bytes of a refused request that are still to arrive; they are dropped.
   var skip = 0
   /// Bytes of `input` that were searched for a newline and have none.
@@ -95,7 +95,7 @@ package struct Client: ~Copyable, Recyclable {
 
   /// Adapts the window to the size of the replies that are about to be sent.
   @inline(__always) mutating func learnWindow(_ limits: Limits, allowance: Int) {
-    usual = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsual))
+    usualReply = UInt32(truncatingIfNeeded: min(output.count, Self.mostUsualReply))
     guard answered > 0, deferredReplies == 0 else { return }
     let size = max(1, output.count / Int(answered))
     let fitting = min(Int(limits.clientRequests), allowance / size)
@@ -142,7 +142,7 @@ package struct Client: ~Copyable, Recyclable {
   }
 
   /// Cap on the remembered size of a send, so that one large send does not make every later block large.
-  private static var mostUsual: Int { 4096 }
+  private static var mostUsualReply: Int { 4096 }
 
   /// Bytes of output above which it is sent at once: holding it back would save nothing.
   private static var worthSending: Int { 16_384 }

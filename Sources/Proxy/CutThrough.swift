@@ -21,12 +21,12 @@ extension Worker {
     let s = destination.server
     noteSize(request.bodyLength, at: s)
     let isOneOfSeveral =
-      servers[s].longFrom != c && now.since(servers[s].longAt) < limits.sparePatience
-    servers[s].longFrom = c
-    servers[s].longAt = now
+      servers[s].largeValueFrom != c && now.since(servers[s].largeValueAt) < limits.sparePatience
+    servers[s].largeValueFrom = c
+    servers[s].largeValueAt = now
     guard isOneOfSeveral else { return false }
     let shared = connection(to: s, for: c)
-    return connections[shared].isOpen(bytes: easyQueue, depth: Self.fewLegs)
+    return connections[shared].isOpen(bytes: fastPathBytes, depth: Self.fewLegs)
       && !wouldOvertake(c, shared, bytes, request)
   }
 
@@ -68,13 +68,13 @@ extension Worker {
 
   /// Bytes to read from a client at once. After a large value, only enough to recognise the next request: the rest of
   /// the next value is read directly into its final buffer.
-  package mutating func appetite(of c: Ref<Client>) -> Int {
+  package mutating func readLimit(of c: Ref<Client>) -> Int {
     if clients[c].hasUploaded {
       clients[c].hasUploaded = false
-      return Self.taste
+      return Self.smallRead
     }
     return max(16_384, allowance)
   }
 
-  private static var taste: Int { 4096 }
+  private static var smallRead: Int { 4096 }
 }

@@ -91,7 +91,7 @@ package struct Leg: BitwiseCopyable {
   }
 
   /// Lets the next leg continue its line: the line end is no longer its own.
-  @inline(always) mutating func goOn() {
+  @inline(always) mutating func continueByNext() {
     length &-= 2
     isContinuedByNext = true
   }

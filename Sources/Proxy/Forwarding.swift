@@ -237,7 +237,7 @@ extension Worker {
     guard route >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
     let destination = destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
+    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       if let failure = admit(l, for: request.isQuiet ? Ref<Client>.none : c, now: now) {
         // A separate function, so that a plain get need not pass what it does not use.
         if request.verb == .get { return turnAwayGet(c, at: destination.server, failure) }

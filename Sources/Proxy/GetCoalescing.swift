@@ -35,7 +35,7 @@ extension ServerConnection {
   /// one that was reopened.
   @inline(always) mutating func close(_ leg: Leg, continuesPreviousLine: Bool) {
     if continuesPreviousLine {
-      legs.last.goOn()
+      legs.last.continueByNext()
       lineLength &+= Int(leg.length) &- 2
     } else {
       lineLength = Int(leg.length)
@@ -155,13 +155,13 @@ extension RawSpan {
 
   /// Whether another value or `END` begins at `i`; nil when too few bytes have arrived to tell.
   @inline(always) func goesOn(at i: Int) -> Bool? {
-    guard i <= byteCount &- 8 else { return goesOnBriefly(at: i) }
+    guard i <= byteCount &- 8 else { return continuesAtEnd(at: i) }
     let word = word(at: i) & 0xff_ffff_ffff
     return word == 0x45_554c_4156 || word == 0x0a_0d44_4e45  // "VALUE", "END\r\n"
   }
 
   /// The same where fewer than eight bytes are left.
-  @inline(never) private func goesOnBriefly(at i: Int) -> Bool? {
+  @inline(never) private func continuesAtEnd(at i: Int) -> Bool? {
     guard i <= byteCount &- 5 else { return nil }
     return hasText("END\r\n", at: i) || hasText("VALUE", at: i)
   }

@@ -40,7 +40,7 @@ extension Worker {
       return refuse(c, .noRoute, isQuiet: false)
     }
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
+    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       if let failure = admit(l, for: c, now: now) {
         return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
       }

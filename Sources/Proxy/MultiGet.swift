@@ -89,7 +89,7 @@ extension Worker {
     now: Instant
   ) -> Bool {
     var open = OpenLeg(connection: l, server: s, first: piece, start: connections[l].asked.count, keyStart: 0)
-    if !connections[l].isOpen(bytes: easyQueue, depth: limits.serverDepth) {
+    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       open.failure = admit(l, for: c, now: now)
     }
     if open.failure == nil {

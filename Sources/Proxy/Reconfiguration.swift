@@ -12,7 +12,7 @@ extension Worker {
     if isJournaling { noteInFlight() }
     limits = plan.limits
     buffers.bound = limits.memory
-    easyQueue = min(limits.serverQueue, 64 << 10)
+    fastPathBytes = min(limits.serverQueue, 64 << 10)
     var starts: [UInt32] = []
     var order: [Ref<Server>] = []
     var staying: Set<Ref<Server>> = []
@@ -210,17 +210,17 @@ extension Worker {
     _ status: ServerStatus, of id: UInt32, wasFlushed: Bool? = nil, now: Instant
   ) {
     var stale: Set<Int> = []
-    guard stand(status, of: id, wasFlushed: wasFlushed, stale: &stale, now: now) else { return }
-    rearrange(stale, now: now)
+    guard setStatus(status, of: id, wasFlushed: wasFlushed, stale: &stale, now: now) else { return }
+    updateRings(stale, now: now)
   }
 
-  /// Sets a server's status without updating the ring: `rearrange` must follow before any request is routed, entries
+  /// Sets a server's status without updating the ring: `updateRings` must follow before any request is routed, entries
   /// are handed over, or the status is confirmed. Adds the server's pool to `stale` if its ring must change. Returns
   /// whether the status is new.
   ///
   /// Rebuilding a ring takes tens of microseconds, hundreds with many servers, and many servers may fail at once:
   /// callers set all statuses first and rebuild each ring once.
-  package mutating func stand(
+  package mutating func setStatus(
     _ status: ServerStatus, of id: UInt32, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
   ) -> Bool {
     guard let s = slot(of: id) else { return false }
@@ -253,7 +253,7 @@ extension Worker {
   }
 
   /// Rebuilds the rings of these pools from their servers' statuses, and ends uploads to servers that lost the key.
-  package mutating func rearrange(_ stale: Set<Int>, now: Instant) {
+  package mutating func updateRings(_ stale: Set<Int>, now: Instant) {
     if !stale.isEmpty {
       if isJournaling { noteInFlight() }
       isJournaling = false

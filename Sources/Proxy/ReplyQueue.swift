@@ -30,7 +30,7 @@ extension Worker {
     let c = exchanges[x].client
     guard c != Ref<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usual, &buffers)
+      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usualReply, &buffers)
       popHead(c, x)
     } else {
       let start = clients[c].parked.count

@@ -14,8 +14,8 @@ package struct Server: ~Copyable, Recyclable {
   /// Private connections that no stream uses now.
   var spares = Fifo<Ref<ServerConnection>>()
   /// When a client last began to send it a value that could be buffered or streamed, and which client that was.
-  var longAt = Instant.origin
-  var longFrom = Ref<Client>.none
+  var largeValueAt = Instant.origin
+  var largeValueFrom = Ref<Client>.none
   /// When it last sent or received a large value; the origin if it never did.
   var largeAt = Instant.origin
   var connectTimeout: UInt64 = 0

@@ -55,7 +55,7 @@ extension Worker {
         connections[l].state = .ready
         connections[l].heard = now
         dropReplacement(of: l)
-        goOn(l)
+        sendWaiting(l)
       } else if servers[s].shunned >= Self.mostShunned {
         // Ask again later, in case those connections were lost by accident.
         servers[s].shunned &-= 1
@@ -176,11 +176,11 @@ extension Worker {
     }
     counters.add(.serverConnects)
     counters.add(.serverConnections)
-    goOn(l)
+    sendWaiting(l)
   }
 
   /// Sends what waited for the connection, as far as its server supports it.
-  private mutating func goOn(_ l: Ref<ServerConnection>) {
+  private mutating func sendWaiting(_ l: Ref<ServerConnection>) {
     if connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
     if !connections[l].owed.isEmpty { sendOwed(l) }
     if connections[l].unsent > 0 { markDirty(connection: l) }

@@ -59,7 +59,7 @@ package struct Worker: ~Copyable {
   /// Connections that the current multi-get has begun to write to.
   var openLegs = List<OpenLeg>()
   /// Bytes that may be queued for a server before `admit` has to decide about another request.
-  var easyQueue = 0
+  var fastPathBytes = 0
   /// Number of the current multi-get: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
   /// The opaque of the last meta request. No two requests in flight have the same one.

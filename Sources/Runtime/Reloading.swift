@@ -169,7 +169,7 @@ extension Supervisor {
     records = records.filter { ids.contains($0.key) }
     tell(.apply(runtimePlan.plan, addresses: addresses, named: names.named))
     let keepsRings = rings == runtimePlan.plan.routing
-    perform(failover.reload(runtimePlan.handoverPools, keepsRings: keepsRings, now: now), now: now)
+    perform(failover.reload(runtimePlan.failoverPools, keepsRings: keepsRings, now: now), now: now)
     // The floor may allow other servers to be ejected among the new ones.
     apply(changes, now: now)
   }

@@ -40,7 +40,7 @@ struct RuntimePlan {
   var members: [Member] = []
   var plan: WorkerPlan
   var healthPools: [HealthPool] = []
-  var handoverPools: [FailoverCoordinator.Pool] = []
+  var failoverPools: [FailoverCoordinator.Pool] = []
 
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
   static let leastMemory = 16 << 20
@@ -69,7 +69,7 @@ struct RuntimePlan {
           WorkerPlan.Member(id: id, label: server.address, status: status(id)))
       }
       options.append(option)
-      handoverPools.append(
+      failoverPools.append(
         FailoverCoordinator.Pool(
           members: option.members.map(\.id), rejoin: RejoinRule(pool.rejoin),
           requestTimeout: pool.requestTimeout))

@@ -38,7 +38,7 @@ struct ServerRecord {
   var isRecognitionTried = false
   /// The protocol that the server seems to speak; logged if it does not answer the next text handshake either.
   var suspect: Unsuited?
-  var isUnsweptSaid = false
+  var isSweepFailureLogged = false
   /// When the server was started, by its uptime, and when it reported that in its present outage.
   private var started: (at: Duration, said: Instant)?
 

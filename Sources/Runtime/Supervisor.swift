@@ -110,7 +110,7 @@ final class Supervisor {
     sharedStats = SharedStats(workers: workers)
     placement = ClientPlacement(workers: workers)
     failover = FailoverCoordinator(
-      runtimePlan.handoverPools, workers: workers, limits: runtimePlan.plan.limits)
+      runtimePlan.failoverPools, workers: workers, limits: runtimePlan.plan.limits)
     findServers()
   }
 

@@ -132,7 +132,7 @@ extension Supervisor {
       records[server]?.isBack()
       log.info("server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
-      records[server]?.isUnsweptSaid = false
+      records[server]?.isSweepFailureLogged = false
       log.info(
         "server no longer holds copies of other servers' keys", ["server": name, "deleted": "\(deleted)"])
     case .overflowed(let owners):
@@ -144,8 +144,8 @@ extension Supervisor {
     case .trusted:
       log.info("server was flushed: it no longer holds copies of other servers' keys", ["server": name])
     case .unswept:
-      guard records[server]?.isUnsweptSaid != true else { break }
-      records[server, default: ServerRecord()].isUnsweptSaid = true
+      guard records[server]?.isSweepFailureLogged != true else { break }
+      records[server, default: ServerRecord()].isSweepFailureLogged = true
       log.warning(
         "copies of other servers' keys could not be deleted: "
           + "its pool's servers are not ejected until they are",

@@ -17,7 +17,7 @@ extension WorkerThread {
         worker.apply(plan, now: now)
       case .moved(let server, let address):
         // Report the events so far with the old address; later events of the old connections are ignored.
-        passOn()
+        sendEvents()
         addresses[server] = address
         // The worker closes its connections because the server has moved: that puts no address in doubt.
         if doubts[server] == nil { doubts[server] = Doubt(since: now) }
@@ -28,7 +28,7 @@ extension WorkerThread {
       case .status(let server, let status, let ticket, let takesEntries, let wasFlushed):
         if news.concern(server) { settle(&news, now: now) }
         news.take(server, ticket: ticket, takesEntries: takesEntries)
-        let isNew = worker.stand(status, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        let isNew = worker.setStatus(status, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
         if isNew { news.areNew = true }
       case .orphans(let servers, let ticket): answer(ticket, worker.takeOrphans(of: servers))
       case .drain:
@@ -58,8 +58,8 @@ extension WorkerThread {
   /// Rebuilds the rings for the batch, and only then confirms its changes to the control thread.
   private mutating func settle(_ news: inout StatusBatch, now: Instant) {
     guard !news.tickets.isEmpty else { return }
-    if news.areNew { worker.rearrange(news.stale, now: now) }
-    passOn()
+    if news.areNew { worker.updateRings(news.stale, now: now) }
+    sendEvents()
     var answers: [WorkerReport] = []
     for (server, ticket, takesEntries) in news.tickets {
       let entries = takesEntries ? worker.takeEntries(server) : Journal.Entries()
@@ -98,7 +98,7 @@ extension WorkerThread {
 
   /// Confirms that a message was handled, after reporting the events before it.
   mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
-    passOn()
+    sendEvents()
     outbox.post(.answered(worker: number, ticket: ticket, entries))
   }
 }

@@ -152,7 +152,7 @@ struct WorkerThread: ~Copyable {
     flush(now: now)
     if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
-    if !worker.events.isEmpty { passOn() }
+    if !worker.events.isEmpty { sendEvents() }
     if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
       Clock.pause(nanoseconds: Self.pauseLength)
     }
@@ -229,7 +229,7 @@ struct WorkerThread: ~Copyable {
     guard descriptor >= 0 else { return }
     let missing = worker.clients[c].missing
     if missing >= Self.worthReadingInPlace { return readInPlace(c, missing, now: now) }
-    let result = scratch.receive(descriptor, atMost: worker.appetite(of: c))
+    let result = scratch.receive(descriptor, atMost: worker.readLimit(of: c))
     switch result {
     case .bytes: worker.clientReceived(c, scratch.bytes, now: now)
     case .wouldBlock: break
@@ -402,7 +402,7 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Reports the worker's events to the control thread.
-  mutating func passOn() {
+  mutating func sendEvents() {
     for workerEvent in worker.events {
       var address: Address?
       switch workerEvent {

@@ -65,7 +65,7 @@ extension Integration {
       for key in own + other { #expect(try client.set(key, key) == "STORED") }
 
       victim.stop()
-      defer { victim.goOn() }
+      defer { victim.resume() }
       var begin = Clock.now()
       try writer.send("set \(own[1]) 0 0 1\r\nx\r\n")
       #expect(try client.get(own[0]) == nil)
@@ -85,7 +85,7 @@ extension Integration {
       #expect(try client.set(own[2], "elsewhere") == "STORED")
       #expect(try client.get(own[2])?.text == "elsewhere")
 
-      victim.goOn()
+      victim.resume()
       #expect(eventually(within: .seconds(3)) { (try? cluster.proxy.standing(of: victim.address)) == "up" })
       #expect(try client.set(own[3], "again") == "STORED")
       #expect(try victim.client().get(own[3])?.text == "again")
@@ -101,13 +101,13 @@ extension Integration {
       let client = try cluster.client()
       for key in own { #expect(try client.set(key, "old") == "STORED") }
       victim.stop()
-      defer { victim.goOn() }
+      defer { victim.resume() }
       #expect(try client.get(own[0]) == nil)
       #expect(
         eventually(within: .seconds(1)) { (try? cluster.proxy.standing(of: victim.address)) == "ejected" })
       for key in own[1..<6] { #expect(try client.set(key, "new") == "STORED") }
       for key in own[6..<11] { _ = try client.ask("delete \(key)") }
-      victim.goOn()
+      victim.resume()
       #expect(eventually(within: .seconds(3)) { (try? cluster.proxy.standing(of: victim.address)) == "up" })
       let stale = try client.get(Array(own[1..<11])).filter { $0.text == "old" }
       if rejoin == "as_is" {
@@ -126,12 +126,12 @@ extension Integration {
       let client = try cluster.client()
       for key in own { #expect(try client.set(key, "old") == "STORED") }
       victim.stop()
-      defer { victim.goOn() }
+      defer { victim.resume() }
       #expect(try client.get(own[0]) == nil)
       #expect(
         eventually(within: .seconds(1)) { (try? cluster.proxy.standing(of: victim.address)) == "ejected" })
       #expect(try client.ask("flush_all") == "OK")
-      victim.goOn()
+      victim.resume()
       #expect(eventually(within: .seconds(3)) { (try? cluster.proxy.standing(of: victim.address)) == "up" })
       #expect(try client.get(own).isEmpty)
       #expect(try victim.client().get(own).isEmpty)

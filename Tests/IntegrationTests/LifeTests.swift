@@ -19,7 +19,7 @@ extension Integration {
       pause(.milliseconds(200))
       #expect(cluster.proxy.child.ended() == nil)
       #expect(throws: ClientFailure.cannotConnect(ECONNREFUSED)) { try cluster.proxy.client() }
-      for server in cluster.servers { server.goOn() }
+      for server in cluster.servers { server.resume() }
       for client in clients {
         for key in keys {
           let value = try #require(try client.values().first)
@@ -70,7 +70,7 @@ extension Integration {
       for client in clients { #expect(try client.set(other[0], "v") == "STORED") }
       for client in clients { #expect(try client.get(own[0]) == nil) }
       cluster.servers[0].stop()
-      defer { cluster.servers[0].goOn() }
+      defer { cluster.servers[0].resume() }
       for client in clients {
         try client.send("get \(own[0])\r\nset \(own[0]) 0 0 1\r\nx\r\nget \(own[0]) \(other[0])\r\n")
       }
@@ -131,7 +131,7 @@ extension Integration {
       cluster.proxy.child.signal(SIGINT)
       #expect(cluster.proxy.child.end(within: .seconds(3)) != nil)
       #expect(Clock.now().since(begin) < .milliseconds(1500))
-      cluster.servers[0].goOn()
+      cluster.servers[0].resume()
     }
 
     // MARK: - Starting

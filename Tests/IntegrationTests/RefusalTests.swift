@@ -25,7 +25,7 @@ extension Integration {
       }
       #expect(isOut)
       try body(client)
-      server.goOn()
+      server.resume()
     }
 
     @Test(arguments: ["invalidate", "flush", "as_is"])

@@ -34,13 +34,13 @@ extension Integration {
       let client = try cluster.client()
       for key in own { #expect(try client.set(key, "first") == "STORED") }
       try stop(victim, own[59], cluster)
-      defer { victim.goOn() }
+      defer { victim.resume() }
       for key in own[..<10] { #expect(try client.set(key, "second") == "STORED") }
       for key in own[10..<20] { #expect(try client.ask("delete \(key)") == "NOT_FOUND") }
       for key in own[20..<25] { try client.send("set \(key) 0 0 1 noreply\r\nx\r\n") }
       for key in own[25..<30] { #expect(try client.ask("ms \(key) 1\r\ny") == "HD") }
       #expect(try client.ask("mn") == "MN")
-      victim.goOn()
+      victim.resume()
       #expect(isUp(cluster, victim), "\(cluster.proxy.log)")
       #expect(try client.get(Array(own[..<30])).isEmpty)
       #expect(try victim.client().get(Array(own[..<30])).isEmpty)
@@ -58,7 +58,7 @@ extension Integration {
       try stop(victim, own[59], cluster)
       #expect(try client.get(Array(own[..<30])).isEmpty)
       for key in own[..<5] { #expect(try client.set(key, "fourth") == "STORED") }
-      victim.goOn()
+      victim.resume()
       #expect(isUp(cluster, victim))
       #expect(try client.get(Array(own[..<5])).isEmpty)
       #expect(try client.get(Array(own[5..<20])).map(\.text) == own[5..<20].map { _ in "third" })
@@ -74,7 +74,7 @@ extension Integration {
       let client = try cluster.client()
       for key in own { #expect(try client.set(key, "old") == "STORED") }
       victim.stop()
-      defer { victim.goOn() }
+      defer { victim.resume() }
       if isQuiet {
         for key in own[..<10] { try client.send("delete \(key) noreply\r\n") }
         _ = try client.get(own[20])
@@ -83,7 +83,7 @@ extension Integration {
         for _ in own[..<10] { #expect(try client.line() == "NOT_FOUND") }
       }
       #expect(isOut(cluster, victim))
-      victim.goOn()
+      victim.resume()
       #expect(isUp(cluster, victim))
       #expect(try client.get(Array(own[..<10])).isEmpty)
       #expect(try client.get(own[30])?.text == "old")
@@ -120,13 +120,13 @@ extension Integration {
       let client = try cluster.client()
       for key in own + others { #expect(try client.set(key, "1") == "STORED") }
       try stop(first, own[0], cluster)
-      defer { first.goOn() }
+      defer { first.resume() }
       for key in own { #expect(try client.set(key, "2") == "STORED") }
       try stop(second, others[0], cluster)
-      defer { second.goOn() }
+      defer { second.resume() }
       for key in own + others { #expect(try client.set(key, "3") == "STORED") }
       for server in isInOrder ? [first, second] : [second, first] {
-        server.goOn()
+        server.resume()
         #expect(isUp(cluster, server), "\(cluster.proxy.log)")
         let seen = Set(try client.get(own + others).map(\.text))
         #expect(seen.isSubset(of: ["3"]), "\(seen)")
@@ -147,7 +147,7 @@ extension Integration {
       let victim = cluster.servers[0]
       let own = try #require(try cluster.keys("long:", count: 100)[victim.address]?.first)
       try stop(victim, own, cluster)
-      defer { victim.goOn() }
+      defer { victim.resume() }
       let client = try cluster.client()
       for start in stride(from: 0, to: 350_000, by: 1000) {
         let lines = (start..<start + 1000).map { "set many:\($0) 0 0 1 noreply\r\nx\r\n" }
@@ -159,7 +159,7 @@ extension Integration {
         (try? cluster.proxy.number("journal_overflows")) == 2
       }
       #expect(hasOverflowed)
-      victim.goOn()
+      victim.resume()
       #expect(isUp(cluster, victim), "\(cluster.proxy.log)")
       let isKnown = eventually(within: .seconds(5)) {
         cluster.proxy.log.contains("owners=\(victim.address)")
@@ -187,13 +187,13 @@ extension Integration {
       for key in own { #expect(try client.set(key, "first") == "STORED") }
       let first = try client.get(own, command: "gets")
       try stop(victim, own[0], cluster)
-      defer { victim.goOn() }
+      defer { victim.resume() }
       for key in own[..<20] {
         #expect(try client.ask("cas \(key) 0 0 1 \(first[0].cas ?? 0)\r\nx") == "NOT_FOUND")
         #expect(try client.set(key, "second") == "STORED")
       }
       let second = try client.get(Array(own[..<20]), command: "gets")
-      victim.goOn()
+      victim.resume()
       #expect(isUp(cluster, victim))
       for (key, value) in zip(own[..<10], second) {
         #expect(try client.ask("cas \(key) 0 0 1 \(value.cas ?? 0)\r\nx") == "NOT_FOUND")

@@ -99,7 +99,7 @@ extension Integration {
       #expect(eventually(within: .seconds(6)) { (try? client.set("k", "w")) == "STORED" })
       #expect(Clock.now().since(moved) < .seconds(2))
       #expect(try second.client().get("k")?.text == "w")
-      first.goOn()
+      first.resume()
     }
   }
 }

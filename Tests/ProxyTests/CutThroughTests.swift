@@ -209,7 +209,7 @@ import Testing
   @Test func theRestOfACutThroughIsReadIntoTheSendBuffer() throws {
     let rig = rig()
     let c = rig.open()
-    #expect(rig.worker.appetite(of: c) > 4096)
+    #expect(rig.worker.readLimit(of: c) > 4096)
     store(rig)
     begin(c, "k", rig)
     let own = try #require(rig.privateConnections.first)
@@ -229,8 +229,8 @@ import Testing
     rig.send(from: own, lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
     // The next read, once, is only large enough to show which request follows.
-    #expect(rig.worker.appetite(of: c) == 4096)
-    #expect(rig.worker.appetite(of: c) > 4096)
+    #expect(rig.worker.readLimit(of: c) == 4096)
+    #expect(rig.worker.readLimit(of: c) > 4096)
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }

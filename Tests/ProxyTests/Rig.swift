@@ -250,9 +250,9 @@ final class Rig {
   func set(_ statuses: [(name: String, status: ServerStatus)]) {
     var stale: Set<Int> = []
     for (name, status) in statuses {
-      _ = worker.stand(status, of: Fleet.id(of: name), wasFlushed: nil, stale: &stale, now: now)
+      _ = worker.setStatus(status, of: Fleet.id(of: name), wasFlushed: nil, stale: &stale, now: now)
     }
-    worker.rearrange(stale, now: now)
+    worker.updateRings(stale, now: now)
     settle()
   }
 

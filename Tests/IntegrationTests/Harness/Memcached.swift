@@ -29,7 +29,7 @@ final class Memcached {
     _ = eventually(within: .seconds(2)) { child.isStopped }
   }
 
-  func goOn() { child.signal(SIGCONT) }
+  func resume() { child.signal(SIGCONT) }
 
   /// Starts it again, empty.
   func restart() throws {
