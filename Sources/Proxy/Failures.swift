@@ -154,7 +154,7 @@ extension Worker {
     isEndedHere: Bool
   ) {
     // The server may have been sent a write that it has not read yet.
-    if isEndedHere && connections[l].sent > 0 && owesDeletions(l) || clock < connections[l].restsUntil {
+    if (isEndedHere && connections[l].sent > 0 && owesDeletions(l)) || clock < connections[l].restsUntil {
       connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
     }
     effects.append(.disconnect(connection: l))

@@ -143,9 +143,7 @@ extension Worker {
         continue
       }
       guard clock.since(one.since) <= Self.refusalLife else { continue }
-      let pool = servers[one.server].pool
-      let place = table.pools[pool].server(owning: one.key.span.raw, from: 0, count: one.key.count)
-      let standIn = destinations[Int(poolStarts[Int(pool.index)]) + place].server
+      let standIn = liveOwner(of: one.key, inPoolOf: one.server)
       if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
     }
   }

@@ -100,6 +100,8 @@ extension Worker {
     servers[s].isRetired = true
     servers[s].isJournaled = false
     journal.forget(servers[s].id)
+    // Its slot may become another server's.
+    _ = takeRefusals(of: s)
     while let l = servers[s].connections.popFirst() { follow(l) }
     while let l = servers[s].spares.popFirst() { shut(l) }
     releaseRetired(now: now)
@@ -241,7 +243,7 @@ extension Worker {
     }
     if status == .up {
       servers[s].isSuspect = false
-      deleteRefused(at: s, now: now)
+      deleteRefused(at: s)
     } else {
       endStreams(of: s, .ejected, now: now)
       // A job deletes the keys of what was refused until now.

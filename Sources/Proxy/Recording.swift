@@ -87,6 +87,13 @@ extension Worker {
     record(key, of: owner, against: s, isLasting: true)
   }
 
+  /// The server in `s`'s pool that has a key now: its owner, or a stand-in.
+  func liveOwner(of key: [UInt8], inPoolOf s: Ref<Server>) -> Ref<Server> {
+    let pool = servers[s].pool
+    let place = table.pools[pool].server(owning: key.span.raw, from: 0, count: key.count)
+    return destinations[Int(poolStarts[Int(pool.index)]) + place].server
+  }
+
   /// The server in `s`'s pool that owns a key on the full ring.
   private func owner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
     let pool = servers[s].pool
@@ -181,14 +188,8 @@ extension Worker {
     var orphans: [UInt32: Journal.Entries] = [:]
     for id in ids {
       guard let s = slot(of: id), servers[s].status == .up else { continue }
-      let pool = servers[s].pool
-      let start = Int(poolStarts[Int(pool.index)])
       var orphan: [[UInt8]: Bool] = [:]
-      journal.forEachLasting(of: id) { key in
-        let bytes = key.span.raw
-        let place = table.pools[pool].server(owning: bytes, from: 0, count: key.count)
-        orphan[key] = destinations[start + place].server != s
-      }
+      journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, inPoolOf: s) != s }
       let entries = journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
       if !entries.isEmpty { orphans[id] = entries }
     }
@@ -200,7 +201,7 @@ extension Worker {
   /// by then. Of changes other than deletions, more than `refusalsDeleted` keys, and keys that a command line cannot
   /// contain, are left to that job.
   @inline(never)
-  mutating func deleteRefused(at s: Ref<Server>, now: Instant) {
+  mutating func deleteRefused(at s: Ref<Server>) {
     guard servers[s].isJournaled else { return }
     var keys = Set(takeRefusals(of: s))
     if journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) {

@@ -110,8 +110,8 @@ package enum Verdict: BitwiseCopyable {
   case partialBody
   /// `request` (the inout argument) holds a request.
   case request
-  /// Not a valid request: send the error line (unless `isQuiet`), skip `skip` bytes, some of which may not have
-  /// arrived yet, and continue.
+  /// Not a valid request: send the error line (unless `isQuiet`), skip `skip` bytes, even if not all have arrived
+  /// yet, and continue.
   case refused(Refusal, skip: Int, isQuiet: Bool)
   /// Not a memcached client: close the connection at once and run none of the following commands.
   case hangUp

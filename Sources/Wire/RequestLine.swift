@@ -25,7 +25,7 @@ package struct RequestLine: BitwiseCopyable {
   package private(set) var count = 0
   /// The last word, kept or not; empty if the line is empty.
   package private(set) var last = Word(start: 0, length: 0)
-  /// Whether the line holds a NUL or a CR, each of which ends the line for some parser.
+  /// Whether the line holds a NUL or a CR: some parser ends the line at either.
   package private(set) var isAmbiguous = false
   /// Whether the line holds a NUL, which ends the line for memcached before 1.6.40. No version ends it at a lone CR.
   private(set) var hasNUL = false

@@ -7,7 +7,7 @@ import Testing
 extension Integration {
   /// Servers with wrong replies. In every case a client gets its value, a miss or one error line.
   @Suite struct IntegrityTests {
-    /// A wrong reply to `get <key>`, and the counters of which at least one must increase.
+    /// A wrong reply to `get <key>`, and counters, at least one of them to increase.
     struct Lie: CustomTestStringConvertible, Sendable {
       var testDescription: String
       var reply: @Sendable (_ key: String) -> FakeServer.Reply

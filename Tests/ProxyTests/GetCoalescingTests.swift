@@ -180,7 +180,7 @@ import Wire
     // A byte is missing in a value, or there is one too many.
     (lines("VALUE a 0 3", "vv") + hit("b") + hit("c") + "END\r\n", .badLength, 0),
     (lines("VALUE a 0 3", "vvvv") + hit("b"), .badLength, 0),
-    // So many extra bytes that the value seems to end with what follows it.
+    // With these extra bytes the value seems to end with what follows it.
     (lines("VALUE a 0 15", "v", "VALUE b 0 12", "v23456789012"), .badLength, 0),
     (hit("a") + "GARBAGE", .badLength, 0),
     (hit("a") + hit("b") + hit("c") + "STORED\r\n", .wrongType, 2),

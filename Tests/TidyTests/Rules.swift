@@ -20,12 +20,13 @@ enum Rules {
     (#"(let|lets|letting|gone|goes|go) by"#, "discard"),
     (#"lets? go of"#, "close, release, drop"),
     (#"from which on|from now on|from then on"#, "after, since, at or above"),
-    (#"so (many|much) (bytes|requests|nanoseconds|of|in flight|as)"#, "the number of, or its name"),
+    (#"so (many|much)"#, "the number of, or its name"),
+    (#"of which"#, "two sentences"),
+    (#"goes on"#, "continues"),
     (#"looks? after"#, "check, watch"),
     (#"at hand"#, "current, or its name"),
     (#"as it stands"#, "unchanged"),
     (#"let (it|them) be"#, "keep"),
-    (#"hangs? out|be told of|is heard of"#, "say what happens"),
   ]
 
   /// Names that were replaced: see the glossary of docs/ARCHITECTURE.md.

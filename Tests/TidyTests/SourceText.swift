@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// A Swift file in three layers of the same length: its code, its comments, and the text of its strings.
 ///
@@ -125,7 +126,12 @@ enum Repository {
 
   /// The Swift files in these folders, parted into layers.
   static func swiftFiles(in folders: String...) throws -> [SourceText] {
-    try swiftFiles.get().filter { file in folders.contains { file.path.hasPrefix($0 + "/") } }
+    try folders.flatMap { folder in
+      let found = try swiftFiles.get().filter { $0.path.hasPrefix(folder + "/") }
+      // A rule over no file would hold whatever the code says.
+      try #require(!found.isEmpty, "no Swift file in \(folder)")
+      return found
+    }
   }
 
   /// The paths of a folder's files, from the root, that pass a test.
