@@ -82,22 +82,21 @@ extension Worker {
       noteFailure(f, at: s, failure)
       return
     }
-    let before = connections[l].asked.count
+    let before = connections[l].queue.end
     // A delay would take back the flush that made this server safe.
     let words = verb == .flushAll && servers[s].wasFlushed ? 1 : words
     for i in 0..<words {
-      if i > 0 { connections[l].asked.append(" ", &buffers) }
-      connections[l].asked.append(bytes, from: line[i].from, count: Int(line[i].length), &buffers)
+      if i > 0 { connections[l].queue.write(" ", &buffers) }
+      connections[l].queue.write(bytes, from: line[i].from, count: Int(line[i].length), &buffers)
     }
-    connections[l].asked.append("\r\n", &buffers)
-    if isDump { Fence.write(secret, to: &connections[l].asked, &buffers) }
+    connections[l].queue.write("\r\n", &buffers)
+    if isDump { connections[l].queue.writeFence(secret, &buffers) }
     var leg = Leg()
     leg.verb = verb
     leg.fanOut = f
     leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
-    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
     leg.since = now
-    connections[l].enqueue(leg)
+    connections[l].queue.enqueue(leg, from: before)
     fanOuts[f].pieces.append(piece)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1

@@ -34,17 +34,17 @@ extension Worker {
   private static var fewLegs: Int { 1024 }
 
   /// The connection on which the client's value is forwarded, if its next bytes may be read directly into that
-  /// connection's `asked`, and how many.
+  /// connection's queue, and how many.
   package mutating func cutThroughRoom(of c: Ref<Client>) -> (connection: Ref<ServerConnection>, room: Int)? {
     guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty,
       streams[clients[c].stream].isOptional
     else { return nil }
     let l = streams[clients[c].stream].connection
-    let room = min(clients[c].bodyLeft, ahead &+ BufferPool.margin &- connections[l].asked.count)
+    let room = min(clients[c].bodyLeft, ahead &+ BufferPool.margin &- connections[l].queue.bytes.count)
     return room > 0 ? (l, room) : nil
   }
 
-  /// The edge has read `n` bytes of the client's value into the `asked` of its private connection. Returns whether to
+  /// The edge has read `n` bytes of the client's value into the queue of its private connection. Returns whether to
   /// send them at once: then the edge sends what it can, and calls `endCutThrough`. A send costs as much for few bytes
   /// as for many, so few are gathered until the next tick.
   package mutating func clientReceived(_ c: Ref<Client>, passed n: Int, now: Instant) -> Bool {
@@ -52,16 +52,16 @@ extension Worker {
     clock = now
     let l = streams[clients[c].stream].connection
     // Until now the server had nothing to accept.
-    if connections[l].asked.count == n { streams[clients[c].stream].askedAt = now }
+    if connections[l].queue.bytes.count == n { streams[clients[c].stream].askedAt = now }
     noteUploaded(c, n, now: now)
-    return clients[c].bodyLeft == 0 || connections[l].asked.count >= ahead / 4 &* 3
+    return clients[c].bodyLeft == 0 || connections[l].queue.bytes.count >= ahead / 4 &* 3
   }
 
   /// Stops reading the client while the server accepts less than has arrived.
   package mutating func endCutThrough(_ c: Ref<Client>) {
     guard clients[c].isUploading, clients[c].bodyLeft > 0 else { return }
     let l = streams[clients[c].stream].connection
-    guard connections[l].asked.count > ahead / 2 else { return }
+    guard connections[l].queue.bytes.count > ahead / 2 else { return }
     clients[c].partialSince = .never
     stall(c)
   }

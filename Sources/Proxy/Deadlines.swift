@@ -36,7 +36,7 @@ extension Worker {
     let s = connections[l].server
     if connections[l].state == .idle { return checkIdle(l, now: now) }
     if connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
-    if connections[l].state == .ready, connections[l].legs.isEmpty, servers[s].isUnproven,
+    if connections[l].state == .ready, connections[l].queue.legs.isEmpty, servers[s].isUnproven,
       now >= servers[s].proveAt,
       !connections[l].isPrivate, !connections[l].isRetiring
     {
@@ -50,11 +50,9 @@ extension Worker {
     if connections[l].isPrivate { return }
     let timeout = servers[s].requestTimeout
     var isOverdue = false
-    while connections[l].late < connections[l].legs.count {
-      let i = connections[l].late
-      let leg = connections[l].legs[i]
+    while let one = connections[l].queue.firstInTime {
       let age =
-        now.nanoseconds &- min(now.nanoseconds, max(leg.since, connections[l].deliveredAt).nanoseconds)
+        now.nanoseconds &- min(now.nanoseconds, max(one.leg.since, connections[l].deliveredAt).nanoseconds)
       guard age >= timeout else { break }
       // A server that keeps delivering is not late, however long its reply takes; nor are the requests queued behind.
       if isDelivering(l, within: timeout, now: now) {
@@ -67,16 +65,15 @@ extension Worker {
         counters.add(.timeouts)
         return lost(l, .timedOut, now: now)
       }
-      if connections[l].lateLength >= connections[l].sent, !leg.continuesPreviousLine {
+      if connections[l].queue.isUnsentInTime {
         dropUnsent(l, now: now)
         break
       }
-      if !leg.isLate, !(connections[l].front == .answered && i == 0) {
+      if !one.leg.isLate, !(connections[l].queue.front == .answered && one.index == 0) {
         counters.add(.timeouts)
-        expire(leg, i, at: connections[l].lateLength, on: l)
+        expire(one, on: l)
       }
-      connections[l].late &+= 1
-      connections[l].lateLength &+= Int(leg.length)
+      connections[l].queue.passLate()
     }
     if !promised.isEmpty {
       giveUpBehind(l)
@@ -84,14 +81,14 @@ extension Worker {
     }
     // A silent connection is judged by the result of its replacement instead.
     if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
-    guard connections[l].late > 0, let oldest = connections[l].legs.first else {
+    guard connections[l].queue.late > 0, let oldest = connections[l].queue.legs.first else {
       dropReplacement(of: l)
       return checkIdle(l, now: now)
     }
     let age =
       now.nanoseconds &- min(now.nanoseconds, max(oldest.since, connections[l].deliveredAt).nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
-    if connections[l].late > limits.lateReplies || (!overflow && age >= limit) {
+    if connections[l].queue.late > limits.lateReplies || (!overflow && age >= limit) {
       return lost(l, .timedOut, now: now)
     }
     openReplacement(for: l, now: now)
@@ -100,24 +97,21 @@ extension Worker {
   /// Whether the server is in the middle of a reply and has made progress within the deadline.
   private func isDelivering(_ l: Ref<ServerConnection>, within timeout: UInt64, now: Instant) -> Bool {
     connections[l].state == .ready && connections[l].partAt != .origin
-      && connections[l].partOf == connections[l].legs.place
-      && !connections[l].legs.isEmpty
+      && connections[l].partOf == connections[l].queue.legs.place
+      && !connections[l].queue.legs.isEmpty
       && now.nanoseconds &- min(now.nanoseconds, connections[l].partAt.nanoseconds) < timeout
   }
 
-  /// Answers for the `i`th leg of a connection, a sent request that begins at `start` in `asked`. Its reply will be
-  /// recognised by its position and dropped.
-  mutating func expire(_ leg: Leg, _ i: Int, at start: Int, on l: Ref<ServerConnection>) {
+  /// Answers for a leg of a connection that was sent. Its reply will be recognised by its position and dropped.
+  mutating func expire(_ one: RequestQueue.Entry, on l: Ref<ServerConnection>) {
+    let leg = one.leg
     let s = connections[l].server
-    var late = leg
-    late.isLate = true
-    late.exchange = Ref<Exchange>.none
-    connections[l].legs[i] = late
-    let asked = exchange(&connections[l].asked, with: Buffer())
+    connections[l].queue.markLate(one.index)
+    var request = connections[l].queue.copy(one, &buffers)
     // The proxy's own deletion will still be done in order; if the connection is lost, it is promised again.
-    let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, asked, start)
-    fail(leg, at: s, .timedOut, asked, start, isTrue: isTrue)
-    connections[l].asked = asked
+    let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, request, 0)
+    fail(leg, at: s, .timedOut, request, 0, isTrue: isTrue)
+    request.release(to: &buffers)
     if leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
@@ -125,31 +119,19 @@ extension Worker {
   /// reported as failed must not be executed after the client's later requests.
   mutating func dropUnsent(_ l: Ref<ServerConnection>, now: Instant) {
     let s = connections[l].server
-    let (first, start) = (connections[l].late, connections[l].lateLength)
+    var at = connections[l].queue.positionInTime
     var count = 0
-    var length = 0
-    while first &+ count < connections[l].legs.count {
-      let leg = connections[l].legs[first &+ count]
-      let age = now.nanoseconds &- min(now.nanoseconds, leg.since.nanoseconds)
+    while let one = connections[l].queue.next(&at) {
+      let age = now.nanoseconds &- min(now.nanoseconds, one.leg.since.nanoseconds)
       guard age >= servers[s].requestTimeout else { break }
-      if !leg.isLate { counters.add(.timeouts) }
-      let asked = exchange(&connections[l].asked, with: Buffer())
-      abandon(leg, at: s, by: l, .timedOut, .notDone, asked, start &+ length)
-      connections[l].asked = asked
+      if !one.leg.isLate { counters.add(.timeouts) }
+      var request = connections[l].queue.copy(one, &buffers)
+      abandon(one.leg, at: s, by: l, .timedOut, .notDone, request, 0)
+      request.release(to: &buffers)
       count &+= 1
-      length &+= Int(leg.length)
     }
     guard count > 0 else { return }
-    connections[l].legs.remove(from: first, count: count)
-    connections[l].lineLength = 0
-    if first < connections[l].legs.count, connections[l].legs[first].continuesPreviousLine {
-      connections[l].beginLine(at: first, end: start &+ length)
-      length &-= 3
-    }
-    connections[l].asked.remove(from: start, count: length)
-    if connections[l].asked.isEmpty && connections[l].asked.footprint > 65_536 {
-      connections[l].asked.release(to: &buffers)
-    }
+    connections[l].queue.dropUnsent(count, &buffers)
     keepPromises()
   }
 

@@ -37,16 +37,11 @@ extension Worker {
       }
       let piece = fanOuts[f].pieces[streams[i].piece]
       if piece.isDeferred {
-        let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
-        writeLine(
-          i, fanOuts[f].withCAS ? .gets : .get, bytes, keyAt: piece.offset, count: Int(piece.keyLength))
-        fanOuts[f].bytes = bytes
+        fanOuts[f].writeLine(for: piece, to: &streams[i], &buffers)
         return ask(i, now: now)
       }
       if piece.length > 0 {
-        let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
-        clients[c].output.append(bytes, from: piece.offset, count: Int(piece.length), &buffers)
-        fanOuts[f].bytes = bytes
+        fanOuts[f].append(piece, to: &clients[c].output, &buffers)
       }
       streams[i].piece += 1
     }
@@ -82,11 +77,10 @@ extension Worker {
     }
     let l = takePrivateConnection(for: i, to: destination.server, now: now)
     let line = exchange(&streams[i].line, with: Buffer())
-    connections[l].asked.append(line, from: 0, count: line.count, &buffers)
-    streams[i].line = line
     var asked = streams[i].leg
     asked.since = now
-    connections[l].enqueue(asked)
+    connections[l].queue.enqueue(asked, copiedFrom: line, at: 0, &buffers)
+    streams[i].line = line
     streams[i].stage = .head
     streams[i].hasBegun = false
     counters.add(.requestsForwarded)
@@ -100,7 +94,7 @@ extension Worker {
     var p = 0
     while p < bytes.byteCount {
       let i = connections[l].stream
-      guard i != Ref<Stream>.none, connections[l].sent > 0 else {
+      guard i != Ref<Stream>.none, connections[l].queue.sent > 0 else {
         counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
@@ -158,13 +152,13 @@ extension Worker {
     // Parses the line alone: the same whether the value has arrived or not.
     let line = bytes.extracting(p..<newline &+ 1)
     let isLast = newline &+ 1 == bytes.byteCount
-    let leg = connections[l].legs[0]
-    guard connections[l].sent >= Int(leg.length) else {
+    let leg = connections[l].queue.legs[0]
+    guard connections[l].queue.sent >= Int(leg.length) else {
       violation(l, .unsolicited, bytes, p)
       return nil
     }
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now) }
-    switch connections[l].answer(line, at: 0, maxValue: limits.maxValue) {
+    switch connections[l].queue.parse(line, at: 0, maxValue: limits.maxValue) {
     case .opening(let header, let value):
       give(i, line, 0, header)
       expectValue(i, value, now: now)
@@ -189,7 +183,7 @@ extension Worker {
     _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ line: RawSpan, isLast: Bool, now: Instant
   ) -> Int? {
     let answer = ReplyParser.meta(
-      line, at: 0, to: connections[l].legs[0].metaLine, asked: connections[l].asked.readable,
+      line, at: 0, to: connections[l].queue.legs[0].metaLine, asked: connections[l].queue.bytes.readable,
       era: connections[l].meta, maxValue: limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
@@ -213,10 +207,10 @@ extension Worker {
   private mutating func giveLine(
     _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ reply: MetaReply, _ line: RawSpan, to end: Int
   ) {
-    let asked = exchange(&connections[l].asked, with: Buffer())
+    var request = connections[l].queue.copyFront(&buffers)
     appendReply(
-      streams[i].leg, reply, line, 0, to: end, asked, .output(streams[i].client.slot))
-    connections[l].asked = asked
+      streams[i].leg, reply, line, 0, to: end, request, .output(streams[i].client.slot))
+    request.release(to: &buffers)
     markDirty(client: streams[i].client.slot)
   }
 
@@ -235,9 +229,7 @@ extension Worker {
   /// Ends a value that was sent as a whole: the stream ends, or continues with its next piece.
   private mutating func finishValue(_ i: Ref<Stream>, _ l: Ref<ServerConnection>, isLast: Bool, now: Instant)
   {
-    connections[l].asked.removeAll()
-    connections[l].sent = 0
-    connections[l].legs.removeAll()
+    connections[l].queue.dropAll()
     guard streams[i].fanOut != Ref<FanOut>.none else { return finishDownload(i, isClean: isLast) }
     leaveConnection(i, isClean: isLast)
     streams[i].stage = .waiting

@@ -25,15 +25,15 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 
 /// One server's share of a request: what was sent to that server, and which reply it owes.
 ///
-/// Legs are in the order of their bytes in the connection's `asked`, so the oldest leg's request is always at its
-/// front: a reply's key is compared with the request's without a copy of it.
+/// Legs are in the order of their bytes in the `RequestQueue`, so the oldest leg's request is always at its front: a
+/// reply's key is compared with the request's without a copy of it.
 package struct Leg: BitwiseCopyable {
   /// The exchange that waits for it; none after `noreply`, a passed deadline or a client's disconnect.
   var exchange = Ref<Exchange>.none
   /// Its fan-out, and its piece there: that of its first key, or that of its server.
   var fanOut = Ref<FanOut>.none
   var piece = UInt32.max
-  /// Its bytes in `asked`.
+  /// Bytes of its request.
   var length: UInt32 = 0
   var keyStart: UInt8 = 0
   var keyLength: UInt8 = 0
@@ -84,6 +84,31 @@ package struct Leg: BitwiseCopyable {
   var isFenced: Bool {
     get { marks & 32 != 0 }
     set { mark(32, newValue) }
+  }
+
+  /// Only requests that a client still waits for, within their deadline, and only once.
+  var mayBeSentAgain: Bool {
+    !isLate && !isRetried && (exchange != Ref<Exchange>.none || fanOut != Ref<FanOut>.none)
+  }
+
+  /// What follows the bytes of a value that belongs to this leg.
+  var valueEnd: StaticString {
+    fanOut == Ref<FanOut>.none && !verb.isMeta && !isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
+  }
+
+  /// Whether it is a read that neither touches nor creates. Its request begins at `start` in `bytes`.
+  func changesNothing(_ bytes: borrowing Buffer, _ start: Int) -> Bool {
+    switch verb {
+    case .get, .gets, .metaDebug: return true
+    case .metaGet:
+      var flags = metaLine.sentFlags(bytes.readable, from: start)
+      while let word = flags.next(bytes.readable) {
+        // N creates, R wins the right to store a new value, T touches.
+        if [78, 82, 84].contains(bytes.readable.byte(at: word.from)) { return false }
+      }
+      return true
+    default: return false
+    }
   }
 
   @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {

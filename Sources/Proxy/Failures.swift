@@ -154,52 +154,38 @@ extension Worker {
     isEndedHere: Bool
   ) {
     // The server may have been sent a write that it has not read yet.
-    if (isEndedHere && connections[l].sent > 0 && owesDeletions(l)) || clock < connections[l].restsUntil {
+    if (isEndedHere && connections[l].queue.sent > 0 && owesDeletions(l)) || clock < connections[l].restsUntil
+    {
       connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
     }
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
     connections[l].isNew = false
     connections[l].since = clock
-    var asked = exchange(&connections[l].asked, with: Buffer())
-    var start = 0
     connections[l].input.release(to: &buffers)
-    let sent = connections[l].sent
-    connections[l].sent = 0
-    connections[l].late = 0
-    connections[l].lateLength = 0
-    connections[l].cursorAt = 0
-    connections[l].missed = 0
-    connections[l].lineLength = 0
     connections[l].awaited = 0
     connections[l].partOf = -1
     connections[l].deliveredAt = .origin
     connections[l].blamedUntil = .origin
-    // Already answered, but not sent to its end.
-    if connections[l].front == .answered, let leg = connections[l].legs.popFirst() {
-      start &+= Int(leg.length)
-    }
-    connections[l].front = .plain
-    // An answer leads to new requests only through the edge, never here: nothing joins the queue meanwhile.
-    var left = connections[l].legs.count
+    var old = connections[l].queue.takeAll()
+    old.cutAnswered()
     let next = target == Ref<ServerConnection>.none ? l : target
-    let trailing = target == Ref<ServerConnection>.none ? 0 : readsAtTheEnd(of: l, asked, start)
-    while left > 0, let leg = connections[l].legs.popFirst() {
-      left &-= 1
-      if left < trailing, mayBeSentAgain(leg) {
-        sendAgain(leg, asked, start, on: target)
-        start &+= Int(leg.length)
+    let trailing = target == Ref<ServerConnection>.none ? 0 : old.readsAtTheEnd
+    var at = RequestQueue.Position()
+    while let one = old.next(&at) {
+      let (leg, start) = (one.leg, one.start)
+      if old.legs.count &- at.index < trailing, leg.mayBeSentAgain {
+        sendAgain(leg, old.bytes, start, on: target)
         continue
       }
       // If any byte was sent, report `connection lost`, never a cause that implies that it was not served.
-      let mayBeServed = start < sent && leg.fanOut == Ref<FanOut>.none && failure.meansUnsent
+      let mayBeServed = start < old.sent && leg.fanOut == Ref<FanOut>.none && failure.meansUnsent
       let told = mayBeServed ? .connectionLost : failure
       abandon(
         leg, at: connections[l].server, by: next, told,
-        start >= sent ? .notDone : isEndedHere ? .leftBehind : .inDoubt, asked, start)
-      start &+= Int(leg.length)
+        start >= old.sent ? .notDone : isEndedHere ? .leftBehind : .inDoubt, old.bytes, start)
     }
-    asked.release(to: &buffers)
+    old.clear(&buffers)
     keepPromises(isAhead: target != Ref<ServerConnection>.none)
   }
 
@@ -252,7 +238,8 @@ extension Worker {
     events.append(
       .violation(
         server: servers[s].id, violation: why,
-        asked: Outline(connections[l].legs.first?.verb, bytes: Int(connections[l].legs.first?.length ?? 0)),
+        asked: Outline(
+          connections[l].queue.legs.first?.verb, bytes: Int(connections[l].queue.legs.first?.length ?? 0)),
         got: Outline(bytes, at: p)))
     forgetValues(l)
     let before = connections[l].since
@@ -261,7 +248,7 @@ extension Worker {
 
   /// Discards the values of a multi-get with a bad reply: they are not trusted, and count as not answered.
   private mutating func forgetValues(_ l: Ref<ServerConnection>) {
-    guard let leg = connections[l].legs.first, leg.fanOut != Ref<FanOut>.none, !leg.isLate,
+    guard let leg = connections[l].queue.legs.first, leg.fanOut != Ref<FanOut>.none, !leg.isLate,
       fanOuts[leg.fanOut].kind == .multiGet
     else { return }
     var i = leg.piece

@@ -248,7 +248,7 @@ extension Worker {
     markDirty(connection: l)
     let x = request.isQuiet ? Ref<Exchange>.none : newExchange(c)
     if request.isVerbatim, request.verb == .get {
-      let continuesPreviousLine = connections[l].enqueueGet(
+      let continuesPreviousLine = connections[l].queue.enqueueGet(
         x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
       return counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
@@ -260,12 +260,9 @@ extension Worker {
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
-      connections[l].take(leg, bytes, from: p, &buffers)
+      connections[l].queue.enqueue(leg, verbatim: bytes, from: p, &buffers)
     } else {
-      // A copy, so that the leg of the common case stays in registers.
-      var rewritten = leg
-      write(bytes, p, request, to: l, &rewritten)
-      connections[l].enqueue(rewritten)
+      connections[l].queue.enqueue(leg, rewriting: bytes, p, request, line, &buffers)
     }
   }
 
@@ -288,83 +285,6 @@ extension Worker {
   @inline(never) mutating func connection(to s: Ref<Server>, for c: Ref<Client>) -> Ref<ServerConnection> {
     let n = servers[s].connections.count
     return servers[s].connections[n == 1 ? 0 : Int(c.index) % n]
-  }
-
-  /// Writes a request in a normal form: one space between words, numbers as memcached reads them, no `noreply`.
-  @inline(never)
-  mutating func write(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, to l: Ref<ServerConnection>, _ leg: inout Leg
-  ) {
-    let before = connections[l].asked.count
-    if request.verb.isRetrieval {
-      leg.keyStart = beginRead(bytes, p, request, on: l)
-      connections[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &buffers)
-      connections[l].asked.append("\r\n", &buffers)
-    } else {
-      leg.keyStart = UInt8(truncatingIfNeeded: line[0].length &+ 1)
-      connections[l].asked.append(bytes, from: line[0].from, count: Int(line[0].length), &buffers)
-      connections[l].asked.append(" ", &buffers)
-      connections[l].asked.append(bytes, from: request.keyStart, count: request.keyLength, &buffers)
-      for i in 2..<max(2, wordsKept(request)) {
-        connections[l].asked.append(" ", &buffers)
-        append(Number(bytes, line[i]), as: i, of: request.verb, to: l)
-      }
-      // memcached since 1.6.40 takes a last key of `noreply` for the option.
-      if request.verb == .delete, bytes.isText("noreply", from: line[1].from, to: line[1].to) {
-        connections[l].asked.append(" 0", &buffers)
-      }
-      connections[l].asked.append("\r\n", &buffers)
-      connections[l].asked.append(bytes, from: p &+ request.lineLength, count: request.bodyLength, &buffers)
-    }
-    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
-  }
-
-  /// Number of words that the server receives; `delete <key> 0` is sent as `delete <key>`.
-  private func wordsKept(_ request: Request) -> Int {
-    switch request.verb {
-    case .delete: 2
-    case .incr, .decr, .touch: 3
-    case .cas: 6
-    default: 5
-    }
-  }
-
-  private mutating func append(_ number: Number?, as i: Int, of verb: Verb, to l: Ref<ServerConnection>) {
-    guard let number else { return }
-    let isTime = (i == 3 && verb.isStorage) || (i == 2 && verb == .touch)
-    if isTime, let value = number.cutToInt32 {
-      if value < 0 { connections[l].asked.append("-", &buffers) }
-      connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
-    } else if i == 4, let value = number.cutToInt32 {
-      connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
-    } else if i == 2, verb.isStorage, let value = number.cutToUInt32 {
-      connections[l].asked.append(decimal: UInt64(value), &buffers)
-    } else if let value = number.cutToUInt64 {
-      connections[l].asked.append(decimal: value, &buffers)
-    }
-  }
-
-  /// Writes `get ` or `gat <exptime> `; returns where the key begins.
-  mutating func beginRead(_ bytes: RawSpan, _ p: Int, _ request: Request, on l: Ref<ServerConnection>)
-    -> UInt8
-  {
-    let before = connections[l].asked.count
-    switch request.verb {
-    case .gets: connections[l].asked.append("gets ", &buffers)
-    case .gat: connections[l].asked.append("gat ", &buffers)
-    case .gats: connections[l].asked.append("gats ", &buffers)
-    default: connections[l].asked.append("get ", &buffers)
-    }
-    if request.verb.touches {
-      var words = KeyWalk(from: p, to: request.keyStart)
-      _ = words.next(bytes)
-      if let word = words.next(bytes), let value = Number(bytes, word)?.cutToInt32 {
-        if value < 0 { connections[l].asked.append("-", &buffers) }
-        connections[l].asked.append(decimal: UInt64(value.magnitude), &buffers)
-      }
-      connections[l].asked.append(" ", &buffers)
-    }
-    return UInt8(truncatingIfNeeded: connections[l].asked.count &- before)
   }
 
   /// Decides whether a connection takes another request now; returns the cause if not. Opens it if it is closed,
@@ -397,7 +317,7 @@ extension Worker {
   func isFull(_ l: Ref<ServerConnection>, for c: Ref<Client>) -> Bool {
     let isModest = c != Ref<Client>.none && clients[c].inFlight < Self.modestRequests
     let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
-    return connections[l].asked.count > most || connections[l].legs.count >= limits.serverDepth
+    return connections[l].queue.bytes.count > most || connections[l].queue.legs.count >= limits.serverDepth
   }
 
   /// Requests in flight below which a client is still admitted to a full queue.

@@ -12,10 +12,10 @@ import Wire
 // leg takes its own values from the reply to the line; `END` belongs to every leg, and so does an error. A key missed
 // if the value of a later key arrives.
 //
-//     asked   "get a"             " b"                                       " c d\r\n"
+//     bytes   "get a"             " b"                                       " c d\r\n"
 //     leg     isContinuedByNext   continuesPreviousLine, isContinuedByNext   continuesPreviousLine
 
-extension ServerConnection {
+extension RequestQueue {
   /// Bytes at which a line is full: no more keys are added, so that no server takes too long over it, and each client
   /// waits for little beside its own reply.
   private static var fullLine: UInt { 1024 }
@@ -23,18 +23,18 @@ extension ServerConnection {
   /// Removes the line end of the last line if more keys may be added to it: it is a get's, and nothing of it was sent.
   /// A space and a key must follow.
   @inline(always) mutating func reopenLine() -> Bool {
-    guard UInt(bitPattern: lineLength &- 1) < Self.fullLine &- 1, asked.count &- sent >= lineLength else {
+    guard UInt(bitPattern: lineLength &- 1) < Self.fullLine &- 1, bytes.count &- sent >= lineLength else {
       return false
     }
     assert(legs.last.verb == .get)
-    asked.dropLast(2)
+    bytes.dropLast(2)
     return true
   }
 
-  /// Queues a get's leg, whose keys are at the back of `asked` with their line end: they begin a line, or continue the
+  /// Queues a get's leg, whose keys are at the back of `bytes` with their line end: they begin a line, or continue the
   /// one that was reopened.
-  @inline(always) mutating func close(_ leg: Leg, continuesPreviousLine: Bool) {
-    if continuesPreviousLine {
+  @inline(always) mutating func enqueueGet(_ leg: Leg) {
+    if leg.continuesPreviousLine {
       legs.last.continueByNext()
       lineLength &+= Int(leg.length) &- 2
     } else {
@@ -60,8 +60,8 @@ extension ServerConnection {
     leg.continuesPreviousLine = continuesPreviousLine
     leg.keyStart = UInt8(truncatingIfNeeded: 4 &- from)
     leg.length = UInt32(truncatingIfNeeded: length)
-    asked.append(line, from: from, count: length, &buffers)
-    close(leg, continuesPreviousLine: continuesPreviousLine)
+    bytes.append(line, from: from, count: length, &buffers)
+    enqueueGet(leg)
     return continuesPreviousLine
   }
 
@@ -78,15 +78,12 @@ extension ServerConnection {
   }
 
   /// Reads the share of a line's reply that belongs to the leg of a single key. The length of `.reply` is that of a
-  /// value without `END`, of an error line, or 0. The leg is the `i`th, and its bytes are in `asked` at `start`.
+  /// value without `END`, of an error line, or 0. The leg is the `i`th, and its bytes are in `bytes` at `start`.
   @inline(always)
-  mutating func share(_ leg: Leg, _ i: Int, at start: Int, of reply: RawSpan, maxValue: Int) -> Answer {
-    guard missed == 0 else {
-      missed &-= 1
-      return .reply(length: 0, .miss)
-    }
+  mutating func parseShare(_ leg: Leg, _ i: Int, at start: Int, of reply: RawSpan, maxValue: Int) -> Answer {
+    if takeMiss() { return .reply(length: 0, .miss) }
     switch ReplyParser.block(
-      reply, at: 0, asked: asked.readable, keyStart: start &+ Int(leg.keyStart),
+      reply, at: 0, asked: bytes.readable, keyStart: start &+ Int(leg.keyStart),
       keyLength: Int(leg.keyLength),
       withCAS: false, maxValue: maxValue)
     {
@@ -103,8 +100,15 @@ extension ServerConnection {
     }
   }
 
+  /// Whether the front leg is known to have missed; counts it as read.
+  @inline(always) mutating func takeMiss() -> Bool {
+    guard missed > 0 else { return false }
+    missed &-= 1
+    return true
+  }
+
   /// Finds, behind the `i`th leg in its line, the leg that requested the value at the beginning of `reply`; nil when
-  /// there is one: then the number of legs between, which missed, is recorded. The `i`th leg's bytes are in `asked` at
+  /// there is one: then the number of legs between, which missed, is recorded. The `i`th leg's bytes are in `bytes` at
   /// `start`. O(bytes of the line).
   @inline(never) mutating func findOwner(of reply: RawSpan, behind i: Int, at start: Int) -> Answer? {
     // A space ends the key; other control bytes are part of it.
@@ -121,21 +125,12 @@ extension ServerConnection {
       n &+= 1
       let start = end
       end &+= Int(legs[n].length)
-      if asked.readable.hasKey(reply, from: 6, to: keyEnd, in: start..<end) {
+      if bytes.readable.hasKey(reply, from: 6, to: keyEnd, in: start..<end) {
         missed = n &- i &- 1
         return nil
       }
     }
     return .broken(.wrongKey)
-  }
-
-  /// Makes the leg at `i` the first of its line, when those before it were removed from the queue: the last three of
-  /// their bytes, which end at `end`, become its command.
-  mutating func beginLine(at i: Int, end: Int) {
-    asked.overwrite(at: end &- 3, "get")
-    legs[i].continuesPreviousLine = false
-    legs[i].keyStart = 4
-    legs[i].length &+= 3
   }
 }
 
@@ -174,17 +169,18 @@ extension Worker {
   mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
     end: Int, isAwaited: Bool, Answer?
   ) {
-    guard connections[l].hasSentFront else { return (start, false, .broken(.unsolicited)) }
+    guard connections[l].queue.hasSentFront else { return (start, false, .broken(.unsolicited)) }
     var p = start
     var count = 0
     var length = 0
     var isAwaited = false
     var stop: Answer?
-    while p < bytes.byteCount, count < connections[l].legs.count {
-      let leg = connections[l].legs[count]
+    while p < bytes.byteCount, count < connections[l].queue.legs.count {
+      let leg = connections[l].queue.legs[count]
       guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none else { break }
       let reply = bytes.rest(from: p)
-      let answer = connections[l].share(leg, count, at: length, of: reply, maxValue: limits.maxValue)
+      let answer = connections[l].queue.parseShare(
+        leg, count, at: length, of: reply, maxValue: limits.maxValue)
       guard case .reply(let n, let outcome) = answer else {
         stop = answer
         break
@@ -205,24 +201,7 @@ extension Worker {
         self.answer(leg.exchange, reply.first(n), addingEnd: true)
       }
     }
-    connections[l].dropFront(count, length: length, &buffers)
+    connections[l].queue.dropFront(count, length: length, &buffers)
     return (p, isAwaited, stop)
-  }
-
-  /// Queues a get's leg, whose bytes are in `asked` at `start`, at the back of a connection as a separate line.
-  mutating func appendAlone(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: Ref<ServerConnection>)
-  {
-    var leg = leg
-    let before = connections[l].asked.count
-    if leg.continuesPreviousLine {
-      connections[l].asked.append("get", &buffers)
-      leg.keyStart = 4
-    }
-    connections[l].asked.append(asked, from: start, count: Int(leg.length), &buffers)
-    if leg.isContinuedByNext { connections[l].asked.append("\r\n", &buffers) }
-    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
-    leg.continuesPreviousLine = false
-    leg.isContinuedByNext = false
-    connections[l].enqueue(leg)
   }
 }

@@ -18,7 +18,7 @@ extension Worker {
     let idle = now.since(connections[l].heard)
     if connections[l].state == .idle {
       if idle >= limits.pingAfter { validate(l, now: now) }
-    } else if connections[l].state == .ready, connections[l].legs.isEmpty, connections[l].input.isEmpty,
+    } else if connections[l].state == .ready, connections[l].queue.legs.isEmpty, connections[l].input.isEmpty,
       !connections[l].isRetiring,
       idle >= limits.idleAfter
     {
@@ -58,11 +58,4 @@ extension Worker {
     connect(l, now: max(now, clock))
   }
 
-  /// Moves the queue of a connection, no byte of it sent, to a new connection.
-  mutating func moveQueue(from l: Ref<ServerConnection>, to r: Ref<ServerConnection>) {
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    connections[r].asked = asked
-    let legs = exchange(&connections[l].legs, with: Fifo())
-    connections[r].legs = legs
-  }
 }

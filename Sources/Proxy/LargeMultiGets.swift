@@ -44,12 +44,7 @@ extension Worker {
   private var hasUnansweredWrites: Bool {
     var l = Ref<ServerConnection>(0)
     while l.index < connections.end {
-      if connections.isTaken(l) {
-        for i in 0..<connections[l].legs.count {
-          let leg = connections[l].legs[i]
-          if leg.exchange == Ref<Exchange>.none, leg.verb.mayChange || leg.verb == .flushAll { return true }
-        }
-      }
+      if connections.isTaken(l), connections[l].queue.hasUnansweredWrite { return true }
       l = l.next
     }
     return false
@@ -88,14 +83,10 @@ extension Worker {
   mutating func cutShort(_ l: Ref<ServerConnection>, _ leg: Leg) -> Bool {
     guard connections[l].state == .ready, !connections[l].isRetiring,
       !connections[l].isPrivate,
-      connections[l].hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
-      hasOnlyReads(behindFrontOf: l)
+      connections[l].queue.hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
+      connections[l].queue.hasOnlyReadsBehindFront
     else { return false }
-    connections[l].legs.dropFirst()
-    connections[l].asked.consume(Int(leg.length))
-    connections[l].sent &-= Int(leg.length)
-    connections[l].front = .plain
-    connections[l].discardLeft = 0
+    connections[l].queue.cutFront()
     counters.subtract(.serverConnections)
     counters.add(.repliesCutShort)
     dropReplacement(of: l)
@@ -111,50 +102,22 @@ extension Worker {
   /// large values. Returns their fan-outs.
   private mutating func deferOthers(_ l: Ref<ServerConnection>) -> [Ref<FanOut>] {
     var others: [Ref<FanOut>] = []
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    var start = 0
-    for n in 0..<connections[l].legs.count {
-      let leg = connections[l].legs[n]
-      let f = leg.fanOut
+    var at = RequestQueue.Position()
+    while let one = connections[l].queue.next(&at) {
+      let (leg, f) = (one.leg, one.leg.fanOut)
       if f != Ref<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
         fanOuts[f].count(from: leg.piece) > Self.firstKeys
       {
-        deferAll(f, from: leg.piece, asked, keyAt: start &+ Int(leg.keyStart))
-        connections[l].legs[n].fanOut = Ref<FanOut>.none
-        connections[l].legs[n].isLate = true
+        connections[l].queue.deferAll(one, in: &fanOuts[f], &buffers)
+        noteDeferred(f)
+        connections[l].queue.markLate(one.index)
+        connections[l].queue.disown(one.index)
         fanOuts[f].pending &-= 1
         fanOuts[f].open &-= 1
         others.append(f)
       }
-      start &+= Int(leg.length)
     }
-    connections[l].asked = asked
     return others
-  }
-
-  /// Defers the keys of a chain, which are in `asked` with a space between two.
-  private mutating func deferAll(_ f: Ref<FanOut>, from first: UInt32, _ asked: borrowing Buffer, keyAt: Int)
-  {
-    var i = first
-    var at = keyAt
-    while i != .max {
-      fanOuts[f].deferLargeValue(Int(i), asked, keyAt: at, &buffers)
-      at &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
-      i = fanOuts[f].pieces[Int(i)].next
-    }
-    noteDeferred(f)
-  }
-
-  private func hasOnlyReads(behindFrontOf l: Ref<ServerConnection>) -> Bool {
-    var start = Int(connections[l].legs[0].length)
-    for i in 1..<max(1, connections[l].legs.count) {
-      let leg = connections[l].legs[i]
-      guard mayBeSentAgain(leg) || leg.isLate, Self.changesNothing(leg, connections[l].asked, start) else {
-        return false
-      }
-      start &+= Int(leg.length)
-    }
-    return true
   }
 
   /// Handles a reply to a multi-get with deferred values; returns whether its connection was cut short.
@@ -167,17 +130,15 @@ extension Worker {
   /// Defers the keys of a multi-get's share that are not answered yet, and cuts its connection short, if the values
   /// still to arrive do not fit and are many bytes. Returns whether it did.
   mutating func cutShort(multiGet f: Ref<FanOut>, _ leg: Leg, on l: Ref<ServerConnection>) -> Bool {
-    let (left, average) = (fanOuts[f].count(from: connections[l].cursor), fanOuts[f].averageSize)
+    let (left, average) = (fanOuts[f].count(from: connections[l].queue.cursor), fanOuts[f].averageSize)
     let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
-    guard connections[l].cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
-    let (cursor, keyAt) = (connections[l].cursor, connections[l].cursorAt)
-    var missing = Buffer()
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    missing.append(asked, from: keyAt, count: Int(leg.length) &- keyAt, &buffers)
-    connections[l].asked = asked
-    defer { missing.release(to: &buffers) }
+    guard connections[l].queue.cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
+    let (cursor, keyAt) = (connections[l].queue.cursor, connections[l].queue.cursorAt)
+    var request = connections[l].queue.copyFront(&buffers)
+    defer { request.release(to: &buffers) }
     guard cutShort(l, leg) else { return false }
-    deferAll(f, from: cursor, missing, keyAt: 0)
+    fanOuts[f].deferAll(from: cursor, request, keyAt: keyAt, &buffers)
+    noteDeferred(f)
     // Otherwise the rest of the share would never be requested.
     if let rest = fanOuts[f].takeRest(of: leg.piece) { deferRest(f, from: rest) }
     fanOuts[f].pending &-= 1
@@ -199,33 +160,9 @@ extension Worker {
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.
   @inline(never)
   mutating func split(_ open: OpenLeg, _ f: Ref<FanOut>) {
-    var end = open.start &+ Int(open.keyStart)
-    var last = open.first
-    var i = open.first
-    var count = 0
-    while i != .max {
-      count &+= 1
-      if count <= Self.firstKeys {
-        last = i
-        end &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ (count > 1 ? 1 : 0)
-      }
-      i = fanOuts[f].pieces[Int(i)].next
-    }
-    guard count > Self.firstKeys else { return }
-    let rest = fanOuts[f].pieces[Int(last)].next
-    fanOuts[f].pieces[Int(last)].next = .max
-    let asked = exchange(&connections[open.connection].asked, with: Buffer())
-    var keyAt = end &+ 1
-    i = rest
-    while i != .max {
-      fanOuts[f].keep(Int(i), asked, keyAt: keyAt, &buffers)
-      keyAt &+= Int(fanOuts[f].pieces[Int(i)].keyLength) &+ 1
-      i = fanOuts[f].pieces[Int(i)].next
-    }
-    connections[open.connection].asked = asked
-    connections[open.connection].asked.truncate(to: end)
-    fanOuts[f].pieces[Int(open.first)].rest = rest
-    noteDeferred(f)
+    let isSplit = connections[open.connection].queue.split(
+      open.share, from: open.first, keeping: Self.firstKeys, in: &fanOuts[f], &buffers)
+    if isSplit { noteDeferred(f) }
   }
 
   /// Requests the rest of a share when its first keys are answered: in one line if the values are small, else one by
@@ -242,27 +179,7 @@ extension Worker {
     if let failure = admit(l, now: clock) {
       return noteFailure(f, at: connections[l].server, failure, keysFrom: first)
     }
-    let before = connections[l].asked.count
-    connections[l].asked.append(leg.verb == .gets ? "gets" : "get", &buffers)
-    let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
-    var i = first
-    while i != .max {
-      let piece = fanOuts[f].pieces[Int(i)]
-      connections[l].asked.append(" ", &buffers)
-      connections[l].asked.append(bytes, from: piece.offset, count: Int(piece.keyLength), &buffers)
-      fanOuts[f].pieces[Int(i)].offset = 0
-      i = piece.next
-    }
-    fanOuts[f].bytes = bytes
-    connections[l].asked.append("\r\n", &buffers)
-    var next = Leg()
-    next.verb = leg.verb
-    next.fanOut = f
-    next.piece = first
-    next.keyStart = leg.verb == .gets ? 5 : 4
-    next.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
-    next.since = clock
-    connections[l].enqueue(next)
+    connections[l].queue.enqueueRest(from: first, of: f, leg.verb, in: &fanOuts[f], since: clock, &buffers)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
     counters.add(.requestsForwarded)
@@ -303,12 +220,115 @@ extension Worker {
 
 }
 
+extension RequestQueue {
+  /// Has the value at the cursor requested again, by itself.
+  mutating func deferValue(in fanOut: inout FanOut, _ buffers: inout BufferPool) {
+    fanOut.deferLargeValue(Int(cursor), bytes, keyAt: cursorAt, &buffers)
+  }
+
+  /// Has every key of a multi-get's leg requested again, by itself.
+  mutating func deferAll(_ one: Entry, in fanOut: inout FanOut, _ buffers: inout BufferPool) {
+    fanOut.deferAll(from: one.leg.piece, bytes, keyAt: one.start &+ Int(one.leg.keyStart), &buffers)
+  }
+
+  /// Copies the front request, or a line that requests its value, to a stream.
+  mutating func copyFront(to stream: inout Stream, _ buffers: inout BufferPool) {
+    let leg = legs[0]
+    if leg.verb.isMeta { return stream.line.append(bytes, from: 0, count: Int(leg.length), &buffers) }
+    stream.writeLine(
+      leg.verb.expectation == .valuesWithCAS ? .gets : .get, bytes, keyAt: Int(leg.keyStart),
+      count: Int(leg.keyLength), &buffers)
+  }
+
+  /// Shortens a share that is being written to its first `most` keys; the fan-out keeps the others. False if there are no
+  /// more.
+  mutating func split(
+    _ share: Share, from first: UInt32, keeping most: Int, in fanOut: inout FanOut,
+    _ buffers: inout BufferPool
+  ) -> Bool {
+    var end = share.start &+ Int(share.keyStart)
+    var last = first
+    var i = first
+    var count = 0
+    while i != .max {
+      count &+= 1
+      if count <= most {
+        last = i
+        end &+= Int(fanOut.pieces[Int(i)].keyLength) &+ (count > 1 ? 1 : 0)
+      }
+      i = fanOut.pieces[Int(i)].next
+    }
+    guard count > most else { return false }
+    let rest = fanOut.pieces[Int(last)].next
+    fanOut.pieces[Int(last)].next = .max
+    var keyAt = end &+ 1
+    i = rest
+    while i != .max {
+      fanOut.keep(Int(i), bytes, keyAt: keyAt, &buffers)
+      keyAt &+= Int(fanOut.pieces[Int(i)].keyLength) &+ 1
+      i = fanOut.pieces[Int(i)].next
+    }
+    bytes.truncate(to: end)
+    fanOut.pieces[Int(first)].rest = rest
+    return true
+  }
+
+  /// Requests the kept rest of a share, fan-out `f`, in one line.
+  mutating func enqueueRest(
+    from first: UInt32, of f: Ref<FanOut>, _ verb: Verb, in fanOut: inout FanOut, since now: Instant,
+    _ buffers: inout BufferPool
+  ) {
+    let before = end
+    write(verb == .gets ? "gets" : "get", &buffers)
+    var i = first
+    while i != .max {
+      let piece = fanOut.pieces[Int(i)]
+      write(" ", &buffers)
+      bytes.append(fanOut.bytes, from: piece.offset, count: Int(piece.keyLength), &buffers)
+      fanOut.pieces[Int(i)].offset = 0
+      i = piece.next
+    }
+    write("\r\n", &buffers)
+    var leg = Leg()
+    leg.verb = verb
+    leg.fanOut = f
+    leg.piece = first
+    leg.keyStart = verb == .gets ? 5 : 4
+    leg.since = now
+    enqueue(leg, from: before)
+  }
+}
+
 extension FanOut {
   /// Keeps a key, which is in `asked`, until its value is requested.
   mutating func keep(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool) {
     pieces[i].offset = bytes.count
     pieces[i].length = 0
     bytes.append(asked, from: keyAt, count: Int(pieces[i].keyLength), &buffers)
+  }
+
+  /// Defers the keys of a chain, which are in `asked` with a space between two.
+  mutating func deferAll(
+    from first: UInt32, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool
+  ) {
+    var i = first
+    var at = keyAt
+    while i != .max {
+      deferLargeValue(Int(i), asked, keyAt: at, &buffers)
+      at &+= Int(pieces[Int(i)].keyLength) &+ 1
+      i = pieces[Int(i)].next
+    }
+  }
+
+  /// Writes the request line for the value of a deferred piece.
+  mutating func writeLine(for piece: Piece, to stream: inout Stream, _ buffers: inout BufferPool) {
+    stream.writeLine(
+      withCAS ? .gets : .get, bytes, keyAt: piece.offset, count: Int(piece.keyLength), &buffers)
+  }
+
+  /// Appends the value of a piece.
+  mutating func append(_ piece: Piece, to output: inout Buffer, _ buffers: inout BufferPool) {
+    output.append(bytes, from: piece.offset, count: Int(piece.length), &buffers)
   }
 
   /// Takes the first key of the rest that follows the leg beginning with this piece.

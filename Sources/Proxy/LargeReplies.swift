@@ -11,18 +11,17 @@ extension Worker {
   @inline(never) mutating func begin(
     long value: Int, header: Int, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) -> Int? {
-    guard connections[l].hasSentFront else {
+    guard connections[l].queue.hasSentFront else {
       violation(l, .unsolicited, bytes, p)
       return nil
     }
     noteSize(value, at: connections[l].server)
     let isSingle = leg.fanOut == Ref<FanOut>.none
-    let tail = tail(of: leg)
     if isJournaling, isSingle, leg.verb.mayChange, !leg.isLate { noteFront(l, leg) }
     if isSingle ? leg.exchange != Ref<Exchange>.none : !leg.isLate {
       let isRepeatable = value > heldLimit && mayAskAgain(l, leg)
       guard isRepeatable || value > mostHeld else {
-        connections[l].awaited = header &+ value &+ tail.utf8CodeUnitCount
+        connections[l].awaited = header &+ value &+ leg.valueEnd.utf8CodeUnitCount
         return 0
       }
       if !isRepeatable {
@@ -30,18 +29,14 @@ extension Worker {
       } else if isSingle {
         deferLargeValue(l, leg)
       } else {
-        let asked = exchange(&connections[l].asked, with: Buffer())
-        fanOuts[leg.fanOut].deferLargeValue(
-          Int(connections[l].cursor), asked, keyAt: connections[l].cursorAt, &buffers)
-        connections[l].asked = asked
+        connections[l].queue.deferValue(in: &fanOuts[leg.fanOut], &buffers)
         noteDeferred(leg.fanOut)
       }
     }
     if !isSingle { step(l, leg.fanOut) }
-    connections[l].front = .discarding
-    connections[l].discardLeft = header &+ value
+    connections[l].queue.beginDiscarding(header &+ value)
     if isSingle, !leg.isContinuedByNext,
-      connections[l].discardLeft &- bytes.byteCount &+ p >= limits.worthCuttingSingle, cutShort(l, leg)
+      connections[l].queue.discardLeft &- bytes.byteCount &+ p >= limits.worthCuttingSingle, cutShort(l, leg)
     {
       return nil
     }
@@ -54,84 +49,62 @@ extension Worker {
     guard leg.fanOut == Ref<FanOut>.none else {
       return noteFailure(leg.fanOut, at: connections[l].server, .queueFull, keys: 1)
     }
-    connections[l].legs[0].exchange = Ref<Exchange>.none
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    fail(leg, at: connections[l].server, .queueFull, asked, 0)
-    connections[l].asked = asked
-  }
-
-  /// What must follow the bytes of a value that belongs to this leg.
-  private func tail(of leg: Leg) -> StaticString {
-    leg.fanOut == Ref<FanOut>.none && !leg.verb.isMeta && !leg.isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
+    connections[l].queue.disown(0)
+    var request = connections[l].queue.copyFront(&buffers)
+    fail(leg, at: connections[l].server, .queueFull, request, 0)
+    request.release(to: &buffers)
   }
 
   /// Moves the connection's cursor past the current value.
   private mutating func step(_ l: Ref<ServerConnection>, _ f: Ref<FanOut>) {
-    let piece = fanOuts[f].pieces[Int(connections[l].cursor)]
-    connections[l].cursorAt &+= Int(piece.keyLength) &+ 1
-    connections[l].cursor = piece.next
+    let piece = fanOuts[f].pieces[Int(connections[l].queue.cursor)]
+    connections[l].queue.skipPiece(keyLength: Int(piece.keyLength), next: piece.next)
   }
 
   /// Discards what has arrived of an unwanted value; nil when the connection was closed.
   mutating func discardValue(_ l: Ref<ServerConnection>, _ bytes: RawSpan, _ p: Int) -> Int? {
-    let n = min(connections[l].discardLeft, bytes.byteCount &- p)
-    let before = connections[l].discardLeft
-    connections[l].discardLeft &-= n
-    // Each 64 KiB have a deadline, as in a streamed value, so that no request waits behind a value that drips.
-    if !connections[l].legs[0].isLate, before &>> 16 != connections[l].discardLeft &>> 16 {
-      connections[l].legs[0].since = clock
-    }
-    let tail = tail(of: connections[l].legs[0])
-    guard connections[l].discardLeft == 0, bytes.byteCount &- p &- n >= tail.utf8CodeUnitCount else {
+    let leg = connections[l].queue.legs[0]
+    switch connections[l].queue.discard(bytes, p, now: clock) {
+    case .more(let n): return n
+    case .done(let n):
+      if leg.fanOut == Ref<FanOut>.none {
+        connections[l].queue.dropFront(&buffers)
+        if leg.isLate { counters.add(.lateReplies) }
+      }
       return n
-    }
-    guard bytes.hasText(tail, at: p &+ n) else {
+    case .broken(let n):
       violation(l, .badLength, bytes, p &+ n)
       return nil
     }
-    connections[l].front = .plain
-    let leg = connections[l].legs[0]
-    if leg.fanOut == Ref<FanOut>.none {
-      connections[l].dropFront(&buffers)
-      if leg.isLate { counters.add(.lateReplies) }
-    }
-    return n &+ tail.utf8CodeUnitCount
   }
 
   /// Whether a later request gives the same value: no request behind it on this connection changes the key, and the
   /// request itself changes nothing.
   func mayAskAgain(_ l: Ref<ServerConnection>, _ leg: Leg) -> Bool {
     if leg.fanOut != Ref<FanOut>.none {
-      let piece = fanOuts[leg.fanOut].pieces[Int(connections[l].cursor)]
-      return connections[l].mayAskAgain(keyAt: connections[l].cursorAt, count: Int(piece.keyLength))
+      let piece = fanOuts[leg.fanOut].pieces[Int(connections[l].queue.cursor)]
+      return connections[l].queue.mayAskAgain(
+        keyAt: connections[l].queue.cursorAt, count: Int(piece.keyLength))
     }
     if leg.verb.isMeta
-      && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(connections[l].asked.readable, from: 0))
+      && (leg.verb != .metaGet || !leg.metaLine.isRepeatable(connections[l].queue.bytes.readable, from: 0))
     {
       return false
     }
-    return connections[l].mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))
+    return connections[l].queue.mayAskAgain(keyAt: Int(leg.keyStart), count: Int(leg.keyLength))
   }
 
   /// Has the front leg's reply streamed in its turn.
   private mutating func deferLargeValue(_ l: Ref<ServerConnection>, _ leg: Leg) {
     let x = leg.exchange
-    connections[l].legs[0].exchange = Ref<Exchange>.none
+    connections[l].queue.disown(0)
     guard exchanges[x].client != Ref<Client>.none else { return exchanges.give(x) }
     hold(exchanges[x].client)
     let i = newDownload(x)
     streams[i].server = connections[l].server
     streams[i].leg = leg
     streams[i].leg.exchange = Ref<Exchange>.none
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    if leg.verb.isMeta {
-      streams[i].line.append(asked, from: 0, count: Int(leg.length), &buffers)
-    } else {
-      writeLine(
-        i, leg.verb.expectation == .valuesWithCAS ? .gets : .get, asked, keyAt: Int(leg.keyStart),
-        count: Int(leg.keyLength))
-    }
-    connections[l].asked = asked
+    connections[l].queue.copyFront(to: &streams[i], &buffers)
     beginIfTurn(x)
   }
 
@@ -167,22 +140,6 @@ extension Worker {
     }
     fanOuts[f].isHolding = true
     hold(exchanges[fanOuts[f].exchange].client)
-  }
-
-  /// Writes the request line for one key's value.
-  mutating func writeLine(
-    _ i: Ref<Stream>, _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int
-  ) {
-    streams[i].line.removeAll()
-    streams[i].line.append(verb == .gets ? "gets " : "get ", &buffers)
-    streams[i].leg.verb = verb
-    streams[i].leg.continuesPreviousLine = false
-    streams[i].leg.isContinuedByNext = false
-    streams[i].leg.keyStart = UInt8(truncatingIfNeeded: streams[i].line.count)
-    streams[i].leg.keyLength = UInt8(truncatingIfNeeded: count)
-    streams[i].line.append(source, from: keyAt, count: count, &buffers)
-    streams[i].line.append("\r\n", &buffers)
-    streams[i].leg.length = UInt32(truncatingIfNeeded: streams[i].line.count)
   }
 
   /// Streams the reply of a multi-get with deferred values, piece by piece.

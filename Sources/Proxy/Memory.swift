@@ -99,7 +99,7 @@ extension Worker {
     var total =
       clients[c].input.footprint &+ clients[c].output.footprint &+ clients[c].parked.footprint
     if clients[c].stream != Ref<Stream>.none, clients[c].isUploading {
-      total &+= connections[streams[clients[c].stream].connection].asked.footprint
+      total &+= connections[streams[clients[c].stream].connection].queue.bytes.footprint
     }
     return total
   }
@@ -112,7 +112,7 @@ extension Worker {
     effects.trim()
     var l = Ref<ServerConnection>(0)
     while l.index < connections.end {
-      connections[l].legs.trim()
+      connections[l].queue.trim()
       l = l.next
     }
   }

@@ -50,16 +50,9 @@ extension Worker {
     }
     let x = newExchange(c)
     opaque &+= 1
-    let before = connections[l].asked.count
-    let line = MetaLine.write(
-      bytes, p, request, opaque: opaque, for: connections[l].meta, to: &connections[l].asked, &buffers)
-    if line.keepsQuiet { Fence.write(secret, to: &connections[l].asked, &buffers) }
-    var leg = Leg(line)
-    leg.exchange = x
-    leg.isFenced = line.keepsQuiet
-    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
-    leg.since = now
-    connections[l].enqueue(leg)
+    let era = connections[l].meta
+    connections[l].queue.enqueueMeta(
+      x, bytes, p, request, opaque: opaque, for: era, secret: secret, since: now, &buffers)
     counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
@@ -94,7 +87,7 @@ extension Worker {
   mutating func digestMeta(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
-      bytes, at: p, to: leg.metaLine, asked: connections[l].asked.readable, era: connections[l].meta,
+      bytes, at: p, to: leg.metaLine, asked: connections[l].queue.bytes.readable, era: connections[l].meta,
       maxValue: limits.maxValue)
     switch answer {
     case .partial: return 0
@@ -105,11 +98,11 @@ extension Worker {
       return nil
     case .reply(let reply):
       // Before the whole request was sent, a server may only refuse it.
-      guard connections[l].sent >= Int(leg.length) || reply.status == .error else {
+      guard connections[l].queue.sent >= Int(leg.length) || reply.status == .error else {
         violation(l, .unsolicited, bytes, p)
         return nil
       }
-      if reply.status == .value, connections[l].legs.count > 1, leg.exchange != Ref<Exchange>.none,
+      if reply.status == .value, connections[l].queue.legs.count > 1, leg.exchange != Ref<Exchange>.none,
         seemsToHaveSwallowed(l, leg, reply, bytes, p)
       {
         askOnceMore(l, leg)
@@ -124,7 +117,7 @@ extension Worker {
   private mutating func digestFenced(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int)
     -> Int?
   {
-    switch Fence(bytes, at: p, asked: connections[l].asked.readable, length: Int(leg.length)) {
+    switch Fence(bytes, at: p, asked: connections[l].queue.bytes.readable, length: Int(leg.length)) {
     case .partial: return 0
     case .broken(let why):
       violation(l, why, bytes, p)
@@ -135,7 +128,7 @@ extension Worker {
         return length
       }
       let answer = ReplyParser.meta(
-        bytes.first(p &+ said), at: p, to: leg.metaLine, asked: connections[l].asked.readable,
+        bytes.first(p &+ said), at: p, to: leg.metaLine, asked: connections[l].queue.bytes.readable,
         era: connections[l].meta,
         maxValue: limits.maxValue)
       guard case .reply(let reply) = answer, reply.length == said else {
@@ -155,13 +148,14 @@ extension Worker {
   ) {
     if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
     if leg.exchange != Ref<Exchange>.none {
-      let asked = exchange(&connections[l].asked, with: Buffer())
-      give(leg, reply, bytes, p, asked)
-      connections[l].asked = asked
+      // The reply is completed from the request only where the server was not asked for the key.
+      var request = leg.meta.contains(.hiddenKey) ? connections[l].queue.copyFront(&buffers) : Buffer()
+      give(leg, reply, bytes, p, request)
+      request.release(to: &buffers)
     } else if leg.isLate {
       counters.add(.lateReplies)
     }
-    connections[l].dropFront(&buffers)
+    connections[l].queue.dropFront(&buffers)
   }
 
   /// Whether this value contains the reply to the next request: bytes of the value may be missing, and the reply that
@@ -170,13 +164,13 @@ extension Worker {
   private mutating func seemsToHaveSwallowed(
     _ l: Ref<ServerConnection>, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
   ) -> Bool {
-    let next = connections[l].legs[1]
+    let next = connections[l].queue.legs[1]
     let length = Int(leg.length)
     let end = p &+ reply.length &- 2
-    guard next.verb.isMeta, next.verb != .metaDebug, connections[l].sent >= length &+ Int(next.length),
+    guard next.verb.isMeta, next.verb != .metaDebug, connections[l].queue.sent >= length &+ Int(next.length),
       var newline = bytes.first(10, from: p, to: end)
     else { return false }
-    let asked = connections[l].asked.readable.rest(from: length)
+    let asked = connections[l].queue.bytes.readable.rest(from: length)
     let value = bytes.first(end &+ 2)
     // The first newline ends the line before the value.
     while let more = bytes.first(10, from: newline &+ 1, to: end) {
@@ -198,18 +192,15 @@ extension Worker {
   /// open. The request is sent again, once, behind the others, if that gives the same reply; otherwise it fails.
   @inline(never)
   private mutating func askOnceMore(_ l: Ref<ServerConnection>, _ leg: Leg) {
-    var line = Buffer()
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    line.append(asked, from: 0, count: Int(leg.length), &buffers)
-    connections[l].asked = asked
-    if mayBeSentAgain(leg), mayAskAgain(l, leg) {
+    var line = connections[l].queue.copyFront(&buffers)
+    if leg.mayBeSentAgain, mayAskAgain(l, leg) {
       sendAgain(leg, line, 0, on: l)
       markDirty(connection: l)
     } else {
       fail(leg, at: connections[l].server, .protocolError, line, 0)
     }
     line.release(to: &buffers)
-    connections[l].dropFront(&buffers)
+    connections[l].queue.dropFront(&buffers)
   }
 
   /// Sends a reply to the client in the form that the client's own request would have had: without the proxy's opaque,

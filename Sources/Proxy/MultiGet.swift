@@ -9,11 +9,7 @@ struct OpenLeg: BitwiseCopyable {
   var server: Ref<Server>
   /// The first piece of its chain.
   var first: UInt32
-  /// The position of its request in the connection's `asked`, and of the first key in the request.
-  var start: Int
-  var keyStart: UInt8
-  /// Whether it continues the line before it.
-  var continuesPreviousLine = false
+  var share = RequestQueue.Share(start: 0, keyStart: 0)
   /// Why the server cannot be asked.
   var failure: ServerFailure?
 }
@@ -73,11 +69,11 @@ extension Worker {
     }
     let destination = destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if connections[l].round == round {
-      let before = connections[l].join(i, bytes, key, &self.buffers)
+    if connections[l].queue.round == round {
+      let before = connections[l].queue.join(i, bytes, key, &self.buffers)
       fanOuts[f].pieces[Int(before)].next = i
     } else if beginLeg(c, l, destination.server, i, bytes, p, request, now: now) {
-      connections[l].asked.append(bytes, from: key.from, count: Int(key.length), &self.buffers)
+      connections[l].queue.write(bytes, from: key.from, count: Int(key.length), &self.buffers)
     }
   }
 
@@ -88,23 +84,12 @@ extension Worker {
     _ p: Int, _ request: Request,
     now: Instant
   ) -> Bool {
-    var open = OpenLeg(connection: l, server: s, first: piece, start: connections[l].asked.count, keyStart: 0)
+    var open = OpenLeg(connection: l, server: s, first: piece)
     if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       open.failure = admit(l, for: c, now: now)
     }
-    if open.failure == nil {
-      open.continuesPreviousLine = request.verb == .get && connections[l].reopenLine()
-      if open.continuesPreviousLine {
-        open.start &-= 2
-        open.keyStart = 1
-        connections[l].asked.append(" ", &buffers)
-      } else {
-        open.keyStart = beginRead(bytes, p, request, on: l)
-      }
-    }
-    connections[l].round = round
-    connections[l].lastPiece = piece
-    connections[l].isRefusing = open.failure != nil
+    if open.failure == nil { open.share = connections[l].queue.beginShare(bytes, p, request, &buffers) }
+    connections[l].queue.beginRound(round, piece, isRefusing: open.failure != nil)
     openLegs.append(open)
     return open.failure == nil
   }
@@ -119,24 +104,16 @@ extension Worker {
         continue
       }
       if mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
-      connections[l].asked.append("\r\n", &buffers)
       var leg = Leg()
       leg.verb = verb
       leg.fanOut = f
       leg.piece = open.first
-      leg.keyStart = open.keyStart
-      leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- open.start)
       leg.since = now
-      if verb == .get {
-        leg.continuesPreviousLine = open.continuesPreviousLine
-        connections[l].close(leg, continuesPreviousLine: open.continuesPreviousLine)
-      } else {
-        connections[l].enqueue(leg)
-      }
+      connections[l].queue.enqueue(leg, open.share, &buffers)
       fanOuts[f].pending &+= 1
       fanOuts[f].open &+= 1
       counters.add(.requestsForwarded)
-      if open.continuesPreviousLine { counters.add(.readsJoined) }
+      if open.share.continuesPreviousLine { counters.add(.readsJoined) }
       markDirty(connection: l)
     }
     openLegs.removeAll()
@@ -145,10 +122,7 @@ extension Worker {
   /// Removes what was written for a request that turned out to be invalid.
   mutating func abandon(_ f: Ref<FanOut>) {
     for i in 0..<openLegs.count where openLegs[i].failure == nil {
-      connections[openLegs[i].connection].asked.truncate(to: openLegs[i].start)
-      if openLegs[i].continuesPreviousLine {
-        connections[openLegs[i].connection].asked.append("\r\n", &buffers)
-      }
+      connections[openLegs[i].connection].queue.cancel(openLegs[i].share, &buffers)
     }
     openLegs.removeAll()
     release(f)
@@ -193,7 +167,7 @@ extension Worker {
   )? {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
-      bytes, from: start, leg, &connections[l], maxValue: limits.maxValue, most: gatherLimit, &buffers)
+      bytes, from: start, leg, &connections[l].queue, maxValue: limits.maxValue, most: gatherLimit, &buffers)
     if fanOuts[f].hasDeferred {
       var isMore = false
       if case .more = reading { isMore = true }
@@ -264,36 +238,32 @@ extension FanOut {
   /// Reads the values for the keys of a leg as they arrive; a key is a miss when the next thing in the reply is not its
   /// value. Returns where reading stopped, and why.
   mutating func read(
-    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ connection: inout ServerConnection, maxValue: Int,
+    _ bytes: RawSpan, from start: Int, _ leg: Leg, _ queue: inout RequestQueue, maxValue: Int,
     most: Int,
     _ buffers: inout BufferPool
   ) -> (end: Int, Reading) {
     var p = start
     // The piece of the next value, and the position of its key in the request.
-    var cursor = connection.cursorAt == 0 ? leg.piece : connection.cursor
-    var keyAt = connection.cursorAt == 0 ? Int(leg.keyStart) : connection.cursorAt
+    var cursor = queue.cursorAt == 0 ? leg.piece : queue.cursor
+    var keyAt = queue.cursorAt == 0 ? Int(leg.keyStart) : queue.cursorAt
     let withCAS = leg.verb.expectation == .valuesWithCAS
     // Values from here up to `p` are yet to be kept: adjacent ones are copied at once.
     var fresh = start
     defer {
-      connection.cursor = cursor
-      connection.cursorAt = keyAt
+      queue.moveCursor(to: cursor, keyAt: keyAt)
       if !leg.isLate { self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers) }
     }
     // The reply to the last leg of a line ends with the line's `END`, that to another leg behind its last key's value.
     let isContinuedByNext = leg.isContinuedByNext
     if isContinuedByNext {
-      guard connection.hasSentFront else { return (p, .broken(.unsolicited)) }
-      if connection.missed > 0 {
-        connection.missed &-= 1
-        return (p, .done)
-      }
+      guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
+      if queue.takeMiss() { return (p, .done) }
     }
     while p < bytes.byteCount {
       if isContinuedByNext, cursor == .max { return (p, .done) }
       let keyLength = cursor == .max ? 0 : Int(pieces[Int(cursor)].keyLength)
       let block = ReplyParser.block(
-        bytes, at: p, asked: connection.asked.readable, keyStart: keyAt, keyLength: keyLength,
+        bytes, at: p, asked: queue.bytes.readable, keyStart: keyAt, keyLength: keyLength,
         withCAS: withCAS,
         maxValue: maxValue)
       switch block {
@@ -307,11 +277,11 @@ extension FanOut {
         }
         if !leg.isLate {
           let offset = self.bytes.count &+ p &- fresh
-          guard offset &+ length <= most || !connection.mayAskAgain(keyAt: keyAt, count: keyLength) else {
+          guard offset &+ length <= most || !queue.mayAskAgain(keyAt: keyAt, count: keyLength) else {
             // The limit on gathered values is reached: this one is requested again when it can be sent.
             self.bytes.append(bytes, from: fresh, count: p &- fresh, &buffers)
             fresh = p &+ length
-            deferLargeValue(Int(cursor), connection.asked, keyAt: keyAt, &buffers)
+            deferLargeValue(Int(cursor), queue.bytes, keyAt: keyAt, &buffers)
             keyAt &+= keyLength &+ 1
             cursor = pieces[Int(cursor)].next
             p &+= length
@@ -331,7 +301,7 @@ extension FanOut {
         guard cursor != .max else { return (p, .broken(.wrongKey)) }
         let next = pieces[Int(cursor)].next
         if isContinuedByNext, next == .max {
-          switch connection.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
+          switch queue.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
           case nil: return (p, .done)
           case .broken(let why): return (p, .broken(why))
           default: return (p, .more)
@@ -340,7 +310,7 @@ extension FanOut {
         keyAt &+= keyLength &+ 1
         cursor = next
       case .end:
-        guard connection.hasSentFront else { return (p, .broken(.unsolicited)) }
+        guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
         return (isContinuedByNext ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:

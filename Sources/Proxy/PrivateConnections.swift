@@ -42,16 +42,16 @@ extension Worker {
     streamsAtWork &-= 1
     let s = connections[l].server
     connections[l].stream = Ref<Stream>.none
-    connections[l].front = .plain
+    connections[l].queue.endTransfer()
     if streams[i].isHeldUp {
       streams[i].isHeldUp = false
       effects.append(.resumeConnection(l))
     }
-    if isClean, connections[l].state == .ready, connections[l].asked.isEmpty, connections[l].legs.isEmpty,
+    if isClean, connections[l].state == .ready, connections[l].queue.bytes.isEmpty,
+      connections[l].queue.legs.isEmpty,
       connections[l].input.isEmpty,
       servers[s].status == .up, !servers[s].isRetired, servers[s].spares.count < limits.spares
     {
-      connections[l].sent = 0
       connections[l].since = clock
       servers[s].spares.append(l)
     } else {
@@ -65,12 +65,8 @@ extension Worker {
     if connections[l].state == .ready { counters.subtract(.serverConnections) }
     effects.append(.disconnect(connection: l))
     connections[l].state = .closed
-    connections[l].asked.release(to: &buffers)
+    connections[l].queue.clear(&buffers)
     connections[l].input.release(to: &buffers)
-    connections[l].legs.removeAll()
-    connections[l].sent = 0
-    connections[l].late = 0
-    connections[l].lateLength = 0
     retiring.append(l)
   }
 
@@ -189,7 +185,7 @@ extension Worker {
   private func isWaitingForClient(_ i: Ref<Stream>) -> Bool {
     guard streams[i].course == .upload else { return streams[i].isHeldUp }
     return clients.isCurrent(streams[i].client) && clients[streams[i].client.slot].bodyLeft > 0
-      && connections[streams[i].connection].asked.isEmpty
+      && connections[streams[i].connection].queue.bytes.isEmpty
   }
 
   /// Closes private connections that were idle for `Limits.sparePatience`.

@@ -108,8 +108,8 @@ extension Worker {
     else { return false }
     // Twice the queue's limits, in bytes and requests: requests that were given up have left the queue, or soon will.
     return connections[l].owed.count < Self.mostPromises
-      && connections[l].asked.count < limits.serverQueue &* 2
-      && connections[l].legs.count < limits.serverDepth &* 2
+      && connections[l].queue.bytes.count < limits.serverQueue &* 2
+      && connections[l].queue.legs.count < limits.serverDepth &* 2
   }
 
   /// The most deletions that one connection may owe.
@@ -158,8 +158,7 @@ extension Worker {
   /// Whether deletions that clients were promised are queued on a connection, or will be.
   mutating func owesDeletions(_ l: Ref<ServerConnection>) -> Bool {
     if !connections[l].owed.isEmpty || promised.contains(where: { $0.connection == l }) { return true }
-    for i in 0..<connections[l].legs.count where connections[l].legs[i].isPromised { return true }
-    return false
+    return connections[l].queue.hasPromisedDeletion
   }
 
   // MARK: - Sending promised deletions
@@ -194,39 +193,20 @@ extension Worker {
   mutating func sendOwed(_ l: Ref<ServerConnection>) {
     let keys = connections[l].owed
     connections[l].owed = []
-    var waiting = exchange(&connections[l].asked, with: Buffer())
-    var legs = exchange(&connections[l].legs, with: Fifo())
+    let waiting = connections[l].queue.takeAll()
     var done: Set<[UInt8]> = []
     for key in keys where done.insert(key).inserted { appendDeletion(of: key, on: l) }
-    connections[l].asked.append(waiting, from: 0, count: waiting.count, &buffers)
-    waiting.release(to: &buffers)
-    while let leg = legs.popFirst() { connections[l].enqueue(leg) }
+    connections[l].queue.append(waiting, &buffers)
   }
 
   /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
   /// express is skipped on a server that does not know base64: it cannot be stored there.
   mutating func appendDeletion(of key: [UInt8], on l: Ref<ServerConnection>) {
-    var leg = Leg()
-    let before = connections[l].asked.count
-    let bytes = key.span.raw
-    if key.contains(where: { $0 == 32 || $0 == 13 || $0 == 10 || $0 == 0 }) {
-      guard connections[l].meta >= .v1_6_10 else { return }
-      opaque &+= 1
-      leg = Leg(MetaLine.writeDelete(ofRaw: bytes, opaque: opaque, to: &connections[l].asked, &buffers))
-    } else {
-      leg.verb = .delete
-      leg.keyStart = 7
-      leg.keyLength = UInt8(truncatingIfNeeded: key.count)
-      connections[l].asked.append("delete ", &buffers)
-      connections[l].asked.append(bytes, &buffers)
-      // Since 1.6.40 memcached takes a last word `noreply` as the option, even in the place of the key.
-      connections[l].asked.append(
-        bytes.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &buffers)
-    }
-    leg.isPromised = true
-    leg.length = UInt32(truncatingIfNeeded: connections[l].asked.count &- before)
-    leg.since = clock
-    connections[l].enqueue(leg)
+    let era = connections[l].meta
+    guard
+      connections[l].queue.enqueueDeletion(
+        of: key, opaque: &opaque, for: era, since: clock, &buffers)
+    else { return }
     markDirty(connection: l)
   }
 
@@ -236,23 +216,20 @@ extension Worker {
     var keys: Set<[UInt8]> = []
     for one in promised where one.connection == l { keys.insert(one.key) }
     guard !keys.isEmpty else { return }
-    var start = connections[l].lateLength
-    var i = connections[l].late
-    while i < connections[l].legs.count {
-      let leg = connections[l].legs[i]
+    var at = connections[l].queue.positionInTime
+    while let one = connections[l].queue.next(&at) {
+      let leg = one.leg
       if !leg.isLate, !leg.isPromised, leg.exchange != Ref<Exchange>.none || leg.fanOut != Ref<FanOut>.none,
-        concerns(leg, keys, on: l, start)
+        concerns(leg, keys, on: l, one.start)
       {
-        expire(leg, i, at: start, on: l)
+        expire(one, on: l)
       }
-      start &+= Int(leg.length)
-      i &+= 1
     }
   }
 
   private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: Ref<ServerConnection>, _ start: Int) -> Bool {
     if leg.fanOut != Ref<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
-    let bytes = connections[l].asked.readable
+    let bytes = connections[l].queue.bytes.readable
     var walk = KeyRange(leg, start: start)
     while let key = walk.next(bytes) {
       if keys.contains(key) { return true }
@@ -271,13 +248,13 @@ extension Worker {
   private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: Ref<Server>) -> Bool {
     for n in 0..<servers[s].connections.count {
       let l = servers[s].connections[n]
-      var start = 0
-      for i in 0..<connections[l].legs.count {
-        let other = connections[l].legs[i]
-        if other.isPromised, isSameKey(leg, line.readable, other, connections[l].asked.readable, start) {
+      var at = RequestQueue.Position()
+      while let one = connections[l].queue.next(&at) {
+        if one.leg.isPromised,
+          isSameKey(leg, line.readable, one.leg, connections[l].queue.bytes.readable, one.start)
+        {
           return true
         }
-        start &+= Int(other.length)
       }
       if connections[l].owed.isEmpty { continue }
       var keys = KeyRange(leg, start: 0)
@@ -307,28 +284,23 @@ extension Worker {
   /// assumed. No byte of them was sent.
   mutating func refuseUnspoken(_ l: Ref<ServerConnection>) {
     if connections[l].isPrivate { return refuseUnspokenUpload(l) }
-    var i = 0
-    var start = 0
-    while i < connections[l].legs.count {
-      let leg = connections[l].legs[i]
-      let length = Int(leg.length)
+    var at = RequestQueue.Position()
+    while let one = connections[l].queue.next(&at) {
+      let leg = one.leg
       let isDump = leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
       if isDump, connections[l].meta < .v1_6_0 {
-        let asked = exchange(&connections[l].asked, with: Buffer())
-        abandon(leg, at: connections[l].server, by: l, .protocolError, .notDone, asked, start)
-        connections[l].asked = asked
+        var request = connections[l].queue.copy(one, &buffers)
+        abandon(leg, at: connections[l].server, by: l, .protocolError, .notDone, request, 0)
+        request.release(to: &buffers)
       } else if !Self.isSpoken(leg.verb, in: connections[l].meta) {
         if leg.exchange != Ref<Exchange>.none {
           refuse(leg.exchange, Self.unspoken(in: connections[l].meta))
         }
       } else {
-        start &+= length
-        i &+= 1
         continue
       }
-      connections[l].legs.remove(from: i, count: 1)
-      connections[l].asked.remove(from: start, count: length)
-      connections[l].lineLength = 0
+      connections[l].queue.dropUnsent(one)
+      at = RequestQueue.Position(index: one.index, start: one.start)
     }
   }
 

@@ -115,7 +115,8 @@ extension Worker {
   }
 
   private func isBusy(_ s: Ref<Server>) -> Bool {
-    for i in 0..<servers[s].connections.count where !connections[servers[s].connections[i]].legs.isEmpty {
+    for i in 0..<servers[s].connections.count where !connections[servers[s].connections[i]].queue.legs.isEmpty
+    {
       return true
     }
     return false
@@ -130,7 +131,8 @@ extension Worker {
     for i in 0..<retiring.count {
       let r = retiring[i]
       guard connections[r].isFollowed, connections[r].state != .closed,
-        connections[r].late < connections[r].legs.count || connections[r].sent < connections[r].asked.count
+        connections[r].queue.late < connections[r].queue.legs.count
+          || connections[r].queue.sent < connections[r].queue.bytes.count
       else { continue }
       if servers[connections[r].server].label == servers[connections[l].server].label { return true }
     }
@@ -157,7 +159,8 @@ extension Worker {
     var n = retiring.count
     while n > 0, let l = retiring.popFirst() {
       n -= 1
-      guard connections[l].legs.isEmpty || connections[l].state == .closed, !isNamed(connections[l].server)
+      guard connections[l].queue.legs.isEmpty || connections[l].state == .closed,
+        !isNamed(connections[l].server)
       else {
         retiring.append(l)
         continue
@@ -288,7 +291,7 @@ extension Worker {
     guard let s = slot(of: id) else { return }
     for i in 0..<servers[s].connections.count {
       var l = servers[s].connections[i]
-      if connections[l].sent > 0 || connections[l].late > 0 {
+      if connections[l].queue.sent > 0 || connections[l].queue.late > 0 {
         let old = l
         l = connections.take()
         connections[l].server = s
@@ -359,7 +362,7 @@ extension Worker {
     guard isDraining, clients.count == 0 else { return false }
     var l = Ref<ServerConnection>(0)
     while l.index < connections.end {
-      if connections.isTaken(l) && !connections[l].legs.isEmpty { return false }
+      if connections.isTaken(l) && !connections[l].queue.legs.isEmpty { return false }
       l = l.next
     }
     return true

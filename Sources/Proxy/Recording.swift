@@ -13,7 +13,7 @@ extension Worker {
   /// connection, arrives while some server's keys are on stand-ins.
   @inline(never)
   mutating func noteChange(_ l: Ref<ServerConnection>, _ reply: RawSpan) {
-    let leg = connections[l].legs[0]
+    let leg = connections[l].queue.legs[0]
     guard Self.saysChanged(leg.verb, reply) else { return }
     noteFront(l, leg)
   }
@@ -37,9 +37,9 @@ extension Worker {
   /// Records the keys of a connection's front leg if its server is a stand-in for them. For a `gat` of several keys,
   /// only those that were found.
   mutating func noteFront(_ l: Ref<ServerConnection>, _ leg: Leg) {
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    noteFront(leg, at: connections[l].server, asked)
-    connections[l].asked = asked
+    var request = connections[l].queue.copyFront(&buffers)
+    noteFront(leg, at: connections[l].server, request)
+    request.release(to: &buffers)
   }
 
   private mutating func noteFront(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer) {
@@ -113,29 +113,28 @@ extension Worker {
   }
 
   private mutating func noteInFlight(on l: Ref<ServerConnection>) {
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    let isUpload = connections[l].front == .upload
-    var start = 0
-    for i in 0..<connections[l].legs.count {
-      let leg = connections[l].legs[i]
+    let isUpload = connections[l].queue.front == .upload
+    var at = RequestQueue.Position()
+    while let one = connections[l].queue.next(&at) {
+      let leg = one.leg
       if leg.verb.mayChange, !leg.isLate, leg.verb != .flushAll {
         if isUpload {
           let line = exchange(&streams[connections[l].stream].line, with: Buffer())
-          noteInFlight(leg, at: connections[l].server, line, 0)
+          noteInFlight(leg, at: connections[l].server, line)
           streams[connections[l].stream].line = line
         } else {
-          noteInFlight(leg, at: connections[l].server, asked, start)
+          var request = connections[l].queue.copy(one, &buffers)
+          noteInFlight(leg, at: connections[l].server, request)
+          request.release(to: &buffers)
         }
       }
-      start &+= Int(leg.length)
     }
-    connections[l].asked = asked
   }
 
-  private mutating func noteInFlight(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer, _ start: Int) {
+  private mutating func noteInFlight(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer) {
     let bytes = asked.readable
-    if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: start)) { return }
-    var keys = KeyRange(leg, start: start)
+    if leg.verb == .metaGet, !Self.changes(bytes, leg.metaLine.sentFlags(bytes, from: 0)) { return }
+    var keys = KeyRange(leg, start: 0)
     while let key = keys.next(bytes) { noteStandIn(key, at: s) }
   }
 

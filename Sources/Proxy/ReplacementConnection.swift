@@ -12,7 +12,7 @@ import Wire
 extension Worker {
   /// Whether a request has waited for a whole deadline while nothing arrived on the connection.
   func isSilent(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
-    guard connections[l].state == .ready, let oldest = connections[l].legs.first else { return false }
+    guard connections[l].state == .ready, let oldest = connections[l].queue.legs.first else { return false }
     let from = max(connections[l].heard, oldest.since)
     return now.nanoseconds &- min(now.nanoseconds, from.nanoseconds)
       >= servers[connections[l].server].requestTimeout
@@ -56,7 +56,7 @@ extension Worker {
     guard wasValidating || isSilent(l, now: now), let i = index(of: l, at: s) else {
       return retire(connection: r)
     }
-    if wasValidating { moveQueue(from: l, to: r) }
+    if wasValidating { connections[r].queue = connections[l].queue.takeAll() }
     put(r, inPlaceOf: l, at: i, of: s)
     counters.subtract(.serverConnections)
     counters.add(.serverConnectionsLost)
@@ -106,49 +106,16 @@ extension Worker {
     let s = connections[l].server
     guard connections[l].state == .ready, !connections[l].isRetiring, servers[s].status == .up,
       connections[l].input.isEmpty,
-      let oldest = connections[l].legs.first
+      let oldest = connections[l].queue.legs.first
     else { return false }
     return oldest.since.since(connections[l].heard) >= limits.staleAfter
-  }
-
-  /// The number of reads at the end of the queue; its first request is at `start` in `asked`. A read before a write
-  /// is not counted: the write may have been done, and the read must not see a later state.
-  func readsAtTheEnd(of l: Ref<ServerConnection>, _ asked: borrowing Buffer, _ start: Int) -> Int {
-    var count = 0
-    var start = start
-    for i in 0..<connections[l].legs.count {
-      let leg = connections[l].legs[i]
-      count = Self.changesNothing(leg, asked, start) ? count &+ 1 : 0
-      start &+= Int(leg.length)
-    }
-    return count
-  }
-
-  /// Only requests that a client still waits for, within their deadline, and only once.
-  func mayBeSentAgain(_ leg: Leg) -> Bool {
-    !leg.isLate && !leg.isRetried && (leg.exchange != Ref<Exchange>.none || leg.fanOut != Ref<FanOut>.none)
-  }
-
-  /// Whether it is a read that neither touches nor creates.
-  static func changesNothing(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int) -> Bool {
-    switch leg.verb {
-    case .get, .gets, .metaDebug: return true
-    case .metaGet:
-      var flags = leg.metaLine.sentFlags(asked.readable, from: start)
-      while let word = flags.next(asked.readable) {
-        // N creates, R wins the right to store a new value, T touches.
-        if [78, 82, 84].contains(asked.readable.byte(at: word.from)) { return false }
-      }
-      return true
-    default: return false
-    }
   }
 
   /// Puts a request at the end of a connection's queue, with its original bytes and deadline.
   mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: Ref<ServerConnection>) {
     var again = leg
     again.isRetried = true
-    appendAlone(again, asked, start, on: l)
+    connections[l].queue.enqueue(again, copiedFrom: asked, at: start, &buffers)
     counters.add(.readRetries)
   }
 }

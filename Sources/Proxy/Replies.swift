@@ -28,7 +28,7 @@ extension Worker {
   private mutating func noteArrival(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant)
   {
     if consumed > 0 { connections[l].heard = now }
-    if connections[l].sent > 0 { notePart(of: count, consumed, on: l, now: now) }
+    if connections[l].queue.sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
   /// Records whether a server is in the middle of a reply and makes progress: a value of several, or enough bytes. A
@@ -36,15 +36,16 @@ extension Worker {
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant) {
     guard connections[l].state == .ready else { return }
-    if connections[l].partOf != connections[l].legs.place {
-      connections[l].partOf = connections[l].legs.place
+    if connections[l].partOf != connections[l].queue.legs.place {
+      connections[l].partOf = connections[l].queue.legs.place
       connections[l].part = 0
       connections[l].partAt = .origin
       // The bytes may have belonged to an earlier reply.
-      if consumed > 0, connections[l].cursorAt == 0 { return }
+      if consumed > 0, connections[l].queue.cursorAt == 0 { return }
     }
     connections[l].part &+= count
-    guard connections[l].part >= Self.leastProgress || consumed > 0 && connections[l].front != .discarding
+    guard
+      connections[l].part >= Self.leastProgress || consumed > 0 && connections[l].queue.front != .discarding
     else { return }
     connections[l].part = 0
     connections[l].partAt = now
@@ -83,7 +84,7 @@ extension Worker {
     guard connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
     connections[l].awaited = 0
     if connections[l].stream != Ref<Stream>.none {
-      return connections[l].front == .upload
+      return connections[l].queue.front == .upload
         ? digestUpload(l, bytes, now: now) : digestDownload(l, bytes, now: now)
     }
     var p = 0
@@ -97,7 +98,7 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       case .opening(let header, let value):
-        let leg = connections[l].legs[0]
+        let leg = connections[l].queue.legs[0]
         guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard n > 0 else {
@@ -113,11 +114,13 @@ extension Worker {
         return bytes.byteCount
       case nil: if p >= bytes.byteCount { continue }
       }
-      guard !connections[l].legs.isEmpty, connections[l].sent > 0, connections[l].front == .plain else {
-        if connections[l].front == .discarding {
+      guard !connections[l].queue.legs.isEmpty, connections[l].queue.sent > 0,
+        connections[l].queue.front == .plain
+      else {
+        if connections[l].queue.front == .discarding {
           guard let n = discardValue(l, bytes, p) else { return bytes.byteCount }
           p &+= n
-          guard connections[l].front == .plain else {
+          guard connections[l].queue.front == .plain else {
             if isAnswered { noteAnswered(l) }
             return p
           }
@@ -128,18 +131,18 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      if connections[l].legs[0].fanOut != Ref<FanOut>.none {
-        let leg = connections[l].legs[0]
+      if connections[l].queue.legs[0].fanOut != Ref<FanOut>.none {
+        let leg = connections[l].queue.legs[0]
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
-        guard isDone || connections[l].front == .discarding else {
+        guard isDone || connections[l].queue.front == .discarding else {
           if isAnswered { noteAnswered(l) }
           return p
         }
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      let leg = connections[l].legs[0]
+      let leg = connections[l].queue.legs[0]
       guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
       p &+= n
       guard n > 0 else {
@@ -163,8 +166,8 @@ extension Worker {
   {
     var p = start
     var isAwaited = false
-    while p < bytes.byteCount, connections[l].owesPlainly {
-      if connections[l].legs[0].isContinuedByNext {
+    while p < bytes.byteCount, connections[l].queue.owesPlainly {
+      if connections[l].queue.legs[0].isContinuedByNext {
         let (end, isAnyAwaited, stop) = share(l, bytes, from: p)
         isAwaited = isAwaited || isAnyAwaited
         p = end
@@ -172,14 +175,14 @@ extension Worker {
         continue
       }
       let reply = bytes.rest(from: p)
-      let answer = connections[l].answer(reply, at: 0, maxValue: limits.maxValue)
+      let answer = connections[l].queue.parse(reply, at: 0, maxValue: limits.maxValue)
       guard case .reply(let length, let outcome) = answer,
-        connections[l].hasSentFront || mayComeEarly(outcome)
+        connections[l].queue.hasSentFront || mayComeEarly(outcome)
       else { return (p, isAwaited, answer) }
-      let x = connections[l].legs[0].exchange
-      if x == Ref<Exchange>.none, connections[l].legs[0].isLate { counters.add(.lateReplies) }
+      let x = connections[l].queue.legs[0].exchange
+      if x == Ref<Exchange>.none, connections[l].queue.legs[0].isLate { counters.add(.lateReplies) }
       if isJournaling { noteChange(l, reply.first(length)) }
-      connections[l].dropFront(&buffers)
+      connections[l].queue.dropFront(&buffers)
       if x != Ref<Exchange>.none {
         self.answer(x, reply.first(length))
         isAwaited = true
@@ -193,13 +196,6 @@ extension Worker {
   private func mayComeEarly(_ outcome: Outcome) -> Bool {
     if case .error = outcome { return true }
     return false
-  }
-
-  /// The rest of a request that was answered early has been sent.
-  mutating func finishFront(_ l: Ref<ServerConnection>) {
-    guard !connections[l].legs.isEmpty, connections[l].hasSentFront else { return }
-    connections[l].front = .plain
-    connections[l].dropFront(&buffers)
   }
 
   @inline(__always)
@@ -227,7 +223,7 @@ extension Worker {
       if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
-      switch Fence(bytes, at: p, asked: connections[l].asked.readable, length: Int(leg.length)) {
+      switch Fence(bytes, at: p, asked: connections[l].queue.bytes.readable, length: Int(leg.length)) {
       case .partial: return (0, false)
       case .broken(let why):
         violation(l, why, bytes, p)
@@ -246,7 +242,7 @@ extension Worker {
         violation(l, why, bytes, p)
         return nil
       case .reply(let length, let outcome):
-        guard connections[l].sent >= Int(leg.length) || mayComeEarly(outcome) else {
+        guard connections[l].queue.sent >= Int(leg.length) || mayComeEarly(outcome) else {
           violation(l, .unsolicited, bytes, p)
           return nil
         }
@@ -254,7 +250,7 @@ extension Worker {
         taken = length
       }
     }
-    connections[l].dropFront(&buffers)
+    connections[l].queue.dropFront(&buffers)
     if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }

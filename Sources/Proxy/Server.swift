@@ -68,9 +68,6 @@ package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
 }
 
 /// One connection from a worker to a server, shared by all the worker's clients unless it is private.
-///
-///     asked   ┌ sent, unanswered ┬ to be sent ┐      legs   oldest … youngest
-///             0                 sent        count
 package struct ServerConnection: ~Copyable, Recyclable {
   /// How far the connection is; see the table in docs/ARCHITECTURE.md.
   package enum State: UInt8, BitwiseCopyable {
@@ -90,32 +87,15 @@ package struct ServerConnection: ~Copyable, Recyclable {
     case validating
   }
 
-  enum Front: UInt8, BitwiseCopyable {
-    case plain
-    /// The front request was answered before all of it was sent.
-    case answered
-    /// A value of its reply is being discarded.
-    case discarding
-    /// It is an upload: bytes are dropped from `asked` as soon as they are sent.
-    case upload
-  }
-
   package var server = Ref<Server>.none
   /// `isNew`: connected, and the handshake is not done; `isHandshakeDone`: it is.
   package internal(set) var isNew = false
   package internal(set) var isHandshakeDone = false
   package var state = State.closed
-  /// The requests, from the oldest unanswered one to the youngest.
-  package var asked = Buffer()
-  /// Bytes at the front of `asked` that were sent.
-  package var sent = 0
+  package var queue = RequestQueue()
   /// An unfinished reply, and the bytes of it that must be there before it is parsed again.
   package var input = Buffer()
   var awaited = 0
-  var legs = Fifo<Leg>()
-  /// Number of legs at the front whose deadline has passed, and the bytes of their requests.
-  var late = 0
-  var lateLength = 0
   /// The newest era whose meta requests its server has been shown to support.
   var meta = Era.v1_6_10
   /// The random number of its handshake.
@@ -126,24 +106,9 @@ package struct ServerConnection: ~Copyable, Recyclable {
   /// this one must come after them. So it is not used before the server has had time to read the other.
   var mustRest = false
   var restsUntil = Instant.origin
-  /// Progress in the reply to the front leg's multi-get: the next piece, and the position of its key in `asked`.
-  var cursor: UInt32 = .max
-  var cursorAt = 0
-  /// Bytes of the last line of `asked`, if more keys may be added to it; the last legs make up that line.
-  var lineLength = 0
-  /// Number of legs at the front that missed: the value of a later key of their line has arrived.
-  var missed = 0
-  /// How the front leg differs from a plain one.
-  var front = Front.plain
-  /// For `discarding`: bytes of the value that are still to arrive.
-  var discardLeft = 0
   /// Not shared: it transfers one large value at a time.
   var isPrivate = false
   var stream = Ref<Stream>.none
-  /// The last multi-get with keys for it, the last piece of that share, and whether the connection refuses it.
-  var round: UInt64 = 0
-  var lastPiece: UInt32 = .max
-  var isRefusing = false
   var isDirty = false
   /// When the current state began.
   var since = Instant.origin
@@ -176,17 +141,6 @@ package struct ServerConnection: ~Copyable, Recyclable {
   package init() {}
   package mutating func reset() { self = ServerConnection() }
 
-  /// Adds a key of the current multi-get to its line, with the space before it; returns the piece before it.
-  @inline(always)
-  mutating func join(_ piece: UInt32, _ bytes: RawSpan, _ key: Word, _ buffers: inout BufferPool) -> UInt32 {
-    let before = lastPiece
-    lastPiece = piece
-    if !isRefusing {
-      asked.append(bytes, from: key.from &- 1, count: Int(key.length) &+ 1, &buffers)
-    }
-    return before
-  }
-
   /// Bytes of an unfinished reply that must still arrive before it is parsed again.
   package var missing: Int { mutating get { max(0, awaited &- input.count) } }
 
@@ -198,48 +152,7 @@ package struct ServerConnection: ~Copyable, Recyclable {
 
   /// Whether another request may be queued without a call of `admit`.
   @inline(__always) func isOpen(bytes: Int, depth: Int) -> Bool {
-    state == .ready && asked.count <= bytes && legs.count < depth
-  }
-
-  /// Whether a later read of a key of the front leg gives the same value. Not if a request behind it may change the key
-  /// (keys in base64 are not compared), or if an expiry that has passed ends it. O(requests queued).
-  func mayAskAgain(keyAt: Int, count: Int) -> Bool {
-    var start = 0
-    for i in 0..<legs.count {
-      let leg = legs[i]
-      defer { start &+= Int(leg.length) }
-      switch leg.verb {
-      case .get, .gets, .metaDebug, .metaNoop, .stats, .version: continue
-      case .metaGet where leg.metaLine.isRepeatable(asked.readable, from: start): continue
-      case .gat, .gats:
-        guard asked.readable.isLasting(timeAt: start &+ (leg.verb == .gat ? 4 : 5)) else { return false }
-        continue
-      case .flushAll: return false
-      default: break
-      }
-      if i == 0 { continue }
-      if leg.meta.contains(.base64) || legs[0].meta.contains(.base64) { return false }
-      let bytes = asked.readable
-      if Int(leg.keyLength) == count,
-        bytes.matches(at: start &+ Int(leg.keyStart), bytes, at: keyAt, count: count)
-      {
-        return false
-      }
-    }
-    return true
-  }
-
-  /// Queues a request whose bytes may be sent unchanged.
-  @inline(always)
-  mutating func take(_ leg: Leg, _ bytes: RawSpan, from p: Int, _ buffers: inout BufferPool) {
-    asked.append(bytes, from: p, count: Int(leg.length), &buffers)
-    enqueue(leg)
-  }
-
-  /// Queues a leg whose request is at the back of `asked`, with a line that no later key is added to.
-  @inline(always) mutating func enqueue(_ leg: Leg) {
-    legs.append(leg)
-    lineLength = 0
+    state == .ready && queue.bytes.count <= bytes && queue.legs.count < depth
   }
 
   /// Marks the connection as one with something to send; false if it is marked already.
@@ -249,61 +162,6 @@ package struct ServerConnection: ~Copyable, Recyclable {
     return true
   }
 
-  /// Parses the reply to the front leg, which must exist.
-  @inline(always)
-  mutating func answer(_ bytes: RawSpan, at p: Int, maxValue: Int) -> Answer {
-    let verb = legs[0].verb
-    guard verb.isRetrieval else { return ReplyParser.line(bytes, at: p, verb.expectation) }
-    return ReplyParser.single(
-      bytes, at: p, asked: asked.readable, keyStart: Int(legs[0].keyStart), keyLength: Int(legs[0].keyLength),
-      withCAS: verb.givesCAS, maxValue: maxValue)
-  }
-
-  /// Whether the next reply belongs to a single-server request and is forwarded unchanged.
-  var owesPlainly: Bool {
-    @inline(always) mutating get {
-      !legs.isEmpty && legs[0].fanOut == Ref<FanOut>.none && !legs[0].verb.isMeta && sent > 0
-        && front == .plain
-    }
-  }
-
-  /// Whether all bytes of the front leg, and of its line, were sent.
-  var hasSentFront: Bool {
-    @inline(always) mutating get { sent == asked.count || sent >= frontLine }
-  }
-
-  /// Removes the front leg, which has been answered. A server may answer before the whole request was sent (a value
-  /// that is too large); then the leg stays until the rest is sent.
-  @inline(always)
-  mutating func dropFront(_ buffers: inout BufferPool) {
-    let length = Int(legs[0].length)
-    guard sent >= length else {
-      front = .answered
-      legs[0].exchange = Ref<Exchange>.none
-      legs[0].fanOut = Ref<FanOut>.none
-      return
-    }
-    legs.dropFirst()
-    asked.consume(length)
-    sent &-= length
-    cursorAt = 0
-    if late > 0 {
-      late &-= 1
-      lateLength &-= length
-    }
-    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &buffers) }
-  }
-
-  /// Removes the first `count` legs, which were sent and answered; their requests have `length` bytes.
-  @inline(always) mutating func dropFront(_ count: Int, length: Int, _ buffers: inout BufferPool) {
-    legs.dropFirst(count)
-    asked.consume(length)
-    sent &-= length
-    lateLength = late > count ? lateLength &- length : 0
-    late = max(0, late &- count)
-    if asked.isEmpty && asked.footprint > 65_536 { asked.release(to: &buffers) }
-  }
-
   /// Bytes to be sent now.
-  package var unsent: Int { mutating get { state == .ready ? asked.count &- sent : 0 } }
+  package var unsent: Int { mutating get { state == .ready ? queue.bytes.count &- queue.sent : 0 } }
 }

@@ -3,7 +3,7 @@ import Wire
 
 /// A transfer of one large value between a client and a server, over a private connection.
 ///
-///     upload      client ─▶ connection.asked ─▶ server   the client is read as fast as the server accepts
+///     upload      client ─▶ connection.queue ─▶ server   the client is read as fast as the server accepts
 ///     download    server ─▶ client.output ─▶ client      the server is read as fast as the client accepts
 ///
 /// So a value of any size costs `Limits.ahead` bytes of memory, and a slow client or server delays only itself. An
@@ -53,6 +53,22 @@ struct Stream: ~Copyable, Recyclable {
 
   init() {}
   mutating func reset() { self = Stream() }
+
+  /// Writes the request line for one key's value.
+  mutating func writeLine(
+    _ verb: Verb, _ source: borrowing Buffer, keyAt: Int, count: Int, _ buffers: inout BufferPool
+  ) {
+    line.removeAll()
+    line.append(verb == .gets ? "gets " : "get ", &buffers)
+    leg.verb = verb
+    leg.continuesPreviousLine = false
+    leg.isContinuedByNext = false
+    leg.keyStart = UInt8(truncatingIfNeeded: line.count)
+    leg.keyLength = UInt8(truncatingIfNeeded: count)
+    line.append(source, from: keyAt, count: count, &buffers)
+    line.append("\r\n", &buffers)
+    leg.length = UInt32(truncatingIfNeeded: line.count)
+  }
 
   /// Records that `n` bytes were transferred.
   mutating func move(_ n: Int, now: Instant) {

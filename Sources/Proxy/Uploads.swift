@@ -50,7 +50,7 @@ extension Worker {
     count(request)
     let l = startUpload(c, bytes, p, request, to: destination.server, now: now)
     let n = available &- request.lineLength
-    connections[l].asked.append(bytes, from: p &+ request.lineLength, count: n, &buffers)
+    connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &buffers)
     clients[c].bodyLeft = request.bodyLength &- n
     if streams[clients[c].stream].isOptional {
       clients[c].awaited = clients[c].bodyLeft
@@ -76,14 +76,13 @@ extension Worker {
       var keys = KeyRange(key: key, isEncoded: request.meta.contains(.base64))
       if let key = keys.next(bytes), connections[shared].owed.contains(key) { return true }
     }
-    var start = 0
-    for i in 0..<connections[shared].legs.count {
-      let leg = connections[shared].legs[i]
-      defer { start &+= Int(leg.length) }
+    var at = RequestQueue.Position()
+    while let one = connections[shared].queue.next(&at) {
+      let leg = one.leg
       // Later requests, of other clients, are no reason to wait longer; a deletion may have been owed before.
       guard leg.since <= clients[c].uploadHeldSince || leg.isPromised,
         leg.verb == .flushAll || leg.verb.mayChange,
-        !Self.changesNothing(leg, connections[shared].asked, start)
+        !connections[shared].queue.changesNothing(one)
       else { continue }
       // A fan-out's leg may have several keys, and keys in base64 are not compared.
       if leg.fanOut != Ref<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
@@ -91,9 +90,8 @@ extension Worker {
       {
         return true
       }
-      if Int(leg.keyLength) == request.keyLength,
-        connections[shared].asked.readable.matches(
-          at: start &+ Int(leg.keyStart), bytes, at: request.keyStart, count: request.keyLength)
+      if connections[shared].queue.hasKey(
+        one, matching: bytes, at: request.keyStart, count: request.keyLength)
       {
         return true
       }
@@ -145,29 +143,25 @@ extension Worker {
     noteSize(request.bodyLength, at: s)
     let i = streams.take()
     let l = takePrivateConnection(for: i, to: s, now: now)
-    var leg = Leg()
+    let x = !request.isQuiet || request.verb.isMeta ? newExchange(c) : Ref<Exchange>.none
     if request.verb.isMeta {
       opaque &+= 1
-      leg = Leg(
-        MetaLine.write(bytes, p, lineOnly(request), opaque: opaque, to: &connections[l].asked, &buffers))
+      connections[l].queue.enqueueMeta(
+        x, bytes, p, lineOnly(request), opaque: opaque, secret: secret, since: now, &buffers)
     } else {
+      var leg = Leg()
+      leg.exchange = x
       leg.verb = request.verb
       leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-      write(bytes, p, lineOnly(request), to: l, &leg)
+      leg.since = now
+      connections[l].queue.enqueue(leg, rewriting: bytes, p, lineOnly(request), line, &buffers)
     }
-    let asked = exchange(&connections[l].asked, with: Buffer())
-    let length = asked.count
-    streams[i].line.append(asked, from: 0, count: length, &buffers)
-    connections[l].asked = asked
-    if !request.isQuiet || request.verb.isMeta { leg.exchange = newExchange(c) }
-    leg.since = now
-    connections[l].front = .upload
-    connections[l].enqueue(leg)
+    let leg = connections[l].queue.beginUpload(copyingLineTo: &streams[i].line, &buffers)
     streams[i].course = .upload
     streams[i].client = clients.id(of: c)
     streams[i].exchange = leg.exchange
     streams[i].leg = leg
-    streams[i].left = length &+ request.bodyLength
+    streams[i].left = Int(leg.length) &+ request.bodyLength
     streams[i].isOptional = request.length <= heldLimit
     clients[c].stream = i
     clients[c].isUploading = true
@@ -198,12 +192,12 @@ extension Worker {
     let l = streams[clients[c].stream].connection
     let n = min(clients[c].bodyLeft, bytes.byteCount)
     // Until now the server had nothing to accept.
-    if connections[l].asked.isEmpty { streams[clients[c].stream].askedAt = now }
-    connections[l].asked.append(bytes, from: 0, count: n, &buffers)
+    if connections[l].queue.bytes.isEmpty { streams[clients[c].stream].askedAt = now }
+    connections[l].queue.write(bytes, from: 0, count: n, &buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
       noteAhead(c)
-    } else if clients[c].bodyLeft > 0, connections[l].asked.count > ahead {
+    } else if clients[c].bodyLeft > 0, connections[l].queue.bytes.count > ahead {
       // The client is not read while the server accepts less than has arrived.
       clients[c].partialSince = .never
       stall(c)
@@ -212,7 +206,7 @@ extension Worker {
     return n
   }
 
-  /// Records that `n` more bytes of the client's value were added to its connection's `asked`.
+  /// Records that `n` more bytes of the client's value were added to its connection's queue.
   mutating func noteUploaded(_ c: Ref<Client>, _ n: Int, now: Instant) {
     clients[c].bodyLeft &-= n
     if streams[clients[c].stream].isOptional { clients[c].awaited = clients[c].bodyLeft }
@@ -247,10 +241,7 @@ extension Worker {
   /// The edge has sent the server `n` bytes of the upload.
   mutating func uploadSent(_ l: Ref<ServerConnection>, _ n: Int) {
     let i = connections[l].stream
-    connections[l].asked.consume(connections[l].sent)
-    connections[l].sent = 0
-    // The next upload gets a block that is still in the CPU cache.
-    if connections[l].asked.isEmpty { connections[l].asked.release(to: &buffers) }
+    connections[l].queue.dropSent(&buffers)
     guard i != Ref<Stream>.none else { return }
     streams[i].left &-= n
     streams[i].hasBegun = true
@@ -259,7 +250,7 @@ extension Worker {
     if streams[i].left == 0 { streams[i].askedAt = clock }
     let id = streams[i].client
     guard clients.isCurrent(id), clients[id.slot].bodyLeft > 0, clients[id.slot].isStalled,
-      connections[l].asked.count <= ahead / 2
+      connections[l].queue.bytes.count <= ahead / 2
     else { return }
     clients[id.slot].isStalled = false
     clients[id.slot].partialSince = clock
@@ -272,7 +263,7 @@ extension Worker {
   /// Handles a server's reply to an upload; returns the bytes consumed.
   mutating func digestUpload(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     let i = connections[l].stream
-    guard i != Ref<Stream>.none, let leg = connections[l].legs.first else { return bytes.byteCount }
+    guard i != Ref<Stream>.none, let leg = connections[l].queue.legs.first else { return bytes.byteCount }
     let length: Int
     let isError: Bool
     var meta: MetaReply?
@@ -314,7 +305,7 @@ extension Worker {
         answer(leg.exchange, bytes.first(length))
       }
     }
-    connections[l].legs.removeAll()
+    connections[l].queue.endUpload()
     finishUpload(i, isClean: streams[i].left == 0)
     return length
   }

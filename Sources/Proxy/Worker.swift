@@ -15,7 +15,7 @@ struct Destination: BitwiseCopyable {
 /// It moves bytes between buffers. It tells the thread what to do (`Effect`) and what happened (`WorkerEvent`). It
 /// opens no socket, reads no clock and logs nothing, so a test can stand in for everything around it ("the edge"):
 ///
-///     client bytes ─▶ clientReceived ─▶ connection.asked ─▶ (edge sends)
+///     client bytes ─▶ clientReceived ─▶ connection.queue ─▶ (edge sends)
 ///     server bytes ─▶ serverReceived ─▶ client.output ─▶ (edge sends)
 ///
 /// The request path is in `Forwarding.swift`, `MultiGet.swift`, `Broadcast.swift`; the reply path in `Replies.swift`
@@ -219,10 +219,10 @@ package struct Worker: ~Copyable {
   /// The edge sent `n` bytes of this connection's requests.
   package mutating func sent(connection l: Ref<ServerConnection>, _ n: Int, now: Instant) {
     counters.add(n, to: .serverBytesOut)
-    connections[l].sent &+= n
-    if connections[l].front == .answered {
-      finishFront(l)
-    } else if connections[l].front == .upload {
+    connections[l].queue.noteSent(n)
+    if connections[l].queue.front == .answered {
+      connections[l].queue.dropAnswered(&buffers)
+    } else if connections[l].queue.front == .upload {
       clock = now
       uploadSent(l, n)
     }

@@ -39,7 +39,8 @@ extension WorkerThread {
       worker.endCutThrough(c)
       return true
     }
-    switch worker.connections[l].asked.receive(clientSockets[Int(c.index)].descriptor, room, &worker.buffers)
+    switch worker.connections[l].queue.bytes.receive(
+      clientSockets[Int(c.index)].descriptor, room, &worker.buffers)
     {
     case .bytes(let n):
       guard worker.clientReceived(c, passed: n, now: now) else { break }

@@ -360,8 +360,9 @@ struct WorkerThread: ~Copyable {
     let wire = connectionSockets[Int(l.index)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
     guard worker.connections[l].unsent > 0 else { return block(connection: l, false) }
-    let sent = worker.connections[l].sent
-    switch Socket.send(wire.descriptor, worker.connections[l].asked.readable.extracting(droppingFirst: sent))
+    let sent = worker.connections[l].queue.sent
+    switch Socket.send(
+      wire.descriptor, worker.connections[l].queue.bytes.readable.extracting(droppingFirst: sent))
     {
     case .sent(let n):
       worker.sent(connection: l, n, now: now)

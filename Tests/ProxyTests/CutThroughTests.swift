@@ -225,7 +225,7 @@ import Testing
     #expect(rig.pass(c, long.dropFirst(650) + "\r\n"))
     #expect(rig.worker.clients[c].missing == 0 && !rig.pass(c, "v"))
     #expect(rig.asked(own) == long.dropFirst(650) + "\r\n")
-    #expect(rig.worker.connections[own].asked.footprint == 0)
+    #expect(rig.worker.connections[own].queue.bytes.footprint == 0)
     rig.send(from: own, lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
     // The next read, once, is only large enough to show which request follows.

@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Testing
 import Wire
 
 @testable import Proxy
@@ -143,7 +144,7 @@ final class Rig {
   var isDrained: Bool { worker.isDrained }
   var isOverfull: Bool { worker.isOverfull }
   /// Bytes of requests that wait on a server's connection.
-  func queued(_ name: String) -> Int { worker.connections[connection(name)].asked.count }
+  func queued(_ name: String) -> Int { worker.connections[connection(name)].queue.bytes.count }
 
   /// What the server was sent since the last call; its connection accepts at most `n` bytes.
   func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
@@ -264,6 +265,7 @@ final class Rig {
       while let order = worker.nextEffect() { carryOut(order) }
       if worker.hasResumable { worker.resumeStalled(now: now) }
     } while worker.hasResumable || !worker.effects.isEmpty
+    if let text = worker.brokenQueue { Issue.record("\(text)") }
   }
 
   private func carryOut(_ order: Effect) {
@@ -364,12 +366,26 @@ extension Worker {
     }
   }
 
+  /// The first connection whose queue breaks an invariant, and how; nil if none does.
+  var brokenQueue: String? {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l), let text = connections[l].queue.checkInvariants() {
+        return "queue of connection \(l): \(text)"
+      }
+      l = l.next
+    }
+    return nil
+  }
+
   /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
   var leak: String? {
     var held = 0
     var l = Ref<ServerConnection>(0)
     while l.index < connections.end {
-      if connections.isTaken(l) { held += connections[l].asked.footprint + connections[l].input.footprint }
+      if connections.isTaken(l) {
+        held += connections[l].queue.bytes.footprint + connections[l].input.footprint
+      }
       l = l.next
     }
     if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
@@ -407,7 +423,7 @@ extension Worker {
     _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
   ) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe connections[l].asked.append(bytes.span.bytes, &buffers)
+    unsafe connections[l].queue.bytes.append(bytes.span.bytes, &buffers)
     return clientReceived(c, passed: bytes.count, now: now)
   }
 
@@ -418,7 +434,7 @@ extension Worker {
 
   /// What waits to be sent to a server.
   func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
-    string(connections[l].asked.readable, from: connections[l].sent, atMost: n)
+    string(connections[l].queue.bytes.readable, from: connections[l].queue.sent, atMost: n)
   }
 }
 

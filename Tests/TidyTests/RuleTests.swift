@@ -81,6 +81,19 @@ import Testing
     #expect(Rules.bareReferences(in: file(text)).map(\.what) == ["c: UInt32: a Ref"])
   }
 
+  @Test(arguments: [
+    "a.queue.sent = 1", "a[l].queue.late &-= n", "a.queue.legs[0].isLate = true", "a.queue.bytes.consume(1)",
+    "b(&connections[l].queue.bytes, c)",
+  ])
+  func aChangeOfAQueueFromOutsideIsFound(_ line: String) {
+    #expect(Rules.queueChanges(in: file(line + "\n")).count == 1)
+  }
+
+  @Test(arguments: ["if a.queue.sent == 1 {", "b(a.queue.legs[0].isLate, &c)", "a.queue.dropFront()"])
+  func aLookAtAQueueIsNoChange(_ line: String) {
+    #expect(Rules.queueChanges(in: file(line + "\n")) == [])
+  }
+
   @Test func unsafeCodeIsFound() {
     let text = "let a = unsafe b()\n// unsafe c\ncase .unsafe: 1\n"
     #expect(Rules.unsafeCode(in: file(text), allowed: []).map(\.line) == [1])

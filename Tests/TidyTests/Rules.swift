@@ -121,6 +121,23 @@ enum Rules {
     }
   }
 
+  /// Changes of a request queue from outside: its fields are for reading.
+  static func queueChanges(in file: SourceText) -> [Finding] {
+    let field =
+      #"queue\.(bytes|sent|legs|late|lateLength|lineLength|missed|cursor|cursorAt|front|discardLeft|round|"#
+      + #"lastPiece|isRefusing)"#
+    let within = #"(\[[^\]]*\])?(\.\w+)*"#
+    let calls =
+      #"\.(append|consume|truncate|dropLast|dropFirst|popFirst|remove|removeAll|release|overwrite|trim)\("#
+    let patterns = [field + within + #" [&|+-]*= "#, field + calls, "&[^ ,]*" + field + #"\b"#]
+    return file.code.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap {
+      i, line in
+      patterns.contains { line.range(of: $0, options: .regularExpression) != nil }
+        ? Finding(path: file.path, line: i + 1, what: "the queue is changed by a method of RequestQueue")
+        : nil
+    }
+  }
+
   /// Lines with `unsafe` in a file that may have none.
   static func unsafeCode(in file: SourceText, allowed: Set<String>) -> [Finding] {
     if allowed.contains(where: { file.path == $0 || $0.hasSuffix("/") && file.path.hasPrefix($0) }) {

@@ -62,6 +62,11 @@ import Testing
       try Repository.swiftFiles(in: "Sources/Proxy", "Sources/Runtime").flatMap(Rules.bareReferences))
   }
 
+  @Test func requestQueuesAreChangedByTheirOwnMethods() throws {
+    expectNone(
+      try Repository.swiftFiles(in: "Sources/Proxy", "Sources/Runtime").flatMap(Rules.queueChanges))
+  }
+
   static let mostLinesOfAFile = 450
   static let mostLinesOfAFunction = 80
   /// Longer than that, and why.

@@ -53,7 +53,9 @@ extension World {
   /// Counts bytes from a server that are for a leg that is, or was, late.
   func noteLate(_ socket: ConnectionSocket) {
     guard canary == .lateReplies else { return }
-    if isDefended ? worker.connections[socket.connection].late > 0 : socket.hasForgotten { strikes += 1 }
+    if isDefended ? worker.connections[socket.connection].queue.late > 0 : socket.hasForgotten {
+      strikes += 1
+    }
   }
 
   /// Returns a read's reply on its way to the proxy, or replaces it by another key's.
@@ -92,7 +94,7 @@ extension World {
         && !worker.connections[$0.connection].isPrivate
     }
     guard let other = others.min(by: { $0.connection < $1.connection }) else { return }
-    let done = socket.served - (socket.taken - worker.connections[socket.connection].sent)
+    let done = socket.served - (socket.taken - worker.connections[socket.connection].queue.sent)
     strikes += worker.resendChanges(
       done, from: socket.connection, to: other.connection, isInEarnest: !isDefended)
   }
@@ -110,25 +112,25 @@ extension World {
 
 extension Worker {
   fileprivate mutating func forgetLateLegs(of l: Ref<ServerConnection>) -> Bool {
-    let before = connections[l].late
-    while connections[l].late > 0, connections[l].front == .plain, connections[l].input.isEmpty,
-      let leg = connections[l].legs.first,
-      leg.fanOut == Ref<FanOut>.none, connections[l].hasSentFront
+    let before = connections[l].queue.late
+    while connections[l].queue.late > 0, connections[l].queue.front == .plain, connections[l].input.isEmpty,
+      let leg = connections[l].queue.legs.first,
+      leg.fanOut == Ref<FanOut>.none, connections[l].queue.hasSentFront
     {
-      connections[l].dropFront(&buffers)
+      connections[l].queue.dropFront(&buffers)
     }
-    return connections[l].late < before
+    return connections[l].queue.late < before
   }
 
   /// The single-key read that is owed the next reply on a shared connection: `get` or `gets`, and the key.
   fileprivate func plainRead(owedOn l: Ref<ServerConnection>) -> (verb: [UInt8], key: [UInt8])? {
-    guard connections[l].state == .ready, !connections[l].isPrivate, connections[l].front == .plain,
+    guard connections[l].state == .ready, !connections[l].isPrivate, connections[l].queue.front == .plain,
       connections[l].input.isEmpty,
-      let leg = connections[l].legs.first, leg.verb == .get || leg.verb == .gets,
+      let leg = connections[l].queue.legs.first, leg.verb == .get || leg.verb == .gets,
       leg.fanOut == Ref<FanOut>.none,
-      leg.exchange != Ref<Exchange>.none, connections[l].sent >= Int(leg.length)
+      leg.exchange != Ref<Exchange>.none, connections[l].queue.sent >= Int(leg.length)
     else { return nil }
-    let asked = connections[l].asked.readable
+    let asked = connections[l].queue.bytes.readable
     return (
       array(asked, from: 0, Int(leg.keyStart) - 1), array(asked, from: Int(leg.keyStart), Int(leg.keyLength))
     )
@@ -136,31 +138,32 @@ extension Worker {
 
   /// Replaces the oldest request of a connection, so that the reply is checked against this one.
   fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: Ref<ServerConnection>) {
-    let before = Int(connections[l].legs[0].length)
-    var asked = exchange(&connections[l].asked, with: Buffer())
+    let before = Int(connections[l].queue.legs[0].length)
+    var asked = exchange(&connections[l].queue.bytes, with: Buffer())
     var new = Buffer()
     // SAFETY: a byte has no padding that could be uninitialised.
     unsafe new.append(line.span.bytes, &buffers)
     new.append(asked, from: before, count: asked.count - before, &buffers)
     asked.release(to: &buffers)
-    connections[l].asked = new
-    connections[l].sent += line.count - before
-    connections[l].legs[0].length = UInt32(line.count)
-    connections[l].legs[0].keyLength = UInt8(keyLength)
+    connections[l].queue.bytes = new
+    connections[l].queue.sent += line.count - before
+    connections[l].queue.legs[0].length = UInt32(line.count)
+    connections[l].queue.legs[0].keyLength = UInt8(keyLength)
   }
 
   /// Resends changes among the first `done` bytes of the queue.
   fileprivate mutating func resendChanges(
     _ done: Int, from l: Ref<ServerConnection>, to other: Ref<ServerConnection>, isInEarnest: Bool
   ) -> Int {
-    guard connections[l].state == .ready, connections[l].front == .plain, !connections[l].isPrivate else {
+    guard connections[l].state == .ready, connections[l].queue.front == .plain, !connections[l].isPrivate
+    else {
       return 0
     }
-    let asked = exchange(&connections[l].asked, with: Buffer())
+    let asked = exchange(&connections[l].queue.bytes, with: Buffer())
     var count = 0
     var start = 0
-    for i in 0..<connections[l].legs.count {
-      let leg = connections[l].legs[i]
+    for i in 0..<connections[l].queue.legs.count {
+      let leg = connections[l].queue.legs[i]
       defer { start += Int(leg.length) }
       // The right value of a key that all clients change is unknown.
       guard leg.verb == .incr || leg.verb == .decr, leg.keyLength > 3, !leg.isLate,
@@ -169,20 +172,20 @@ extension Worker {
       count += 1
       guard isInEarnest else { continue }
       sendAgain(leg, asked, start, on: other)
-      connections[l].legs[i].exchange = Ref<Exchange>.none
+      connections[l].queue.legs[i].exchange = Ref<Exchange>.none
       markDirty(connection: other)
     }
-    connections[l].asked = asked
+    connections[l].queue.bytes = asked
     return count
   }
 
   fileprivate mutating func forgetExchange(of c: Ref<Client>, on l: Ref<ServerConnection>, isInEarnest: Bool)
     -> Bool
   {
-    for i in 0..<connections[l].legs.count {
-      let x = connections[l].legs[i].exchange
+    for i in 0..<connections[l].queue.legs.count {
+      let x = connections[l].queue.legs[i].exchange
       guard x != Ref<Exchange>.none, exchanges[x].client == c else { continue }
-      if isInEarnest { connections[l].legs[i].exchange = Ref<Exchange>.none }
+      if isInEarnest { connections[l].queue.legs[i].exchange = Ref<Exchange>.none }
       return true
     }
     return false

@@ -134,6 +134,9 @@ final class Comeback {
       now += 100_000
       while let due = events.removeValue(forKey: now / 100_000) {
         for event in due { event() }
+        for seat in seats {
+          if let text = seat.worker.brokenQueue { fail(text) }
+        }
       }
     }
     // Each event retains the world.
@@ -319,12 +322,12 @@ extension Worker {
   {
     var count = 0
     var start = 0
-    for i in 0..<connections[l].legs.count {
-      let leg = connections[l].legs[i]
+    for i in 0..<connections[l].queue.legs.count {
+      let leg = connections[l].queue.legs[i]
       defer { start += Int(leg.length) }
-      guard leg.isPromised, leg.verb == .delete, start >= connections[l].sent else { continue }
+      guard leg.isPromised, leg.verb == .delete, start >= connections[l].queue.sent else { continue }
       count += 1
-      if isInEarnest { bytes[start - connections[l].sent + Int(leg.keyStart)] = 120 }
+      if isInEarnest { bytes[start - connections[l].queue.sent + Int(leg.keyStart)] = 120 }
     }
     return count
   }

@@ -228,6 +228,7 @@ final class World {
       isTouched = handle(event.event) || isTouched
     }
     if isTouched || worker.hasResumable { endTurn() }
+    if let text = worker.brokenQueue { fail(text) }
   }
 
   /// Returns whether the event concerned the proxy.

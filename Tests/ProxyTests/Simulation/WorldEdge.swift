@@ -314,7 +314,7 @@ extension World {
 extension Worker {
   /// Client requests that wait on a connection.
   func requests(on l: Ref<ServerConnection>) -> Int {
-    (0..<connections[l].legs.count).count { !connections[l].legs[$0].isPromised }
+    (0..<connections[l].queue.legs.count).count { !connections[l].queue.legs[$0].isPromised }
   }
 
   /// Takes memory and never releases it, as a bug would.
@@ -326,7 +326,7 @@ extension Worker {
   func bytes(for c: Ref<Client>, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
 
   func bytes(toBeSentOn l: Ref<ServerConnection>, _ n: Int) -> [UInt8] {
-    array(connections[l].asked.readable, from: connections[l].sent, n)
+    array(connections[l].queue.bytes.readable, from: connections[l].queue.sent, n)
   }
 }
 
