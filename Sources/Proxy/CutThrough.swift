@@ -4,7 +4,7 @@ import Wire
 // Cut-through: values that are small enough to be buffered, but are forwarded to their servers as they arrive. A
 // buffered value is written to memory twice, and has left the CPU cache when it is sent.
 //
-//     client ─▶ recv ─▶ the private connection's asked ─▶ send at once ─▶ server
+//     client ─▶ recv ─▶ the private connection's queue ─▶ send at once ─▶ server
 
 extension Worker {
   /// Whether to stream this value, which has arrived in part, instead of buffering it. Only if it delays no other
