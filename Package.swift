@@ -27,23 +27,27 @@ let package = Package(
     .target(name: "CRingroad"),
 
     // The house, bottom up; docs/ARCHITECTURE.md is its map.
+    .target(name: "Topology", swiftSettings: house),
     .target(name: "Bytes", swiftSettings: spans + instrumented),
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
     .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
-    .target(name: "Health", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Health", dependencies: ["Bytes", "Topology"], swiftSettings: house),
     .target(name: "Stats", dependencies: ["Bytes"], swiftSettings: house),
-    .target(name: "Settings", dependencies: ["Routing", "CLibyaml"], swiftSettings: house),
+    .target(name: "Settings", dependencies: ["Routing", "Topology", "CLibyaml"], swiftSettings: house),
     .target(
-      name: "Proxy", dependencies: ["Bytes", "Wire", "Routing", "Health", "Stats"],
+      name: "Proxy", dependencies: ["Bytes", "Topology", "Wire", "Routing", "Stats"],
       swiftSettings: house),
     .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
     .target(
-      name: "Runtime", dependencies: ["Proxy", "Settings", "Net", "CRingroad"], swiftSettings: house),
+      name: "Runtime", dependencies: ["Proxy", "Health", "Settings", "Net", "CRingroad"], swiftSettings: house
+    ),
     .executableTarget(
       name: "ringroad", dependencies: ["Runtime", "Settings", "Net"], swiftSettings: house),
 
     // What several test targets use; nothing of the product does.
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
+    .target(
+      name: "TestSupport", dependencies: ["Topology"], path: "Tests/TestSupport", swiftSettings: house),
+    .testTarget(name: "TopologyTests", dependencies: ["Topology"], swiftSettings: house),
     .testTarget(name: "BytesTests", dependencies: ["Bytes", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "WireTests", dependencies: ["Wire", "TestSupport"], resources: [.copy("Vectors")],
@@ -55,7 +59,8 @@ let package = Package(
     .testTarget(name: "StatsTests", dependencies: ["Stats", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: house),
-    .testTarget(name: "ProxyTests", dependencies: ["Proxy"], swiftSettings: house),
+    .testTarget(
+      name: "ProxyTests", dependencies: ["Proxy", "Health", "TestSupport"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
       name: "RuntimeTests",

@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 
 /// The wait between two probes of a server that is out.
 ///
@@ -31,10 +32,10 @@ package struct Backoff: BitwiseCopyable, Equatable, Sendable {
   package var probesToReturn: Int { 1 + Int(min(flaps, 2)) }
 
   /// Records that the server went out. `upFor` is the time since its last return, nil if it was never out before.
-  package mutating func fell(after upFor: Duration?, _ rules: HealthRules) {
+  package mutating func fell(after upFor: Duration?, _ policy: PoolPolicy) {
     wait = 0
     guard let upFor else { return }
-    let calmPeriods = upFor.wholeNanoseconds / (rules.interval * Self.calmIntervals)
+    let calmPeriods = upFor.wholeNanoseconds / (policy.interval * Self.calmIntervals)
     if calmPeriods == 0 {
       flaps = min(flaps + 1, Self.mostFlaps)
     } else {
@@ -44,15 +45,15 @@ package struct Backoff: BitwiseCopyable, Equatable, Sendable {
 
   /// The wait until the next probe of a server that does not answer; it `grows` unless the server refused the probe.
   /// `random` is any number.
-  package mutating func nextWait(random: UInt64, _ rules: HealthRules, grows: Bool = true) -> Duration {
-    wait = wait == 0 || !grows ? rules.interval << flaps : wait + wait / 2
-    wait = min(wait, rules.longest)
+  package mutating func nextWait(random: UInt64, _ policy: PoolPolicy, grows: Bool = true) -> Duration {
+    wait = wait == 0 || !grows ? policy.interval << flaps : wait + wait / 2
+    wait = min(wait, policy.longest)
     return Self.shortened(wait, random)
   }
 
   /// The wait between probes of a server that answers but must answer more than once.
-  package func confirmingWait(random: UInt64, _ rules: HealthRules) -> Duration {
-    Self.shortened(rules.interval, random)
+  package func confirmingWait(random: UInt64, _ policy: PoolPolicy) -> Duration {
+    Self.shortened(policy.interval, random)
   }
 
   /// The wait shortened by 5.0 to 50.0 %.
@@ -60,4 +61,11 @@ package struct Backoff: BitwiseCopyable, Equatable, Sendable {
     let permille = 50 + random.multipliedFullWidth(by: 451).high
     return .nanoseconds(Int64(clamping: wait - wait / 1000 * permille))
   }
+}
+
+extension PoolPolicy {
+  /// The probe interval in nanoseconds: at least 1 ms, so that probing never spins, at most an hour.
+  var interval: UInt64 { min(max(probeInterval.wholeNanoseconds, 1_000_000), 3_600_000_000_000) }
+  /// The longest wait in nanoseconds: at least one interval, at most a day.
+  var longest: UInt64 { min(max(probeMax.wholeNanoseconds, interval), 86_400_000_000_000) }
 }

@@ -1,42 +1,5 @@
 import Bytes
-
-/// A server's number, assigned by the caller and unchanged while the server is configured.
-package struct ServerID: BitwiseCopyable, Hashable, Comparable, Sendable {
-  package var number: UInt32
-  package init(_ number: UInt32) { self.number = number }
-  package static func < (a: ServerID, b: ServerID) -> Bool { a.number < b.number }
-}
-
-/// A pool's number, assigned by the caller.
-package struct PoolID: BitwiseCopyable, Hashable, Sendable {
-  package var number: UInt32
-  package init(_ number: UInt32) { self.number = number }
-}
-
-/// A pool as health needs it: its servers and its rules.
-package struct HealthPool: Equatable, Sendable {
-  package var id: PoolID
-  /// In the order in which the view lists them. A server belongs to one pool.
-  package var servers: [ServerID]
-  package var rules: HealthRules
-
-  package init(id: PoolID, servers: [ServerID], rules: HealthRules = HealthRules()) {
-    self.id = id
-    self.servers = servers
-    self.rules = rules
-  }
-}
-
-/// A server's status as workers need it to route a key.
-@frozen @usableFromInline
-package enum HealthStatus: UInt8, BitwiseCopyable, Sendable {
-  /// In the ring and used.
-  case up
-  /// Out of the ring: other servers have its keys.
-  case ejected
-  /// Out but still in the ring: requests for its keys get a miss or an error at once.
-  case failFast
-}
+import Topology
 
 /// The health of all servers of all pools, and every decision about it: one per process.
 ///
@@ -51,7 +14,7 @@ package struct HealthBoard: Sendable {
   /// A status change, to be applied in the order returned.
   package enum Change: Equatable, Sendable {
     /// The server went out. `ejected` tells whether it left the ring or stays there and fails fast (the floor).
-    case down(ServerID, FailureCause, ejected: Bool)
+    case down(ServerID, ServerFailure, ejected: Bool)
     /// The server answers probes again: clean it up, then report `rejoined`. Not used until then.
     case rejoining(ServerID)
     /// The server is in the ring and used again.
@@ -70,12 +33,12 @@ package struct HealthBoard: Sendable {
     var isEjected = false
   }
 
-  private var pools: [PoolID: HealthPool] = [:]
+  private var pools: [PoolID: PoolMembers] = [:]
   private var entries: [ServerID: Entry] = [:]
   private var falls: UInt64 = 0
 
   /// Every server counts as up until it fails.
-  package init(_ pools: [HealthPool]) {
+  package init(_ pools: [PoolMembers]) {
     _ = reload(pools, at: .origin)
   }
 
@@ -83,10 +46,10 @@ package struct HealthBoard: Sendable {
 
   /// A worker saw a server fail. Each failure of a burst may be reported.
   package mutating func failed(
-    _ server: ServerID, _ cause: FailureCause, at now: Instant, random: UInt64
+    _ server: ServerID, _ cause: ServerFailure, at now: Instant, random: UInt64
   ) -> [Change] {
     guard var entry = entries[server], let pool = pools[entry.pool] else { return [] }
-    let action = entry.health.failed(cause, at: now, random: random, pool.rules)
+    let action = entry.health.failed(cause, at: now, random: random, pool.policy)
     guard case .takeOut(let cause) = action else {
       entries[server] = entry
       return []
@@ -106,14 +69,14 @@ package struct HealthBoard: Sendable {
 
   /// A probe from `dueProbes` finished; if it failed, for a cause.
   package mutating func probed(
-    _ server: ServerID, ok: Bool, _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64
+    _ server: ServerID, ok: Bool, _ cause: ServerFailure = .timedOut, at now: Instant, random: UInt64
   ) -> [Change] {
     guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
     guard ok else {
-      entries[server]?.health.probeFailed(cause, at: now, random: random, pool.rules)
+      entries[server]?.health.probeFailed(cause, at: now, random: random, pool.policy)
       return []
     }
-    let action = entries[server]?.health.probeSucceeded(at: now, random: random, pool.rules)
+    let action = entries[server]?.health.probeSucceeded(at: now, random: random, pool.policy)
     return action == .rejoin ? [.rejoining(server)] : []
   }
 
@@ -123,7 +86,7 @@ package struct HealthBoard: Sendable {
   ) -> [Change] {
     guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
     guard ok else {
-      entries[server]?.health.rejoinFailed(at: now, random: random, pool.rules)
+      entries[server]?.health.rejoinFailed(at: now, random: random, pool.policy)
       return []
     }
     guard entries[server]?.health.rejoined(at: now) == .bringBack else { return [] }
@@ -139,16 +102,16 @@ package struct HealthBoard: Sendable {
   /// Replaces the pools. Servers that stay (by number, in any pool) keep their health, removed servers are forgotten,
   /// new ones count as up. Returns the changes only of servers that were out and still are, because a new
   /// configuration includes new views anyway.
-  package mutating func reload(_ newPools: [HealthPool], at now: Instant) -> [Change] {
+  package mutating func reload(_ newPools: [PoolMembers], at now: Instant) -> [Change] {
     var kept: [ServerID: Entry] = [:]
     pools = [:]
-    var order: [HealthPool] = []
+    var order: [PoolMembers] = []
     for pool in newPools where pools[pool.id] == nil {
       // A server listed twice belongs to the pool that lists it first.
       for server in pool.servers where kept[server] == nil {
         var entry = entries[server] ?? Entry(pool: pool.id)
         entry.pool = pool.id
-        entry.health.obey(pool.rules, at: now)
+        entry.health.obey(pool.policy, at: now)
         kept[server] = entry
       }
       pools[pool.id] = pool
@@ -179,12 +142,12 @@ package struct HealthBoard: Sendable {
   // MARK: - Views
 
   /// The status of each server of a pool, in the pool's order; empty for an unknown pool.
-  package func view(_ pool: PoolID) -> [HealthStatus] {
+  package func view(_ pool: PoolID) -> [ServerStatus] {
     pools[pool]?.servers.map { status(of: $0) } ?? []
   }
 
   /// The status of a server; an unknown server counts as up.
-  package func status(of server: ServerID) -> HealthStatus {
+  package func status(of server: ServerID) -> ServerStatus {
     guard let entry = entries[server], !entry.health.isUp else { return .up }
     return entry.isEjected ? .ejected : .failFast
   }
@@ -196,14 +159,14 @@ package struct HealthBoard: Sendable {
 
   /// Applies the floor to a pool in its current state and returns the changes, in the order in which the servers
   /// failed.
-  private mutating func settle(_ pool: HealthPool, except silent: ServerID?) -> [Change] {
+  private mutating func settle(_ pool: PoolMembers, except silent: ServerID?) -> [Change] {
     var seen: Set<ServerID> = []
     let own = pool.servers.filter { entries[$0]?.pool == pool.id && seen.insert($0).inserted }
     let fallen = own.compactMap { server in entries[server].map { (server, $0) } }
       .filter { !$0.1.health.isUp }
       .sorted { $0.1.fall < $1.1.fall }
     let limit = PoolGuard(
-      servers: own.count, floorPercent: pool.rules.floorPercent, onFailure: pool.rules.onFailure)
+      servers: own.count, floorPercent: pool.policy.floorPercent, onFailure: pool.policy.onFailure)
     let out = limit.ejected(of: fallen).count
     var changes: [Change] = []
     for (i, (server, entry)) in fallen.enumerated() where entry.isEjected != (i < out) {
@@ -213,9 +176,9 @@ package struct HealthBoard: Sendable {
     return changes
   }
 
-  private mutating func update(_ server: ServerID, _ body: (inout ServerHealth, HealthRules) -> Void) {
+  private mutating func update(_ server: ServerID, _ body: (inout ServerHealth, PoolPolicy) -> Void) {
     guard var entry = entries[server], let pool = pools[entry.pool] else { return }
-    body(&entry.health, pool.rules)
+    body(&entry.health, pool.policy)
     entries[server] = entry
   }
 }

@@ -1,3 +1,5 @@
+import Topology
+
 /// The floor: the number of servers that may be out of a pool's ring at once.
 ///
 ///     10 servers, floor 50 %    failed: A B C D E │ F G
@@ -11,7 +13,7 @@ package struct PoolGuard: Equatable, Sendable {
   package let mayEject: Int
 
   /// `floorPercent` is read as 0 … 100; a fraction of a server is rounded up.
-  package init(servers: Int, floorPercent: Int, onFailure: OnFailure = .eject) {
+  package init(servers: Int, floorPercent: Int, onFailure: FailureRule = .eject) {
     guard onFailure == .eject, servers > 1 else {
       mayEject = 0
       return

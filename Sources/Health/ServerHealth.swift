@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 
 /// The health of one server: a state machine that turns events into actions.
 ///
@@ -14,18 +15,18 @@ package struct ServerHealth: Equatable, Sendable {
   package enum State: Equatable, Sendable {
     case up
     /// Out, and not answering probes.
-    case down(since: Instant, cause: FailureCause)
+    case down(since: Instant, cause: ServerFailure)
     /// Out; has answered this many probes in a row, but flapped before and must answer more.
-    case confirming(since: Instant, cause: FailureCause, answers: Int)
+    case confirming(since: Instant, cause: ServerFailure, answers: Int)
     /// Out; answers, and is being cleaned up: keys that changed while it was out are deleted from it.
-    case rejoining(since: Instant, cause: FailureCause)
+    case rejoining(since: Instant, cause: ServerFailure)
   }
 
   /// What follows from an event.
   package enum Action: Equatable, Sendable {
     case none
     /// Stop using the server.
-    case takeOut(FailureCause)
+    case takeOut(ServerFailure)
     /// Clean the server up, then report `rejoined` or `rejoinFailed`.
     case rejoin
     /// Use the server again.
@@ -52,16 +53,16 @@ package struct ServerHealth: Equatable, Sendable {
   /// A request or a connection failed at `now`. Ignored while the server is out, and if it happened before the
   /// server's return: a worker's late report must not take the server out again.
   package mutating func failed(
-    _ cause: FailureCause, at now: Instant, random: UInt64, _ rules: HealthRules
+    _ cause: ServerFailure, at now: Instant, random: UInt64, _ policy: PoolPolicy
   ) -> Action {
     guard isUp, now >= returned ?? .origin else { return .none }
     failures = min(failures + 1, 1_000_000)
     lastFailure = max(lastFailure, now)
-    guard cause.isConclusive || failures >= rules.failures else { return .none }
+    guard cause.isConclusive || failures >= policy.failures else { return .none }
     failures = 0
     state = .down(since: now, cause: cause)
-    backoff.fell(after: returned.map { now.since($0) }, rules)
-    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules))
+    backoff.fell(after: returned.map { now.since($0) }, policy)
+    nextProbe = now.advanced(by: backoff.nextWait(random: random, policy))
     return .takeOut(cause)
   }
 
@@ -73,36 +74,36 @@ package struct ServerHealth: Equatable, Sendable {
   // MARK: - What probes found
 
   /// The caller starts a probe. If its result is lost, the next probe is due after the longest wait.
-  package mutating func probeSent(at now: Instant, _ rules: HealthRules) {
+  package mutating func probeSent(at now: Instant, _ policy: PoolPolicy) {
     guard !isUp else { return }
-    nextProbe = now.advanced(by: .nanoseconds(Int64(clamping: rules.longest)))
+    nextProbe = now.advanced(by: .nanoseconds(Int64(clamping: policy.longest)))
   }
 
   package mutating func probeSucceeded(
-    at now: Instant, random: UInt64, _ rules: HealthRules
+    at now: Instant, random: UInt64, _ policy: PoolPolicy
   ) -> Action {
-    let (since, cause, answers): (Instant, FailureCause, Int)
+    let (since, cause, answers): (Instant, ServerFailure, Int)
     switch state {
     case .up: return .none
     case .rejoining:
-      probeSent(at: now, rules)
+      probeSent(at: now, policy)
       return .none
     case .down(let s, let c): (since, cause, answers) = (s, c, 1)
     case .confirming(let s, let c, let n): (since, cause, answers) = (s, c, n + 1)
     }
     guard answers >= backoff.probesToReturn else {
       state = .confirming(since: since, cause: cause, answers: answers)
-      nextProbe = now.advanced(by: backoff.confirmingWait(random: random, rules))
+      nextProbe = now.advanced(by: backoff.confirmingWait(random: random, policy))
       return .none
     }
     state = .rejoining(since: since, cause: cause)
-    probeSent(at: now, rules)
+    probeSent(at: now, policy)
     return .rejoin
   }
 
   /// A probe failed. A refused one kept nothing waiting, so the next wait need not grow.
   package mutating func probeFailed(
-    _ cause: FailureCause = .timedOut, at now: Instant, random: UInt64, _ rules: HealthRules
+    _ cause: ServerFailure = .timedOut, at now: Instant, random: UInt64, _ policy: PoolPolicy
   ) {
     switch state {
     case .up: return
@@ -110,7 +111,7 @@ package struct ServerHealth: Equatable, Sendable {
     case .confirming(let since, let cause, _), .rejoining(let since, let cause):
       state = .down(since: since, cause: cause)
     }
-    nextProbe = now.advanced(by: backoff.nextWait(random: random, rules, grows: !cause.isConclusive))
+    nextProbe = now.advanced(by: backoff.nextWait(random: random, policy, grows: !cause.isConclusive))
   }
 
   // MARK: - What the rejoin came to
@@ -126,9 +127,9 @@ package struct ServerHealth: Equatable, Sendable {
   }
 
   /// The server failed during the cleanup.
-  package mutating func rejoinFailed(at now: Instant, random: UInt64, _ rules: HealthRules) {
+  package mutating func rejoinFailed(at now: Instant, random: UInt64, _ policy: PoolPolicy) {
     guard case .rejoining = state else { return }
-    probeFailed(at: now, random: random, rules)
+    probeFailed(at: now, random: random, policy)
   }
 
   /// The server has a new address: its machine has no history yet.
@@ -145,9 +146,9 @@ package struct ServerHealth: Equatable, Sendable {
     if !isUp { nextProbe = now }
   }
 
-  /// Applies new rules: no wait lasts longer than they allow.
-  mutating func obey(_ rules: HealthRules, at now: Instant) {
+  /// Applies a new policy: no wait lasts longer than it allows.
+  mutating func obey(_ policy: PoolPolicy, at now: Instant) {
     guard !isUp else { return }
-    nextProbe = min(nextProbe, now.advanced(by: .nanoseconds(Int64(clamping: rules.longest))))
+    nextProbe = min(nextProbe, now.advanced(by: .nanoseconds(Int64(clamping: policy.longest))))
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 
 // Queries about server connections that the event loop makes before it opens or closes one.
 
@@ -18,7 +19,7 @@ extension Worker {
   }
 
   /// Whether the connection is still being established, to this server.
-  package func isConnecting(connection l: Ref<ServerConnection>, to server: UInt32) -> Bool {
+  package func isConnecting(connection l: Ref<ServerConnection>, to server: ServerID) -> Bool {
     connections.isTaken(l) && connections[l].state == .connecting
       && servers[connections[l].server].id == server
   }

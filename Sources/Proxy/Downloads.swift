@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // Downloads of large values: requested on a private connection when it is the reply's turn.

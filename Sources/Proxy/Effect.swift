@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 import Wire
 
 /// An operation that the worker asks of the edge, which owns the sockets.
@@ -97,13 +98,13 @@ extension Verb {
 /// The statistics of one server, as one worker counts them.
 package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
   /// The server's id: the same in every worker.
-  package var id: UInt32
+  package var id: ServerID
   /// When its last reply arrived; the origin if none did.
   package var heard: Instant
   /// Keys of this server that were answered as misses because it could not answer.
   package var readsAsMisses: UInt64
 
-  package init(id: UInt32, heard: Instant, readsAsMisses: UInt64) {
+  package init(id: ServerID, heard: Instant, readsAsMisses: UInt64) {
     self.id = id
     self.heard = heard
     self.readsAsMisses = readsAsMisses
@@ -113,24 +114,24 @@ package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
 /// Something that happened in a worker, for the log and for the board, which decides on servers' health.
 package enum WorkerEvent: Equatable, Sendable {
   /// A request to this server, or a connection to it, failed.
-  case failed(server: UInt32, ServerFailure)
+  case failed(server: ServerID, ServerFailure)
   /// A connection attempt that began at `since` was not completed, or its handshake not answered, in time. The server
   /// may be full, not dead, if other connections have received replies since.
-  case unanswered(server: UInt32, since: Instant)
+  case unanswered(server: ServerID, since: Instant)
   /// The server replied that it accepts no more connections.
-  case full(server: UInt32)
+  case full(server: ServerID)
   /// The server's reply to the handshake shows that it cannot be used as it is configured.
-  case unsuited(server: UInt32, Unsuited)
+  case unsuited(server: ServerID, Unsuited)
   /// A reply in time, after a failure.
-  case answered(server: UInt32)
+  case answered(server: ServerID)
   /// The server sent bytes that are no reply to the request; the connection was closed.
-  case violation(server: UInt32, violation: ProtocolViolation, asked: Outline, got: Outline)
+  case violation(server: ServerID, violation: ProtocolViolation, asked: Outline, got: Outline)
   /// Memory was short: the client with the most, `held` bytes, was closed.
   case closedForMemory(held: Int)
   /// A client requested this log level.
   case verbosity(UInt64)
   /// A `flush_all` did not reach this server: it is flushed before it returns to the ring.
-  case flushOwed(server: UInt32)
+  case flushOwed(server: ServerID)
   /// The server did a client's `flush_all` without a delay, which the worker received at `asked`.
-  case flushed(server: UInt32, asked: Instant)
+  case flushed(server: ServerID, asked: Instant)
 }

@@ -1,14 +1,5 @@
 import Bytes
-
-/// How a server that was out of its pool is made safe before it is used again.
-package enum RejoinRule: Sendable, Equatable {
-  /// Keys that changed meanwhile are deleted on it.
-  case invalidate
-  /// It is flushed if other servers had its keys.
-  case flush
-  /// It is used as it is.
-  case asIs
-}
+import Topology
 
 /// Coordinates failover across all workers: moves keys when a server leaves the ring or returns, so that no key ever
 /// has two owners and no owner has an old copy.
@@ -26,19 +17,6 @@ package enum RejoinRule: Sendable, Equatable {
 /// Pure decisions: events in, steps out, in order (the rules: `FailoverRules.swift`). It reads no clock and does no
 /// I/O; the control thread carries the steps out, as the simulation does.
 package struct FailoverCoordinator: Sendable {
-  /// The servers of a pool, and its rules.
-  package struct Pool: Sendable, Equatable {
-    package var members: [UInt32]
-    package var rejoin: RejoinRule
-    package var requestTimeout: Duration
-
-    package init(members: [UInt32], rejoin: RejoinRule, requestTimeout: Duration) {
-      self.members = members
-      self.rejoin = rejoin
-      self.requestTimeout = requestTimeout
-    }
-  }
-
   /// What must be done on a server before it is trusted.
   package struct CleanupJob: Sendable, Equatable {
     package var flushes: Bool
@@ -54,17 +32,17 @@ package struct FailoverCoordinator: Sendable {
   package enum Step: Sendable, Equatable {
     /// Send the server's status to every worker; each confirms with `answered`, and with `takesEntries` also hands
     /// over its journal entries for the server. `wasFlushed` is nil if unchanged.
-    case tell(UInt32, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
+    case tell(ServerID, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
     /// Request from every worker the copies that these servers hold of other servers' keys.
-    case collectOrphans([UInt32], ticket: UInt64)
+    case collectOrphans([ServerID], ticket: UInt64)
     /// Run this job on the server and report the end with `cleaned`.
-    case clean(UInt32, CleanupJob)
+    case clean(ServerID, CleanupJob)
     /// Stop the job that runs on the server, without reporting `cleaned`.
-    case abandon(UInt32)
+    case abandon(ServerID)
     /// To the health board: the server has been made safe, or could not be.
-    case rejoined(UInt32, ok: Bool)
+    case rejoined(ServerID, ok: Bool)
     /// For the log.
-    case event(UInt32, FailoverEvent)
+    case event(ServerID, FailoverEvent)
   }
 
   /// What happened to a server, for the log.
@@ -127,7 +105,7 @@ package struct FailoverCoordinator: Sendable {
   }
 
   struct PoolState: Sendable {
-    var rules: Pool
+    var members: PoolMembers
     /// When the stand-ins' copies are to be collected.
     var due: Instant?
     /// Ticket of the collection that is running.
@@ -135,11 +113,13 @@ package struct FailoverCoordinator: Sendable {
     /// When the last collection ended.
     var askedAt = Instant.origin
 
-    var isJournaled: Bool { rules.rejoin != .asIs }
+    var servers: [ServerID] { members.servers }
+    var policy: PoolPolicy { members.policy }
+    var isJournaled: Bool { policy.isJournaled }
   }
 
   enum Purpose: Sendable {
-    case told(UInt32)
+    case told(ServerID)
     case orphans(Int)
   }
 
@@ -148,7 +128,7 @@ package struct FailoverCoordinator: Sendable {
     var pending: Set<Int>
   }
 
-  var members: [UInt32: Member] = [:]
+  var members: [ServerID: Member] = [:]
   var pools: [PoolState] = []
   var inquiries: [UInt64: Inquiry] = [:]
   var lastTicket: UInt64 = 0
@@ -166,22 +146,22 @@ package struct FailoverCoordinator: Sendable {
   static let slack = Duration.milliseconds(100)
 
   /// All servers start up. The limits are those of one worker; entries kept here for one server may reach their sum.
-  package init(_ pools: [Pool], workers: Int, limits: Limits = Limits()) {
+  package init(_ pools: [PoolMembers], workers: Int, limits: Limits = Limits()) {
     self.workers = workers
     let share = max(1, workers)
     mostKeys = limits.journalKeys.multipliedReportingOverflow(by: share).partialValue
     mostBytes = limits.journalBytes.multipliedReportingOverflow(by: share).partialValue
-    self.pools = pools.map { PoolState(rules: $0) }
+    self.pools = pools.map { PoolState(members: $0) }
     for (i, pool) in pools.enumerated() {
-      for id in pool.members { members[id] = Member(pool: i) }
+      for id in pool.servers { members[id] = Member(pool: i) }
     }
   }
 
   /// The status of a server as last sent to the workers.
-  package func status(of server: UInt32) -> ServerStatus { members[server]?.told ?? .up }
+  package func status(of server: ServerID) -> ServerStatus { members[server]?.told ?? .up }
 
   /// Whether the server could leave the ring now: its pool's stand-ins hold no copies that prevent it.
-  package func mayEject(_ server: UInt32) -> Bool {
+  package func mayEject(_ server: ServerID) -> Bool {
     members[server].map { isClean($0.pool, for: server) } ?? false
   }
 
@@ -193,7 +173,7 @@ package struct FailoverCoordinator: Sendable {
   // MARK: - Events
 
   /// The health board has changed a server's status.
-  package mutating func wants(_ server: UInt32, _ status: ServerStatus, now: Instant) -> [Step] {
+  package mutating func wants(_ server: ServerID, _ status: ServerStatus, now: Instant) -> [Step] {
     guard members[server] != nil else { return [] }
     var steps: [Step] = []
     if members[server]?.phase == .returned { members[server]?.phase = .none }
@@ -207,7 +187,7 @@ package struct FailoverCoordinator: Sendable {
   /// The server answers probes again, and a connection for its cleanup is open. `isEmpty`: the server was restarted
   /// while it was out, no earlier than `since`.
   package mutating func returns(
-    _ server: UInt32, isEmpty: Bool, since: Instant = .origin, now: Instant
+    _ server: ServerID, isEmpty: Bool, since: Instant = .origin, now: Instant
   ) -> [Step] {
     guard var member = members[server], member.phase == .none || member.phase == .returned else { return [] }
     var steps: [Step] = []
@@ -230,7 +210,7 @@ package struct FailoverCoordinator: Sendable {
 
   /// A worker has done what a ticket requested, and hands over these entries.
   package mutating func answered(
-    _ worker: Int, ticket: UInt64, _ entries: [UInt32: Journal.Entries], now: Instant
+    _ worker: Int, ticket: UInt64, _ entries: [ServerID: Journal.Entries], now: Instant
   ) -> [Step] {
     for (server, var entries) in entries where !entries.isEmpty {
       if ticket <= lastOfOldRing { entries.forgetOwners() }
@@ -246,7 +226,7 @@ package struct FailoverCoordinator: Sendable {
       guard pool < pools.count, pools[pool].round == ticket else { return [] }
       pools[pool].round = nil
       pools[pool].askedAt = now
-      for id in pools[pool].rules.members { sweep(id, now: now, &steps) }
+      for id in pools[pool].servers { sweep(id, now: now, &steps) }
       advance(pool, now: now, &steps)
     case .told(let server):
       guard members[server]?.ticket == ticket else { return [] }
@@ -257,7 +237,7 @@ package struct FailoverCoordinator: Sendable {
   }
 
   /// A cleanup job has ended.
-  package mutating func cleaned(_ server: UInt32, ok: Bool, now: Instant) -> [Step] {
+  package mutating func cleaned(_ server: ServerID, ok: Bool, now: Instant) -> [Step] {
     guard var member = members[server], let underway = member.underway else { return [] }
     var steps: [Step] = []
     member.underway = nil
@@ -293,7 +273,7 @@ package struct FailoverCoordinator: Sendable {
   }
 
   /// The server refuses `flush_all`: recorded keys are deleted instead. With unrecorded old keys it stays out.
-  package mutating func refusedFlush(_ server: UInt32, now: Instant) -> [Step] {
+  package mutating func refusedFlush(_ server: ServerID, now: Instant) -> [Step] {
     guard var member = members[server], let underway = member.underway, member.flushes else { return [] }
     var steps: [Step] = []
     member.underway = nil
@@ -318,7 +298,7 @@ package struct FailoverCoordinator: Sendable {
   }
 
   /// The connection to a returning server was lost, before or during its cleanup job.
-  package mutating func interrupted(_ server: UInt32, now: Instant) -> [Step] {
+  package mutating func interrupted(_ server: ServerID, now: Instant) -> [Step] {
     guard let member = members[server], member.phase != .none else { return [] }
     if member.underway != nil { return cleaned(server, ok: false, now: now) }
     members[server]?.phase = .none
@@ -328,7 +308,7 @@ package struct FailoverCoordinator: Sendable {
   }
 
   /// A client's `flush_all` did not reach the server.
-  package mutating func oweFlush(_ server: UInt32, now: Instant) -> [Step] {
+  package mutating func oweFlush(_ server: ServerID, now: Instant) -> [Step] {
     members[server]?.owesFlush = true
     members[server]?.owedAt = now
     var steps: [Step] = []
@@ -338,7 +318,7 @@ package struct FailoverCoordinator: Sendable {
 
   /// The server has done a client's `flush_all` without delay, which a worker sent at `asked`. The server holds no
   /// earlier copies any more; writes in flight then may still have added some.
-  package mutating func flushed(_ server: UInt32, asked: Instant, now: Instant) -> [Step] {
+  package mutating func flushed(_ server: ServerID, asked: Instant, now: Instant) -> [Step] {
     guard let member = members[server], member.told == .up, member.phase == .none,
       asked > pools[member.pool].askedAt
     else { return [] }
@@ -355,7 +335,7 @@ package struct FailoverCoordinator: Sendable {
 
   /// The server has a new address. If it is out, its entries describe another machine: it is unknown which keys the
   /// new machine must delete.
-  package mutating func moved(_ server: UInt32) {
+  package mutating func moved(_ server: ServerID) {
     guard let member = members[server], member.told != .up || member.wanted != .up,
       pools[member.pool].isJournaled
     else { return }
@@ -368,7 +348,7 @@ package struct FailoverCoordinator: Sendable {
     for i in pools.indices {
       guard let due = pools[i].due, now >= due, pools[i].round == nil else { continue }
       pools[i].due = nil
-      let up = pools[i].rules.members.filter { members[$0]?.told == .up }
+      let up = pools[i].servers.filter { members[$0]?.told == .up }
       let ticket = newTicket(.orphans(i))
       pools[i].round = ticket
       steps.append(.collectOrphans(up, ticket: ticket))
@@ -379,24 +359,24 @@ package struct FailoverCoordinator: Sendable {
   /// Applies a new configuration. Servers that stay keep what is known about them; the others are forgotten. If a
   /// server was out, or its stand-ins were not clean yet, keys written elsewhere may now have other owners: every
   /// pool is checked once more for copies on servers that do not own them. `keepsRings`: every key keeps its owner.
-  package mutating func reload(_ new: [Pool], keepsRings: Bool = false, now: Instant) -> [Step] {
+  package mutating func reload(_ new: [PoolMembers], keepsRings: Bool = false, now: Instant) -> [Step] {
     let (old, oldPools) = (members, pools)
     let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy { isClean($0) }
-    let keepsOwners = keepsRings && new.map(\.members) == oldPools.map(\.rules.members)
+    let keepsOwners = keepsRings && new.map(\.servers) == oldPools.map(\.servers)
     if !keepsOwners { lastOfOldRing = lastTicket }
     var steps: [Step] = []
     members = [:]
-    pools = new.map { PoolState(rules: $0) }
+    pools = new.map { PoolState(members: $0) }
     for (i, pool) in new.enumerated() {
-      let wait = pool.requestTimeout * 2 + Self.slack
-      pools[i].due = isQuiet || pool.rejoin == .asIs ? nil : now.advanced(by: wait)
+      let wait = pool.policy.requestTimeout * 2 + Self.slack
+      pools[i].due = isQuiet || !pool.policy.isJournaled ? nil : now.advanced(by: wait)
       var isBegun = false
-      for id in pool.members {
+      for id in pool.servers {
         guard var member = old[id] else {
           members[id] = Member(pool: i)
           continue
         }
-        isBegun = isBegun || !oldPools[member.pool].isJournaled && pool.rejoin != .asIs
+        isBegun = isBegun || !oldPools[member.pool].isJournaled && pool.policy.isJournaled
         member.pool = i
         if !keepsOwners {
           member.held.forgetOwners()

@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 
 // The failover rules: which servers may leave the ring, what is done on a server next, which pools are clean.
 
@@ -7,12 +8,12 @@ extension FailoverCoordinator {
 
   /// Starts a pool's journal. While servers are out, all members overflow: what changed before is unknown.
   mutating func begin(_ pool: Int) {
-    guard pools[pool].rules.members.contains(where: { members[$0]?.told != .up }) else { return }
-    for id in pools[pool].rules.members { members[id]?.held.overflowAll() }
+    guard pools[pool].servers.contains(where: { members[$0]?.told != .up }) else { return }
+    for id in pools[pool].servers { members[id]?.held.overflowAll() }
   }
 
   /// Sends the workers the next status on the way to the one that the health board has set.
-  mutating func reconcile(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+  mutating func reconcile(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.phase == .none else { return }
     switch (member.wanted, member.told) {
     case (.up, .failFast), (.up, .ejected), (.up, .returning):
@@ -33,13 +34,13 @@ extension FailoverCoordinator {
     }
   }
 
-  mutating func allKnow(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+  mutating func allKnow(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
     if member.isReclaiming {
       members[server]?.isReclaiming = false
       // Requests sent to its stand-ins are answered or given up within one deadline, and a connection that owes
       // replies is closed within two.
-      let wait = pools[member.pool].rules.requestTimeout * 2 + Self.slack
+      let wait = pools[member.pool].policy.requestTimeout * 2 + Self.slack
       schedule(member.pool, at: now.advanced(by: wait))
     }
     switch member.phase {
@@ -58,10 +59,10 @@ extension FailoverCoordinator {
   }
 
   /// Cleans a returning server: starts the next cleanup job, or enters the next phase if there is nothing to delete.
-  mutating func clean(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+  mutating func clean(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard var member = members[server] else { return }
     let isWanted =
-      pools[member.pool].rules.rejoin == .flush && member.wasEjected && !member.isEmpty && !member.isFlushed
+      pools[member.pool].policy.rejoin == .flush && member.wasEjected && !member.isEmpty && !member.isFlushed
       && !member.isFlushRefused
     let flushes = member.owesFlush || isForgotten(member) || isWanted
     if flushes || !member.held.keys.isEmpty {
@@ -93,13 +94,13 @@ extension FailoverCoordinator {
     return steps.filter { !isForBoard($0) } + steps.filter(isForBoard)
   }
 
-  mutating func close(_ server: UInt32, _ steps: inout [Step]) {
+  mutating func close(_ server: ServerID, _ steps: inout [Step]) {
     members[server]?.phase = .closing
     tell(server, .returning, takesEntries: true, &steps)
   }
 
   /// Deletes the copies that a server that is up must not hold.
-  mutating func sweep(_ server: UInt32, now: Instant, _ steps: inout [Step]) {
+  mutating func sweep(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server], member.told == .up, member.phase == .none, member.underway == nil
     else { return }
     if !member.held.hasOverflowed {
@@ -114,19 +115,19 @@ extension FailoverCoordinator {
 
   /// Removes and returns the overflow flags that a flush of a server that is up clears: those of owners that have
   /// been back in the ring for so long that no request for their keys can be in flight to this stand-in.
-  mutating func takeCleared(_ server: UInt32) -> Journal.Entries {
+  mutating func takeCleared(_ server: ServerID) -> Journal.Entries {
     guard let member = members[server] else { return Journal.Entries() }
     let pool = pools[member.pool]
     guard pool.due == nil, pool.round == nil,
-      !pool.rules.members.contains(where: { members[$0]?.isReclaiming == true })
+      !pool.servers.contains(where: { members[$0]?.isReclaiming == true })
     else { return Journal.Entries() }
-    let out = Set(pool.rules.members.filter { members[$0]?.told == .ejected })
+    let out = Set(pool.servers.filter { members[$0]?.told == .ejected })
     return members[server]?.held.takeLost { id in id.map { !out.contains($0) } ?? out.isEmpty }
       ?? Journal.Entries()
   }
 
   /// Starts the cleanup job for a server's entries. Overflow flags that the job does not clear are kept.
-  mutating func send(_ server: UInt32, flushes: Bool, _ steps: inout [Step]) {
+  mutating func send(_ server: ServerID, flushes: Bool, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
     let keys = flushes ? [] : Array(member.held.keys)
     var underway = member.held
@@ -142,7 +143,7 @@ extension FailoverCoordinator {
   }
 
   /// Stops the cleanup of a server that goes out: its entries are deleted before it returns.
-  mutating func giveUpSweeping(_ server: UInt32, _ steps: inout [Step]) {
+  mutating func giveUpSweeping(_ server: ServerID, _ steps: inout [Step]) {
     guard let member = members[server], member.phase == .none, let underway = member.underway else { return }
     members[server]?.underway = nil
     members[server]?.held.merge(underway, mostKeys: mostKeys, mostBytes: mostBytes)
@@ -152,7 +153,7 @@ extension FailoverCoordinator {
   }
 
   mutating func tell(
-    _ server: UInt32, _ status: ServerStatus, takesEntries: Bool, wasFlushed: Bool? = nil,
+    _ server: ServerID, _ status: ServerStatus, takesEntries: Bool, wasFlushed: Bool? = nil,
     _ steps: inout [Step]
   ) {
     let ticket = newTicket(.told(server))
@@ -180,10 +181,10 @@ extension FailoverCoordinator {
   /// Whether no server of the pool that is up holds copies of other servers' keys; unknown counts as no. With an
   /// owner: whether that server can leave the ring. Unlisted copies then count only if their keys are its own or an
   /// ejected server's.
-  func isClean(_ pool: Int, for owner: UInt32? = nil) -> Bool {
+  func isClean(_ pool: Int, for owner: ServerID? = nil) -> Bool {
     guard pools[pool].isJournaled else { return true }
     guard pools[pool].due == nil, pools[pool].round == nil else { return false }
-    return pools[pool].rules.members.allSatisfy { id in
+    return pools[pool].servers.allSatisfy { id in
       guard let member = members[id] else { return true }
       if member.isReclaiming { return false }
       guard member.told == .up else { return true }
@@ -194,13 +195,13 @@ extension FailoverCoordinator {
     }
   }
 
-  mutating func advance(poolOf server: UInt32, now: Instant, _ steps: inout [Step]) {
+  mutating func advance(poolOf server: ServerID, now: Instant, _ steps: inout [Step]) {
     if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
   }
 
   /// Ejects servers that have waited for a clean pool. After a failed return a server is out again.
   mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
-    for id in pools[pool].rules.members
+    for id in pools[pool].servers
     where members[id]?.wanted == .ejected && members[id]?.told == .failFast || members[id]?.told == .returning
     {
       reconcile(id, now: now, &steps)

@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // Failed requests, lost connections and protocol violations of servers.

@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 import Wire
 
 /// A request that was split over several servers, until the last of them has answered.
@@ -125,40 +126,5 @@ struct FanOut: ~Copyable, Recyclable {
     failedServer = Ref<Server>.none
     isStrict = false
     if !words.isEmpty { words = [] }
-  }
-}
-
-/// Why a server's share of a request was not answered: the cause in error lines, logs and statistics.
-package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
-  case refused
-  case unreachable
-  case timedOut
-  case connectionLost
-  case protocolError
-  case queueFull
-  case ejected
-  case shuttingDown
-  /// It accepts no more connections (its `-c` limit), which is no failure of the server.
-  case full
-
-  package var words: StaticString {
-    switch self {
-    case .refused, .full: "refused"
-    case .unreachable: "unreachable"
-    case .timedOut: "timed out"
-    case .connectionLost: "connection lost"
-    case .protocolError: "protocol error"
-    case .queueFull: "queue full"
-    case .ejected: "ejected"
-    case .shuttingDown: "shutting down"
-    }
-  }
-
-  /// Whether the cause implies that the request was never sent: then it has changed nothing.
-  package var meansUnsent: Bool {
-    switch self {
-    case .refused, .unreachable, .queueFull, .ejected, .full: true
-    case .timedOut, .connectionLost, .protocolError, .shuttingDown: false
-    }
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
 // The request path: from a client's bytes to the servers' queues.

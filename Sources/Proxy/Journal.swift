@@ -1,4 +1,5 @@
 import Bytes
+import Topology
 
 /// The invalidation journal: the keys that each server must delete before it is trusted again. One rule:
 ///
@@ -17,7 +18,7 @@ import Bytes
 package struct Journal: Sendable {
   /// Servers that own keys. After a change of the ring the owners are unknown: `areAll`.
   package struct Owners: Sendable, Equatable {
-    package private(set) var ids: Set<UInt32> = []
+    package private(set) var ids: Set<ServerID> = []
     package private(set) var areAll = false
 
     package init() {}
@@ -30,13 +31,13 @@ package struct Journal: Sendable {
 
     package var isEmpty: Bool { ids.isEmpty && !areAll }
 
-    package func contains(_ id: UInt32) -> Bool { areAll || ids.contains(id) }
+    package func contains(_ id: ServerID) -> Bool { areAll || ids.contains(id) }
 
-    func contains(where isMeant: (UInt32) -> Bool) -> Bool { areAll || ids.contains(where: isMeant) }
+    func contains(where isMeant: (ServerID) -> Bool) -> Bool { areAll || ids.contains(where: isMeant) }
 
     func isCovered(by other: Owners) -> Bool { other.areAll || !areAll && ids.isSubset(of: other.ids) }
 
-    mutating func insert(_ id: UInt32) {
+    mutating func insert(_ id: ServerID) {
       if !areAll { ids.insert(id) }
     }
 
@@ -46,7 +47,7 @@ package struct Journal: Sendable {
     }
 
     /// Removes and returns the owners that `mayGo` picks. If `areAll`, the whole set goes when `mayGo(nil)` is true.
-    mutating func take(where mayGo: (UInt32?) -> Bool) -> Owners {
+    mutating func take(where mayGo: (ServerID?) -> Bool) -> Owners {
       var taken = Owners()
       if areAll {
         if mayGo(nil) { swap(&taken, &self) }
@@ -79,7 +80,7 @@ package struct Journal: Sendable {
 
     /// Returns whether the entry is new.
     @discardableResult
-    package mutating func insert(_ key: [UInt8], of owner: UInt32) -> Bool {
+    package mutating func insert(_ key: [UInt8], of owner: ServerID) -> Bool {
       guard !lost.contains(owner), keys.insert(key).inserted else { return false }
       owners.insert(owner)
       bytes += Self.cost(key)
@@ -138,7 +139,7 @@ package struct Journal: Sendable {
     }
 
     /// Removes and returns the overflow flags of the owners that `mayGo` picks.
-    mutating func takeLost(where mayGo: (UInt32?) -> Bool) -> Entries {
+    mutating func takeLost(where mayGo: (ServerID?) -> Bool) -> Entries {
       var taken = Entries()
       taken.lost = lost.take(where: mayGo)
       return taken
@@ -162,7 +163,7 @@ package struct Journal: Sendable {
     case overflowed
   }
 
-  private var pages: [UInt32: Page] = [:]
+  private var pages: [ServerID: Page] = [:]
   private var turnedAt = Instant.origin
 
   package init() {}
@@ -172,7 +173,8 @@ package struct Journal: Sendable {
 
   /// Records that a server's copy of a key is not to be trusted. `owner` owns the key on the full ring.
   package mutating func record(
-    _ key: [UInt8], of owner: UInt32, against server: UInt32, isLasting: Bool, mostKeys: Int, mostBytes: Int
+    _ key: [UInt8], of owner: ServerID, against server: ServerID, isLasting: Bool, mostKeys: Int,
+    mostBytes: Int
   ) -> Outcome {
     var page = exchange(&pages[server, default: Page()], with: Page())
     defer { pages[server] = page }
@@ -187,7 +189,7 @@ package struct Journal: Sendable {
   }
 
   /// The server is out: its entries in doubt become lasting, so that they no longer expire.
-  package mutating func keep(_ server: UInt32, mostKeys: Int, mostBytes: Int) {
+  package mutating func keep(_ server: ServerID, mostKeys: Int, mostBytes: Int) {
     guard var page = pages.removeValue(forKey: server) else { return }
     page.lasting.merge(page.recent, mostKeys: mostKeys, mostBytes: mostBytes)
     page.lasting.merge(page.older, mostKeys: mostKeys, mostBytes: mostBytes)
@@ -209,23 +211,23 @@ package struct Journal: Sendable {
   }
 
   /// Removes and returns all entries of a server.
-  package mutating func take(_ server: UInt32) -> Entries {
+  package mutating func take(_ server: ServerID) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
     page.lasting.merge(page.recent, mostKeys: .max, mostBytes: .max)
     page.lasting.merge(page.older, mostKeys: .max, mostBytes: .max)
     return page.lasting
   }
 
-  func lastingCount(of server: UInt32) -> Int { pages[server]?.lasting.keys.count ?? 0 }
+  func lastingCount(of server: ServerID) -> Int { pages[server]?.lasting.keys.count ?? 0 }
 
   /// Calls `body` with each of a server's lasting keys.
-  func forEachLasting(of server: UInt32, _ body: ([UInt8]) -> Void) {
+  func forEachLasting(of server: ServerID, _ body: ([UInt8]) -> Void) {
     for key in pages[server]?.lasting.keys ?? [] { body(key) }
   }
 
   /// Removes and returns a server's lasting entries that `isOrphan` picks, and with `withFlags` its overflow flags.
   package mutating func takeLasting(
-    _ server: UInt32, withFlags: Bool, where isOrphan: ([UInt8]) -> Bool
+    _ server: ServerID, withFlags: Bool, where isOrphan: ([UInt8]) -> Bool
   ) -> Entries {
     guard var page = pages.removeValue(forKey: server) else { return Entries() }
     var taken = page.lasting.takeKeys(where: isOrphan)
@@ -245,5 +247,5 @@ package struct Journal: Sendable {
   }
 
   /// The server is no longer configured.
-  package mutating func forget(_ server: UInt32) { pages.removeValue(forKey: server) }
+  package mutating func forget(_ server: ServerID) { pages.removeValue(forKey: server) }
 }

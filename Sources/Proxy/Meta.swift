@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
 // Meta commands: rewritten on the way to the server; the reply is checked, and restored to what the client expects.

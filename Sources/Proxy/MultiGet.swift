@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
 /// One server's share of the current multi-get while it is written to a connection.

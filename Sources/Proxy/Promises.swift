@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // The answer to a write that failed, and the deletion with which the proxy makes that answer true.

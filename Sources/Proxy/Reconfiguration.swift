@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
 // Changes between two requests: a new configuration, a server's status or address, draining.
@@ -16,25 +17,28 @@ extension Worker {
     var starts: [UInt32] = []
     var order: [Ref<Server>] = []
     var staying: Set<Ref<Server>> = []
+    let listed = Dictionary(plan.servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     for (number, pool) in plan.pools.enumerated() {
-      let patience = pool.requestTimeout * 4
-      if pool.isJournaled, patience > limits.journalLife { limits.journalLife = patience }
+      let policy = pool.policy
+      let patience = policy.requestTimeout * 4
+      if policy.isJournaled, patience > limits.journalLife { limits.journalLife = patience }
       starts.append(UInt32(truncatingIfNeeded: order.count))
-      for member in pool.members {
-        let s = slot(of: member.id) ?? servers.take()
+      for id in pool.servers {
+        let member = listed[id] ?? WorkerPlan.Server(id: id)
+        let s = slot(of: id) ?? servers.take()
         staying.insert(s)
-        servers[s].id = member.id
+        servers[s].id = id
         servers[s].label = Array(member.label.utf8)
-        servers[s].connectTimeout = pool.connectTimeout.wholeNanoseconds
-        servers[s].requestTimeout = pool.requestTimeout.wholeNanoseconds
-        servers[s].missesOnFailure = pool.missesOnFailure
-        servers[s].writesMissOnFailure = pool.writesMissOnFailure
+        servers[s].connectTimeout = policy.connectTimeout.wholeNanoseconds
+        servers[s].requestTimeout = policy.requestTimeout.wholeNanoseconds
+        servers[s].missesOnFailure = policy.readsOnFailure == .miss
+        servers[s].writesMissOnFailure = policy.writesOnFailure == .miss
         servers[s].pool = Ref(UInt32(truncatingIfNeeded: number))
-        servers[s].isJournaled = pool.isJournaled
-        if !pool.isJournaled { journal.forget(member.id) }
+        servers[s].isJournaled = member.isJournaled
+        if !member.isJournaled { journal.forget(id) }
         servers[s].isRetired = false
         servers[s].status = member.status
-        equip(s, count: max(1, pool.connections), now: now)
+        equip(s, count: max(1, member.connections), now: now)
         order.append(s)
       }
     }
@@ -48,7 +52,7 @@ extension Worker {
     journal.forgetOwners()
     let wasJournaling = isJournaling
     isJournaling = false
-    for i in 0..<plan.pools.count { applyStatuses(pool: i, size: plan.pools[i].members.count) }
+    for i in 0..<plan.pools.count { applyStatuses(pool: i, size: plan.pools[i].servers.count) }
     var s = Ref<Server>(0)
     while s.index < servers.end {
       if servers.isTaken(s) && !staying.contains(s) { retire(s, now: now) }
@@ -58,7 +62,7 @@ extension Worker {
     learnDialect()
   }
 
-  func slot(of id: UInt32) -> Ref<Server>? {
+  func slot(of id: ServerID) -> Ref<Server>? {
     var s = Ref<Server>(0)
     while s.index < servers.end {
       if servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired { return s }
@@ -212,7 +216,7 @@ extension Worker {
 
   /// Sets a server's status and updates the ring.
   package mutating func set(
-    _ status: ServerStatus, of id: UInt32, wasFlushed: Bool? = nil, now: Instant
+    _ status: ServerStatus, of id: ServerID, wasFlushed: Bool? = nil, now: Instant
   ) {
     var stale: Set<Int> = []
     guard setStatus(status, of: id, wasFlushed: wasFlushed, stale: &stale, now: now) else { return }
@@ -226,7 +230,7 @@ extension Worker {
   /// Rebuilding a ring takes tens of microseconds, hundreds with many servers, and many servers may fail at once:
   /// callers set all statuses first and rebuild each ring once.
   package mutating func setStatus(
-    _ status: ServerStatus, of id: UInt32, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
+    _ status: ServerStatus, of id: ServerID, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
   ) -> Bool {
     guard let s = slot(of: id) else { return false }
     if let wasFlushed { servers[s].wasFlushed = wasFlushed }
@@ -287,7 +291,7 @@ extension Worker {
 
   /// Moves a server to a new address. A connection with a request in flight gets its replies and is closed, and a new
   /// one replaces it; all others are reconnected and keep their unsent queues.
-  package mutating func relocate(_ id: UInt32, now: Instant) {
+  package mutating func relocate(_ id: ServerID, now: Instant) {
     guard let s = slot(of: id) else { return }
     for i in 0..<servers[s].connections.count {
       var l = servers[s].connections[i]

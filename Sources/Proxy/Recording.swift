@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
 // Journal recording: changes made on a stand-in (the server that has an ejected server's keys), and changes that may
@@ -176,15 +177,15 @@ extension Worker {
   static var refusalsDeleted: Int { 256 }
 
   /// Removes and returns a server's entries, so that they are deleted there before the server is used.
-  package mutating func takeEntries(_ server: UInt32) -> Journal.Entries {
+  package mutating func takeEntries(_ server: ServerID) -> Journal.Entries {
     if isJournaling { noteInFlight() }
     return journal.take(server)
   }
 
   /// Removes and returns the copies that these servers hold of keys that other servers own now. A server that is out
   /// keeps its entries until it returns.
-  package mutating func takeOrphans(of ids: [UInt32]) -> [UInt32: Journal.Entries] {
-    var orphans: [UInt32: Journal.Entries] = [:]
+  package mutating func takeOrphans(of ids: [ServerID]) -> [ServerID: Journal.Entries] {
+    var orphans: [ServerID: Journal.Entries] = [:]
     for id in ids {
       guard let s = slot(of: id), servers[s].status == .up else { continue }
       var orphan: [[UInt8]: Bool] = [:]

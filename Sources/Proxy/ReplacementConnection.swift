@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // Replaces server connections that died without a FIN or RST: dropped by a firewall or NAT, or the server vanished.

@@ -1,11 +1,12 @@
 import Bytes
 import Routing
+import Topology
 import Wire
 
 /// One memcached server of a pool, as a worker sees it: its status, its limits and its connections.
 package struct Server: ~Copyable, Recyclable {
   /// Its id: the same in every worker and across reloads.
-  package var id: UInt32 = .max
+  package var id = ServerID(.max)
   /// Its name in error lines and logs: the address as configured.
   package var label: [UInt8] = []
   var status = ServerStatus.up
@@ -53,18 +54,6 @@ package struct Server: ~Copyable, Recyclable {
 
   /// Whether its version supports meta requests but it has not answered the handshake.
   var isUnproven: Bool { !hasShown && (version ?? .v1_4) >= .v1_6_0 }
-}
-
-/// The status of a server, in the whole process.
-package enum ServerStatus: UInt8, BitwiseCopyable, Sendable {
-  /// In the ring, and requests are sent to it.
-  case up
-  /// Out of the ring: other servers own its keys for now.
-  case ejected
-  /// In the ring, but requests for its keys fail at once.
-  case failFast
-  /// Like `failFast`, and up next: its journal entries were collected, so nothing more can be promised for it.
-  case returning
 }
 
 /// One connection from a worker to a server, shared by all the worker's clients unless it is private.

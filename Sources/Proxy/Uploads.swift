@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // Uploads of large values: the client's bytes are forwarded on a private connection as they arrive.

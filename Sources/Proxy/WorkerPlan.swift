@@ -1,47 +1,33 @@
 import Bytes
 import Routing
+import Topology
 
 /// A worker's configuration: the control thread builds it on every reload, the same for all workers.
 package struct WorkerPlan: Sendable {
-  /// A server of a pool.
-  package struct Member: Sendable, Equatable {
-    /// The server's id: the same as long as the server stays in its pool.
-    package var id: UInt32
-    package var label: String
-    package var status: ServerStatus
-
-    package init(id: UInt32, label: String, status: ServerStatus) {
-      self.id = id
-      self.label = label
-      self.status = status
-    }
-  }
-
-  /// A pool's servers, timeouts and rules.
-  package struct Options: Sendable, Equatable {
-    package var connectTimeout = Duration.milliseconds(200)
-    package var requestTimeout = Duration.milliseconds(500)
-    /// Whether a read that its server cannot answer is a miss rather than an error.
-    package var missesOnFailure = true
-    /// Whether a write that was not done is answered as if its key did not exist, rather than with an error.
-    package var writesMissOnFailure = true
-    /// Whether keys that changed while a server was out are deleted from it before it returns.
-    package var isJournaled = true
-    /// Connections to each server.
+  /// A server: one health, one journal and one set of connections, however many pools it is in.
+  package struct Server: Sendable, Equatable {
+    /// The server's id: the same as long as the server is configured.
+    package var id: ServerID
+    package var label = ""
+    package var status = ServerStatus.up
+    /// Connections to it.
     package var connections = 1
-    /// The servers, in the order of the routing plan's pool.
-    package var members: [Member] = []
+    /// Whether keys that changed while it was out are deleted from it before it returns.
+    package var isJournaled = true
 
-    package init() {}
+    package init(id: ServerID) { self.id = id }
   }
 
   package var routing: RoutingPlan
-  /// One for each pool of the routing plan.
-  package var pools: [Options]
+  /// Each server of any pool once.
+  package var servers: [Server]
+  /// One for each pool of the routing plan, with the servers in the order of its ring.
+  package var pools: [PoolMembers]
   package var limits = Limits()
 
-  package init(routing: RoutingPlan, pools: [Options]) {
+  package init(routing: RoutingPlan, servers: [Server], pools: [PoolMembers]) {
     self.routing = routing
+    self.servers = servers
     self.pools = pools
   }
 }

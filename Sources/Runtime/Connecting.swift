@@ -1,6 +1,7 @@
 import Bytes
 import Net
 import Proxy
+import Topology
 
 // Opening and closing a worker's connections to servers, as the worker's effects order it.
 

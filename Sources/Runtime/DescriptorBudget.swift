@@ -25,7 +25,7 @@ struct DescriptorBudget: Equatable {
     for pool in settings.pools {
       servers += pool.servers.count
       // One more for the replacement that is tried beside a silent connection.
-      perWorker += pool.servers.count * (pool.connections + 1)
+      perWorker += pool.servers.count * (pool.policy.connections + 1)
     }
     // `servers` counts the probes' connections.
     own = Self.process + Self.reserve + settings.listeners.count + servers + workers * perWorker

@@ -1,6 +1,7 @@
 import Bytes
 import Net
 import Proxy
+import Topology
 
 // Address checks after a lost connection. A host name may mean another machine by then: the old address may even belong
 // to another memcached, with other values. So the worker has the name looked up before it connects to the old address.
@@ -21,7 +22,7 @@ extension WorkerThread {
   static let doubtPatience = Duration.milliseconds(1900)
 
   /// Puts a server's address in doubt, and asks the supervisor for a lookup.
-  mutating func doubt(_ server: UInt32) {
+  mutating func doubt(_ server: ServerID) {
     guard named.contains(server), doubts[server] == nil, !isEnding else { return }
     let since = Clock.now()
     doubts[server] = Doubt(since: since)
@@ -29,19 +30,19 @@ extension WorkerThread {
   }
 
   /// Ends the doubt, if the lookup began after the loss.
-  mutating func confirm(_ server: UInt32, asked: Instant, now: Instant) {
+  mutating func confirm(_ server: ServerID, asked: Instant, now: Instant) {
     if let doubt = doubts[server], doubt.since <= asked { settle(server, now: now) }
   }
 
   /// Ends the doubt and opens the connections that have waited.
-  mutating func settle(_ server: UInt32, now: Instant) {
+  mutating func settle(_ server: ServerID, now: Instant) {
     guard let doubt = doubts.removeValue(forKey: server) else { return }
     confirmedAt[server] = now
     for l in doubt.waiting where isWaiting(l, for: server) { connect(l, now: now) }
   }
 
   /// Whether a connection still has to be opened; its slot may belong to another one by now.
-  private mutating func isWaiting(_ l: Ref<ServerConnection>, for server: UInt32) -> Bool {
+  private mutating func isWaiting(_ l: Ref<ServerConnection>, for server: ServerID) -> Bool {
     worker.isConnecting(connection: l, to: server) && connectionSockets[Int(l.index)].descriptor < 0
   }
 
@@ -53,7 +54,7 @@ extension WorkerThread {
   }
 
   /// Whether an attempt to connect that began at `since` waited for a lookup. Its time-out is no failure of the server.
-  func isDoubted(_ server: UInt32, _ since: Instant) -> Bool {
+  func isDoubted(_ server: ServerID, _ since: Instant) -> Bool {
     doubts[server] != nil || since < confirmedAt[server] ?? .origin
   }
 }

@@ -2,22 +2,23 @@ import Bytes
 import Net
 import Proxy
 import Synchronization
+import Topology
 
 /// A message from the control thread to a worker.
 enum ControlMessage: Sendable {
   /// A client was accepted: the worker owns this descriptor now.
   case client(descriptor: Int32)
   /// Apply this plan. `addresses` has the servers' addresses, `named` the servers with a host name.
-  case apply(WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32>)
+  case apply(WorkerPlan, addresses: [ServerID: Address], named: Set<ServerID>)
   /// A server's new status. The worker replies with `answered`, and hands over its journal's entries for the server if
   /// `takesEntries`. `wasFlushed`: whether a flush made the server safe; nil if nothing changed.
-  case status(server: UInt32, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
+  case status(server: ServerID, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
   /// Hand over the journal's entries for the copies that these servers hold of other servers' keys.
-  case orphans([UInt32], ticket: UInt64)
+  case orphans([ServerID], ticket: UInt64)
   /// The server has a new address.
-  case moved(server: UInt32, to: Address)
+  case moved(server: ServerID, to: Address)
   /// The server keeps its address: a lookup that began at `asked` found it, or failed.
-  case confirmed(server: UInt32, asked: Instant)
+  case confirmed(server: ServerID, asked: Instant)
   /// Answer the requests that were received, then end.
   case drain
   /// Answer the requests in flight as failed (`shuttingDown`), and end.
@@ -29,11 +30,11 @@ enum WorkerReport: Sendable {
   /// An event, with the address at which the worker knows the event's server.
   case seen(worker: Int, WorkerEvent, at: Address?)
   /// A connection to a server was opened, and its handshake was answered.
-  case reached(server: UInt32, at: Address)
+  case reached(server: ServerID, at: Address)
   /// A connection to a server with a host name was lost at `at`, or has fallen silent: the address is in doubt.
-  case lost(server: UInt32, at: Instant)
+  case lost(server: ServerID, at: Instant)
   /// The message with this ticket was handled; the journal's entries that it asked for, by server.
-  case answered(worker: Int, ticket: UInt64, [UInt32: Journal.Entries])
+  case answered(worker: Int, ticket: UInt64, [ServerID: Journal.Entries])
   /// A worker has ended, or could not start.
   case ended(worker: Int)
 }

@@ -4,6 +4,7 @@ import Health
 import Net
 import Proxy
 import Settings
+import Topology
 
 // The servers' addresses. Separate threads look names up at the start, every 30 s, on SIGHUP and when a server fails; a
 // server that has another address then is moved to it.
@@ -37,7 +38,7 @@ extension Supervisor {
 
   /// Looks up the names of servers that are out as often as allowed: such a server may have another address by now.
   func lookUpThoseOut(now: Instant) {
-    for member in runtimePlan.members where board.status(of: ServerID(member.id)) != .up {
+    for member in runtimePlan.members where board.status(of: member.id) != .up {
       names.failed(member.id, at: now)
     }
   }
@@ -86,16 +87,16 @@ extension Supervisor {
   }
 
   /// Moves a server to a new address. It is another machine, so the old one's health says nothing about it.
-  private func move(_ server: UInt32, from: Address?, to: Address, now: Instant) {
+  private func move(_ server: ServerID, from: Address?, to: Address, now: Instant) {
     if from != nil { addressChanges += 1 }
     send(server, to: to)
     abandonSession(server, now: now)
-    board.moved(ServerID(server), at: now)
+    board.moved(server, at: now)
   }
 
   /// Tells all workers a server's address. A server that is out and was used elsewhere before may hold keys that have
   /// changed meanwhile, and no journal lists these: it is flushed before it returns.
-  private func send(_ server: UInt32, to address: Address) {
+  private func send(_ server: ServerID, to address: Address) {
     addresses[server] = address
     tell(.moved(server: server, to: address))
     if names.hasServed(server) { failover.moved(server) }
@@ -114,14 +115,14 @@ extension Supervisor {
 
   /// Has a failed server's name looked up again. If no connection to its present address ever succeeded, the next
   /// address is tried before the failure counts. Returns whether there is one.
-  func triesElsewhere(_ server: UInt32, now: Instant) -> Bool {
+  func triesElsewhere(_ server: ServerID, now: Instant) -> Bool {
     names.failed(server, at: now)
-    guard board.status(of: ServerID(server)) == .up, !names.isProven(server) else { return false }
+    guard board.status(of: server) == .up, !names.isProven(server) else { return false }
     return goesOn(server)
   }
 
   /// Moves a server that does not answer to the next address of its name; false when all were tried.
-  func goesOn(_ server: UInt32) -> Bool {
+  func goesOn(_ server: ServerID) -> Bool {
     let before = names.address(of: server)
     guard let address = names.next(server) else { return false }
     log.debug(
@@ -132,7 +133,7 @@ extension Supervisor {
   }
 
   /// Notes that a connection to a server was opened at an address.
-  func reached(_ server: UInt32, at address: Address) {
+  func reached(_ server: ServerID, at address: Address) {
     guard addresses[server] == address else { return }
     names.proved(server)
     records[server, default: ServerRecord()].hasAnswered = true

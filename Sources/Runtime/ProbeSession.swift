@@ -2,6 +2,7 @@ import Bytes
 import Health
 import Net
 import Proxy
+import Topology
 import Wire
 
 /// The proxy's own exchange with a server: a probe of a server that is out, which continues until the server is safe to
@@ -67,7 +68,7 @@ struct ProbeSession {
   /// Longest reply to `stats`, in bytes.
   static let longestReport = 1 << 18
 
-  let server: UInt32
+  let server: ServerID
   private(set) var descriptor: Int32
   private(set) var watch: Watch
   let purpose: Purpose
@@ -77,7 +78,7 @@ struct ProbeSession {
   private(set) var deadline: Instant
   private var askedAt = Instant.origin
   /// Why the session failed; nil if the server's reply was wrong.
-  private(set) var cause: FailureCause?
+  private(set) var cause: ServerFailure?
   /// Seconds since the server was started, if `stats` has said so.
   private(set) var uptime: UInt64?
   /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
@@ -98,7 +99,7 @@ struct ProbeSession {
   private var unnamed = 0
 
   init(
-    server: UInt32, descriptor: Int32, watch: Watch, purpose: Purpose, patience: Duration, now: Instant
+    server: ServerID, descriptor: Int32, watch: Watch, purpose: Purpose, patience: Duration, now: Instant
   ) {
     self.server = server
     self.descriptor = descriptor
@@ -119,7 +120,7 @@ struct ProbeSession {
   mutating func connected(now: Instant) -> Verdict {
     let reason = Socket.connectError(descriptor)
     guard reason == 0 else {
-      cause = ServerFailure(errno: reason).failureCause
+      cause = ServerFailure(errno: reason)
       return .dead
     }
     if case .recognition(let kind) = purpose {

@@ -3,6 +3,7 @@ import Health
 import Net
 import Proxy
 import Settings
+import Topology
 
 // The supervisor's own connections to servers: probes of servers that are out, and cleanup jobs on servers that hold
 // copies of other servers' keys.
@@ -14,8 +15,8 @@ extension Supervisor {
     guard drainDeadline == nil else { return }
     if now >= board.nextDeadline {
       // A server with an open session is not probed.
-      for server in board.dueProbes(at: now) where sessions[server.number] == nil {
-        waitingProbes[server.number] = now.advanced(by: Self.patience)
+      for server in board.dueProbes(at: now) where sessions[server] == nil {
+        waitingProbes[server] = now.advanced(by: Self.patience)
       }
     }
     // The name is looked up first: the address may belong to another machine by now.
@@ -25,34 +26,34 @@ extension Supervisor {
     }
   }
 
-  private func session(_ server: UInt32, _ purpose: ProbeSession.Purpose, now: Instant) {
+  private func session(_ server: ServerID, _ purpose: ProbeSession.Purpose, now: Instant) {
     guard let member = runtimePlan.members.first(where: { $0.id == server }),
       let address = addresses[server]
     else {
       // The server was removed, or its name was not found yet.
       return fail(server, purpose, .unreachable, now: now)
     }
-    let pool = settings.pools[member.pool]
+    let policy = settings.pools[member.pool].policy
     switch connect(server, to: address) {
     case .success(let (descriptor, watch)):
       sessions[server] = ProbeSession(
         server: server, descriptor: descriptor, watch: watch, purpose: purpose,
-        patience: pool.connectTimeout + pool.requestTimeout, now: now)
-    case .failure(let error): fail(server, purpose, ServerFailure(errno: error.errno).failureCause, now: now)
+        patience: policy.connectTimeout + policy.requestTimeout, now: now)
+    case .failure(let error): fail(server, purpose, ServerFailure(errno: error.errno), now: now)
     }
   }
 
-  private func connect(_ server: UInt32, to address: Address) -> Result<(Int32, Watch), SystemError> {
+  private func connect(_ server: ServerID, to address: Address) -> Result<(Int32, Watch), SystemError> {
     switch Socket.connect(to: address) {
     case .connected(let descriptor), .inProgress(let descriptor):
-      let watch = loop.watch(descriptor, token: Token(kind: Kind.session, index: server))
+      let watch = loop.watch(descriptor, token: Token(kind: Kind.session, index: server.number))
       loop.wantWrite(watch, true)
       return .success((descriptor, watch))
     case .failed(let reason): return .failure(SystemError(errno: reason, operation: "connect"))
     }
   }
 
-  func sessionReady(_ server: UInt32, _ events: ReadyEvents, now: Instant) {
+  func sessionReady(_ server: ServerID, _ events: ReadyEvents, now: Instant) {
     guard let session = sessions[server] else { return }
     if session.step == .connecting { return proceed(server, now: now) { $0.connected(now: now) } }
     if events.canWrite, session.hasUnsent { proceed(server, now: now) { $0.send() } }
@@ -68,7 +69,8 @@ extension Supervisor {
   }
 
   /// Advances a session by one step.
-  private func proceed(_ server: UInt32, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict) {
+  private func proceed(_ server: ServerID, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict)
+  {
     guard var session = sessions[server] else { return }
     let verdict = step(&session)
     settle(session, verdict, now: now)
@@ -91,7 +93,7 @@ extension Supervisor {
       names.proved(server)
       records[server, default: ServerRecord()].hasAnswered = true
       records[server]?.suspect = nil
-      let changes = board.probed(ServerID(server), ok: true, at: now, random: random.next())
+      let changes = board.probed(server, ok: true, at: now, random: random.next())
       if changes.isEmpty { leave(server) }
       apply(changes, now: now)
     case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
@@ -125,7 +127,7 @@ extension Supervisor {
   }
 
   /// Logs the number of keys that were not deleted, and why that is safe.
-  private func noteUnnamed(_ server: UInt32) {
+  private func noteUnnamed(_ server: ServerID) {
     guard let count = sessions[server]?.takeUnnamed(), count > 0 else { return }
     log.info(
       "keys not deleted: the server does not know the meta commands that name them, so it cannot hold them",
@@ -147,9 +149,9 @@ extension Supervisor {
   }
 
   /// Starts a server's return, as the health board allows. The probe's connection stays open until the server is safe.
-  func beginReturn(_ server: UInt32, now: Instant) {
+  func beginReturn(_ server: ServerID, now: Instant) {
     guard sessions[server] != nil else {
-      return apply(board.rejoined(ServerID(server), ok: false, at: now, random: random.next()), now: now)
+      return apply(board.rejoined(server, ok: false, at: now, random: random.next()), now: now)
     }
     proceed(server, now: now) { $0.inquire(now: now) }
   }
@@ -158,13 +160,13 @@ extension Supervisor {
   /// A restarted server holds no old values, and its connections no old requests. Its process id says less: memcached
   /// can be restarted with its memory.
   private func newSince(_ session: ProbeSession, now: Instant) -> Instant? {
-    guard case .rejoining(let since, _) = board.health(of: ServerID(session.server))?.state,
+    guard case .rejoining(let since, _) = board.health(of: session.server)?.state,
       let startedAt = session.startedAt
     else { return nil }
     return records[session.server, default: ServerRecord()].restarted(startedAt, outSince: since, now: now)
   }
 
-  func run(_ job: FailoverCoordinator.CleanupJob, on server: UInt32, now: Instant) {
+  func run(_ job: FailoverCoordinator.CleanupJob, on server: ServerID, now: Instant) {
     if sessions[server]?.isProbe == true {
       return proceed(server, now: now) { $0.begin(job, now: now) }
     }
@@ -174,7 +176,7 @@ extension Supervisor {
   }
 
   /// Closes a session without reporting a result.
-  func leave(_ server: UInt32) {
+  func leave(_ server: ServerID) {
     jobs[server] = nil
     guard let session = sessions.removeValue(forKey: server) else { return }
     loop.unwatch(session.watch)
@@ -185,7 +187,8 @@ extension Supervisor {
 
   /// Handles a failed session: tries another protocol or the name's next address, else reports the failure.
   private func fail(
-    _ server: UInt32, _ purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession? = nil,
+    _ server: ServerID, _ purpose: ProbeSession.Purpose, _ cause: ServerFailure?,
+    _ session: ProbeSession? = nil,
     now: Instant
   ) {
     leave(server)
@@ -204,7 +207,7 @@ extension Supervisor {
   /// The next protocol to try with a server that sent nothing after a text handshake; nil if there is none. Tried once
   /// in an outage; with a server that has spoken text before, only if it closed the connection.
   private func recognition(
-    after purpose: ProbeSession.Purpose, _ cause: FailureCause?, _ session: ProbeSession?, _ server: UInt32
+    after purpose: ProbeSession.Purpose, _ cause: ServerFailure?, _ session: ProbeSession?, _ server: ServerID
   ) -> ProbeSession.Purpose? {
     if case .recognition(let kind) = purpose {
       let next = Recognition.tried.drop { $0 != kind }.dropFirst().first
@@ -235,20 +238,20 @@ extension Supervisor {
   }
 
   /// Closes a session to an address that the server no longer has. Its work is done again at the new address.
-  func abandonSession(_ server: UInt32, now: Instant) {
+  func abandonSession(_ server: ServerID, now: Instant) {
     guard let session = sessions[server] else { return }
     leave(server)
     settleFailure(of: server, session.purpose, nil, now: now)
   }
 
   /// Whether the server is returning: the health board then accepts only `rejoined`, no result of a probe.
-  private func isReturning(_ server: UInt32) -> Bool {
-    if case .rejoining = board.health(of: ServerID(server))?.state { return true }
+  private func isReturning(_ server: ServerID) -> Bool {
+    if case .rejoining = board.health(of: server)?.state { return true }
     return false
   }
 
   private func settleFailure(
-    of server: UInt32, _ purpose: ProbeSession.Purpose, _ cause: FailureCause?, now: Instant
+    of server: ServerID, _ purpose: ProbeSession.Purpose, _ cause: ServerFailure?, now: Instant
   ) {
     guard purpose != .job else {
       return perform(failover.cleaned(server, ok: false, now: now), now: now)
@@ -257,7 +260,7 @@ extension Supervisor {
     if steps.isEmpty {
       apply(
         board.probed(
-          ServerID(server), ok: false, cause ?? .timedOut, at: now, random: random.next()), now: now)
+          server, ok: false, cause ?? .timedOut, at: now, random: random.next()), now: now)
     } else {
       perform(steps, now: now)
     }

@@ -161,7 +161,7 @@ extension Supervisor {
     let current = failover
     let rings = runtimePlan.plan.routing
     runtimePlan = RuntimePlan(new, workers: workers.count, registry: &registry) { current.status(of: $0) }
-    let changes = board.reload(runtimePlan.healthPools, at: now)
+    let changes = board.reload(runtimePlan.plan.pools, at: now)
     findMembers()
     let ids = Set(runtimePlan.members.map(\.id))
     for server in Array(sessions.keys) where !ids.contains(server) { leave(server) }
@@ -169,7 +169,7 @@ extension Supervisor {
     records = records.filter { ids.contains($0.key) }
     tell(.apply(runtimePlan.plan, addresses: addresses, named: names.named))
     let keepsRings = rings == runtimePlan.plan.routing
-    perform(failover.reload(runtimePlan.failoverPools, keepsRings: keepsRings, now: now), now: now)
+    perform(failover.reload(runtimePlan.plan.pools, keepsRings: keepsRings, now: now), now: now)
     // The floor may allow other servers to be ejected among the new ones.
     apply(changes, now: now)
   }

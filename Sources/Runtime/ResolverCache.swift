@@ -1,6 +1,7 @@
 import Bytes
 import Net
 import Settings
+import Topology
 
 /// A cache of lookup results: the addresses last found for each host name, and the one that each server uses.
 ///
@@ -14,13 +15,13 @@ import Settings
 struct ResolverCache {
   enum Change: Equatable {
     /// The server has a new address, or its first one.
-    case moved(server: UInt32, from: Address?, to: Address)
+    case moved(server: ServerID, from: Address?, to: Address)
     /// A lookup of the host failed; the last one succeeded, or this is the first.
     case lost(host: String, reason: String)
     /// A lookup of the host succeeded after a failure.
     case found(host: String)
     /// A lost server keeps its address: the lookup that began at `asked` found it there, or failed.
-    case confirmed(server: UInt32, asked: Instant)
+    case confirmed(server: ServerID, asked: Instant)
   }
 
   private struct Host {
@@ -66,14 +67,14 @@ struct ResolverCache {
   static let most = 16
 
   private var hosts: [String: Host] = [:]
-  private var servers: [UInt32: Server] = [:]
-  private var literals: [UInt32: Address] = [:]
+  private var servers: [ServerID: Server] = [:]
+  private var literals: [ServerID: Address] = [:]
 
   // MARK: - Servers
 
   /// Sets the servers. State of hosts and servers that remain is kept.
-  mutating func keep(_ members: [(id: UInt32, endpoint: Endpoint)]) {
-    var kept: [UInt32: Server] = [:]
+  mutating func keep(_ members: [(id: ServerID, endpoint: Endpoint)]) {
+    var kept: [ServerID: Server] = [:]
     literals = [:]
     for (id, endpoint) in members {
       switch endpoint {
@@ -110,14 +111,14 @@ struct ResolverCache {
   // MARK: - Addresses
 
   /// The servers' addresses, without servers for which no address was ever found.
-  var addresses: [UInt32: Address] {
+  var addresses: [ServerID: Address] {
     servers.compactMapValues(\.address).merging(literals) { _, literal in literal }
   }
 
   /// The servers with a host name.
-  var named: Set<UInt32> { Set(servers.keys) }
+  var named: Set<ServerID> { Set(servers.keys) }
 
-  func address(of server: UInt32) -> Address? { servers[server]?.address ?? literals[server] }
+  func address(of server: ServerID) -> Address? { servers[server]?.address ?? literals[server] }
 
   /// The first address of a host.
   func address(ofHost name: String, port: UInt16) -> Address? {
@@ -130,9 +131,9 @@ struct ResolverCache {
   var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
 
   /// Whether a connection to a server ever succeeded, at any address.
-  func hasServed(_ server: UInt32) -> Bool { servers[server]?.hasServed ?? false }
+  func hasServed(_ server: ServerID) -> Bool { servers[server]?.hasServed ?? false }
 
-  func isProven(_ server: UInt32) -> Bool { servers[server]?.isProven ?? true }
+  func isProven(_ server: ServerID) -> Bool { servers[server]?.isProven ?? true }
 
   // MARK: - Lookups
 
@@ -221,13 +222,13 @@ struct ResolverCache {
   // MARK: - Failures
 
   /// Has a failed server's name looked up again: it may mean another address by now.
-  mutating func failed(_ server: UInt32, at now: Instant) {
+  mutating func failed(_ server: ServerID, at now: Instant) {
     if let name = servers[server]?.host { hasten(name, Self.spacing, at: now) }
   }
 
   /// Notes when a connection to a server was lost. Its name is looked up before its address is used again; the
   /// result is `confirmed` or `moved`.
-  mutating func lost(_ server: UInt32, at time: Instant) {
+  mutating func lost(_ server: ServerID, at time: Instant) {
     guard let known = servers[server] else { return }
     servers[server]?.lostAt = max(known.lostAt, time)
     servers[server]?.isDoubted = true
@@ -237,20 +238,20 @@ struct ResolverCache {
   }
 
   /// Whether a lookup that began after the server's last loss has ended. Always true of a server without a name.
-  func isConfirmed(_ server: UInt32) -> Bool {
+  func isConfirmed(_ server: ServerID) -> Bool {
     guard let server = servers[server] else { return true }
     return hosts[server.host]?.knownAsOf ?? .never >= server.lostAt
   }
 
   /// Notes that a connection to the server's present address succeeded.
-  mutating func proved(_ server: UInt32) {
+  mutating func proved(_ server: ServerID) {
     servers[server]?.isProven = true
     servers[server]?.hasServed = true
     servers[server]?.tries = 0
   }
 
   /// Moves a server to the next address of its name; nil when all were tried in a row, after which the count restarts.
-  mutating func next(_ id: UInt32) -> Address? {
+  mutating func next(_ id: ServerID) -> Address? {
     guard let server = servers[id], let found = hosts[server.host]?.addresses else { return nil }
     guard server.tries + 1 < found.count else {
       servers[id]?.tries = 0

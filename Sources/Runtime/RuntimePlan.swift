@@ -3,6 +3,7 @@ import Net
 import Proxy
 import Routing
 import Settings
+import Topology
 
 /// Server ids: a server keeps its id across reloads as long as it stays in its pool.
 struct ServerRegistry {
@@ -12,35 +13,32 @@ struct ServerRegistry {
     var name: String?
   }
 
-  private var numbers: [Key: UInt32] = [:]
-  private var next: UInt32 = 0
+  private var ids: [Key: ServerID] = [:]
+  private var next = ServerID(0)
 
-  mutating func number(of key: Key) -> UInt32 {
-    if let number = numbers[key] { return number }
-    defer { next &+= 1 }
-    numbers[key] = next
+  mutating func id(of key: Key) -> ServerID {
+    if let id = ids[key] { return id }
+    defer { next.number &+= 1 }
+    ids[key] = next
     return next
   }
 
   /// Forgets all servers but these. Ids are not used again.
   mutating func keep(_ keys: Set<Key>) {
-    numbers = numbers.filter { keys.contains($0.key) }
+    ids = ids.filter { keys.contains($0.key) }
   }
 }
 
-/// A configuration in the form that the threads use: the servers, the workers' plan, and the rules of the health board
-/// and of the failover coordinator.
+/// A configuration in the form that the threads use: the servers, and the workers' plan with the pools and their rules.
 struct RuntimePlan {
   struct Member {
-    var id: UInt32
+    var id: ServerID
     var settings: ServerSettings
     var pool: Int
   }
 
   var members: [Member] = []
   var plan: WorkerPlan
-  var healthPools: [HealthPool] = []
-  var failoverPools: [FailoverCoordinator.Pool] = []
 
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
   static let leastMemory = 16 << 20
@@ -48,53 +46,32 @@ struct RuntimePlan {
   /// Numbers every server and compiles the plan. `status` returns a server's present status.
   init(
     _ settings: ProxySettings, workers: Int = 1, registry: inout ServerRegistry,
-    status: (UInt32) -> ServerStatus
+    status: (ServerID) -> ServerStatus
   ) {
-    var options: [WorkerPlan.Options] = []
+    plan = WorkerPlan(routing: settings.routingPlan, servers: [], pools: [])
     var keys: Set<ServerRegistry.Key> = []
     for (index, pool) in settings.pools.enumerated() {
-      var option = WorkerPlan.Options()
-      option.connectTimeout = pool.connectTimeout
-      option.requestTimeout = pool.requestTimeout
-      option.missesOnFailure = pool.readsOnFailure == .miss
-      option.writesMissOnFailure = pool.writesOnFailure == .miss
-      option.isJournaled = pool.rejoin != .asIs
-      option.connections = pool.connections
+      var ids: [ServerID] = []
       for server in pool.servers {
         let key = ServerRegistry.Key(pool: pool.name, endpoint: server.endpoint.comparable, name: server.name)
         keys.insert(key)
-        let id = registry.number(of: key)
+        let id = registry.id(of: key)
+        ids.append(id)
         members.append(Member(id: id, settings: server, pool: index))
-        option.members.append(
-          WorkerPlan.Member(id: id, label: server.address, status: status(id)))
+        var planned = WorkerPlan.Server(id: id)
+        planned.label = server.address
+        planned.status = status(id)
+        planned.connections = pool.policy.connections
+        planned.isJournaled = pool.policy.isJournaled
+        plan.servers.append(planned)
       }
-      options.append(option)
-      failoverPools.append(
-        FailoverCoordinator.Pool(
-          members: option.members.map(\.id), rejoin: RejoinRule(pool.rejoin),
-          requestTimeout: pool.requestTimeout))
-      healthPools.append(
-        HealthPool(
-          id: PoolID(UInt32(index)), servers: option.members.map { ServerID($0.id) },
-          rules: HealthRules(
-            failures: pool.failures, probeInterval: pool.probeInterval, probeMax: pool.probeMax,
-            onFailure: pool.onFailure == .eject ? .eject : .failFast, floorPercent: pool.floor)))
+      let number = PoolID(UInt32(truncatingIfNeeded: index))
+      plan.pools.append(PoolMembers(id: number, servers: ids, policy: pool.policy))
     }
     registry.keep(keys)
-    plan = WorkerPlan(routing: settings.routingPlan, pools: options)
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
-  }
-}
-
-extension RejoinRule {
-  init(_ action: RejoinAction) {
-    switch action {
-    case .invalidate: self = .invalidate
-    case .flush: self = .flush
-    case .asIs: self = .asIs
-    }
   }
 }

@@ -1,5 +1,6 @@
 import Bytes
 import Proxy
+import Topology
 
 /// What the supervisor remembers of one server besides its health: which log lines were written, and the `note` row of
 /// `stats ringroad`.
@@ -73,7 +74,7 @@ struct ServerRecord {
 extension Supervisor {
   /// Sets the `note` row of a server; returns whether it changed.
   @discardableResult
-  func note(_ server: UInt32, _ caveat: ServerRecord.Caveat) -> Bool {
+  func note(_ server: ServerID, _ caveat: ServerRecord.Caveat) -> Bool {
     guard records[server]?.caveat != caveat else { return false }
     records[server, default: ServerRecord()].caveat = caveat
     report()
@@ -81,7 +82,7 @@ extension Supervisor {
   }
 
   /// Logs that a server accepts no more connections, once until it has recovered.
-  func noteFull(_ server: UInt32, now: Instant) {
+  func noteFull(_ server: ServerID, now: Instant) {
     let isKnown = records[server]?.fullAt != nil
     records[server, default: ServerRecord()].fullAt = now
     guard !isKnown else { return }
@@ -91,14 +92,14 @@ extension Supervisor {
       ["server": label(server), "do": "raise -c (maxconns) there, or lower connections or threads here"])
   }
 
-  func noteUnsuited(_ server: UInt32, _ kind: Unsuited) {
+  func noteUnsuited(_ server: ServerID, _ kind: Unsuited) {
     guard note(server, .unsuited(kind)) else { return }
     let (what, remedy) = Recognition.words(kind)
     log.warning("\(what): it cannot be used", ["server": label(server), "do": remedy])
   }
 
   /// Logs, once in an outage, that a server answers but could not be flushed or cleaned.
-  func noteUnclean(_ server: UInt32, at step: String) {
+  func noteUnclean(_ server: ServerID, at step: String) {
     guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
     log.warning(
       "server answers, but its outdated keys could not be deleted: it stays out until they are",

@@ -3,6 +3,7 @@ import Net
 import Proxy
 import Stats
 import Synchronization
+import Topology
 
 /// Statistics shared by all threads: each worker's number of clients, and its counters, which it publishes every 100
 /// ms.
@@ -39,7 +40,7 @@ final class SharedStats: Sendable {
   /// Finished rows, and the names of the servers' rows.
   private struct Notes {
     var rows: [(name: String, value: String)] = []
-    var servers: [(id: UInt32, name: String)] = []
+    var servers: [(id: ServerID, name: String)] = []
   }
 
   init(workers: Int) {
@@ -74,7 +75,7 @@ final class SharedStats: Sendable {
   }
 
   /// When any worker last received a reply from a server; `origin` if none did.
-  func heard(_ server: UInt32) -> Instant {
+  func heard(_ server: ServerID) -> Instant {
     servers.withLock { all in
       all.joined().reduce(.origin) { $1.id == server ? max($0, $1.heard) : $0 }
     }
@@ -83,13 +84,13 @@ final class SharedStats: Sendable {
   /// Each worker's last published CPU time.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
-  func note(_ rows: [(name: String, value: String)], servers: [(id: UInt32, name: String)] = []) {
+  func note(_ rows: [(name: String, value: String)], servers: [(id: ServerID, name: String)] = []) {
     notes.withLock { $0 = Notes(rows: rows, servers: servers) }
   }
 
   /// A row for each server, with the sum of all workers' numbers.
-  private func serverRows(_ names: [(id: UInt32, name: String)]) -> [(name: String, value: String)] {
-    let misses: [UInt32: UInt64] = servers.withLock { all in
+  private func serverRows(_ names: [(id: ServerID, name: String)]) -> [(name: String, value: String)] {
+    let misses: [ServerID: UInt64] = servers.withLock { all in
       all.joined().reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.readsAsMisses }
     }
     return names.map { ("\($0.name):reads_as_misses", "\(misses[$0.id] ?? 0)") }

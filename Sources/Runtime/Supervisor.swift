@@ -7,6 +7,7 @@ import Proxy
 import Settings
 import Stats
 import Synchronization
+import Topology
 
 /// The control thread: it accepts clients and places them at workers, decides every server's health, reloads, and shuts
 /// the process down in order. Nothing here is on the path of a request.
@@ -37,7 +38,7 @@ final class Supervisor {
   let resolver: Resolver
   var names = ResolverCache()
   /// The servers' addresses, as the workers know them.
-  var addresses: [UInt32: Address] = [:]
+  var addresses: [ServerID: Address] = [:]
   var hostLookups = 0
   var hostLookupFailures = 0
   var addressChanges = 0
@@ -49,11 +50,11 @@ final class Supervisor {
   let outbox: Mailbox<WorkerReport>
   let sharedStats: SharedStats
   var placement: ClientPlacement
-  var sessions: [UInt32: ProbeSession] = [:]
-  var jobs: [UInt32: FailoverCoordinator.CleanupJob] = [:]
+  var sessions: [ServerID: ProbeSession] = [:]
+  var jobs: [ServerID: FailoverCoordinator.CleanupJob] = [:]
   /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
-  var waitingProbes: [UInt32: Instant] = [:]
-  var records: [UInt32: ServerRecord] = [:]
+  var waitingProbes: [ServerID: Instant] = [:]
+  var records: [ServerID: ServerRecord] = [:]
   var failover: FailoverCoordinator
   var scratch = Scratch(capacity: 4096)
   var reserve = DescriptorReserve(DescriptorBudget.reserve)
@@ -64,7 +65,7 @@ final class Supervisor {
   var isFileUnwatched = false
   /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
   /// left.
-  var decisions: [UInt64: (server: UInt32, since: Instant, left: Int)] = [:]
+  var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
   /// Messages that all workers get at the end of the turn.
   private var news: [ControlMessage] = []
   /// A server's status has changed since the last report.
@@ -105,12 +106,12 @@ final class Supervisor {
     runtimePlan = RuntimePlan(settings, workers: settings.threads ?? Self.cores, registry: &registry) { _ in
       .up
     }
-    board = HealthBoard(runtimePlan.healthPools)
+    board = HealthBoard(runtimePlan.plan.pools)
     let workers = settings.threads ?? Self.cores
     sharedStats = SharedStats(workers: workers)
     placement = ClientPlacement(workers: workers)
     failover = FailoverCoordinator(
-      runtimePlan.failoverPools, workers: workers, limits: runtimePlan.plan.limits)
+      runtimePlan.plan.pools, workers: workers, limits: runtimePlan.plan.limits)
     findServers()
   }
 
@@ -205,7 +206,7 @@ final class Supervisor {
     case Kind.names: readAnswers(now: now)
     case Kind.signal: while let number = signals.next() { heard(number, now: now) }
     case Kind.file: fileMoved(now: now)
-    case Kind.session: sessionReady(ready.token.index, ready.events, now: now)
+    case Kind.session: sessionReady(ServerID(ready.token.index), ready.events, now: now)
     default: tick(now: now)
     }
   }
@@ -302,7 +303,7 @@ final class Supervisor {
       ("memory_limit", "\(runtimePlan.plan.limits.memory * max(1, workers.count))"),
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
-    var servers: [(id: UInt32, name: String)] = []
+    var servers: [(id: ServerID, name: String)] = []
     for member in runtimePlan.members {
       let status = failover.status(of: member.id)
       let name = "server:\(settings.pools[member.pool].name):\(member.settings.address)"
@@ -327,14 +328,6 @@ struct StartFailure: Error {
 }
 
 extension ServerStatus {
-  init(_ status: HealthStatus) {
-    switch status {
-    case .up: self = .up
-    case .ejected: self = .ejected
-    case .failFast: self = .failFast
-    }
-  }
-
   var word: String {
     switch self {
     case .up: "up"

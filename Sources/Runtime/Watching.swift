@@ -3,6 +3,7 @@ import Health
 import Net
 import Proxy
 import Settings
+import Topology
 
 // The servers' health, decided once for the whole process from the workers' reports.
 
@@ -39,8 +40,8 @@ extension Supervisor {
     switch workerEvent {
     case .failed(let server, let failure):
       log.debug("server failure", ["server": label(server), "cause": "\(failure.words)"])
-      guard let cause = failure.failureCause, !triesElsewhere(server, now: now) else { return }
-      apply(board.failed(ServerID(server), cause, at: now, random: random.next()), now: now)
+      guard failure.isServersFault, !triesElsewhere(server, now: now) else { return }
+      apply(board.failed(server, failure, at: now, random: random.next()), now: now)
     case .unanswered(let server, let since):
       // A server that answers on its existing connections is full, not dead.
       if sharedStats.heard(server) >= since { return noteFull(server, now: now) }
@@ -48,7 +49,7 @@ extension Supervisor {
     case .full(let server): noteFull(server, now: now)
     case .unsuited(let server, let kind):
       noteUnsuited(server, kind)
-    case .answered(let server): board.answered(ServerID(server), at: now)
+    case .answered(let server): board.answered(server, at: now)
     case .violation(let server, let violation, let asked, let got):
       log.warning(
         "reply does not fit: connection closed",
@@ -76,29 +77,29 @@ extension Supervisor {
     for change in changes {
       switch change {
       case .down(let server, let cause, let isEjected):
-        names.lost(server.number, at: now)
-        records[server.number, default: ServerRecord()].wentOut()
+        names.lost(server, at: now)
+        records[server, default: ServerRecord()].wentOut()
         log.warning(
           "server down",
           [
-            "server": label(server.number), "cause": cause.words,
+            "server": label(server), "cause": "\(cause.words)",
             "keys": !isEjected
               ? "fail fast"
-              : failover.mayEject(server.number)
+              : failover.mayEject(server)
                 ? "move to the others" : "fail fast until its pool has no copies of others' keys",
           ])
-        perform(failover.wants(server.number, isEjected ? .ejected : .failFast, now: now), now: now)
-      case .rejoining(let server): beginReturn(server.number, now: now)
-      case .up(let server): perform(failover.wants(server.number, .up, now: now), now: now)
+        perform(failover.wants(server, isEjected ? .ejected : .failFast, now: now), now: now)
+      case .rejoining(let server): beginReturn(server, now: now)
+      case .up(let server): perform(failover.wants(server, .up, now: now), now: now)
       case .ejected(let server):
         log.warning(
-          "server ejected", ["server": label(server.number), "why": "there is room above the floor"])
-        perform(failover.wants(server.number, .ejected, now: now), now: now)
+          "server ejected", ["server": label(server), "why": "there is room above the floor"])
+        perform(failover.wants(server, .ejected, now: now), now: now)
       case .restored(let server):
         log.warning(
           "server back in the ring: its keys fail fast",
-          ["server": label(server.number), "why": "the floor allows fewer ejected servers"])
-        perform(failover.wants(server.number, .failFast, now: now), now: now)
+          ["server": label(server), "why": "the floor allows fewer ejected servers"])
+        perform(failover.wants(server, .failFast, now: now), now: now)
       }
     }
   }
@@ -119,13 +120,13 @@ extension Supervisor {
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):
         leave(server)
-        apply(board.rejoined(ServerID(server), ok: ok, at: now, random: random.next()), now: now)
+        apply(board.rejoined(server, ok: ok, at: now, random: random.next()), now: now)
       case .event(let server, let event): write(event, of: server)
       }
     }
   }
 
-  private func write(_ event: FailoverCoordinator.FailoverEvent, of server: UInt32) {
+  private func write(_ event: FailoverCoordinator.FailoverEvent, of server: ServerID) {
     let name = label(server)
     switch event {
     case .safe(let deleted, let isFlushed):
@@ -170,7 +171,7 @@ extension Supervisor {
     }
   }
 
-  func label(_ server: UInt32) -> String {
-    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
+  func label(_ server: ServerID) -> String {
+    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server.number)"
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import Net
 import Proxy
+import Topology
 
 // How a worker handles the control thread's messages, and how it ends.
 
@@ -46,11 +47,11 @@ extension WorkerThread {
   private struct StatusBatch {
     var stale: Set<Int> = []
     var areNew = false
-    var tickets: [(server: UInt32, ticket: UInt64, takesEntries: Bool)] = []
+    var tickets: [(server: ServerID, ticket: UInt64, takesEntries: Bool)] = []
 
-    func concern(_ server: UInt32) -> Bool { tickets.contains { $0.server == server } }
+    func concern(_ server: ServerID) -> Bool { tickets.contains { $0.server == server } }
 
-    mutating func take(_ server: UInt32, ticket: UInt64, takesEntries: Bool) {
+    mutating func take(_ server: ServerID, ticket: UInt64, takesEntries: Bool) {
       tickets.append((server, ticket, takesEntries))
     }
   }
@@ -97,7 +98,7 @@ extension WorkerThread {
   }
 
   /// Confirms that a message was handled, after reporting the events before it.
-  mutating func answer(_ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
+  mutating func answer(_ ticket: UInt64, _ entries: [ServerID: Journal.Entries]) {
     sendEvents()
     outbox.post(.answered(worker: number, ticket: ticket, entries))
   }

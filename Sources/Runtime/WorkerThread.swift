@@ -3,6 +3,7 @@ import CRingroad
 import Net
 import Proxy
 import Stats
+import Topology
 
 extension Buffer {
   /// Appends the result of one recv(2) of at most `most` bytes.
@@ -64,12 +65,12 @@ struct WorkerThread: ~Copyable {
   var worker: Worker
   var clientSockets: [Connection] = []
   var connectionSockets: [Connection] = []
-  var addresses: [UInt32: Address]
+  var addresses: [ServerID: Address]
   /// Servers configured by a host name, and those with an address that is in doubt since a connection was lost.
-  var named: Set<UInt32>
-  var doubts: [UInt32: Doubt] = [:]
+  var named: Set<ServerID>
+  var doubts: [ServerID: Doubt] = [:]
   /// When the last doubt of each server ended.
-  var confirmedAt: [UInt32: Instant] = [:]
+  var confirmedAt: [ServerID: Instant] = [:]
   var ticks = 0
   var isEnding = false
   var hasEnded = false
@@ -100,7 +101,8 @@ struct WorkerThread: ~Copyable {
   static let mostAwaited = 16_384
 
   init(
-    number: Int, plan: WorkerPlan, addresses: [UInt32: Address], named: Set<UInt32> = [], processID: Int32,
+    number: Int, plan: WorkerPlan, addresses: [ServerID: Address], named: Set<ServerID> = [],
+    processID: Int32,
     inbox: Mailbox<ControlMessage>, outbox: Mailbox<WorkerReport>, sharedStats: SharedStats
   ) throws(SystemError) {
     self.number = number

@@ -17,36 +17,39 @@ extension SettingsDecoder {
       case .placement: read(value, key, into: &pool.placement, PlacementWords.scheme)
       case .hash: read(value, key, into: &pool.hash, PlacementWords.hash)
       case .hashTag: readHashTag(value, into: &pool.hashTag)
-      case .connectTimeout: read(value, key, into: &pool.connectTimeout, Self.timeout)
-      case .requestTimeout: read(value, key, into: &pool.requestTimeout, Self.timeout)
+      case .connectTimeout: read(value, key, into: &pool.policy.connectTimeout, Self.timeout)
+      case .requestTimeout: read(value, key, into: &pool.policy.requestTimeout, Self.timeout)
       case .failures:
-        read(value, key, into: &pool.failures) { text throws(Complaint) in
+        read(value, key, into: &pool.policy.failures) { text throws(Complaint) in
           try Quantity.count(text, in: Bounds.failures)
         }
       case .probeInterval:
-        read(value, key, into: &pool.probeInterval, Self.timeout)
+        read(value, key, into: &pool.policy.probeInterval, Self.timeout)
         probeAt = probeAt ?? keyPlace
       case .probeMax:
-        read(value, key, into: &pool.probeMax, Self.timeout)
+        read(value, key, into: &pool.policy.probeMax, Self.timeout)
         probeAt = keyPlace
       case .onFailure:
-        read(value, key, into: &pool.onFailure) { text throws(Complaint) in try parseWord(text) }
+        read(value, key, into: &pool.policy.onFailure) { text throws(Complaint) in try parseWord(text) }
       case .readsOnFailure:
-        read(value, key, into: &pool.readsOnFailure) { text throws(Complaint) in try parseWord(text) }
+        read(value, key, into: &pool.policy.readsOnFailure) { text throws(Complaint) in try parseWord(text) }
       case .writesOnFailure:
-        read(value, key, into: &pool.writesOnFailure) { text throws(Complaint) in try parseWord(text) }
-      case .rejoin: read(value, key, into: &pool.rejoin) { text throws(Complaint) in try parseWord(text) }
-      case .floor: read(value, key, into: &pool.floor, Quantity.percent)
+        read(value, key, into: &pool.policy.writesOnFailure) { text throws(Complaint) in try parseWord(text) }
+      case .rejoin:
+        read(value, key, into: &pool.policy.rejoin) { text throws(Complaint) in try parseWord(text) }
+      case .floor: read(value, key, into: &pool.policy.floorPercent, Quantity.percent)
       case .connections:
-        read(value, key, into: &pool.connections) { text throws(Complaint) in
+        read(value, key, into: &pool.policy.connections) { text throws(Complaint) in
           try Quantity.count(text, in: Bounds.connections)
         }
       }
     }
     if servers == nil { refuse(place, "pool \(quoted(name)) has no \"servers\"") }
     pool.servers = withDistinctLabels(servers ?? [], on: pool.placement)
-    if let probeAt, pool.probeInterval > pool.probeMax {
-      let (first, last) = (Quantity.written(pool.probeInterval), Quantity.written(pool.probeMax))
+    if let probeAt, pool.policy.probeInterval > pool.policy.probeMax {
+      let (first, last) = (
+        Quantity.written(pool.policy.probeInterval), Quantity.written(pool.policy.probeMax)
+      )
       refuse(probeAt, "probe_interval (\(first)) is longer than probe_max (\(last))")
     }
     return pool

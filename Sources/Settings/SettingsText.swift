@@ -8,17 +8,17 @@ extension PoolSettings {
     case .placement: placement.name
     case .hash: hash?.name ?? PlacementWords.ownHash
     case .hashTag: PlacementWords.written(hashTag)
-    case .connectTimeout: Quantity.written(connectTimeout)
-    case .requestTimeout: Quantity.written(requestTimeout)
-    case .failures: String(failures)
-    case .probeInterval: Quantity.written(probeInterval)
-    case .probeMax: Quantity.written(probeMax)
-    case .onFailure: onFailure.rawValue
-    case .readsOnFailure: readsOnFailure.rawValue
-    case .writesOnFailure: writesOnFailure.rawValue
-    case .rejoin: rejoin.rawValue
-    case .floor: "\(floor)%"
-    case .connections: String(connections)
+    case .connectTimeout: Quantity.written(policy.connectTimeout)
+    case .requestTimeout: Quantity.written(policy.requestTimeout)
+    case .failures: String(policy.failures)
+    case .probeInterval: Quantity.written(policy.probeInterval)
+    case .probeMax: Quantity.written(policy.probeMax)
+    case .onFailure: policy.onFailure.rawValue
+    case .readsOnFailure: policy.readsOnFailure.rawValue
+    case .writesOnFailure: policy.writesOnFailure.rawValue
+    case .rejoin: policy.rejoin.rawValue
+    case .floor: "\(policy.floorPercent)%"
+    case .connections: String(policy.connections)
     }
   }
 

@@ -1,15 +1,16 @@
 import Bytes
 import TestSupport
 import Testing
+import Topology
 
 @testable import Health
 
 struct BackoffTests {
   /// The waits with the least jitter (5 %), in milliseconds.
-  static func waits(_ count: Int, flaps: Int = 0, _ rules: HealthRules = HealthRules()) -> [UInt64] {
+  static func waits(_ count: Int, flaps: Int = 0, _ policy: PoolPolicy = PoolPolicy()) -> [UInt64] {
     var backoff = Backoff()
-    for _ in 0..<flaps { backoff.fell(after: .zero, rules) }
-    return (0..<count).map { _ in backoff.nextWait(random: least, rules).ms }
+    for _ in 0..<flaps { backoff.fell(after: .zero, policy) }
+    return (0..<count).map { _ in backoff.nextWait(random: least, policy).ms }
   }
 
   @Test func probeWaitsGrowByHalfUpToTheLongest() {
@@ -21,12 +22,12 @@ struct BackoffTests {
   @Test(arguments: [0, 1, 3])
   func serverThatRefusesIsProbedAtAConstantInterval(flaps: Int) {
     var backoff = Backoff()
-    for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
+    for _ in 0..<flaps { backoff.fell(after: .zero, PoolPolicy()) }
     for _ in 0..<20 {
-      #expect(backoff.nextWait(random: least, HealthRules(), grows: false).ms == 950 << UInt64(flaps))
+      #expect(backoff.nextWait(random: least, PoolPolicy(), grows: false).ms == 950 << UInt64(flaps))
     }
     // If the server then hangs, the waits begin to grow.
-    #expect(backoff.nextWait(random: least, HealthRules()).ms == 1425 << UInt64(flaps))
+    #expect(backoff.nextWait(random: least, PoolPolicy()).ms == 1425 << UInt64(flaps))
   }
 
   @Test(arguments: [(0, 950), (1, 1900), (2, 3800), (3, 7600), (4, 15200), (5, 28500), (100, 28500)])
@@ -36,25 +37,25 @@ struct BackoffTests {
 
   @Test func jitterShortensProbeWaitsByFiveToFiftyPercent() {
     var backoff = Backoff()
-    #expect(backoff.nextWait(random: least, HealthRules()).ms == 950)
+    #expect(backoff.nextWait(random: least, PoolPolicy()).ms == 950)
     backoff = Backoff()
-    #expect(backoff.nextWait(random: most, HealthRules()).ms == 500)
+    #expect(backoff.nextWait(random: most, PoolPolicy()).ms == 500)
   }
 
   @Test(arguments: 0..<20 as Range<UInt64>)
   func everyProbeWaitIsWithinTheJitterRange(seed: UInt64) {
     var random = Seeded(seed)
-    let rules = HealthRules(probeInterval: .milliseconds(1 + random.below(5000)))
+    let policy = PoolPolicy(probeInterval: .milliseconds(1 + random.below(5000)))
     var backoff = Backoff()
-    var base = Double(rules.interval)
+    var base = Double(policy.interval)
     var shortest = 1.0
     var longest = 0.0
     for _ in 0..<1000 {
-      let share = Double(backoff.nextWait(random: random.next(), rules).wholeNanoseconds) / base
+      let share = Double(backoff.nextWait(random: random.next(), policy).wholeNanoseconds) / base
       #expect(share >= 0.499 && share <= 0.951, "seed \(seed)")
       shortest = min(shortest, share)
       longest = max(longest, share)
-      base = min(base * 1.5, Double(rules.longest))
+      base = min(base * 1.5, Double(policy.longest))
     }
     // The waits cover the whole range.
     #expect(shortest < 0.52 && longest > 0.93, "seed \(seed)")
@@ -62,12 +63,12 @@ struct BackoffTests {
 
   @Test func quickFailureIsAFlapAndTimeUpRemovesIt() {
     var backoff = Backoff()
-    let rules = HealthRules()
-    backoff.fell(after: nil, rules)
+    let policy = PoolPolicy()
+    backoff.fell(after: nil, policy)
     #expect(backoff.flaps == 0)
     var trace: [UInt64] = []
     for upFor in [9999, 0, 5000, 10_000, 25_000, 100, 3_600_000] {
-      backoff.fell(after: .milliseconds(upFor), rules)
+      backoff.fell(after: .milliseconds(upFor), policy)
       trace.append(backoff.flaps)
     }
     #expect(trace == [1, 2, 3, 2, 0, 1, 0])
@@ -75,7 +76,7 @@ struct BackoffTests {
 
   @Test func numberOfFlapsIsLimited() {
     var backoff = Backoff()
-    for _ in 0..<1000 { backoff.fell(after: .zero, HealthRules()) }
+    for _ in 0..<1000 { backoff.fell(after: .zero, PoolPolicy()) }
     #expect(backoff.flaps == Backoff.mostFlaps)
     #expect(backoff.probesToReturn == 3)
   }
@@ -83,7 +84,7 @@ struct BackoffTests {
   @Test(arguments: [(0, 1), (1, 2), (2, 3), (3, 3)])
   func flappingServerMustAnswerMoreProbes(_ flaps: Int, _ probes: Int) {
     var backoff = Backoff()
-    for _ in 0..<flaps { backoff.fell(after: .zero, HealthRules()) }
+    for _ in 0..<flaps { backoff.fell(after: .zero, PoolPolicy()) }
     #expect(backoff.probesToReturn == probes)
   }
 
@@ -92,11 +93,11 @@ struct BackoffTests {
     (.seconds(Int64.max), .seconds(Int64.max)), (.nanoseconds(1), .seconds(Int64.max)),
   ])
   func extremeHealthRulesNeitherSpinNorTrap(_ interval: Duration, _ longest: Duration) {
-    let rules = HealthRules(probeInterval: interval, probeMax: longest)
+    let policy = PoolPolicy(probeInterval: interval, probeMax: longest)
     var backoff = Backoff()
-    for _ in 0..<10 { backoff.fell(after: .zero, rules) }
+    for _ in 0..<10 { backoff.fell(after: .zero, policy) }
     for _ in 0..<100 {
-      let wait = backoff.nextWait(random: most, rules)
+      let wait = backoff.nextWait(random: most, policy)
       #expect(wait >= .microseconds(500) && wait <= .seconds(86400))
     }
   }

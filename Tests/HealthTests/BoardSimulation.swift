@@ -1,6 +1,7 @@
 import Bytes
 import TestSupport
 import Testing
+import Topology
 
 @testable import Health
 
@@ -9,7 +10,7 @@ import Testing
 struct BoardSimulation {
   /// The state of a worker that receives only the changes.
   struct Replica: Equatable {
-    var status: [ServerID: HealthStatus]
+    var status: [ServerID: ServerStatus]
     mutating func apply(_ change: HealthBoard.Change) {
       switch change {
       case .down(let s, _, let ejected): status[s] = ejected ? .ejected : .failFast
@@ -23,7 +24,7 @@ struct BoardSimulation {
 
   struct World {
     var random: Seeded
-    var rules: HealthRules
+    var policy: PoolPolicy
     var board: HealthBoard
     var all: [ServerID]
     var alive: [ServerID: Bool] = [:]
@@ -33,11 +34,11 @@ struct BoardSimulation {
 
     init(seed: UInt64) {
       random = Seeded(seed)
-      rules = HealthRules(
+      policy = PoolPolicy(
         failures: 1 + random.below(4), probeInterval: .milliseconds(100 + random.below(2000)),
         onFailure: random.below(5) == 0 ? .failFast : .eject, floorPercent: random.below(101))
       all = (0..<UInt32(1 + random.below(12))).map { ServerID($0) }
-      board = HealthBoard([HealthPool(id: PoolID(1), servers: all, rules: rules)])
+      board = HealthBoard([PoolMembers(id: PoolID(1), servers: all, policy: policy)])
       replica = Replica(status: [:])
       for server in all {
         alive[server] = true
@@ -66,7 +67,7 @@ struct BoardSimulation {
         if alive[server] == true {
           board.answered(server, at: now)
         } else {
-          let cause = FailureCause.allCases[random.below(FailureCause.allCases.count)]
+          let cause = ServerFailure.faults[random.below(ServerFailure.faults.count)]
           hear(board.failed(server, cause, at: now, random: random.next()))
         }
       } else if chaos {
@@ -90,8 +91,8 @@ struct BoardSimulation {
     }
 
     mutating func reload(_ now: Instant) {
-      rules.floorPercent = random.below(101)
-      hear(board.reload([HealthPool(id: PoolID(1), servers: all, rules: rules)], at: now))
+      policy.floorPercent = random.below(101)
+      hear(board.reload([PoolMembers(id: PoolID(1), servers: all, policy: policy)], at: now))
     }
 
     func check(_ now: Instant, _ seed: UInt64) {
@@ -99,14 +100,15 @@ struct BoardSimulation {
       #expect(view == all.map { replica.status[$0] ?? .up }, "seed \(seed): the changes tell the view")
       let ejected = view.filter { $0 == .ejected }.count
       let failFast = view.filter { $0 == .failFast }.count
-      let limit = PoolGuard(servers: all.count, floorPercent: rules.floorPercent, onFailure: rules.onFailure)
+      let limit = PoolGuard(
+        servers: all.count, floorPercent: policy.floorPercent, onFailure: policy.onFailure)
       #expect(ejected <= limit.mayEject, "seed \(seed): below the floor")
       #expect(ejected < all.count, "seed \(seed): the last server is gone")
       #expect(failFast == 0 || ejected == limit.mayEject, "seed \(seed): one waits although there is room")
       for server in all {
         guard let health = board.health(of: server) else { continue }
         #expect(health.isUp == (board.status(of: server) == .up))
-        let longest = now.advanced(by: .nanoseconds(Int64(rules.longest)))
+        let longest = now.advanced(by: .nanoseconds(Int64(policy.longest)))
         #expect(health.isUp == (health.nextProbe == .never), "seed \(seed)")
         #expect(health.isUp || health.nextProbe <= longest, "seed \(seed): never probed again")
       }

@@ -1,6 +1,7 @@
 import Bytes
 import TestSupport
 import Testing
+import Topology
 
 @testable import Health
 
@@ -63,20 +64,20 @@ struct HealthBoardTests {
   }
 
   @Test func failFastPoolEjectsNoServer() {
-    var board = board(4, HealthRules(onFailure: .failFast))
+    var board = board(4, PoolPolicy(onFailure: .failFast))
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: false)])
     #expect(board.view(pool) == [.failFast, .up, .up, .up])
   }
 
   @Test func poolOfOneServerNeverEjectsIt() {
-    var board = board(1, HealthRules(floorPercent: 0))
+    var board = board(1, PoolPolicy(floorPercent: 0))
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: false)])
     #expect(board.view(pool) == [.failFast])
   }
 
   @Test func eachPoolHasItsOwnFloor() {
     var board = HealthBoard([
-      HealthPool(id: PoolID(1), servers: [a, b]), HealthPool(id: PoolID(2), servers: [c, d]),
+      PoolMembers(id: PoolID(1), servers: [a, b]), PoolMembers(id: PoolID(2), servers: [c, d]),
     ])
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: true)])
     #expect(board.failed(c, .refused, at: ms(1), random: least) == [.down(c, .refused, ejected: true)])
@@ -94,13 +95,13 @@ struct HealthBoardTests {
     let known = board.health(of: a)
 
     // Two more servers: a third ejection is allowed.
-    let larger = HealthPool(id: pool, servers: servers(0..<6))
+    let larger = PoolMembers(id: pool, servers: servers(0..<6))
     #expect(board.reload([larger], at: ms(10)) == [.ejected(c)])
     #expect(board.health(of: a) == known)
     #expect(board.view(pool) == [.ejected, .ejected, .ejected, .up, .up, .up])
 
     // Removes the first failed server and three others: two of the servers that are out remain.
-    let smaller = HealthPool(id: pool, servers: [c, b, d])
+    let smaller = PoolMembers(id: pool, servers: [c, b, d])
     #expect(board.reload([smaller], at: ms(11)) == [.restored(c)])
     #expect(board.view(pool) == [.failFast, .ejected, .up])
     #expect(board.health(of: a) == nil)
@@ -112,7 +113,7 @@ struct HealthBoardTests {
     #expect(board.reload([larger], at: ms(13)) == [.ejected(c)])
     #expect(board.status(of: a) == .up)
 
-    let failFast = HealthPool(id: pool, servers: servers(0..<6), rules: HealthRules(onFailure: .failFast))
+    let failFast = PoolMembers(id: pool, servers: servers(0..<6), policy: PoolPolicy(onFailure: .failFast))
     #expect(board.reload([failFast], at: ms(14)) == [.restored(b), .restored(c)])
   }
 
@@ -121,15 +122,15 @@ struct HealthBoardTests {
     _ = board.failed(a, .refused, at: ms(0), random: least)
     for _ in 0..<20 { _ = board.probed(a, ok: false, at: ms(0), random: least) }
     #expect(board.nextDeadline == ms(28_500))
-    let quick = HealthRules(probeInterval: .milliseconds(100), probeMax: .milliseconds(400))
-    _ = board.reload([HealthPool(id: pool, servers: [a, b], rules: quick)], at: ms(1000))
+    let quick = PoolPolicy(probeInterval: .milliseconds(100), probeMax: .milliseconds(400))
+    _ = board.reload([PoolMembers(id: pool, servers: [a, b], policy: quick)], at: ms(1000))
     #expect(board.nextDeadline == ms(1400))
   }
 
   @Test func serverListedTwiceCountsOnce() {
     var board = HealthBoard([
-      HealthPool(id: PoolID(1), servers: [a, a, b, b]), HealthPool(id: PoolID(2), servers: [a, c]),
-      HealthPool(id: PoolID(2), servers: [d]),
+      PoolMembers(id: PoolID(1), servers: [a, a, b, b]), PoolMembers(id: PoolID(2), servers: [a, c]),
+      PoolMembers(id: PoolID(2), servers: [d]),
     ])
     #expect(board.failed(a, .refused, at: ms(1), random: least) == [.down(a, .refused, ejected: true)])
     #expect(board.failed(b, .refused, at: ms(1), random: least) == [.down(b, .refused, ejected: false)])

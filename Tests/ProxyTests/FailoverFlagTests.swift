@@ -1,5 +1,7 @@
 import Bytes
+import TestSupport
 import Testing
+import Topology
 
 @testable import Proxy
 
@@ -76,13 +78,13 @@ extension FailoverTests {
   @Test(arguments: [false, true])
   func aReloadThatKeepsTheRingKeepsTheOverflowsOwners(_ keepsRings: Bool) {
     let desk = overflowing()
-    let pool = FailoverCoordinator.Pool(
+    let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(700))
     _ = desk.failover.reload([pool], keepsRings: keepsRings, now: desk.moment)
     _ = desk.answer(desk.tick(after: 2000))
     #expect(desk.failover.mayEject(3) == keepsRings)
     #expect(!desk.failover.mayEject(1))
-    let others = FailoverCoordinator.Pool(
+    let others = PoolMembers(
       members: [1, 2, 3, 4], rejoin: .invalidate, requestTimeout: .milliseconds(700))
     _ = desk.failover.reload([others], keepsRings: true, now: desk.moment)
     _ = desk.answer(desk.tick(after: 2000))
@@ -94,7 +96,7 @@ extension FailoverTests {
     desk.eject(1)
     back(desk)
     let steps = desk.tick(after: 1200)
-    let pool = FailoverCoordinator.Pool(
+    let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(500))
     _ = desk.failover.reload([pool], now: desk.moment)
     _ = desk.answer(steps, [2: Self.lost()])

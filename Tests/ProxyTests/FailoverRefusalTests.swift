@@ -1,5 +1,7 @@
 import Bytes
+import TestSupport
 import Testing
+import Topology
 
 @testable import Proxy
 
@@ -49,7 +51,7 @@ import Testing
     let desk = Desk()
     desk.eject(1)
     for round in 0..<3 {
-      let entries: [UInt32: Journal.Entries] = round == 0 ? [1: FailoverTests.lost()] : [:]
+      let entries: [ServerID: Journal.Entries] = round == 0 ? [1: FailoverTests.lost()] : [:]
       #expect(told(desk.answer(desk.returns(1), entries)) == ["clean 1 flush"])
       let steps = desk.failover.refusedFlush(1, now: desk.moment)
       #expect(told(steps) == (round == 0 ? ["event 1 unsafe"] : []) + ["rejoined 1 false"], "reported once")
@@ -65,7 +67,7 @@ import Testing
     desk.eject(1)
     _ = desk.answer(desk.returns(1), [1: FailoverTests.lost()])
     _ = desk.failover.refusedFlush(1, now: desk.moment)
-    let pool = FailoverCoordinator.Pool(
+    let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .asIs, requestTimeout: .milliseconds(500))
     _ = desk.failover.reload([pool], keepsRings: true, now: desk.moment)
     var steps = desk.answer(desk.returns(1))

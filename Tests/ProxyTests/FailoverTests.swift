@@ -1,26 +1,28 @@
 import Bytes
+import TestSupport
 import Testing
+import Topology
 
 @testable import Proxy
 
 /// The failover coordinator's decisions, one event after the other, with two workers.
 @Suite struct FailoverTests {
   static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
-  static func entries(_ keys: String..., of owner: UInt32 = 1) -> Journal.Entries {
+  static func entries(_ keys: String..., of owner: ServerID = 1) -> Journal.Entries {
     var entries = Journal.Entries()
     for key in keys { entries.insert(Array(key.utf8), of: owner) }
     return entries
   }
   /// An overflow for this owner, and these listed keys.
-  static func lost(of owner: UInt32 = 1, _ keys: String...) -> Journal.Entries {
+  static func lost(of owner: ServerID = 1, _ keys: String...) -> Journal.Entries {
     var entries = entries("lost", of: owner)
     entries.overflow()
     for key in keys { entries.insert(Array(key.utf8), of: 3) }
     return entries
   }
-  static func owners(_ ids: UInt32...) -> Journal.Owners {
+  static func owners(_ ids: ServerID...) -> Journal.Owners {
     var entries = Journal.Entries()
-    for id in ids { entries.insert([UInt8(id)], of: id) }
+    for id in ids { entries.insert([UInt8(id.number)], of: id) }
     entries.overflow()
     return entries.lost
   }
@@ -30,20 +32,20 @@ import Testing
     var now: UInt64 = 1000
     init(_ rejoin: RejoinRule = .invalidate, _ limits: Limits = Limits()) {
       failover = FailoverCoordinator(
-        [FailoverCoordinator.Pool(members: [1, 2, 3], rejoin: rejoin, requestTimeout: .milliseconds(500))],
+        [PoolMembers(members: [1, 2, 3], rejoin: rejoin, requestTimeout: .milliseconds(500))],
         workers: 2,
         limits: limits)
     }
 
     var moment: Instant { FailoverTests.at(now) }
-    func wants(_ server: UInt32, _ status: ServerStatus) -> [FailoverCoordinator.Step] {
+    func wants(_ server: ServerID, _ status: ServerStatus) -> [FailoverCoordinator.Step] {
       failover.wants(server, status, now: moment)
     }
-    func returns(_ server: UInt32, isEmpty: Bool = false) -> [FailoverCoordinator.Step] {
+    func returns(_ server: ServerID, isEmpty: Bool = false) -> [FailoverCoordinator.Step] {
       failover.returns(server, isEmpty: isEmpty, now: moment)
     }
     /// Both workers answer the ticket of the only inquiry among the steps.
-    func answer(_ steps: [FailoverCoordinator.Step], _ entries: [UInt32: Journal.Entries] = [:])
+    func answer(_ steps: [FailoverCoordinator.Step], _ entries: [ServerID: Journal.Entries] = [:])
       -> [FailoverCoordinator.Step]
     {
       var next: [FailoverCoordinator.Step] = []
@@ -59,7 +61,7 @@ import Testing
       }
       return next
     }
-    func cleaned(_ server: UInt32, _ ok: Bool = true) -> [FailoverCoordinator.Step] {
+    func cleaned(_ server: ServerID, _ ok: Bool = true) -> [FailoverCoordinator.Step] {
       failover.cleaned(server, ok: ok, now: moment)
     }
     func tick(after ms: UInt64) -> [FailoverCoordinator.Step] {
@@ -67,7 +69,7 @@ import Testing
       return failover.tick(now: moment)
     }
     /// Takes the server out of the ring, in two steps.
-    func eject(_ server: UInt32) { _ = answer(answer(wants(server, .ejected))) }
+    func eject(_ server: ServerID) { _ = answer(answer(wants(server, .ejected))) }
   }
 
   static func told(_ steps: [FailoverCoordinator.Step]) -> [String] {
@@ -312,7 +314,7 @@ import Testing
   @Test func aReloadForgetsRemovedServersAndCollectsOrphansAgain() {
     let desk = Desk()
     desk.eject(1)
-    let pool = FailoverCoordinator.Pool(
+    let pool = PoolMembers(
       members: [2, 3, 4], rejoin: .invalidate, requestTimeout: .milliseconds(500))
     #expect(desk.failover.reload([pool], now: desk.moment) == [])
     #expect(desk.wants(1, .up) == [])
@@ -325,7 +327,7 @@ import Testing
   @Test func aJournalStartedWhileAServerIsOutCountsAsOverflowed() {
     let desk = Desk(.asIs)
     desk.eject(1)
-    let pool = FailoverCoordinator.Pool(
+    let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(500))
     _ = desk.failover.reload([pool], now: desk.moment)
     #expect(Self.told(desk.answer(desk.returns(1))) == ["clean 1 flush"])

@@ -1,15 +1,41 @@
 import Routing
 import Synchronization
+import Topology
 
 @testable import Proxy
 
 /// Plans for servers with names of one letter or word.
 enum Fleet {
-  static func id(of name: String) -> UInt32 { name.utf8.reduce(0) { $0 * 256 + UInt32($1) } }
+  /// A pool's rules and its servers, for a test to change.
+  @dynamicMemberLookup
+  struct Options {
+    var policy = PoolPolicy()
+    var servers: [WorkerPlan.Server] = []
 
-  static func name(of id: UInt32) -> String {
+    subscript<Value>(dynamicMember path: WritableKeyPath<PoolPolicy, Value>) -> Value {
+      get { policy[keyPath: path] }
+      set { policy[keyPath: path] = newValue }
+    }
+
+    var missesOnFailure: Bool {
+      get { policy.readsOnFailure == .miss }
+      set { policy.readsOnFailure = newValue ? .miss : .error }
+    }
+    var writesMissOnFailure: Bool {
+      get { policy.writesOnFailure == .miss }
+      set { policy.writesOnFailure = newValue ? .miss : .error }
+    }
+    var isJournaled: Bool {
+      get { policy.isJournaled }
+      set { policy.rejoin = newValue ? .invalidate : .asIs }
+    }
+  }
+
+  static func id(of name: String) -> ServerID { ServerID(name.utf8.reduce(0) { $0 * 256 + UInt32($1) }) }
+
+  static func name(of id: ServerID) -> String {
     var bytes: [UInt8] = []
-    var rest = id
+    var rest = id.number
     while rest > 0 {
       bytes.insert(UInt8(rest % 256), at: 0)
       rest /= 256
@@ -32,15 +58,25 @@ enum Fleet {
 
   static func plan(
     _ names: [String], limits: Limits = Limits(), pool: PoolPlan? = nil,
-    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+    _ change: (inout Fleet.Options) -> Void = { _ in }
   ) -> WorkerPlan {
-    var options = WorkerPlan.Options()
-    options.members = names.map { WorkerPlan.Member(id: id(of: $0), label: "\($0):11211", status: .up) }
+    var options = Options()
+    options.servers = names.map {
+      var server = WorkerPlan.Server(id: id(of: $0))
+      server.label = "\($0):11211"
+      return server
+    }
     // A failed write is answered with its cause, unless the test is about that.
     options.writesMissOnFailure = false
     change(&options)
+    for i in options.servers.indices {
+      options.servers[i].connections = options.policy.connections
+      options.servers[i].isJournaled = options.policy.isJournaled
+    }
+    let members = PoolMembers(id: PoolID(0), servers: options.servers.map(\.id), policy: options.policy)
     var plan = WorkerPlan(
-      routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), pools: [options])
+      routing: RoutingPlan(pools: [pool ?? self.pool(names)], defaultPool: 0), servers: options.servers,
+      pools: [members])
     plan.limits = limits
     // Requests that a test sends in one piece are forwarded in one piece, unless the test is about that.
     plan.limits.firstRequests = limits.clientRequests

@@ -1,5 +1,7 @@
 import Bytes
+import TestSupport
 import Testing
+import Topology
 
 @testable import Proxy
 
@@ -9,7 +11,7 @@ import Testing
 
   @discardableResult
   private static func record(
-    _ journal: inout Journal, _ n: Int, of owner: UInt32 = 9, against server: UInt32 = 1,
+    _ journal: inout Journal, _ n: Int, of owner: ServerID = 9, against server: ServerID = 1,
     isLasting: Bool = true,
     mostKeys: Int = 10,
     mostBytes: Int = .max

@@ -13,7 +13,7 @@ import Testing
   /// A rig that can buffer 400 bytes, and in which 100 bytes are large.
   private func rig(
     _ names: [String] = ["a"], worthCutting: Int = 500,
-    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+    _ change: (inout Fleet.Options) -> Void = { _ in }
   ) -> Rig {
     var limits = Limits()
     limits.held = 50

@@ -10,7 +10,7 @@ import Testing
   private static let uploads = ["set K 0 0 1000", "add K 0 0 1000 noreply", "ms K 1000", "ms B 1000 b q"]
   private static let tooLong = ["set K 0 0 4000", "set K 0 0 4000 noreply", "ms K 4000", "ms B 4000 b"]
 
-  private func rig(_ change: (inout WorkerPlan.Options) -> Void = { _ in }) -> Rig {
+  private func rig(_ change: (inout Fleet.Options) -> Void = { _ in }) -> Rig {
     var limits = Limits()
     limits.held = 100
     limits.heldLeast = 100

@@ -6,7 +6,7 @@ import Testing
 
 /// Failed writes that are answered as if their key did not exist, and the deletions that make that true.
 @Suite struct PromiseTests {
-  private static func rig(_ names: [String] = ["a"], _ change: (inout WorkerPlan.Options) -> Void = { _ in })
+  private static func rig(_ names: [String] = ["a"], _ change: (inout Fleet.Options) -> Void = { _ in })
     -> Rig
   {
     Rig(names) {

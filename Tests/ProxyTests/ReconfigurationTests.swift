@@ -1,5 +1,6 @@
 import Stats
 import Testing
+import Topology
 
 @testable import Proxy
 
@@ -223,7 +224,7 @@ import Testing
   @Test func aServerThatIsOutFromTheStartIsNotConnectedTo() {
     let rig = Rig(["a"])
     let effects = rig.effects.count
-    rig.apply(["a", "b"]) { $0.members[1].status = .ejected }
+    rig.apply(["a", "b"]) { $0.servers[1].status = .ejected }
     #expect(rig.effects.count == effects)
     #expect(rig.owner(of: rig.key(on: "a")) == "a")
     #expect(rig.key(on: "a", 20) == "k20", "all keys are a's")

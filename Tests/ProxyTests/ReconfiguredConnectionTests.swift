@@ -121,7 +121,7 @@ extension ReconfigurationTests {
     rig.say(c, "set x 0 0 1 noreply", "1")
     let old = rig.connection("a")
     _ = rig.asked("a")
-    rig.apply(["b"]) { $0.members[0].label = "a:11211" }
+    rig.apply(["b"]) { $0.servers[0].label = "a:11211" }
     rig.say(c, "get x")
     #expect(rig.asked("b") == "")
     rig.send(from: old, lines("STORED"))

@@ -9,7 +9,7 @@ import Testing
   /// A rig with a server that was idle for this long, and a client; no tick has marked the connection as idle.
   private func idle(
     _ idling: Duration = .seconds(60), _ names: [String] = ["a"],
-    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+    _ change: (inout Fleet.Options) -> Void = { _ in }
   ) -> (Rig, Ref<Client>) {
     let rig = Rig(names, change)
     rig.advance(idling, ticking: false)

@@ -1,6 +1,7 @@
 import Bytes
 import Stats
 import Testing
+import Topology
 import Wire
 
 @testable import Proxy
@@ -42,7 +43,7 @@ final class Rig {
 
   init(
     _ names: [String] = ["a", "b", "c"], isAccepting: Bool = true, limits: Limits = Limits(),
-    _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+    _ change: (inout Fleet.Options) -> Void = { _ in }
   ) {
     self.isAccepting = isAccepting
     worker = Worker(plan: Fleet.plan(names, limits: limits, change), processID: 4711, secret: 77, now: now)
@@ -230,7 +231,7 @@ final class Rig {
   }
 
   func apply(
-    _ names: [String], limits: Limits = Limits(), _ change: (inout WorkerPlan.Options) -> Void = { _ in }
+    _ names: [String], limits: Limits = Limits(), _ change: (inout Fleet.Options) -> Void = { _ in }
   ) {
     worker.apply(Fleet.plan(names, limits: limits, change), now: now)
     settle()

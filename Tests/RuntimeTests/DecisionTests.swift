@@ -3,6 +3,7 @@ import Net
 import Proxy
 import Settings
 import Testing
+import Topology
 
 @testable import Runtime
 
@@ -12,7 +13,7 @@ import Testing
   private final class Crew {
     let inboxes: [Mailbox<ControlMessage>]
     let outbox: Mailbox<WorkerReport>
-    let servers: [UInt32]
+    let servers: [ServerID]
     private var loop: EventLoop
 
     init(_ count: Int, servers places: Int = 1) throws {
@@ -47,7 +48,7 @@ import Testing
     }
 
     /// The same for several servers at once; their tickets count up from `ticket`.
-    func decide(_ status: ServerStatus, of servers: [UInt32], ticket: UInt64) -> Duration? {
+    func decide(_ status: ServerStatus, of servers: [ServerID], ticket: UInt64) -> Duration? {
       let start = Clock.now()
       let letters = servers.enumerated().map { i, server in
         ControlMessage.status(
@@ -87,7 +88,7 @@ import Testing
     let crew = try Crew(2, servers: 44)
     let many = Array(crew.servers.prefix(40))
     var ticket: UInt64 = 1
-    func decide(_ status: ServerStatus, of servers: [UInt32]) throws -> Duration {
+    func decide(_ status: ServerStatus, of servers: [ServerID]) throws -> Duration {
       defer { ticket += UInt64(servers.count) }
       return try #require(crew.decide(status, of: servers, ticket: ticket))
     }

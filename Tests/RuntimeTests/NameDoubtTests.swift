@@ -1,7 +1,9 @@
 import Bytes
 import Net
 import Settings
+import TestSupport
 import Testing
+import Topology
 
 @testable import Runtime
 
@@ -62,7 +64,7 @@ import Testing
 
   @Test func serverMovedByALookupIsNotAlsoConfirmed() throws {
     var book = try book()
-    for server in 1...2 as ClosedRange<UInt32> { book.lost(server, at: at(5000)) }
+    for server in [1, 2] as [ServerID] { book.lost(server, at: at(5000)) }
     _ = book.due(at: at(5000))
     let changes = book.answered("a", try found("10.0.0.9"), at: at(5010))
     #expect(changes.count == 2)
@@ -83,7 +85,7 @@ import Testing
     var book = try book()
     var lookups = 0
     for ms in 5000..<7000 {
-      book.lost(UInt32(1 + ms % 2), at: at(ms))
+      book.lost(ServerID(UInt32(1 + ms % 2)), at: at(ms))
       lookups += book.due(at: at(ms)).count
       _ = book.answered("a", try found("10.0.0.1"), at: at(ms))
     }

@@ -2,6 +2,7 @@ import Bytes
 import Glibc
 import Net
 import Proxy
+import TestSupport
 import Testing
 
 @testable import Runtime

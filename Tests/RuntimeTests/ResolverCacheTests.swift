@@ -1,6 +1,7 @@
 import Bytes
 import Net
 import Settings
+import TestSupport
 import Testing
 
 @testable import Runtime

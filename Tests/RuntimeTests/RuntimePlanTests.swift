@@ -1,7 +1,9 @@
 import Health
 import Proxy
 import Settings
+import TestSupport
 import Testing
+import Topology
 
 @testable import Runtime
 
@@ -9,18 +11,18 @@ import Testing
   @Test func serverKeepsItsIdAsLongAsItStays() {
     var registry = ServerRegistry()
     let keys = (1...3).map { key("main", UInt16($0)) }
-    let numbers = keys.map { registry.number(of: $0) }
+    let numbers = keys.map { registry.id(of: $0) }
     #expect(Set(numbers).count == 3)
     registry.keep(Set(keys))
-    #expect(keys.reversed().map { registry.number(of: $0) } == numbers.reversed())
+    #expect(keys.reversed().map { registry.id(of: $0) } == numbers.reversed())
   }
 
   @Test func serverIdsAreNotReused() {
     var registry = ServerRegistry()
-    let first = registry.number(of: key("main", 1))
+    let first = registry.id(of: key("main", 1))
     registry.keep([])
-    let again = registry.number(of: key("main", 1))
-    let other = registry.number(of: key("main", 2))
+    let again = registry.id(of: key("main", 1))
+    let other = registry.id(of: key("main", 2))
     #expect(Set([first, again, other]).count == 3)
   }
 
@@ -28,7 +30,7 @@ import Testing
     var registry = ServerRegistry()
     var named = key("main", 1)
     named.name = "cache-a"
-    let numbers = [key("main", 1), key("other", 1), named].map { registry.number(of: $0) }
+    let numbers = [key("main", 1), key("other", 1), named].map { registry.id(of: $0) }
     #expect(Set(numbers).count == 3)
   }
 
@@ -75,25 +77,22 @@ import Testing
       """
     let runtimePlan = RuntimePlan(try settings(text), registry: &registry) { _ in .up }
     let one = runtimePlan.plan.pools[0]
-    #expect(one.connectTimeout == .milliseconds(50) && one.requestTimeout == .milliseconds(70))
-    #expect(!one.missesOnFailure && !one.writesMissOnFailure && one.connections == 3)
-    #expect(one.members.map(\.label) == ["a:1", "b:2"])
+    let policy = one.policy
+    #expect(policy.connectTimeout == .milliseconds(50) && policy.requestTimeout == .milliseconds(70))
+    #expect(policy.readsOnFailure == .error && policy.writesOnFailure == .error && policy.connections == 3)
+    #expect(one.servers.map { label($0, runtimePlan) } == ["a:1", "b:2"])
     let two = runtimePlan.plan.pools[1]
-    #expect(two.missesOnFailure && two.writesMissOnFailure && two.connections == 1)
+    #expect(two.policy == PoolPolicy())
+    #expect(runtimePlan.plan.servers.map(\.connections) == [3, 3, 1])
     // One address in two pools counts as two servers, because the pools' keys are unrelated.
-    #expect(Set((one.members + two.members).map(\.id)).count == 3)
+    #expect(Set(one.servers + two.servers).count == 3)
     #expect(runtimePlan.members.map(\.pool) == [0, 0, 1])
     #expect(runtimePlan.plan.limits.clientOutput == 64 << 10)
     #expect(runtimePlan.plan.limits.maxValue == 2 << 20)
     #expect(runtimePlan.plan.limits.serverQueue == 3 << 20)
-    #expect(
-      runtimePlan.healthPools[0]
-        == HealthPool(
-          id: PoolID(0), servers: one.members.map { ServerID($0.id) },
-          rules: HealthRules(
-            failures: 7, probeInterval: .seconds(2), probeMax: .seconds(9), onFailure: .failFast,
-            floorPercent: 20)))
-    #expect(runtimePlan.healthPools[1].rules.onFailure == .eject)
+    #expect(one.id == PoolID(0) && two.id == PoolID(1))
+    #expect(policy.failures == 7 && policy.probeInterval == .seconds(2) && policy.probeMax == .seconds(9))
+    #expect(policy.onFailure == .failFast && policy.floorPercent == 20)
   }
 
   @Test(arguments: [(1, 48), (2, 24), (3, 16), (8, 16)])
@@ -112,14 +111,18 @@ import Testing
     let after = RuntimePlan(try settings("servers: [b:2, c:3]"), registry: &registry) {
       $0 == down ? .ejected : .up
     }
-    #expect(after.plan.pools[0].members.map(\.status) == [.ejected, .up])
+    #expect(after.plan.servers.map(\.status) == [.ejected, .up])
   }
 
   private func settings(_ text: String) throws -> ProxySettings {
     try ProxySettings.decode(bytes: Array(text.utf8), file: "test.yml")
   }
 
-  private func numbers(_ runtimePlan: RuntimePlan) -> [String: UInt32] {
+  private func label(_ id: ServerID, _ runtimePlan: RuntimePlan) -> String? {
+    runtimePlan.plan.servers.first { $0.id == id }?.label
+  }
+
+  private func numbers(_ runtimePlan: RuntimePlan) -> [String: ServerID] {
     Dictionary(uniqueKeysWithValues: runtimePlan.members.map { ($0.settings.address, $0.id) })
   }
 }

@@ -5,6 +5,7 @@ import Net
 import Proxy
 import Settings
 import Testing
+import Topology
 
 @testable import Runtime
 
@@ -13,7 +14,7 @@ import Testing
   /// A supervisor without workers, and its only server.
   private struct Desk {
     let supervisor: Supervisor
-    let server: UInt32
+    let server: ServerID
     let log: Log
 
     init(_ more: String = "") throws {
@@ -33,7 +34,7 @@ import Testing
       supervisor.readReports(now: Clock.now())
     }
 
-    var isUp: Bool { supervisor.board.status(of: ServerID(server)) == .up }
+    var isUp: Bool { supervisor.board.status(of: server) == .up }
     var caveat: ServerRecord.Caveat? { supervisor.records[server]?.caveat }
     var rows: String { String(decoding: supervisor.sharedStats.rendered(), as: UTF8.self) }
 

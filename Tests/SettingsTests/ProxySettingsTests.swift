@@ -37,11 +37,16 @@ import Testing
     #expect(settings.listeners == [ListenerSettings(.tcp(host: "127.0.0.1", port: 11311))])
     #expect(settings.threads == nil && !settings.pinsThreads)
     #expect(pool.placement == .ketama && pool.hash == nil && pool.hashTag == nil)
-    #expect(pool.connectTimeout == .milliseconds(200) && pool.requestTimeout == .milliseconds(500))
-    #expect(pool.failures == 3 && pool.probeInterval == .seconds(1) && pool.probeMax == .seconds(30))
-    #expect(pool.onFailure == .eject && pool.readsOnFailure == .miss && pool.rejoin == .invalidate)
-    #expect(pool.writesOnFailure == .miss && !settings.log.clientsMaySetLevel)
-    #expect(pool.floor == 50 && pool.connections == 1)
+    #expect(
+      pool.policy.connectTimeout == .milliseconds(200) && pool.policy.requestTimeout == .milliseconds(500))
+    #expect(
+      pool.policy.failures == 3 && pool.policy.probeInterval == .seconds(1)
+        && pool.policy.probeMax == .seconds(30))
+    #expect(
+      pool.policy.onFailure == .eject && pool.policy.readsOnFailure == .miss
+        && pool.policy.rejoin == .invalidate)
+    #expect(pool.policy.writesOnFailure == .miss && !settings.log.clientsMaySetLevel)
+    #expect(pool.policy.floorPercent == 50 && pool.policy.connections == 1)
     #expect(settings.limits.clients == 10_000 && settings.limits.clientOutput == 262_144)
     #expect(settings.limits.maxValue == 134_217_728 && settings.limits.serverQueue == 67_108_864)
     #expect(settings.limits.memory == 50_331_648)
@@ -124,17 +129,17 @@ import Testing
     main.placement = .twemproxyKetama
     main.hash = .murmur
     main.hashTag = .init(opening: UInt8(ascii: "{"), closing: UInt8(ascii: "}"))
-    main.connectTimeout = .milliseconds(1500)
-    main.requestTimeout = .microseconds(2500)
-    main.failures = 7
-    main.probeInterval = .seconds(2)
-    main.probeMax = .seconds(2)
-    main.onFailure = .failFast
-    main.readsOnFailure = .error
-    main.writesOnFailure = .error
-    main.rejoin = .asIs
-    main.floor = 0
-    main.connections = 64
+    main.policy.connectTimeout = .milliseconds(1500)
+    main.policy.requestTimeout = .microseconds(2500)
+    main.policy.failures = 7
+    main.policy.probeInterval = .seconds(2)
+    main.policy.probeMax = .seconds(2)
+    main.policy.onFailure = .failFast
+    main.policy.readsOnFailure = .error
+    main.policy.writesOnFailure = .error
+    main.policy.rejoin = .asIs
+    main.policy.floorPercent = 0
+    main.policy.connections = 64
     #expect(settings.pools == [main, PoolSettings(name: "sessions", servers: [try Self.server("d")])])
     #expect(
       settings.routes == [
@@ -154,7 +159,7 @@ import Testing
   @Test func poolOfTheShortFormIsNamedMain() throws {
     let settings = try Self.decode("servers: [a]\nfloor: 10%\nroutes: [{prefix: x, pool: main}]\n")
     #expect(settings.pools.map(\.name) == ["main"])
-    #expect(settings.pools[0].floor == 10)
+    #expect(settings.pools[0].policy.floorPercent == 10)
     #expect(settings.routes == [RouteSettings(prefix: "x", pool: "main", poolIndex: 0)])
   }
 

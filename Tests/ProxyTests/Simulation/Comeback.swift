@@ -1,6 +1,7 @@
 import Bytes
 import Health
 import Stats
+import Topology
 
 @testable import Proxy
 
@@ -58,7 +59,7 @@ final class Comeback {
   var board: HealthBoard
   var failover: FailoverCoordinator
   /// The current session with each server.
-  var sessions: [UInt32: Int] = [:]
+  var sessions: [ServerID: Int] = [:]
   var lastSession = 0
   private(set) var violation: String?
   private(set) var trace: [String] = []
@@ -67,9 +68,9 @@ final class Comeback {
   private(set) var failoverEvents: [FailoverCoordinator.FailoverEvent] = []
   var ejections = 0
   /// Servers that must be flushed before they get another request.
-  var owed: Set<UInt32> = []
+  var owed: Set<ServerID> = []
 
-  static func id(_ name: String) -> UInt32 { Fleet.id(of: name) }
+  static func id(_ name: String) -> ServerID { Fleet.id(of: name) }
 
   init(seed: UInt64, omission: Omission? = nil, isTraced: Bool = false) {
     self.seed = seed
@@ -78,11 +79,16 @@ final class Comeback {
     writesMissOnFailure = seed % 2 == 1 || omission == .promises
     dice = Dice(seed: seed)
     flushes = dice.pick([0, 0, 1])
-    let rules = HealthRules(
-      failures: dice.pick([1, 2, 3]), probeInterval: .milliseconds(40), probeMax: .milliseconds(100),
-      floorPercent: dice.pick([0, 33, 33, 50]))
-    let ids = Self.names.map(Self.id)
-    board = HealthBoard([HealthPool(id: PoolID(0), servers: ids.map { ServerID($0) }, rules: rules)])
+    var policy = PoolPolicy()
+    policy.failures = dice.pick([1, 2, 3])
+    policy.probeInterval = .milliseconds(40)
+    policy.probeMax = .milliseconds(100)
+    policy.floorPercent = dice.pick([0, 33, 33, 50])
+    policy.requestTimeout = Self.timeout
+    policy.connectTimeout = .milliseconds(10)
+    policy.writesOnFailure = writesMissOnFailure ? .miss : .error
+    let pools = [PoolMembers(id: PoolID(0), servers: Self.names.map(Self.id), policy: policy)]
+    board = HealthBoard(pools)
     var limits = Limits()
     limits.reconnectDelay = .milliseconds(3)
     // A server that has hung serves its connections again one by one, within 10 ms.
@@ -98,15 +104,9 @@ final class Comeback {
     limits.worthCuttingSingle = 8 * limits.worthCutting
     limits.streams = dice.pick([32, 32, 2])
     limits.spares = dice.pick([2, 0])
-    failover = FailoverCoordinator(
-      [FailoverCoordinator.Pool(members: ids, rejoin: .invalidate, requestTimeout: Self.timeout)], workers: 2,
-      limits: limits)
+    failover = FailoverCoordinator(pools, workers: 2, limits: limits)
     for name in Self.names { hosts[name] = Host(name) }
-    let plan = Fleet.plan(Self.names, limits: limits) { options in
-      options.requestTimeout = Self.timeout
-      options.connectTimeout = .milliseconds(10)
-      options.writesMissOnFailure = self.writesMissOnFailure
-    }
+    let plan = Fleet.plan(Self.names, limits: limits) { $0.policy = policy }
     for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
     for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
   }
@@ -151,8 +151,8 @@ final class Comeback {
       endTurn(seat)
     }
     perform(failover.tick(now: moment))
-    for server in board.dueProbes(at: moment) where sessions[server.number] == nil {
-      session(server.number, job: nil)
+    for server in board.dueProbes(at: moment) where sessions[server] == nil {
+      session(server, job: nil)
     }
   }
 

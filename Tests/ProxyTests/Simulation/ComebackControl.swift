@@ -1,5 +1,6 @@
 import Bytes
 import Health
+import Topology
 
 @testable import Proxy
 
@@ -8,7 +9,7 @@ import Health
 extension Comeback {
   func consider(_ workerEvent: WorkerEvent) {
     guard case .failed(let server, let failure) = workerEvent else {
-      if case .answered(let server) = workerEvent { board.answered(ServerID(server), at: moment) }
+      if case .answered(let server) = workerEvent { board.answered(server, at: moment) }
       if case .flushOwed(let server) = workerEvent {
         guard failover.status(of: server) != .up else {
           return fail("server \(Fleet.name(of: server)) is up without the flush owed to it")
@@ -18,27 +19,19 @@ extension Comeback {
       }
       return
     }
-    let cause: FailureCause? =
-      switch failure {
-      case .refused: .refused
-      case .timedOut: .timedOut
-      case .connectionLost: .connectionLost
-      case .protocolError: .protocolError
-      default: nil
-      }
-    guard let cause else { return }
-    apply(board.failed(ServerID(server), cause, at: moment, random: dice.next()))
+    guard failure.isServersFault else { return }
+    apply(board.failed(server, failure, at: moment, random: dice.next()))
   }
 
   func apply(_ changes: [HealthBoard.Change]) {
     for change in changes {
       switch change {
       case .down(let server, _, let isEjected):
-        perform(failover.wants(server.number, isEjected ? .ejected : .failFast, now: moment))
-      case .rejoining(let server): beginReturn(server.number)
-      case .up(let server): perform(failover.wants(server.number, .up, now: moment))
-      case .ejected(let server): perform(failover.wants(server.number, .ejected, now: moment))
-      case .restored(let server): perform(failover.wants(server.number, .failFast, now: moment))
+        perform(failover.wants(server, isEjected ? .ejected : .failFast, now: moment))
+      case .rejoining(let server): beginReturn(server)
+      case .up(let server): perform(failover.wants(server, .up, now: moment))
+      case .ejected(let server): perform(failover.wants(server, .ejected, now: moment))
+      case .restored(let server): perform(failover.wants(server, .failFast, now: moment))
       }
     }
   }
@@ -81,13 +74,13 @@ extension Comeback {
       case .abandon(let server): sessions[server] = nil
       case .rejoined(let server, let ok):
         sessions[server] = nil
-        apply(board.rejoined(ServerID(server), ok: ok, at: moment, random: dice.next()))
+        apply(board.rejoined(server, ok: ok, at: moment, random: dice.next()))
       case .event(_, let event): remember(event)
       }
     }
   }
 
-  private func answer(_ seat: Seat, _ ticket: UInt64, _ entries: [UInt32: Journal.Entries]) {
+  private func answer(_ seat: Seat, _ ticket: UInt64, _ entries: [ServerID: Journal.Entries]) {
     report(seat) {
       self.perform(self.failover.answered(seat.number, ticket: ticket, entries, now: self.moment))
     }
@@ -96,14 +89,14 @@ extension Comeback {
   // MARK: - Sessions
 
   /// Opens a session with a server: as a probe, or to run a cleanup job.
-  func session(_ server: UInt32, job: FailoverCoordinator.CleanupJob?) {
+  func session(_ server: ServerID, job: FailoverCoordinator.CleanupJob?) {
     lastSession += 1
     let number = lastSession
     sessions[server] = number
     ask(server, number, "version\r\n") {
       guard let job else {
         let changes = self.board.probed(
-          ServerID(server), ok: true, at: self.moment, random: self.dice.next())
+          server, ok: true, at: self.moment, random: self.dice.next())
         if changes.isEmpty { self.sessions[server] = nil }
         return self.apply(changes)
       }
@@ -112,7 +105,7 @@ extension Comeback {
   }
 
   /// Waits until the server answers at once after a pause.
-  private func rest(_ server: UInt32, _ number: Int, _ then: @escaping () -> Void) {
+  private func rest(_ server: ServerID, _ number: Int, _ then: @escaping () -> Void) {
     at(now + Self.rest) {
       let asked = self.now
       self.ask(server, number, "version\r\n") {
@@ -122,14 +115,14 @@ extension Comeback {
     }
   }
 
-  private func beginReturn(_ server: UInt32) {
+  private func beginReturn(_ server: ServerID) {
     guard let number = sessions[server] else { return }
     rest(server, number) {
       self.perform(self.failover.returns(server, isEmpty: false, now: self.moment))
     }
   }
 
-  func run(_ job: FailoverCoordinator.CleanupJob, on server: UInt32, _ number: Int) {
+  func run(_ job: FailoverCoordinator.CleanupJob, on server: ServerID, _ number: Int) {
     var text = job.flushes ? "flush_all\r\n" : ""
     for key in job.keys { text += "delete \(String(decoding: key, as: UTF8.self))\r\n" }
     ask(server, number, text) {
@@ -140,7 +133,7 @@ extension Comeback {
   }
 
   /// Sends a request to a server; what was sent is executed at some time, answered or not.
-  private func ask(_ server: UInt32, _ number: Int, _ text: String, _ then: @escaping () -> Void) {
+  private func ask(_ server: ServerID, _ number: Int, _ text: String, _ then: @escaping () -> Void) {
     guard sessions[server] == number, let host = hosts[Fleet.name(of: server)] else { return }
     var isAnswered = false
     at(now + 30_000_000) {
@@ -169,14 +162,14 @@ extension Comeback {
     after(100...1000, then)
   }
 
-  private func fail(_ server: UInt32) {
+  private func fail(_ server: ServerID) {
     sessions[server] = nil
     if failover.status(of: server) == .up {
       return perform(failover.cleaned(server, ok: false, now: moment))
     }
     let steps = failover.interrupted(server, now: moment)
     if steps.isEmpty {
-      apply(board.probed(ServerID(server), ok: false, at: moment, random: dice.next()))
+      apply(board.probed(server, ok: false, at: moment, random: dice.next()))
     } else {
       perform(steps)
     }

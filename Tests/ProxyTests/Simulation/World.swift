@@ -1,6 +1,7 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 
 @testable import Proxy
 
@@ -45,7 +46,7 @@ final class World {
   var servers: [String: ModelServer] = [:]
   var members: [String]
   var statuses: [String: ServerStatus] = [:]
-  var options = WorkerPlan.Options()
+  var options = Fleet.Options()
   var limits = Limits()
   var clients: [ModelClient] = []
   var bySlot: [Ref<Client>: ModelClient] = [:]
@@ -148,7 +149,6 @@ final class World {
       limits.serverDepth = dice.pick([65_536, 12])
       limits.lateReplies = dice.pick([1024, 3])
     }
-    options.members = []
     worker = Worker(
       plan: Fleet.plan(members, limits: limits, { _ in }), processID: 1, secret: 1,
       now: Instant(nanoseconds: now))
@@ -166,11 +166,9 @@ final class World {
 
   func currentPlan() -> WorkerPlan {
     var plan = Fleet.plan(members, limits: limits) { options in
-      let members = options.members
-      options = self.options
-      options.members = members
-      for i in options.members.indices {
-        options.members[i].status = self.statuses[self.members[i]] ?? .up
+      options.policy = self.options.policy
+      for i in options.servers.indices {
+        options.servers[i].status = self.statuses[self.members[i]] ?? .up
       }
     }
     plan.limits.firstRequests = limits.firstRequests

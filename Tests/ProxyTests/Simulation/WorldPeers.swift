@@ -1,3 +1,5 @@
+import Topology
+
 @testable import Proxy
 
 // The requests of clients, the replies of servers, and the faults.

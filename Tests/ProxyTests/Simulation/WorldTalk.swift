@@ -1,4 +1,5 @@
 import Stats
+import Topology
 
 @testable import Proxy
 

@@ -1,6 +1,5 @@
 import Glibc
-import Health
-import Proxy
+import Topology
 
 extension ServerFailure {
   /// The failure that a connection's error number means.
@@ -11,18 +10,6 @@ extension ServerFailure {
     case EHOSTUNREACH, ENETUNREACH, EACCES, EADDRNOTAVAIL, ENETDOWN, EHOSTDOWN: self = .unreachable
     case ETIMEDOUT: self = .timedOut
     default: self = .connectionLost
-    }
-  }
-
-  /// The cause that the health board counts; nil if the server did not fail.
-  var failureCause: FailureCause? {
-    switch self {
-    case .refused: .refused
-    case .unreachable: .unreachable
-    case .timedOut: .timedOut
-    case .connectionLost: .connectionLost
-    case .protocolError: .protocolError
-    case .queueFull, .ejected, .shuttingDown, .full: nil
     }
   }
 }
