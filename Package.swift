@@ -41,8 +41,9 @@ let package = Package(
     .target(
       name: "Runtime", dependencies: ["Proxy", "Health", "Settings", "Net", "CRingroad"], swiftSettings: house
     ),
+    .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(
-      name: "ringroad", dependencies: ["Runtime", "Settings", "Net"], swiftSettings: house),
+      name: "ringroad", dependencies: ["Runtime", "Demo", "Settings", "Net"], swiftSettings: house),
 
     // What several test targets use; nothing of the product does.
     .target(

@@ -1,4 +1,6 @@
+import Demo
 import Glibc
+import Net
 import Runtime
 import Settings
 

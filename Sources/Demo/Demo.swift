@@ -6,7 +6,7 @@ import Settings
 ///
 /// Afterwards everything stays up until Ctrl-C, to be tried by hand. In any case the child processes are ended and
 /// the files removed. Returns 0 if every statement of the tour was true, else 1.
-func demo(_ options: DemoOptions) -> Int32 {
+package func demo(_ options: DemoOptions) -> Int32 {
   do throws(DemoFailure) {
     let patience = try DemoPatience()
     let cast = try DemoCast(patience)

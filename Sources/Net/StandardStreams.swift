@@ -1,10 +1,10 @@
 import Glibc
 
 /// Standard input, output and error.
-enum StandardStreams {
+package enum StandardStreams {
   /// Writes all bytes; false if the reader is gone.
   @discardableResult
-  static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
+  package static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) -> Bool {
     var written = 0
     while written < bytes.count {
       // SAFETY: written < count, so the pointer and the rest lie in the array, which outlives the call.
@@ -22,13 +22,13 @@ enum StandardStreams {
   }
 
   /// Prints one line to standard output.
-  static func say(_ line: String) { write(Array((line + "\n").utf8)) }
+  package static func say(_ line: String) { write(Array((line + "\n").utf8)) }
 
   /// Prints one error line to standard error.
-  static func complain(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
+  package static func complain(_ line: String) { write(Array((line + "\n").utf8), to: STDERR_FILENO) }
 
   /// Reads the next bytes of standard input; empty at its end, and after an error, which is reported.
-  static func read(into chunk: inout [UInt8]) -> ArraySlice<UInt8> {
+  package static func read(into chunk: inout [UInt8]) -> ArraySlice<UInt8> {
     while true {
       // SAFETY: read fills at most `count` bytes of the array, which outlives the call.
       let count = unsafe chunk.withUnsafeMutableBytes {
