@@ -134,18 +134,15 @@ package struct Client: ~Copyable, Recyclable {
     return true
   }
 
-  /// Whether its replies may wait for others in flight: only for `nanoseconds`, and only if little is to be sent.
+  /// Whether its replies wait for others in flight, for `nanoseconds` at most.
   @inline(always) mutating func mayBeHeld(for nanoseconds: UInt64, now: Instant) -> Bool {
-    guard inFlight > 0, output.count < Self.worthSending else { return false }
     if heldSince == .never { heldSince = now }
-    return now.nanoseconds &- heldSince.nanoseconds < nanoseconds
+    let held = now.nanoseconds &- heldSince.nanoseconds
+    return Batcher.holds(output.count, awaited: inFlight, held: held, limit: nanoseconds)
   }
 
   /// Cap on the remembered size of a send, so that one large send does not make every later block large.
   private static var mostUsualReply: Int { 4096 }
-
-  /// Bytes of output above which it is sent at once: holding it back would save nothing.
-  private static var worthSending: Int { 16_384 }
 
   /// Moves a parked reply, which is the next in order, to the output.
   @inline(always) mutating func unpark(from: Int, count: Int, _ buffers: inout BufferPool) {

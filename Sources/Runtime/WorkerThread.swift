@@ -76,23 +76,6 @@ struct WorkerThread: ~Copyable {
   var hasEnded = false
 
   static let tickLength = Duration.milliseconds(10)
-  /// Minimum requests in flight for batching: below it, the loop never polls again or pauses before sending. From it
-  /// up, a turn that brought little polls again, or is followed by a pause, so that one send carries more.
-  static let minInFlight = 12
-  /// A turn with fewer forwarded requests, or fewer events, brought little; and the most times that such a turn polls
-  /// again before it sends.
-  static let smallTurn = 32
-  static let mostLooks = 4
-  /// Length of a pause in nanoseconds; a pause costs as much CPU as a few sends.
-  static let pauseLength: Int64 = 60_000
-  /// Minimum requests in flight for holding replies, and the nanoseconds for which a client's replies wait for those
-  /// that it still awaits: see `Worker.nextClientToFlush`.
-  static let holdMinInFlight = 32
-  static let replyHoldLimit: UInt64 = 100_000
-  /// Numbers of clients with replies to send for which these are sent before anything is sent to servers, so that the
-  /// clients' next requests join that send. More clients are a batch without this. And the most such rounds in a turn.
-  static let earlyReplyClients = 8...64
-  static let earlyReplyRounds = 2
   /// The most rounds at the end for clients with more requests to answer.
   static let lastRounds = 1000
   /// Missing bytes of a value at and above which they are read straight into their buffer.
@@ -138,10 +121,10 @@ struct WorkerThread: ~Copyable {
   mutating func turn(_ scratch: inout Scratch, now: Instant) {
     let forwarded = worker.counters[.requestsForwarded]
     var events = walk(&scratch, now: now)
-    // A send costs as much for one request as for thirty: look for more before sending a few.
     var looks = 0
-    while looks < Self.mostLooks, worker.requestsInFlight >= Self.minInFlight,
-      worker.counters[.requestsForwarded] &- forwarded < Self.smallTurn
+    while Batcher.looksAgain(
+      after: looks, inFlight: worker.requestsInFlight,
+      forwarded: worker.counters[.requestsForwarded] &- forwarded)
     {
       let seen = look(&scratch, now: now)
       guard seen > 0 else { break }
@@ -155,8 +138,11 @@ struct WorkerThread: ~Copyable {
     if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
     if !worker.events.isEmpty { sendEvents() }
-    if mayPause(after: events, worker.counters[.requestsForwarded] &- forwarded) {
-      Clock.pause(nanoseconds: Self.pauseLength)
+    if Batcher.pauses(
+      inFlight: worker.requestsInFlight, events: events,
+      forwarded: worker.counters[.requestsForwarded] &- forwarded)
+    {
+      Clock.pause(nanoseconds: Batcher.pauseLength)
     }
   }
 
@@ -164,22 +150,14 @@ struct WorkerThread: ~Copyable {
   /// send as the requests that already wait. Repeated for the next group, if there is one. Returns the number of
   /// events.
   private mutating func answerEarly(_ scratch: inout Scratch, now: Instant) -> Int {
-    var events = 0
-    for _ in 0..<Self.earlyReplyRounds where Self.earlyReplyClients.contains(worker.clientsToFlush) {
+    var (events, rounds) = (0, 0)
+    while Batcher.answersEarly(after: rounds, clients: worker.clientsToFlush) {
+      rounds &+= 1
       flushClients(now: now)
       events &+= look(&scratch, now: now)
       execute(now: now)
     }
     return events
-  }
-
-  /// Whether to pause after a turn with this number of events and of forwarded requests: it brought little of what is
-  /// in flight. Servers answer in small pieces, and a turn for each costs more than it brings.
-  private mutating func mayPause(after events: Int, _ forwarded: UInt64) -> Bool {
-    let inFlight = worker.requestsInFlight
-    guard inFlight >= Self.minInFlight else { return false }
-    // With few clients that pipeline, one event brings many requests.
-    return events < min(Self.smallTurn, inFlight / 8) || forwarded < min(Self.smallTurn, inFlight / 2)
   }
 
   // MARK: - Events
@@ -353,9 +331,9 @@ struct WorkerThread: ~Copyable {
   }
 
   private mutating func flushClients(now: Instant) {
-    let replyHoldLimit = worker.requestsInFlight >= Self.holdMinInFlight ? Self.replyHoldLimit : 0
+    let limit = Batcher.holdLimit(inFlight: worker.requestsInFlight)
     worker.takeHeld()
-    while let c = worker.nextClientToFlush(holding: replyHoldLimit, now: now) { flushClient(c, now: now) }
+    while let c = worker.nextClientToFlush(holding: limit, now: now) { flushClient(c, now: now) }
   }
 
   mutating func flushConnection(_ l: Ref<ServerConnection>, now: Instant) {
