@@ -103,12 +103,6 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return nil
       }
-      if reply.status == .value, connections[l].queue.legs.count > 1, leg.exchange != Ref<Exchange>.none,
-        seemsToHaveSwallowed(l, leg, reply, bytes, p)
-      {
-        askOnceMore(l, leg)
-        return reply.length
-      }
       take(reply, l, leg, bytes, p)
       return reply.length
     }
@@ -156,51 +150,6 @@ extension Worker {
     } else if leg.isLate {
       counters.add(.lateReplies)
     }
-    connections[l].queue.dropFront(&buffers)
-  }
-
-  /// Whether this value contains the reply to the next request: bytes of the value may be missing, and the reply that
-  /// followed has filled their place. Looks at line ends only; most values have none.
-  @inline(never)
-  private mutating func seemsToHaveSwallowed(
-    _ l: Ref<ServerConnection>, _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int
-  ) -> Bool {
-    let next = connections[l].queue.legs[1]
-    let length = Int(leg.length)
-    let end = p &+ reply.length &- 2
-    guard next.verb.isMeta, next.verb != .metaDebug, connections[l].queue.sent >= length &+ Int(next.length),
-      var newline = bytes.first(10, from: p, to: end)
-    else { return false }
-    let asked = connections[l].queue.bytes.readable.rest(from: length)
-    let value = bytes.first(end &+ 2)
-    // The first newline ends the line before the value.
-    while let more = bytes.first(10, from: newline &+ 1, to: end) {
-      newline = more
-      guard bytes.byte(at: newline &- 1) == 13 else { continue }
-      let answer = ReplyParser.meta(
-        value, at: newline &+ 1, to: next.metaLine, asked: asked, era: connections[l].meta,
-        maxValue: limits.maxValue)
-      switch answer {
-      case .opening: return true
-      case .reply(let inner) where inner.status != .error: return true
-      default: break
-      }
-    }
-    return false
-  }
-
-  /// Discards a reply that cannot be trusted. It may be a genuine value that looks that way, so the connection stays
-  /// open. The request is sent again, once, behind the others, if that gives the same reply; otherwise it fails.
-  @inline(never)
-  private mutating func askOnceMore(_ l: Ref<ServerConnection>, _ leg: Leg) {
-    var line = connections[l].queue.copyFront(&buffers)
-    if leg.mayBeSentAgain, mayAskAgain(l, leg) {
-      sendAgain(leg, line, 0, on: l)
-      markDirty(connection: l)
-    } else {
-      fail(leg, at: connections[l].server, .protocolError, line, 0)
-    }
-    line.release(to: &buffers)
     connections[l].queue.dropFront(&buffers)
   }
 

@@ -98,8 +98,7 @@ def damaged(play, least_ok, seconds=4, chance=0.02, settings=STRICT, load=None, 
 
 
 # What no reader of the stream could notice in time is not played: a digit of an item's flags that is lost, or bytes of a
-# value whose place the answer to a classic request takes, to its end: a meta value has nothing else behind it by which that
-# would be seen, and only answers to meta requests are looked for in it.
+# value whose place the next answer takes, to its end: a meta value has nothing else behind it by which that would be seen.
 NOTICEABLE = {"plain": True}
 
 

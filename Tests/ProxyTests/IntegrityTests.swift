@@ -99,8 +99,8 @@ import Wire
     #expect(rig.leak == nil)
   }
 
-  /// Bytes lost from a value are made up for by the next reply, or never. No byte of the value is given, even if that
-  /// reply ends where the value would have: the server is asked again, and the loss is noticed.
+  /// Bytes lost from a value are made up for by the next reply, or never. No byte of the value is given, unless
+  /// that reply or its first line ends where the value would have: then the damaged reply is well-formed.
   @Test(arguments: 1...19, ["md j", "mg j v", "mg j t"])
   func aMetaValueWithMissingBytesIsNotDelivered(lost: Int, next: String) {
     let rig = Rig(["a"]) { $0.missesOnFailure = false }
@@ -111,18 +111,12 @@ import Wire
       $0.split(separator: " ").last.map(String.init) ?? ""
     }
     let (first, second) = (opaques[0], opaques[1])
-    let answer =
-      next == "mg j v"
-      ? "VA 3 \(second)\r\n" + "abc\r\n" : "HD \(next == "mg j t" ? "t-1 " : "")\(second)\r\n"
+    let line = (next == "mg j v" ? "VA 3 " : next == "mg j t" ? "HD t-1 " : "HD ") + second + "\r\n"
+    let answer = line + (next == "mg j v" ? "abc\r\n" : "")
     rig.send(
       from: "a", "VA 20 s20 \(first)\r\n" + String(repeating: "v", count: 20 - lost) + "\r\n" + answer)
+    guard lost != line.utf8.count, lost != answer.utf8.count else { return }
     #expect(rig.waiting(for: c).first != "V")
-    let more = rig.asked("a")
-    if lost == answer.utf8.count {
-      #expect(more == "mg k v s \(first)\r\n")
-      rig.send(from: "a", "VA 20 s20 \(first)\r\n" + String(repeating: "v", count: 20) + "\r\n")
-      #expect(rig.count(.integrityFailures) == 1, "the other reply made up for the missing bytes")
-    }
     rig.advance(.milliseconds(500))
     #expect(rig.got(c).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
     #expect(rig.got(other).hasPrefix("SERVER_ERROR ringroad: a:11211 "))
@@ -138,20 +132,11 @@ import Wire
     rig.say(other, "md j O2")
     let value = "text\r\nHD O2"
     _ = rig.asked("a")
-    rig.send(from: "a", "VA 11 O1\r\n\(value)\r\n")
-    #expect(rig.got(c) == "")
-    #expect(rig.asked("a") == lines("mg k v O1"))
-    rig.send(from: "a", "HD O2\r\nVA 11 O1\r\n\(value)\r\n")
-    #expect(rig.got(other) == lines("HD O2"))
-    #expect(rig.got(c) == "VA 11 O1\r\n\(value)\r\n")
-    #expect(rig.count(.integrityFailures) == 0)
-    #expect(rig.count(.readRetries) == 1)
-    // Reading it again would not give the same.
-    rig.say(c, "mg k v O1", "md k O2")
-    _ = rig.asked("a")
     rig.send(from: "a", "VA 11 O1\r\n\(value)\r\nHD O2\r\n")
-    #expect(rig.got(c) == lines("EN O1", "HD O2"))
+    #expect(rig.got(c) == "VA 11 O1\r\n\(value)\r\n")
+    #expect(rig.got(other) == lines("HD O2"))
     #expect(rig.asked("a") == "")
+    #expect(rig.count(.integrityFailures) == 0)
     rig.hangUp(c)
     rig.hangUp(other)
     #expect(rig.leak == nil)
