@@ -45,7 +45,7 @@ extension Worker {
         && bytes.isBeginning(of: "dump", from: line[2].from, to: line[2].to))
   }
 
-  /// Sends the first `words` words of the line to every server of every pool.
+  /// Sends the first `words` words of the line to every server, however many pools it is in.
   private mutating func broadcast(
     _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
   ) {
@@ -57,8 +57,8 @@ extension Worker {
     }
     fanOuts[f].isImmediate = kind == .flushAll && words == 1
     if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
-    for i in 0..<destinations.count {
-      ask(destinations[i].server, for: c, f, bytes, request.verb, words: kept, now: now)
+    for i in 0..<everyServer.count {
+      ask(everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
     }
     if fanOuts[f].pending == 0 { finish(f) }
   }
@@ -79,7 +79,7 @@ extension Worker {
     {
       piece.failure = failure
       fanOuts[f].pieces.append(piece)
-      noteFailure(f, at: s, failure)
+      noteFailure(f, at: s, in: PoolIndex(), failure)
       return
     }
     let before = connections[l].queue.end
@@ -121,7 +121,7 @@ extension Worker {
     fanOuts[f].bytes.append(bytes, from: p, count: length, &buffers)
     // A server that refuses `flush_all` has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
-    if outcome == .error { return noteFailure(f, at: piece.server, .protocolError) }
+    if outcome == .error { return noteFailure(f, at: piece.server, in: PoolIndex(), .protocolError) }
     if fanOuts[f].isImmediate, servers[piece.server].isJournaled {
       events.append(.flushed(server: servers[piece.server].id, asked: leg.since))
     }

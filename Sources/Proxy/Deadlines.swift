@@ -48,6 +48,7 @@ extension Worker {
       if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
     }
     if connections[l].isPrivate { return }
+    if servers[s].hasMixedTimeouts { expireShorter(l, now: now) }
     let timeout = servers[s].requestTimeout
     var isOverdue = false
     while let one = connections[l].queue.firstInTime {
@@ -115,24 +116,49 @@ extension Worker {
     if leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
-  /// Answers for the overdue legs behind the late ones, if no byte of them was sent, and removes them: a request
-  /// reported as failed must not be executed after the client's later requests.
+  /// Answers for overdue requests that were not begun to be sent, and removes them: a request reported as failed must not
+  /// be executed after the client's later requests.
   mutating func dropUnsent(_ l: Ref<ServerConnection>, now: Instant) {
-    let s = connections[l].server
-    var at = connections[l].queue.positionInTime
-    var count = 0
-    while let one = connections[l].queue.next(&at) {
-      let age = now.nanoseconds &- min(now.nanoseconds, one.leg.since.nanoseconds)
-      guard age >= servers[s].requestTimeout else { break }
-      if !one.leg.isLate { counters.add(.timeouts) }
-      var request = connections[l].queue.copy(one, &buffers)
-      abandon(one.leg, at: s, by: l, .timedOut, .notDone, request, 0)
-      request.release(to: &buffers)
-      count &+= 1
+    var unsent = connections[l].queue.takeUnsent(&buffers)
+    var at = RequestQueue.Position()
+    while let one = unsent.next(&at) {
+      if now.nanoseconds &- min(now.nanoseconds, one.leg.since.nanoseconds) >= timeout(of: one.leg, on: l) {
+        if !one.leg.isLate { counters.add(.timeouts) }
+        abandon(one.leg, at: connections[l].server, by: l, .timedOut, .notDone, unsent.bytes, one.start)
+      } else {
+        connections[l].queue.requeue(one.leg, from: unsent.bytes, at: one.start, &buffers)
+      }
     }
-    guard count > 0 else { return }
-    connections[l].queue.dropUnsent(count, &buffers)
+    unsent.clear(&buffers)
     keepPromises()
+  }
+
+  /// Nanoseconds until a request is late.
+  private func timeout(of leg: Leg, on l: Ref<ServerConnection>) -> UInt64 {
+    let s = connections[l].server
+    return servers[s].hasMixedTimeouts ? policy(of: leg.pool).requestTimeout : servers[s].requestTimeout
+  }
+
+  /// Answers for the overdue requests of pools with a shorter timeout than others of the server. The longest alone tells
+  /// whether the server has failed. O(requests queued).
+  private mutating func expireShorter(_ l: Ref<ServerConnection>, now: Instant) {
+    var at = connections[l].queue.positionInTime
+    var isUnsent = false
+    while let one = connections[l].queue.next(&at) {
+      let limit = timeout(of: one.leg, on: l)
+      let from = max(one.leg.since, connections[l].deliveredAt)
+      guard !one.leg.isLate, now.nanoseconds &- min(now.nanoseconds, from.nanoseconds) >= limit,
+        limit < servers[connections[l].server].requestTimeout, !isDelivering(l, within: limit, now: now),
+        !(connections[l].queue.front == .answered && one.index == 0)
+      else { continue }
+      if one.start >= connections[l].queue.sent {
+        isUnsent = true
+      } else {
+        counters.add(.timeouts)
+        expire(one, on: l)
+      }
+    }
+    if isUnsent { dropUnsent(l, now: now) }
   }
 
   /// Closes clients that keep the proxy waiting: with half a request, or by not reading replies. Called once a

@@ -65,6 +65,7 @@ extension Worker {
       return failedDownload(i, .unreachable, now: now)
     }
     streams[i].server = destination.server
+    streams[i].leg.pool = destination.pool
     // A private connection might still see the value of a key whose deletion is pending.
     if isPromisedAway(i, at: destination.server) { return failedDownload(i, .timedOut, now: now) }
     if let failure = admit(connection(to: destination.server, for: streams[i].client.slot), now: now) {
@@ -167,7 +168,7 @@ extension Worker {
       if streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length)
       } else if outcome == .error {
-        noteFailure(streams[i].fanOut, at: streams[i].server, .protocolError, keys: 1)
+        noteFailure(streams[i].fanOut, at: streams[i].server, in: leg.pool, .protocolError, keys: 1)
       }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
@@ -257,7 +258,7 @@ extension Worker {
       return close(client: streams[i].client.slot)
     }
     if streams[i].fanOut != Ref<FanOut>.none {
-      noteFailure(streams[i].fanOut, at: streams[i].server, failure, keys: 1)
+      noteFailure(streams[i].fanOut, at: streams[i].server, in: streams[i].leg.pool, failure, keys: 1)
       streams[i].piece += 1
       return advance(i, now: now)
     }

@@ -44,6 +44,8 @@ package struct Leg: BitwiseCopyable {
   /// server.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
+  /// The pool of its key, or of its first: whose rules apply if it fails.
+  var pool = PoolIndex()
   /// When the worker received the request.
   var since = Instant.origin
 
@@ -84,6 +86,11 @@ package struct Leg: BitwiseCopyable {
   var isFenced: Bool {
     get { marks & 32 != 0 }
     set { mark(32, newValue) }
+  }
+
+  /// A reload has given the pools other numbers: `numbers[i]` is that of the pool that was number `i`.
+  mutating func renumberPool(_ numbers: [PoolIndex]) {
+    pool = Int(pool.number) < numbers.count ? numbers[Int(pool.number)] : PoolIndex()
   }
 
   /// Only requests that a client still waits for, within their deadline, and only once.

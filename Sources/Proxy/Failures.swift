@@ -10,26 +10,27 @@ extension Worker {
 
   /// Answers a get of one key that could not be sent at all.
   @inline(never)
-  mutating func turnAwayGet(_ c: Ref<Client>, at s: Ref<Server>, _ failure: ServerFailure) {
-    fail(newExchange(c), .get, at: s, failure, isTrue: true)
+  mutating func turnAwayGet(_ c: Ref<Client>, at destination: Destination, _ failure: ServerFailure) {
+    fail(newExchange(c), .get, at: destination.server, in: destination.pool, failure, isTrue: true)
   }
 
   /// Answers a request that could not be sent at all.
   @inline(never)
   mutating func turnAway(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: Ref<Server>,
-    by l: Ref<ServerConnection>,
-    _ failure: ServerFailure
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, at destination: Destination,
+    by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) {
+    let s = destination.server
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
-    let isTrue = noteRefusal(bytes, lineAt: p, request.verb, keys, at: s, by: l, failure)
+    let isTrue = noteRefusal(
+      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, by: l, failure)
     if request.verb.isMeta {
-      failMeta(newExchange(c), bytes, p, request, at: s, failure, isTrue: isTrue)
+      failMeta(newExchange(c), bytes, p, request, at: destination, failure, isTrue: isTrue)
     } else if request.isQuiet {
       counters.add(.noreplyDropped)
     } else {
-      fail(newExchange(c), request.verb, at: s, failure, isTrue: isTrue)
+      fail(newExchange(c), request.verb, at: s, in: destination.pool, failure, isTrue: isTrue)
     }
     keepPromises()
   }
@@ -37,13 +38,14 @@ extension Worker {
   /// Answers an exchange after its server failed: a read as a miss if so configured, a write too if that `isTrue`;
   /// everything else with an error line that names server and cause.
   private mutating func fail(
-    _ x: Ref<Exchange>, _ verb: Verb, at s: Ref<Server>, _ failure: ServerFailure, isTrue: Bool
+    _ x: Ref<Exchange>, _ verb: Verb, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure,
+    isTrue: Bool
   ) {
     let target = target(of: x)
-    if verb.isRetrieval && servers[s].missesOnFailure {
+    if verb.isRetrieval && policy(of: pool, at: s).missesOnFailure {
       countMiss(at: s)
       append("END\r\n", to: target)
-    } else if isTrue, servers[s].writesMissOnFailure, let miss = verb.missLine {
+    } else if isTrue, policy(of: pool, at: s).writesMissOnFailure, let miss = verb.missLine {
       counters.add(.writesAsMisses)
       append(miss, to: target)
     } else {
@@ -51,6 +53,15 @@ extension Worker {
       appendError(failure, at: s, to: target)
     }
     conclude(x, target)
+  }
+
+  /// The rules of a pool.
+  @inline(__always) func policy(of pool: PoolIndex) -> RequestPolicy { policies[Int(pool.number)] }
+
+  /// The same for a request to a server. One that is no longer configured keeps the rules that it had.
+  func policy(of pool: PoolIndex, at s: Ref<Server>) -> RequestPolicy {
+    if servers[s].isRetired, let last = servers[s].lastPolicy { return last }
+    return policy(of: pool)
   }
 
   /// Counts keys of a server that are answered as misses because the server could not answer.
@@ -76,15 +87,15 @@ extension Worker {
   ) {
     if leg.fanOut != Ref<FanOut>.none {
       if fanOuts[leg.fanOut].kind == .multiGet {
-        noteFailure(leg.fanOut, at: s, failure, keysFrom: leg.piece)
+        noteFailure(leg.fanOut, at: s, in: leg.pool, failure, keysFrom: leg.piece)
       } else {
         fanOuts[leg.fanOut].pieces[Int(leg.piece)].failure = failure
-        noteFailure(leg.fanOut, at: s, failure)
+        noteFailure(leg.fanOut, at: s, in: leg.pool, failure)
       }
       fanOuts[leg.fanOut].pending &-= 1
     } else if leg.exchange != Ref<Exchange>.none {
       if leg.verb.isMeta { return failMeta(leg, at: s, failure, asked, start, isTrue: isTrue) }
-      fail(leg.exchange, leg.verb, at: s, failure, isTrue: isTrue)
+      fail(leg.exchange, leg.verb, at: s, in: leg.pool, failure, isTrue: isTrue)
     }
   }
 
@@ -215,7 +226,8 @@ extension Worker {
         case .leftBehind: settleDoubt(leg, at: s, by: l, failure, asked, start, isLeftBehind: true)
         case .notDone:
           noteRefusal(
-            asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, by: l, failure)
+            asked.readable, lineAt: start, leg.verb, KeyRange(leg, start: start), at: s, in: leg.pool, by: l,
+            failure)
         }
       fail(leg, at: s, failure, asked, start, isTrue: isTrue)
     }

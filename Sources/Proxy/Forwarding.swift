@@ -241,8 +241,8 @@ extension Worker {
     if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       if let failure = admit(l, for: request.isQuiet ? Ref<Client>.none : c, now: now) {
         // A separate function, so that a plain get need not pass what it does not use.
-        if request.verb == .get { return turnAwayGet(c, at: destination.server, failure) }
-        return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
+        if request.verb == .get { return turnAwayGet(c, at: destination, failure) }
+        return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
     counters.add(.requestsForwarded)
@@ -250,13 +250,14 @@ extension Worker {
     let x = request.isQuiet ? Ref<Exchange>.none : newExchange(c)
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = connections[l].queue.enqueueGet(
-        x, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
+        x, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
       return counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg()
     leg.exchange = x
     leg.verb = request.verb
     leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
+    leg.pool = destination.pool
     leg.since = now
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)

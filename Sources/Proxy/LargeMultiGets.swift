@@ -177,9 +177,9 @@ extension Worker {
       return deferRest(f, from: first)
     }
     if let failure = admit(l, now: clock) {
-      return noteFailure(f, at: connections[l].server, failure, keysFrom: first)
+      return noteFailure(f, at: connections[l].server, in: leg.pool, failure, keysFrom: first)
     }
-    connections[l].queue.enqueueRest(from: first, of: f, leg.verb, in: &fanOuts[f], since: clock, &buffers)
+    connections[l].queue.enqueueRest(from: first, of: f, behind: leg, in: &fanOuts[f], since: clock, &buffers)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
     counters.add(.requestsForwarded)
@@ -275,10 +275,11 @@ extension RequestQueue {
 
   /// Requests the kept rest of a share, fan-out `f`, in one line.
   mutating func enqueueRest(
-    from first: UInt32, of f: Ref<FanOut>, _ verb: Verb, in fanOut: inout FanOut, since now: Instant,
+    from first: UInt32, of f: Ref<FanOut>, behind previous: Leg, in fanOut: inout FanOut, since now: Instant,
     _ buffers: inout BufferPool
   ) {
     let before = end
+    let verb = previous.verb
     write(verb == .gets ? "gets" : "get", &buffers)
     var i = first
     while i != .max {
@@ -292,6 +293,7 @@ extension RequestQueue {
     var leg = Leg()
     leg.verb = verb
     leg.fanOut = f
+    leg.pool = previous.pool
     leg.piece = first
     leg.keyStart = verb == .gets ? 5 : 4
     leg.since = now

@@ -47,7 +47,7 @@ extension Worker {
   private mutating func giveUp(_ l: Ref<ServerConnection>, _ leg: Leg) {
     counters.add(.queueFull)
     guard leg.fanOut == Ref<FanOut>.none else {
-      return noteFailure(leg.fanOut, at: connections[l].server, .queueFull, keys: 1)
+      return noteFailure(leg.fanOut, at: connections[l].server, in: leg.pool, .queueFull, keys: 1)
     }
     connections[l].queue.disown(0)
     var request = connections[l].queue.copyFront(&buffers)

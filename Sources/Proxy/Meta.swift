@@ -43,7 +43,7 @@ extension Worker {
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
     if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       if let failure = admit(l, for: c, now: now) {
-        return turnAway(c, bytes, p, request, at: destination.server, by: l, failure)
+        return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
     if connections[l].isMade, !Self.isSpoken(request.verb, in: connections[l].meta) {
@@ -53,7 +53,8 @@ extension Worker {
     opaque &+= 1
     let era = connections[l].meta
     connections[l].queue.enqueueMeta(
-      x, bytes, p, request, opaque: opaque, for: era, secret: secret, since: now, &buffers)
+      x, in: destination.pool, bytes, p, request, opaque: opaque, for: era, secret: secret, since: now,
+      &buffers)
     counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
@@ -208,9 +209,8 @@ extension Worker {
 
   /// Answers a meta request that could not be sent at all.
   mutating func failMeta(
-    _ x: Ref<Exchange>, _ bytes: RawSpan, _ p: Int, _ request: Request, at s: Ref<Server>,
-    _ failure: ServerFailure,
-    isTrue: Bool
+    _ x: Ref<Exchange>, _ bytes: RawSpan, _ p: Int, _ request: Request, at destination: Destination,
+    _ failure: ServerFailure, isTrue: Bool
   ) {
     var asked = Buffer()
     // A miss returns the flags that the request line asks for.
@@ -218,7 +218,8 @@ extension Worker {
     line.bodyLength = 0
     var leg = Leg(MetaLine.write(bytes, p, line, opaque: 0, to: &asked, &buffers))
     leg.exchange = x
-    failMeta(leg, at: s, failure, asked, 0, isTrue: isTrue)
+    leg.pool = destination.pool
+    failMeta(leg, at: destination.server, failure, asked, 0, isTrue: isTrue)
     asked.release(to: &buffers)
   }
 
@@ -230,13 +231,14 @@ extension Worker {
     isTrue: Bool
   ) {
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
-    let isMiss = isRead && servers[s].missesOnFailure
+    let isMiss = isRead && policy(of: leg.pool, at: s).missesOnFailure
     if isMiss { countMiss(at: s) }
     if isMiss && leg.meta.contains(.quiet) { return concludeSilently(leg.exchange) }
     let target = target(of: leg.exchange)
     if isMiss {
       appendMiss("EN", leg.metaLine, asked, start, to: target)
-    } else if isTrue, servers[s].writesMissOnFailure, let miss = leg.verb.metaMiss(leg.meta) {
+    } else if isTrue, policy(of: leg.pool, at: s).writesMissOnFailure, let miss = leg.verb.metaMiss(leg.meta)
+    {
       counters.add(.writesAsMisses)
       appendMiss(miss, leg.metaLine, asked, start, to: target)
     } else {

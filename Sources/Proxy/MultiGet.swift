@@ -8,6 +8,8 @@ import Wire
 struct OpenLeg: BitwiseCopyable {
   var connection: Ref<ServerConnection>
   var server: Ref<Server>
+  /// The pool whose rules apply if the server fails.
+  var pool: PoolIndex
   /// The first piece of its chain.
   var first: UInt32
   var share = RequestQueue.Share(start: 0, keyStart: 0)
@@ -42,7 +44,7 @@ extension Worker {
     openLegs.removeAll()
     var end = p &+ request.lineLength &- 1
     if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
-    round &+= 1
+    round &+= 256
     return KeyWalk(from: request.keyStart, to: end, nul: request.verb.nul(in: dialect))
   }
 
@@ -70,27 +72,49 @@ extension Worker {
     }
     let destination = destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if connections[l].queue.round == round {
+    if connections[l].queue.round == round &+ UInt64(destination.pool.number)
+      || joinsOtherPool(l, destination.pool)
+    {
       let before = connections[l].queue.join(i, bytes, key, &self.buffers)
       fanOuts[f].pieces[Int(before)].next = i
-    } else if beginLeg(c, l, destination.server, i, bytes, p, request, now: now) {
+    } else if beginLeg(c, l, destination, i, bytes, p, request, now: now) {
       connections[l].queue.write(bytes, from: key.from, count: Int(key.length), &self.buffers)
     }
+  }
+
+  /// Whether the current multi-get has written keys of another pool to this connection: its server is in both. The key
+  /// joins them, and the stricter pool's rules apply to all.
+  @inline(never)
+  private mutating func joinsOtherPool(_ l: Ref<ServerConnection>, _ pool: PoolIndex) -> Bool {
+    guard connections[l].queue.round & ~255 == round else { return false }
+    for i in 0..<openLegs.count where openLegs[i].connection == l {
+      let (one, other) = (policy(of: openLegs[i].pool), policy(of: pool))
+      if one.missesOnFailure != other.missesOnFailure
+        ? one.missesOnFailure : one.requestTimeout < other.requestTimeout
+      {
+        openLegs[i].pool = pool
+      }
+    }
+    connections[l].queue.continueRound(round &+ UInt64(pool.number))
+    return true
   }
 
   /// Begins a request on a connection; false when the connection refuses it.
   @inline(never)
   private mutating func beginLeg(
-    _ c: Ref<Client>, _ l: Ref<ServerConnection>, _ s: Ref<Server>, _ piece: UInt32, _ bytes: RawSpan,
+    _ c: Ref<Client>, _ l: Ref<ServerConnection>, _ destination: Destination, _ piece: UInt32,
+    _ bytes: RawSpan,
     _ p: Int, _ request: Request,
     now: Instant
   ) -> Bool {
-    var open = OpenLeg(connection: l, server: s, first: piece)
+    var open = OpenLeg(
+      connection: l, server: destination.server, pool: destination.pool, first: piece)
     if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
       open.failure = admit(l, for: c, now: now)
     }
     if open.failure == nil { open.share = connections[l].queue.beginShare(bytes, p, request, &buffers) }
-    connections[l].queue.beginRound(round, piece, isRefusing: open.failure != nil)
+    connections[l].queue.beginRound(
+      round &+ UInt64(destination.pool.number), piece, isRefusing: open.failure != nil)
     openLegs.append(open)
     return open.failure == nil
   }
@@ -101,13 +125,14 @@ extension Worker {
       let open = openLegs[i]
       let l = open.connection
       if let failure = open.failure {
-        noteFailure(f, at: open.server, failure, keysFrom: open.first)
+        noteFailure(f, at: open.server, in: open.pool, failure, keysFrom: open.first)
         continue
       }
       if mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
       var leg = Leg()
       leg.verb = verb
       leg.fanOut = f
+      leg.pool = open.pool
       leg.piece = open.first
       leg.since = now
       connections[l].queue.enqueue(leg, open.share, &buffers)
@@ -132,7 +157,7 @@ extension Worker {
   /// Records that a server does not answer its share of a multi-get: the chain of keys that begins with this piece, and
   /// the rest that was to be requested after it.
   mutating func noteFailure(
-    _ f: Ref<FanOut>, at s: Ref<Server>, _ failure: ServerFailure, keysFrom first: UInt32
+    _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keysFrom first: UInt32
   ) {
     var i = first
     var missing = 0
@@ -141,15 +166,17 @@ extension Worker {
       i = fanOuts[f].pieces[Int(i)].next
     }
     if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
-    noteFailure(f, at: s, failure, keys: missing)
+    noteFailure(f, at: s, in: pool, failure, keys: missing)
   }
 
   /// Records that a server does not answer its share of a fan-out. `keys`: the keys of a multi-get without an answer.
   mutating func noteFailure(
-    _ f: Ref<FanOut>, at s: Ref<Server>, _ failure: ServerFailure, keys missing: Int = 0
+    _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int = 0
   ) {
     fanOuts[f].unanswered &+= missing
-    if servers[s].missesOnFailure { servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing) }
+    if policy(of: pool, at: s).missesOnFailure {
+      servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
+    }
     if fanOuts[f].failure == nil {
       fanOuts[f].failure = failure
       fanOuts[f].failedServer = s
@@ -158,7 +185,7 @@ extension Worker {
     if failure == .ejected && fanOuts[f].kind == .flushAll {
       events.append(.flushOwed(server: servers[s].id))
     }
-    if !servers[s].missesOnFailure { fanOuts[f].isStrict = true }
+    if !policy(of: pool, at: s).missesOnFailure { fanOuts[f].isStrict = true }
   }
 
   /// Reads what has arrived of the reply to the front leg's multi-get. Returns the bytes it used, and whether the leg
@@ -181,7 +208,9 @@ extension Worker {
     case .more: return (p &- start, false)
     case .done: return (p &- start, true)
     case .refused:
-      if !leg.isLate { noteFailure(f, at: connections[l].server, .protocolError, keysFrom: leg.piece) }
+      if !leg.isLate {
+        noteFailure(f, at: connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
+      }
       return (p &- start, true)
     case .broken(let why):
       violation(l, why, bytes, p)

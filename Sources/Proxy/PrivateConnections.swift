@@ -176,7 +176,7 @@ extension Worker {
         close(client: streams[i].client.slot)
       }
     } else if min(rest, now.since(streams[i].askedAt))
-      >= .nanoseconds(Int64(clamping: servers[connections[l].server].requestTimeout))
+      >= .nanoseconds(Int64(clamping: policy(of: streams[i].leg.pool).requestTimeout))
     {
       counters.add(.timeouts)
       lost(l, .timedOut, now: now)

@@ -62,14 +62,13 @@ extension Worker {
   /// key, its client continues without the key, so the deletion is recorded. Returns whether a miss is a true answer.
   @inline(never)
   mutating func noteRefusal(
-    _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: Ref<Server>,
-    by l: Ref<ServerConnection>,
-    _ failure: ServerFailure
+    _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: Ref<Server>, in pool: PoolIndex,
+    by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
     let isFailingFast = servers[s].status == .failFast || servers[s].status == .returning
     let isPromised =
-      servers[s].writesMissOnFailure && mayPromise(at: s, by: l, failure)
+      policy(of: pool, at: s).writesMissOnFailure && mayPromise(at: s, in: pool, by: l, failure)
       && (!isFailingFast || hasRoomForRefusals())
     var keys = keys
     while let key = keys.next(bytes) {
@@ -93,7 +92,7 @@ extension Worker {
     // finishes all that is left in its old connections before its journal's deletions are sent.
     if isLeftBehind, !leg.isPromised, servers[s].status == .up { return false }
     guard leg.isPromised || leg.exchange != Ref<Exchange>.none, leg.verb.isWrite,
-      servers[s].writesMissOnFailure, mayPromise(at: s, by: l, failure)
+      policy(of: leg.pool, at: s).writesMissOnFailure, mayPromise(at: s, in: leg.pool, by: l, failure)
     else { return false }
     let bytes = asked.readable
     var keys = KeyRange(leg, start: start)
@@ -103,8 +102,11 @@ extension Worker {
 
   /// Whether a deletion that is promised now will be done: not if the process is shutting down, nor on a server that
   /// is used as it is when it returns.
-  private func mayPromise(at s: Ref<Server>, by l: Ref<ServerConnection>, _ failure: ServerFailure) -> Bool {
-    guard servers[s].isJournaled, !servers[s].isRetired, failure != .shuttingDown, !isGivingUp,
+  private func mayPromise(
+    at s: Ref<Server>, in pool: PoolIndex, by l: Ref<ServerConnection>, _ failure: ServerFailure
+  ) -> Bool {
+    guard policy(of: pool, at: s).isJournaled, servers[s].isJournaled, !servers[s].isRetired,
+      failure != .shuttingDown, !isGivingUp,
       promised.count < Self.mostPromises
     else { return false }
     // Twice the queue's limits, in bytes and requests: requests that were given up have left the queue, or soon will.
@@ -139,12 +141,13 @@ extension Worker {
   mutating func deleteRefusedOnStandIns() {
     let list = exchange(&refusals, with: [])
     for one in list where servers.isTaken(one.server) {
-      guard servers[one.server].status == .ejected else {
+      guard servers[one.server].status == .ejected, liveOwner(of: one.key, besides: one.server) != one.server
+      else {
         refusals.append(one)
         continue
       }
       guard clock.since(one.since) <= Self.refusalLife else { continue }
-      let standIn = liveOwner(of: one.key, inPoolOf: one.server)
+      let standIn = liveOwner(of: one.key, besides: one.server)
       if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
     }
   }
@@ -203,10 +206,10 @@ extension Worker {
   /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
   /// express is skipped on a server that does not know base64: it cannot be stored there.
   mutating func appendDeletion(of key: [UInt8], on l: Ref<ServerConnection>) {
-    let era = connections[l].meta
+    let (era, pool) = (connections[l].meta, pool(of: key) ?? PoolIndex())
     guard
       connections[l].queue.enqueueDeletion(
-        of: key, opaque: &opaque, for: era, since: clock, &buffers)
+        of: key, in: pool, opaque: &opaque, for: era, since: clock, &buffers)
     else { return }
     markDirty(connection: l)
   }

@@ -14,45 +14,34 @@ extension Worker {
     limits = plan.limits
     buffers.bound = limits.memory
     fastPathBytes = min(limits.serverQueue, 64 << 10)
+    let before = poolIDs
+    poolIDs = plan.pools.map(\.id)
+    policies = FixedArray(plan.pools.map { RequestPolicy($0.policy) })
+    let slots = takeServers(of: plan, now: now)
+    everyServer = FixedArray(plan.servers.compactMap { slots[$0.id] })
     var starts: [UInt32] = []
-    var order: [Ref<Server>] = []
-    var staying: Set<Ref<Server>> = []
-    let listed = Dictionary(plan.servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    var members: [Destination] = []
     for (number, pool) in plan.pools.enumerated() {
-      let policy = pool.policy
-      let patience = policy.requestTimeout * 4
-      if policy.isJournaled, patience > limits.journalLife { limits.journalLife = patience }
-      starts.append(UInt32(truncatingIfNeeded: order.count))
-      for id in pool.servers {
-        let member = listed[id] ?? WorkerPlan.Server(id: id)
-        let s = slot(of: id) ?? servers.take()
-        staying.insert(s)
-        servers[s].id = id
-        servers[s].label = Array(member.label.utf8)
-        servers[s].connectTimeout = policy.connectTimeout.wholeNanoseconds
-        servers[s].requestTimeout = policy.requestTimeout.wholeNanoseconds
-        servers[s].missesOnFailure = policy.readsOnFailure == .miss
-        servers[s].writesMissOnFailure = policy.writesOnFailure == .miss
-        servers[s].pool = Ref(UInt32(truncatingIfNeeded: number))
-        servers[s].isJournaled = member.isJournaled
-        if !member.isJournaled { journal.forget(id) }
-        servers[s].isRetired = false
-        servers[s].status = member.status
-        equip(s, count: max(1, member.connections), now: now)
-        order.append(s)
+      starts.append(UInt32(truncatingIfNeeded: members.count))
+      for s in pool.servers.compactMap({ slots[$0] }) {
+        members.append(
+          Destination(
+            server: s, connection: servers[s].connections[0], isAlone: servers[s].connections.count == 1,
+            pool: PoolIndex(number)))
       }
     }
     poolStarts = FixedArray(starts)
-    destinations = FixedArray(
-      order.map { s in
-        Destination(
-          server: s, connection: servers[s].connections[0], isAlone: servers[s].connections.count == 1)
-      })
+    destinations = FixedArray(members)
+    for member in plan.servers {
+      if let s = slots[member.id] { _ = setEjected(s, from: member.ejectedFrom) }
+    }
+    let staying = Set(slots.values)
+    if before != poolIDs { renumberPools(from: before) }
     table = RoutingTable(plan.routing)
     journal.forgetOwners()
     let wasJournaling = isJournaling
     isJournaling = false
-    for i in 0..<plan.pools.count { applyStatuses(pool: i, size: plan.pools[i].servers.count) }
+    for i in 0..<plan.pools.count { applyStatuses(pool: i) }
     var s = Ref<Server>(0)
     while s.index < servers.end {
       if servers.isTaken(s) && !staying.contains(s) { retire(s, now: now) }
@@ -60,6 +49,56 @@ extension Worker {
     }
     if wasJournaling { endOrphanUploads(now: now) }
     learnDialect()
+  }
+
+  /// Gives each server of a plan its slot, its settings and its connections.
+  private mutating func takeServers(of plan: WorkerPlan, now: Instant) -> [ServerID: Ref<Server>] {
+    var policies: [ServerID: [PoolPolicy]] = [:]
+    for pool in plan.pools {
+      for id in pool.servers { policies[id, default: []].append(pool.policy) }
+    }
+    var slots: [ServerID: Ref<Server>] = [:]
+    for member in plan.servers {
+      let s = slot(of: member.id) ?? servers.take()
+      slots[member.id] = s
+      servers[s].id = member.id
+      servers[s].label = Array(member.label.utf8)
+      servers[s].isJournaled = member.isJournaled
+      if !member.isJournaled { journal.forget(member.id) }
+      servers[s].isRetired = false
+      servers[s].status = member.status
+      setTimeouts(of: s, policies[member.id] ?? [])
+      equip(s, count: max(1, member.connections), now: now)
+    }
+    return slots
+  }
+
+  /// Takes the timeouts by which a server's connections are judged from the rules of its pools.
+  private mutating func setTimeouts(of s: Ref<Server>, _ policies: [PoolPolicy]) {
+    let timeouts = policies.map(\.requestTimeout.wholeNanoseconds)
+    servers[s].connectTimeout = policies.map(\.connectTimeout.wholeNanoseconds).max() ?? 0
+    servers[s].requestTimeout = timeouts.max() ?? 0
+    servers[s].lastPolicy = policies.first.map { RequestPolicy($0) }
+    servers[s].hasMixedTimeouts = Set(timeouts).count > 1
+    for policy in policies where policy.isJournaled && policy.requestTimeout * 4 > limits.journalLife {
+      limits.journalLife = policy.requestTimeout * 4
+    }
+  }
+
+  /// Gives the requests in flight their pools' new numbers. A pool that is gone leaves its requests to the first one's
+  /// rules. O(requests in flight).
+  private mutating func renumberPools(from before: [PoolID]) {
+    let numbers = before.map { id in PoolIndex(poolIDs.firstIndex(of: id) ?? 0) }
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l) { connections[l].queue.renumberPools(numbers) }
+      l = l.next
+    }
+    var i = Ref<Stream>(0)
+    while i.index < streams.end {
+      if streams.isTaken(i) { streams[i].leg.renumberPool(numbers) }
+      i = i.next
+    }
   }
 
   func slot(of id: ServerID) -> Ref<Server>? {
@@ -216,27 +255,33 @@ extension Worker {
 
   /// Sets a server's status and updates the ring.
   package mutating func set(
-    _ status: ServerStatus, of id: ServerID, wasFlushed: Bool? = nil, now: Instant
+    _ status: ServerStatus, of id: ServerID, from pools: Set<PoolID>? = nil, wasFlushed: Bool? = nil,
+    now: Instant
   ) {
     var stale: Set<Int> = []
-    guard setStatus(status, of: id, wasFlushed: wasFlushed, stale: &stale, now: now) else { return }
+    let isNew = setStatus(status, of: id, from: pools, wasFlushed: wasFlushed, stale: &stale, now: now)
+    guard isNew || !stale.isEmpty else { return }
     updateRings(stale, now: now)
   }
 
   /// Sets a server's status without updating the ring: `updateRings` must follow before any request is routed, entries
-  /// are handed over, or the status is confirmed. Adds the server's pool to `stale` if its ring must change. Returns
-  /// whether the status is new.
+  /// are handed over, or the status is confirmed. An ejected server leaves the rings of `pools`; of all its pools if that
+  /// is nil. Adds the pools whose rings must change to `stale`. Returns whether the status is new.
   ///
   /// Rebuilding a ring takes tens of microseconds, hundreds with many servers, and many servers may fail at once:
   /// callers set all statuses first and rebuild each ring once.
   package mutating func setStatus(
-    _ status: ServerStatus, of id: ServerID, wasFlushed: Bool?, stale: inout Set<Int>, now: Instant
+    _ status: ServerStatus, of id: ServerID, from pools: Set<PoolID>? = nil, wasFlushed: Bool?,
+    stale: inout Set<Int>, now: Instant
   ) -> Bool {
     guard let s = slot(of: id) else { return false }
     if let wasFlushed { servers[s].wasFlushed = wasFlushed }
     let before = servers[s].status
-    guard before != status else { return false }
     servers[s].status = status
+    guard before != status else {
+      stale.formUnion(setEjected(s, from: pools))
+      return false
+    }
     for i in 0..<servers[s].connections.count {
       let l = servers[s].connections[i]
       if status == .up {
@@ -257,8 +302,21 @@ extension Worker {
       if status == .returning { _ = takeRefusals(of: s) }
       journal.keep(id, mostKeys: limits.journalKeys, mostBytes: limits.journalBytes)
     }
-    if (before == .ejected) != (status == .ejected) { stale.insert(Int(servers[s].pool.index)) }
+    stale.formUnion(setEjected(s, from: pools))
     return true
+  }
+
+  /// Takes a server that is ejected out of these pools, and only these; out of all if nil. Returns the pools for which
+  /// that changes something: their rings are to be rebuilt.
+  private mutating func setEjected(_ s: Ref<Server>, from pools: Set<PoolID>?) -> Set<Int> {
+    var stale: Set<Int> = []
+    for i in 0..<destinations.count where destinations[i].server == s {
+      let number = Int(destinations[i].pool.number)
+      let isEjected = servers[s].status == .ejected && (pools?.contains(poolIDs[number]) ?? true)
+      if destinations[i].isEjected != isEjected { stale.insert(number) }
+      destinations[i].isEjected = isEjected
+    }
+    return stale
   }
 
   /// Rebuilds the rings of these pools from their servers' statuses, and ends uploads to servers that lost the key.
@@ -266,7 +324,7 @@ extension Worker {
     if !stale.isEmpty {
       if isJournaling { noteInFlight() }
       isJournaling = false
-      for pool in stale { applyStatuses(pool: pool, size: size(ofPool: pool)) }
+      for pool in stale { applyStatuses(pool: pool) }
       for i in 0..<poolStarts.count where !table.pools[Ref(UInt32(truncatingIfNeeded: i))].isWhole {
         isJournaling = true
       }
@@ -275,16 +333,11 @@ extension Worker {
     endOrphanUploads(now: now)
   }
 
-  private func size(ofPool i: Int) -> Int {
-    let end = i + 1 < poolStarts.count ? Int(poolStarts[i + 1]) : destinations.count
-    return end - Int(poolStarts[i])
-  }
-
   /// Takes the ejected servers out of a pool's ring, and puts the others in.
-  private mutating func applyStatuses(pool i: Int, size: Int) {
+  private mutating func applyStatuses(pool i: Int) {
     let start = Int(poolStarts[i])
-    var out = [Bool](repeating: false, count: size)
-    for k in 0..<size { out[k] = servers[destinations[start + k].server].status == .ejected }
+    let end = i + 1 < poolStarts.count ? Int(poolStarts[i + 1]) : destinations.count
+    let out = (start..<end).map { destinations[$0].isEjected }
     table.pools[Ref(UInt32(truncatingIfNeeded: i))].exclude(out)
     if !table.pools[Ref(UInt32(truncatingIfNeeded: i))].isWhole { isJournaling = true }
   }

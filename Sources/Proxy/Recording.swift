@@ -81,25 +81,36 @@ extension Worker {
   /// Records a key that a server has changed, or may have, for another server that is out: the owner's copy is old
   /// now, and this server's will be once the owner is back.
   private mutating func noteStandIn(_ key: [UInt8], at s: Ref<Server>) {
-    guard servers[s].isJournaled, !servers[s].isRetired else { return }
+    guard isJournaled(key, at: s), !servers[s].isRetired else { return }
     let owner = owner(of: key, besides: s)
     guard owner != s else { return }
     if servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
     record(key, of: owner, against: s, isLasting: true)
   }
 
-  /// The server in `s`'s pool that has a key now: its owner, or a stand-in.
-  func liveOwner(of key: [UInt8], inPoolOf s: Ref<Server>) -> Ref<Server> {
-    let pool = servers[s].pool
-    let place = table.pools[pool].server(owning: key.span.raw, from: 0, count: key.count)
-    return destinations[Int(poolStarts[Int(pool.index)]) + place].server
+  /// The pool whose ring places a key; nil if no route matches it.
+  func pool(of key: [UInt8]) -> PoolIndex? {
+    let i = table.pool(for: key.span.raw, from: 0, count: key.count)
+    return i < 0 ? nil : PoolIndex(i)
   }
 
-  /// The server in `s`'s pool that owns a key on the full ring.
+  /// The server that has a key now: its owner, or a stand-in. `s` if no route matches the key.
+  func liveOwner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
+    guard let pool = pool(of: key) else { return s }
+    let place = table.pools[pool.ring].server(owning: key.span.raw, from: 0, count: key.count)
+    return destinations[Int(poolStarts[Int(pool.number)]) + place].server
+  }
+
+  /// The server that owns a key on its pool's full ring. `s` if no route matches the key.
   private func owner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
-    let pool = servers[s].pool
-    let home = table.pools[pool].owner(of: key.span.raw, from: 0, count: key.count)
-    return destinations[Int(poolStarts[Int(pool.index)]) + home].server
+    guard let pool = pool(of: key) else { return s }
+    let home = table.pools[pool.ring].owner(of: key.span.raw, from: 0, count: key.count)
+    return destinations[Int(poolStarts[Int(pool.number)]) + home].server
+  }
+
+  /// Whether changes of a key are recorded: its server is journaled, and its pool wants that.
+  private func isJournaled(_ key: [UInt8], at s: Ref<Server>) -> Bool {
+    servers[s].isJournaled && (pool(of: key).map { policy(of: $0).isJournaled } ?? true)
   }
 
   /// Records changes still in flight to stand-ins as if they were made, before the rings change or journal entries
@@ -153,7 +164,7 @@ extension Worker {
 
   /// On a server that is up and owns the key, a change in doubt matters only if the server goes out soon.
   mutating func recordDoubt(_ key: [UInt8], at s: Ref<Server>) {
-    guard servers[s].isJournaled else { return }
+    guard isJournaled(key, at: s) else { return }
     let owner = owner(of: key, besides: s)
     record(key, of: owner, against: s, isLasting: owner != s || servers[s].status != .up)
     if owner != s, servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
@@ -189,7 +200,7 @@ extension Worker {
     for id in ids {
       guard let s = slot(of: id), servers[s].status == .up else { continue }
       var orphan: [[UInt8]: Bool] = [:]
-      journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, inPoolOf: s) != s }
+      journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, besides: s) != s }
       let entries = journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
       if !entries.isEmpty { orphans[id] = entries }
     }

@@ -40,7 +40,8 @@ package struct RequestQueue: ~Copyable {
   var front = Front.plain
   /// For `discarding`: bytes of the value that are still to arrive.
   var discardLeft = 0
-  /// The last multi-get with keys for this server, the last piece of that share, and whether the share is refused.
+  /// The last multi-get with keys for this server, with its last key's pool in the lowest byte; the last piece of that
+  /// share, and whether the share is refused.
   var round: UInt64 = 0
   var lastPiece: UInt32 = .max
   var isRefusing = false
@@ -81,6 +82,24 @@ package struct RequestQueue: ~Copyable {
     leg.continuesPreviousLine = false
     leg.isContinuedByNext = false
     enqueue(leg, from: before)
+  }
+
+  /// The same, but a `get` continues the line before it if it can.
+  mutating func requeue(
+    _ leg: Leg, from other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
+  ) {
+    guard leg.verb == .get else { return enqueue(leg, copiedFrom: other, at: start, &buffers) }
+    var leg = leg
+    let keys = Int(leg.keyStart) &- 1
+    let count = Int(leg.length) &- keys &- (leg.isContinuedByNext ? 0 : 2)
+    leg.continuesPreviousLine = reopenLine()
+    leg.isContinuedByNext = false
+    if !leg.continuesPreviousLine { bytes.append("get", &buffers) }
+    leg.keyStart = leg.continuesPreviousLine ? 1 : 4
+    bytes.append(other, from: start &+ keys, count: count, &buffers)
+    bytes.append("\r\n", &buffers)
+    leg.length = UInt32(truncatingIfNeeded: count &+ (leg.continuesPreviousLine ? 2 : 5))
+    enqueueGet(leg)
   }
 
   // MARK: - Requests are sent and answered
@@ -246,23 +265,19 @@ package struct RequestQueue: ~Copyable {
   /// Whether the first leg behind the late ones begins a line, and no byte of that was sent.
   var isUnsentInTime: Bool { lateLength >= sent && !legs[late].continuesPreviousLine }
 
-  /// Removes the first `count` legs behind the late ones; no byte of them was sent. A leg that continued their line then
-  /// begins one.
-  mutating func dropUnsent(_ count: Int, _ buffers: inout BufferPool) {
-    var length = 0
-    for i in late..<late &+ count { length &+= Int(legs[i].length) }
-    legs.remove(from: late, count: count)
+  /// Takes out the requests at the end that were not begun to be sent: whole lines. O(their bytes).
+  mutating func takeUnsent(_ buffers: inout BufferPool) -> RequestQueue {
+    var unsent = RequestQueue()
+    var at = positionInTime
+    var begin = at
+    while let one = next(&at), one.start < sent || one.leg.continuesPreviousLine { begin = at }
+    for i in begin.index..<legs.count { unsent.legs.append(legs[i]) }
+    unsent.bytes.append(bytes, from: begin.start, count: bytes.count &- begin.start, &buffers)
+    legs.remove(from: begin.index, count: legs.count &- begin.index)
+    bytes.truncate(to: begin.start)
     lineLength = 0
-    if late < legs.count, legs[late].continuesPreviousLine {
-      // The last three of the bytes to be removed become its command.
-      length &-= 3
-      bytes.overwrite(at: lateLength &+ length, "get")
-      legs[late].continuesPreviousLine = false
-      legs[late].keyStart = 4
-      legs[late].length &+= 3
-    }
-    bytes.remove(from: lateLength, count: length)
     releaseIfEmpty(&buffers)
+    return unsent
   }
 
   /// Removes a leg that shares its line with no other; no byte of it was sent.
@@ -320,116 +335,11 @@ package struct RequestQueue: ~Copyable {
     front = .plain
   }
 
+  /// A reload has given the pools other numbers: see `Leg.renumberPool`.
+  mutating func renumberPools(_ numbers: [PoolIndex]) {
+    for i in 0..<legs.count { legs[i].renumberPool(numbers) }
+  }
+
   /// Frees memory that a burst of requests has left unused.
   mutating func trim() { legs.trim() }
-
-  // MARK: - Walks
-
-  /// A leg, its place in `legs`, and where its request begins in `bytes`.
-  struct Entry: BitwiseCopyable {
-    var leg: Leg
-    var index: Int
-    var start: Int
-  }
-
-  /// Where a walk is: the next leg's place, and where its request begins.
-  struct Position: BitwiseCopyable {
-    var index = 0
-    var start = 0
-  }
-
-  /// The leg at a position, which moves to the next leg; nil at the end.
-  func next(_ at: inout Position) -> Entry? {
-    guard at.index < legs.count else { return nil }
-    let entry = Entry(leg: legs[at.index], index: at.index, start: at.start)
-    at.index &+= 1
-    at.start &+= Int(entry.leg.length)
-    return entry
-  }
-
-  /// A copy of a request, up to the value of a storage command: for what must outlast the queue, or use it meanwhile.
-  mutating func copy(_ one: Entry, _ buffers: inout BufferPool) -> Buffer {
-    var copy = Buffer()
-    let end = one.start &+ Int(one.leg.length)
-    let lineEnd = one.leg.verb.isStorage ? bytes.readable.firstNewline(from: one.start) : nil
-    copy.append(
-      bytes, from: one.start, count: min(end, lineEnd.map { $0 &+ 1 } ?? end) &- one.start, &buffers)
-    return copy
-  }
-
-  /// The same of the front request.
-  mutating func copyFront(_ buffers: inout BufferPool) -> Buffer {
-    copy(Entry(leg: legs[0], index: 0, start: 0), &buffers)
-  }
-
-  /// The position behind the late legs.
-  var positionInTime: Position { Position(index: late, start: lateLength) }
-
-  /// Whether a later read of a key of the front leg gives the same value. Not if a request behind it may change the key
-  /// (keys in base64 are not compared), or if an expiry that has passed ends it. O(requests queued).
-  func mayAskAgain(keyAt: Int, count: Int) -> Bool {
-    var at = Position()
-    while let one = next(&at) {
-      switch one.leg.verb {
-      case .get, .gets, .metaDebug, .metaNoop, .stats, .version: continue
-      case .metaGet where one.leg.metaLine.isRepeatable(bytes.readable, from: one.start): continue
-      case .gat, .gats:
-        guard bytes.readable.isLasting(timeAt: one.start &+ (one.leg.verb == .gat ? 4 : 5)) else {
-          return false
-        }
-        continue
-      case .flushAll: return false
-      default: break
-      }
-      if one.index == 0 { continue }
-      if one.leg.meta.contains(.base64) || legs[0].meta.contains(.base64) { return false }
-      if hasKey(one, matching: bytes.readable, at: keyAt, count: count) { return false }
-    }
-    return true
-  }
-
-  /// Whether a leg's only key is this one, byte for byte.
-  func hasKey(_ one: Entry, matching other: RawSpan, at p: Int, count: Int) -> Bool {
-    Int(one.leg.keyLength) == count
-      && bytes.readable.matches(at: one.start &+ Int(one.leg.keyStart), other, at: p, count: count)
-  }
-
-  /// Whether a request changes nothing: a read that neither touches nor creates.
-  func changesNothing(_ one: Entry) -> Bool { one.leg.changesNothing(bytes, one.start) }
-
-  /// Whether a request waits that changes something and that no client waits for (`noreply`, or its deadline passed).
-  var hasUnansweredWrite: Bool {
-    var at = Position()
-    while let one = next(&at) {
-      if one.leg.exchange == Ref<Exchange>.none, one.leg.verb.mayChange || one.leg.verb == .flushAll {
-        return true
-      }
-    }
-    return false
-  }
-
-  /// Whether a deletion that clients were promised is queued.
-  var hasPromisedDeletion: Bool {
-    for i in 0..<legs.count where legs[i].isPromised { return true }
-    return false
-  }
-
-  /// Whether all requests behind the front one may be sent again on another connection.
-  var hasOnlyReadsBehindFront: Bool {
-    var at = Position()
-    _ = next(&at)
-    while let one = next(&at) {
-      guard one.leg.mayBeSentAgain || one.leg.isLate, changesNothing(one) else { return false }
-    }
-    return true
-  }
-
-  /// The number of reads at the end of the queue. A read before a write is not counted: the write may have been done, and
-  /// the read must not see a later state.
-  var readsAtTheEnd: Int {
-    var count = 0
-    var at = Position()
-    while let one = next(&at) { count = changesNothing(one) ? count &+ 1 : 0 }
-    return count
-  }
 }

@@ -97,14 +97,15 @@ extension RequestQueue {
 
   /// Writes a meta request for a server of that era, and queues its leg. A `Fence` follows one that stays quiet.
   mutating func enqueueMeta(
-    _ exchange: Ref<Exchange>, _ source: RawSpan, _ p: Int, _ request: Request, opaque: UInt64,
-    for era: Era = .v1_6_40, secret: UInt64, since now: Instant, _ buffers: inout BufferPool
+    _ exchange: Ref<Exchange>, in pool: PoolIndex, _ source: RawSpan, _ p: Int, _ request: Request,
+    opaque: UInt64, for era: Era = .v1_6_40, secret: UInt64, since now: Instant, _ buffers: inout BufferPool
   ) {
     let before = end
     let line = MetaLine.write(source, p, request, opaque: opaque, for: era, to: &bytes, &buffers)
     if line.keepsQuiet { writeFence(secret, &buffers) }
     var leg = Leg(line)
     leg.exchange = exchange
+    leg.pool = pool
     leg.isFenced = line.keepsQuiet
     leg.since = now
     enqueue(leg, from: before)
@@ -118,7 +119,8 @@ extension RequestQueue {
   /// Writes a deletion by the proxy of a key of any bytes. False for a key that only base64 can express on a server that
   /// does not know base64: it cannot be stored there.
   mutating func enqueueDeletion(
-    of key: [UInt8], opaque: inout UInt64, for era: Era, since now: Instant, _ buffers: inout BufferPool
+    of key: [UInt8], in pool: PoolIndex, opaque: inout UInt64, for era: Era, since now: Instant,
+    _ buffers: inout BufferPool
   ) -> Bool {
     var leg = Leg()
     let before = end
@@ -136,6 +138,7 @@ extension RequestQueue {
       // Since 1.6.40 memcached takes a last word `noreply` as the option, even in the place of the key.
       write(source.isText("noreply", from: 0, to: key.count) ? " 0\r\n" : "\r\n", &buffers)
     }
+    leg.pool = pool
     leg.isPromised = true
     leg.since = now
     enqueue(leg, from: before)
@@ -150,6 +153,9 @@ extension RequestQueue {
     lastPiece = piece
     self.isRefusing = isRefusing
   }
+
+  /// Records that the next key of the current multi-get is another pool's.
+  mutating func continueRound(_ number: UInt64) { round = number }
 
   /// Begins a share, or continues the last line with it: its keys follow.
   mutating func beginShare(_ source: RawSpan, _ p: Int, _ request: Request, _ buffers: inout BufferPool)

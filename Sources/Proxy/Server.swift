@@ -1,9 +1,8 @@
 import Bytes
-import Routing
 import Topology
 import Wire
 
-/// One memcached server of a pool, as a worker sees it: its status, its limits and its connections.
+/// One memcached server, as a worker sees it: its status, its timeouts and its connections. It may be in several pools.
 package struct Server: ~Copyable, Recyclable {
   /// Its id: the same in every worker and across reloads.
   package var id = ServerID(.max)
@@ -19,12 +18,13 @@ package struct Server: ~Copyable, Recyclable {
   var largeValueFrom = Ref<Client>.none
   /// When it last sent or received a large value; the origin if it never did.
   var largeAt = Instant.origin
+  /// The longest timeouts of its pools, in nanoseconds: by these the connections are judged.
   var connectTimeout: UInt64 = 0
   var requestTimeout: UInt64 = 0
-  var missesOnFailure = true
-  var writesMissOnFailure = true
-  /// The pool's index in the plan.
-  var pool = Ref<Pool>(0)
+  /// The rules of its first pool: kept for the last requests of a server that is no longer configured.
+  var lastPolicy: RequestPolicy?
+  /// Whether its pools have different request timeouts: then requests on one connection expire in any order.
+  var hasMixedTimeouts = false
   /// Whether the journal is kept for it.
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.

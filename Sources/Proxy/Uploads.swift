@@ -29,7 +29,7 @@ extension Worker {
     let shared = connection(to: destination.server, for: c)
     var failure = admit(shared, for: c, now: now)
     if failure == nil, wouldOvertake(c, shared, bytes, request) {
-      guard isOverdue(c, at: destination.server, now: now) else {
+      guard isOverdue(c, in: destination.pool, now: now) else {
         hold(c)
         return 0
       }
@@ -38,7 +38,7 @@ extension Worker {
     }
     if let failure {
       count(request)
-      turnAway(c, bytes, p, request, at: destination.server, by: shared, failure)
+      turnAway(c, bytes, p, request, at: destination, by: shared, failure)
       return skipOver(c, request.length, of: available)
     }
     if streamsAtWork < limits.streams { admitWaiting() }
@@ -49,7 +49,7 @@ extension Worker {
       return 0
     }
     count(request)
-    let l = startUpload(c, bytes, p, request, to: destination.server, now: now)
+    let l = startUpload(c, bytes, p, request, to: destination, now: now)
     let n = available &- request.lineLength
     connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &buffers)
     clients[c].bodyLeft = request.bodyLength &- n
@@ -107,7 +107,7 @@ extension Worker {
     guard let destination = destination(for: bytes, request), servers[destination.server].status == .up,
       !isGivingUp,
       isFull(connection(to: destination.server, for: c), for: request.isQuiet ? Ref<Client>.none : c),
-      !isOverdue(c, at: destination.server, now: now)
+      !isOverdue(c, in: destination.pool, now: now)
     else { return false }
     hold(c)
     return true
@@ -121,9 +121,9 @@ extension Worker {
   }
 
   /// Whether the upload has been held for a whole deadline, which begins with the first call.
-  private mutating func isOverdue(_ c: Ref<Client>, at s: Ref<Server>, now: Instant) -> Bool {
+  private mutating func isOverdue(_ c: Ref<Client>, in pool: PoolIndex, now: Instant) -> Bool {
     if clients[c].uploadHeldSince == .never { clients[c].uploadHeldSince = now }
-    return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= servers[s].requestTimeout
+    return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= policy(of: pool).requestTimeout
   }
 
   /// Checks again whether the held uploads may begin.
@@ -139,8 +139,10 @@ extension Worker {
 
   /// Sends the request line on a private connection.
   private mutating func startUpload(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to s: Ref<Server>, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to destination: Destination,
+    now: Instant
   ) -> Ref<ServerConnection> {
+    let s = destination.server
     noteSize(request.bodyLength, at: s)
     let i = streams.take()
     let l = takePrivateConnection(for: i, to: s, now: now)
@@ -148,12 +150,14 @@ extension Worker {
     if request.verb.isMeta {
       opaque &+= 1
       connections[l].queue.enqueueMeta(
-        x, bytes, p, lineOnly(request), opaque: opaque, secret: secret, since: now, &buffers)
+        x, in: destination.pool, bytes, p, lineOnly(request), opaque: opaque, secret: secret, since: now,
+        &buffers)
     } else {
       var leg = Leg()
       leg.exchange = x
       leg.verb = request.verb
       leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
+      leg.pool = destination.pool
       leg.since = now
       connections[l].queue.enqueue(leg, rewriting: bytes, p, lineOnly(request), line, &buffers)
     }

@@ -1,13 +1,44 @@
 import Bytes
 import Routing
 import Stats
+import Topology
 import Wire
 
-/// The server that a ring entry stands for, and the connection to it if the worker has only one.
+/// A server as a member of a pool, and the connection to it if the worker has only one.
 struct Destination: BitwiseCopyable {
   var server: Ref<Server>
   var connection: Ref<ServerConnection>
   var isAlone: Bool
+  var pool: PoolIndex
+  /// Whether the pool's ring is without the server.
+  var isEjected = false
+}
+
+/// A pool's number in the plan. One byte, so that a leg has room for it: there are at most 256 pools.
+struct PoolIndex: BitwiseCopyable, Equatable {
+  var number: UInt8 = 0
+
+  init(_ number: Int = 0) { self.number = UInt8(clamping: number) }
+
+  /// Its ring and hash.
+  @inline(__always) var ring: Ref<Pool> { Ref(UInt32(number)) }
+}
+
+/// What a pool's policy means for a request.
+struct RequestPolicy: BitwiseCopyable, Equatable {
+  /// Nanoseconds until a request that is not answered is late.
+  var requestTimeout: UInt64
+  var missesOnFailure: Bool
+  var writesMissOnFailure: Bool
+  /// Whether keys that change while a server of the pool is out are recorded.
+  var isJournaled: Bool
+
+  init(_ policy: PoolPolicy) {
+    requestTimeout = policy.requestTimeout.wholeNanoseconds
+    missesOnFailure = policy.readsOnFailure == .miss
+    writesMissOnFailure = policy.writesOnFailure == .miss
+    isJournaled = policy.isJournaled
+  }
 }
 
 /// The proxy's logic for one thread: its clients, its connections to servers, and the requests between them.
@@ -44,8 +75,13 @@ package struct Worker: ~Copyable {
   var table: RoutingTable
   /// For each pool, the index of its first server in `destinations`.
   var poolStarts: FixedArray<UInt32>
-  /// The servers of all pools, in the order of the plan.
+  /// The members of all pools, in the order of the plan.
   var destinations: FixedArray<Destination>
+  /// For each pool, its rules; and its id, by which it is found again after a reload.
+  var policies: FixedArray<RequestPolicy>
+  var poolIDs: [PoolID] = []
+  /// Each server once, in the order of the plan.
+  var everyServer: FixedArray<Ref<Server>>
 
   var dirtyClients = Fifo<Ref<Client>>()
   /// Those of `dirtyClients` that `nextClientToFlush` skipped in this turn.
@@ -60,7 +96,7 @@ package struct Worker: ~Copyable {
   var openLegs = List<OpenLeg>()
   /// Bytes that may be queued for a server before `admit` has to decide about another request.
   var fastPathBytes = 0
-  /// Number of the current multi-get: tells its share on a connection from that of an earlier one.
+  /// Number of the current multi-get, a multiple of 256: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
   /// The opaque of the last meta request. No two requests in flight have the same one.
   var opaque: UInt64 = 0
@@ -88,6 +124,8 @@ package struct Worker: ~Copyable {
     table = RoutingTable(plan.routing)
     poolStarts = FixedArray([])
     destinations = FixedArray([])
+    policies = FixedArray([])
+    everyServer = FixedArray([])
     limits = plan.limits
     self.processID = processID
     self.secret = secret

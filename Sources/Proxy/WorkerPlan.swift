@@ -10,6 +10,8 @@ package struct WorkerPlan: Sendable {
     package var id: ServerID
     package var label = ""
     package var status = ServerStatus.up
+    /// If it is ejected, the pools whose rings are without it; nil for all that it is in.
+    package var ejectedFrom: Set<PoolID>?
     /// Connections to it.
     package var connections = 1
     /// Whether keys that changed while it was out are deleted from it before it returns.

@@ -17,13 +17,13 @@ import Wire
       let text = Array("get \(key)\r\n".utf8)
       // SAFETY: a byte has no padding that could be uninitialised.
       _ = unsafe queue.enqueueGet(
-        Ref(1), keyLength: key.utf8.count, text.span.bytes, since: .origin, &buffers)
+        Ref(1), in: PoolIndex(), keyLength: key.utf8.count, text.span.bytes, since: .origin, &buffers)
     }
 
     func delete(_ key: String) {
       var opaque: UInt64 = 0
       _ = queue.enqueueDeletion(
-        of: Array(key.utf8), opaque: &opaque, for: .v1_6_18, since: .origin, &buffers)
+        of: Array(key.utf8), in: PoolIndex(), opaque: &opaque, for: .v1_6_18, since: .origin, &buffers)
     }
 
     var text: String { queue.text }
@@ -67,15 +67,18 @@ import Wire
     #expect(fixture.fault == nil)
   }
 
-  @Test(arguments: [(1, "get bc d\r\n"), (2, "get d\r\n"), (3, "")])
-  func theRestOfALineBeginsALineWhenItsFirstKeysAreDropped(_ count: Int, _ rest: String) {
+  @Test(arguments: [(0, "", "get a bc d\r\n"), (1, "get a bc d\r\n", ""), (12, "get a bc d\r\n", "")])
+  func linesThatWereNotBegunAreTakenOut(_ sent: Int, _ left: String, _ taken: String) {
     let fixture = Fixture("a", "bc", "d")
-    fixture.queue.dropUnsent(count, &fixture.buffers)
-    #expect(fixture.text == rest)
-    #expect(fixture.count == 3 - count)
+    fixture.queue.noteSent(sent)
+    let unsent = Fixture()
+    unsent.queue = fixture.queue.takeUnsent(&fixture.buffers)
+    #expect(fixture.text == left)
+    #expect(unsent.text == taken)
     #expect(fixture.fault == nil)
+    #expect(unsent.fault == nil)
     fixture.get("e")
-    #expect(fixture.text == rest + "get e\r\n")
+    #expect(fixture.text == left + "get e\r\n")
     #expect(fixture.fault == nil)
   }
 
@@ -90,7 +93,7 @@ import Wire
     #expect(fixture.late == [1, 7])
     #expect(fixture.isUnsentInTime)
     #expect(fixture.fault == nil)
-    fixture.queue.dropUnsent(1, &fixture.buffers)
+    _ = fixture.queue.takeUnsent(&fixture.buffers)
     #expect(fixture.text == "get a\r\n")
     #expect(fixture.fault == nil)
     fixture.queue.dropFront(&fixture.buffers)

@@ -50,6 +50,11 @@ final class Rig {
     settle()
   }
 
+  init(plan: WorkerPlan) {
+    worker = Worker(plan: plan, processID: 4711, secret: 77, now: now)
+    settle()
+  }
+
   // MARK: - Time
 
   func advance(_ duration: Duration, ticking: Bool = true) {
@@ -324,11 +329,11 @@ final class Rig {
   func parkedFootprint(_ c: Ref<Client>) -> Int { worker.clients[c].parked.footprint }
 
   /// The `n`th of the keys `k0`, `k1`, … that are on this server now.
-  func key(on name: String, _ n: Int = 0) -> String {
+  func key(on name: String, _ n: Int = 0, prefix: String = "") -> String {
     var left = n
     var i = 0
     while i < 100_000 {
-      let key = "k\(i)"
+      let key = "\(prefix)k\(i)"
       if owner(of: key) == name {
         if left == 0 { return key }
         left -= 1
@@ -341,7 +346,8 @@ final class Rig {
   /// The server that a key is on now.
   func owner(of key: String) -> String {
     guard let place = worker.table.where(key) else { return "nobody" }
-    return Fleet.name(of: worker.servers[worker.destinations[place.server].server].id)
+    return Fleet.name(
+      of: worker.servers[worker.destinations[Int(worker.poolStarts[place.pool]) + place.server].server].id)
   }
 
   func events() -> [WorkerEvent] {
@@ -357,93 +363,3 @@ final class Rig {
 func lines(_ text: String...) -> String { lines(text) }
 
 func lines(_ text: [String]) -> String { text.map { $0 + "\r\n" }.joined() }
-
-extension Worker {
-  var serverNumbers: [ServerNumbers] {
-    mutating get {
-      var numbers: [ServerNumbers] = []
-      giveServerNumbers(to: &numbers)
-      return numbers
-    }
-  }
-
-  /// The first connection whose queue breaks an invariant, and how; nil if none does.
-  var brokenQueue: String? {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), let text = connections[l].queue.checkInvariants() {
-        return "queue of connection \(l): \(text)"
-      }
-      l = l.next
-    }
-    return nil
-  }
-
-  /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
-  var leak: String? {
-    var held = 0
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l) {
-        held += connections[l].queue.bytes.footprint + connections[l].input.footprint
-      }
-      l = l.next
-    }
-    if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
-    if streams.count > 0 { return "\(streams.count) streams" }
-    if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
-    if clients.count > 0 { return "\(clients.count) clients" }
-    if buffers.inUse != held { return "\(buffers.inUse - held) bytes of buffers" }
-    return nil
-  }
-
-  /// Private connections that wait for the next large value.
-  var spareConnections: Int {
-    var count = 0
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s) { count += servers[s].spares.count }
-      s = s.next
-    }
-    return count
-  }
-
-  /// Replacement connections.
-  var replacements: Int {
-    var count = 0
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), connections[l].replaces != Ref<ServerConnection>.none { count += 1 }
-      l = l.next
-    }
-    return count
-  }
-
-  /// Reads bytes of a client's large value straight into the send buffer, as the edge does.
-  mutating func clientReceived(
-    _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
-  ) -> Bool {
-    // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe connections[l].queue.bytes.append(bytes.span.bytes, &buffers)
-    return clientReceived(c, passed: bytes.count, now: now)
-  }
-
-  /// What waits to be sent to a client.
-  func text(for c: Ref<Client>, atMost n: Int = .max) -> String {
-    string(clients[c].output.readable, from: 0, atMost: n)
-  }
-
-  /// What waits to be sent to a server.
-  func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
-    string(connections[l].queue.bytes.readable, from: connections[l].queue.sent, atMost: n)
-  }
-}
-
-/// Bytes of a buffer as text.
-func string(_ bytes: RawSpan, from: Int, atMost n: Int = .max) -> String {
-  let count = min(n, bytes.byteCount - from)
-  var text: [UInt8] = []
-  text.reserveCapacity(count)
-  for i in 0..<count { text.append(bytes.byte(at: from + i)) }
-  return String(decoding: text, as: UTF8.self)
-}

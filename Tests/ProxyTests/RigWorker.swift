@@ -1,0 +1,96 @@
+import Bytes
+import Topology
+
+@testable import Proxy
+
+// What the rig and the simulation read of a worker.
+
+extension Worker {
+  var serverNumbers: [ServerNumbers] {
+    mutating get {
+      var numbers: [ServerNumbers] = []
+      giveServerNumbers(to: &numbers)
+      return numbers
+    }
+  }
+
+  /// The first connection whose queue breaks an invariant, and how; nil if none does.
+  var brokenQueue: String? {
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l), let text = connections[l].queue.checkInvariants() {
+        return "queue of connection \(l): \(text)"
+      }
+      l = l.next
+    }
+    return nil
+  }
+
+  /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
+  var leak: String? {
+    var held = 0
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l) {
+        held += connections[l].queue.bytes.footprint + connections[l].input.footprint
+      }
+      l = l.next
+    }
+    if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
+    if streams.count > 0 { return "\(streams.count) streams" }
+    if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
+    if clients.count > 0 { return "\(clients.count) clients" }
+    if buffers.inUse != held { return "\(buffers.inUse - held) bytes of buffers" }
+    return nil
+  }
+
+  /// Private connections that wait for the next large value.
+  var spareConnections: Int {
+    var count = 0
+    var s = Ref<Server>(0)
+    while s.index < servers.end {
+      if servers.isTaken(s) { count += servers[s].spares.count }
+      s = s.next
+    }
+    return count
+  }
+
+  /// Replacement connections.
+  var replacements: Int {
+    var count = 0
+    var l = Ref<ServerConnection>(0)
+    while l.index < connections.end {
+      if connections.isTaken(l), connections[l].replaces != Ref<ServerConnection>.none { count += 1 }
+      l = l.next
+    }
+    return count
+  }
+
+  /// Reads bytes of a client's large value straight into the send buffer, as the edge does.
+  mutating func clientReceived(
+    _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
+  ) -> Bool {
+    // SAFETY: a byte has no padding that could be uninitialised.
+    unsafe connections[l].queue.bytes.append(bytes.span.bytes, &buffers)
+    return clientReceived(c, passed: bytes.count, now: now)
+  }
+
+  /// What waits to be sent to a client.
+  func text(for c: Ref<Client>, atMost n: Int = .max) -> String {
+    string(clients[c].output.readable, from: 0, atMost: n)
+  }
+
+  /// What waits to be sent to a server.
+  func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
+    string(connections[l].queue.bytes.readable, from: connections[l].queue.sent, atMost: n)
+  }
+}
+
+/// Bytes of a buffer as text.
+func string(_ bytes: RawSpan, from: Int, atMost n: Int = .max) -> String {
+  let count = min(n, bytes.byteCount - from)
+  var text: [UInt8] = []
+  text.reserveCapacity(count)
+  for i in 0..<count { text.append(bytes.byte(at: from + i)) }
+  return String(decoding: text, as: UTF8.self)
+}
