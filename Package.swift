@@ -39,8 +39,10 @@ let package = Package(
       swiftSettings: house),
     .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
     .target(
-      name: "Runtime", dependencies: ["Proxy", "Health", "Settings", "Net", "CRingroad"], swiftSettings: house
-    ),
+      name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy"], swiftSettings: house),
+    .target(
+      name: "Runtime", dependencies: ["Proxy", "Control", "Settings", "Net", "CRingroad"],
+      swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(
       name: "ringroad", dependencies: ["Runtime", "Demo", "Settings", "Net"], swiftSettings: house),
@@ -61,11 +63,13 @@ let package = Package(
     .testTarget(
       name: "SettingsTests", dependencies: ["Settings", "TestSupport"], swiftSettings: house),
     .testTarget(
-      name: "ProxyTests", dependencies: ["Proxy", "Health", "TestSupport"], swiftSettings: house),
+      name: "ProxyTests", dependencies: ["Proxy", "Control", "Settings", "TestSupport"], swiftSettings: house),
+    .testTarget(
+      name: "ControlTests", dependencies: ["Control", "TestSupport"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
       name: "RuntimeTests",
-      dependencies: ["Runtime", "Settings", "Proxy", "Health", "Net", "Bytes", "TestSupport"],
+      dependencies: ["Runtime", "Control", "Settings", "Proxy", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
     .testTarget(name: "TidyTests", swiftSettings: house),
     .testTarget(

@@ -33,15 +33,19 @@ package struct Journal: Sendable {
 
     package func contains(_ id: ServerID) -> Bool { areAll || ids.contains(id) }
 
-    func contains(where isMeant: (ServerID) -> Bool) -> Bool { areAll || ids.contains(where: isMeant) }
+    package func contains(where isMeant: (ServerID) -> Bool) -> Bool {
+      areAll || ids.contains(where: isMeant)
+    }
 
-    func isCovered(by other: Owners) -> Bool { other.areAll || !areAll && ids.isSubset(of: other.ids) }
+    package func isCovered(by other: Owners) -> Bool {
+      other.areAll || !areAll && ids.isSubset(of: other.ids)
+    }
 
     mutating func insert(_ id: ServerID) {
       if !areAll { ids.insert(id) }
     }
 
-    mutating func add(_ other: Owners) {
+    package mutating func add(_ other: Owners) {
       if areAll { return }
       if other.areAll { self = .all } else { ids.formUnion(other.ids) }
     }
@@ -139,7 +143,7 @@ package struct Journal: Sendable {
     }
 
     /// Removes and returns the overflow flags of the owners that `mayGo` picks.
-    mutating func takeLost(where mayGo: (ServerID?) -> Bool) -> Entries {
+    package mutating func takeLost(where mayGo: (ServerID?) -> Bool) -> Entries {
       var taken = Entries()
       taken.lost = lost.take(where: mayGo)
       return taken
@@ -237,9 +241,9 @@ package struct Journal: Sendable {
     return taken
   }
 
-  /// The ring may have changed: the keys' owners are no longer known.
-  package mutating func forgetOwners() {
-    for server in Array(pages.keys) {
+  /// The ring of these servers may have changed: the keys' owners are no longer known.
+  package mutating func forgetOwners(on servers: [ServerID]) {
+    for server in servers {
       pages[server]?.lasting.forgetOwners()
       pages[server]?.recent.forgetOwners()
       pages[server]?.older.forgetOwners()

@@ -37,8 +37,11 @@ extension Worker {
     }
     let staying = Set(slots.values)
     if before != poolIDs { renumberPools(from: before) }
-    table = RoutingTable(plan.routing)
-    journal.forgetOwners()
+    let kept = plan.keptPools
+    table = RoutingTable(plan.routing, rings: &table.pools) { i in
+      kept.contains(plan.pools[i].id) ? before.firstIndex(of: plan.pools[i].id) : nil
+    }
+    for pool in plan.pools where !kept.contains(pool.id) { journal.forgetOwners(on: pool.servers) }
     let wasJournaling = isJournaling
     isJournaling = false
     for i in 0..<plan.pools.count { applyStatuses(pool: i) }

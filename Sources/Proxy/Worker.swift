@@ -121,7 +121,7 @@ package struct Worker: ~Copyable {
   let processID: Int32
 
   package init(plan: WorkerPlan, processID: Int32, secret: UInt64, now: Instant) {
-    table = RoutingTable(plan.routing)
+    table = RoutingTable(RoutingPlan(pools: [], defaultPool: nil))
     poolStarts = FixedArray([])
     destinations = FixedArray([])
     policies = FixedArray([])

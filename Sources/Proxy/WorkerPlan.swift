@@ -25,6 +25,8 @@ package struct WorkerPlan: Sendable {
   package var servers: [Server]
   /// One for each pool of the routing plan, with the servers in the order of its ring.
   package var pools: [PoolMembers]
+  /// The pools that have the same ring and the same servers as in the plan before.
+  package var keptPools: Set<PoolID> = []
   package var limits = Limits()
 
   package init(routing: RoutingPlan, servers: [Server], pools: [PoolMembers]) {

@@ -15,6 +15,8 @@ package struct Pool: ~Copyable {
   @usableFromInline package private(set) var live: Continuum
   /// Whether no server is excluded, so that each key is on its owner.
   @usableFromInline package private(set) var isWhole = true
+  /// The servers that `live` excludes.
+  private var excluded: [Bool] = []
 
   /// The ring of the points that a placement scheme computed.
   package init(hash: KeyHash, tag: HashTag?, points: [ContinuumPoint]) {
@@ -57,8 +59,10 @@ package struct Pool: ~Copyable {
 
   /// Excludes the servers with `servers[i]` true from the ring, and includes all others.
   ///
-  /// Rebuilds the live ring: about 50 ns per point, so 30 µs for four servers and 700 µs for a hundred.
+  /// Rebuilds the live ring, if that changes it: about 50 ns per point, so 30 µs for four servers and 700 µs for a hundred.
   package mutating func exclude(_ servers: [Bool]) {
+    guard servers != excluded, servers.contains(true) || !isWhole else { return }
+    excluded = servers
     isWhole = !servers.contains(true)
     live = isWhole ? Continuum(points: points) : Continuum(points: points, excluding: servers)
   }

@@ -29,11 +29,21 @@ package struct RoutingTable: ~Copyable {
   }
 
   package init(_ plan: RoutingPlan) {
+    var nothing = Slab<Pool>(capacity: 1)
+    self.init(plan, rings: &nothing) { _ in nil }
+  }
+
+  /// Takes from `old` the pools with an index there, and builds the others.
+  package init(_ plan: RoutingPlan, rings old: inout Slab<Pool>, _ oldIndex: (Int) -> Int?) {
     var pools = Slab<Pool>(capacity: max(1, plan.pools.count))
     var prefersBatches = false
-    for pool in plan.pools {
+    for (number, pool) in plan.pools.enumerated() {
       let i = pools.take()
-      pools[i] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+      if let kept = oldIndex(number) {
+        pools[i] = exchange(&old[Ref(UInt32(truncatingIfNeeded: kept))], with: Pool())
+      } else {
+        pools[i] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+      }
       if pool.hash == .md5, !pools[i].live.isSingle { prefersBatches = true }
     }
     self.pools = pools

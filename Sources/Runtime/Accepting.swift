@@ -1,5 +1,5 @@
 import Bytes
-import Glibc
+import Control
 import Net
 import Settings
 
@@ -36,15 +36,14 @@ final class ListeningSocket {
 
   /// The address to listen on: for a host name, the first address that the lookup finds.
   private static func address(_ endpoint: Endpoint, _ find: (String, UInt16) -> Address?) -> Address? {
-    switch endpoint {
-    case .unix(let path): Address(unixPath: path)
-    case .tcp(let host, let port): Address(ip: host, port: port) ?? find(host.lowercased(), port)
-    }
+    if let address = Address(endpoint) { return address }
+    guard case .tcp(let host, let port) = endpoint else { return nil }
+    return find(host.lowercased(), port)
   }
 
-  /// Looks a host name up with the system's resolver; blocks for at most `Supervisor.patience`.
+  /// Looks a host name up with the system's resolver; blocks for at most `ControlPlane.patience`.
   static func lookUp(host: String, port: UInt16) -> Address? {
-    guard let first = try? Resolver.find(host, within: Supervisor.patience)?.get().first else { return nil }
+    guard let first = try? Resolver.find(host, within: ControlPlane.patience)?.get().first else { return nil }
     return first.withPort(port)
   }
 }
@@ -93,7 +92,7 @@ extension Supervisor {
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
       if rejected & (rejected &- 1) == 0 {
-        let isShort = mostClients < settings.limits.clients
+        let isShort = mostClients < control.settings.limits.clients
         log.warning(
           "too many clients: new ones are rejected",
           [
@@ -108,9 +107,36 @@ extension Supervisor {
     workers[worker].post(.client(descriptor: descriptor))
   }
 
+  /// Opens a configuration's new listeners and its log, and closes what it no longer has. A failure has changed nothing.
+  func apply(_ new: ProxySettings) throws(StartFailure) {
+    let opened = try reserve.lend { () throws(StartFailure) in try openListeners(of: new) }
+    countDescriptors(for: new)
+    if control.settings.log != new.log { log.reopen(new.log) }
+    for listeningSocket in listeningSockets where !new.listeners.contains(listeningSocket.settings) {
+      close(listeningSocket)
+    }
+    listeningSockets.removeAll { !new.listeners.contains($0.settings) }
+    for listeningSocket in listeningSockets { loop.unwatch(listeningSocket.watch) }
+    listeningSockets += opened
+    for (i, listeningSocket) in listeningSockets.enumerated() { open(listeningSocket, at: i) }
+  }
+
+  private func openListeners(of new: ProxySettings) throws(StartFailure) -> [ListeningSocket] {
+    let known = control
+    var opened: [ListeningSocket] = []
+    for listener in new.listeners where !listeningSockets.contains(where: { $0.settings == listener }) {
+      opened.append(
+        try ListeningSocket(listener) { host, port in
+          known.address(ofHost: host, port: port).flatMap { Address($0) }
+        })
+    }
+    if new.log.destination != control.settings.log.destination { try LogSink.check(new.log.destination) }
+    return opened
+  }
+
   /// Computes how many clients the descriptors are enough for. Those that servers and the proxy itself need are set
   /// aside, so that a lost connection to a server can always be opened again.
-  func countDescriptors() {
+  func countDescriptors(for settings: ProxySettings) {
     let budget = DescriptorBudget(settings, workers: workers.count)
     let limit = Descriptors.raise(to: UInt64(clamping: budget.wanted)).limit
     mostClients = budget.clients(within: limit)

@@ -1,4 +1,5 @@
 import Bytes
+import Control
 import Net
 import Proxy
 import Topology
@@ -14,7 +15,9 @@ extension WorkerThread {
       doubts[server]?.waiting.append(l)
       return
     }
-    guard let address = addresses[server] else { return worker.lost(l, .unreachable, now: now) }
+    guard let address = addresses[server].flatMap({ Address($0) }) else {
+      return worker.lost(l, .unreachable, now: now)
+    }
     switch Socket.connect(to: address) {
     case .connected(let descriptor):
       watch(l, descriptor)

@@ -65,7 +65,7 @@ package final class Log: Sendable {
     log(.debug, message, fields)
   }
 
-  private func log(
+  func log(
     _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String>
   ) {
     let isQueued = state.withLock { state in
@@ -134,10 +134,5 @@ extension LogSettings.Level {
     case .info: 2
     case .debug: 3
     }
-  }
-
-  /// The level for memcached's verbosity, as `verbosity n` and `-v` give it.
-  init(verbosity: UInt64) {
-    self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
   }
 }

@@ -1,21 +1,16 @@
 import Bytes
 import CRingroad
+import Control
 import Glibc
-import Health
 import Net
-import Proxy
 import Settings
-import Stats
-import Synchronization
 import Topology
 
-/// The control thread: it accepts clients and places them at workers, decides every server's health, reloads, and shuts
-/// the process down in order. Nothing here is on the path of a request.
+/// The control thread: it accepts clients and places them at workers, carries out what the `ControlPlane` decides, and
+/// shuts the process down in order. Nothing here is on the path of a request.
 ///
-///     signals, the watched file ─▶ Reloading.swift      new plans to all workers
-///     workers' reports, probes  ─▶ Watching.swift       servers' status to all workers
-///     lookups that have ended   ─▶ Naming.swift         addresses to all workers
-///     listeners                 ─▶ Accepting.swift      descriptors, to the least loaded worker
+///     signals, the watched file, lookups, workers' reports, probe sessions ─▶ ControlPlane ─▶ Performing.swift
+///     listeners ─▶ Accepting.swift: descriptors, to the least loaded worker
 final class Supervisor {
   enum Kind {
     static let listener: UInt8 = 1
@@ -28,57 +23,27 @@ final class Supervisor {
   }
 
   let launch: LaunchOptions
-  var settings: ProxySettings
   let log: Log
+  var control: ControlPlane
   var loop: EventLoop
   let signals: Signals
   var file: FileWatch?
-  var registry = ServerRegistry()
-  var runtimePlan: RuntimePlan
+  var isFileUnwatched = false
   let resolver: Resolver
-  var names = ResolverCache()
-  /// The servers' addresses, as the workers know them.
-  var addresses: [ServerID: Address] = [:]
-  var hostLookups = 0
-  var hostLookupFailures = 0
-  var addressChanges = 0
-  /// A configuration that waits for the lookup of its names.
-  var waiting: WaitingReload?
-  var board: HealthBoard
   var listeningSockets: [ListeningSocket] = []
   var workers: [Mailbox<ControlMessage>] = []
   let outbox: Mailbox<WorkerReport>
   let sharedStats: SharedStats
   var placement: ClientPlacement
-  var sessions: [ServerID: ProbeSession] = [:]
-  var jobs: [ServerID: FailoverCoordinator.CleanupJob] = [:]
-  /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
-  var waitingProbes: [ServerID: Instant] = [:]
-  var records: [ServerID: ServerRecord] = [:]
-  var failover: FailoverCoordinator
+  var sessionSockets: [ServerID: SessionSocket] = [:]
   var scratch = Scratch(capacity: 4096)
   var reserve = DescriptorReserve(DescriptorBudget.reserve)
   /// The most clients: the configured number, or fewer if there are too few descriptors.
   var mostClients = 0
-  /// A reload that failed for a lack of descriptors or memory, and when to try it again.
-  var postponedReload: (cause: ReloadCause, until: Instant)?
-  var isFileUnwatched = false
-  /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
-  /// left.
-  var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
   /// Messages that all workers get at the end of the turn.
-  private var news: [ControlMessage] = []
-  /// A server's status has changed since the last report.
-  var isReportDue = false
-  var random = SystemRandomNumberGenerator()
-  /// When the file was last seen to change, if it has not been read since.
-  var fileChangedAt: Instant?
+  var news: [ControlMessage] = []
   var acceptingAgainAt: Instant?
   var ticks = 0
-  let startedAt = Clock.now()
-  var reloads = 0
-  var reloadFailures = 0
-  var lastReloadError = ""
   var running = 0
   var drainDeadline: Instant?
   /// The workers were told to fail the requests in flight and end.
@@ -91,7 +56,6 @@ final class Supervisor {
     settings: ProxySettings, launch: LaunchOptions, log: Log, signals: consuming Signals,
     listeningSockets: [ListeningSocket], lookup: @escaping Resolver.Lookup = Resolver.system
   ) throws(StartFailure) {
-    self.settings = settings
     self.launch = launch
     self.log = log
     self.signals = signals
@@ -103,15 +67,10 @@ final class Supervisor {
     } catch {
       throw StartFailure(error.description)
     }
-    runtimePlan = RuntimePlan(settings, workers: settings.threads ?? Self.cores, registry: &registry) { _ in
-      .up
-    }
-    board = HealthBoard(runtimePlan.plan.pools)
     let workers = settings.threads ?? Self.cores
+    control = ControlPlane(settings, workers: workers, seed: UInt64.random(in: 0 ... .max))
     sharedStats = SharedStats(workers: workers)
     placement = ClientPlacement(workers: workers)
-    failover = FailoverCoordinator(
-      runtimePlan.plan.pools, workers: workers, limits: runtimePlan.plan.limits)
     findServers()
   }
 
@@ -131,9 +90,9 @@ final class Supervisor {
       return 1
     }
     watchEverything()
-    countDescriptors()
+    countDescriptors(for: control.settings)
     report()
-    log.info("serving", ["version": Release.version, "what": settings.summary])
+    log.info("serving", ["version": Release.version, "what": control.settings.summary])
     for listeningSocket in listeningSockets {
       log.info("listening", ["address": "\(listeningSocket.listener.address)"])
     }
@@ -147,28 +106,26 @@ final class Supervisor {
     return exitCode
   }
 
-  /// Queues a message for every worker. It is posted at the end of the turn, after all earlier ones.
-  func tell(_ message: ControlMessage) { news.append(message) }
-
   /// Posts the queued messages together: if many servers fail in one turn, each worker is woken once.
   private func sendNews() {
-    guard !news.isEmpty else { return }
-    for worker in workers { worker.post(contentsOf: news) }
-    news.removeAll(keepingCapacity: true)
-    if isReportDue { report() }
+    if !news.isEmpty {
+      for worker in workers { worker.post(contentsOf: news) }
+      news.removeAll(keepingCapacity: true)
+    }
+    if control.isReportDue { report() }
   }
 
   private func startWorkers() throws(SystemError) {
-    let count = settings.threads ?? Self.cores
-    let seats = CPUPinning(settings.pinsThreads ? Processors.allowed() : nil, workers: count)
+    let count = control.settings.threads ?? Self.cores
+    let seats = CPUPinning(control.settings.pinsThreads ? Processors.allowed() : nil, workers: count)
     seats.announce(to: log)
     for number in 0..<count {
       let inbox = try Mailbox<ControlMessage>()
       workers.append(inbox)
       let (plan, addresses, outbox, sharedStats, log) = (
-        runtimePlan.plan, self.addresses, self.outbox, self.sharedStats, self.log
+        control.runtimePlan.plan, control.addresses, self.outbox, self.sharedStats, self.log
       )
-      let named = names.named
+      let named = control.named
       let processID = getpid()
       let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
@@ -212,29 +169,18 @@ final class Supervisor {
   }
 
   private func tick(now: Instant) {
-    if let changed = fileChangedAt, now.since(changed) >= .milliseconds(50) {
-      fileChangedAt = nil
-      reload(.file, now: now)
-    }
+    control.tick(now: now)
+    perform(now: now)
     // A symbolic link further up the path is not watched: check once a second.
     ticks &+= 1
     if ticks % 100 == 0 {
       if file == nil { watchFile() } else { fileMoved(now: now) }
       reserve.refill()
       placement.note(sharedStats.work())
-      forgetFull(now: now)
     }
-    if let postponedReload, now >= postponedReload.until { reload(postponedReload.cause, now: now) }
-    if ticks % 10 == 0 {
-      lookUpThoseOut(now: now)
-      finishReload(now: now)
-    }
-    askForNames(now: now)
     // Every 10 s, return memory that a burst has left: malloc would keep free blocks in the middle of its heaps.
     if ticks % 1000 == 0 { ringroad_trim_memory() }
     if let again = acceptingAgainAt, now >= again { resumeAccepting() }
-    probe(now: now)
-    if now >= failover.nextDeadline { perform(failover.tick(now: now), now: now) }
     if let deadline = drainDeadline, now >= deadline {
       guard !isGivingUp else {
         hasEnded = true
@@ -244,7 +190,7 @@ final class Supervisor {
         "drain deadline passed: the requests in flight fail", ["clients": "\(sharedStats.clients)"])
       isGivingUp = true
       drainDeadline = now.advanced(by: Self.lastWords)
-      tell(.stop)
+      news.append(.stop)
     }
   }
 
@@ -253,11 +199,11 @@ final class Supervisor {
   private func heard(_ number: Int32, now: Instant) {
     switch number {
     case SIGHUP:
-      log.reopen(settings.log)
-      names.refresh(at: now)
-      reload(.signal, now: now)
+      log.reopen(control.settings.log)
+      control.reload(.signal, now: now)
+      perform(now: now)
     case SIGUSR1:
-      log.reopen(settings.log)
+      log.reopen(control.settings.log)
       log.info("log reopened", ["why": "SIGUSR1"])
     case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
@@ -275,10 +221,11 @@ final class Supervisor {
     // Accept what is already in the backlog, then close the listeners, so that later connects are refused rather than
     // left hanging.
     for i in listeningSockets.indices { accept(at: i, now: now) }
-    drainDeadline = now.advanced(by: settings.drainTimeout)
+    drainDeadline = now.advanced(by: control.settings.drainTimeout)
+    control.drain()
     for listeningSocket in listeningSockets { close(listeningSocket) }
     listeningSockets.removeAll()
-    tell(.drain)
+    news.append(.drain)
   }
 
   func workerEnded(_ number: Int) {
@@ -294,24 +241,36 @@ final class Supervisor {
 
   /// Publishes the rows that `stats ringroad` shows besides the counters.
   func report() {
-    isReportDue = false
-    var rows: [(name: String, value: String)] = [
-      ("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)"),
-      ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
-      ("host_lookups", "\(hostLookups)"), ("host_lookup_failures", "\(hostLookupFailures)"),
-      ("address_changes", "\(addressChanges)"),
-      ("memory_limit", "\(runtimePlan.plan.limits.memory * max(1, workers.count))"),
-    ]
-    if !lastReloadError.isEmpty { rows.append(("last_reload_error", LogLine.escape(lastReloadError))) }
-    var servers: [(id: ServerID, name: String)] = []
-    for member in runtimePlan.members {
-      let status = failover.status(of: member.id)
-      let name = "server:\(settings.pools[member.pool].name):\(member.settings.address)"
-      rows.append((name, status.word))
-      if let caveat = records[member.id]?.caveat { rows.append(("\(name):note", caveat.words)) }
-      servers.append((member.id, name))
+    control.isReportDue = false
+    let own = [("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)")]
+    sharedStats.note(
+      own + control.rows.map { ($0.name, LogLine.escape($0.value)) }, servers: control.serverNames)
+  }
+
+  // MARK: - The configuration file
+
+  private func watchFile() {
+    guard let path = launch.configPath else { return }
+    do throws(SystemError) {
+      file = try reserve.lend { () throws(SystemError) in try FileWatch(path: path) }
+    } catch {
+      if !isFileUnwatched {
+        log.warning(
+          "cannot watch the configuration file: only SIGHUP reloads it",
+          ["reason": error.description, "again": "each second"])
+      }
+      isFileUnwatched = true
+      return
     }
-    sharedStats.note(rows, servers: servers)
+    if isFileUnwatched { log.info("the configuration file is watched again") }
+    isFileUnwatched = false
+    if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
+    // The file may have changed between being read and being watched.
+    control.fileChanged(at: Clock.now())
+  }
+
+  private func fileMoved(now: Instant) {
+    if file?.drain() == true { control.fileChanged(at: now) }
   }
 }
 
@@ -324,15 +283,5 @@ struct StartFailure: Error {
   init(_ reason: String, isPassing: Bool = false) {
     self.reason = reason
     self.isPassing = isPassing
-  }
-}
-
-extension ServerStatus {
-  var word: String {
-    switch self {
-    case .up: "up"
-    case .ejected: "ejected"
-    case .failFast, .returning: "down"
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Control
 import Net
 import Proxy
 import Topology

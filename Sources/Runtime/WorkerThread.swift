@@ -1,7 +1,9 @@
 import Bytes
 import CRingroad
+import Control
 import Net
 import Proxy
+import Settings
 import Stats
 import Topology
 
@@ -65,7 +67,7 @@ struct WorkerThread: ~Copyable {
   var worker: Worker
   var clientSockets: [Connection] = []
   var connectionSockets: [Connection] = []
-  var addresses: [ServerID: Address]
+  var addresses: [ServerID: Endpoint]
   /// Servers configured by a host name, and those with an address that is in doubt since a connection was lost.
   var named: Set<ServerID>
   var doubts: [ServerID: Doubt] = [:]
@@ -84,7 +86,7 @@ struct WorkerThread: ~Copyable {
   static let mostAwaited = 16_384
 
   init(
-    number: Int, plan: WorkerPlan, addresses: [ServerID: Address], named: Set<ServerID> = [],
+    number: Int, plan: WorkerPlan, addresses: [ServerID: Endpoint], named: Set<ServerID> = [],
     processID: Int32,
     inbox: Mailbox<ControlMessage>, outbox: Mailbox<WorkerReport>, sharedStats: SharedStats
   ) throws(SystemError) {
@@ -385,7 +387,7 @@ struct WorkerThread: ~Copyable {
   /// Reports the worker's events to the control thread.
   mutating func sendEvents() {
     for workerEvent in worker.events {
-      var address: Address?
+      var address: Endpoint?
       switch workerEvent {
       case .failed(let server, .timedOut) where doubts[server] != nil: continue
       case .unanswered(let server, let since) where isDoubted(server, since): continue

@@ -45,18 +45,24 @@ extension ServerSettings {
 }
 
 extension PoolSettings {
-  /// The pool's entry in a routing plan. Computes its ring: one MD5 per four points.
-  package var plan: PoolPlan {
-    PoolPlan(name: name, scheme: placement, hash: hash, tag: hashTag, servers: servers.map(\.ringServer))
+  /// The pool's entry in a routing plan. Computes its ring, one MD5 per four points, unless one of `known` is the same.
+  package func plan(reusing known: [PoolPlan] = []) -> PoolPlan {
+    let ringServers = servers.map(\.ringServer)
+    let same = known.first {
+      $0.name == name && $0.scheme == placement && $0.hash == hash ?? placement.defaultHash
+        && $0.tag == hashTag && $0.servers == ringServers
+    }
+    return same
+      ?? PoolPlan(name: name, scheme: placement, hash: hash, tag: hashTag, servers: ringServers)
   }
 }
 
 extension ProxySettings {
-  /// The routing plan with every ring computed; pools and servers keep their indexes.
-  package var routingPlan: RoutingPlan {
+  /// The routing plan with every ring computed, unless it is one of `known`; pools and servers keep their indexes.
+  package func routingPlan(reusing known: [PoolPlan] = []) -> RoutingPlan {
     let prefixed = routes.filter { !$0.prefix.isEmpty }
     return RoutingPlan(
-      pools: pools.map(\.plan),
+      pools: pools.map { $0.plan(reusing: known) },
       routes: prefixed.map { RoutingPlan.Route(prefix: Array($0.prefix.utf8), pool: $0.poolIndex) },
       defaultPool: routes.first { $0.prefix.isEmpty }?.poolIndex)
   }

@@ -37,7 +37,7 @@ package struct ProxySettings: Equatable, Sendable {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
     for pool in pools {
-      let plan = pool.plan
+      let plan = pool.plan()
       let owners = Set(plan.points.map { Int($0.server) })
       for (index, server) in pool.servers.enumerated() where !owners.contains(index) {
         notes.append(
@@ -111,6 +111,11 @@ package struct LogSettings: Equatable, Sendable {
   /// From the fewest lines to the most.
   package enum Level: String, CaseIterable, Sendable {
     case error, warning, info, debug
+
+    /// The level for memcached's verbosity, as `verbosity n` and `-v` give it.
+    package init(verbosity: UInt64) {
+      self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
+    }
   }
 
   /// How lines are written.

@@ -14,7 +14,7 @@ package struct RouteGuide: ~Copyable {
   package init(_ settings: ProxySettings, json: Bool) {
     self.settings = settings
     self.json = json
-    table = RoutingTable(settings.routingPlan)
+    table = RoutingTable(settings.routingPlan())
   }
 
   /// What is printed for a key.

@@ -120,7 +120,7 @@ import Topology
       #expect(entries.lost.ids == [8, 9] && !entries.lost.areAll)
       #expect(entries.keys == [Self.key(22)])
     }
-    journal.forgetOwners()
+    journal.forgetOwners(on: [1])
     #expect(Self.record(&journal, 23, of: 6) == .nothingNew)
     #expect(journal.take(1).lost.areAll)
   }
@@ -129,7 +129,7 @@ import Topology
   @Test func anOverflowWithKeysOfAnOldRingCountsForAllOwners() {
     var journal = Journal()
     for n in 0..<8 { Self.record(&journal, n, of: 9) }
-    journal.forgetOwners()
+    journal.forgetOwners(on: [1])
     for n in 8..<11 { Self.record(&journal, n, of: 8) }
     #expect(journal.take(1).lost.areAll)
   }

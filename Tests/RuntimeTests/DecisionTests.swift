@@ -5,6 +5,7 @@ import Settings
 import Testing
 import Topology
 
+@testable import Control
 @testable import Runtime
 
 /// How status changes from the control thread reach the workers.

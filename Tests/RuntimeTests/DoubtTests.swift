@@ -4,6 +4,7 @@ import Proxy
 import Settings
 import Testing
 
+@testable import Control
 @testable import Runtime
 
 /// A worker that loses the connection to a server with a host name.
@@ -55,7 +56,8 @@ import Testing
     let server = try #require(runtimePlan.members.first).id
     let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
     var thread = try WorkerThread(
-      number: 0, plan: runtimePlan.plan, addresses: [server: listener.address],
+      number: 0, plan: runtimePlan.plan,
+      addresses: [server: .tcp(host: "127.0.0.1", port: try #require(listener.address.port))],
       named: isNamed ? [server] : [],
       processID: 1, inbox: inbox, outbox: outbox, sharedStats: SharedStats(workers: 1))
     thread.execute(now: Clock.now())

@@ -1,12 +1,12 @@
 import Bytes
 import Glibc
-import Health
 import Net
 import Proxy
 import Settings
 import Testing
 import Topology
 
+@testable import Control
 @testable import Runtime
 
 /// How the supervisor handles the workers' events.
@@ -24,18 +24,18 @@ import Topology
       supervisor = try Supervisor(
         settings: settings, launch: LaunchOptions(), log: log, signals: Signals([SIGUSR2]),
         listeningSockets: [])
-      server = try #require(supervisor.runtimePlan.members.first).id
+      server = try #require(supervisor.control.runtimePlan.members.first).id
     }
 
     func see(_ events: WorkerEvent...) {
       for workerEvent in events {
-        supervisor.outbox.post(.seen(worker: 0, workerEvent, at: supervisor.addresses[server]))
+        supervisor.outbox.post(.seen(worker: 0, workerEvent, at: supervisor.control.addresses[server]))
       }
       supervisor.readReports(now: Clock.now())
     }
 
-    var isUp: Bool { supervisor.board.status(of: server) == .up }
-    var caveat: ServerRecord.Caveat? { supervisor.records[server]?.caveat }
+    var isUp: Bool { supervisor.control.board.status(of: server) == .up }
+    var caveat: ServerRecord.Caveat? { supervisor.control.records[server]?.caveat }
     var rows: String { String(decoding: supervisor.sharedStats.rendered(), as: UTF8.self) }
 
     func heard(_ at: Instant, misses: UInt64 = 0) {
@@ -51,9 +51,10 @@ import Topology
     #expect(desk.isUp && desk.caveat == .full)
     #expect(desk.rows.contains("STAT server:main:127.0.0.1:1:note at its connection limit\r\n"))
     // After ten seconds without a report the note is cleared, and the next report is logged again.
-    desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(9)))
+    desk.supervisor.control.forgetFull(now: Clock.now().advanced(by: .seconds(9)))
     #expect(desk.caveat == .full)
-    desk.supervisor.forgetFull(now: Clock.now().advanced(by: .seconds(11)))
+    desk.supervisor.control.forgetFull(now: Clock.now().advanced(by: .seconds(11)))
+    desk.supervisor.perform(now: Clock.now())
     #expect(desk.caveat == nil && !desk.rows.contains(":note"))
     desk.see(.full(server: desk.server))
     #expect(desk.caveat == .full)
@@ -81,7 +82,7 @@ import Topology
 
   @Test func eventsFromAnOldAddressAreIgnored() throws {
     let desk = try Desk()
-    let elsewhere = try #require(Address(ip: "127.0.0.9", port: 9))
+    let elsewhere = Endpoint.tcp(host: "127.0.0.9", port: 9)
     for workerEvent in [
       WorkerEvent.full(server: desk.server), .unanswered(server: desk.server, since: Clock.now()),
       .unsuited(server: desk.server, .tls), .failed(server: desk.server, .refused),

@@ -1,13 +1,13 @@
 import Bytes
-import Health
+import Control
+import Settings
 import Stats
 import Topology
 
 @testable import Proxy
 
-/// A world in which servers hang, resume, are cut off with all they hold, and flap; with two workers, and a health
-/// board and failover coordinator as in the control thread, connected by delayed mail. It looks for values that were
-/// overwritten or deleted before they were requested.
+/// A world in which servers hang, resume, are cut off with all they hold, and flap; with two workers and the control
+/// plane, connected by delayed mail. It looks for values that were overwritten or deleted before they were requested.
 ///
 /// One seed decides everything.
 final class Comeback {
@@ -21,6 +21,8 @@ final class Comeback {
     case acknowledgement
     /// Deletions of writes reported as not done: other keys are deleted.
     case promises
+    /// The control plane's deletions on servers: other keys are deleted.
+    case deletions
   }
 
   final class Host {
@@ -36,8 +38,6 @@ final class Comeback {
   static let timeout = Duration.milliseconds(20)
   /// `timeout` in nanoseconds.
   static let patience: UInt64 = 20_000_000
-  /// Longer than a server takes to read its old connections.
-  static let rest: UInt64 = 60_000_000
 
   let seed: UInt64
   let omission: Omission?
@@ -56,21 +56,21 @@ final class Comeback {
   var askers: [Asker] = []
   var histories: [String: KeyHistory] = [:]
   var versions = 0
-  var board: HealthBoard
-  var failover: FailoverCoordinator
-  /// The current session with each server.
-  var sessions: [ServerID: Int] = [:]
-  var lastSession = 0
+  var control: ControlPlane
+  /// The connection of the current session with each server.
+  var lines: [ServerID: Line] = [:]
+  /// The status of each server as last told to the workers.
+  var told: [ServerID: ServerStatus] = [:]
   private(set) var violation: String?
   private(set) var trace: [String] = []
   let isTraced: Bool
   var reads = 0
-  private(set) var failoverEvents: [FailoverCoordinator.FailoverEvent] = []
+  private(set) var entries: [ControlPlane.LogEntry] = []
   var ejections = 0
   /// Servers that must be flushed before they get another request.
   var owed: Set<ServerID> = []
 
-  static func id(_ name: String) -> ServerID { Fleet.id(of: name) }
+  static func name(of id: ServerID) -> String { names[Int(id.number) % names.count] }
 
   init(seed: UInt64, omission: Omission? = nil, isTraced: Bool = false) {
     self.seed = seed
@@ -87,12 +87,8 @@ final class Comeback {
     policy.requestTimeout = Self.timeout
     policy.connectTimeout = .milliseconds(10)
     policy.writesOnFailure = writesMissOnFailure ? .miss : .error
-    let pools = [PoolMembers(id: PoolID(0), servers: Self.names.map(Self.id), policy: policy)]
-    board = HealthBoard(pools)
     var limits = Limits()
     limits.reconnectDelay = .milliseconds(3)
-    // A server that has hung serves its connections again one by one, within 10 ms.
-    limits.rest = .milliseconds(12)
     limits.journalKeys = dice.pick([100_000, 100_000, 100_000, 3])
     // Values that are streamed, in most of the worlds.
     limits.held = dice.pick([1 << 20, 40, 40])
@@ -104,14 +100,32 @@ final class Comeback {
     limits.worthCuttingSingle = 8 * limits.worthCutting
     limits.streams = dice.pick([32, 32, 2])
     limits.spares = dice.pick([2, 0])
-    failover = FailoverCoordinator(pools, workers: 2, limits: limits)
+    // Longer than a server takes to read its old connections.
+    limits.rest = .milliseconds(60)
+    let servers = Self.names.map {
+      ServerSettings(
+        address: "\($0):11211", endpoint: .tcp(host: "10.0.0.1", port: UInt16($0.utf8.first ?? 0)), name: $0)
+    }
+    var pool = PoolSettings(name: "main", servers: servers)
+    pool.policy = policy
+    var settings = ProxySettings(pools: [pool])
+    settings.limits.memory = 96 << 20
+    control = ControlPlane(settings, workers: 2, seed: seed, limits: limits)
     for name in Self.names { hosts[name] = Host(name) }
-    let plan = Fleet.plan(Self.names, limits: limits) { $0.policy = policy }
+    let plan = Self.plan(of: control)
     for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
     for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
   }
 
   var moment: Instant { Instant(nanoseconds: now) }
+
+  /// The workers' plan. A server that has hung serves its connections again one by one, within 10 ms.
+  static func plan(of control: ControlPlane) -> WorkerPlan {
+    var plan = control.runtimePlan.plan
+    plan.limits.rest = .milliseconds(12)
+    plan.limits.firstRequests = plan.limits.clientRequests
+    return plan
+  }
 
   // MARK: - Time
 
@@ -150,10 +164,8 @@ final class Comeback {
       if now / 1_000_000 % 100 < 5 { seat.worker.sweep(now: moment) }
       endTurn(seat)
     }
-    perform(failover.tick(now: moment))
-    for server in board.dueProbes(at: moment) where sessions[server] == nil {
-      session(server, job: nil)
-    }
+    control.tick(now: moment)
+    perform()
   }
 
   /// Something happens to a server: usually it hangs for long, sometimes only for a moment, also while another one
@@ -198,7 +210,7 @@ final class Comeback {
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
-    for workerEvent in seat.worker.events { report(seat) { self.consider(workerEvent) } }
+    for workerEvent in seat.worker.events { report(seat) { self.consider(workerEvent, of: seat) } }
     seat.worker.events.removeAll()
     if seat.worker.counters[.integrityFailures] > 0 { fail("a protocol violation, but no server lied") }
     if omission == .journal { seat.worker.journal = Journal() }
@@ -233,7 +245,7 @@ final class Comeback {
   }
 
   private func connect(_ l: Ref<ServerConnection>, of seat: Seat) {
-    let name = Fleet.name(of: seat.worker.servers[seat.worker.connections[l].server].id)
+    let name = Self.name(of: seat.worker.servers[seat.worker.connections[l].server].id)
     let pipe = Pipe(connection: l, server: name)
     seat.pipes[l] = pipe
     let isRefused = (hosts[name]?.isCutUntil ?? 0) > now
@@ -307,7 +319,7 @@ final class Comeback {
     violation = violation ?? "comeback of seed \(seed), at \((now - 1_000_000_000) / 1000) us: \(text)"
   }
 
-  func remember(_ event: FailoverCoordinator.FailoverEvent) { failoverEvents.append(event) }
+  func remember(_ entry: ControlPlane.LogEntry) { entries.append(entry) }
 
   func note(_ text: @autoclosure () -> String) {
     if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }

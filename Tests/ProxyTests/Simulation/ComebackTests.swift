@@ -1,3 +1,4 @@
+import Control
 import Foundation
 import Testing
 
@@ -23,18 +24,18 @@ import Testing
       violation = world.violation
       reads = world.reads
       ejections = world.ejections
-      deleted = world.failover.deleted
+      deleted = world.control.keysDeleted
       misses = world.misses
       promises = world.promises
       returns = 0
       flushes = 0
       swept = 0
-      for event in world.failoverEvents {
-        switch event {
-        case .safe(_, let isFlushed):
+      for entry in world.entries {
+        switch entry.message {
+        case "server up":
           returns += 1
-          if isFlushed { flushes += 1 }
-        case .swept: swept += 1
+          if entry.fields.contains(where: { $0 == ("deleted", "everything") }) { flushes += 1 }
+        case "server no longer holds copies of other servers' keys": swept += 1
         default: break
         }
       }

@@ -1,18 +1,52 @@
 import Bytes
 import Health
-import Net
 import Proxy
 import Settings
 import Topology
 
-// The supervisor's own connections to servers: probes of servers that are out, and cleanup jobs on servers that hold
-// copies of other servers' keys.
+// The proxy's own sessions with servers: probes of servers that are out, and cleanup jobs on servers that hold copies of
+// other servers' keys.
 
-extension Supervisor {
+extension ControlPlane {
+  // MARK: - Events of sessions
+
+  /// The bytes that wait to be sent on a server's session; empty without a session.
+  package func unsent(on server: ServerID) -> [UInt8] { sessions[server]?.output ?? [] }
+
+  package mutating func sessionConnected(_ server: ServerID, now: Instant) {
+    guard sessions[server]?.step == .connecting else { return }
+    proceed(server, now: now) { $0.connected(now: now) }
+  }
+
+  /// The session's connection could not be made.
+  package mutating func sessionFailed(_ server: ServerID, _ failure: ServerFailure, now: Instant) {
+    guard let session = sessions[server], session.step == .connecting else { return }
+    fail(server, session.purpose, failure, session, now: now)
+  }
+
+  package mutating func sent(_ count: Int, on server: ServerID) { sessions[server]?.sent(count) }
+
+  package mutating func sendFailed(on server: ServerID, now: Instant) {
+    proceed(server, now: now) { $0.sendFailed() }
+  }
+
+  package mutating func received(_ bytes: RawSpan, on server: ServerID, now: Instant) {
+    guard var session = sessions[server] else { return }
+    let verdict = session.received(bytes, now: now)
+    settle(session, verdict, now: now)
+  }
+
+  /// The server closed the session's connection.
+  package mutating func sessionClosed(_ server: ServerID, now: Instant) {
+    proceed(server, now: now) { $0.closed() }
+  }
+
+  // MARK: - Sessions
+
   /// Starts the probes that are due and advances the open sessions.
-  func probe(now: Instant) {
-    for server in Array(sessions.keys) { proceed(server, now: now) { $0.tick(now: now) } }
-    guard drainDeadline == nil else { return }
+  mutating func probe(now: Instant) {
+    for server in sessions.keys.sorted() { proceed(server, now: now) { $0.tick(now: now) } }
+    guard !isDraining else { return }
     if now >= board.nextDeadline {
       // A server with an open session is not probed.
       for server in board.dueProbes(at: now) where sessions[server] == nil {
@@ -20,13 +54,16 @@ extension Supervisor {
       }
     }
     // The name is looked up first: the address may belong to another machine by now.
-    for (server, deadline) in waitingProbes where now >= deadline || names.isConfirmed(server) {
+    for server in waitingProbes.keys.sorted() {
+      guard let deadline = waitingProbes[server], now >= deadline || names.isConfirmed(server) else {
+        continue
+      }
       waitingProbes[server] = nil
       if sessions[server] == nil { session(server, .probe, now: now) }
     }
   }
 
-  private func session(_ server: ServerID, _ purpose: ProbeSession.Purpose, now: Instant) {
+  private mutating func session(_ server: ServerID, _ purpose: ProbeSession.Purpose, now: Instant) {
     guard let member = runtimePlan.members.first(where: { $0.id == server }),
       let address = addresses[server]
     else {
@@ -34,53 +71,26 @@ extension Supervisor {
       return fail(server, purpose, .unreachable, now: now)
     }
     let policy = settings.pools[member.pool].policy
-    switch connect(server, to: address) {
-    case .success(let (descriptor, watch)):
-      sessions[server] = ProbeSession(
-        server: server, descriptor: descriptor, watch: watch, purpose: purpose,
-        patience: policy.connectTimeout + policy.requestTimeout, now: now)
-    case .failure(let error): fail(server, purpose, ServerFailure(errno: error.errno), now: now)
-    }
-  }
-
-  private func connect(_ server: ServerID, to address: Address) -> Result<(Int32, Watch), SystemError> {
-    switch Socket.connect(to: address) {
-    case .connected(let descriptor), .inProgress(let descriptor):
-      let watch = loop.watch(descriptor, token: Token(kind: Kind.session, index: server.number))
-      loop.wantWrite(watch, true)
-      return .success((descriptor, watch))
-    case .failed(let reason): return .failure(SystemError(errno: reason, operation: "connect"))
-    }
-  }
-
-  func sessionReady(_ server: ServerID, _ events: ReadyEvents, now: Instant) {
-    guard let session = sessions[server] else { return }
-    if session.step == .connecting { return proceed(server, now: now) { $0.connected(now: now) } }
-    if events.canWrite, session.hasUnsent { proceed(server, now: now) { $0.send() } }
-    guard events.canRead, let descriptor = sessions[server]?.descriptor else { return }
-    switch scratch.receive(descriptor) {
-    case .bytes:
-      guard var session = sessions[server] else { return }
-      let verdict = session.received(scratch.bytes, now: now)
-      settle(session, verdict, now: now)
-    case .wouldBlock: break
-    case .closed, .failed: proceed(server, now: now) { $0.closed() }
-    }
+    sessions[server] = ProbeSession(
+      server: server, purpose: purpose, patience: policy.connectTimeout + policy.requestTimeout,
+      rest: runtimePlan.plan.limits.rest, now: now)
+    emit(.open(server, address))
   }
 
   /// Advances a session by one step.
-  private func proceed(_ server: ServerID, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict)
-  {
+  private mutating func proceed(
+    _ server: ServerID, now: Instant, _ step: (inout ProbeSession) -> ProbeSession.Verdict
+  ) {
     guard var session = sessions[server] else { return }
     let verdict = step(&session)
     settle(session, verdict, now: now)
   }
 
   /// Acts on a session's verdict.
-  private func settle(_ session: ProbeSession, _ verdict: ProbeSession.Verdict, now: Instant) {
+  private mutating func settle(_ session: ProbeSession, _ verdict: ProbeSession.Verdict, now: Instant) {
     let server = session.server
     sessions[server] = session
-    loop.wantWrite(session.watch, session.hasUnsent)
+    if !session.output.isEmpty { emit(.send(server)) }
     switch verdict {
     case .waiting:
       // The server's uptime tells whether it needs a rest.
@@ -89,11 +99,11 @@ extension Supervisor {
         perform(failover.returns(server, isEmpty: true, since: since, now: now), now: now)
       }
     case .alive:
-      log.debug("probe", ["server": label(server), "alive": "true"])
+      log(.debug, "probe", ["server": label(server), "alive": "true"])
       names.proved(server)
       records[server, default: ServerRecord()].hasAnswered = true
       records[server]?.suspect = nil
-      let changes = board.probed(server, ok: true, at: now, random: random.next())
+      let changes = board.probed(server, ok: true, at: now, random: nextRandom())
       if changes.isEmpty { leave(server) }
       apply(changes, now: now)
     case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
@@ -103,10 +113,8 @@ extension Supervisor {
       }
     case .done:
       noteUnnamed(server)
-      sharedStats.deleted.store(failover.deleted, ordering: .relaxed)
       if !session.isProbe { leave(server) }
       perform(failover.cleaned(server, ok: true, now: now), now: now)
-      sharedStats.deleted.store(failover.deleted, ordering: .relaxed)
     case .refused:
       if !session.isProbe { leave(server) }
       perform(failover.refusedFlush(server, now: now), now: now)
@@ -127,31 +135,30 @@ extension Supervisor {
   }
 
   /// Logs the number of keys that were not deleted, and why that is safe.
-  private func noteUnnamed(_ server: ServerID) {
+  private mutating func noteUnnamed(_ server: ServerID) {
     guard let count = sessions[server]?.takeUnnamed(), count > 0 else { return }
-    log.info(
+    log(
+      .info,
       "keys not deleted: the server does not know the meta commands that name them, so it cannot hold them",
       ["server": label(server), "keys": "\(count)"])
   }
 
   /// Continues a session on another connection.
-  private func reconnect(_ session: ProbeSession, now: Instant) {
-    loop.unwatch(session.watch)
-    Socket.close(session.descriptor)
+  private mutating func reconnect(_ session: ProbeSession, now: Instant) {
     let server = session.server
-    guard let address = addresses[server],
-      case .success(let (descriptor, watch)) = connect(server, to: address)
-    else {
+    emit(.close(server))
+    guard let address = addresses[server] else {
       sessions[server] = nil
       return fail(server, session.purpose, .refused, now: now)
     }
-    sessions[server]?.reconnected(descriptor, watch, now: now)
+    sessions[server]?.reconnected(now: now)
+    emit(.open(server, address))
   }
 
   /// Starts a server's return, as the health board allows. The probe's connection stays open until the server is safe.
-  func beginReturn(_ server: ServerID, now: Instant) {
+  mutating func beginReturn(_ server: ServerID, now: Instant) {
     guard sessions[server] != nil else {
-      return apply(board.rejoined(server, ok: false, at: now, random: random.next()), now: now)
+      return apply(board.rejoined(server, ok: false, at: now, random: nextRandom()), now: now)
     }
     proceed(server, now: now) { $0.inquire(now: now) }
   }
@@ -159,14 +166,14 @@ extension Supervisor {
   /// A moment that the server's restart did not precede; nil if it was not restarted in its outage, as far as is known.
   /// A restarted server holds no old values, and its connections no old requests. Its process id says less: memcached
   /// can be restarted with its memory.
-  private func newSince(_ session: ProbeSession, now: Instant) -> Instant? {
+  private mutating func newSince(_ session: ProbeSession, now: Instant) -> Instant? {
     guard case .rejoining(let since, _) = board.health(of: session.server)?.state,
       let startedAt = session.startedAt
     else { return nil }
     return records[session.server, default: ServerRecord()].restarted(startedAt, outSince: since, now: now)
   }
 
-  func run(_ job: FailoverCoordinator.CleanupJob, on server: ServerID, now: Instant) {
+  mutating func run(_ job: FailoverCoordinator.CleanupJob, on server: ServerID, now: Instant) {
     if sessions[server]?.isProbe == true {
       return proceed(server, now: now) { $0.begin(job, now: now) }
     }
@@ -176,24 +183,22 @@ extension Supervisor {
   }
 
   /// Closes a session without reporting a result.
-  func leave(_ server: ServerID) {
+  mutating func leave(_ server: ServerID) {
     jobs[server] = nil
-    guard let session = sessions.removeValue(forKey: server) else { return }
-    loop.unwatch(session.watch)
-    Socket.close(session.descriptor)
+    if sessions.removeValue(forKey: server) != nil { emit(.close(server)) }
   }
 
   // MARK: - Failures
 
   /// Handles a failed session: tries another protocol or the name's next address, else reports the failure.
-  private func fail(
+  private mutating func fail(
     _ server: ServerID, _ purpose: ProbeSession.Purpose, _ cause: ServerFailure?,
     _ session: ProbeSession? = nil,
     now: Instant
   ) {
     leave(server)
     if purpose != .job {
-      log.debug("probe", ["server": label(server), "alive": "false"])
+      log(.debug, "probe", ["server": label(server), "alive": "false"])
       if let next = recognition(after: purpose, cause, session, server) {
         return self.session(server, next, now: now)
       }
@@ -206,7 +211,7 @@ extension Supervisor {
 
   /// The next protocol to try with a server that sent nothing after a text handshake; nil if there is none. Tried once
   /// in an outage; with a server that has spoken text before, only if it closed the connection.
-  private func recognition(
+  private mutating func recognition(
     after purpose: ProbeSession.Purpose, _ cause: ServerFailure?, _ session: ProbeSession?, _ server: ServerID
   ) -> ProbeSession.Purpose? {
     if case .recognition(let kind) = purpose {
@@ -227,7 +232,7 @@ extension Supervisor {
 
   /// Handles a reply that shows that a server cannot be used. If it answered another protocol, it is sent a text
   /// handshake again: it may speak both, and may have been stopped before.
-  private func recognized(_ kind: Unsuited, _ session: ProbeSession, now: Instant) {
+  private mutating func recognized(_ kind: Unsuited, _ session: ProbeSession, now: Instant) {
     leave(session.server)
     if case .recognition = session.purpose {
       records[session.server, default: ServerRecord()].suspect = kind
@@ -238,7 +243,7 @@ extension Supervisor {
   }
 
   /// Closes a session to an address that the server no longer has. Its work is done again at the new address.
-  func abandonSession(_ server: ServerID, now: Instant) {
+  mutating func abandonSession(_ server: ServerID, now: Instant) {
     guard let session = sessions[server] else { return }
     leave(server)
     settleFailure(of: server, session.purpose, nil, now: now)
@@ -250,7 +255,7 @@ extension Supervisor {
     return false
   }
 
-  private func settleFailure(
+  private mutating func settleFailure(
     of server: ServerID, _ purpose: ProbeSession.Purpose, _ cause: ServerFailure?, now: Instant
   ) {
     guard purpose != .job else {
@@ -260,7 +265,7 @@ extension Supervisor {
     if steps.isEmpty {
       apply(
         board.probed(
-          server, ok: false, cause ?? .timedOut, at: now, random: random.next()), now: now)
+          server, ok: false, cause ?? .timedOut, at: now, random: nextRandom()), now: now)
     } else {
       perform(steps, now: now)
     }

@@ -1,22 +1,19 @@
 import Bytes
-import Glibc
-import Net
 import Proxy
 import TestSupport
 import Testing
 
-@testable import Runtime
+@testable import Control
 
 @Suite struct ProbeSessionTests {
   private static let version = "VERSION 1.6.18\r\n"
   private static func at(_ ms: UInt64) -> Instant { Instant(nanoseconds: ms * 1_000_000) }
 
   @Test(arguments: ["VERSION 1.6.18\r\n", "VERSION 1.4.0-beta\r\n"])
-  func versionReplySplitAtAnyByteMakesTheProbeAlive(_ answer: String) throws {
+  func versionReplySplitAtAnyByteMakesTheProbeAlive(_ answer: String) {
     for cut in 0..<answer.utf8.count {
-      let (connection, start) = try connected(isProbe: true)
-      var session = start
-      #expect(connection.read() == "version\r\n")
+      var session = connected(isProbe: true)
+      #expect(read(&session) == "version\r\n")
       let bytes = Array(answer.utf8)
       if cut > 0 { #expect(say(&session, Array(bytes[..<cut])) == .waiting) }
       #expect(say(&session, Array(bytes[cut...])) == .alive)
@@ -27,18 +24,14 @@ import Testing
     "ERROR\r\n", "STORED\r\n", "HTTP/1.1 400 Bad Request\r\n", "VERSION 1.6\r\nVERSION 1.6\r\n",
     "VERSION 1.6\r\nx", "SERVER_ERROR out of memory\r\n", "\r\n", "\0\0\0\0\r\n",
   ])
-  func probeReplyOtherThanAVersionIsDead(_ answer: String) throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func probeReplyOtherThanAVersionIsDead(_ answer: String) {
+    var session = connected(isProbe: true)
     #expect(say(&session, answer) == .dead)
   }
 
   @Test(arguments: [false, true])
-  func endlessReplyLineEndsTheProbe(_ isReport: Bool) throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func endlessReplyLineEndsTheProbe(_ isReport: Bool) {
+    var session = connected(isProbe: true)
     if isReport {
       #expect(say(&session, Self.version) == .alive)
       #expect(session.inquire(now: Self.at(0)) == .waiting)
@@ -52,53 +45,48 @@ import Testing
 
   /// The session finds the server alive, asks for its uptime, lets it rest, and asks for its version again.
   @Test(arguments: ["STAT pid 7\r\nSTAT uptime 4711\r\nSTAT x y z\r\nEND\r\n", "ERROR\r\n"])
-  func returningServerIsAskedForItsUptimeAndRests(_ report: String) throws {
-    let (connection, start) = try connected(isProbe: true)
-    var session = start
-    #expect(connection.read() == "version\r\n")
+  func returningServerIsAskedForItsUptimeAndRests(_ report: String) {
+    var session = connected(isProbe: true)
+    #expect(read(&session) == "version\r\n")
     #expect(say(&session, Self.version) == .alive)
     #expect(session.inquire(now: Self.at(0)) == .waiting)
-    #expect(connection.read() == "stats\r\n")
+    #expect(read(&session) == "stats\r\n")
     let bytes = Array(report.utf8)
     #expect(say(&session, Array(bytes[..<4])) == .waiting)
     #expect(say(&session, Array(bytes[4...]), now: Self.at(10)) == .waiting)
     #expect(session.uptime == (report.hasPrefix("STAT") ? 4711 : nil))
-    #expect(session.tick(now: Self.at(109)) == .waiting && connection.isSilent)
+    #expect(session.tick(now: Self.at(109)) == .waiting && session.output.isEmpty)
     #expect(session.tick(now: Self.at(110)) == .waiting)
-    #expect(connection.read() == "version\r\n")
+    #expect(read(&session) == "version\r\n")
     // The reply is too late: the server must have been stopped again.
     #expect(say(&session, Self.version, now: Self.at(211)) == .waiting)
     #expect(session.tick(now: Self.at(311)) == .waiting)
-    #expect(connection.read() == "version\r\n")
+    #expect(read(&session) == "version\r\n")
     #expect(say(&session, Self.version, now: Self.at(411)) == .ready)
   }
 
   @Test(arguments: ["VERSION 1\r\n", "STAT uptime 1\r\nEND\r\nx", "OK\r\n"])
-  func replyToStatsThatIsNoReportEndsTheProbe(_ report: String) throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func replyToStatsThatIsNoReportEndsTheProbe(_ report: String) {
+    var session = connected(isProbe: true)
     #expect(say(&session, Self.version) == .alive)
     #expect(session.inquire(now: Self.at(0)) == .waiting)
     #expect(say(&session, report) == .dead)
   }
 
-  private func ready(isProbe: Bool) throws -> (ServerConnection, ProbeSession) {
-    let (connection, start) = try connected(isProbe: isProbe)
-    var session = start
-    _ = connection.read()
+  private func ready(isProbe: Bool) -> ProbeSession {
+    var session = connected(isProbe: isProbe)
+    _ = read(&session)
     session.skipCooldown()
-    return (connection, session)
+    return session
   }
 
   private static let job = FailoverCoordinator.CleanupJob(
     flushes: false, keys: [Array("plain".utf8), Array("with blank".utf8), [0, 13, 10], Array("last".utf8)])
 
-  @Test func cleanupJobDeletesKeysWithAnyBytes() throws {
-    let (connection, start) = try ready(isProbe: true)
-    var session = start
+  @Test func cleanupJobDeletesKeysWithAnyBytes() {
+    var session = ready(isProbe: true)
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
-    #expect(connection.read() == "delete plain\r\nmd d2l0aCBibGFuaw== b\r\nmd AA0K b\r\ndelete last\r\n")
+    #expect(read(&session) == "delete plain\r\nmd d2l0aCBibGFuaw== b\r\nmd AA0K b\r\ndelete last\r\n")
     #expect(say(&session, "DELETED\r\nHD\r\nNF\r\nNOT_FO") == .waiting)
     #expect(say(&session, "UND\r\n") == .done)
   }
@@ -107,38 +95,34 @@ import Testing
     "STORED\r\n", "DELETED\r\nSERVER_ERROR x\r\n", "DELETED\r\nHD\r\nNF\r\nDELETED\r\nDELETED\r\n",
     "DELETED\r\nHD\r\nNF\r\nDELETED\r\nD", "VERSION 1\r\n",
   ])
-  func replyThatDoesNotFitADeleteEndsTheCleanupJob(_ answer: String) throws {
-    let (connection, start) = try ready(isProbe: true)
-    var session = start
-    defer { withExtendedLifetime(connection) {} }
+  func replyThatDoesNotFitADeleteEndsTheCleanupJob(_ answer: String) {
+    var session = ready(isProbe: true)
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
     #expect(say(&session, answer) == .dead)
   }
 
-  @Test func cleanupJobSendsFlushAll() throws {
-    let (connection, start) = try ready(isProbe: true)
-    var session = start
+  @Test func cleanupJobSendsFlushAll() {
+    var session = ready(isProbe: true)
     #expect(
       session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
-    #expect(connection.read() == "flush_all\r\n")
+    #expect(read(&session) == "flush_all\r\n")
     #expect(say(&session, "OK\r\n") == .done)
   }
 
   @Test(arguments: [
     "ERROR\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "SERVER_ERROR unknown command\r\n",
   ])
-  func refusedFlushAllLeavesTheProbeSessionUsable(_ answer: String) throws {
+  func refusedFlushAllLeavesTheProbeSessionUsable(_ answer: String) {
     for cut in 0..<answer.utf8.count {
-      let (connection, start) = try ready(isProbe: true)
-      var session = start
+      var session = ready(isProbe: true)
       #expect(
         session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
       let bytes = Array(answer.utf8)
       if cut > 0 { #expect(say(&session, Array(bytes[..<cut])) == .waiting) }
       #expect(say(&session, Array(bytes[cut...])) == .refused)
-      _ = connection.read()
+      _ = read(&session)
       #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
-      #expect(connection.read().hasPrefix("delete plain"))
+      #expect(read(&session).hasPrefix("delete plain"))
     }
   }
 
@@ -147,10 +131,8 @@ import Testing
     "HD\r\n", "HD \r\n", "NF\r\n", "NF \r\n", "OK \r\n", "OK\r\n", "EN\r\n", "DE \r\n", "NOT_FOUND\r\n",
     "ERROR\r\n", "CLIENT_ERROR invalid or duplicate flag\r\n",
   ])
-  func metaDeleteInBase64AcceptsTheRepliesOfEveryVersion(_ answer: String) throws {
-    let (connection, start) = try ready(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func metaDeleteInBase64AcceptsTheRepliesOfEveryVersion(_ answer: String) {
+    var session = ready(isProbe: true)
     let job = FailoverCoordinator.CleanupJob(flushes: false, keys: [[1, 32], Array("a".utf8), [2, 32]])
     #expect(session.begin(job, now: Self.at(0)) == .waiting)
     #expect(say(&session, answer + "DELETED\r\n" + answer) == .done)
@@ -160,10 +142,8 @@ import Testing
 
   /// The server may hold a plain key, so it is not safe if it does not delete it.
   @Test(arguments: ["ERROR\r\n", "CLIENT_ERROR no\r\n", "SERVER_ERROR no\r\n", "HD O\r\n", "HD\n"])
-  func failedDeleteOfAPlainKeyEndsTheCleanupJob(_ answer: String) throws {
-    let (connection, start) = try ready(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func failedDeleteOfAPlainKeyEndsTheCleanupJob(_ answer: String) {
+    var session = ready(isProbe: true)
     #expect(
       session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting
     )
@@ -173,79 +153,69 @@ import Testing
   // MARK: - Servers that close the connection at an unknown command
 
   @Test(arguments: [true, false])
-  func serverThatDoesNotAnswerStatsIsNotAskedAgain(_ hangsUp: Bool) throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func serverThatDoesNotAnswerStatsIsNotAskedAgain(_ hangsUp: Bool) {
+    var session = connected(isProbe: true)
     #expect(say(&session, Self.version) == .alive)
     #expect(session.inquire(now: Self.at(0)) == .waiting)
     #expect((hangsUp ? session.closed() : session.tick(now: Self.at(500))) == .reconnect)
-    let next = try reconnect(&session)
-    #expect(next.read() == "version\r\n")
+    reconnect(&session)
+    #expect(read(&session) == "version\r\n")
     #expect(say(&session, Self.version, now: Self.at(1000)) == .waiting)
     #expect(session.uptime == nil && session.step == .idle(until: Self.at(1100)))
     #expect(session.tick(now: Self.at(1100)) == .waiting)
-    #expect(next.read() == "version\r\n")
+    #expect(read(&session) == "version\r\n")
     #expect(say(&session, Self.version, now: Self.at(1100)) == .ready)
     #expect(session.closed() == .dead)
   }
 
-  @Test func serverThatClosesTwiceOnFlushAllCountsAsRefusingIt() throws {
-    let (connection, start) = try ready(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  @Test func serverThatClosesTwiceOnFlushAllCountsAsRefusingIt() {
+    var session = ready(isProbe: true)
     #expect(
       session.begin(FailoverCoordinator.CleanupJob(flushes: true, keys: []), now: Self.at(0)) == .waiting)
     #expect(session.closed() == .reconnect)
-    var next = try reconnect(&session)
-    _ = next.read()
+    reconnect(&session)
+    _ = read(&session)
     #expect(say(&session, Self.version) == .waiting)
-    #expect(next.read() == "flush_all\r\n", "it may have been an accident")
+    #expect(read(&session) == "flush_all\r\n", "it may have been an accident")
     #expect(session.closed() == .reconnect)
-    next = try reconnect(&session)
-    _ = next.read()
+    reconnect(&session)
+    _ = read(&session)
     #expect(say(&session, Self.version) == .refused)
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
-    #expect(next.read().hasPrefix("delete plain"))
+    #expect(read(&session).hasPrefix("delete plain"))
   }
 
   /// Deletes without a reply are sent again. After the second close the keys that only `md` can name are left out.
-  @Test func serverThatClosesTwiceOnMetaDeleteIsSentPlainDeletesOnly() throws {
-    let (connection, start) = try ready(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  @Test func serverThatClosesTwiceOnMetaDeleteIsSentPlainDeletesOnly() {
+    var session = ready(isProbe: true)
     let version = "VERSION 0.5.0\r\n"
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
     #expect(say(&session, "DELETED\r\n") == .waiting)
     #expect(session.closed() == .reconnect)
-    var next = try reconnect(&session)
-    _ = next.read()
+    reconnect(&session)
+    _ = read(&session)
     #expect(say(&session, version) == .waiting)
-    #expect(next.read() == "md d2l0aCBibGFuaw== b\r\n", "alone")
+    #expect(read(&session) == "md d2l0aCBibGFuaw== b\r\n", "alone")
     #expect(session.closed() == .reconnect)
-    next = try reconnect(&session)
-    _ = next.read()
+    reconnect(&session)
+    _ = read(&session)
     #expect(say(&session, version) == .waiting)
-    #expect(next.read() == "delete last\r\n")
+    #expect(read(&session) == "delete last\r\n")
     #expect(say(&session, "DELETED\r\n") == .done)
     #expect(session.takeUnnamed() == 2)
   }
 
   /// A lost connection is no reason to leave a key on a memcached that is known to support `md`.
-  @Test func recentServerThatClosesOnMetaDeleteIsDead() throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  @Test func recentServerThatClosesOnMetaDeleteIsDead() {
+    var session = connected(isProbe: true)
     #expect(say(&session, Self.version) == .alive)
     session.skipCooldown()
     #expect(session.begin(Self.job, now: Self.at(0)) == .waiting)
     #expect(session.closed() == .dead)
   }
 
-  @Test func serverThatClosesOnAPlainDeleteIsDead() throws {
-    let (connection, start) = try ready(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  @Test func serverThatClosesOnAPlainDeleteIsDead() {
+    var session = ready(isProbe: true)
     #expect(
       session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: [[97]]), now: Self.at(0)) == .waiting
     )
@@ -259,10 +229,8 @@ import Testing
     ("CLIENT_ERROR unauthenticated\r\n", .unsuited(.authentication)),
     ("\u{15}\u{3}\u{3}\0\u{2}\u{2}F", .unsuited(.tls)),
   ])
-  func handshakeOfAnUnusableServerGivesTheReason(_ answer: String, _ verdict: ProbeSession.Verdict) throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  func handshakeOfAnUnusableServerGivesTheReason(_ answer: String, _ verdict: ProbeSession.Verdict) {
+    var session = connected(isProbe: true)
     #expect(say(&session, answer) == verdict)
   }
 
@@ -270,18 +238,15 @@ import Testing
     (Unsuited.binary, [0x81, 0x0b] as [UInt8], true), (.binary, Array("ERROR".utf8), false),
     (.tls, [0x16, 3, 3, 0, 5], true), (.tls, [0x15, 3, 1, 0, 2], true), (.tls, Array("ERROR".utf8), false),
   ])
-  func serverProtocolIsRecognizedByItsReply(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) throws {
-    let (connection, start) = try connected(purpose: .recognition(kind))
-    var session = start
-    #expect(Array(connection.read().utf8).first == (kind == .binary ? 0xef : 0x16), "U+FFFD stands for 0x80")
+  func serverProtocolIsRecognizedByItsReply(_ kind: Unsuited, _ answer: [UInt8], _ isIt: Bool) {
+    var session = connected(purpose: .recognition(kind))
+    #expect(Array(read(&session).utf8).first == (kind == .binary ? 0xef : 0x16), "U+FFFD stands for 0x80")
     #expect(!Recognition.question(kind).contains(10))
     #expect(say(&session, answer) == (isIt ? .unsuited(kind) : .dead))
   }
 
-  @Test func probeWithoutAnyReplyIsSpeechless() throws {
-    let (connection, start) = try connected(isProbe: true)
-    defer { withExtendedLifetime(connection) {} }
-    var session = start
+  @Test func probeWithoutAnyReplyIsSpeechless() {
+    var session = connected(isProbe: true)
     #expect(session.isSpeechless && session.closed() == .dead && session.cause == nil)
     #expect(session.tick(now: Self.at(500)) == .dead && session.cause == .timedOut)
     #expect(say(&session, "x\r\n") == .dead && !session.isSpeechless)
@@ -289,9 +254,8 @@ import Testing
 
   /// Each batch has its own deadline; a cleanup job on a server that is up pauses between two batches.
   @Test(arguments: [true, false])
-  func cleanupJobDeletesManyKeysInBatches(_ isProbe: Bool) throws {
-    let (connection, start) = try ready(isProbe: isProbe)
-    var session = start
+  func cleanupJobDeletesManyKeysInBatches(_ isProbe: Bool) {
+    var session = ready(isProbe: isProbe)
     let keys = (0..<600).map { Array("key:\($0)".utf8) }
     #expect(
       session.begin(FailoverCoordinator.CleanupJob(flushes: false, keys: keys), now: Self.at(0)) == .waiting)
@@ -300,12 +264,12 @@ import Testing
     var verdict = ProbeSession.Verdict.waiting
     while verdict == .waiting, now < 10_000 {
       now += 400
-      let asked = connection.read().split(separator: "\r\n").count
+      let asked = read(&session).split(separator: "\r\n").count
       #expect(asked <= 256)
       seen += asked
       verdict = say(&session, String(repeating: "DELETED\r\n", count: asked), now: Self.at(now))
       if !isProbe, verdict == .waiting {
-        #expect(connection.isSilent)
+        #expect(session.output.isEmpty)
         verdict = session.tick(now: Self.at(now))
       }
     }
@@ -316,94 +280,27 @@ import Testing
     #expect(late.tick(now: Self.at(now + 500)) == .dead)
   }
 
-  @Test func probeWithARefusedConnectionIsDead() throws {
-    // A port that was just closed has no listener.
-    let address: Address
-    do {
-      let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
-      address = listener.address
-    }
-    switch Socket.connect(to: address) {
-    case .failed(let reason): #expect(reason == ECONNREFUSED)
-    case .connected(let descriptor), .inProgress(let descriptor):
-      defer { Socket.close(descriptor) }
-      var session = Self.session(descriptor, .probe)
-      usleep(20_000)
-      #expect(session.connected(now: Self.at(0)) == .dead && session.cause == .refused)
-    }
+  // MARK: - The server's end
+
+  private func connected(isProbe: Bool) -> ProbeSession { connected(purpose: isProbe ? .probe : .job) }
+
+  private func connected(purpose: ProbeSession.Purpose) -> ProbeSession {
+    var session = ProbeSession(
+      server: 1, purpose: purpose, patience: .milliseconds(500), rest: .milliseconds(100), now: Self.at(0))
+    #expect(session.connected(now: Self.at(0)) == .waiting)
+    return session
   }
 
-  // MARK: - Both ends
-
-  /// The server's end of the probe's connection.
-  private final class ServerConnection {
-    let probe: Int32
-    let server: Int32
-    init(probe: Int32, server: Int32) {
-      self.probe = probe
-      self.server = server
-    }
-    deinit {
-      Socket.close(probe)
-      Socket.close(server)
-    }
-
-    /// Whether the server received nothing.
-    var isSilent: Bool {
-      var scratch = Scratch(capacity: 16)
-      usleep(2000)
-      if case .wouldBlock = scratch.receive(server) { return true }
-      return false
-    }
-
-    /// The requests that the server received.
-    func read() -> String {
-      var scratch = Scratch(capacity: 65_536)
-      for _ in 0..<200 {
-        if case .bytes(let n) = scratch.receive(server) {
-          return String(decoding: (0..<n).map { scratch.bytes.byte(at: $0) }, as: UTF8.self)
-        }
-        usleep(1000)
-      }
-      return ""
-    }
+  private func reconnect(_ session: inout ProbeSession) {
+    session.reconnected(now: Self.at(0))
+    #expect(session.connected(now: Self.at(0)) == .waiting)
   }
 
-  private func connected(isProbe: Bool) throws -> (ServerConnection, ProbeSession) {
-    try connected(purpose: isProbe ? .probe : .job)
-  }
-
-  private func reconnect(_ session: inout ProbeSession) throws -> ServerConnection {
-    let (connection, _) = try connected(purpose: .probe)
-    _ = connection.read()
-    session.reconnected(connection.probe, .none, now: Self.at(0))
-    try #require(session.connected(now: Self.at(0)) == .waiting)
-    return connection
-  }
-
-  private func connected(purpose: ProbeSession.Purpose) throws -> (ServerConnection, ProbeSession) {
-    let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
-    let descriptor: Int32
-    switch Socket.connect(to: listener.address) {
-    case .connected(let d), .inProgress(let d): descriptor = d
-    case .failed(let reason): throw SystemError(errno: reason, operation: "connect")
-    }
-    for _ in 0..<200 {
-      if case .accepted(let server, _) = listener.accept() {
-        let connection = ServerConnection(probe: descriptor, server: server)
-        var session = Self.session(descriptor, purpose)
-        try #require(session.connected(now: Self.at(0)) == .waiting)
-        return (connection, session)
-      }
-      usleep(1000)
-    }
-    throw SystemError(errno: ETIMEDOUT, operation: "accept")
-  }
-
-  private static func session(_ descriptor: Int32, _ purpose: ProbeSession.Purpose) -> ProbeSession {
-    ProbeSession(
-      server: 1, descriptor: descriptor, watch: .none, purpose: purpose, patience: .milliseconds(500),
-      now: at(0))
+  /// The requests that the server receives.
+  private func read(_ session: inout ProbeSession) -> String {
+    let bytes = session.output
+    session.sent(bytes.count)
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private func say(_ session: inout ProbeSession, _ text: String, now: Instant = at(0))
@@ -415,7 +312,7 @@ import Testing
   private func say(_ session: inout ProbeSession, _ bytes: [UInt8], now: Instant = at(0))
     -> ProbeSession.Verdict
   {
-    // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe session.received(bytes.span.bytes, now: now)
+    _ = read(&session)
+    return session.received(bytes.span.raw, now: now)
   }
 }

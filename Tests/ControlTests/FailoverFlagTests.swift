@@ -1,9 +1,10 @@
 import Bytes
+import Proxy
 import TestSupport
 import Testing
 import Topology
 
-@testable import Proxy
+@testable import Control
 
 // Stand-ins with a journal overflow.
 
@@ -80,13 +81,13 @@ extension FailoverTests {
     let desk = overflowing()
     let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .invalidate, requestTimeout: .milliseconds(700))
-    _ = desk.failover.reload([pool], keepsRings: keepsRings, now: desk.moment)
+    _ = desk.failover.reload([pool], keeping: keepsRings ? [PoolID(0)] : [], now: desk.moment)
     _ = desk.answer(desk.tick(after: 2000))
     #expect(desk.failover.mayEject(3) == keepsRings)
     #expect(!desk.failover.mayEject(1))
     let others = PoolMembers(
       members: [1, 2, 3, 4], rejoin: .invalidate, requestTimeout: .milliseconds(700))
-    _ = desk.failover.reload([others], keepsRings: true, now: desk.moment)
+    _ = desk.failover.reload([others], keeping: [PoolID(0)], now: desk.moment)
     _ = desk.answer(desk.tick(after: 2000))
     #expect(!desk.failover.mayEject(3) && !desk.failover.mayEject(4))
   }

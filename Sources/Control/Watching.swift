@@ -1,69 +1,68 @@
 import Bytes
 import Health
-import Net
 import Proxy
 import Settings
 import Topology
 
 // The servers' health, decided once for the whole process from the workers' reports.
 
-extension Supervisor {
-  /// Handles the workers' reports.
-  func readReports(now: Instant) {
-    for report in outbox.take() {
-      switch report {
-      case .ended(let worker): workerEnded(worker)
-      case .seen(_, let workerEvent, let address):
-        if !isPast(workerEvent, at: address) { consider(workerEvent, now: now) }
-      case .reached(let server, let address): reached(server, at: address)
-      case .lost(let server, let since): names.lost(server, at: since)
-      case .answered(let worker, let ticket, let entries):
-        noteKnown(ticket)
-        perform(failover.answered(worker, ticket: ticket, entries, now: now), now: now)
-      }
+extension ControlPlane {
+  /// Handles a worker's report. `heard`: for an unanswered attempt to connect, when any worker last received a reply
+  /// from the server.
+  package mutating func received(_ report: WorkerReport, heard: Instant = .origin, now: Instant) {
+    switch report {
+    case .ended: break
+    case .seen(_, let workerEvent, let address):
+      if !isPast(workerEvent, at: address) { consider(workerEvent, heard: heard, now: now) }
+    case .reached(let server, let address): reached(server, at: address)
+    case .lost(let server, let since): names.lost(server, at: since)
+    case .answered(let worker, let ticket, let entries):
+      noteKnown(ticket, now: now)
+      perform(failover.answered(worker, ticket: ticket, entries, now: now), now: now)
     }
   }
 
   /// Counts a worker that has applied a status change; logs when all have.
-  private func noteKnown(_ ticket: UInt64) {
+  private mutating func noteKnown(_ ticket: UInt64, now: Instant) {
     guard var decision = decisions[ticket] else { return }
     decision.left -= 1
     decisions[ticket] = decision.left > 0 ? decision : nil
     guard decision.left == 0 else { return }
-    let took = Clock.now().since(decision.since)
-    log.debug(
-      "server status applied by all workers",
+    let took = now.since(decision.since)
+    log(
+      .debug, "server status applied by all workers",
       ["server": label(decision.server), "after": "\(Int(took / .microseconds(1))) us"])
   }
 
-  private func consider(_ workerEvent: WorkerEvent, now: Instant) {
+  private mutating func consider(_ workerEvent: WorkerEvent, heard: Instant, now: Instant) {
     switch workerEvent {
     case .failed(let server, let failure):
-      log.debug("server failure", ["server": label(server), "cause": "\(failure.words)"])
+      log(.debug, "server failure", ["server": label(server), "cause": "\(failure.words)"])
       guard failure.isServersFault, !triesElsewhere(server, now: now) else { return }
-      apply(board.failed(server, failure, at: now, random: random.next()), now: now)
+      apply(board.failed(server, failure, at: now, random: nextRandom()), now: now)
     case .unanswered(let server, let since):
       // A server that answers on its existing connections is full, not dead.
-      if sharedStats.heard(server) >= since { return noteFull(server, now: now) }
-      consider(.failed(server: server, .timedOut), now: now)
+      if heard >= since { return noteFull(server, now: now) }
+      consider(.failed(server: server, .timedOut), heard: heard, now: now)
     case .full(let server): noteFull(server, now: now)
     case .unsuited(let server, let kind):
       noteUnsuited(server, kind)
     case .answered(let server): board.answered(server, at: now)
     case .violation(let server, let violation, let asked, let got):
-      log.warning(
-        "reply does not fit: connection closed",
+      log(
+        .warning, "reply does not fit: connection closed",
         [
           "server": label(server), "why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)",
         ])
     case .closedForMemory(let held):
-      log.warning(
-        "memory is short: closed the client that held the most",
+      log(
+        .warning, "memory is short: closed the client that held the most",
         ["bytes": "\(held)", "do": "raise limits.memory if the machine has more"])
-    case .verbosity(let level):
+    case .verbosity(let number):
       guard settings.log.clientsMaySetLevel else { break }
-      log.setLevel(LogSettings.Level(verbosity: level))
-      log.info("log level set by a client", ["level": log.level.rawValue])
+      let level = LogSettings.Level(verbosity: number)
+      emit(.setLogLevel(level))
+      log(.info, "log level set by a client", ["level": level.rawValue])
     case .flushOwed(let server):
       perform(failover.oweFlush(server, now: now), now: now)
     case .flushed(let server, let asked):
@@ -73,14 +72,14 @@ extension Supervisor {
 
   /// Logs the health board's decisions and passes them to the failover coordinator, which decides when they take
   /// effect.
-  func apply(_ changes: [HealthBoard.Change], now: Instant) {
+  mutating func apply(_ changes: [HealthBoard.Change], now: Instant) {
     for change in changes {
       switch change {
       case .down(let server, let cause, let isEjected):
         names.lost(server, at: now)
         records[server, default: ServerRecord()].wentOut()
-        log.warning(
-          "server down",
+        log(
+          .warning, "server down",
           [
             "server": label(server), "cause": "\(cause.words)",
             "keys": !isEjected
@@ -92,12 +91,12 @@ extension Supervisor {
       case .rejoining(let server): beginReturn(server, now: now)
       case .up(let server): perform(failover.wants(server, .up, now: now), now: now)
       case .ejected(let server):
-        log.warning(
-          "server ejected", ["server": label(server), "why": "there is room above the floor"])
+        log(
+          .warning, "server ejected", ["server": label(server), "why": "there is room above the floor"])
         perform(failover.wants(server, .ejected, now: now), now: now)
       case .restored(let server):
-        log.warning(
-          "server back in the ring: its keys fail fast",
+        log(
+          .warning, "server back in the ring: its keys fail fast",
           ["server": label(server), "why": "the floor allows fewer ejected servers"])
         perform(failover.wants(server, .failFast, now: now), now: now)
       }
@@ -105,11 +104,11 @@ extension Supervisor {
   }
 
   /// Carries out the failover coordinator's steps.
-  func perform(_ steps: [FailoverCoordinator.Step], now: Instant) {
+  mutating func perform(_ steps: [FailoverCoordinator.Step], now: Instant) {
     for step in steps {
       switch step {
       case .tell(let server, let status, let ticket, let takesEntries, let wasFlushed):
-        decisions[ticket] = (server, since: Clock.now(), left: workers.count)
+        decisions[ticket] = (server, since: now, left: workers)
         tell(
           .status(
             server: server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed))
@@ -120,48 +119,53 @@ extension Supervisor {
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):
         leave(server)
-        apply(board.rejoined(server, ok: ok, at: now, random: random.next()), now: now)
+        apply(board.rejoined(server, ok: ok, at: now, random: nextRandom()), now: now)
       case .event(let server, let event): write(event, of: server)
       }
     }
   }
 
-  private func write(_ event: FailoverCoordinator.FailoverEvent, of server: ServerID) {
+  private mutating func write(_ event: FailoverCoordinator.FailoverEvent, of server: ServerID) {
     let name = label(server)
     switch event {
     case .safe(let deleted, let isFlushed):
       records[server]?.isBack()
-      log.info("server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
+      log(.info, "server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
       records[server]?.isSweepFailureLogged = false
-      log.info(
-        "server no longer holds copies of other servers' keys", ["server": name, "deleted": "\(deleted)"])
+      log(
+        .info, "server no longer holds copies of other servers' keys",
+        ["server": name, "deleted": "\(deleted)"])
     case .overflowed(let owners):
       let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
-      log.warning(
+      log(
+        .warning,
         "journal overflow: server holds unlisted copies; "
           + "owners will not be ejected until it is flushed or restarts",
         ["server": name, "owners": names])
     case .trusted:
-      log.info("server was flushed: it no longer holds copies of other servers' keys", ["server": name])
+      log(
+        .info, "server was flushed: it no longer holds copies of other servers' keys", ["server": name])
     case .unswept:
       guard records[server]?.isSweepFailureLogged != true else { break }
       records[server, default: ServerRecord()].isSweepFailureLogged = true
-      log.warning(
+      log(
+        .warning,
         "copies of other servers' keys could not be deleted: "
           + "its pool's servers are not ejected until they are",
         ["server": name, "again": "each second"])
     case .unflushed:
       note(server, .unflushed)
-      log.warning(
-        "server refuses flush_all: only the keys listed in the journal are deleted on it",
+      log(
+        .warning, "server refuses flush_all: only the keys listed in the journal are deleted on it",
         [
           "server": name,
           "do": "flush or restart it by hand if a client's flush_all or changes by other proxies must count",
         ])
     case .unsafe:
       note(server, .unsafe)
-      log.warning(
+      log(
+        .warning,
         "server stays out: it holds outdated keys that the journal does not list, and it refuses flush_all",
         [
           "server": name,
@@ -169,9 +173,5 @@ extension Supervisor {
           "do": sessions[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is",
         ])
     }
-  }
-
-  func label(_ server: ServerID) -> String {
-    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server.number)"
   }
 }

@@ -1,7 +1,13 @@
 import Bytes
-import Net
 import Settings
 import Topology
+
+/// How a lookup of a host ended.
+package enum LookupResult: Equatable, Sendable {
+  /// The host's numeric addresses, the system's first choice first.
+  case found([String])
+  case failed(reason: String)
+}
 
 /// A cache of lookup results: the addresses last found for each host name, and the one that each server uses.
 ///
@@ -12,10 +18,10 @@ import Topology
 /// replaces it: an error changes nothing. Literal addresses and sockets' paths never change and are not looked up.
 ///
 /// A pure state machine: `due` returns the lookups to start, `answered` takes their results.
-struct ResolverCache {
-  enum Change: Equatable {
+struct ResolverCache: Sendable {
+  enum Change: Equatable, Sendable {
     /// The server has a new address, or its first one.
-    case moved(server: ServerID, from: Address?, to: Address)
+    case moved(server: ServerID, from: Endpoint?, to: Endpoint)
     /// A lookup of the host failed; the last one succeeded, or this is the first.
     case lost(host: String, reason: String)
     /// A lookup of the host succeeded after a failure.
@@ -25,8 +31,8 @@ struct ResolverCache {
   }
 
   private struct Host {
-    /// Without ports; those of the last lookup that succeeded.
-    var addresses: [Address] = []
+    /// Those of the last lookup that succeeded.
+    var addresses: [String] = []
     var isFailing = false
     /// A lookup is in progress.
     var isAsked = false
@@ -43,7 +49,7 @@ struct ResolverCache {
   private struct Server {
     var host: String
     var port: UInt16
-    var address: Address?
+    var address: Endpoint?
     /// A connection to the present address succeeded.
     var isProven = false
     /// A connection to any of the server's addresses succeeded.
@@ -68,7 +74,7 @@ struct ResolverCache {
 
   private var hosts: [String: Host] = [:]
   private var servers: [ServerID: Server] = [:]
-  private var literals: [ServerID: Address] = [:]
+  private var literals: [ServerID: Endpoint] = [:]
 
   // MARK: - Servers
 
@@ -77,18 +83,14 @@ struct ResolverCache {
     var kept: [ServerID: Server] = [:]
     literals = [:]
     for (id, endpoint) in members {
-      switch endpoint {
-      case .unix(let path): literals[id] = Address(unixPath: path)
-      case .tcp(let host, let port):
-        guard let name = Self.name(in: endpoint) else {
-          literals[id] = Address(ip: host, port: port)
-          continue
-        }
-        wantLookup(of: name)
-        var server = servers[id] ?? Server(host: name, port: port)
-        if server.address == nil { server.address = hosts[name]?.addresses.first?.withPort(port) }
-        kept[id] = server
+      guard let name = Self.name(in: endpoint), case .tcp(_, let port) = endpoint else {
+        literals[id] = endpoint
+        continue
       }
+      wantLookup(of: name)
+      var server = servers[id] ?? Server(host: name, port: port)
+      if server.address == nil { server.address = address(ofHost: name, port: port) }
+      kept[id] = server
     }
     servers = kept
     let needed = Set(kept.values.map(\.host))
@@ -111,18 +113,18 @@ struct ResolverCache {
   // MARK: - Addresses
 
   /// The servers' addresses, without servers for which no address was ever found.
-  var addresses: [ServerID: Address] {
+  var addresses: [ServerID: Endpoint] {
     servers.compactMapValues(\.address).merging(literals) { _, literal in literal }
   }
 
   /// The servers with a host name.
   var named: Set<ServerID> { Set(servers.keys) }
 
-  func address(of server: ServerID) -> Address? { servers[server]?.address ?? literals[server] }
+  func address(of server: ServerID) -> Endpoint? { servers[server]?.address ?? literals[server] }
 
   /// The first address of a host.
-  func address(ofHost name: String, port: UInt16) -> Address? {
-    hosts[name]?.addresses.first?.withPort(port)
+  func address(ofHost name: String, port: UInt16) -> Endpoint? {
+    (hosts[name]?.addresses.first).map { .tcp(host: $0, port: port) }
   }
 
   /// Whether a lookup of a host has ended, with a result or an error. True for a host that is not in the cache.
@@ -149,9 +151,7 @@ struct ResolverCache {
   }
 
   /// Takes the result of a lookup.
-  mutating func answered(_ name: String, _ result: Result<[Address], ResolveError>, at now: Instant)
-    -> [Change]
-  {
+  mutating func answered(_ name: String, _ result: LookupResult, at now: Instant) -> [Change] {
     guard var host = hosts[name] else { return [] }
     defer {
       hosts[name] = host
@@ -163,14 +163,14 @@ struct ResolverCache {
     host.knownAsOf = host.lastAsked ?? .origin
     var changes: [Change] = []
     switch result {
-    case .success(let addresses) where !addresses.isEmpty:
+    case .found(let addresses) where !addresses.isEmpty:
       if host.isFailing { changes.append(.found(host: name)) }
       host.isFailing = false
       host.addresses = Array(addresses.prefix(Self.most))
       host.nextLookup = now.advanced(by: Self.interval)
       changes += settle(name, host.addresses)
-    case .success: changes += Self.fail(&host, name, "no address", at: now)
-    case .failure(let error): changes += Self.fail(&host, name, error.description, at: now)
+    case .found: changes += Self.fail(&host, name, "no address", at: now)
+    case .failed(let reason): changes += Self.fail(&host, name, reason, at: now)
     }
     return changes + confirm(name, asOf: host.knownAsOf)
   }
@@ -194,10 +194,10 @@ struct ResolverCache {
   }
 
   /// Moves the servers with an address that the name no longer has.
-  private mutating func settle(_ name: String, _ found: [Address]) -> [Change] {
+  private mutating func settle(_ name: String, _ found: [String]) -> [Change] {
     var changes: [Change] = []
     for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name {
-      let choices = found.map { $0.withPort(server.port) }
+      let choices = found.map { Endpoint.tcp(host: $0, port: server.port) }
       if let address = server.address, choices.contains(address) { continue }
       changes.append(.moved(server: id, from: server.address, to: choices[0]))
       servers[id]?.address = choices[0]
@@ -251,13 +251,13 @@ struct ResolverCache {
   }
 
   /// Moves a server to the next address of its name; nil when all were tried in a row, after which the count restarts.
-  mutating func next(_ id: ServerID) -> Address? {
+  mutating func next(_ id: ServerID) -> Endpoint? {
     guard let server = servers[id], let found = hosts[server.host]?.addresses else { return nil }
     guard server.tries + 1 < found.count else {
       servers[id]?.tries = 0
       return nil
     }
-    let choices = found.map { $0.withPort(server.port) }
+    let choices = found.map { Endpoint.tcp(host: $0, port: server.port) }
     let at = server.address.flatMap { choices.firstIndex(of: $0) } ?? -1
     let address = choices[(at + 1) % choices.count]
     servers[id]?.address = address

@@ -1,4 +1,5 @@
 import Bytes
+import Proxy
 import Topology
 
 /// Coordinates failover across all workers: moves keys when a server leaves the ring or returns, so that no key ever
@@ -102,6 +103,8 @@ package struct FailoverCoordinator: Sendable {
     var isFlushed = false
     /// Owners that the log has already named in an overflow event.
     var overflowed = Journal.Owners()
+    /// Answers to tickets up to this one may name owners by the ring before a reload.
+    var lastOfOldRing: UInt64 = 0
   }
 
   struct PoolState: Sendable {
@@ -120,7 +123,7 @@ package struct FailoverCoordinator: Sendable {
 
   enum Purpose: Sendable {
     case told(ServerID)
-    case orphans(Int)
+    case orphans(PoolID)
   }
 
   struct Inquiry: Sendable {
@@ -132,8 +135,6 @@ package struct FailoverCoordinator: Sendable {
   var pools: [PoolState] = []
   var inquiries: [UInt64: Inquiry] = [:]
   var lastTicket: UInt64 = 0
-  /// Answers to tickets up to this one may name owners by the ring before the last reload.
-  var lastOfOldRing: UInt64 = 0
   let workers: Int
   let mostKeys: Int
   let mostBytes: Int
@@ -213,7 +214,7 @@ package struct FailoverCoordinator: Sendable {
     _ worker: Int, ticket: UInt64, _ entries: [ServerID: Journal.Entries], now: Instant
   ) -> [Step] {
     for (server, var entries) in entries where !entries.isEmpty {
-      if ticket <= lastOfOldRing { entries.forgetOwners() }
+      if ticket <= members[server]?.lastOfOldRing ?? 0 { entries.forgetOwners() }
       members[server]?.held.merge(entries, mostKeys: mostKeys, mostBytes: mostBytes)
     }
     guard inquiries[ticket]?.pending.remove(worker) != nil, let inquiry = inquiries[ticket],
@@ -222,8 +223,10 @@ package struct FailoverCoordinator: Sendable {
     inquiries[ticket] = nil
     var steps: [Step] = []
     switch inquiry.purpose {
-    case .orphans(let pool):
-      guard pool < pools.count, pools[pool].round == ticket else { return [] }
+    case .orphans(let id):
+      guard let pool = pools.firstIndex(where: { $0.members.id == id && $0.round == ticket }) else {
+        return []
+      }
       pools[pool].round = nil
       pools[pool].askedAt = now
       for id in pools[pool].servers { sweep(id, now: now, &steps) }
@@ -349,40 +352,49 @@ package struct FailoverCoordinator: Sendable {
       guard let due = pools[i].due, now >= due, pools[i].round == nil else { continue }
       pools[i].due = nil
       let up = pools[i].servers.filter { members[$0]?.told == .up }
-      let ticket = newTicket(.orphans(i))
+      let ticket = newTicket(.orphans(pools[i].members.id))
       pools[i].round = ticket
       steps.append(.collectOrphans(up, ticket: ticket))
     }
     return steps
   }
 
-  /// Applies a new configuration. Servers that stay keep what is known about them; the others are forgotten. If a
-  /// server was out, or its stand-ins were not clean yet, keys written elsewhere may now have other owners: every
-  /// pool is checked once more for copies on servers that do not own them. `keepsRings`: every key keeps its owner.
-  package mutating func reload(_ new: [PoolMembers], keepsRings: Bool = false, now: Instant) -> [Step] {
+  /// Applies a new configuration. Servers that stay keep what is known about them; the others are forgotten. `kept`:
+  /// pools with the same ring and servers as before; of these nothing is forgotten. If a server of another pool was
+  /// out, or its stand-ins were not clean yet, keys written elsewhere may now have other owners: the pool is checked
+  /// once more for copies on servers that do not own them.
+  package mutating func reload(_ new: [PoolMembers], keeping kept: Set<PoolID> = [], now: Instant) -> [Step] {
     let (old, oldPools) = (members, pools)
-    let isQuiet = old.values.allSatisfy { $0.told == .up } && pools.indices.allSatisfy { isClean($0) }
-    let keepsOwners = keepsRings && new.map(\.servers) == oldPools.map(\.servers)
-    if !keepsOwners { lastOfOldRing = lastTicket }
+    let quiet = pools.indices.map { i in
+      isClean(i) && pools[i].servers.allSatisfy { members[$0]?.told ?? .up == .up }
+    }
     var steps: [Step] = []
     members = [:]
     pools = new.map { PoolState(members: $0) }
     for (i, pool) in new.enumerated() {
-      let wait = pool.policy.requestTimeout * 2 + Self.slack
-      pools[i].due = isQuiet || !pool.policy.isJournaled ? nil : now.advanced(by: wait)
-      var isBegun = false
+      let before = oldPools.first { $0.members.id == pool.id }
+      let isJournaled = pool.policy.isJournaled
+      let isKept = kept.contains(pool.id) && before?.servers == pool.servers
+      var (isBegun, isQuiet) = (false, true)
       for id in pool.servers {
         guard var member = old[id] else {
           members[id] = Member(pool: i)
           continue
         }
-        isBegun = isBegun || !oldPools[member.pool].isJournaled && pool.policy.isJournaled
+        isBegun = isBegun || !oldPools[member.pool].isJournaled && isJournaled
+        isQuiet = isQuiet && quiet[member.pool]
         member.pool = i
-        if !keepsOwners {
+        if !isKept {
+          member.lastOfOldRing = lastTicket
           member.held.forgetOwners()
           member.underway?.forgetOwners()
         }
         members[id] = member
+      }
+      if isKept, !isBegun, isJournaled, let before {
+        (pools[i].due, pools[i].round, pools[i].askedAt) = (before.due, before.round, before.askedAt)
+      } else if !isQuiet, isJournaled {
+        pools[i].due = now.advanced(by: pool.policy.requestTimeout * 2 + Self.slack)
       }
       if isBegun { begin(i) }
     }

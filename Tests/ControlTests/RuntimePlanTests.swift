@@ -1,11 +1,10 @@
-import Health
 import Proxy
 import Settings
 import TestSupport
 import Testing
 import Topology
 
-@testable import Runtime
+@testable import Control
 
 @Suite struct ServerRegistryTests {
   @Test func serverKeepsItsIdAsLongAsItStays() {

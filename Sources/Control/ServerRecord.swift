@@ -2,11 +2,11 @@ import Bytes
 import Proxy
 import Topology
 
-/// What the supervisor remembers of one server besides its health: which log lines were written, and the `note` row of
+/// What the control plane remembers of one server besides its health: which log lines were written, and the `note` row of
 /// `stats ringroad`.
-struct ServerRecord {
+struct ServerRecord: Sendable {
   /// The reason for a `note` row: a condition that `up`, `ejected` or `down` does not tell.
-  enum Caveat: Equatable {
+  enum Caveat: Equatable, Sendable {
     /// The server accepts no more connections.
     case full
     /// The server is used, although it refused a `flush_all` that it owed.
@@ -71,49 +71,49 @@ struct ServerRecord {
   }
 }
 
-extension Supervisor {
+extension ControlPlane {
   /// Sets the `note` row of a server; returns whether it changed.
   @discardableResult
-  func note(_ server: ServerID, _ caveat: ServerRecord.Caveat) -> Bool {
+  mutating func note(_ server: ServerID, _ caveat: ServerRecord.Caveat) -> Bool {
     guard records[server]?.caveat != caveat else { return false }
     records[server, default: ServerRecord()].caveat = caveat
-    report()
+    emit(.report)
     return true
   }
 
   /// Logs that a server accepts no more connections, once until it has recovered.
-  func noteFull(_ server: ServerID, now: Instant) {
+  mutating func noteFull(_ server: ServerID, now: Instant) {
     let isKnown = records[server]?.fullAt != nil
     records[server, default: ServerRecord()].fullAt = now
     guard !isKnown else { return }
     note(server, .full)
-    log.warning(
-      "server full: it accepts no more connections",
+    log(
+      .warning, "server full: it accepts no more connections",
       ["server": label(server), "do": "raise -c (maxconns) there, or lower connections or threads here"])
   }
 
-  func noteUnsuited(_ server: ServerID, _ kind: Unsuited) {
+  mutating func noteUnsuited(_ server: ServerID, _ kind: Unsuited) {
     guard note(server, .unsuited(kind)) else { return }
     let (what, remedy) = Recognition.words(kind)
-    log.warning("\(what): it cannot be used", ["server": label(server), "do": remedy])
+    log(.warning, "\(what): it cannot be used", ["server": label(server), "do": remedy])
   }
 
   /// Logs, once in an outage, that a server answers but could not be flushed or cleaned.
-  func noteUnclean(_ server: ServerID, at step: String) {
+  mutating func noteUnclean(_ server: ServerID, at step: String) {
     guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
-    log.warning(
-      "server answers, but its outdated keys could not be deleted: it stays out until they are",
+    log(
+      .warning, "server answers, but its outdated keys could not be deleted: it stays out until they are",
       ["server": label(server), "failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
   }
 
   /// Clears the note of servers that have not been full for a while. Called once a second.
-  func forgetFull(now: Instant) {
+  mutating func forgetFull(now: Instant) {
     for (server, record) in records {
       guard let fullAt = record.fullAt, now.since(fullAt) >= ServerRecord.fullPatience else { continue }
       records[server]?.fullAt = nil
       guard record.caveat == .full else { continue }
       records[server]?.caveat = nil
-      report()
+      emit(.report)
     }
   }
 }

@@ -2,7 +2,7 @@ import Bytes
 import Proxy
 import Testing
 
-@testable import Runtime
+@testable import Control
 
 @Suite struct ServerRecordTests {
   private func at(_ seconds: Double) -> Instant {

@@ -1,4 +1,5 @@
 import Bytes
+import Proxy
 import Topology
 
 // The failover rules: which servers may leave the ring, what is done on a server next, which pools are clean.

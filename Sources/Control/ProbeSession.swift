@@ -1,6 +1,4 @@
 import Bytes
-import Health
-import Net
 import Proxy
 import Topology
 import Wire
@@ -18,9 +16,9 @@ import Wire
 ///
 /// A server that resumes after a stop finds old requests in its old connections. It works these off during the rest,
 /// the pause between two replies to `version`: what is deleted after the rest stays deleted. A client's request is
-/// never a probe. Belongs to the control thread; a server has one session at a time.
-struct ProbeSession {
-  enum Step: Equatable {
+/// never a probe. A server has one session at a time. Bytes in, bytes out: the control thread has the socket.
+struct ProbeSession: Sendable {
+  enum Step: Equatable, Sendable {
     case connecting
     case handshaking
     case inquiring
@@ -33,7 +31,7 @@ struct ProbeSession {
     case pausing
   }
 
-  enum Verdict: Equatable {
+  enum Verdict: Equatable, Sendable {
     case waiting
     /// The server answered the probe.
     case alive
@@ -52,15 +50,13 @@ struct ProbeSession {
   }
 
   /// The reason for opening a session.
-  enum Purpose: Equatable {
+  enum Purpose: Equatable, Sendable {
     case probe
     case job
     /// To find out which protocol an unusable server speaks.
     case recognition(Unsuited)
   }
 
-  /// How long a server may take to work off old requests that it finds in its connections.
-  static let rest = Duration.milliseconds(100)
   /// Deletes sent before their replies are awaited.
   static let batch = 256
   /// Connections that a server may close at one command before the command counts as unknown to it.
@@ -69,11 +65,11 @@ struct ProbeSession {
   static let longestReport = 1 << 18
 
   let server: ServerID
-  private(set) var descriptor: Int32
-  private(set) var watch: Watch
   let purpose: Purpose
   /// The time limit for each reply, or batch of replies.
   let patience: Duration
+  /// How long a server may take to work off old requests that it finds in its connections.
+  let rest: Duration
   private(set) var step = Step.connecting
   private(set) var deadline: Instant
   private var askedAt = Instant.origin
@@ -84,7 +80,8 @@ struct ProbeSession {
   /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
   private(set) var startedAt: Duration?
   private var input: [UInt8] = []
-  private var output: [UInt8] = []
+  /// Bytes that wait to be sent.
+  private(set) var output: [UInt8] = []
   private var job: FailoverCoordinator.CleanupJob?
   private var next = 0
   private var awaited = 0
@@ -98,31 +95,20 @@ struct ProbeSession {
   /// stored them there either: that takes the same kind of command.
   private var unnamed = 0
 
-  init(
-    server: ServerID, descriptor: Int32, watch: Watch, purpose: Purpose, patience: Duration, now: Instant
-  ) {
+  init(server: ServerID, purpose: Purpose, patience: Duration, rest: Duration, now: Instant) {
     self.server = server
-    self.descriptor = descriptor
-    self.watch = watch
     self.purpose = purpose
     self.patience = patience
+    self.rest = rest
     deadline = now.advanced(by: patience)
   }
 
   var isProbe: Bool { purpose == .probe }
 
-  /// Whether bytes wait to be sent.
-  var hasUnsent: Bool { !output.isEmpty }
-
   // MARK: - Requests
 
-  /// Sends the handshake, unless the attempt to connect has failed.
+  /// Sends the handshake.
   mutating func connected(now: Instant) -> Verdict {
-    let reason = Socket.connectError(descriptor)
-    guard reason == 0 else {
-      cause = ServerFailure(errno: reason)
-      return .dead
-    }
     if case .recognition(let kind) = purpose {
       return ask(Recognition.question(kind), .handshaking, now: now)
     }
@@ -130,9 +116,7 @@ struct ProbeSession {
   }
 
   /// Continues on another connection.
-  mutating func reconnected(_ descriptor: Int32, _ watch: Watch, now: Instant) {
-    self.descriptor = descriptor
-    self.watch = watch
+  mutating func reconnected(now: Instant) {
     input = []
     output = []
     step = .connecting
@@ -182,20 +166,14 @@ struct ProbeSession {
     output += command
     askedAt = now
     deadline = now.advanced(by: patience)
-    return send()
-  }
-
-  /// Sends as much of the output as the socket accepts.
-  mutating func send() -> Verdict {
-    guard !output.isEmpty else { return .waiting }
-    switch Socket.send(descriptor, output.span.raw) {
-    case .sent(let n): output.removeFirst(min(n, output.count))
-    case .wouldBlock: break
-    // The server's error line may be waiting to be read.
-    case .failed: return step == .handshaking ? .waiting : closed()
-    }
     return .waiting
   }
+
+  /// Removes the first bytes of the output, which were sent.
+  mutating func sent(_ count: Int) { output.removeFirst(min(count, output.count)) }
+
+  /// Handles a failure to send: the server's error line may be waiting to be read.
+  mutating func sendFailed() -> Verdict { step == .handshaking ? .waiting : closed() }
 
   /// Ends the rest or a pause when it is over, and checks the deadline.
   mutating func tick(now: Instant) -> Verdict {
@@ -243,7 +221,7 @@ struct ProbeSession {
     guard awaited > 0 else { return deleteMore(now: now) }
     step = .deleting
     deadline = now.advanced(by: patience)
-    return send()
+    return .waiting
   }
 
   /// The line that deletes a key, whatever bytes the key has.
@@ -280,7 +258,7 @@ struct ProbeSession {
     case .confirming:
       return answered(.version) {
         // The server was stopped again and has not had its rest.
-        if now.since($0.askedAt) > Self.rest { return $0.startCooldown(now: now) }
+        if now.since($0.askedAt) > $0.rest { return $0.startCooldown(now: now) }
         $0.step = .ready
         return .ready
       }
@@ -331,7 +309,7 @@ struct ProbeSession {
   }
 
   private mutating func startCooldown(now: Instant) -> Verdict {
-    step = .idle(until: now.advanced(by: Self.rest))
+    step = .idle(until: now.advanced(by: rest))
     return .waiting
   }
 

@@ -1,9 +1,10 @@
 import Bytes
+import Proxy
 import TestSupport
 import Testing
 import Topology
 
-@testable import Proxy
+@testable import Control
 
 /// Servers that refuse a flush, and servers that need none.
 @Suite struct FailoverRefusalTests {
@@ -69,7 +70,7 @@ import Topology
     _ = desk.failover.refusedFlush(1, now: desk.moment)
     let pool = PoolMembers(
       members: [1, 2, 3], rejoin: .asIs, requestTimeout: .milliseconds(500))
-    _ = desk.failover.reload([pool], keepsRings: true, now: desk.moment)
+    _ = desk.failover.reload([pool], keeping: [PoolID(0)], now: desk.moment)
     var steps = desk.answer(desk.returns(1))
     if told(steps) == ["clean 1 flush"] { steps = desk.failover.refusedFlush(1, now: desk.moment) }
     #expect(told(steps).last == "rejoined 1 true")

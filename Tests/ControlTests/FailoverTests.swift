@@ -1,9 +1,10 @@
 import Bytes
+import Proxy
 import TestSupport
 import Testing
 import Topology
 
-@testable import Proxy
+@testable import Control
 
 /// The failover coordinator's decisions, one event after the other, with two workers.
 @Suite struct FailoverTests {

@@ -1,0 +1,167 @@
+import Bytes
+import Control
+import Topology
+
+@testable import Proxy
+
+// The control thread's edge in a comeback world: mail to and from the workers, and the bytes of sessions with servers,
+// take a while. All decisions are the control plane's.
+
+/// The connection of a session with a server. What was sent before it is closed still arrives, and is executed.
+final class Line {
+  var inbox = Inbox()
+  var isOpen = true
+  var arrivalAtServer: UInt64 = 0
+  var arrivalAtProxy: UInt64 = 0
+}
+
+extension Comeback {
+  // MARK: - Workers
+
+  func consider(_ workerEvent: WorkerEvent, of seat: Seat) {
+    var heard = Instant.origin
+    switch workerEvent {
+    case .flushOwed(let server):
+      guard told[server, default: .up] != .up else {
+        return fail("server \(Self.name(of: server)) is up without the flush owed to it")
+      }
+      owed.insert(server)
+    case .unanswered(let server, _): heard = lastReply(of: server)
+    default: break
+    }
+    // No server moves in this world.
+    let address = workerEvent.server.flatMap { control.addresses[$0] }
+    control.received(.seen(worker: seat.number, workerEvent, at: address), heard: heard, now: moment)
+    perform()
+  }
+
+  /// When any worker last received a reply from a server.
+  private func lastReply(of server: ServerID) -> Instant {
+    var heard = Instant.origin
+    for seat in seats {
+      var numbers: [ServerNumbers] = []
+      seat.worker.giveServerNumbers(to: &numbers)
+      for one in numbers where one.id == server { heard = max(heard, one.heard) }
+    }
+    return heard
+  }
+
+  private func answer(_ seat: Seat, _ ticket: UInt64, _ entries: [ServerID: Journal.Entries]) {
+    report(seat) {
+      self.control.received(.answered(worker: seat.number, ticket: ticket, entries), now: self.moment)
+      self.perform()
+    }
+  }
+
+  private func tell(_ message: ControlMessage) {
+    switch message {
+    case .status(let server, let status, let ticket, let takesEntries, let wasFlushed):
+      if status == .ejected { ejections += 1 }
+      if status == .up, owed.contains(server) {
+        fail("server \(Self.name(of: server)) returns without the flush owed to it")
+      }
+      told[server] = status
+      let isOmitted =
+        omission == .acknowledgement && takesEntries && (status == .failFast || status == .returning)
+      for seat in seats {
+        mail(seat) {
+          self.note("worker \(seat.number) hears \(status) of \(Self.name(of: server))")
+          seat.worker.set(status, of: server, wasFlushed: wasFlushed, now: self.moment)
+          let entries = takesEntries ? seat.worker.takeEntries(server) : Journal.Entries()
+          if !isOmitted { self.answer(seat, ticket, [server: entries]) }
+        }
+        if isOmitted { control.received(.answered(worker: seat.number, ticket: ticket, [:]), now: moment) }
+      }
+    case .orphans(let servers, let ticket):
+      for seat in seats {
+        mail(seat) {
+          let orphans = seat.worker.takeOrphans(of: servers)
+          self.answer(seat, ticket, self.omission == .orphans ? [:] : orphans)
+        }
+      }
+    default: break
+    }
+  }
+
+  // MARK: - Effects
+
+  /// Carries out the control plane's effects.
+  func perform() {
+    while true {
+      let effects = control.takeEffects()
+      guard !effects.isEmpty else { return }
+      for effect in effects {
+        note("\(effect)")
+        switch effect {
+        case .tell(let message): tell(message)
+        case .open(let server, _): open(server)
+        case .send(let server): send(on: server)
+        case .close(let server): lines.removeValue(forKey: server)?.isOpen = false
+        case .log(let entry): remember(entry)
+        case .report: break
+        case .lookUp, .readSettings, .prepare, .setLogLevel: fail("unexpected: \(effect)")
+        }
+      }
+    }
+  }
+
+  private func open(_ server: ServerID) {
+    let line = Line()
+    lines[server] = line
+    let isRefused = (hosts[Self.name(of: server)]?.isCutUntil ?? 0) > now
+    after(100...1000) {
+      guard line.isOpen else { return }
+      if isRefused {
+        self.control.sessionFailed(server, .refused, now: self.moment)
+      } else {
+        self.control.sessionConnected(server, now: self.moment)
+      }
+      self.perform()
+    }
+  }
+
+  private func send(on server: ServerID) {
+    guard let line = lines[server] else { return }
+    var bytes = control.unsent(on: server)
+    control.sent(bytes.count, on: server)
+    if omission == .deletions, bytes.starts(with: "delete ".utf8) {
+      bytes = bytes.map { $0 == UInt8(ascii: "y") ? UInt8(ascii: "x") : $0 }
+    }
+    line.arrivalAtServer = max(line.arrivalAtServer, now + UInt64(dice.within(100...1000)) * 1000)
+    at(line.arrivalAtServer) {
+      line.inbox.append(bytes)
+      self.serve(line, server)
+    }
+  }
+
+  private func serve(_ line: Line, _ server: ServerID) {
+    guard let host = hosts[Self.name(of: server)], host.isCutUntil <= now else { return }
+    guard host.hangsUntil <= now else {
+      return at(host.hangsUntil + UInt64(dice.below(2000)) * 1000) { self.serve(line, server) }
+    }
+    while let request = line.inbox.line() {
+      let text = String(decoding: request, as: UTF8.self)
+      note("\(host.model.name) is sent \(text)")
+      guard let reply = host.model.serve(&line.inbox, nextMark: { 0 }) else { return }
+      if text == "flush_all" { owed.remove(server) }
+      line.arrivalAtProxy = max(line.arrivalAtProxy, now + UInt64(dice.within(100...1000)) * 1000)
+      at(line.arrivalAtProxy) {
+        guard line.isOpen else { return }
+        self.control.received(reply.span.raw, on: server, now: self.moment)
+        self.perform()
+      }
+    }
+  }
+}
+
+extension WorkerEvent {
+  /// The server that the event is about.
+  fileprivate var server: ServerID? {
+    switch self {
+    case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _),
+      .answered(let server), .violation(let server, _, _, _), .flushOwed(let server), .flushed(let server, _):
+      server
+    case .closedForMemory, .verbosity: nil
+    }
+  }
+}
