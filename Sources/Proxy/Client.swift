@@ -41,8 +41,6 @@ package struct Client: ~Copyable, Recyclable {
   var bodyLeft = 0
   /// Its last value was streamed, and nothing was read from it since.
   var hasUploaded = false
-  /// It has sent a request before its own large value was answered.
-  var asksAhead = false
   /// Average bytes of a value in its last multi-get; 1 if they were small, 0 before the first.
   var valueSize: UInt32 = 0
   /// Number of replies still to be streamed. No more of its requests are served until they have been sent.
@@ -107,7 +105,6 @@ package struct Client: ~Copyable, Recyclable {
   mutating func forgetWindow(_ limits: Limits) {
     guard inFlight == 0, deferredReplies == 0 else { return }
     window = min(window, max(1, limits.firstRequests))
-    if !isUploading { asksAhead = false }
   }
 
   /// Adds an exchange at the end of the order; returns the one before it.

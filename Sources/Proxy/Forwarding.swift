@@ -22,7 +22,7 @@ extension Worker {
       keepRest(c, bytes, from: consumed, now: now)
     } else {
       clients[c].input.append(bytes, &buffers)
-      if clients[c].isStalled { noteAhead(c) } else { clientFilled(c, now: now) }
+      if clients[c].isStalled { effects.append(.pause(client: c)) } else { clientFilled(c, now: now) }
     }
     if clients[c].isClosing { closeIfDone(c) }
   }

@@ -201,7 +201,7 @@ extension Worker {
     connections[l].queue.write(bytes, from: 0, count: n, &buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
-      noteAhead(c)
+      effects.append(.pause(client: c))
     } else if clients[c].bodyLeft > 0, connections[l].queue.bytes.count > ahead {
       // The client is not read while the server accepts less than has arrived.
       clients[c].partialSince = .never
@@ -226,12 +226,6 @@ extension Worker {
       // Its next request waits until this one is answered. Most clients send none, so reading need not be paused.
       clients[c].isStalled = true
     }
-  }
-
-  /// Stops reading from a client that has sent more requests behind one that must be answered first.
-  @inline(never) mutating func noteAhead(_ c: Ref<Client>) {
-    if clients[c].isUploading { clients[c].asksAhead = true }
-    effects.append(.pause(client: c))
   }
 
   /// Forwards the bytes in the client's `input`.
