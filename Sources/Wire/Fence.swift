@@ -11,6 +11,10 @@ import Bytes
 ///
 /// The key is as hard to guess as the opaque, so there is nothing to delete. memcached returns the opaque on `NF`
 /// since 1.6.0.
+///
+/// A report on a private connection, with `quit` behind it, would end where the server closes. But a connection that
+/// breaks looks the same, so a part of a report would count as all of it; the report would overtake what the client
+/// has asked on the shared connection before; and the fence takes less code.
 package enum Fence: BitwiseCopyable, Equatable {
   /// The answer has not arrived.
   case partial
