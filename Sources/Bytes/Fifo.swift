@@ -1,6 +1,6 @@
 /// A first-in, first-out queue of plain values: a ring buffer that grows by doubling.
 ///
-/// All operations are O(1), amortised for `append`. The queue keeps its memory until `releaseIfEmpty()`.
+/// All operations are O(1), amortised for `append`. The queue keeps its memory until `trim`.
 @safe @usableFromInline
 package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline var elements: UnsafeMutablePointer<Element>?
@@ -103,16 +103,6 @@ package struct Fifo<Element: BitwiseCopyable>: ~Copyable {
       self[k &+ n] = self[k]
     }
     for _ in 0..<n { dropFirst() }
-  }
-
-  /// Frees the memory if the queue is empty.
-  package mutating func releaseIfEmpty() {
-    guard count == 0 else { return }
-    // SAFETY: nil or our own allocation, forgotten here.
-    unsafe elements?.deallocate()
-    unsafe elements = nil
-    mask = -1
-    head = 0
   }
 
   @inline(never) @usableFromInline mutating func grow() { move(to: max(8, (mask &+ 1) * 2)) }

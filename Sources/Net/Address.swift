@@ -51,25 +51,6 @@ package struct Address: BitwiseCopyable, Sendable {
     length = socklen_t(Address.pathOffset + path.count + 1)
   }
 
-  /// Parses the form that `description` prints: `unix:` before a path, brackets around an IPv6 address.
-  package init?(_ text: String) {
-    if text.hasPrefix("unix:") {
-      self.init(unixPath: String(text.dropFirst(5)))
-      return
-    }
-    guard let colon = text.lastIndex(of: ":") else { return nil }
-    let digits = text[text.index(after: colon)...]
-    guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = UInt16(digits) else { return nil }
-    let host = text[..<colon]
-    if host.hasPrefix("[") {
-      guard host.hasSuffix("]"), host.contains(":") else { return nil }
-      self.init(ip: String(host.dropFirst().dropLast()), port: port)
-    } else {
-      guard !host.contains(":") else { return nil }
-      self.init(ip: String(host), port: port)
-    }
-  }
-
   /// A copy of a C function's address; nil unless its family is AF_INET, AF_INET6 or AF_UNIX.
   init?(_ address: UnsafePointer<sockaddr>, _ length: socklen_t) {
     let room = MemoryLayout<sockaddr_storage>.size
@@ -170,12 +151,6 @@ package struct Address: BitwiseCopyable, Sendable {
   package static func local(of descriptor: Int32) -> Address? {
     var address = Address()
     return unsafe address.fill { unsafe getsockname(descriptor, $0, $1) } == 0 ? address : nil
-  }
-
-  /// The remote address of a connection.
-  package static func peer(of descriptor: Int32) -> Address? {
-    var address = Address()
-    return unsafe address.fill { unsafe getpeername(descriptor, $0, $1) } == 0 ? address : nil
   }
 }
 

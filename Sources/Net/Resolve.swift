@@ -17,9 +17,6 @@ package struct ResolveError: Error, Equatable, Sendable, CustomStringConvertible
     self.errno = errno
   }
 
-  /// Whether a later attempt may succeed.
-  package var isTemporary: Bool { code == EAI_AGAIN || code == EAI_SYSTEM }
-
   package var description: String {
     if code == EAI_SYSTEM { return "\(host): \(SystemError.reason(errno))" }
     guard let text = unsafe gai_strerror(code) else { return "\(host): error \(code)" }

@@ -72,11 +72,6 @@ package enum Socket {
     }
   }
 
-  /// Ends the sending direction; the peer reads the end of the stream.
-  package static func finishSending(_ descriptor: Int32) {
-    _ = shutdown(descriptor, Int32(SHUT_WR))
-  }
-
   /// Sets TCP_NODELAY and keepalive. Accepted connections inherit both from the listener.
   static func prepareTCP(_ descriptor: Int32) {
     let tcp = Int32(IPPROTO_TCP)

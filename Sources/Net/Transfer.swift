@@ -44,26 +44,6 @@ extension Socket {
     return sendResult(n)
   }
 
-  /// One sendmsg(2) for two spans, the first before the second.
-  package static func send2(_ descriptor: Int32, _ first: RawSpan, _ second: RawSpan) -> SendResult {
-    // SAFETY: both spans are valid during the closures, and so are the locals.
-    let n = unsafe first.withUnsafeBytes { first in
-      unsafe second.withUnsafeBytes { second in
-        var parts: (iovec, iovec) = unsafe (
-          iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count),
-          iovec(iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
-        )
-        return unsafe withUnsafeMutableBytes(of: &parts) { parts in
-          var message = unsafe msghdr()
-          unsafe message.msg_iov = parts.assumingMemoryBound(to: iovec.self).baseAddress
-          unsafe message.msg_iovlen = 2
-          return uninterrupted { unsafe sendmsg(descriptor, &message, noSignal) }
-        }
-      }
-    }
-    return sendResult(n)
-  }
-
   @inline(__always) private static var noSignal: Int32 { Int32(MSG_NOSIGNAL) }
 
   @inline(__always) private static func sendResult(_ n: Int) -> SendResult {

@@ -6,7 +6,7 @@ import Wire
 
 extension Worker {
   mutating func administer(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant
   ) {
     switch request.verb {
     case .quit:

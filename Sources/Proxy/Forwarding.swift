@@ -215,7 +215,7 @@ extension Worker {
       return
     case .flushAll, .stats, .version, .verbosity, .quit:
       counters.add(.adminRequests)
-      administer(c, bytes, p, request, now: now)
+      administer(c, bytes, request, now: now)
       return
     }
     forward(c, bytes, p, request, now: now)

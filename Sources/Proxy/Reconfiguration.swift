@@ -256,17 +256,6 @@ extension Worker {
     return false
   }
 
-  /// Sets a server's status and updates the ring.
-  package mutating func set(
-    _ status: ServerStatus, of id: ServerID, from pools: Set<PoolID>? = nil, wasFlushed: Bool? = nil,
-    now: Instant
-  ) {
-    var stale: Set<Int> = []
-    let isNew = setStatus(status, of: id, from: pools, wasFlushed: wasFlushed, stale: &stale, now: now)
-    guard isNew || !stale.isEmpty else { return }
-    updateRings(stale, now: now)
-  }
-
   /// Sets a server's status without updating the ring: `updateRings` must follow before any request is routed, entries
   /// are handed over, or the status is confirmed. An ejected server leaves the rings of `pools`; of all its pools if that
   /// is nil. Adds the pools whose rings must change to `stale`. Returns whether the status is new.

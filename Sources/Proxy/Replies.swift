@@ -85,7 +85,7 @@ extension Worker {
     connections[l].awaited = 0
     if connections[l].stream != Ref<Stream>.none {
       return connections[l].queue.front == .upload
-        ? digestUpload(l, bytes, now: now) : digestDownload(l, bytes, now: now)
+        ? digestUpload(l, bytes) : digestDownload(l, bytes, now: now)
     }
     var p = 0
     var isAnswered = false

@@ -260,7 +260,7 @@ extension Worker {
   }
 
   /// Handles a server's reply to an upload; returns the bytes consumed.
-  mutating func digestUpload(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
+  mutating func digestUpload(_ l: Ref<ServerConnection>, _ bytes: RawSpan) -> Int {
     let i = connections[l].stream
     guard i != Ref<Stream>.none, let leg = connections[l].queue.legs.first else { return bytes.byteCount }
     let length: Int

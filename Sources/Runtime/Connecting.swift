@@ -54,7 +54,7 @@ extension WorkerThread {
     if isSent != .sent(request.count) { worker.lost(l, .connectionLost, now: now) }
   }
 
-  mutating func disconnect(_ l: Ref<ServerConnection>, now: Instant) {
+  mutating func disconnect(_ l: Ref<ServerConnection>) {
     guard Int(l.index) < connectionSockets.count, connectionSockets[Int(l.index)].descriptor >= 0 else {
       return
     }

@@ -12,7 +12,7 @@ extension WorkerThread {
     for message in inbox.take() {
       if case .status = message {} else { settle(&news, now: now) }
       switch message {
-      case .client(let descriptor): accept(descriptor, now: now)
+      case .client(let descriptor): accept(descriptor)
       case .apply(let plan, let addresses, let named):
         self.addresses = addresses
         self.named = named

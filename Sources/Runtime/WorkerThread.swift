@@ -274,7 +274,7 @@ struct WorkerThread: ~Copyable {
       switch order {
       case .connect(let l): connect(l, now: now)
       case .handshake(let l): handshake(l, now: now)
-      case .disconnect(let l): disconnect(l, now: now)
+      case .disconnect(let l): disconnect(l)
       case .close(let c): closeClient(c)
       case .pause(let c):
         if clientSockets[Int(c.index)].descriptor >= 0 {
@@ -300,7 +300,7 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  mutating func accept(_ descriptor: Int32, now: Instant) {
+  mutating func accept(_ descriptor: Int32) {
     guard !isEnding else {
       Socket.close(descriptor)
       sharedStats.clientLeft(number)

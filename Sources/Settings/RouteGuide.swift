@@ -45,7 +45,7 @@ package struct RouteGuide: ~Copyable {
 }
 
 /// A text as a JSON string. Bytes that are not UTF-8 are U+FFFD already.
-package func jsonString(_ text: String) -> String {
+private func jsonString(_ text: String) -> String {
   var out = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

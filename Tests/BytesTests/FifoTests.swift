@@ -25,9 +25,6 @@ struct FifoTests {
       case 99 where random.below(30) == 0:
         fifo.removeAll()
         model = []
-        if random.below(2) == 0 { fifo.releaseIfEmpty() }
-      case 98:
-        fifo.releaseIfEmpty()
       case 97:
         fifo.trim(keeping: 4)
       default:
@@ -84,18 +81,5 @@ struct FifoTests {
         #expect((0..<fifo.count).map { fifo[$0] } == model, "\(n) from \(i)")
       }
     }
-  }
-
-  @Test func fifoReleasesMemoryOnlyWhenItIsEmpty() {
-    var fifo = Fifo<UInt8>()
-    fifo.releaseIfEmpty()
-    fifo.append(1)
-    fifo.releaseIfEmpty()
-    #expect(fifo.first == 1)
-    fifo.dropFirst()
-    fifo.releaseIfEmpty()
-    #expect(fifo.first == nil)
-    fifo.append(2)
-    #expect(fifo.popFirst() == 2)
   }
 }

@@ -21,7 +21,6 @@ import Testing
     #expect(address.description == printed)
     #expect(address.port == port)
     #expect(address.isTCP && address.unixPath == nil)
-    #expect(Address(printed) == address)
   }
 
   @Test(arguments: [
@@ -32,20 +31,11 @@ import Testing
     #expect(Address(ip: ip, port: 1) == nil)
   }
 
-  @Test(arguments: [
-    "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", ":80",
-    "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "[::1:80", "unix:", "/tmp/x", "127.0.0.1:٣",
-  ])
-  func malformedAddressTextIsRefused(text: String) {
-    #expect(Address(text) == nil)
-  }
-
   @Test func unixPathsAreAcceptedUpToTheKernelsLimit() throws {
     let address = try #require(Address(unixPath: "/run/ringroad.sock"))
     #expect(address.description == "unix:/run/ringroad.sock")
     #expect(address.unixPath == "/run/ringroad.sock")
     #expect(address.port == nil && address.ip == nil && !address.isTCP)
-    #expect(Address("unix:/run/ringroad.sock") == address)
     let longest = "/" + String(repeating: "x", count: 106)
     #expect(Address(unixPath: longest)?.unixPath == longest)
     #expect(Address(unixPath: longest + "x") == nil)
@@ -54,10 +44,15 @@ import Testing
   }
 
   @Test func addressesAreEqualWhenTheyPrintAlike() throws {
-    let all = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.2:1", "[::1]:1", "[::2]:1", "unix:/a", "unix:/b"]
-    let addresses = try all.map { try #require(Address($0)) }
-    #expect(Set(addresses).count == all.count)
-    #expect(addresses == all.compactMap { Address($0) })
+    func all() throws -> [Address] {
+      let ips =
+        [("127.0.0.1", 1), ("127.0.0.1", 2), ("127.0.0.2", 1), ("::1", 1), ("::2", 1)] as [(String, UInt16)]
+      return try ips.map { try #require(Address(ip: $0, port: $1)) }
+        + ["/a", "/b"].map { try #require(Address(unixPath: $0)) }
+    }
+    let addresses = try all()
+    #expect(Set(addresses).count == addresses.count)
+    #expect(try addresses == all())
     #expect(addresses[0].withPort(2) == addresses[1])
     #expect(addresses[5].withPort(2) == addresses[5])
   }

@@ -96,11 +96,6 @@ extension Socket {
     // SAFETY: plain bytes without padding.
     unsafe send(descriptor, bytes.span.bytes)
   }
-
-  static func send2(_ descriptor: Int32, _ first: [UInt8], _ second: [UInt8]) -> SendResult {
-    // SAFETY: as above.
-    unsafe send2(descriptor, first.span.bytes, second.span.bytes)
-  }
 }
 
 /// The notes in the list now, without the cleared ones.

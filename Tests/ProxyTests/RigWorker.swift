@@ -94,3 +94,16 @@ func string(_ bytes: RawSpan, from: Int, atMost n: Int = .max) -> String {
   for i in 0..<count { text.append(bytes.byte(at: from + i)) }
   return String(decoding: text, as: UTF8.self)
 }
+
+extension Worker {
+  /// Sets a server's status and updates the rings.
+  mutating func set(
+    _ status: ServerStatus, of id: ServerID, from pools: Set<PoolID>? = nil, wasFlushed: Bool? = nil,
+    now: Instant
+  ) {
+    var stale: Set<Int> = []
+    let isNew = setStatus(status, of: id, from: pools, wasFlushed: wasFlushed, stale: &stale, now: now)
+    guard isNew || !stale.isEmpty else { return }
+    updateRings(stale, now: now)
+  }
+}

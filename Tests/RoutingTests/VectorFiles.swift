@@ -19,7 +19,6 @@ struct PlacementVectors: Decodable {
     /// Positions in `servers`.
     let expected: [Int]
   }
-  let scheme: String
   let cases: [Case]
 }
 

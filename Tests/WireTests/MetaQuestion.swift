@@ -35,8 +35,6 @@ struct MetaQuestion {
     line = MetaLine.write(bytes, 0, request, opaque: opaque, to: &out, &pool)
   }
 
-  var sent: String { String(decoding: asked, as: UTF8.self) }
-
   func answer(_ bytes: RawSpan, at p: Int, era: Era = .v1_6_18, maxValue: Int) -> MetaAnswer {
     // SAFETY: the bytes of an array of bytes are all initialised.
     unsafe ReplyParser.meta(

@@ -20,8 +20,6 @@ final class Load: Sendable {
     var stale = 0
     var slowest = Duration.zero
 
-    var good: Int { asked - misses - errors - wrong - stale }
-
     static func += (all: inout Tally, one: Tally) {
       all.asked += one.asked
       all.misses += one.misses
