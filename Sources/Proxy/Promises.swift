@@ -137,18 +137,17 @@ extension Worker {
   private static var refusalLife: Duration { .seconds(2) }
 
   /// Deletes keys on the stand-ins of ejected servers, if their deletion was refused while the server failed fast. Another
-  /// worker may have learned of the ejection first, and stored a value on the stand-in since.
+  /// worker may have learned of the ejection first, and stored a value on the stand-in since. While the stand-in is out
+  /// too, it may be ejected or return next, so the key is kept.
   mutating func deleteRefusedOnStandIns() {
     let list = exchange(&refusals, with: [])
     for one in list where servers.isTaken(one.server) {
-      guard servers[one.server].status == .ejected, liveOwner(of: one.key, besides: one.server) != one.server
-      else {
+      let standIn = liveOwner(of: one.key, besides: one.server)
+      guard standIn != one.server, servers[standIn].status == .up else {
         refusals.append(one)
         continue
       }
-      guard clock.since(one.since) <= Self.refusalLife else { continue }
-      let standIn = liveOwner(of: one.key, besides: one.server)
-      if servers[standIn].status == .up { deleteOnAllConnections([one.key], of: standIn) }
+      if clock.since(one.since) <= Self.refusalLife { deleteOnAllConnections([one.key], of: standIn) }
     }
   }
 

@@ -320,8 +320,8 @@ extension Worker {
       for i in 0..<poolStarts.count where !table.pools[Ref(UInt32(truncatingIfNeeded: i))].isWhole {
         isJournaling = true
       }
-      if !refusals.isEmpty { deleteRefusedOnStandIns() }
     }
+    if !refusals.isEmpty { deleteRefusedOnStandIns() }
     endOrphanUploads(now: now)
   }
 

@@ -1,6 +1,7 @@
 import Bytes
 import Stats
 import Testing
+import Topology
 
 @testable import Proxy
 
@@ -256,6 +257,25 @@ import Testing
   }
 
   /// No worker takes that long to learn of an ejection.
+  /// The first stand-in is out as well: it is ejected next, or returns.
+  @Test(arguments: [ServerStatus.ejected, .up])
+  func aDeleteRefusedBeforeTwoEjectionsIsSentToTheLastStandIn(_ next: ServerStatus) throws {
+    let rig = Rig { $0.writesMissOnFailure = true }
+    let keys = (0..<100).map { rig.key(on: "a", $0) }
+    rig.set(.ejected, "a")
+    let key = try #require(keys.first { rig.owner(of: $0) == "b" })
+    rig.set(.up, "a")
+    let c = rig.open()
+    rig.set([("a", .failFast), ("b", .failFast)])
+    rig.say(c, "delete \(key)")
+    #expect(rig.got(c) == lines("NOT_FOUND"))
+    rig.set(.ejected, "a")
+    #expect(rig.asked("c") == "")
+    rig.set(next, "b")
+    let last = next == .up ? "b" : "c"
+    #expect(rig.asked(last) == lines("delete \(key)"))
+  }
+
   @Test func aDeleteRefusedLongBeforeAnEjectionIsNotSentToTheStandIn() {
     let rig = Self.rig(["a", "b"])
     let key = rig.key(on: "a")
