@@ -20,11 +20,11 @@ extension Worker {
       while batch.count < KeyBatch.most, let key = words.next(bytes) {
         guard words.isGood(bytes, key) else {
           abandon(f)
-          return refuse(c, .badFormat, isQuiet: false)
+          return downstream.refuse(c, .badFormat, isQuiet: false, &common)
         }
         batch.add(from: key.from, length: Int(key.length))
       }
-      table.locate(&batch, in: bytes)
+      router.table.locate(&batch, in: bytes)
       for n in 0..<batch.count {
         let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
         let i = fanOuts[f].add(key)
@@ -56,7 +56,7 @@ extension Worker {
         p &+= keyLength &+ 6
         count &+= 1
       }
-      table.locate(&batch, in: bytes)
+      router.table.locate(&batch, in: bytes)
       for i in 0..<batch.count {
         let key = batch.entries[i]
         let line = bytes.rest(from: Int(key.from) &- 4)
@@ -64,14 +64,14 @@ extension Worker {
           c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), to: routeIndex(of: key), now: now)
       }
     } while batch.count == KeyBatch.most
-    counters.add(count, to: .getRequests)
-    counters.add(count, to: .keysRequested)
+    common.counters.add(count, to: .getRequests)
+    common.counters.add(count, to: .keysRequested)
     return p
   }
 
   /// The index of a located key's destination in `destinations`; negative when no route matches.
   @inline(always)
   mutating func routeIndex(of key: KeyBatch.Entry) -> Int {
-    key.pool < 0 ? -1 : Int(poolStarts[Int(key.pool)]) &+ Int(key.server)
+    key.pool < 0 ? -1 : Int(router.poolStarts[Int(key.pool)]) &+ Int(key.server)
   }
 }

@@ -10,10 +10,10 @@ extension Worker {
   ) {
     switch request.verb {
     case .quit:
-      hangUp(c)
+      downstream.hangUp(c, &common)
     case .verbosity:
-      if let level = Number(bytes, line[1])?.cutToUInt64 { events.append(.verbosity(level)) }
-      if !request.isQuiet { say(c, "OK\r\n") }
+      if let level = Number(bytes, line[1])?.cutToUInt64 { common.events.append(.verbosity(level)) }
+      if !request.isQuiet { downstream.say(c, "OK\r\n", &common) }
     case .flushAll:
       broadcast(c, bytes, request, .flushAll, words: request.isQuiet ? line.count &- 1 : line.count, now: now)
     case .version:
@@ -21,13 +21,13 @@ extension Worker {
     case .stats:
       stats(c, bytes, request, now: now)
     default:
-      refuse(c, .unknown, isQuiet: request.isQuiet)
+      downstream.refuse(c, .unknown, isQuiet: request.isQuiet, &common)
     }
   }
 
   private mutating func stats(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
     if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
-      effects.append(.report(exchange: exchanges.id(of: newExchange(c))))
+      common.effects.append(.report(exchange: downstream.exchanges.id(of: downstream.newExchange(c))))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
       broadcast(c, bytes, request, .serverStats, words: 1, now: now)
     } else if printsKeys(bytes) {
@@ -56,9 +56,9 @@ extension Worker {
       for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
     }
     fanOuts[f].isImmediate = kind == .flushAll && words == 1
-    if !request.isQuiet { fanOuts[f].exchange = newExchange(c) }
-    for i in 0..<everyServer.count {
-      ask(everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
+    if !request.isQuiet { fanOuts[f].exchange = downstream.newExchange(c) }
+    for i in 0..<upstream.everyServer.count {
+      ask(upstream.everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
     }
     if fanOuts[f].pending == 0 { finish(f) }
   }
@@ -72,35 +72,37 @@ extension Worker {
     let l = connection(to: s, for: c)
     let isDump = fanOuts[f].kind == .dump
     // A returning server may be up before the control thread learns that it owes a flush: it counts as not flushed.
-    let isPromised = verb == .flushAll && servers[s].status == .returning
+    let isPromised = verb == .flushAll && upstream.servers[s].status == .returning
     // A server without meta commands would not answer the fence.
     if let failure = isPromised
-      ? .unreachable : admit(l, now: now) ?? (isDump && connections[l].meta < .v1_6_0 ? .protocolError : nil)
+      ? .unreachable
+      : admit(l, now: now) ?? (isDump && upstream.connections[l].meta < .v1_6_0 ? .protocolError : nil)
     {
       piece.failure = failure
       fanOuts[f].pieces.append(piece)
       noteFailure(f, at: s, in: PoolIndex(), failure)
       return
     }
-    let before = connections[l].queue.end
+    let before = upstream.connections[l].queue.end
     // A delay would take back the flush that made this server safe.
-    let words = verb == .flushAll && servers[s].wasFlushed ? 1 : words
+    let words = verb == .flushAll && upstream.servers[s].wasFlushed ? 1 : words
     for i in 0..<words {
-      if i > 0 { connections[l].queue.write(" ", &buffers) }
-      connections[l].queue.write(bytes, from: line[i].from, count: Int(line[i].length), &buffers)
+      if i > 0 { upstream.connections[l].queue.write(" ", &common.buffers) }
+      upstream.connections[l].queue.write(
+        bytes, from: line[i].from, count: Int(line[i].length), &common.buffers)
     }
-    connections[l].queue.write("\r\n", &buffers)
-    if isDump { connections[l].queue.writeFence(secret, &buffers) }
+    upstream.connections[l].queue.write("\r\n", &common.buffers)
+    if isDump { upstream.connections[l].queue.writeFence(upstream.secret, &common.buffers) }
     var leg = Leg()
     leg.verb = verb
     leg.fanOut = f
     leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
     leg.since = now
-    connections[l].queue.enqueue(leg, from: before)
+    upstream.connections[l].queue.enqueue(leg, from: before)
     fanOuts[f].pieces.append(piece)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
-    counters.add(.requestsForwarded)
+    common.counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
 
@@ -118,12 +120,12 @@ extension Worker {
     piece.offset = fanOuts[f].bytes.count
     piece.length = UInt32(truncatingIfNeeded: length)
     fanOuts[f].pieces[Int(leg.piece)] = piece
-    fanOuts[f].bytes.append(bytes, from: p, count: length, &buffers)
+    fanOuts[f].bytes.append(bytes, from: p, count: length, &common.buffers)
     // A server that refuses `flush_all` has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
     if outcome == .error { return noteFailure(f, at: piece.server, in: PoolIndex(), .protocolError) }
-    if fanOuts[f].isImmediate, servers[piece.server].isJournaled {
-      events.append(.flushed(server: servers[piece.server].id, asked: leg.since))
+    if fanOuts[f].isImmediate, upstream.servers[piece.server].isJournaled {
+      common.events.append(.flushed(server: upstream.servers[piece.server].id, asked: leg.since))
     }
   }
 
@@ -142,7 +144,7 @@ extension Worker {
     var failed = 0
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
-      guard servers.isTaken(piece.server) else { continue }
+      guard upstream.servers.isTaken(piece.server) else { continue }
       // `noteFailure` has reported that this ejected server owes the flush.
       if piece.failure == .ejected { continue }
       if piece.failure != nil || !isOK(fanOuts[f].bytes.readable, piece) {
@@ -150,12 +152,12 @@ extension Worker {
       }
     }
     if failed == 0 {
-      append("OK\r\n", to: target)
+      downstream.append("OK\r\n", to: target, &common)
     } else {
       let line =
         "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
-      counters.add(.serverErrors)
-      append(text: line, to: target)
+      common.counters.add(.serverErrors)
+      downstream.append(text: line, to: target, &common)
     }
   }
 
@@ -175,10 +177,10 @@ extension Worker {
       versions.append(text(fanOuts[f].bytes.readable, word))
     }
     if let lowest = lowestVersion(versions) ?? versions.first {
-      append(text: "VERSION \(lowest)\r\n", to: target)
+      downstream.append(text: "VERSION \(lowest)\r\n", to: target, &common)
     } else {
-      counters.add(.serverErrors)
-      append("SERVER_ERROR ringroad: no server is up\r\n", to: target)
+      common.counters.add(.serverErrors)
+      downstream.append("SERVER_ERROR ringroad: no server is up\r\n", to: target, &common)
     }
   }
 
@@ -189,7 +191,8 @@ extension Worker {
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       let label =
-        servers.isTaken(piece.server) ? String(decoding: servers[piece.server].label, as: UTF8.self) : "?"
+        upstream.servers.isTaken(piece.server)
+        ? String(decoding: upstream.servers[piece.server].label, as: UTF8.self) : "?"
       guard piece.length > 0 else {
         if isListing { listing.add(label: label, failure: "\(piece.failure?.words ?? "no answer")") }
         continue
@@ -202,22 +205,14 @@ extension Worker {
       }
     }
     let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
-    append(text.span.raw, to: target)
-  }
-
-  mutating func append(text: String, to target: ReplyTarget) {
-    switch target {
-    case .nowhere: break
-    case .output(let c): clients[c].output.append(text: text, &buffers)
-    case .parked(let c, _): clients[c].parked.append(text: text, &buffers)
-    }
+    downstream.append(text.span.raw, to: target, &common)
   }
 
   /// Sends the report that the edge made for `Effect.report`.
   package mutating func report(_ id: SlotID<Exchange>, _ bytes: RawSpan) {
-    guard exchanges.isCurrent(id) else { return }
-    let target = target(of: id.slot)
-    append(bytes, to: target)
-    conclude(id.slot, target)
+    guard downstream.exchanges.isCurrent(id) else { return }
+    let target = downstream.target(of: id.slot)
+    downstream.append(bytes, to: target, &common)
+    downstream.conclude(id.slot, target, &common)
   }
 }

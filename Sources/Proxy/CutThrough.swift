@@ -16,29 +16,33 @@ extension Worker {
   @inline(never)
   mutating func shouldCutThrough(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool
   {
-    guard clients[c].inFlight == 0, streamsAtWork < limits.streams / 2,
+    guard downstream.clients[c].inFlight == 0, transfers.streamsAtWork < common.limits.streams / 2,
       let destination = destination(for: bytes, request)
     else { return false }
     let s = destination.server
     noteSize(request.bodyLength, at: s)
     let isOneOfSeveral =
-      servers[s].largeValueFrom != c && now.since(servers[s].largeValueAt) < limits.sparePatience
-    servers[s].largeValueFrom = c
-    servers[s].largeValueAt = now
+      upstream.servers[s].largeValueFrom != c
+      && now.since(upstream.servers[s].largeValueAt) < common.limits.sparePatience
+    upstream.servers[s].largeValueFrom = c
+    upstream.servers[s].largeValueAt = now
     guard isOneOfSeveral else { return false }
     let shared = connection(to: s, for: c)
-    return connections[shared].isOpen(bytes: fastPathBytes, depth: limits.serverDepth)
+    return upstream.connections[shared].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth)
       && !wouldOvertake(c, shared, bytes, request)
   }
 
   /// The connection on which the client's value is forwarded, if its next bytes may be read directly into that
   /// connection's queue, and how many.
   package mutating func cutThroughRoom(of c: Ref<Client>) -> (connection: Ref<ServerConnection>, room: Int)? {
-    guard clients[c].isUploading, !clients[c].isStalled, clients[c].input.isEmpty,
-      streams[clients[c].stream].isOptional
+    guard downstream.clients[c].isUploading, !downstream.clients[c].isStalled,
+      downstream.clients[c].input.isEmpty,
+      transfers.streams[downstream.clients[c].stream].isOptional
     else { return nil }
-    let l = streams[clients[c].stream].connection
-    let room = min(clients[c].bodyLeft, ahead &+ BufferPool.margin &- connections[l].queue.bytes.count)
+    let l = transfers.streams[downstream.clients[c].stream].connection
+    let room = min(
+      downstream.clients[c].bodyLeft,
+      common.ahead &+ BufferPool.margin &- upstream.connections[l].queue.bytes.count)
     return room > 0 ? (l, room) : nil
   }
 
@@ -46,32 +50,35 @@ extension Worker {
   /// send them at once: then the edge sends what it can, and calls `endCutThrough`. A send costs as much for few bytes
   /// as for many, so few are gathered until the next tick.
   package mutating func clientReceived(_ c: Ref<Client>, passed n: Int, now: Instant) -> Bool {
-    counters.add(n, to: .clientBytesIn)
-    clock = now
-    let l = streams[clients[c].stream].connection
+    common.counters.add(n, to: .clientBytesIn)
+    common.clock = now
+    let l = transfers.streams[downstream.clients[c].stream].connection
     // Until now the server had nothing to accept.
-    if connections[l].queue.bytes.count == n { streams[clients[c].stream].askedAt = now }
+    if upstream.connections[l].queue.bytes.count == n {
+      transfers.streams[downstream.clients[c].stream].askedAt = now
+    }
     noteUploaded(c, n, now: now)
-    return clients[c].bodyLeft == 0 || connections[l].queue.bytes.count >= ahead / 4 &* 3
+    return downstream.clients[c].bodyLeft == 0
+      || upstream.connections[l].queue.bytes.count >= common.ahead / 4 &* 3
   }
 
   /// Stops reading the client while the server accepts less than has arrived.
   package mutating func endCutThrough(_ c: Ref<Client>) {
-    guard clients[c].isUploading, clients[c].bodyLeft > 0 else { return }
-    let l = streams[clients[c].stream].connection
-    guard connections[l].queue.bytes.count > ahead / 2 else { return }
-    clients[c].partialSince = .never
-    stall(c)
+    guard downstream.clients[c].isUploading, downstream.clients[c].bodyLeft > 0 else { return }
+    let l = transfers.streams[downstream.clients[c].stream].connection
+    guard upstream.connections[l].queue.bytes.count > common.ahead / 2 else { return }
+    downstream.clients[c].partialSince = .never
+    downstream.stall(c, &common)
   }
 
   /// Bytes to read from a client at once. After a large value, only enough to recognise the next request: the rest of
   /// the next value is read directly into its final buffer.
   package mutating func readLimit(of c: Ref<Client>) -> Int {
-    if clients[c].hasUploaded {
-      clients[c].hasUploaded = false
+    if downstream.clients[c].hasUploaded {
+      downstream.clients[c].hasUploaded = false
       return Self.smallRead
     }
-    return max(16_384, allowance)
+    return max(16_384, common.allowance)
   }
 
   private static var smallRead: Int { 4096 }

@@ -8,88 +8,93 @@ extension Worker {
   /// Checks all deadlines; called every few milliseconds. Cost: one check per server connection, and per client once
   /// a second (`sweep`).
   package mutating func tick(now: Instant) {
-    clock = now
+    common.clock = now
+    noteRecords()
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l) {
-        if connections[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l) {
+        if upstream.connections[l].state != .closed { expire(l, now: now) } else { reconnect(l, now: now) }
       }
       l = l.next
     }
-    if streams.count > 0 || !streamWaits.isEmpty { expireStreams(now: now) }
-    if !uploadsHeld.isEmpty { resumeHeldUploads() }
-    if !retiring.isEmpty { releaseRetired(now: now) }
+    if transfers.streams.count > 0 || !transfers.streamWaits.isEmpty { expireStreams(now: now) }
+    if !transfers.uploadsHeld.isEmpty { resumeHeldUploads() }
+    if !upstream.retiring.isEmpty { releaseRetired(now: now) }
   }
 
   /// Reconnects a lost connection before a request needs it, so that no client's request has to test the server.
   private mutating func reconnect(_ l: Ref<ServerConnection>, now: Instant) {
-    let s = connections[l].server
-    guard !connections[l].isPrivate, !connections[l].isRetiring, !isGivingUp, servers.isTaken(s),
-      !servers[s].isRetired,
-      servers[s].status == .up, now >= connections[l].retryAt,
-      now.since(connections[l].since) >= limits.reconnecting
+    let s = upstream.connections[l].server
+    guard !upstream.connections[l].isPrivate, !upstream.connections[l].isRetiring, !isGivingUp,
+      upstream.servers.isTaken(s),
+      !upstream.servers[s].isRetired,
+      upstream.servers[s].status == .up, now >= upstream.connections[l].retryAt,
+      now.since(upstream.connections[l].since) >= common.limits.reconnecting
     else { return }
     connect(l, now: now)
   }
 
   private mutating func expire(_ l: Ref<ServerConnection>, now: Instant) {
-    let s = connections[l].server
-    if connections[l].state == .idle { return checkIdle(l, now: now) }
-    if connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
-    if connections[l].state == .ready, connections[l].queue.legs.isEmpty, servers[s].isUnproven,
-      now >= servers[s].proveAt,
-      !connections[l].isPrivate, !connections[l].isRetiring
+    let s = upstream.connections[l].server
+    if upstream.connections[l].state == .idle { return checkIdle(l, now: now) }
+    if upstream.connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
+    if upstream.connections[l].state == .ready, upstream.connections[l].queue.legs.isEmpty,
+      upstream.servers[s].isUnproven,
+      now >= upstream.servers[s].proveAt,
+      !upstream.connections[l].isPrivate, !upstream.connections[l].isRetiring
     {
       return handshakeAgain(l, now: now)
     }
-    if connections[l].state == .validating { return expireValidation(l, now: now) }
-    if connections[l].state != .ready && connections[l].state != .waiting {
-      let age = now.nanoseconds &- min(now.nanoseconds, connections[l].since.nanoseconds)
-      if age >= servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
+    if upstream.connections[l].state == .validating { return expireValidation(l, now: now) }
+    if upstream.connections[l].state != .ready && upstream.connections[l].state != .waiting {
+      let age = now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].since.nanoseconds)
+      if age >= upstream.servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
     }
-    if connections[l].isPrivate { return }
-    if servers[s].hasMixedTimeouts { expireShorter(l, now: now) }
-    let timeout = servers[s].requestTimeout
+    if upstream.connections[l].isPrivate { return }
+    if upstream.servers[s].hasMixedTimeouts { expireShorter(l, now: now) }
+    let timeout = upstream.servers[s].requestTimeout
     var isOverdue = false
-    while let one = connections[l].queue.firstInTime {
+    while let one = upstream.connections[l].queue.firstInTime {
       let age =
-        now.nanoseconds &- min(now.nanoseconds, max(one.leg.since, connections[l].deliveredAt).nanoseconds)
+        now.nanoseconds
+        &- min(now.nanoseconds, max(one.leg.since, upstream.connections[l].deliveredAt).nanoseconds)
       guard age >= timeout else { break }
       // A server that keeps delivering is not late, however long its reply takes; nor are the requests queued behind.
       if isDelivering(l, within: timeout, now: now) {
-        connections[l].deliveredAt = now
+        upstream.connections[l].deliveredAt = now
         break
       }
       isOverdue = true
       // Nothing was sent yet, so no reply can arrive, and a request that was given up must not be sent later.
-      guard connections[l].state == .ready else {
-        counters.add(.timeouts)
+      guard upstream.connections[l].state == .ready else {
+        common.counters.add(.timeouts)
         return lost(l, .timedOut, now: now)
       }
-      if connections[l].queue.isUnsentInTime {
+      if upstream.connections[l].queue.isUnsentInTime {
         dropUnsent(l, now: now)
         break
       }
-      if !one.leg.isLate, !(connections[l].queue.front == .answered && one.index == 0) {
-        counters.add(.timeouts)
+      if !one.leg.isLate, !(upstream.connections[l].queue.front == .answered && one.index == 0) {
+        common.counters.add(.timeouts)
         expire(one, on: l)
       }
-      connections[l].queue.passLate()
+      upstream.connections[l].queue.passLate()
     }
-    if !promised.isEmpty {
+    if !invalidation.promised.isEmpty {
       giveUpBehind(l)
       keepPromises()
     }
     // A silent connection is judged by the result of its replacement instead.
     if isOverdue && !isSilent(l, now: now) { blame(l, now: now) }
-    guard connections[l].queue.late > 0, let oldest = connections[l].queue.legs.first else {
+    guard upstream.connections[l].queue.late > 0, let oldest = upstream.connections[l].queue.legs.first else {
       dropReplacement(of: l)
       return checkIdle(l, now: now)
     }
     let age =
-      now.nanoseconds &- min(now.nanoseconds, max(oldest.since, connections[l].deliveredAt).nanoseconds)
+      now.nanoseconds
+      &- min(now.nanoseconds, max(oldest.since, upstream.connections[l].deliveredAt).nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
-    if connections[l].queue.late > limits.lateReplies || (!overflow && age >= limit) {
+    if upstream.connections[l].queue.late > common.limits.lateReplies || (!overflow && age >= limit) {
       return lost(l, .timedOut, now: now)
     }
     openReplacement(for: l, now: now)
@@ -97,64 +102,67 @@ extension Worker {
 
   /// Whether the server is in the middle of a reply and has made progress within the deadline.
   private func isDelivering(_ l: Ref<ServerConnection>, within timeout: UInt64, now: Instant) -> Bool {
-    connections[l].state == .ready && connections[l].partAt != .origin
-      && connections[l].partOf == connections[l].queue.legs.place
-      && !connections[l].queue.legs.isEmpty
-      && now.nanoseconds &- min(now.nanoseconds, connections[l].partAt.nanoseconds) < timeout
+    upstream.connections[l].state == .ready && upstream.connections[l].partAt != .origin
+      && upstream.connections[l].partOf == upstream.connections[l].queue.legs.place
+      && !upstream.connections[l].queue.legs.isEmpty
+      && now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].partAt.nanoseconds) < timeout
   }
 
   /// Answers for a leg of a connection that was sent. Its reply will be recognised by its position and dropped.
   mutating func expire(_ one: RequestQueue.Entry, on l: Ref<ServerConnection>) {
     let leg = one.leg
-    let s = connections[l].server
-    connections[l].queue.markLate(one.index)
-    var request = connections[l].queue.copy(one, &buffers)
+    let s = upstream.connections[l].server
+    upstream.connections[l].queue.markLate(one.index)
+    var request = upstream.connections[l].queue.copy(one, &common.buffers)
     // The proxy's own deletion will still be done in order; if the connection is lost, it is promised again.
     let isTrue = leg.isPromised ? false : settleDoubt(leg, at: s, by: l, .timedOut, request, 0)
     fail(leg, at: s, .timedOut, request, 0, isTrue: isTrue)
-    request.release(to: &buffers)
+    request.release(to: &common.buffers)
     if leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].pending == 0 { finish(leg.fanOut) }
   }
 
   /// Answers for overdue requests that were not begun to be sent, and removes them: a request reported as failed must not
   /// be executed after the client's later requests.
   mutating func dropUnsent(_ l: Ref<ServerConnection>, now: Instant) {
-    var unsent = connections[l].queue.takeUnsent(&buffers)
+    var unsent = upstream.connections[l].queue.takeUnsent(&common.buffers)
     var at = RequestQueue.Position()
     while let one = unsent.next(&at) {
       if now.nanoseconds &- min(now.nanoseconds, one.leg.since.nanoseconds) >= timeout(of: one.leg, on: l) {
-        if !one.leg.isLate { counters.add(.timeouts) }
-        abandon(one.leg, at: connections[l].server, by: l, .timedOut, .notDone, unsent.bytes, one.start)
+        if !one.leg.isLate { common.counters.add(.timeouts) }
+        abandon(
+          one.leg, at: upstream.connections[l].server, by: l, .timedOut, .notDone, unsent.bytes, one.start)
       } else {
-        connections[l].queue.requeue(one.leg, from: unsent.bytes, at: one.start, &buffers)
+        upstream.connections[l].queue.requeue(one.leg, from: unsent.bytes, at: one.start, &common.buffers)
       }
     }
-    unsent.clear(&buffers)
+    unsent.clear(&common.buffers)
     keepPromises()
   }
 
   /// Nanoseconds until a request is late.
   private func timeout(of leg: Leg, on l: Ref<ServerConnection>) -> UInt64 {
-    let s = connections[l].server
-    return servers[s].hasMixedTimeouts ? policy(of: leg.pool).requestTimeout : servers[s].requestTimeout
+    let s = upstream.connections[l].server
+    return upstream.servers[s].hasMixedTimeouts
+      ? policy(of: leg.pool).requestTimeout : upstream.servers[s].requestTimeout
   }
 
   /// Answers for the overdue requests of pools with a shorter timeout than others of the server. The longest alone tells
   /// whether the server has failed. O(requests queued).
   private mutating func expireShorter(_ l: Ref<ServerConnection>, now: Instant) {
-    var at = connections[l].queue.positionInTime
+    var at = upstream.connections[l].queue.positionInTime
     var isUnsent = false
-    while let one = connections[l].queue.next(&at) {
+    while let one = upstream.connections[l].queue.next(&at) {
       let limit = timeout(of: one.leg, on: l)
-      let from = max(one.leg.since, connections[l].deliveredAt)
+      let from = max(one.leg.since, upstream.connections[l].deliveredAt)
       guard !one.leg.isLate, now.nanoseconds &- min(now.nanoseconds, from.nanoseconds) >= limit,
-        limit < servers[connections[l].server].requestTimeout, !isDelivering(l, within: limit, now: now),
-        !(connections[l].queue.front == .answered && one.index == 0)
+        limit < upstream.servers[upstream.connections[l].server].requestTimeout,
+        !isDelivering(l, within: limit, now: now),
+        !(upstream.connections[l].queue.front == .answered && one.index == 0)
       else { continue }
-      if one.start >= connections[l].queue.sent {
+      if one.start >= upstream.connections[l].queue.sent {
         isUnsent = true
       } else {
-        counters.add(.timeouts)
+        common.counters.add(.timeouts)
         expire(one, on: l)
       }
     }
@@ -165,22 +173,22 @@ extension Worker {
   /// second; also frees memory left over from a burst.
   package mutating func sweep(now: Instant) {
     var c = Ref<Client>(0)
-    while c.index < clients.end {
-      if clients.isTaken(c) && !clients[c].isClosed {
+    while c.index < downstream.clients.end {
+      if downstream.clients.isTaken(c) && !downstream.clients[c].isClosed {
         let isHalfAsked =
-          clients[c].partialSince != .never
-          && now.since(clients[c].partialSince) >= limits.requestPatience
+          downstream.clients[c].partialSince != .never
+          && now.since(downstream.clients[c].partialSince) >= common.limits.requestPatience
         let isNotReading =
-          clients[c].blockedSince != .never
-          && now.since(clients[c].blockedSince) >= limits.writePatience
-        if isHalfAsked || isNotReading { close(client: c) }
-        clients[c].forgetWindow(limits)
+          downstream.clients[c].blockedSince != .never
+          && now.since(downstream.clients[c].blockedSince) >= common.limits.writePatience
+        if isHalfAsked || isNotReading { downstream.close(client: c, &common) }
+        downstream.clients[c].forgetWindow(common.limits)
       }
       c = c.next
     }
     sweepSpares(now: now)
     forgetRetired()
     trimMemory()
-    if !journal.isEmpty { journal.turn(now: now, life: limits.journalLife) }
+    if !invalidation.journal.isEmpty { invalidation.journal.turn(now: now, life: common.limits.journalLife) }
   }
 }

@@ -11,40 +11,37 @@ import Wire
 extension Worker {
   // MARK: - Its turn
 
-  /// Has a download begin once the current event is handled: until then a connection's requests may be elsewhere, and
-  /// its promises not in its queue yet (`isPromisedAway`).
-  mutating func begin(download i: Ref<Stream>, for c: Ref<Client>) {
-    clients[c].stream = i
-    downloadsDue.append(streams.id(of: i))
-  }
-
   /// Begins the downloads whose turn has come.
   mutating func beginDownloads() {
-    while let id = downloadsDue.popFirst() {
-      if streams.isCurrent(id) { advance(id.slot, now: clock) }
+    while let due = downstream.downloadsDue.popFirst() {
+      guard downstream.clients.isCurrent(due.client),
+        downstream.clients[due.client.slot].stream == due.stream, !transfers.streams[due.stream].hasStarted
+      else { continue }
+      transfers.streams[due.stream].hasStarted = true
+      advance(due.stream, now: common.clock)
     }
   }
 
   /// Sends the next pieces of the reply, as far as the client reads them.
   mutating func advance(_ i: Ref<Stream>, now: Instant) {
-    let f = streams[i].fanOut
+    let f = transfers.streams[i].fanOut
     guard f != Ref<FanOut>.none else { return ask(i, now: now) }
-    let c = streams[i].client.slot
-    markDirty(client: c)
-    while streams[i].piece < fanOuts[f].pieces.count {
-      guard clients[c].output.count <= ahead else {
-        streams[i].isHeldUp = true
+    let c = transfers.streams[i].client.slot
+    downstream.markDirty(client: c)
+    while transfers.streams[i].piece < fanOuts[f].pieces.count {
+      guard downstream.clients[c].output.count <= common.ahead else {
+        transfers.streams[i].isHeldUp = true
         return
       }
-      let piece = fanOuts[f].pieces[streams[i].piece]
+      let piece = fanOuts[f].pieces[transfers.streams[i].piece]
       if piece.isDeferred {
-        fanOuts[f].writeLine(for: piece, to: &streams[i], &buffers)
+        fanOuts[f].writeLine(for: piece, to: &transfers.streams[i], &common.buffers)
         return ask(i, now: now)
       }
       if piece.length > 0 {
-        fanOuts[f].append(piece, to: &clients[c].output, &buffers)
+        fanOuts[f].append(piece, to: &downstream.clients[c].output, &common.buffers)
       }
-      streams[i].piece += 1
+      transfers.streams[i].piece += 1
     }
     appendEnd(f, to: .output(c))
     finishDownload(i, isClean: true)
@@ -52,40 +49,44 @@ extension Worker {
 
   /// Requests the value on a private connection, or waits for a free stream.
   private mutating func ask(_ i: Ref<Stream>, now: Instant) {
-    let leg = streams[i].leg
+    let leg = transfers.streams[i].leg
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
-    guard let destination = destination(for: streams[i].line.readable, key, isEncoded: isEncoded) else {
+    guard let destination = destination(for: transfers.streams[i].line.readable, key, isEncoded: isEncoded)
+    else {
       // Its route was removed by a reload: the key is a miss.
-      guard streams[i].fanOut == Ref<FanOut>.none else {
-        counters.add(.readsAsMisses)
-        streams[i].piece += 1
+      guard transfers.streams[i].fanOut == Ref<FanOut>.none else {
+        common.counters.add(.readsAsMisses)
+        transfers.streams[i].piece += 1
         return advance(i, now: now)
       }
       return failedDownload(i, .unreachable, now: now)
     }
-    streams[i].server = destination.server
-    streams[i].leg.pool = destination.pool
+    transfers.streams[i].server = destination.server
+    transfers.streams[i].leg.pool = destination.pool
     // A private connection might still see the value of a key whose deletion is pending.
     if isPromisedAway(i, at: destination.server) { return failedDownload(i, .timedOut, now: now) }
-    if let failure = admit(connection(to: destination.server, for: streams[i].client.slot), now: now) {
+    if let failure = admit(
+      connection(to: destination.server, for: transfers.streams[i].client.slot), now: now)
+    {
       return failedDownload(i, failure, now: now)
     }
-    if streams[i].connection == Ref<ServerConnection>.none {
-      guard streamsAtWork < limits.streams else {
-        streamWaits.append(StreamWait(client: streams[i].client, stream: streams.id(of: i), since: now))
+    if transfers.streams[i].connection == Ref<ServerConnection>.none {
+      guard transfers.streamsAtWork < common.limits.streams else {
+        transfers.streamWaits.append(
+          StreamWait(client: transfers.streams[i].client, stream: transfers.streams.id(of: i), since: now))
         return
       }
     }
     let l = takePrivateConnection(for: i, to: destination.server, now: now)
-    let line = exchange(&streams[i].line, with: Buffer())
-    var asked = streams[i].leg
+    let line = exchange(&transfers.streams[i].line, with: Buffer())
+    var asked = transfers.streams[i].leg
     asked.since = now
-    connections[l].queue.enqueue(asked, copiedFrom: line, at: 0, &buffers)
-    streams[i].line = line
-    streams[i].stage = .head
-    streams[i].hasBegun = false
-    counters.add(.requestsForwarded)
+    upstream.connections[l].queue.enqueue(asked, copiedFrom: line, at: 0, &common.buffers)
+    transfers.streams[i].line = line
+    transfers.streams[i].stage = .head
+    transfers.streams[i].hasBegun = false
+    common.counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
 
@@ -95,33 +96,33 @@ extension Worker {
   mutating func digestDownload(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     while p < bytes.byteCount {
-      let i = connections[l].stream
-      guard i != Ref<Stream>.none, connections[l].queue.sent > 0 else {
-        counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
+      let i = upstream.connections[l].stream
+      guard i != Ref<Stream>.none, upstream.connections[l].queue.sent > 0 else {
+        common.counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      switch streams[i].stage {
+      switch transfers.streams[i].stage {
       case .waiting, .head:
         guard let n = digestHead(i, l, bytes, p, now: now) else { return bytes.byteCount }
         if n == 0 { return p }
         p &+= n
       case .value:
-        let n = min(streams[i].left, bytes.byteCount &- p)
+        let n = min(transfers.streams[i].left, bytes.byteCount &- p)
         give(i, bytes, p, n)
-        streams[i].left &-= n
-        streams[i].move(n, now: now)
+        transfers.streams[i].left &-= n
+        transfers.streams[i].move(n, now: now)
         p &+= n
-        if streams[i].left == 0 { streams[i].stage = .tail }
+        if transfers.streams[i].left == 0 { transfers.streams[i].stage = .tail }
       case .tail:
-        let tail: StaticString = streams[i].leg.verb.isMeta ? "\r\n" : "\r\nEND\r\n"
+        let tail: StaticString = transfers.streams[i].leg.verb.isMeta ? "\r\n" : "\r\nEND\r\n"
         guard bytes.byteCount &- p >= tail.utf8CodeUnitCount else { return p }
         guard bytes.hasText(tail, at: p) else {
           violation(l, .badLength, bytes, p)
           return bytes.byteCount
         }
         // A multi-get has one `END` for all its values.
-        give(i, bytes, p, streams[i].fanOut == Ref<FanOut>.none ? tail.utf8CodeUnitCount : 2)
+        give(i, bytes, p, transfers.streams[i].fanOut == Ref<FanOut>.none ? tail.utf8CodeUnitCount : 2)
         p &+= tail.utf8CodeUnitCount
         finishValue(i, l, isLast: p == bytes.byteCount, now: now)
       }
@@ -130,14 +131,14 @@ extension Worker {
   }
 
   private mutating func give(_ i: Ref<Stream>, _ bytes: RawSpan, _ p: Int, _ n: Int) {
-    let c = streams[i].client.slot
-    clients[c].output.append(bytes, from: p, count: n, &buffers)
-    streams[i].hasBegun = true
-    markDirty(client: c)
-    if clients[c].output.count > ahead && !streams[i].isHeldUp {
-      streams[i].isHeldUp = true
-      streams[i].movedAt = clock
-      effects.append(.pauseConnection(streams[i].connection))
+    let c = transfers.streams[i].client.slot
+    downstream.clients[c].output.append(bytes, from: p, count: n, &common.buffers)
+    transfers.streams[i].hasBegun = true
+    downstream.markDirty(client: c)
+    if downstream.clients[c].output.count > common.ahead && !transfers.streams[i].isHeldUp {
+      transfers.streams[i].isHeldUp = true
+      transfers.streams[i].movedAt = common.clock
+      common.effects.append(.pauseConnection(transfers.streams[i].connection))
     }
   }
 
@@ -154,21 +155,22 @@ extension Worker {
     // Parses the line alone: the same whether the value has arrived or not.
     let line = bytes.extracting(p..<newline &+ 1)
     let isLast = newline &+ 1 == bytes.byteCount
-    let leg = connections[l].queue.legs[0]
-    guard connections[l].queue.sent >= Int(leg.length) else {
+    let leg = upstream.connections[l].queue.legs[0]
+    guard upstream.connections[l].queue.sent >= Int(leg.length) else {
       violation(l, .unsolicited, bytes, p)
       return nil
     }
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now) }
-    switch connections[l].queue.parse(line, at: 0, maxValue: limits.maxValue) {
+    switch upstream.connections[l].queue.parse(line, at: 0, maxValue: common.limits.maxValue) {
     case .opening(let header, let value):
       give(i, line, 0, header)
       expectValue(i, value, now: now)
     case .reply(let length, let outcome):
-      if streams[i].fanOut == Ref<FanOut>.none {
+      if transfers.streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length)
       } else if outcome == .error {
-        noteFailure(streams[i].fanOut, at: streams[i].server, in: leg.pool, .protocolError, keys: 1)
+        noteFailure(
+          transfers.streams[i].fanOut, at: transfers.streams[i].server, in: leg.pool, .protocolError, keys: 1)
       }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
@@ -185,15 +187,17 @@ extension Worker {
     _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ line: RawSpan, isLast: Bool, now: Instant
   ) -> Int? {
     let answer = ReplyParser.meta(
-      line, at: 0, to: connections[l].queue.legs[0].metaLine, asked: connections[l].queue.bytes.readable,
-      era: connections[l].meta, maxValue: limits.maxValue)
+      line, at: 0, to: upstream.connections[l].queue.legs[0].metaLine,
+      asked: upstream.connections[l].queue.bytes.readable,
+      era: upstream.connections[l].meta, maxValue: common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
       giveLine(i, l, reply, line, to: header)
-      streams[i].hasBegun = true
+      transfers.streams[i].hasBegun = true
       expectValue(i, value, now: now)
     case .reply(let reply):
-      let isSilent = streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(streams[i].leg.verb)
+      let isSilent =
+        transfers.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(transfers.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length) }
       finishValue(i, l, isLast: isLast, now: now)
     case .partial:
@@ -209,82 +213,86 @@ extension Worker {
   private mutating func giveLine(
     _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ reply: MetaReply, _ line: RawSpan, to end: Int
   ) {
-    var request = connections[l].queue.copyFront(&buffers)
+    var request = upstream.connections[l].queue.copyFront(&common.buffers)
     appendReply(
-      streams[i].leg, reply, line, 0, to: end, request, .output(streams[i].client.slot))
-    request.release(to: &buffers)
-    markDirty(client: streams[i].client.slot)
+      transfers.streams[i].leg, reply, line, 0, to: end, request, .output(transfers.streams[i].client.slot))
+    request.release(to: &common.buffers)
+    downstream.markDirty(client: transfers.streams[i].client.slot)
   }
 
   private mutating func expectValue(_ i: Ref<Stream>, _ value: Int, now: Instant) {
-    noteSize(value, at: streams[i].server)
-    if streams[i].fanOut != Ref<FanOut>.none {
-      let c = streams[i].client.slot
-      clients[c].valueSize = UInt32(clamping: (Int(clients[c].valueSize) &+ max(1, value)) / 2)
+    noteSize(value, at: transfers.streams[i].server)
+    if transfers.streams[i].fanOut != Ref<FanOut>.none {
+      let c = transfers.streams[i].client.slot
+      downstream.clients[c].valueSize = UInt32(
+        clamping: (Int(downstream.clients[c].valueSize) &+ max(1, value)) / 2)
     }
-    streams[i].left = value
-    streams[i].stage = value > 0 ? .value : .tail
-    streams[i].movedAt = now
-    streams[i].moved = 0
+    transfers.streams[i].left = value
+    transfers.streams[i].stage = value > 0 ? .value : .tail
+    transfers.streams[i].movedAt = now
+    transfers.streams[i].moved = 0
   }
 
   /// Ends a value that was sent as a whole: the stream ends, or continues with its next piece.
   private mutating func finishValue(_ i: Ref<Stream>, _ l: Ref<ServerConnection>, isLast: Bool, now: Instant)
   {
-    connections[l].queue.dropAll()
-    guard streams[i].fanOut != Ref<FanOut>.none else { return finishDownload(i, isClean: isLast) }
+    upstream.connections[l].queue.dropAll()
+    guard transfers.streams[i].fanOut != Ref<FanOut>.none else { return finishDownload(i, isClean: isLast) }
     leaveConnection(i, isClean: isLast)
-    streams[i].stage = .waiting
-    streams[i].piece += 1
+    transfers.streams[i].stage = .waiting
+    transfers.streams[i].piece += 1
     advance(i, now: now)
   }
 
   /// Ends a download whose reply is complete.
   private mutating func finishDownload(_ i: Ref<Stream>, isClean: Bool) {
-    let c = streams[i].client.slot
-    let x = streams[i].exchange
-    clients[c].stream = Ref<Stream>.none
-    exchanges[x].stream = Ref<Stream>.none
-    unhold(c)
+    let c = transfers.streams[i].client.slot
+    let x = transfers.streams[i].exchange
+    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.exchanges[x].stream = Ref<Stream>.none
+    downstream.unhold(c)
     end(stream: i, isClean: isClean)
-    conclude(x, .output(c))
+    downstream.conclude(x, .output(c), &common)
   }
 
   /// Ends a download whose value can no longer be received.
   mutating func failedDownload(_ i: Ref<Stream>, _ failure: ServerFailure, now: Instant) {
     // Close a client that was sent a partial value: it would take whatever followed for the rest of the value.
-    guard !streams[i].hasBegun else {
-      counters.add(.valuesCutShort)
-      return close(client: streams[i].client.slot)
+    guard !transfers.streams[i].hasBegun else {
+      common.counters.add(.valuesCutShort)
+      return downstream.close(client: transfers.streams[i].client.slot, &common)
     }
-    if streams[i].fanOut != Ref<FanOut>.none {
-      noteFailure(streams[i].fanOut, at: streams[i].server, in: streams[i].leg.pool, failure, keys: 1)
-      streams[i].piece += 1
+    if transfers.streams[i].fanOut != Ref<FanOut>.none {
+      noteFailure(
+        transfers.streams[i].fanOut, at: transfers.streams[i].server, in: transfers.streams[i].leg.pool,
+        failure, keys: 1)
+      transfers.streams[i].piece += 1
       return advance(i, now: now)
     }
-    let c = streams[i].client.slot
-    var leg = streams[i].leg
-    leg.exchange = streams[i].exchange
-    let line = exchange(&streams[i].line, with: Buffer())
-    let s = streams[i].server
-    clients[c].stream = Ref<Stream>.none
-    exchanges[leg.exchange].stream = Ref<Stream>.none
-    unhold(c)
+    let c = transfers.streams[i].client.slot
+    var leg = transfers.streams[i].leg
+    leg.exchange = transfers.streams[i].exchange
+    let line = exchange(&transfers.streams[i].line, with: Buffer())
+    let s = transfers.streams[i].server
+    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.exchanges[leg.exchange].stream = Ref<Stream>.none
+    downstream.unhold(c)
     end(stream: i, isClean: false)
     fail(leg, at: s, failure, line, 0)
     var gone = line
-    gone.release(to: &buffers)
+    gone.release(to: &common.buffers)
   }
 
   /// The client has read some of its output.
   mutating func clientTook(_ c: Ref<Client>, now: Instant) {
-    let i = clients[c].stream
-    guard streams[i].course == .download, streams[i].isHeldUp, clients[c].output.count <= ahead / 2
+    let i = downstream.clients[c].stream
+    guard transfers.streams[i].course == .download, transfers.streams[i].isHeldUp,
+      downstream.clients[c].output.count <= common.ahead / 2
     else { return }
-    streams[i].isHeldUp = false
-    streams[i].movedAt = now
-    if streams[i].connection != Ref<ServerConnection>.none {
-      effects.append(.resumeConnection(streams[i].connection))
+    transfers.streams[i].isHeldUp = false
+    transfers.streams[i].movedAt = now
+    if transfers.streams[i].connection != Ref<ServerConnection>.none {
+      common.effects.append(.resumeConnection(transfers.streams[i].connection))
     } else {
       advance(i, now: now)
     }

@@ -11,7 +11,7 @@ extension Worker {
   /// Answers a get of one key that could not be sent at all.
   @inline(never)
   mutating func turnAwayGet(_ c: Ref<Client>, at destination: Destination, _ failure: ServerFailure) {
-    fail(newExchange(c), .get, at: destination.server, in: destination.pool, failure, isTrue: true)
+    fail(downstream.newExchange(c), .get, at: destination.server, in: destination.pool, failure, isTrue: true)
   }
 
   /// Answers a request that could not be sent at all.
@@ -26,11 +26,11 @@ extension Worker {
     let isTrue = noteRefusal(
       bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, by: l, failure)
     if request.verb.isMeta {
-      failMeta(newExchange(c), bytes, p, request, at: destination, failure, isTrue: isTrue)
+      failMeta(downstream.newExchange(c), bytes, p, request, at: destination, failure, isTrue: isTrue)
     } else if request.isQuiet {
-      counters.add(.noreplyDropped)
+      common.counters.add(.noreplyDropped)
     } else {
-      fail(newExchange(c), request.verb, at: s, in: destination.pool, failure, isTrue: isTrue)
+      fail(downstream.newExchange(c), request.verb, at: s, in: destination.pool, failure, isTrue: isTrue)
     }
     keepPromises()
   }
@@ -41,42 +41,42 @@ extension Worker {
     _ x: Ref<Exchange>, _ verb: Verb, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure,
     isTrue: Bool
   ) {
-    let target = target(of: x)
+    let target = downstream.target(of: x)
     if verb.isRetrieval && policy(of: pool, at: s).missesOnFailure {
       countMiss(at: s)
-      append("END\r\n", to: target)
+      downstream.append("END\r\n", to: target, &common)
     } else if isTrue, policy(of: pool, at: s).writesMissOnFailure, let miss = verb.missLine {
-      counters.add(.writesAsMisses)
-      append(miss, to: target)
+      common.counters.add(.writesAsMisses)
+      downstream.append(miss, to: target, &common)
     } else {
-      counters.add(.serverErrors)
+      common.counters.add(.serverErrors)
       appendError(failure, at: s, to: target)
     }
-    conclude(x, target)
+    downstream.conclude(x, target, &common)
   }
 
   /// The rules of a pool.
-  @inline(__always) func policy(of pool: PoolIndex) -> RequestPolicy { policies[Int(pool.number)] }
+  @inline(__always) func policy(of pool: PoolIndex) -> RequestPolicy { router.policies[Int(pool.number)] }
 
   /// The same for a request to a server. One that is no longer configured keeps the rules that it had.
   func policy(of pool: PoolIndex, at s: Ref<Server>) -> RequestPolicy {
-    if servers[s].isRetired, let last = servers[s].lastPolicy { return last }
+    if upstream.servers[s].isRetired, let last = upstream.servers[s].lastPolicy { return last }
     return policy(of: pool)
   }
 
   /// Counts keys of a server that are answered as misses because the server could not answer.
   mutating func countMiss(_ keys: Int = 1, at s: Ref<Server>) {
-    counters.add(keys, to: .readsAsMisses)
-    servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
+    common.counters.add(keys, to: .readsAsMisses)
+    upstream.servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
   mutating func appendError(_ failure: ServerFailure, at s: Ref<Server>, to target: ReplyTarget) {
-    append("SERVER_ERROR ringroad: ", to: target)
-    let label = servers[s].label
-    append(label.span.raw, to: target)
-    append(" ", to: target)
-    append(failure.words, to: target)
-    append("\r\n", to: target)
+    downstream.append("SERVER_ERROR ringroad: ", to: target, &common)
+    let label = upstream.servers[s].label
+    downstream.append(label.span.raw, to: target, &common)
+    downstream.append(" ", to: target, &common)
+    downstream.append(failure.words, to: target, &common)
+    downstream.append("\r\n", to: target, &common)
   }
 
   /// Answers for a leg that will get no reply; the caller removes it from the queue. Its request begins at `start` in
@@ -104,58 +104,65 @@ extension Worker {
   /// Handles a connection that could not be made or is lost: everything that waits on it fails. The edge has closed
   /// it, or gets the effect to do so.
   package mutating func lost(_ l: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
-    guard connections[l].state != .closed else { return }
-    if connections[l].isPrivate { return lostPrivate(l, failure, now: now) }
-    let s = connections[l].server
+    guard upstream.connections[l].state != .closed else { return }
+    if upstream.connections[l].isPrivate { return lostPrivate(l, failure, now: now) }
+    let s = upstream.connections[l].server
     let isGivenUp = failure == .ejected || failure == .shuttingDown
-    if connections[l].isUnverified, !isGivenUp, !connections[l].isRetiring, servers[s].status == .up {
+    if upstream.connections[l].isUnverified, !isGivenUp, !upstream.connections[l].isRetiring,
+      upstream.servers[s].status == .up
+    {
       if failure == .protocolError { note(failure, of: s) }
       return remake(l, now: now)
     }
-    if connections[l].state == .learningMeta, failure == .connectionLost || failure == .timedOut,
-      !servers[s].hasShown
+    if upstream.connections[l].state == .learningMeta, failure == .connectionLost || failure == .timedOut,
+      !upstream.servers[s].hasShown
     {
-      servers[s].shunned = min(servers[s].shunned, Self.mostShunned) &+ 1
+      upstream.servers[s].shunned = min(upstream.servers[s].shunned, Self.mostShunned) &+ 1
       // Answered `version` but not the handshake: it does not know the commands, or has just died: the next one
       // shows.
-      if !connections[l].isRetiring, servers[s].status == .up { return remake(l, now: now) }
+      if !upstream.connections[l].isRetiring, upstream.servers[s].status == .up { return remake(l, now: now) }
     }
-    let wasSettled = connections[l].state == .ready && now.since(connections[l].since) >= limits.settling
+    let wasSettled =
+      upstream.connections[l].state == .ready
+      && now.since(upstream.connections[l].since) >= common.limits.settling
     let isStale = failure == .connectionLost && isStale(l)
     dropReplacement(of: l)
-    if connections[l].isMade {
-      counters.subtract(.serverConnections)
-      counters.add(.serverConnectionsLost)
+    if upstream.connections[l].isMade {
+      common.counters.subtract(.serverConnections)
+      common.counters.add(.serverConnectionsLost)
     } else if failure != .shuttingDown {
-      counters.add(.serverConnectFailures)
-      connections[l].retryAt = now.advanced(by: failure == .full ? limits.fullDelay : limits.reconnectDelay)
-      connections[l].lastFailure = failure
+      common.counters.add(.serverConnectFailures)
+      upstream.connections[l].retryAt = now.advanced(
+        by: failure == .full ? common.limits.fullDelay : common.limits.reconnectDelay)
+      upstream.connections[l].lastFailure = failure
     }
-    let begun = connections[l].isMade ? nil : connections[l].since
+    let begun = upstream.connections[l].isMade ? nil : upstream.connections[l].since
     reset(
       l, failure, readsTo: isStale ? l : Ref<ServerConnection>.none, isEndedHere: failure != .connectionLost)
-    guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
-    let silent = connections[l].replaces
-    if failure == .timedOut, silent != Ref<ServerConnection>.none, connections[silent].state == .validating {
+    guard !upstream.servers[s].isRetired, !upstream.connections[l].isRetiring, !isGivenUp else { return }
+    let silent = upstream.connections[l].replaces
+    if failure == .timedOut, silent != Ref<ServerConnection>.none,
+      upstream.connections[silent].state == .validating
+    {
       return giveUpEarlyReplacement(l)
     }
     note(failure, of: s, begun: begun)
-    if connections[l].replaces != Ref<ServerConnection>.none {
+    if upstream.connections[l].replaces != Ref<ServerConnection>.none {
       return giveUpReplacement(l, failure, now: now)
     }
     // Reconnect at once: a dead server is noticed before a client requests one of its keys, and no client waits for
     // the connection to a server that was restarted.
-    if (wasSettled || isStale) && servers[s].status == .up { connect(l, now: now) }
+    if (wasSettled || isStale) && upstream.servers[s].status == .up { connect(l, now: now) }
   }
 
   /// Reports a failure to the health board. `begun`: when the connection attempt began, if it never succeeded.
   mutating func note(_ failure: ServerFailure, of s: Ref<Server>, begun: Instant? = nil) {
     guard failure != .full else { return }
-    servers[s].isSuspect = true
+    upstream.servers[s].isSuspect = true
     if failure == .timedOut, let begun {
-      events.append(.unanswered(server: servers[s].id, since: begun))
+      common.events.append(.unanswered(server: upstream.servers[s].id, since: begun))
     } else {
-      events.append(.failed(server: servers[s].id, failure))
+      common.events.append(.failed(server: upstream.servers[s].id, failure))
     }
   }
 
@@ -166,20 +173,21 @@ extension Worker {
     isEndedHere: Bool
   ) {
     // The server may have been sent a write that it has not read yet.
-    if (isEndedHere && connections[l].queue.sent > 0 && owesDeletions(l)) || clock < connections[l].restsUntil
+    if (isEndedHere && upstream.connections[l].queue.sent > 0 && owesDeletions(l))
+      || common.clock < upstream.connections[l].restsUntil
     {
-      connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
+      upstream.connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
     }
-    effects.append(.disconnect(connection: l))
-    connections[l].state = .closed
-    connections[l].isNew = false
-    connections[l].since = clock
-    connections[l].input.release(to: &buffers)
-    connections[l].awaited = 0
-    connections[l].partOf = -1
-    connections[l].deliveredAt = .origin
-    connections[l].blamedUntil = .origin
-    var old = connections[l].queue.takeAll()
+    common.effects.append(.disconnect(connection: l))
+    upstream.connections[l].state = .closed
+    upstream.connections[l].isNew = false
+    upstream.connections[l].since = common.clock
+    upstream.connections[l].input.release(to: &common.buffers)
+    upstream.connections[l].awaited = 0
+    upstream.connections[l].partOf = -1
+    upstream.connections[l].deliveredAt = .origin
+    upstream.connections[l].blamedUntil = .origin
+    var old = upstream.connections[l].queue.takeAll()
     old.cutAnswered()
     let next = target == Ref<ServerConnection>.none ? l : target
     let trailing = target == Ref<ServerConnection>.none ? 0 : old.readsAtTheEnd
@@ -194,10 +202,10 @@ extension Worker {
       let mayBeServed = start < old.sent && leg.fanOut == Ref<FanOut>.none && failure.meansUnsent
       let told = mayBeServed ? .connectionLost : failure
       abandon(
-        leg, at: connections[l].server, by: next, told,
+        leg, at: upstream.connections[l].server, by: next, told,
         start >= old.sent ? .notDone : isEndedHere ? .leftBehind : .inDoubt, old.bytes, start)
     }
-    old.clear(&buffers)
+    old.clear(&common.buffers)
     keepPromises(isAhead: target != Ref<ServerConnection>.none)
   }
 
@@ -238,7 +246,7 @@ extension Worker {
     if leg.exchange == Ref<Exchange>.none && leg.fanOut == Ref<FanOut>.none && !leg.isLate
       && !leg.isPromised
     {
-      counters.add(.noreplyDropped)
+      common.counters.add(.noreplyDropped)
     }
   }
 
@@ -246,22 +254,23 @@ extension Worker {
   @inline(never) mutating func violation(
     _ l: Ref<ServerConnection>, _ why: ProtocolViolation, _ bytes: RawSpan, _ p: Int
   ) {
-    counters.add(.integrityFailures)
-    let s = connections[l].server
-    events.append(
+    common.counters.add(.integrityFailures)
+    let s = upstream.connections[l].server
+    common.events.append(
       .violation(
-        server: servers[s].id, violation: why,
+        server: upstream.servers[s].id, violation: why,
         asked: Outline(
-          connections[l].queue.legs.first?.verb, bytes: Int(connections[l].queue.legs.first?.length ?? 0)),
+          upstream.connections[l].queue.legs.first?.verb,
+          bytes: Int(upstream.connections[l].queue.legs.first?.length ?? 0)),
         got: Outline(bytes, at: p)))
     forgetValues(l)
-    let before = connections[l].since
+    let before = upstream.connections[l].since
     lost(l, .protocolError, now: before)
   }
 
   /// Discards the values of a multi-get with a bad reply: they are not trusted, and count as not answered.
   private mutating func forgetValues(_ l: Ref<ServerConnection>) {
-    guard let leg = connections[l].queue.legs.first, leg.fanOut != Ref<FanOut>.none, !leg.isLate,
+    guard let leg = upstream.connections[l].queue.legs.first, leg.fanOut != Ref<FanOut>.none, !leg.isLate,
       fanOuts[leg.fanOut].kind == .multiGet
     else { return }
     var i = leg.piece

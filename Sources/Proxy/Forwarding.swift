@@ -9,68 +9,72 @@ import Wire
 extension Worker {
   /// Receives bytes from a client: serves every whole request in them and keeps the unfinished rest.
   package mutating func clientReceived(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) {
-    counters.add(bytes.byteCount, to: .clientBytesIn)
-    clock = now
-    if !clients[c].hasSpoken, isForeign(c, bytes) { return }
-    if clients[c].input.isEmpty && !clients[c].isStalled {
-      if clients[c].isUploading {
+    common.counters.add(bytes.byteCount, to: .clientBytesIn)
+    common.clock = now
+    if !downstream.clients[c].hasSpoken, isForeign(c, bytes) { return }
+    if downstream.clients[c].input.isEmpty && !downstream.clients[c].isStalled {
+      if downstream.clients[c].isUploading {
         let n = continueUpload(c, bytes, now: now)
-        clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &buffers)
+        downstream.clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &common.buffers)
         return
       }
       let consumed = serve(c, bytes, now: now)
       keepRest(c, bytes, from: consumed, now: now)
     } else {
-      clients[c].input.append(bytes, &buffers)
-      if clients[c].isStalled { effects.append(.pause(client: c)) } else { clientFilled(c, now: now) }
+      downstream.clients[c].input.append(bytes, &common.buffers)
+      if downstream.clients[c].isStalled {
+        common.effects.append(.pause(client: c))
+      } else {
+        clientFilled(c, now: now)
+      }
     }
-    if clients[c].isClosing { closeIfDone(c) }
+    if downstream.clients[c].isClosing { downstream.closeIfDone(c, &common) }
   }
 
   /// More of a client's bytes were added to its `input`.
   private mutating func clientFilled(_ c: Ref<Client>, now: Instant) {
-    guard !clients[c].isStalled else { return }
-    if clients[c].isUploading { return pumpUpload(c, now: now) }
+    guard !downstream.clients[c].isStalled else { return }
+    if downstream.clients[c].isUploading { return pumpUpload(c, now: now) }
     // A large value is parsed again when it is complete; as long as it makes progress, its clock restarts.
-    if clients[c].missing > 0 {
-      return notePartial(c, rest: clients[c].input.count, consumed: 0, now: now)
+    if downstream.clients[c].missing > 0 {
+      return notePartial(c, rest: downstream.clients[c].input.count, consumed: 0, now: now)
     }
     pump(c, now: now)
   }
 
   /// The edge has read `n` bytes directly into the client's `input`.
   package mutating func clientReceived(_ c: Ref<Client>, filled n: Int, now: Instant) {
-    counters.add(n, to: .clientBytesIn)
-    clock = now
+    common.counters.add(n, to: .clientBytesIn)
+    common.clock = now
     clientFilled(c, now: now)
-    closeIfDone(c)
+    downstream.closeIfDone(c, &common)
   }
 
   /// Whether the first bytes of a connection are another protocol's: memcached's binary one, or TLS. They may contain
   /// no line that could be refused, and the client would wait for its own timeout: the worker closes the connection.
   @inline(never)
   private mutating func isForeign(_ c: Ref<Client>, _ bytes: RawSpan) -> Bool {
-    clients[c].hasSpoken = true
+    downstream.clients[c].hasSpoken = true
     guard bytes.hasText("\u{16}\u{3}", at: 0) || (bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80) else {
       return false
     }
-    counters.add(.foreignClients)
-    hangUp(c)
+    common.counters.add(.foreignClients)
+    downstream.hangUp(c, &common)
     return true
   }
 
   /// Serves the requests in a client's `input`.
   mutating func pump(_ c: Ref<Client>, now: Instant) {
-    var input = exchange(&clients[c].input, with: Buffer())
+    var input = exchange(&downstream.clients[c].input, with: Buffer())
     let consumed = serve(c, input.readable, now: now)
     input.consume(consumed)
     if input.isEmpty {
-      input.release(to: &buffers)
-    } else if clients[c].awaited > input.count {
-      input.reserve(clients[c].awaited &- input.count, &buffers)
+      input.release(to: &common.buffers)
+    } else if downstream.clients[c].awaited > input.count {
+      input.reserve(downstream.clients[c].awaited &- input.count, &common.buffers)
     }
     let rest = input.count
-    clients[c].input = input
+    downstream.clients[c].input = input
     notePartial(c, rest: rest, consumed: consumed, now: now)
   }
 
@@ -78,24 +82,26 @@ extension Worker {
   private mutating func keepRest(_ c: Ref<Client>, _ bytes: RawSpan, from consumed: Int, now: Instant) {
     let rest = bytes.byteCount &- consumed
     if rest > 0 {
-      if clients[c].awaited > rest { clients[c].input.reserve(clients[c].awaited, &buffers) }
-      clients[c].input.append(bytes, from: consumed, count: rest, &buffers)
+      if downstream.clients[c].awaited > rest {
+        downstream.clients[c].input.reserve(downstream.clients[c].awaited, &common.buffers)
+      }
+      downstream.clients[c].input.append(bytes, from: consumed, count: rest, &common.buffers)
       notePartial(c, rest: rest, consumed: consumed, now: now)
-    } else if clients[c].partialSince != .never, !clients[c].isUploading {
-      clients[c].partialSince = .never
+    } else if downstream.clients[c].partialSince != .never, !downstream.clients[c].isUploading {
+      downstream.clients[c].partialSince = .never
     }
   }
 
   /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: they are progress.
   private mutating func notePartial(_ c: Ref<Client>, rest: Int, consumed: Int, now: Instant) {
-    if clients[c].isUploading && !clients[c].isStalled { return }
-    if rest == 0 || clients[c].isStalled {
-      clients[c].partialSince = .never
-    } else if consumed > 0 || clients[c].partialSince == .never
-      || rest &- clients[c].partialSize >= 65_536
+    if downstream.clients[c].isUploading && !downstream.clients[c].isStalled { return }
+    if rest == 0 || downstream.clients[c].isStalled {
+      downstream.clients[c].partialSince = .never
+    } else if consumed > 0 || downstream.clients[c].partialSince == .never
+      || rest &- downstream.clients[c].partialSize >= 65_536
     {
-      clients[c].partialSince = now
-      clients[c].partialSize = rest
+      downstream.clients[c].partialSince = now
+      downstream.clients[c].partialSize = rest
     }
   }
 
@@ -103,24 +109,25 @@ extension Worker {
   private mutating func serve(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     var request = Request()
-    clients[c].awaited = 0
+    downstream.clients[c].awaited = 0
     while p < bytes.byteCount {
-      if clients[c].hasQuit { return bytes.byteCount }
-      if clients[c].skip > 0 {
-        let n = min(clients[c].skip, bytes.byteCount &- p)
-        clients[c].skip &-= n
+      if downstream.clients[c].hasQuit { return bytes.byteCount }
+      if downstream.clients[c].skip > 0 {
+        let n = min(downstream.clients[c].skip, bytes.byteCount &- p)
+        downstream.clients[c].skip &-= n
         p &+= n
         continue
       }
-      let room = clients[c].room(requestAllowance, allowance: allowance)
+      noteRecords()
+      let room = downstream.clients[c].room(common.requestAllowance, allowance: common.allowance)
       guard room > 0 else {
-        stall(c)
+        downstream.stall(c, &common)
         return p
       }
-      let scanned = clients[c].scanned
-      if scanned > 0 { clients[c].scanned = 0 }
+      let scanned = downstream.clients[c].scanned
+      if scanned > 0 { downstream.clients[c].scanned = 0 }
       let end =
-        table.prefersBatches && bytes.byteCount &- p >= Self.bytesOfSeveralGets
+        router.table.prefersBatches && bytes.byteCount &- p >= Self.bytesOfSeveralGets
         ? serveGetsInBatches(c, bytes, from: p, atMost: room, now: now)
         : serveGets(c, bytes, from: p, atMost: room, now: now)
       if end > p {
@@ -128,34 +135,34 @@ extension Worker {
         continue
       }
       let verdict = RequestParser.next(
-        bytes, from: p, scanned: scanned, maxValue: limits.maxValue, dialect: dialect, line: &line,
+        bytes, from: p, scanned: scanned, maxValue: common.limits.maxValue, dialect: dialect, line: &line,
         into: &request)
       switch verdict {
       case .request:
-        if request.length > limits.heldLeast, holdBack(c, bytes, request, now: now) { return p }
+        if request.length > common.limits.heldLeast, holdBack(c, bytes, request, now: now) { return p }
         dispatch(c, bytes, p, request, now: now)
         p &+= request.length
       case .partial:
         // The next search for the line's end continues where this one stopped.
-        clients[c].scanned = bytes.byteCount &- p
+        downstream.clients[c].scanned = bytes.byteCount &- p
         return p
       case .partialBody:
-        if request.length > heldLimit
-          || request.length > limits.cutThrough && shouldCutThrough(c, bytes, request, now: now)
+        if request.length > common.heldLimit
+          || request.length > common.limits.cutThrough && shouldCutThrough(c, bytes, request, now: now)
         {
           return p &+ beginUpload(c, bytes, p, request, now: now)
         }
-        clients[c].awaited = request.length
+        downstream.clients[c].awaited = request.length
         return p
       case .refused(let why, let skip, let isQuiet):
         if why == .tooLarge { forget(c, bytes, request, now: now) }
-        refuse(c, why, isQuiet: isQuiet)
+        downstream.refuse(c, why, isQuiet: isQuiet, &common)
         let n = min(skip, bytes.byteCount &- p)
         p &+= n
-        clients[c].skip = skip &- n
+        downstream.clients[c].skip = skip &- n
       case .hangUp:
-        counters.add(.foreignClients)
-        hangUp(c)
+        common.counters.add(.foreignClients)
+        downstream.hangUp(c, &common)
         return bytes.byteCount
       }
     }
@@ -180,8 +187,8 @@ extension Worker {
       p &+= keyLength &+ 6
       count &+= 1
     }
-    counters.add(count, to: .getRequests)
-    counters.add(count, to: .keysRequested)
+    common.counters.add(count, to: .getRequests)
+    common.counters.add(count, to: .keysRequested)
     return p
   }
 
@@ -192,29 +199,29 @@ extension Worker {
     switch request.verb {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
-        counters.add(.multigetRequests)
-        if clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
+        common.counters.add(.multigetRequests)
+        if downstream.clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
           return streamMultiGet(c, bytes, p, request)
         }
         multiGet(c, bytes, p, request, now: now)
         return
       }
-      counters.add(.getRequests)
-      counters.add(.keysRequested)
-    case .set, .add, .replace, .append, .prepend, .cas: counters.add(.setRequests)
-    case .delete: counters.add(.deleteRequests)
-    case .incr, .decr: counters.add(.arithRequests)
-    case .touch: counters.add(.touchRequests)
+      common.counters.add(.getRequests)
+      common.counters.add(.keysRequested)
+    case .set, .add, .replace, .append, .prepend, .cas: common.counters.add(.setRequests)
+    case .delete: common.counters.add(.deleteRequests)
+    case .incr, .decr: common.counters.add(.arithRequests)
+    case .touch: common.counters.add(.touchRequests)
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug:
-      counters.add(.metaRequests)
+      common.counters.add(.metaRequests)
       forwardMeta(c, bytes, p, request, now: now)
       return
     case .metaNoop:
-      counters.add(.metaRequests)
-      say(c, "MN\r\n")
+      common.counters.add(.metaRequests)
+      downstream.say(c, "MN\r\n", &common)
       return
     case .flushAll, .stats, .version, .verbosity, .quit:
-      counters.add(.adminRequests)
+      common.counters.add(.adminRequests)
       administer(c, bytes, request, now: now)
       return
     }
@@ -235,23 +242,24 @@ extension Worker {
   mutating func forward(
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to route: Int, now: Instant
   ) {
-    guard route >= 0 else { return refuse(c, .noRoute, isQuiet: request.isQuiet) }
-    let destination = destinations[route]
+    guard route >= 0 else { return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common) }
+    let destination = router.destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
+    if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       if let failure = admit(l, for: request.isQuiet ? Ref<Client>.none : c, now: now) {
         // A separate function, so that a plain get need not pass what it does not use.
         if request.verb == .get { return turnAwayGet(c, at: destination, failure) }
         return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
-    counters.add(.requestsForwarded)
+    common.counters.add(.requestsForwarded)
     markDirty(connection: l)
-    let x = request.isQuiet ? Ref<Exchange>.none : newExchange(c)
+    let x = request.isQuiet ? Ref<Exchange>.none : downstream.newExchange(c)
     if request.isVerbatim, request.verb == .get {
-      let continuesPreviousLine = connections[l].queue.enqueueGet(
-        x, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now, &buffers)
-      return counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
+      let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
+        x, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now,
+        &common.buffers)
+      return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg()
     leg.exchange = x
@@ -262,9 +270,9 @@ extension Worker {
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
-      connections[l].queue.enqueue(leg, verbatim: bytes, from: p, &buffers)
+      upstream.connections[l].queue.enqueue(leg, verbatim: bytes, from: p, &common.buffers)
     } else {
-      connections[l].queue.enqueue(leg, rewriting: bytes, p, request, line, &buffers)
+      upstream.connections[l].queue.enqueue(leg, rewriting: bytes, p, request, line, &common.buffers)
     }
   }
 
@@ -273,20 +281,23 @@ extension Worker {
   /// Accesses each field separately: see `docs/ARCHITECTURE.md` for the cost of borrowing a large value.
   @inline(always)
   mutating func routeIndex(of bytes: RawSpan, from: Int, count: Int) -> Int {
-    let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
+    let pool =
+      router.table.hasPrefixes
+      ? router.table.pool(for: bytes, from: from, count: count) : router.table.defaultPool
     guard pool >= 0 else { return pool }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
     let server =
-      table.pools[i].live.isSingle
-      ? table.pools[i].live.firstServer
-      : table.pools[i].live.server(owning: table.pools[i].hash(of: bytes, from: from, count: count))
-    return Int(poolStarts[pool]) &+ Int(server)
+      router.table.pools[i].live.isSingle
+      ? router.table.pools[i].live.firstServer
+      : router.table.pools[i].live.server(
+        owning: router.table.pools[i].hash(of: bytes, from: from, count: count))
+    return Int(router.poolStarts[pool]) &+ Int(server)
   }
 
   /// The connection for this client's requests to a server: always the same one, so that they stay in order.
   @inline(never) mutating func connection(to s: Ref<Server>, for c: Ref<Client>) -> Ref<ServerConnection> {
-    let n = servers[s].connections.count
-    return servers[s].connections[n == 1 ? 0 : Int(c.index) % n]
+    let n = upstream.servers[s].connections.count
+    return upstream.servers[s].connections[n == 1 ? 0 : Int(c.index) % n]
   }
 
   /// Decides whether a connection takes another request now; returns the cause if not. Opens it if it is closed,
@@ -297,19 +308,19 @@ extension Worker {
     -> ServerFailure?
   {
     if isGivingUp { return .shuttingDown }
-    let s = connections[l].server
-    switch servers[s].status {
+    let s = upstream.connections[l].server
+    switch upstream.servers[s].status {
     case .up: break
     case .ejected, .failFast, .returning: return .ejected
     }
     if isFull(l, for: c) {
-      counters.add(.queueFull)
+      common.counters.add(.queueFull)
       return .queueFull
     }
-    if connections[l].state == .closed {
-      guard now >= connections[l].retryAt else { return connections[l].lastFailure }
+    if upstream.connections[l].state == .closed {
+      guard now >= upstream.connections[l].retryAt else { return upstream.connections[l].lastFailure }
       connect(l, now: now)
-    } else if connections[l].state == .idle {
+    } else if upstream.connections[l].state == .idle {
       validate(l, now: now)
     }
     return nil
@@ -317,17 +328,19 @@ extension Worker {
 
   /// Whether a connection's queue is full for this client.
   func isFull(_ l: Ref<ServerConnection>, for c: Ref<Client>) -> Bool {
-    let isModest = c != Ref<Client>.none && clients[c].inFlight < Self.modestRequests
-    let most = isModest ? min(limits.serverQueue, max(1 << 20, queueAllowance)) : queueAllowance
-    return connections[l].queue.bytes.count > most || connections[l].queue.legs.count >= limits.serverDepth
+    let isModest = c != Ref<Client>.none && downstream.clients[c].inFlight < Self.modestRequests
+    let most =
+      isModest ? min(common.limits.serverQueue, max(1 << 20, common.queueAllowance)) : common.queueAllowance
+    return upstream.connections[l].queue.bytes.count > most
+      || upstream.connections[l].queue.legs.count >= common.limits.serverDepth
   }
 
   /// Requests in flight below which a client is still admitted to a full queue.
   private static let modestRequests: UInt32 = 8
 
   mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
-    connections[l].state = .connecting
-    connections[l].since = now
-    effects.append(.connect(connection: l))
+    upstream.connections[l].state = .connecting
+    upstream.connections[l].since = now
+    common.effects.append(.connect(connection: l))
   }
 }

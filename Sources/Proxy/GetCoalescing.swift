@@ -170,18 +170,18 @@ extension Worker {
   mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
     end: Int, isAwaited: Bool, Answer?
   ) {
-    guard connections[l].queue.hasSentFront else { return (start, false, .broken(.unsolicited)) }
+    guard upstream.connections[l].queue.hasSentFront else { return (start, false, .broken(.unsolicited)) }
     var p = start
     var count = 0
     var length = 0
     var isAwaited = false
     var stop: Answer?
-    while p < bytes.byteCount, count < connections[l].queue.legs.count {
-      let leg = connections[l].queue.legs[count]
+    while p < bytes.byteCount, count < upstream.connections[l].queue.legs.count {
+      let leg = upstream.connections[l].queue.legs[count]
       guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none else { break }
       let reply = bytes.rest(from: p)
-      let answer = connections[l].queue.parseShare(
-        leg, count, at: length, of: reply, maxValue: limits.maxValue)
+      let answer = upstream.connections[l].queue.parseShare(
+        leg, count, at: length, of: reply, maxValue: common.limits.maxValue)
       guard case .reply(let n, let outcome) = answer else {
         stop = answer
         break
@@ -191,18 +191,18 @@ extension Worker {
       // An error is not consumed: the next leg gets it too.
       if outcome == .hit { p &+= n }
       if leg.exchange == Ref<Exchange>.none {
-        if leg.isLate { counters.add(.lateReplies) }
+        if leg.isLate { common.counters.add(.lateReplies) }
         continue
       }
       isAwaited = true
       // Two calls, each with a constant for what it adds: one call would cost each value a dozen instructions.
       if outcome == .error {
-        self.answer(leg.exchange, reply.first(n))
+        downstream.answer(leg.exchange, reply.first(n), &common)
       } else {
-        self.answer(leg.exchange, reply.first(n), addingEnd: true)
+        downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
-    connections[l].queue.dropFront(count, length: length, &buffers)
+    upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
   }
 }

@@ -15,36 +15,37 @@ extension Worker {
   /// Marks a connection that is owed no reply as idle, and validates it after a longer time. So a dead connection is
   /// found before a client needs it, and the traffic keeps firewall or NAT state alive.
   mutating func checkIdle(_ l: Ref<ServerConnection>, now: Instant) {
-    let idle = now.since(connections[l].heard)
-    if connections[l].state == .idle {
-      if idle >= limits.pingAfter { validate(l, now: now) }
-    } else if connections[l].state == .ready, connections[l].queue.legs.isEmpty, connections[l].input.isEmpty,
-      !connections[l].isRetiring,
-      idle >= limits.idleAfter
+    let idle = now.since(upstream.connections[l].heard)
+    if upstream.connections[l].state == .idle {
+      if idle >= common.limits.pingAfter { validate(l, now: now) }
+    } else if upstream.connections[l].state == .ready, upstream.connections[l].queue.legs.isEmpty,
+      upstream.connections[l].input.isEmpty,
+      !upstream.connections[l].isRetiring,
+      idle >= common.limits.idleAfter
     {
-      connections[l].state = .idle
+      upstream.connections[l].state = .idle
     }
   }
 
   /// Sends `version` on an idle connection; requests are held until it is answered.
   mutating func validate(_ l: Ref<ServerConnection>, now: Instant) {
-    connections[l].state = .validating
-    connections[l].validatingSince = now
-    connections[l].retryAt = .origin
-    effects.append(.handshake(connection: l))
+    upstream.connections[l].state = .validating
+    upstream.connections[l].validatingSince = now
+    upstream.connections[l].retryAt = .origin
+    common.effects.append(.handshake(connection: l))
   }
 
   /// Checks the deadlines of a connection that is being validated. Its requests keep their own deadlines.
   mutating func expireValidation(_ l: Ref<ServerConnection>, now: Instant) {
-    let s = connections[l].server
-    let timeout = servers[s].requestTimeout
+    let s = upstream.connections[l].server
+    let timeout = upstream.servers[s].requestTimeout
     dropUnsent(l, now: now)
-    let age = now.nanoseconds &- min(now.nanoseconds, connections[l].validatingSince.nanoseconds)
+    let age = now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].validatingSince.nanoseconds)
     if age >= timeout {
-      guard !connections[l].isRetiring else { return lost(l, .timedOut, now: now) }
+      guard !upstream.connections[l].isRetiring else { return lost(l, .timedOut, now: now) }
       blame(l, now: now)
       remake(l, now: now)
-    } else if age >= min(timeout / 4, limits.validationPatience.wholeNanoseconds) {
+    } else if age >= min(timeout / 4, common.limits.validationPatience.wholeNanoseconds) {
       openReplacement(for: l, now: now)
     }
   }
@@ -53,9 +54,9 @@ extension Worker {
   /// server: the result of the next connection does.
   mutating func remake(_ l: Ref<ServerConnection>, now: Instant) {
     dropReplacement(of: l)
-    counters.add(.serverConnectionsLost)
+    common.counters.add(.serverConnectionsLost)
     unmake(l)
-    connect(l, now: max(now, clock))
+    connect(l, now: max(now, common.clock))
   }
 
 }

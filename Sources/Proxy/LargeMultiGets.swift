@@ -19,7 +19,7 @@ extension Worker {
 
   /// Records the size of a value on its way to or from a server.
   mutating func noteSize(_ bytes: Int, at s: Ref<Server>) {
-    if bytes >= limits.large { servers[s].largeAt = clock }
+    if bytes >= common.limits.large { upstream.servers[s].largeAt = common.clock }
   }
 
   // MARK: - Every key requested in its turn
@@ -29,22 +29,22 @@ extension Worker {
   @inline(never) func isTooLargeToGather(_ c: Ref<Client>, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
-    let size = Int(clients[c].valueSize)
+    let size = Int(downstream.clients[c].valueSize)
     guard !request.verb.touches else { return false }
     // A key and its separator are at least two bytes.
-    guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > gatherLimit else { return false }
+    guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > common.gatherLimit else { return false }
     var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
     var count = 0
     while words.next(bytes) != nil { count &+= 1 }
-    return count &* size > gatherLimit && !hasUnansweredWrites
+    return count &* size > common.gatherLimit && !hasUnansweredWrites
   }
 
   /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on
   /// a private connection might be answered before that write; one on the shared connection is answered behind it.
   private var hasUnansweredWrites: Bool {
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), connections[l].queue.hasUnansweredWrite { return true }
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l), upstream.connections[l].queue.hasUnansweredWrite { return true }
       l = l.next
     }
     return false
@@ -58,17 +58,17 @@ extension Worker {
     while let key = words.next(bytes) {
       guard words.isGood(bytes, key) else {
         abandon(f)
-        return refuse(c, .badFormat, isQuiet: false)
+        return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
       if routeIndex(of: bytes, from: key.from, count: Int(key.length)) < 0 {
-        counters.add(.readsAsMisses)
+        common.counters.add(.readsAsMisses)
       } else {
-        fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &buffers)
+        fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &common.buffers)
       }
     }
-    counters.add(fanOuts[f].pieces.count, to: .keysRequested)
-    fanOuts[f].exchange = newExchange(c)
+    common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
+    fanOuts[f].exchange = downstream.newExchange(c)
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     noteDeferred(f)
     finish(f)
@@ -81,19 +81,20 @@ extension Worker {
   /// queued.
   @inline(never)
   mutating func cutShort(_ l: Ref<ServerConnection>, _ leg: Leg) -> Bool {
-    guard connections[l].state == .ready, !connections[l].isRetiring,
-      !connections[l].isPrivate,
-      connections[l].queue.hasSentFront, servers[connections[l].server].status == .up, !isGivingUp,
-      connections[l].queue.hasOnlyReadsBehindFront
+    guard upstream.connections[l].state == .ready, !upstream.connections[l].isRetiring,
+      !upstream.connections[l].isPrivate,
+      upstream.connections[l].queue.hasSentFront,
+      upstream.servers[upstream.connections[l].server].status == .up, !isGivingUp,
+      upstream.connections[l].queue.hasOnlyReadsBehindFront
     else { return false }
-    connections[l].queue.cutFront()
-    counters.subtract(.serverConnections)
-    counters.add(.repliesCutShort)
+    upstream.connections[l].queue.cutFront()
+    common.counters.subtract(.serverConnections)
+    common.counters.add(.repliesCutShort)
     dropReplacement(of: l)
     let others = deferOthers(l)
     reset(l, .connectionLost, readsTo: l, isEndedHere: true)
-    connections[l].isCut = true
-    connect(l, now: clock)
+    upstream.connections[l].isCut = true
+    connect(l, now: common.clock)
     for f in others where fanOuts[f].pending == 0 { finish(f) }
     return true
   }
@@ -103,15 +104,15 @@ extension Worker {
   private mutating func deferOthers(_ l: Ref<ServerConnection>) -> [Ref<FanOut>] {
     var others: [Ref<FanOut>] = []
     var at = RequestQueue.Position()
-    while let one = connections[l].queue.next(&at) {
+    while let one = upstream.connections[l].queue.next(&at) {
       let (leg, f) = (one.leg, one.leg.fanOut)
       if f != Ref<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
         fanOuts[f].count(from: leg.piece) > Self.firstKeys
       {
-        connections[l].queue.deferAll(one, in: &fanOuts[f], &buffers)
+        upstream.connections[l].queue.deferAll(one, in: &fanOuts[f], &common.buffers)
         noteDeferred(f)
-        connections[l].queue.markLate(one.index)
-        connections[l].queue.disown(one.index)
+        upstream.connections[l].queue.markLate(one.index)
+        upstream.connections[l].queue.disown(one.index)
         fanOuts[f].pending &-= 1
         fanOuts[f].open &-= 1
         others.append(f)
@@ -130,14 +131,18 @@ extension Worker {
   /// Defers the keys of a multi-get's share that are not answered yet, and cuts its connection short, if the values
   /// still to arrive do not fit and are many bytes. Returns whether it did.
   mutating func cutShort(multiGet f: Ref<FanOut>, _ leg: Leg, on l: Ref<ServerConnection>) -> Bool {
-    let (left, average) = (fanOuts[f].count(from: connections[l].queue.cursor), fanOuts[f].averageSize)
+    let (left, average) = (
+      fanOuts[f].count(from: upstream.connections[l].queue.cursor), fanOuts[f].averageSize
+    )
     let (bytes, overflow) = left.multipliedReportingOverflow(by: average)
-    guard connections[l].queue.cursor != .max, !overflow, bytes >= limits.worthCutting else { return false }
-    let (cursor, keyAt) = (connections[l].queue.cursor, connections[l].queue.cursorAt)
-    var request = connections[l].queue.copyFront(&buffers)
-    defer { request.release(to: &buffers) }
+    guard upstream.connections[l].queue.cursor != .max, !overflow, bytes >= common.limits.worthCutting else {
+      return false
+    }
+    let (cursor, keyAt) = (upstream.connections[l].queue.cursor, upstream.connections[l].queue.cursorAt)
+    var request = upstream.connections[l].queue.copyFront(&common.buffers)
+    defer { request.release(to: &common.buffers) }
     guard cutShort(l, leg) else { return false }
-    fanOuts[f].deferAll(from: cursor, request, keyAt: keyAt, &buffers)
+    fanOuts[f].deferAll(from: cursor, request, keyAt: keyAt, &common.buffers)
     noteDeferred(f)
     // Otherwise the rest of the share would never be requested.
     if let rest = fanOuts[f].takeRest(of: leg.piece) { deferRest(f, from: rest) }
@@ -152,16 +157,17 @@ extension Worker {
   /// Whether the values of a share may be large: its server has some, and the client's are not known to be small.
   @inline(__always)
   func mayBeLarge(at s: Ref<Server>, for c: Ref<Client>, _ verb: Verb, now: Instant) -> Bool {
-    guard servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
-    return (clients[c].valueSize == 0 || Int(clients[c].valueSize) >= limits.large)
-      && now.since(servers[s].largeAt) < Self.largeMemory
+    guard upstream.servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
+    return
+      (downstream.clients[c].valueSize == 0 || Int(downstream.clients[c].valueSize) >= common.limits.large)
+      && now.since(upstream.servers[s].largeAt) < Self.largeMemory
   }
 
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.
   @inline(never)
   mutating func split(_ open: OpenLeg, _ f: Ref<FanOut>) {
-    let isSplit = connections[open.connection].queue.split(
-      open.share, from: open.first, keeping: Self.firstKeys, in: &fanOuts[f], &buffers)
+    let isSplit = upstream.connections[open.connection].queue.split(
+      open.share, from: open.first, keeping: Self.firstKeys, in: &fanOuts[f], &common.buffers)
     if isSplit { noteDeferred(f) }
   }
 
@@ -171,18 +177,19 @@ extension Worker {
   mutating func askWhatIsLeft(_ f: Ref<FanOut>, behind leg: Leg, on l: Ref<ServerConnection>) {
     guard let first = fanOuts[f].takeRest(of: leg.piece) else { return }
     let x = fanOuts[f].exchange
-    guard x != Ref<Exchange>.none, exchanges[x].client != Ref<Client>.none else { return }
-    noteSize(fanOuts[f].size(of: leg.piece).largest, at: connections[l].server)
+    guard x != Ref<Exchange>.none, downstream.exchanges[x].client != Ref<Client>.none else { return }
+    noteSize(fanOuts[f].size(of: leg.piece).largest, at: upstream.connections[l].server)
     guard fits(fanOuts[f].count(from: first), like: leg.piece, f) else {
       return deferRest(f, from: first)
     }
-    if let failure = admit(l, now: clock) {
-      return noteFailure(f, at: connections[l].server, in: leg.pool, failure, keysFrom: first)
+    if let failure = admit(l, now: common.clock) {
+      return noteFailure(f, at: upstream.connections[l].server, in: leg.pool, failure, keysFrom: first)
     }
-    connections[l].queue.enqueueRest(from: first, of: f, behind: leg, in: &fanOuts[f], since: clock, &buffers)
+    upstream.connections[l].queue.enqueueRest(
+      from: first, of: f, behind: leg, in: &fanOuts[f], since: common.clock, &common.buffers)
     fanOuts[f].pending &+= 1
     fanOuts[f].open &+= 1
-    counters.add(.requestsForwarded)
+    common.counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
 
@@ -200,20 +207,21 @@ extension Worker {
   /// Whether the values of `count` more keys fit in memory if they are like those of a leg.
   private func fits(_ count: Int, like leg: UInt32, _ f: Ref<FanOut>) -> Bool {
     let (average, largest) = fanOuts[f].size(of: leg)
-    if largest > heldLimit { return false }
+    if largest > common.heldLimit { return false }
     let (bytes, overflow) = average.multipliedReportingOverflow(by: count)
-    return !overflow && bytes &+ fanOuts[f].bytes.count <= gatherLimit
+    return !overflow && bytes &+ fanOuts[f].bytes.count <= common.gatherLimit
   }
 
   /// Records the size of a multi-get's values: the client's next ones are expected to be like them.
   mutating func learnSize(_ f: Ref<FanOut>, for c: Ref<Client>) {
     let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasDeferred {
-      clients[c].valueSize = max(clients[c].valueSize, UInt32(clamping: limits.large))
+      downstream.clients[c].valueSize = max(
+        downstream.clients[c].valueSize, UInt32(clamping: common.limits.large))
     } else if bytes > 0 {
       // For small values nothing more need be known.
-      let isSmall = bytes < fanOuts[f].pieces.count &* limits.small
-      clients[c].valueSize =
+      let isSmall = bytes < fanOuts[f].pieces.count &* common.limits.small
+      downstream.clients[c].valueSize =
         isSmall ? 1 : UInt32(clamping: max(1, bytes / max(1, fanOuts[f].pieces.count)))
     }
   }

@@ -8,10 +8,13 @@ import Wire
 //     ├── waits for a peer: unread replies, ─┼── in transit: ──┼── for one turn; then the ───┤
 //     │   unfinished values, read-ahead      │   queues, gets  │   largest client is closed  │
 
-extension Worker {
+extension Common {
   /// Bytes of buffers, and of the records of the requests in flight.
-  var memoryInUse: Int {
-    buffers.inUse &+ Int(exchanges.count) &* Self.requestSize &+ Int(fanOuts.count) &* Self.fanOutSize
+  var memoryInUse: Int { buffers.inUse &+ records }
+
+  /// Notes how many requests are in flight: they take memory beside their buffers.
+  @inline(__always) mutating func noteRecords(exchanges: UInt32, fanOuts: UInt32) {
+    records = Int(exchanges) &* Self.requestSize &+ Int(fanOuts) &* Self.fanOutSize
   }
 
   /// Bytes of a request in flight beside its buffers: an `Exchange`, a `Leg`, and the unused part of their lists.
@@ -45,19 +48,27 @@ extension Worker {
 
   /// Bytes of a multi-get's values that are gathered before they are sent.
   var gatherLimit: Int { max(limits.heldLeast, min(limits.held &* 8, free / 4)) }
+}
+
+extension Worker {
+  /// Notes how many requests are in flight, before memory is asked for.
+  @inline(__always) mutating func noteRecords() {
+    common.noteRecords(exchanges: downstream.exchanges.count, fanOuts: fanOuts.count)
+  }
 
   /// Replaces `numbers` with this worker's statistics of each server. O(servers and connections).
   package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
     numbers.removeAll(keepingCapacity: true)
     var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s), !servers[s].isRetired {
+    while s.index < upstream.servers.end {
+      if upstream.servers.isTaken(s), !upstream.servers[s].isRetired {
         var heard = Instant.origin
-        for i in 0..<servers[s].connections.count {
-          heard = max(heard, connections[servers[s].connections[i]].heard)
+        for i in 0..<upstream.servers[s].connections.count {
+          heard = max(heard, upstream.connections[upstream.servers[s].connections[i]].heard)
         }
         numbers.append(
-          ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
+          ServerNumbers(
+            id: upstream.servers[s].id, heard: heard, readsAsMisses: upstream.servers[s].readsAsMisses))
       }
       s = s.next
     }
@@ -65,14 +76,17 @@ extension Worker {
 
   /// Updates the gauges among the counters.
   package mutating func noteMemory() {
-    counters.set(.memoryInUse, to: memoryInUse)
-    counters.set(.memoryIdle, to: buffers.idleBytes)
-    counters.set(.streams, to: streamsAtWork)
-    counters.set(.streamsWaiting, to: streamWaits.count)
+    noteRecords()
+    common.counters.set(.memoryInUse, to: common.memoryInUse)
+    common.counters.set(.memoryIdle, to: common.buffers.idleBytes)
+    common.counters.set(.streams, to: transfers.streamsAtWork)
+    common.counters.set(.streamsWaiting, to: transfers.streamWaits.count)
   }
 
   /// Whether the buffers exceed the memory limit by more than a quarter.
-  package var isOverfull: Bool { mutating get { buffers.inUse > limits.memory &+ limits.memory / 4 } }
+  package var isOverfull: Bool {
+    mutating get { common.buffers.inUse > common.limits.memory &+ common.limits.memory / 4 }
+  }
 
   /// Closes the client with the most buffered bytes, if they are many: it leaves replies unread, or a value unfinished.
   /// This bounds a worker's memory. A client that reads its replies and finishes its values is never closed by it.
@@ -80,16 +94,16 @@ extension Worker {
     var most = Self.modest
     var victim = Ref<Client>.none
     var c = Ref<Client>(0)
-    while c.index < clients.end {
-      if clients.isTaken(c), !clients[c].isClosed, memory(of: c) > most {
+    while c.index < downstream.clients.end {
+      if downstream.clients.isTaken(c), !downstream.clients[c].isClosed, memory(of: c) > most {
         most = memory(of: c)
         victim = c
       }
       c = c.next
     }
     guard victim != Ref<Client>.none else { return }
-    close(client: victim)
-    events.append(.closedForMemory(held: most))
+    downstream.close(client: victim, &common)
+    common.events.append(.closedForMemory(held: most))
   }
 
   /// Bytes up to which a client is not closed: it is not the cause of the shortage.
@@ -97,22 +111,24 @@ extension Worker {
 
   private func memory(of c: Ref<Client>) -> Int {
     var total =
-      clients[c].input.footprint &+ clients[c].output.footprint &+ clients[c].parked.footprint
-    if clients[c].stream != Ref<Stream>.none, clients[c].isUploading {
-      total &+= connections[streams[clients[c].stream].connection].queue.bytes.footprint
+      downstream.clients[c].input.footprint &+ downstream.clients[c].output.footprint
+      &+ downstream.clients[c].parked.footprint
+    if downstream.clients[c].stream != Ref<Stream>.none, downstream.clients[c].isUploading {
+      total &+=
+        upstream.connections[transfers.streams[downstream.clients[c].stream].connection].queue.bytes.footprint
     }
     return total
   }
 
   /// Frees the memory that a burst has left unused.
   mutating func trimMemory() {
-    buffers.trim()
-    exchanges.trim()
+    common.buffers.trim()
+    downstream.exchanges.trim()
     fanOuts.trim()
-    effects.trim()
+    common.effects.trim()
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      connections[l].queue.trim()
+    while l.index < upstream.connections.end {
+      upstream.connections[l].queue.trim()
       l = l.next
     }
   }

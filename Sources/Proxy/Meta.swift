@@ -38,24 +38,25 @@ extension Worker {
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
     guard let destination = destination(for: bytes, request) else {
-      return refuse(c, .noRoute, isQuiet: false)
+      return downstream.refuse(c, .noRoute, isQuiet: false, &common)
     }
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
+    if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       if let failure = admit(l, for: c, now: now) {
         return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
-    if connections[l].isMade, !Self.isSpoken(request.verb, in: connections[l].meta) {
-      return refuse(c, Self.unspoken(in: connections[l].meta), isQuiet: false)
+    if upstream.connections[l].isMade, !Self.isSpoken(request.verb, in: upstream.connections[l].meta) {
+      return downstream.refuse(c, Self.unspoken(in: upstream.connections[l].meta), isQuiet: false, &common)
     }
-    let x = newExchange(c)
-    opaque &+= 1
-    let era = connections[l].meta
-    connections[l].queue.enqueueMeta(
-      x, in: destination.pool, bytes, p, request, opaque: opaque, for: era, secret: secret, since: now,
-      &buffers)
-    counters.add(.requestsForwarded)
+    let x = downstream.newExchange(c)
+    upstream.opaque &+= 1
+    let era = upstream.connections[l].meta
+    upstream.connections[l].queue.enqueueMeta(
+      x, in: destination.pool, bytes, p, request, opaque: upstream.opaque, for: era, secret: upstream.secret,
+      since: now,
+      &common.buffers)
+    common.counters.add(.requestsForwarded)
     markDirty(connection: l)
   }
 
@@ -75,11 +76,11 @@ extension Worker {
   }
 
   private func destination(for bytes: RawSpan, from: Int, count: Int) -> Destination? {
-    let pool = table.pool(for: bytes, from: from, count: count)
+    let pool = router.table.pool(for: bytes, from: from, count: count)
     guard pool >= 0 else { return nil }
-    let place = table.pools[Ref(UInt32(truncatingIfNeeded: pool))].server(
+    let place = router.table.pools[Ref(UInt32(truncatingIfNeeded: pool))].server(
       owning: bytes, from: from, count: count)
-    return destinations[Int(poolStarts[pool]) &+ place]
+    return router.destinations[Int(router.poolStarts[pool]) &+ place]
   }
 
   // MARK: - Replies
@@ -89,8 +90,9 @@ extension Worker {
   mutating func digestMeta(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
-      bytes, at: p, to: leg.metaLine, asked: connections[l].queue.bytes.readable, era: connections[l].meta,
-      maxValue: limits.maxValue)
+      bytes, at: p, to: leg.metaLine, asked: upstream.connections[l].queue.bytes.readable,
+      era: upstream.connections[l].meta,
+      maxValue: common.limits.maxValue)
     switch answer {
     case .partial: return 0
     case .opening(_, let header, let value):
@@ -100,7 +102,7 @@ extension Worker {
       return nil
     case .reply(let reply):
       // Before the whole request was sent, a server may only refuse it.
-      guard connections[l].queue.sent >= Int(leg.length) || reply.status == .error else {
+      guard upstream.connections[l].queue.sent >= Int(leg.length) || reply.status == .error else {
         violation(l, .unsolicited, bytes, p)
         return nil
       }
@@ -113,7 +115,7 @@ extension Worker {
   private mutating func digestFenced(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int)
     -> Int?
   {
-    switch Fence(bytes, at: p, asked: connections[l].queue.bytes.readable, length: Int(leg.length)) {
+    switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length)) {
     case .partial: return 0
     case .broken(let why):
       violation(l, why, bytes, p)
@@ -124,9 +126,9 @@ extension Worker {
         return length
       }
       let answer = ReplyParser.meta(
-        bytes.first(p &+ said), at: p, to: leg.metaLine, asked: connections[l].queue.bytes.readable,
-        era: connections[l].meta,
-        maxValue: limits.maxValue)
+        bytes.first(p &+ said), at: p, to: leg.metaLine, asked: upstream.connections[l].queue.bytes.readable,
+        era: upstream.connections[l].meta,
+        maxValue: common.limits.maxValue)
       guard case .reply(let reply) = answer, reply.length == said else {
         violation(l, .wrongType, bytes, p)
         return nil
@@ -142,16 +144,17 @@ extension Worker {
   private mutating func take(
     _ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
   ) {
-    if isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
+    if invalidation.isJournaling { noteMetaChange(l, leg, reply, bytes, p) }
     if leg.exchange != Ref<Exchange>.none {
       // The reply is completed from the request only where the server was not asked for the key.
-      var request = leg.meta.contains(.hiddenKey) ? connections[l].queue.copyFront(&buffers) : Buffer()
+      var request =
+        leg.meta.contains(.hiddenKey) ? upstream.connections[l].queue.copyFront(&common.buffers) : Buffer()
       give(leg, reply, bytes, p, request)
-      request.release(to: &buffers)
+      request.release(to: &common.buffers)
     } else if leg.isLate {
-      counters.add(.lateReplies)
+      common.counters.add(.lateReplies)
     }
-    connections[l].queue.dropFront(&buffers)
+    upstream.connections[l].queue.dropFront(&common.buffers)
   }
 
   /// Sends a reply to the client in the form that the client's own request would have had: without the proxy's opaque,
@@ -159,14 +162,16 @@ extension Worker {
   mutating func give(
     _ leg: Leg, _ reply: MetaReply, _ bytes: RawSpan, _ p: Int, _ asked: borrowing Buffer
   ) {
-    if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) { return concludeSilently(leg.exchange) }
-    let target = target(of: leg.exchange)
+    if leg.meta.contains(.quiet) && reply.status.isSilent(leg.verb) {
+      return downstream.concludeSilently(leg.exchange, &common)
+    }
+    let target = downstream.target(of: leg.exchange)
     if leg.meta.contains(.unshown), reply.status == .done {
-      append(Refusal.notShown.line, to: target)
-      return conclude(leg.exchange, target)
+      downstream.append(Refusal.notShown.line, to: target, &common)
+      return downstream.conclude(leg.exchange, target, &common)
     }
     appendReply(leg, reply, bytes, p, to: p &+ reply.length, asked, target)
-    conclude(leg.exchange, target)
+    downstream.conclude(leg.exchange, target, &common)
   }
 
   /// Appends a reply up to `end`, at least its line. The request is at the front of `asked`.
@@ -188,10 +193,10 @@ extension Worker {
   ) -> Int {
     var from = from
     if leg.metaLine.hasOwnOpaque, reply.opaque.length > 0, reply.opaque.from >= from, reply.opaque.to <= end {
-      append(bytes.extracting(from..<reply.opaque.from), to: target)
+      downstream.append(bytes.extracting(from..<reply.opaque.from), to: target, &common)
       from = reply.opaque.to
     }
-    append(bytes.extracting(from..<end), to: target)
+    downstream.append(bytes.extracting(from..<end), to: target, &common)
     return end
   }
 
@@ -200,9 +205,9 @@ extension Worker {
     _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int, to target: ReplyTarget
   ) {
     let key = line.key(from: start)
-    append(" k", to: target)
-    append(asked.readable.extracting(key.from..<key.to), to: target)
-    if line.flags.contains(.base64) { append(" b", to: target) }
+    downstream.append(" k", to: target, &common)
+    downstream.append(asked.readable.extracting(key.from..<key.to), to: target, &common)
+    if line.flags.contains(.base64) { downstream.append(" b", to: target, &common) }
   }
 
   // MARK: - Failures
@@ -216,11 +221,11 @@ extension Worker {
     // A miss returns the flags that the request line asks for.
     var line = request
     line.bodyLength = 0
-    var leg = Leg(MetaLine.write(bytes, p, line, opaque: 0, to: &asked, &buffers))
+    var leg = Leg(MetaLine.write(bytes, p, line, opaque: 0, to: &asked, &common.buffers))
     leg.exchange = x
     leg.pool = destination.pool
     failMeta(leg, at: destination.server, failure, asked, 0, isTrue: isTrue)
-    asked.release(to: &buffers)
+    asked.release(to: &common.buffers)
   }
 
   /// Answers a meta request whose server failed. A read may count as a miss, and so may a write if that `isTrue`; a
@@ -233,19 +238,19 @@ extension Worker {
     let isRead = leg.verb == .metaGet || leg.verb == .metaDebug
     let isMiss = isRead && policy(of: leg.pool, at: s).missesOnFailure
     if isMiss { countMiss(at: s) }
-    if isMiss && leg.meta.contains(.quiet) { return concludeSilently(leg.exchange) }
-    let target = target(of: leg.exchange)
+    if isMiss && leg.meta.contains(.quiet) { return downstream.concludeSilently(leg.exchange, &common) }
+    let target = downstream.target(of: leg.exchange)
     if isMiss {
       appendMiss("EN", leg.metaLine, asked, start, to: target)
     } else if isTrue, policy(of: leg.pool, at: s).writesMissOnFailure, let miss = leg.verb.metaMiss(leg.meta)
     {
-      counters.add(.writesAsMisses)
+      common.counters.add(.writesAsMisses)
       appendMiss(miss, leg.metaLine, asked, start, to: target)
     } else {
-      counters.add(.serverErrors)
+      common.counters.add(.serverErrors)
       appendError(failure, at: s, to: target)
     }
-    conclude(leg.exchange, target)
+    downstream.conclude(leg.exchange, target, &common)
   }
 
   /// Appends `EN`, `NS` or `NF`, and the opaque and the key in the order of the request's flags.
@@ -253,7 +258,7 @@ extension Worker {
     _ status: StaticString, _ line: MetaLine, _ asked: borrowing Buffer, _ start: Int,
     to target: ReplyTarget
   ) {
-    append(status, to: target)
+    downstream.append(status, to: target, &common)
     if line.verb != .metaDebug {
       var place = 0
       var isHidden = line.flags.contains(.hiddenKey)
@@ -267,13 +272,13 @@ extension Worker {
         if letter == 107 {
           appendKey(line, asked, start, to: target)
         } else if letter == 79 && !line.hasOwnOpaque {
-          append(" ", to: target)
-          append(asked.readable.extracting(word.from..<word.to), to: target)
+          downstream.append(" ", to: target, &common)
+          downstream.append(asked.readable.extracting(word.from..<word.to), to: target, &common)
         }
         if MetaLine.comesBack(letter) { place &+= 1 }
       }
       if isHidden { appendKey(line, asked, start, to: target) }
     }
-    append("\r\n", to: target)
+    downstream.append("\r\n", to: target, &common)
   }
 }

@@ -23,13 +23,13 @@ extension Worker {
   mutating func multiGet(
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) {
-    if table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
+    if router.table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
     while let key = words.next(bytes) {
       guard words.isGood(bytes, key) else {
         abandon(f)
-        return refuse(c, .badFormat, isQuiet: false)
+        return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
       let route = routeIndex(of: bytes, from: key.from, count: Int(key.length))
@@ -51,8 +51,8 @@ extension Worker {
   /// Queues the requests, after all keys were written, and gives the reply its place in the client's order.
   @inline(__always)
   mutating func ask(_ c: Ref<Client>, _ f: Ref<FanOut>, _ request: Request, now: Instant) {
-    counters.add(fanOuts[f].pieces.count, to: .keysRequested)
-    let x = newExchange(c)
+    common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
+    let x = downstream.newExchange(c)
     fanOuts[f].exchange = x
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     send(f, request.verb, for: c, now: now)
@@ -67,18 +67,18 @@ extension Worker {
   ) {
     guard route >= 0 else {
       // A key without a route is nowhere: a miss.
-      counters.add(.readsAsMisses)
+      common.counters.add(.readsAsMisses)
       return
     }
-    let destination = destinations[route]
+    let destination = router.destinations[route]
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if connections[l].queue.round == round &+ UInt64(destination.pool.number)
+    if upstream.connections[l].queue.round == round &+ UInt64(destination.pool.number)
       || joinsOtherPool(l, destination.pool)
     {
-      let before = connections[l].queue.join(i, bytes, key, &self.buffers)
+      let before = upstream.connections[l].queue.join(i, bytes, key, &common.buffers)
       fanOuts[f].pieces[Int(before)].next = i
     } else if beginLeg(c, l, destination, i, bytes, p, request, now: now) {
-      connections[l].queue.write(bytes, from: key.from, count: Int(key.length), &self.buffers)
+      upstream.connections[l].queue.write(bytes, from: key.from, count: Int(key.length), &common.buffers)
     }
   }
 
@@ -86,7 +86,7 @@ extension Worker {
   /// joins them, and the stricter pool's rules apply to all.
   @inline(never)
   private mutating func joinsOtherPool(_ l: Ref<ServerConnection>, _ pool: PoolIndex) -> Bool {
-    guard connections[l].queue.round & ~255 == round else { return false }
+    guard upstream.connections[l].queue.round & ~255 == round else { return false }
     for i in 0..<openLegs.count where openLegs[i].connection == l {
       let (one, other) = (policy(of: openLegs[i].pool), policy(of: pool))
       if one.missesOnFailure != other.missesOnFailure
@@ -95,7 +95,7 @@ extension Worker {
         openLegs[i].pool = pool
       }
     }
-    connections[l].queue.continueRound(round &+ UInt64(pool.number))
+    upstream.connections[l].queue.continueRound(round &+ UInt64(pool.number))
     return true
   }
 
@@ -109,11 +109,13 @@ extension Worker {
   ) -> Bool {
     var open = OpenLeg(
       connection: l, server: destination.server, pool: destination.pool, first: piece)
-    if !connections[l].isOpen(bytes: fastPathBytes, depth: limits.serverDepth) {
+    if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       open.failure = admit(l, for: c, now: now)
     }
-    if open.failure == nil { open.share = connections[l].queue.beginShare(bytes, p, request, &buffers) }
-    connections[l].queue.beginRound(
+    if open.failure == nil {
+      open.share = upstream.connections[l].queue.beginShare(bytes, p, request, &common.buffers)
+    }
+    upstream.connections[l].queue.beginRound(
       round &+ UInt64(destination.pool.number), piece, isRefusing: open.failure != nil)
     openLegs.append(open)
     return open.failure == nil
@@ -135,11 +137,11 @@ extension Worker {
       leg.pool = open.pool
       leg.piece = open.first
       leg.since = now
-      connections[l].queue.enqueue(leg, open.share, &buffers)
+      upstream.connections[l].queue.enqueue(leg, open.share, &common.buffers)
       fanOuts[f].pending &+= 1
       fanOuts[f].open &+= 1
-      counters.add(.requestsForwarded)
-      if open.share.continuesPreviousLine { counters.add(.readsJoined) }
+      common.counters.add(.requestsForwarded)
+      if open.share.continuesPreviousLine { common.counters.add(.readsJoined) }
       markDirty(connection: l)
     }
     openLegs.removeAll()
@@ -148,7 +150,7 @@ extension Worker {
   /// Removes what was written for a request that turned out to be invalid.
   mutating func abandon(_ f: Ref<FanOut>) {
     for i in 0..<openLegs.count where openLegs[i].failure == nil {
-      connections[openLegs[i].connection].queue.cancel(openLegs[i].share, &buffers)
+      upstream.connections[openLegs[i].connection].queue.cancel(openLegs[i].share, &common.buffers)
     }
     openLegs.removeAll()
     release(f)
@@ -175,7 +177,7 @@ extension Worker {
   ) {
     fanOuts[f].unanswered &+= missing
     if policy(of: pool, at: s).missesOnFailure {
-      servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
+      upstream.servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
     }
     if fanOuts[f].failure == nil {
       fanOuts[f].failure = failure
@@ -183,7 +185,7 @@ extension Worker {
     }
     fanOuts[f].failures &+= 1
     if failure == .ejected && fanOuts[f].kind == .flushAll {
-      events.append(.flushOwed(server: servers[s].id))
+      common.events.append(.flushOwed(server: upstream.servers[s].id))
     }
     if !policy(of: pool, at: s).missesOnFailure { fanOuts[f].isStrict = true }
   }
@@ -195,7 +197,8 @@ extension Worker {
   )? {
     let f = leg.fanOut
     let (p, reading) = fanOuts[f].read(
-      bytes, from: start, leg, &connections[l].queue, maxValue: limits.maxValue, most: gatherLimit, &buffers)
+      bytes, from: start, leg, &upstream.connections[l].queue, maxValue: common.limits.maxValue,
+      most: common.gatherLimit, &common.buffers)
     if fanOuts[f].hasDeferred {
       var isMore = false
       if case .more = reading { isMore = true }
@@ -209,7 +212,7 @@ extension Worker {
     case .done: return (p &- start, true)
     case .refused:
       if !leg.isLate {
-        noteFailure(f, at: connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
+        noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
       }
       return (p &- start, true)
     case .broken(let why):
@@ -225,14 +228,14 @@ extension Worker {
     switch target {
     case .nowhere: break
     case .output(let c):
-      clients[c].output.reserve(bytes.count &+ 8, &buffers)
+      downstream.clients[c].output.reserve(bytes.count &+ 8, &common.buffers)
       while let run = fanOuts[f].nextRun(&i) {
-        clients[c].output.append(bytes, from: run.offset, count: run.count, &buffers)
+        downstream.clients[c].output.append(bytes, from: run.offset, count: run.count, &common.buffers)
       }
     case .parked(let c, _):
-      clients[c].parked.reserve(bytes.count &+ 8, &buffers)
+      downstream.clients[c].parked.reserve(bytes.count &+ 8, &common.buffers)
       while let run = fanOuts[f].nextRun(&i) {
-        clients[c].parked.append(bytes, from: run.offset, count: run.count, &buffers)
+        downstream.clients[c].parked.append(bytes, from: run.offset, count: run.count, &common.buffers)
       }
     }
     fanOuts[f].bytes = bytes
@@ -243,10 +246,10 @@ extension Worker {
   mutating func appendEnd(_ f: Ref<FanOut>, to target: ReplyTarget) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
       appendError(failure, at: fanOuts[f].failedServer, to: target)
-      counters.add(.serverErrors)
+      common.counters.add(.serverErrors)
     } else {
-      counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
-      append("END\r\n", to: target)
+      common.counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
+      downstream.append("END\r\n", to: target, &common)
     }
   }
 }

@@ -27,6 +27,17 @@ struct RefusedDeletion {
   var since: Instant
 }
 
+/// What servers must forget before they have their keys again.
+struct Invalidation: ~Copyable {
+  var journal = Journal()
+  /// Whether any key is served by a stand-in now.
+  var isJournaling = false
+  /// Deletions that clients have just been promised: see `keepPromises`.
+  var promised: [Promise] = []
+  /// Deletions refused lately for servers that fail fast: see `deleteRefusedOnStandIns`.
+  var refusals: [RefusedDeletion] = []
+}
+
 extension Verb {
   /// Whether the command's purpose is to change its key: `gat`, or `mg` that touches or creates, is a read.
   var isWrite: Bool {
@@ -66,7 +77,7 @@ extension Worker {
     by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
-    let isFailingFast = servers[s].status == .failFast || servers[s].status == .returning
+    let isFailingFast = upstream.servers[s].status == .failFast || upstream.servers[s].status == .returning
     let isPromised =
       policy(of: pool, at: s).writesMissOnFailure && mayPromise(at: s, in: pool, by: l, failure)
       && (!isFailingFast || hasRoomForRefusals())
@@ -74,7 +85,9 @@ extension Worker {
     while let key = keys.next(bytes) {
       recordDoubt(key, at: s)
       if isPromised { promise(key, at: s, by: l) }
-      if isPromised, isFailingFast { refusals.append(RefusedDeletion(server: s, key: key, since: clock)) }
+      if isPromised, isFailingFast {
+        invalidation.refusals.append(RefusedDeletion(server: s, key: key, since: common.clock))
+      }
     }
     return isPromised
   }
@@ -90,7 +103,7 @@ extension Worker {
     recordDoubt(leg, at: s, asked, start)
     // If the server is up, a deletion on the next connection may arrive before the write. A server that is out
     // finishes all that is left in its old connections before its journal's deletions are sent.
-    if isLeftBehind, !leg.isPromised, servers[s].status == .up { return false }
+    if isLeftBehind, !leg.isPromised, upstream.servers[s].status == .up { return false }
     guard leg.isPromised || leg.exchange != Ref<Exchange>.none, leg.verb.isWrite,
       policy(of: leg.pool, at: s).writesMissOnFailure, mayPromise(at: s, in: leg.pool, by: l, failure)
     else { return false }
@@ -105,14 +118,15 @@ extension Worker {
   private func mayPromise(
     at s: Ref<Server>, in pool: PoolIndex, by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) -> Bool {
-    guard policy(of: pool, at: s).isJournaled, servers[s].isJournaled, !servers[s].isRetired,
+    guard policy(of: pool, at: s).isJournaled, upstream.servers[s].isJournaled,
+      !upstream.servers[s].isRetired,
       failure != .shuttingDown, !isGivingUp,
-      promised.count < Self.mostPromises
+      invalidation.promised.count < Self.mostPromises
     else { return false }
     // Twice the queue's limits, in bytes and requests: requests that were given up have left the queue, or soon will.
-    return connections[l].owed.count < Self.mostPromises
-      && connections[l].queue.bytes.count < limits.serverQueue &* 2
-      && connections[l].queue.legs.count < limits.serverDepth &* 2
+    return upstream.connections[l].owed.count < Self.mostPromises
+      && upstream.connections[l].queue.bytes.count < common.limits.serverQueue &* 2
+      && upstream.connections[l].queue.legs.count < common.limits.serverDepth &* 2
   }
 
   /// The most deletions that one connection may owe.
@@ -120,7 +134,9 @@ extension Worker {
 
   /// Schedules a deletion if the server is up. In case the server goes out, its journal has the key already.
   private mutating func promise(_ key: [UInt8], at s: Ref<Server>, by l: Ref<ServerConnection>) {
-    if servers[s].status == .up { promised.append(Promise(server: s, connection: l, key: key)) }
+    if upstream.servers[s].status == .up {
+      invalidation.promised.append(Promise(server: s, connection: l, key: key))
+    }
   }
 
   // MARK: - Deletions refused just before a server is ejected or used again
@@ -128,9 +144,11 @@ extension Worker {
   /// Whether another deletion may be refused with a miss. Old ones are dropped: no worker takes that long to learn that a
   /// server is ejected.
   private mutating func hasRoomForRefusals() -> Bool {
-    guard refusals.count >= Self.mostPromises else { return true }
-    guard let oldest = refusals.first, clock.since(oldest.since) > Self.refusalLife else { return false }
-    refusals.removeAll { clock.since($0.since) > Self.refusalLife }
+    guard invalidation.refusals.count >= Self.mostPromises else { return true }
+    guard let oldest = invalidation.refusals.first, common.clock.since(oldest.since) > Self.refusalLife else {
+      return false
+    }
+    invalidation.refusals.removeAll { common.clock.since($0.since) > Self.refusalLife }
     return true
   }
 
@@ -140,28 +158,31 @@ extension Worker {
   /// worker may have learned of the ejection first, and stored a value on the stand-in since. While the stand-in is out
   /// too, it may be ejected or return next, so the key is kept.
   mutating func deleteRefusedOnStandIns() {
-    let list = exchange(&refusals, with: [])
-    for one in list where servers.isTaken(one.server) {
+    let list = exchange(&invalidation.refusals, with: [])
+    for one in list where upstream.servers.isTaken(one.server) {
       let standIn = liveOwner(of: one.key, besides: one.server)
-      guard standIn != one.server, servers[standIn].status == .up else {
-        refusals.append(one)
+      guard standIn != one.server, upstream.servers[standIn].status == .up else {
+        invalidation.refusals.append(one)
         continue
       }
-      if clock.since(one.since) <= Self.refusalLife { deleteOnAllConnections([one.key], of: standIn) }
+      if common.clock.since(one.since) <= Self.refusalLife { deleteOnAllConnections([one.key], of: standIn) }
     }
   }
 
   /// Takes the keys of deletions refused for a server.
   mutating func takeRefusals(of s: Ref<Server>) -> [[UInt8]] {
-    let keys = refusals.filter { $0.server == s }.map(\.key)
-    refusals.removeAll { $0.server == s }
+    let keys = invalidation.refusals.filter { $0.server == s }.map(\.key)
+    invalidation.refusals.removeAll { $0.server == s }
     return keys
   }
 
   /// Whether deletions that clients were promised are queued on a connection, or will be.
   mutating func owesDeletions(_ l: Ref<ServerConnection>) -> Bool {
-    if !connections[l].owed.isEmpty || promised.contains(where: { $0.connection == l }) { return true }
-    return connections[l].queue.hasPromisedDeletion
+    if !upstream.connections[l].owed.isEmpty || invalidation.promised.contains(where: { $0.connection == l })
+    {
+      return true
+    }
+    return upstream.connections[l].queue.hasPromisedDeletion
   }
 
   // MARK: - Sending promised deletions
@@ -170,45 +191,47 @@ extension Worker {
   /// `owed`; with `isAhead` all do, because the deletions must precede requests that are already queued.
   @inline(never)
   mutating func keepPromises(isAhead: Bool = false) {
-    guard !promised.isEmpty else { return }
+    guard !invalidation.promised.isEmpty else { return }
     var list: [Promise] = []
-    swap(&list, &promised)
+    swap(&list, &invalidation.promised)
     for one in list {
       let s = one.server
-      guard servers.isTaken(s), !servers[s].isRetired, servers[s].status == .up,
+      guard upstream.servers.isTaken(s), !upstream.servers[s].isRetired, upstream.servers[s].status == .up,
         let l = currentConnection(one.connection, of: s)
       else { continue }
-      if connections[l].state == .ready, !isAhead {
+      if upstream.connections[l].state == .ready, !isAhead {
         appendDeletion(of: one.key, on: l)
       } else {
-        connections[l].owed.append(one.key)
+        upstream.connections[l].owed.append(one.key)
       }
     }
   }
 
   /// The connection itself if requests still use it, else the first of its server's connections.
   private func currentConnection(_ l: Ref<ServerConnection>, of s: Ref<Server>) -> Ref<ServerConnection>? {
-    for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return l }
-    return servers[s].connections.first
+    for i in 0..<upstream.servers[s].connections.count where upstream.servers[s].connections[i] == l {
+      return l
+    }
+    return upstream.servers[s].connections.first
   }
 
   /// Sends the deletions that a connection owes when it is used again, ahead of its queue, which is unsent.
   mutating func sendOwed(_ l: Ref<ServerConnection>) {
-    let keys = connections[l].owed
-    connections[l].owed = []
-    let waiting = connections[l].queue.takeAll()
+    let keys = upstream.connections[l].owed
+    upstream.connections[l].owed = []
+    let waiting = upstream.connections[l].queue.takeAll()
     var done: Set<[UInt8]> = []
     for key in keys where done.insert(key).inserted { appendDeletion(of: key, on: l) }
-    connections[l].queue.append(waiting, &buffers)
+    upstream.connections[l].queue.append(waiting, &common.buffers)
   }
 
   /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
   /// express is skipped on a server that does not know base64: it cannot be stored there.
   mutating func appendDeletion(of key: [UInt8], on l: Ref<ServerConnection>) {
-    let (era, pool) = (connections[l].meta, pool(of: key) ?? PoolIndex())
+    let (era, pool) = (upstream.connections[l].meta, pool(of: key) ?? PoolIndex())
     guard
-      connections[l].queue.enqueueDeletion(
-        of: key, in: pool, opaque: &opaque, for: era, since: clock, &buffers)
+      upstream.connections[l].queue.enqueueDeletion(
+        of: key, in: pool, opaque: &upstream.opaque, for: era, since: common.clock, &common.buffers)
     else { return }
     markDirty(connection: l)
   }
@@ -217,10 +240,10 @@ extension Worker {
   /// keys: they might see a write that its client was told had not been done. O(queue).
   mutating func giveUpBehind(_ l: Ref<ServerConnection>) {
     var keys: Set<[UInt8]> = []
-    for one in promised where one.connection == l { keys.insert(one.key) }
+    for one in invalidation.promised where one.connection == l { keys.insert(one.key) }
     guard !keys.isEmpty else { return }
-    var at = connections[l].queue.positionInTime
-    while let one = connections[l].queue.next(&at) {
+    var at = upstream.connections[l].queue.positionInTime
+    while let one = upstream.connections[l].queue.next(&at) {
       let leg = one.leg
       if !leg.isLate, !leg.isPromised, leg.exchange != Ref<Exchange>.none || leg.fanOut != Ref<FanOut>.none,
         concerns(leg, keys, on: l, one.start)
@@ -232,7 +255,7 @@ extension Worker {
 
   private func concerns(_ leg: Leg, _ keys: Set<[UInt8]>, on l: Ref<ServerConnection>, _ start: Int) -> Bool {
     if leg.fanOut != Ref<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return false }
-    let bytes = connections[l].queue.bytes.readable
+    let bytes = upstream.connections[l].queue.bytes.readable
     var walk = KeyRange(leg, start: start)
     while let key = walk.next(bytes) {
       if keys.contains(key) { return true }
@@ -242,26 +265,26 @@ extension Worker {
 
   /// Whether a deletion of a stream's key on a server is promised and not yet answered.
   mutating func isPromisedAway(_ i: Ref<Stream>, at s: Ref<Server>) -> Bool {
-    let line = exchange(&streams[i].line, with: Buffer())
-    let isAway = isPromisedAway(streams[i].leg, line, at: s)
-    streams[i].line = line
+    let line = exchange(&transfers.streams[i].line, with: Buffer())
+    let isAway = isPromisedAway(transfers.streams[i].leg, line, at: s)
+    transfers.streams[i].line = line
     return isAway
   }
 
   private func isPromisedAway(_ leg: Leg, _ line: borrowing Buffer, at s: Ref<Server>) -> Bool {
-    for n in 0..<servers[s].connections.count {
-      let l = servers[s].connections[n]
+    for n in 0..<upstream.servers[s].connections.count {
+      let l = upstream.servers[s].connections[n]
       var at = RequestQueue.Position()
-      while let one = connections[l].queue.next(&at) {
+      while let one = upstream.connections[l].queue.next(&at) {
         if one.leg.isPromised,
-          isSameKey(leg, line.readable, one.leg, connections[l].queue.bytes.readable, one.start)
+          isSameKey(leg, line.readable, one.leg, upstream.connections[l].queue.bytes.readable, one.start)
         {
           return true
         }
       }
-      if connections[l].owed.isEmpty { continue }
+      if upstream.connections[l].owed.isEmpty { continue }
       var keys = KeyRange(leg, start: 0)
-      if let key = keys.next(line.readable), connections[l].owed.contains(key) { return true }
+      if let key = keys.next(line.readable), upstream.connections[l].owed.contains(key) { return true }
     }
     return false
   }
@@ -286,42 +309,42 @@ extension Worker {
   /// Refuses the queued requests that a new connection's server does not understand, because it speaks less than was
   /// assumed. No byte of them was sent.
   mutating func refuseUnspoken(_ l: Ref<ServerConnection>) {
-    if connections[l].isPrivate { return refuseUnspokenUpload(l) }
+    if upstream.connections[l].isPrivate { return refuseUnspokenUpload(l) }
     var at = RequestQueue.Position()
-    while let one = connections[l].queue.next(&at) {
+    while let one = upstream.connections[l].queue.next(&at) {
       let leg = one.leg
       let isDump = leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
-      if isDump, connections[l].meta < .v1_6_0 {
-        var request = connections[l].queue.copy(one, &buffers)
-        abandon(leg, at: connections[l].server, by: l, .protocolError, .notDone, request, 0)
-        request.release(to: &buffers)
-      } else if !Self.isSpoken(leg.verb, in: connections[l].meta) {
+      if isDump, upstream.connections[l].meta < .v1_6_0 {
+        var request = upstream.connections[l].queue.copy(one, &common.buffers)
+        abandon(leg, at: upstream.connections[l].server, by: l, .protocolError, .notDone, request, 0)
+        request.release(to: &common.buffers)
+      } else if !Self.isSpoken(leg.verb, in: upstream.connections[l].meta) {
         if leg.exchange != Ref<Exchange>.none {
-          refuse(leg.exchange, Self.unspoken(in: connections[l].meta))
+          refuse(leg.exchange, Self.unspoken(in: upstream.connections[l].meta))
         }
       } else {
         continue
       }
-      connections[l].queue.dropUnsent(one)
+      upstream.connections[l].queue.dropUnsent(one)
       at = RequestQueue.Position(index: one.index, start: one.start)
     }
   }
 
   /// Answers an exchange with a refusal.
   private mutating func refuse(_ x: Ref<Exchange>, _ why: Refusal) {
-    counters.add(.clientErrors)
-    let target = target(of: x)
-    append(why.line, to: target)
-    conclude(x, target)
+    common.counters.add(.clientErrors)
+    let target = downstream.target(of: x)
+    downstream.append(why.line, to: target, &common)
+    downstream.conclude(x, target, &common)
   }
 
   private mutating func refuseUnspokenUpload(_ l: Ref<ServerConnection>) {
-    let i = connections[l].stream
-    guard i != Ref<Stream>.none, streams[i].course == .upload,
-      !Self.isSpoken(streams[i].leg.verb, in: connections[l].meta)
+    let i = upstream.connections[l].stream
+    guard i != Ref<Stream>.none, transfers.streams[i].course == .upload,
+      !Self.isSpoken(transfers.streams[i].leg.verb, in: upstream.connections[l].meta)
     else { return }
-    if streams[i].exchange != Ref<Exchange>.none {
-      refuse(streams[i].exchange, Self.unspoken(in: connections[l].meta))
+    if transfers.streams[i].exchange != Ref<Exchange>.none {
+      refuse(transfers.streams[i].exchange, Self.unspoken(in: upstream.connections[l].meta))
     }
     finishUpload(i, isClean: false)
   }

@@ -14,7 +14,7 @@ extension Worker {
   /// connection, arrives while some server's keys are on stand-ins.
   @inline(never)
   mutating func noteChange(_ l: Ref<ServerConnection>, _ reply: RawSpan) {
-    let leg = connections[l].queue.legs[0]
+    let leg = upstream.connections[l].queue.legs[0]
     guard Self.saysChanged(leg.verb, reply) else { return }
     noteFront(l, leg)
   }
@@ -38,9 +38,9 @@ extension Worker {
   /// Records the keys of a connection's front leg if its server is a stand-in for them. For a `gat` of several keys,
   /// only those that were found.
   mutating func noteFront(_ l: Ref<ServerConnection>, _ leg: Leg) {
-    var request = connections[l].queue.copyFront(&buffers)
-    noteFront(leg, at: connections[l].server, request)
-    request.release(to: &buffers)
+    var request = upstream.connections[l].queue.copyFront(&common.buffers)
+    noteFront(leg, at: upstream.connections[l].server, request)
+    request.release(to: &common.buffers)
   }
 
   private mutating func noteFront(_ leg: Leg, at s: Ref<Server>, _ asked: borrowing Buffer) {
@@ -60,9 +60,9 @@ extension Worker {
 
   /// The same for a value that was sent on a private connection.
   mutating func noteUpload(_ i: Ref<Stream>) {
-    let line = exchange(&streams[i].line, with: Buffer())
-    noteFront(streams[i].leg, at: streams[i].server, line)
-    streams[i].line = line
+    let line = exchange(&transfers.streams[i].line, with: Buffer())
+    noteFront(transfers.streams[i].leg, at: transfers.streams[i].server, line)
+    transfers.streams[i].line = line
   }
 
   /// Whether a reply says that the key was changed, or may have been. A delete always counts: the owner may hold the
@@ -81,36 +81,36 @@ extension Worker {
   /// Records a key that a server has changed, or may have, for another server that is out: the owner's copy is old
   /// now, and this server's will be once the owner is back.
   private mutating func noteStandIn(_ key: [UInt8], at s: Ref<Server>) {
-    guard isJournaled(key, at: s), !servers[s].isRetired else { return }
+    guard isJournaled(key, at: s), !upstream.servers[s].isRetired else { return }
     let owner = owner(of: key, besides: s)
     guard owner != s else { return }
-    if servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
+    if upstream.servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
     record(key, of: owner, against: s, isLasting: true)
   }
 
   /// The pool whose ring places a key; nil if no route matches it.
   func pool(of key: [UInt8]) -> PoolIndex? {
-    let i = table.pool(for: key.span.raw, from: 0, count: key.count)
+    let i = router.table.pool(for: key.span.raw, from: 0, count: key.count)
     return i < 0 ? nil : PoolIndex(i)
   }
 
   /// The server that has a key now: its owner, or a stand-in. `s` if no route matches the key.
   func liveOwner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
     guard let pool = pool(of: key) else { return s }
-    let place = table.pools[pool.ring].server(owning: key.span.raw, from: 0, count: key.count)
-    return destinations[Int(poolStarts[Int(pool.number)]) + place].server
+    let place = router.table.pools[pool.ring].server(owning: key.span.raw, from: 0, count: key.count)
+    return router.destinations[Int(router.poolStarts[Int(pool.number)]) + place].server
   }
 
   /// The server that owns a key on its pool's full ring. `s` if no route matches the key.
   private func owner(of key: [UInt8], besides s: Ref<Server>) -> Ref<Server> {
     guard let pool = pool(of: key) else { return s }
-    let home = table.pools[pool.ring].owner(of: key.span.raw, from: 0, count: key.count)
-    return destinations[Int(poolStarts[Int(pool.number)]) + home].server
+    let home = router.table.pools[pool.ring].owner(of: key.span.raw, from: 0, count: key.count)
+    return router.destinations[Int(router.poolStarts[Int(pool.number)]) + home].server
   }
 
   /// Whether changes of a key are recorded: its server is journaled, and its pool wants that.
   private func isJournaled(_ key: [UInt8], at s: Ref<Server>) -> Bool {
-    servers[s].isJournaled && (pool(of: key).map { policy(of: $0).isJournaled } ?? true)
+    upstream.servers[s].isJournaled && (pool(of: key).map { policy(of: $0).isJournaled } ?? true)
   }
 
   /// Records changes still in flight to stand-ins as if they were made, before the rings change or journal entries
@@ -118,26 +118,28 @@ extension Worker {
   @inline(never)
   mutating func noteInFlight() {
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), servers.isTaken(connections[l].server) { noteInFlight(on: l) }
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l), upstream.servers.isTaken(upstream.connections[l].server) {
+        noteInFlight(on: l)
+      }
       l = l.next
     }
   }
 
   private mutating func noteInFlight(on l: Ref<ServerConnection>) {
-    let isUpload = connections[l].queue.front == .upload
+    let isUpload = upstream.connections[l].queue.front == .upload
     var at = RequestQueue.Position()
-    while let one = connections[l].queue.next(&at) {
+    while let one = upstream.connections[l].queue.next(&at) {
       let leg = one.leg
       if leg.verb.mayChange, !leg.isLate, leg.verb != .flushAll {
         if isUpload {
-          let line = exchange(&streams[connections[l].stream].line, with: Buffer())
-          noteInFlight(leg, at: connections[l].server, line)
-          streams[connections[l].stream].line = line
+          let line = exchange(&transfers.streams[upstream.connections[l].stream].line, with: Buffer())
+          noteInFlight(leg, at: upstream.connections[l].server, line)
+          transfers.streams[upstream.connections[l].stream].line = line
         } else {
-          var request = connections[l].queue.copy(one, &buffers)
-          noteInFlight(leg, at: connections[l].server, request)
-          request.release(to: &buffers)
+          var request = upstream.connections[l].queue.copy(one, &common.buffers)
+          noteInFlight(leg, at: upstream.connections[l].server, request)
+          request.release(to: &common.buffers)
         }
       }
     }
@@ -155,7 +157,7 @@ extension Worker {
   /// Records a leg that was given up after it was sent: the server may have done it, may still do it, or never will.
   @inline(never)
   mutating func recordDoubt(_ leg: Leg, at s: Ref<Server>, _ request: borrowing Buffer, _ start: Int) {
-    guard leg.verb.mayChange, servers[s].isJournaled else { return }
+    guard leg.verb.mayChange, upstream.servers[s].isJournaled else { return }
     let asked = request.readable
     if leg.verb == .metaGet, !Self.changes(asked, leg.metaLine.sentFlags(asked, from: start)) { return }
     var keys = KeyRange(leg, start: start)
@@ -166,18 +168,21 @@ extension Worker {
   mutating func recordDoubt(_ key: [UInt8], at s: Ref<Server>) {
     guard isJournaled(key, at: s) else { return }
     let owner = owner(of: key, besides: s)
-    record(key, of: owner, against: s, isLasting: owner != s || servers[s].status != .up)
-    if owner != s, servers[owner].status != .up { record(key, of: owner, against: owner, isLasting: true) }
+    record(key, of: owner, against: s, isLasting: owner != s || upstream.servers[s].status != .up)
+    if owner != s, upstream.servers[owner].status != .up {
+      record(key, of: owner, against: owner, isLasting: true)
+    }
   }
 
   private mutating func record(_ key: [UInt8], of owner: Ref<Server>, against s: Ref<Server>, isLasting: Bool)
   {
-    let outcome = journal.record(
-      key, of: servers[owner].id, against: servers[s].id, isLasting: isLasting, mostKeys: limits.journalKeys,
-      mostBytes: limits.journalBytes)
+    let outcome = invalidation.journal.record(
+      key, of: upstream.servers[owner].id, against: upstream.servers[s].id, isLasting: isLasting,
+      mostKeys: common.limits.journalKeys,
+      mostBytes: common.limits.journalBytes)
     switch outcome {
-    case .added: counters.add(.journalKeys)
-    case .overflowed: counters.add(.journalOverflows)
+    case .added: common.counters.add(.journalKeys)
+    case .overflowed: common.counters.add(.journalOverflows)
     case .nothingNew: break
     }
   }
@@ -189,8 +194,8 @@ extension Worker {
 
   /// Removes and returns a server's entries, so that they are deleted there before the server is used.
   package mutating func takeEntries(_ server: ServerID) -> Journal.Entries {
-    if isJournaling { noteInFlight() }
-    return journal.take(server)
+    if invalidation.isJournaling { noteInFlight() }
+    return invalidation.journal.take(server)
   }
 
   /// Removes and returns the copies that these servers hold of keys that other servers own now. A server that is out
@@ -198,10 +203,10 @@ extension Worker {
   package mutating func takeOrphans(of ids: [ServerID]) -> [ServerID: Journal.Entries] {
     var orphans: [ServerID: Journal.Entries] = [:]
     for id in ids {
-      guard let s = slot(of: id), servers[s].status == .up else { continue }
+      guard let s = slot(of: id), upstream.servers[s].status == .up else { continue }
       var orphan: [[UInt8]: Bool] = [:]
-      journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, besides: s) != s }
-      let entries = journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
+      invalidation.journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, besides: s) != s }
+      let entries = invalidation.journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
       if !entries.isEmpty { orphans[id] = entries }
     }
     return orphans
@@ -213,10 +218,12 @@ extension Worker {
   /// contain, are left to that job.
   @inline(never)
   mutating func deleteRefused(at s: Ref<Server>) {
-    guard servers[s].isJournaled else { return }
+    guard upstream.servers[s].isJournaled else { return }
     var keys = Set(takeRefusals(of: s))
-    if journal.lastingCount(of: servers[s].id) <= min(Self.refusalsDeleted, limits.serverDepth) {
-      let entries = journal.takeLasting(servers[s].id, withFlags: false) { key in
+    if invalidation.journal.lastingCount(of: upstream.servers[s].id)
+      <= min(Self.refusalsDeleted, common.limits.serverDepth)
+    {
+      let entries = invalidation.journal.takeLasting(upstream.servers[s].id, withFlags: false) { key in
         !key.contains { $0 <= 32 || $0 == 127 }
       }
       keys.formUnion(entries.keys)
@@ -226,8 +233,8 @@ extension Worker {
 
   /// Deletes keys on a server ahead of all that its connections are given after this. Clients use different ones.
   mutating func deleteOnAllConnections(_ keys: [[UInt8]], of s: Ref<Server>) {
-    for i in 0..<servers[s].connections.count {
-      for key in keys { appendDeletion(of: key, on: servers[s].connections[i]) }
+    for i in 0..<upstream.servers[s].connections.count {
+      for key in keys { appendDeletion(of: key, on: upstream.servers[s].connections[i]) }
     }
   }
 

@@ -17,13 +17,14 @@ extension Worker {
     var keys = KeyRange(key: word, isEncoded: request.verb == .metaSet && request.meta.contains(.base64))
     guard let key = keys.next(bytes) else { return }
     let l = destination.isAlone ? destination.connection : connection(to: destination.server, for: c)
-    if !connections[l].isOpen(bytes: limits.serverQueue, depth: limits.serverDepth), admit(l, now: now) != nil
+    if !upstream.connections[l].isOpen(bytes: common.limits.serverQueue, depth: common.limits.serverDepth),
+      admit(l, now: now) != nil
     {
-      counters.add(.noreplyDropped)
+      common.counters.add(.noreplyDropped)
       recordDoubt(key, at: destination.server)
       return
     }
     appendDeletion(of: key, on: l)
-    counters.add(.requestsForwarded)
+    common.counters.add(.requestsForwarded)
   }
 }

@@ -13,70 +13,79 @@ import Wire
 extension Worker {
   /// Whether a request has waited for a whole deadline while nothing arrived on the connection.
   func isSilent(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
-    guard connections[l].state == .ready, let oldest = connections[l].queue.legs.first else { return false }
-    let from = max(connections[l].heard, oldest.since)
+    guard upstream.connections[l].state == .ready, let oldest = upstream.connections[l].queue.legs.first
+    else { return false }
+    let from = max(upstream.connections[l].heard, oldest.since)
     return now.nanoseconds &- min(now.nanoseconds, from.nanoseconds)
-      >= servers[connections[l].server].requestTimeout
+      >= upstream.servers[upstream.connections[l].server].requestTimeout
   }
 
   /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,
   /// because they failed for one reason.
   mutating func blame(_ l: Ref<ServerConnection>, now: Instant) {
-    let s = connections[l].server
-    guard !connections[l].isRetiring, !servers[s].isRetired, now >= connections[l].blamedUntil else { return }
-    connections[l].blamedUntil = now.advanced(
-      by: .nanoseconds(Int64(clamping: servers[s].requestTimeout)))
-    servers[s].isSuspect = true
-    events.append(.failed(server: servers[s].id, .timedOut))
+    let s = upstream.connections[l].server
+    guard !upstream.connections[l].isRetiring, !upstream.servers[s].isRetired,
+      now >= upstream.connections[l].blamedUntil
+    else { return }
+    upstream.connections[l].blamedUntil = now.advanced(
+      by: .nanoseconds(Int64(clamping: upstream.servers[s].requestTimeout)))
+    upstream.servers[s].isSuspect = true
+    common.events.append(.failed(server: upstream.servers[s].id, .timedOut))
   }
 
   // MARK: - Another connection
 
   /// Opens a replacement for a connection that is silent or being validated; one at a time.
   mutating func openReplacement(for l: Ref<ServerConnection>, now: Instant) {
-    guard connections[l].state == .validating || isSilent(l, now: now) else { return dropReplacement(of: l) }
-    let s = connections[l].server
-    guard connections[l].replacement == Ref<ServerConnection>.none, !connections[l].isRetiring,
-      servers[s].status == .up,
-      now >= connections[l].retryAt
+    guard upstream.connections[l].state == .validating || isSilent(l, now: now) else {
+      return dropReplacement(of: l)
+    }
+    let s = upstream.connections[l].server
+    guard upstream.connections[l].replacement == Ref<ServerConnection>.none,
+      !upstream.connections[l].isRetiring,
+      upstream.servers[s].status == .up,
+      now >= upstream.connections[l].retryAt
     else { return }
-    let r = connections.take()
-    connections[r].server = s
-    connections[r].replaces = l
-    connections[l].replacement = r
+    let r = upstream.connections.take()
+    upstream.connections[r].server = s
+    upstream.connections[r].replaces = l
+    upstream.connections[l].replacement = r
     connect(r, now: now)
   }
 
   /// The handshake of a replacement is done: it replaces the old connection, unless that has delivered meanwhile.
   mutating func takeOver(_ r: Ref<ServerConnection>, now: Instant) {
-    let l = connections[r].replaces
-    let s = connections[r].server
-    connections[r].replaces = Ref<ServerConnection>.none
-    connections[l].replacement = Ref<ServerConnection>.none
-    let wasValidating = connections[l].state == .validating
+    let l = upstream.connections[r].replaces
+    let s = upstream.connections[r].server
+    upstream.connections[r].replaces = Ref<ServerConnection>.none
+    upstream.connections[l].replacement = Ref<ServerConnection>.none
+    let wasValidating = upstream.connections[l].state == .validating
     guard wasValidating || isSilent(l, now: now), let i = index(of: l, at: s) else {
       return retire(connection: r)
     }
-    if wasValidating { connections[r].queue = connections[l].queue.takeAll() }
+    if wasValidating { upstream.connections[r].queue = upstream.connections[l].queue.takeAll() }
     put(r, inPlaceOf: l, at: i, of: s)
-    counters.subtract(.serverConnections)
-    counters.add(.serverConnectionsLost)
+    common.counters.subtract(.serverConnections)
+    common.counters.add(.serverConnectionsLost)
     reset(l, .connectionLost, readsTo: r, isEndedHere: true)
-    connections[r].owed += connections[l].owed
-    connections[l].owed = []
+    upstream.connections[r].owed += upstream.connections[l].owed
+    upstream.connections[l].owed = []
     retire(connection: l)
   }
 
   private func index(of l: Ref<ServerConnection>, at s: Ref<Server>) -> Int? {
-    for i in 0..<servers[s].connections.count where servers[s].connections[i] == l { return i }
+    for i in 0..<upstream.servers[s].connections.count where upstream.servers[s].connections[i] == l {
+      return i
+    }
     return nil
   }
 
   /// A replacement could not be made, and that was reported to the health board; so the silence is reported as a
   /// failure too. The next attempt follows after `reconnectDelay`, or at once if this one took its whole time.
   mutating func giveUpReplacement(_ r: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
-    let l = connections[r].replaces
-    connections[l].retryAt = failure == .timedOut ? now : now.advanced(by: limits.reconnectDelay)
+    let l = upstream.connections[r].replaces
+    upstream.connections[l].retryAt =
+      failure == .timedOut ? now : now.advanced(by: common.limits.reconnectDelay)
     blame(l, now: now)
     dropReplacement(of: l)
   }
@@ -84,18 +93,19 @@ extension Worker {
   /// A replacement opened early, for a connection being validated, got no answer either: the server may be slow, so
   /// the next attempt waits for a whole deadline.
   mutating func giveUpEarlyReplacement(_ r: Ref<ServerConnection>) {
-    let l = connections[r].replaces
-    let patience = Duration.nanoseconds(Int64(clamping: servers[connections[l].server].requestTimeout))
-    connections[l].retryAt = connections[l].validatingSince.advanced(by: patience)
+    let l = upstream.connections[r].replaces
+    let patience = Duration.nanoseconds(
+      Int64(clamping: upstream.servers[upstream.connections[l].server].requestTimeout))
+    upstream.connections[l].retryAt = upstream.connections[l].validatingSince.advanced(by: patience)
     dropReplacement(of: l)
   }
 
   /// Retires a replacement that is no longer needed.
   mutating func dropReplacement(of l: Ref<ServerConnection>) {
-    let r = connections[l].replacement
+    let r = upstream.connections[l].replacement
     guard r != Ref<ServerConnection>.none else { return }
-    connections[l].replacement = Ref<ServerConnection>.none
-    connections[r].replaces = Ref<ServerConnection>.none
+    upstream.connections[l].replacement = Ref<ServerConnection>.none
+    upstream.connections[r].replaces = Ref<ServerConnection>.none
     retire(connection: r)
   }
 
@@ -104,19 +114,20 @@ extension Worker {
   /// Whether nothing arrived on a connection for `staleAfter` before its oldest request: it may have been dead before
   /// that was sent.
   func isStale(_ l: Ref<ServerConnection>) -> Bool {
-    let s = connections[l].server
-    guard connections[l].state == .ready, !connections[l].isRetiring, servers[s].status == .up,
-      connections[l].input.isEmpty,
-      let oldest = connections[l].queue.legs.first
+    let s = upstream.connections[l].server
+    guard upstream.connections[l].state == .ready, !upstream.connections[l].isRetiring,
+      upstream.servers[s].status == .up,
+      upstream.connections[l].input.isEmpty,
+      let oldest = upstream.connections[l].queue.legs.first
     else { return false }
-    return oldest.since.since(connections[l].heard) >= limits.staleAfter
+    return oldest.since.since(upstream.connections[l].heard) >= common.limits.staleAfter
   }
 
   /// Puts a request at the end of a connection's queue, with its original bytes and deadline.
   mutating func sendAgain(_ leg: Leg, _ asked: borrowing Buffer, _ start: Int, on l: Ref<ServerConnection>) {
     var again = leg
     again.isRetried = true
-    connections[l].queue.enqueue(again, copiedFrom: asked, at: start, &buffers)
-    counters.add(.readRetries)
+    upstream.connections[l].queue.enqueue(again, copiedFrom: asked, at: start, &common.buffers)
+    common.counters.add(.readRetries)
   }
 }

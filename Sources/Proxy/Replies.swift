@@ -7,18 +7,21 @@ import Wire
 extension Worker {
   /// Receives bytes from a server: forwards every whole reply in them to its client and keeps the unfinished rest.
   package mutating func serverReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
-    counters.add(bytes.byteCount, to: .serverBytesIn)
-    clock = now
-    if connections[l].input.isEmpty {
+    common.counters.add(bytes.byteCount, to: .serverBytesIn)
+    common.clock = now
+    noteRecords()
+    if upstream.connections[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
       noteArrival(of: bytes.byteCount, consumed, on: l, now: now)
       let rest = bytes.byteCount &- consumed
-      if rest > 0, connections[l].state != .closed {
-        if connections[l].awaited > rest { connections[l].input.reserve(connections[l].awaited, &buffers) }
-        connections[l].input.append(bytes, from: consumed, count: rest, &buffers)
+      if rest > 0, upstream.connections[l].state != .closed {
+        if upstream.connections[l].awaited > rest {
+          upstream.connections[l].input.reserve(upstream.connections[l].awaited, &common.buffers)
+        }
+        upstream.connections[l].input.append(bytes, from: consumed, count: rest, &common.buffers)
       }
     } else {
-      connections[l].input.append(bytes, &buffers)
+      upstream.connections[l].input.append(bytes, &common.buffers)
       serverFilled(l, bytes.byteCount, now: now)
     }
   }
@@ -27,29 +30,30 @@ extension Worker {
   @inline(__always)
   private mutating func noteArrival(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant)
   {
-    if consumed > 0 { connections[l].heard = now }
-    if connections[l].queue.sent > 0 { notePart(of: count, consumed, on: l, now: now) }
+    if consumed > 0 { upstream.connections[l].heard = now }
+    if upstream.connections[l].queue.sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
   /// Records whether a server is in the middle of a reply and makes progress: a value of several, or enough bytes. A
   /// few bytes at a time are no progress.
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant) {
-    guard connections[l].state == .ready else { return }
-    if connections[l].partOf != connections[l].queue.legs.place {
-      connections[l].partOf = connections[l].queue.legs.place
-      connections[l].part = 0
-      connections[l].partAt = .origin
+    guard upstream.connections[l].state == .ready else { return }
+    if upstream.connections[l].partOf != upstream.connections[l].queue.legs.place {
+      upstream.connections[l].partOf = upstream.connections[l].queue.legs.place
+      upstream.connections[l].part = 0
+      upstream.connections[l].partAt = .origin
       // The bytes may have belonged to an earlier reply.
-      if consumed > 0, connections[l].queue.cursorAt == 0 { return }
+      if consumed > 0, upstream.connections[l].queue.cursorAt == 0 { return }
     }
-    connections[l].part &+= count
+    upstream.connections[l].part &+= count
     guard
-      connections[l].part >= Self.leastProgress || consumed > 0 && connections[l].queue.front != .discarding
+      upstream.connections[l].part >= Self.leastProgress
+        || consumed > 0 && upstream.connections[l].queue.front != .discarding
     else { return }
-    connections[l].part = 0
-    connections[l].partAt = now
-    connections[l].heard = now
+    upstream.connections[l].part = 0
+    upstream.connections[l].partAt = now
+    upstream.connections[l].heard = now
   }
 
   /// Bytes of a reply that count as progress.
@@ -57,34 +61,35 @@ extension Worker {
 
   /// The edge has read `n` bytes directly into the connection's `input`.
   package mutating func serverReceived(_ l: Ref<ServerConnection>, filled n: Int, now: Instant) {
-    counters.add(n, to: .serverBytesIn)
-    clock = now
+    common.counters.add(n, to: .serverBytesIn)
+    common.clock = now
+    noteRecords()
     serverFilled(l, n, now: now)
   }
 
   /// More of a server's bytes, `n`, were added to `input`. A large reply is parsed when it is complete.
   private mutating func serverFilled(_ l: Ref<ServerConnection>, _ n: Int, now: Instant) {
-    guard connections[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
-    var input = exchange(&connections[l].input, with: Buffer())
+    guard upstream.connections[l].missing == 0 else { return notePart(of: n, 0, on: l, now: now) }
+    var input = exchange(&upstream.connections[l].input, with: Buffer())
     let consumed = digest(l, input.readable, now: now)
     noteArrival(of: n, consumed, on: l, now: now)
     input.consume(consumed)
-    if input.isEmpty || connections[l].state == .closed {
-      input.release(to: &buffers)
+    if input.isEmpty || upstream.connections[l].state == .closed {
+      input.release(to: &common.buffers)
     } else {
-      if connections[l].awaited > input.count {
-        input.reserve(connections[l].awaited &- input.count, &buffers)
+      if upstream.connections[l].awaited > input.count {
+        input.reserve(upstream.connections[l].awaited &- input.count, &common.buffers)
       }
-      connections[l].input = input
+      upstream.connections[l].input = input
     }
   }
 
   /// Handles the whole replies at the front; returns their bytes.
   private mutating func digest(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
-    guard connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
-    connections[l].awaited = 0
-    if connections[l].stream != Ref<Stream>.none {
-      return connections[l].queue.front == .upload
+    guard upstream.connections[l].state == .ready else { return handshakeReceived(l, bytes, now: now) }
+    upstream.connections[l].awaited = 0
+    if upstream.connections[l].stream != Ref<Stream>.none {
+      return upstream.connections[l].queue.front == .upload
         ? digestUpload(l, bytes) : digestDownload(l, bytes, now: now)
     }
     var p = 0
@@ -98,7 +103,7 @@ extension Worker {
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       case .opening(let header, let value):
-        let leg = connections[l].queue.legs[0]
+        let leg = upstream.connections[l].queue.legs[0]
         guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
         guard n > 0 else {
@@ -114,35 +119,35 @@ extension Worker {
         return bytes.byteCount
       case nil: if p >= bytes.byteCount { continue }
       }
-      guard !connections[l].queue.legs.isEmpty, connections[l].queue.sent > 0,
-        connections[l].queue.front == .plain
+      guard !upstream.connections[l].queue.legs.isEmpty, upstream.connections[l].queue.sent > 0,
+        upstream.connections[l].queue.front == .plain
       else {
-        if connections[l].queue.front == .discarding {
+        if upstream.connections[l].queue.front == .discarding {
           guard let n = discardValue(l, bytes, p) else { return bytes.byteCount }
           p &+= n
-          guard connections[l].queue.front == .plain else {
+          guard upstream.connections[l].queue.front == .plain else {
             if isAnswered { noteAnswered(l) }
             return p
           }
           isAnswered = true
           continue
         }
-        counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
+        common.counters.add(bytes.byteCount &- p, to: .unsolicitedBytes)
         violation(l, .unsolicited, bytes, p)
         return bytes.byteCount
       }
-      if connections[l].queue.legs[0].fanOut != Ref<FanOut>.none {
-        let leg = connections[l].queue.legs[0]
+      if upstream.connections[l].queue.legs[0].fanOut != Ref<FanOut>.none {
+        let leg = upstream.connections[l].queue.legs[0]
         guard let (n, isDone) = digestPart(l, leg, bytes, p) else { return bytes.byteCount }
         p &+= n
-        guard isDone || connections[l].queue.front == .discarding else {
+        guard isDone || upstream.connections[l].queue.front == .discarding else {
           if isAnswered { noteAnswered(l) }
           return p
         }
         isAnswered = isAnswered || !leg.isLate
         continue
       }
-      let leg = connections[l].queue.legs[0]
+      let leg = upstream.connections[l].queue.legs[0]
       guard let n = digestMeta(l, leg, bytes, p) else { return bytes.byteCount }
       p &+= n
       guard n > 0 else {
@@ -166,8 +171,8 @@ extension Worker {
   {
     var p = start
     var isAwaited = false
-    while p < bytes.byteCount, connections[l].queue.owesPlainly {
-      if connections[l].queue.legs[0].isContinuedByNext {
+    while p < bytes.byteCount, upstream.connections[l].queue.owesPlainly {
+      if upstream.connections[l].queue.legs[0].isContinuedByNext {
         let (end, isAnyAwaited, stop) = share(l, bytes, from: p)
         isAwaited = isAwaited || isAnyAwaited
         p = end
@@ -175,16 +180,18 @@ extension Worker {
         continue
       }
       let reply = bytes.rest(from: p)
-      let answer = connections[l].queue.parse(reply, at: 0, maxValue: limits.maxValue)
+      let answer = upstream.connections[l].queue.parse(reply, at: 0, maxValue: common.limits.maxValue)
       guard case .reply(let length, let outcome) = answer,
-        connections[l].queue.hasSentFront || mayComeEarly(outcome)
+        upstream.connections[l].queue.hasSentFront || mayComeEarly(outcome)
       else { return (p, isAwaited, answer) }
-      let x = connections[l].queue.legs[0].exchange
-      if x == Ref<Exchange>.none, connections[l].queue.legs[0].isLate { counters.add(.lateReplies) }
-      if isJournaling { noteChange(l, reply.first(length)) }
-      connections[l].queue.dropFront(&buffers)
+      let x = upstream.connections[l].queue.legs[0].exchange
+      if x == Ref<Exchange>.none, upstream.connections[l].queue.legs[0].isLate {
+        common.counters.add(.lateReplies)
+      }
+      if invalidation.isJournaling { noteChange(l, reply.first(length)) }
+      upstream.connections[l].queue.dropFront(&common.buffers)
       if x != Ref<Exchange>.none {
-        self.answer(x, reply.first(length))
+        downstream.answer(x, reply.first(length), &common)
         isAwaited = true
       }
       p &+= length
@@ -200,10 +207,10 @@ extension Worker {
 
   @inline(__always)
   private mutating func noteAnswered(_ l: Ref<ServerConnection>) {
-    let s = connections[l].server
-    if servers[s].isSuspect {
-      servers[s].isSuspect = false
-      events.append(.answered(server: servers[s].id))
+    let s = upstream.connections[l].server
+    if upstream.servers[s].isSuspect {
+      upstream.servers[s].isSuspect = false
+      common.events.append(.answered(server: upstream.servers[s].id))
     }
   }
 
@@ -220,10 +227,11 @@ extension Worker {
       guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
       guard isDone else { return (n, false) }
       if fanOuts[f].pieces[Int(leg.piece)].rest != .max, !leg.isLate { askWhatIsLeft(f, behind: leg, on: l) }
-      if isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
+      if invalidation.isJournaling, leg.verb.touches, !leg.isLate { noteFront(l, leg) }
       taken = n
     } else if fanOuts[f].kind == .dump {
-      switch Fence(bytes, at: p, asked: connections[l].queue.bytes.readable, length: Int(leg.length)) {
+      switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length))
+      {
       case .partial: return (0, false)
       case .broken(let why):
         violation(l, why, bytes, p)
@@ -242,7 +250,7 @@ extension Worker {
         violation(l, why, bytes, p)
         return nil
       case .reply(let length, let outcome):
-        guard connections[l].queue.sent >= Int(leg.length) || mayComeEarly(outcome) else {
+        guard upstream.connections[l].queue.sent >= Int(leg.length) || mayComeEarly(outcome) else {
           violation(l, .unsolicited, bytes, p)
           return nil
         }
@@ -250,8 +258,8 @@ extension Worker {
         taken = length
       }
     }
-    connections[l].queue.dropFront(&buffers)
-    if leg.isLate { counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
+    upstream.connections[l].queue.dropFront(&common.buffers)
+    if leg.isLate { common.counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     if fanOuts[f].pending == 0 { finish(f) }
     return (taken, true)
@@ -261,12 +269,14 @@ extension Worker {
   /// is in a queue any more.
   mutating func finish(_ f: Ref<FanOut>) {
     let x = fanOuts[f].exchange
-    if x != Ref<Exchange>.none, exchanges[x].client != Ref<Client>.none, fanOuts[f].kind == .multiGet {
-      learnSize(f, for: exchanges[x].client)
+    if x != Ref<Exchange>.none, downstream.exchanges[x].client != Ref<Client>.none,
+      fanOuts[f].kind == .multiGet
+    {
+      learnSize(f, for: downstream.exchanges[x].client)
       if fanOuts[f].isHolding, !fanOuts[f].hasDeferred {
         // The rest of its keys was requested in one line.
         fanOuts[f].isHolding = false
-        unhold(exchanges[x].client)
+        downstream.unhold(downstream.exchanges[x].client)
       }
     }
     if x != Ref<Exchange>.none, fanOuts[f].hasDeferred {
@@ -277,19 +287,19 @@ extension Worker {
       fanOuts[f].open &-= 1
     } else if x != Ref<Exchange>.none {
       fanOuts[f].exchange = Ref<Exchange>.none
-      let target = target(of: x)
+      let target = downstream.target(of: x)
       if fanOuts[f].kind == .multiGet {
         merge(f, into: target)
       } else {
         summarise(f, into: target)
       }
-      conclude(x, target)
+      downstream.conclude(x, target, &common)
     }
     if fanOuts[f].open == 0 { release(f) }
   }
 
   mutating func release(_ f: Ref<FanOut>) {
-    fanOuts[f].bytes.release(to: &buffers)
+    fanOuts[f].bytes.release(to: &common.buffers)
     fanOuts.give(f)
   }
 }

@@ -10,27 +10,27 @@ import Wire
 extension Worker {
   /// The connection is established; the edge sends `version` before anything else.
   package mutating func connected(_ l: Ref<ServerConnection>, now: Instant) {
-    guard connections[l].state == .connecting else { return }
-    connections[l].state = .handshaking
-    connections[l].isNew = true
-    connections[l].isHandshakeDone = false
+    guard upstream.connections[l].state == .connecting else { return }
+    upstream.connections[l].state = .handshaking
+    upstream.connections[l].isNew = true
+    upstream.connections[l].isHandshakeDone = false
   }
 
   /// The bytes sent on a new connection before any request, and on an idle one: `version`, and then the `Handshake`.
   package mutating func handshakeRequest(for l: Ref<ServerConnection>) -> [UInt8] {
-    guard connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
+    guard upstream.connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
-    Handshake.write(connections[l].secret, to: &text)
+    Handshake.write(upstream.connections[l].secret, to: &text)
     return text
   }
 
   /// Reads what a server sends outside of replies to requests. Returns the bytes consumed.
   mutating func handshakeReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
-    switch connections[l].state {
+    switch upstream.connections[l].state {
     case .handshaking, .validating: return readVersion(l, bytes, now: now)
     case .learningMeta: return readHandshake(l, bytes, now: now)
     case .idle, .waiting:
-      counters.add(bytes.byteCount, to: .unsolicitedBytes)
+      common.counters.add(bytes.byteCount, to: .unsolicitedBytes)
       violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     case .closed, .connecting, .ready: return bytes.byteCount
@@ -38,32 +38,34 @@ extension Worker {
   }
 
   private mutating func readVersion(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
-    let isValidating = connections[l].state == .validating
+    let isValidating = upstream.connections[l].state == .validating
     switch ReplyParser.line(bytes, at: 0, .version) {
     case .partial where Unsuited(handshaking: bytes) == nil: return 0
     case .reply(let length, .done) where length == bytes.byteCount:
-      let s = connections[l].server
+      let s = upstream.connections[l].server
       let version = Era(version: bytes)
-      if servers[s].version != version {
-        servers[s].version = version
-        servers[s].shunned = 0
-        servers[s].hasShown = false
+      if upstream.servers[s].version != version {
+        upstream.servers[s].version = version
+        upstream.servers[s].shunned = 0
+        upstream.servers[s].hasShown = false
       }
-      if isValidating, servers[s].isUnproven, now >= servers[s].proveAt {
+      if isValidating, upstream.servers[s].isUnproven, now >= upstream.servers[s].proveAt {
         handshakeAgain(l, now: now)
       } else if isValidating {
-        connections[l].state = .ready
-        connections[l].heard = now
+        upstream.connections[l].state = .ready
+        upstream.connections[l].heard = now
         dropReplacement(of: l)
         sendWaiting(l)
-      } else if servers[s].shunned >= Self.mostShunned {
+      } else if upstream.servers[s].shunned >= Self.mostShunned {
         // Ask again later, in case those connections were lost by accident.
-        servers[s].shunned &-= 1
-        servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].shuns, 12))))
-        servers[s].shuns = min(servers[s].shuns, 200) &+ 1
+        upstream.servers[s].shunned &-= 1
+        upstream.servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(upstream.servers[s].shuns, 12))))
+        upstream.servers[s].shuns = min(upstream.servers[s].shuns, 200) &+ 1
         learn(.v1_4, of: l)
         finishHandshake(l, now: now)
-      } else if connections[l].isPrivate, !servers[s].hasShown, servers[s].shuns > 0 {
+      } else if upstream.connections[l].isPrivate, !upstream.servers[s].hasShown,
+        upstream.servers[s].shuns > 0
+      {
         // Whether it answers by now is tested on shared connections with nothing in flight.
         learn(.v1_4, of: l)
         finishHandshake(l, now: now)
@@ -79,15 +81,15 @@ extension Worker {
 
   /// Requests the handshake that shows which meta requests the server supports.
   private mutating func startHandshake(_ l: Ref<ServerConnection>, now: Instant) {
-    connections[l].state = .learningMeta
-    connections[l].since = now
-    connections[l].secret = secret &+ UInt64(l.index)
-    effects.append(.handshake(connection: l))
+    upstream.connections[l].state = .learningMeta
+    upstream.connections[l].since = now
+    upstream.connections[l].secret = upstream.secret &+ UInt64(l.index)
+    common.effects.append(.handshake(connection: l))
   }
 
   /// Starts a handshake on a connection that is used without one, while nothing is in flight on it.
   mutating func handshakeAgain(_ l: Ref<ServerConnection>, now: Instant) {
-    counters.subtract(.serverConnections)
+    common.counters.subtract(.serverConnections)
     dropReplacement(of: l)
     startHandshake(l, now: now)
   }
@@ -97,11 +99,11 @@ extension Worker {
   static let mostShunned: UInt8 = 2
 
   private mutating func readHandshake(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
-    switch Handshake(bytes, secret: connections[l].secret) {
+    switch Handshake(bytes, secret: upstream.connections[l].secret) {
     case .partial: return 0
     case .speaks(let era, let length) where length == bytes.byteCount:
-      servers[connections[l].server].shunned = 0
-      servers[connections[l].server].hasShown = true
+      upstream.servers[upstream.connections[l].server].shunned = 0
+      upstream.servers[upstream.connections[l].server].hasShown = true
       learn(era, of: l)
       finishHandshake(l, now: now)
       return length
@@ -116,9 +118,9 @@ extension Worker {
 
   /// Records the era that the handshake has shown. Versions since 1.6.18 answer alike: `version` tells them apart.
   private mutating func learn(_ era: Era, of l: Ref<ServerConnection>) {
-    let s = connections[l].server
-    connections[l].meta = era == .v1_6_18 ? max(era, servers[s].version ?? era) : era
-    servers[s].meta = connections[l].meta
+    let s = upstream.connections[l].server
+    upstream.connections[l].meta = era == .v1_6_18 ? max(era, upstream.servers[s].version ?? era) : era
+    upstream.servers[s].meta = upstream.connections[l].meta
     learnDialect()
   }
 
@@ -126,10 +128,12 @@ extension Worker {
   mutating func learnDialect() {
     var lowest: Dialect?
     var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].version {
+    while s.index < upstream.servers.end {
+      if upstream.servers.isTaken(s), !upstream.servers[s].isRetired,
+        let version = upstream.servers[s].version
+      {
         // An unanswered handshake may mean a slow server: its own connections refuse unsupported requests.
-        let meta = servers[s].isUnproven ? version : min(version, servers[s].meta)
+        let meta = upstream.servers[s].isUnproven ? version : min(version, upstream.servers[s].meta)
         let one = Dialect(classic: version, meta: meta)
         lowest = Dialect(
           classic: min(one.classic, lowest?.classic ?? one.classic),
@@ -142,56 +146,56 @@ extension Worker {
 
   /// Ends the handshake: the connection is used, unless it must wait for the replies on an older one.
   private mutating func finishHandshake(_ l: Ref<ServerConnection>, now: Instant) {
-    servers[connections[l].server].isFull = false
-    connections[l].isNew = false
-    connections[l].isHandshakeDone = true
-    if mustWait(l, now: now) { connections[l].state = .waiting } else { use(l, now: now) }
+    upstream.servers[upstream.connections[l].server].isFull = false
+    upstream.connections[l].isNew = false
+    upstream.connections[l].isHandshakeDone = true
+    if mustWait(l, now: now) { upstream.connections[l].state = .waiting } else { use(l, now: now) }
   }
 
   /// Handles an answer to `version` that is not a version.
   private mutating func refused(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
-    let s = connections[l].server
+    let s = upstream.connections[l].server
     if bytes.hasText("ERROR Too many open connections\r\n", at: 0) {
-      if !servers[s].isFull { events.append(.full(server: servers[s].id)) }
-      servers[s].isFull = true
+      if !upstream.servers[s].isFull { common.events.append(.full(server: upstream.servers[s].id)) }
+      upstream.servers[s].isFull = true
       return lost(l, .full, now: now)
     }
     guard let why = Unsuited(handshaking: bytes) else { return violation(l, .wrongType, bytes, 0) }
-    events.append(.unsuited(server: servers[s].id, why))
+    common.events.append(.unsuited(server: upstream.servers[s].id, why))
     lost(l, .protocolError, now: now)
   }
 
   /// Lets the connection take requests.
   mutating func use(_ l: Ref<ServerConnection>, now: Instant) {
-    connections[l].state = .ready
-    connections[l].isCut = false
-    connections[l].since = now
-    connections[l].heard = now
-    if connections[l].replaces != Ref<ServerConnection>.none { takeOver(l, now: now) }
-    guard !connections[l].mustRest else {
-      connections[l].mustRest = false
-      connections[l].restsUntil = now.advanced(by: limits.rest)
-      connections[l].state = .waiting
+    upstream.connections[l].state = .ready
+    upstream.connections[l].isCut = false
+    upstream.connections[l].since = now
+    upstream.connections[l].heard = now
+    if upstream.connections[l].replaces != Ref<ServerConnection>.none { takeOver(l, now: now) }
+    guard !upstream.connections[l].mustRest else {
+      upstream.connections[l].mustRest = false
+      upstream.connections[l].restsUntil = now.advanced(by: common.limits.rest)
+      upstream.connections[l].state = .waiting
       return
     }
-    counters.add(.serverConnects)
-    counters.add(.serverConnections)
+    common.counters.add(.serverConnects)
+    common.counters.add(.serverConnections)
     sendWaiting(l)
   }
 
   /// Sends what waited for the connection, as far as its server supports it.
   private mutating func sendWaiting(_ l: Ref<ServerConnection>) {
-    if connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
-    if !connections[l].owed.isEmpty { sendOwed(l) }
-    if connections[l].unsent > 0 { markDirty(connection: l) }
+    if upstream.connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
+    if !upstream.connections[l].owed.isEmpty { sendOwed(l) }
+    if upstream.connections[l].unsent > 0 { markDirty(connection: l) }
     noteUsable(l)
   }
 
   private mutating func noteUsable(_ l: Ref<ServerConnection>) {
-    let s = connections[l].server
-    if servers[s].isSuspect {
-      servers[s].isSuspect = false
-      events.append(.answered(server: servers[s].id))
+    let s = upstream.connections[l].server
+    if upstream.servers[s].isSuspect {
+      upstream.servers[s].isSuspect = false
+      common.events.append(.answered(server: upstream.servers[s].id))
     }
   }
 }

@@ -26,6 +26,8 @@ struct Stream: ~Copyable, Recyclable {
   }
 
   var course = Course.download
+  /// Whether a download's turn has come and it has begun.
+  var hasStarted = false
   var stage = Stage.waiting
   var client = SlotID(Ref<Client>.none, generation: 0)
   var exchange = Ref<Exchange>.none
@@ -85,4 +87,14 @@ struct StreamWait: BitwiseCopyable {
   /// The download that waits; none when the client has an upload to begin.
   var stream: SlotID<Stream>?
   var since: Instant
+}
+
+/// The large values on their way.
+struct Transfers: ~Copyable {
+  var streams = Slab<Stream>(capacity: 4)
+  /// Number of streams that have a connection, and the queue of those that wait for one.
+  var streamsAtWork = 0
+  var streamWaits = Fifo<StreamWait>()
+  /// Clients with an upload that waits: it would overtake an earlier request, or the server's queue is full.
+  var uploadsHeld = Fifo<SlotID<Client>>()
 }

@@ -13,16 +13,16 @@ extension Worker {
   ) -> Int {
     let available = bytes.byteCount &- p
     // The rest of the value will never arrive.
-    if clients[c].isClosing { return available }
-    guard clients[c].inFlight == 0 else {
-      clients[c].isOrderly = true
-      stall(c)
+    if downstream.clients[c].isClosing { return available }
+    guard downstream.clients[c].inFlight == 0 else {
+      downstream.clients[c].isOrderly = true
+      downstream.stall(c, &common)
       return 0
     }
     let isNoreply = request.isQuiet && !request.verb.isMeta
     guard let destination = destination(for: bytes, request) else {
       count(request)
-      refuse(c, .noRoute, isQuiet: isNoreply)
+      downstream.refuse(c, .noRoute, isQuiet: isNoreply, &common)
       return skipOver(c, request.length, of: available)
     }
     if holdBack(c, bytes, request, now: now) { return 0 }
@@ -33,7 +33,7 @@ extension Worker {
         hold(c)
         return 0
       }
-      counters.add(.timeouts)
+      common.counters.add(.timeouts)
       failure = .timedOut
     }
     if let failure {
@@ -41,25 +41,25 @@ extension Worker {
       turnAway(c, bytes, p, request, at: destination, by: shared, failure)
       return skipOver(c, request.length, of: available)
     }
-    if streamsAtWork < limits.streams { admitWaiting() }
-    guard clients[c].holdsStream || hasFreeStream else {
-      clients[c].isQueued = true
-      streamWaits.append(StreamWait(client: clients.id(of: c), stream: nil, since: now))
-      stall(c)
+    if transfers.streamsAtWork < common.limits.streams { admitWaiting() }
+    guard downstream.clients[c].holdsStream || hasFreeStream else {
+      downstream.clients[c].isQueued = true
+      transfers.streamWaits.append(StreamWait(client: downstream.clients.id(of: c), stream: nil, since: now))
+      downstream.stall(c, &common)
       return 0
     }
     count(request)
     let l = startUpload(c, bytes, p, request, to: destination, now: now)
     let n = available &- request.lineLength
-    connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &buffers)
-    clients[c].bodyLeft = request.bodyLength &- n
-    if streams[clients[c].stream].isOptional {
-      clients[c].awaited = clients[c].bodyLeft
+    upstream.connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &common.buffers)
+    downstream.clients[c].bodyLeft = request.bodyLength &- n
+    if transfers.streams[downstream.clients[c].stream].isOptional {
+      downstream.clients[c].awaited = downstream.clients[c].bodyLeft
     } else {
       markDirty(connection: l)
     }
-    clients[c].partialSince = now
-    clients[c].partialSize = 0
+    downstream.clients[c].partialSince = now
+    downstream.clients[c].partialSize = 0
     return available
   }
 
@@ -71,19 +71,19 @@ extension Worker {
     _ c: Ref<Client>, _ shared: Ref<ServerConnection>, _ bytes: RawSpan, _ request: Request
   ) -> Bool {
     // Requests on a connection that this one follows may be any client's, for any key.
-    if connections[shared].state != .ready, mustWait(shared, now: clock) { return true }
-    if !connections[shared].owed.isEmpty {
+    if upstream.connections[shared].state != .ready, mustWait(shared, now: common.clock) { return true }
+    if !upstream.connections[shared].owed.isEmpty {
       let key = Word(start: request.keyStart, length: request.keyLength)
       var keys = KeyRange(key: key, isEncoded: request.meta.contains(.base64))
-      if let key = keys.next(bytes), connections[shared].owed.contains(key) { return true }
+      if let key = keys.next(bytes), upstream.connections[shared].owed.contains(key) { return true }
     }
     var at = RequestQueue.Position()
-    while let one = connections[shared].queue.next(&at) {
+    while let one = upstream.connections[shared].queue.next(&at) {
       let leg = one.leg
       // Later requests, of other clients, are no reason to wait longer; a deletion may have been owed before.
-      guard leg.since <= clients[c].uploadHeldSince || leg.isPromised,
+      guard leg.since <= downstream.clients[c].uploadHeldSince || leg.isPromised,
         leg.verb == .flushAll || leg.verb.mayChange,
-        !connections[shared].queue.changesNothing(one)
+        !upstream.connections[shared].queue.changesNothing(one)
       else { continue }
       // A fan-out's leg may have several keys, and keys in base64 are not compared.
       if leg.fanOut != Ref<FanOut>.none || leg.verb == .flushAll || leg.meta.contains(.base64)
@@ -91,7 +91,7 @@ extension Worker {
       {
         return true
       }
-      if connections[shared].queue.hasKey(
+      if upstream.connections[shared].queue.hasKey(
         one, matching: bytes, at: request.keyStart, count: request.keyLength)
       {
         return true
@@ -104,7 +104,8 @@ extension Worker {
   /// large values, each gets its turn. False when there is room, or when it has waited for a whole deadline.
   @inline(never)
   mutating func holdBack(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
-    guard let destination = destination(for: bytes, request), servers[destination.server].status == .up,
+    guard let destination = destination(for: bytes, request),
+      upstream.servers[destination.server].status == .up,
       !isGivingUp,
       isFull(connection(to: destination.server, for: c), for: request.isQuiet ? Ref<Client>.none : c),
       !isOverdue(c, in: destination.pool, now: now)
@@ -115,23 +116,24 @@ extension Worker {
 
   /// Holds a client's upload until the next tick.
   private mutating func hold(_ c: Ref<Client>) {
-    clients[c].isQueued = true
-    uploadsHeld.append(clients.id(of: c))
-    stall(c)
+    downstream.clients[c].isQueued = true
+    transfers.uploadsHeld.append(downstream.clients.id(of: c))
+    downstream.stall(c, &common)
   }
 
   /// Whether the upload has been held for a whole deadline, which begins with the first call.
   private mutating func isOverdue(_ c: Ref<Client>, in pool: PoolIndex, now: Instant) -> Bool {
-    if clients[c].uploadHeldSince == .never { clients[c].uploadHeldSince = now }
-    return now.since(clients[c].uploadHeldSince).wholeNanoseconds >= policy(of: pool).requestTimeout
+    if downstream.clients[c].uploadHeldSince == .never { downstream.clients[c].uploadHeldSince = now }
+    return now.since(downstream.clients[c].uploadHeldSince).wholeNanoseconds
+      >= policy(of: pool).requestTimeout
   }
 
   /// Checks again whether the held uploads may begin.
   mutating func resumeHeldUploads() {
-    while let id = uploadsHeld.popFirst() {
-      guard clients.isCurrent(id) else { continue }
-      clients[id.slot].isQueued = false
-      considerResuming(id.slot)
+    while let id = transfers.uploadsHeld.popFirst() {
+      guard downstream.clients.isCurrent(id) else { continue }
+      downstream.clients[id.slot].isQueued = false
+      downstream.considerResuming(id.slot, &common)
     }
   }
 
@@ -144,14 +146,15 @@ extension Worker {
   ) -> Ref<ServerConnection> {
     let s = destination.server
     noteSize(request.bodyLength, at: s)
-    let i = streams.take()
+    let i = transfers.streams.take()
     let l = takePrivateConnection(for: i, to: s, now: now)
-    let x = !request.isQuiet || request.verb.isMeta ? newExchange(c) : Ref<Exchange>.none
+    let x = !request.isQuiet || request.verb.isMeta ? downstream.newExchange(c) : Ref<Exchange>.none
     if request.verb.isMeta {
-      opaque &+= 1
-      connections[l].queue.enqueueMeta(
-        x, in: destination.pool, bytes, p, lineOnly(request), opaque: opaque, secret: secret, since: now,
-        &buffers)
+      upstream.opaque &+= 1
+      upstream.connections[l].queue.enqueueMeta(
+        x, in: destination.pool, bytes, p, lineOnly(request), opaque: upstream.opaque,
+        secret: upstream.secret, since: now,
+        &common.buffers)
     } else {
       var leg = Leg()
       leg.exchange = x
@@ -159,19 +162,21 @@ extension Worker {
       leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
       leg.pool = destination.pool
       leg.since = now
-      connections[l].queue.enqueue(leg, rewriting: bytes, p, lineOnly(request), line, &buffers)
+      upstream.connections[l].queue.enqueue(
+        leg, rewriting: bytes, p, lineOnly(request), line, &common.buffers)
     }
-    let leg = connections[l].queue.beginUpload(copyingLineTo: &streams[i].line, &buffers)
-    streams[i].course = .upload
-    streams[i].client = clients.id(of: c)
-    streams[i].exchange = leg.exchange
-    streams[i].leg = leg
-    streams[i].left = Int(leg.length) &+ request.bodyLength
-    streams[i].isOptional = request.length <= heldLimit
-    clients[c].stream = i
-    clients[c].isUploading = true
-    counters.add(.streamedValues)
-    counters.add(.requestsForwarded)
+    let leg = upstream.connections[l].queue.beginUpload(
+      copyingLineTo: &transfers.streams[i].line, &common.buffers)
+    transfers.streams[i].course = .upload
+    transfers.streams[i].client = downstream.clients.id(of: c)
+    transfers.streams[i].exchange = leg.exchange
+    transfers.streams[i].leg = leg
+    transfers.streams[i].left = Int(leg.length) &+ request.bodyLength
+    transfers.streams[i].isOptional = request.length <= common.heldLimit
+    downstream.clients[c].stream = i
+    downstream.clients[c].isUploading = true
+    common.counters.add(.streamedValues)
+    common.counters.add(.requestsForwarded)
     return l
   }
 
@@ -182,94 +187,101 @@ extension Worker {
   }
 
   private mutating func count(_ request: Request) {
-    counters.add(request.verb.isMeta ? .metaRequests : .setRequests)
+    common.counters.add(request.verb.isMeta ? .metaRequests : .setRequests)
   }
 
   /// Drops the bytes of a request that was answered for: those that are there now, and the others when they arrive.
   private mutating func skipOver(_ c: Ref<Client>, _ length: Int, of available: Int) -> Int {
     let n = min(length, available)
-    clients[c].skip = length &- n
+    downstream.clients[c].skip = length &- n
     return n
   }
 
   /// Forwards more bytes of a client's upload; returns the bytes consumed.
   mutating func continueUpload(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
-    let l = streams[clients[c].stream].connection
-    let n = min(clients[c].bodyLeft, bytes.byteCount)
+    let l = transfers.streams[downstream.clients[c].stream].connection
+    let n = min(downstream.clients[c].bodyLeft, bytes.byteCount)
     // Until now the server had nothing to accept.
-    if connections[l].queue.bytes.isEmpty { streams[clients[c].stream].askedAt = now }
-    connections[l].queue.write(bytes, from: 0, count: n, &buffers)
+    if upstream.connections[l].queue.bytes.isEmpty {
+      transfers.streams[downstream.clients[c].stream].askedAt = now
+    }
+    upstream.connections[l].queue.write(bytes, from: 0, count: n, &common.buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
-      effects.append(.pause(client: c))
-    } else if clients[c].bodyLeft > 0, connections[l].queue.bytes.count > ahead {
+      common.effects.append(.pause(client: c))
+    } else if downstream.clients[c].bodyLeft > 0, upstream.connections[l].queue.bytes.count > common.ahead {
       // The client is not read while the server accepts less than has arrived.
-      clients[c].partialSince = .never
-      stall(c)
+      downstream.clients[c].partialSince = .never
+      downstream.stall(c, &common)
     }
-    if connections[l].state == .ready { markDirty(connection: l) }
+    if upstream.connections[l].state == .ready { markDirty(connection: l) }
     return n
   }
 
   /// Records that `n` more bytes of the client's value were added to its connection's queue.
   mutating func noteUploaded(_ c: Ref<Client>, _ n: Int, now: Instant) {
-    clients[c].bodyLeft &-= n
-    if streams[clients[c].stream].isOptional { clients[c].awaited = clients[c].bodyLeft }
-    if clients[c].bodyLeft > 0 {
-      clients[c].partialSize &+= n
-      if clients[c].partialSize >= 65_536 || clients[c].partialSince == .never {
-        clients[c].partialSince = now
-        clients[c].partialSize = 0
+    downstream.clients[c].bodyLeft &-= n
+    if transfers.streams[downstream.clients[c].stream].isOptional {
+      downstream.clients[c].awaited = downstream.clients[c].bodyLeft
+    }
+    if downstream.clients[c].bodyLeft > 0 {
+      downstream.clients[c].partialSize &+= n
+      if downstream.clients[c].partialSize >= 65_536 || downstream.clients[c].partialSince == .never {
+        downstream.clients[c].partialSince = now
+        downstream.clients[c].partialSize = 0
       }
     } else {
-      clients[c].partialSince = .never
+      downstream.clients[c].partialSince = .never
       // Its next request waits until this one is answered. Most clients send none, so reading need not be paused.
-      clients[c].isStalled = true
+      downstream.clients[c].isStalled = true
     }
   }
 
   /// Forwards the bytes in the client's `input`.
   mutating func pumpUpload(_ c: Ref<Client>, now: Instant) {
-    guard !clients[c].input.isEmpty else { return }
-    var input = exchange(&clients[c].input, with: Buffer())
+    guard !downstream.clients[c].input.isEmpty else { return }
+    var input = exchange(&downstream.clients[c].input, with: Buffer())
     input.consume(continueUpload(c, input.readable, now: now))
-    if input.isEmpty { input.release(to: &buffers) }
-    clients[c].input = input
+    if input.isEmpty { input.release(to: &common.buffers) }
+    downstream.clients[c].input = input
   }
 
   /// The edge has sent the server `n` bytes of the upload.
   mutating func uploadSent(_ l: Ref<ServerConnection>, _ n: Int) {
-    let i = connections[l].stream
-    connections[l].queue.dropSent(&buffers)
+    let i = upstream.connections[l].stream
+    upstream.connections[l].queue.dropSent(&common.buffers)
     guard i != Ref<Stream>.none else { return }
-    streams[i].left &-= n
-    streams[i].hasBegun = true
-    streams[i].move(n, now: clock)
+    transfers.streams[i].left &-= n
+    transfers.streams[i].hasBegun = true
+    transfers.streams[i].move(n, now: common.clock)
     // The whole request was sent: the reply has a deadline to itself.
-    if streams[i].left == 0 { streams[i].askedAt = clock }
-    let id = streams[i].client
-    guard clients.isCurrent(id), clients[id.slot].bodyLeft > 0, clients[id.slot].isStalled,
-      connections[l].queue.bytes.count <= ahead / 2
+    if transfers.streams[i].left == 0 { transfers.streams[i].askedAt = common.clock }
+    let id = transfers.streams[i].client
+    guard downstream.clients.isCurrent(id), downstream.clients[id.slot].bodyLeft > 0,
+      downstream.clients[id.slot].isStalled,
+      upstream.connections[l].queue.bytes.count <= common.ahead / 2
     else { return }
-    clients[id.slot].isStalled = false
-    clients[id.slot].partialSince = clock
-    pumpUpload(id.slot, now: clock)
-    if !clients[id.slot].isStalled && !clients[id.slot].isClosing {
-      effects.append(.resume(client: id.slot))
+    downstream.clients[id.slot].isStalled = false
+    downstream.clients[id.slot].partialSince = common.clock
+    pumpUpload(id.slot, now: common.clock)
+    if !downstream.clients[id.slot].isStalled && !downstream.clients[id.slot].isClosing {
+      common.effects.append(.resume(client: id.slot))
     }
   }
 
   /// Handles a server's reply to an upload; returns the bytes consumed.
   mutating func digestUpload(_ l: Ref<ServerConnection>, _ bytes: RawSpan) -> Int {
-    let i = connections[l].stream
-    guard i != Ref<Stream>.none, let leg = connections[l].queue.legs.first else { return bytes.byteCount }
+    let i = upstream.connections[l].stream
+    guard i != Ref<Stream>.none, let leg = upstream.connections[l].queue.legs.first else {
+      return bytes.byteCount
+    }
     let length: Int
     let isError: Bool
     var meta: MetaReply?
     if leg.verb.isMeta {
       switch ReplyParser.meta(
-        bytes, at: 0, to: leg.metaLine, asked: streams[i].line.readable,
-        era: connections[l].meta, maxValue: limits.maxValue)
+        bytes, at: 0, to: leg.metaLine, asked: transfers.streams[i].line.readable,
+        era: upstream.connections[l].meta, maxValue: common.limits.maxValue)
       {
       case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
       case .partial, .opening: return 0
@@ -287,43 +299,43 @@ extension Worker {
       }
     }
     // Before the whole request was sent, a server may only refuse it.
-    guard streams[i].left == 0 || isError, length == bytes.byteCount else {
+    guard transfers.streams[i].left == 0 || isError, length == bytes.byteCount else {
       violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     }
-    if isJournaling {
+    if invalidation.isJournaling {
       let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
       if isDone || bytes.hasText("SERVER_ERROR", at: 0) { noteUpload(i) }
     }
     if leg.exchange != Ref<Exchange>.none {
       if let meta {
-        let line = exchange(&streams[i].line, with: Buffer())
+        let line = exchange(&transfers.streams[i].line, with: Buffer())
         give(leg, meta, bytes, 0, line)
-        streams[i].line = line
+        transfers.streams[i].line = line
       } else {
-        answer(leg.exchange, bytes.first(length))
+        downstream.answer(leg.exchange, bytes.first(length), &common)
       }
     }
-    connections[l].queue.endUpload()
-    finishUpload(i, isClean: streams[i].left == 0)
+    upstream.connections[l].queue.endUpload()
+    finishUpload(i, isClean: transfers.streams[i].left == 0)
     return length
   }
 
   /// Ends an upload that was answered: its client's next requests are served.
   mutating func finishUpload(_ i: Ref<Stream>, isClean: Bool) {
-    let (id, wasOptional) = (streams[i].client, streams[i].isOptional)
+    let (id, wasOptional) = (transfers.streams[i].client, transfers.streams[i].isOptional)
     end(stream: i, isClean: isClean)
-    guard clients.isCurrent(id) else { return }
+    guard downstream.clients.isCurrent(id) else { return }
     let c = id.slot
-    clients[c].stream = Ref<Stream>.none
-    clients[c].isUploading = false
-    clients[c].skip &+= clients[c].bodyLeft
-    clients[c].bodyLeft = 0
-    clients[c].awaited = 0
-    clients[c].hasUploaded = wasOptional
-    clients[c].partialSince = .never
-    considerResuming(c)
-    closeIfDone(c)
+    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.clients[c].isUploading = false
+    downstream.clients[c].skip &+= downstream.clients[c].bodyLeft
+    downstream.clients[c].bodyLeft = 0
+    downstream.clients[c].awaited = 0
+    downstream.clients[c].hasUploaded = wasOptional
+    downstream.clients[c].partialSince = .never
+    downstream.considerResuming(c, &common)
+    downstream.closeIfDone(c, &common)
   }
 
   /// Ends the uploads whose key belongs to another server by now. Other requests last two deadlines at most, and the
@@ -331,34 +343,35 @@ extension Worker {
   /// cleanup looks for.
   mutating func endOrphanUploads(now: Instant) {
     var i = Ref<Stream>(0)
-    while i.index < streams.end {
-      if streams.isTaken(i), streams[i].course == .upload, isOrphan(upload: i) {
-        lost(streams[i].connection, .ejected, now: now)
+    while i.index < transfers.streams.end {
+      if transfers.streams.isTaken(i), transfers.streams[i].course == .upload, isOrphan(upload: i) {
+        lost(transfers.streams[i].connection, .ejected, now: now)
       }
       i = i.next
     }
   }
 
   private func isOrphan(upload i: Ref<Stream>) -> Bool {
-    let (leg, s) = (streams[i].leg, streams[i].server)
-    guard servers[s].isJournaled, streams[i].connection != Ref<ServerConnection>.none else { return false }
+    let (leg, s) = (transfers.streams[i].leg, transfers.streams[i].server)
+    guard upstream.servers[s].isJournaled, transfers.streams[i].connection != Ref<ServerConnection>.none
+    else { return false }
     let key = Word(start: Int(leg.keyStart), length: Int(leg.keyLength))
     let isEncoded = leg.verb.isMeta && leg.meta.contains(.base64)
-    return destination(for: streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
+    return destination(for: transfers.streams[i].line.readable, key, isEncoded: isEncoded)?.server != s
   }
 
   /// Ends an upload that can no longer reach its server.
   mutating func failedUpload(_ i: Ref<Stream>, _ failure: ServerFailure) {
-    let leg = streams[i].leg
-    let s = streams[i].server
-    let line = exchange(&streams[i].line, with: Buffer())
-    if leg.exchange == Ref<Exchange>.none { counters.add(.noreplyDropped) }
+    let leg = transfers.streams[i].leg
+    let s = transfers.streams[i].server
+    let line = exchange(&transfers.streams[i].line, with: Buffer())
+    if leg.exchange == Ref<Exchange>.none { common.counters.add(.noreplyDropped) }
     // A server does not store a partial value. It may store a whole one later than what is sent on another connection.
-    let isDoubtful = streams[i].hasBegun && streams[i].left == 0
+    let isDoubtful = transfers.streams[i].hasBegun && transfers.streams[i].left == 0
     if isDoubtful { recordDoubt(leg, at: s, line, 0) }
-    let told = streams[i].hasBegun && failure.meansUnsent ? .connectionLost : failure
+    let told = transfers.streams[i].hasBegun && failure.meansUnsent ? .connectionLost : failure
     fail(leg, at: s, told, line, 0, isTrue: !isDoubtful)
-    streams[i].line = line
+    transfers.streams[i].line = line
     finishUpload(i, isClean: false)
   }
 }

@@ -9,7 +9,7 @@ import Topology
 extension WorkerThread {
   mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
     while connectionSockets.count <= Int(l.index) { connectionSockets.append(Connection()) }
-    let server = worker.servers[worker.connections[l].server].id
+    let server = worker.upstream.servers[worker.upstream.connections[l].server].id
     if worker.isReplacement(connection: l) { doubt(server) }
     guard doubts[server] == nil else {
       doubts[server]?.waiting.append(l)
@@ -59,7 +59,7 @@ extension WorkerThread {
       return
     }
     if connectionSockets[Int(l.index)].isReached, worker.isLoss(ofConnection: l) {
-      doubt(worker.servers[worker.connections[l].server].id)
+      doubt(worker.upstream.servers[worker.upstream.connections[l].server].id)
     }
     loop.unwatch(connectionSockets[Int(l.index)].watch)
     Socket.abort(connectionSockets[Int(l.index)].descriptor)

@@ -54,7 +54,7 @@ import Wire
     rig.advance(.milliseconds(1100))
     rig.begin(rig.connection("a"), version: "1.6.18", handshake: Self.whole)
     #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
-    #expect(rig.worker.connections[rig.connection("a")].state == .ready)
+    #expect(rig.worker.upstream.connections[rig.connection("a")].state == .ready)
   }
 
   /// A queued request never reaches a server that would run its value as commands.

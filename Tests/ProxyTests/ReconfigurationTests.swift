@@ -114,7 +114,7 @@ import Topology
     let old = rig.connection("a")
     rig.apply(["b"])
     rig.apply(["a", "b"])
-    let new = rig.worker.servers[rig.worker.destinations[0].server].connections[0]
+    let new = rig.worker.upstream.servers[rig.worker.router.destinations[0].server].connections[0]
     #expect(new != old)
     rig.say(c, "get \(a)")
     #expect(rig.asked(new) == "", "the same machine still owes a reply")

@@ -118,24 +118,30 @@ final class Rig {
 
   func slot(_ name: String) -> Ref<Server> {
     var s = Ref<Server>(0)
-    while s.index < worker.servers.end {
-      if worker.servers.isTaken(s) && worker.servers[s].id == Fleet.id(of: name) { return s }
+    while s.index < worker.upstream.servers.end {
+      if worker.upstream.servers.isTaken(s) && worker.upstream.servers[s].id == Fleet.id(of: name) {
+        return s
+      }
       s = s.next
     }
     return .none
   }
 
-  func connection(_ name: String) -> Ref<ServerConnection> { worker.servers[slot(name)].connections[0] }
+  func connection(_ name: String) -> Ref<ServerConnection> {
+    worker.upstream.servers[slot(name)].connections[0]
+  }
 
   func connections(_ name: String) -> [Ref<ServerConnection>] {
     let s = slot(name)
-    return (0..<worker.servers[s].connections.count).map { worker.servers[s].connections[$0] }
+    return (0..<worker.upstream.servers[s].connections.count).map {
+      worker.upstream.servers[s].connections[$0]
+    }
   }
 
   /// Connections that carry a large value now.
   var privateConnections: [Ref<ServerConnection>] {
-    (0..<worker.connections.end).map { Ref($0) }.filter {
-      worker.connections.isTaken($0) && worker.connections[$0].stream != .none
+    (0..<worker.upstream.connections.end).map { Ref($0) }.filter {
+      worker.upstream.connections.isTaken($0) && worker.upstream.connections[$0].stream != .none
     }
   }
 
@@ -144,19 +150,19 @@ final class Rig {
     settle()
   }
 
-  func isOpen(connection l: Ref<ServerConnection>) -> Bool { worker.connections.isTaken(l) }
-  func isKnown(slot s: Ref<Server>) -> Bool { worker.servers.isTaken(s) }
-  var connectionCount: UInt32 { worker.connections.count }
+  func isOpen(connection l: Ref<ServerConnection>) -> Bool { worker.upstream.connections.isTaken(l) }
+  func isKnown(slot s: Ref<Server>) -> Bool { worker.upstream.servers.isTaken(s) }
+  var connectionCount: UInt32 { worker.upstream.connections.count }
   var isDrained: Bool { worker.isDrained }
   var isOverfull: Bool { worker.isOverfull }
   /// Bytes of requests that wait on a server's connection.
-  func queued(_ name: String) -> Int { worker.connections[connection(name)].queue.bytes.count }
+  func queued(_ name: String) -> Int { worker.upstream.connections[connection(name)].queue.bytes.count }
 
   /// What the server was sent since the last call; its connection accepts at most `n` bytes.
   func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
 
   func asked(_ l: Ref<ServerConnection>, atMost n: Int = .max) -> String {
-    let unsent = worker.connections[l].unsent
+    let unsent = worker.upstream.connections[l].unsent
     guard unsent > 0 else { return "" }
     let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
     worker.sent(connection: l, text.utf8.count, now: now)
@@ -205,7 +211,7 @@ final class Rig {
   private func answerHandshake(_ l: Ref<ServerConnection>) {
     let asked = String(decoding: worker.handshakeRequest(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
-    let s = worker.connections[l].server
+    let s = worker.upstream.connections[l].server
     if let handshake = handshakes.removeValue(forKey: l) {
       if !handshake.isEmpty {
         send(from: l, handshake.split(separator: "<opaque>").joined(separator: String(opaque)))
@@ -213,7 +219,7 @@ final class Rig {
       return
     }
     let answer =
-      switch worker.servers[s].version ?? .v1_4 {
+      switch worker.upstream.servers[s].version ?? .v1_4 {
       case .v1_4: lines("ERROR", "ERROR")
       case .v1_5: lines("EN", "CLIENT_ERROR invalid or duplicate flag")
       case .v1_6_0: lines("MN", "CLIENT_ERROR invalid flag")
@@ -270,12 +276,12 @@ final class Rig {
     repeat {
       while let order = worker.nextEffect() { carryOut(order) }
       if worker.hasResumable { worker.resumeStalled(now: now) }
-    } while worker.hasResumable || !worker.effects.isEmpty
+    } while worker.hasResumable || !worker.common.effects.isEmpty
     if let text = worker.brokenQueue { Issue.record("\(text)") }
   }
 
   private func carryOut(_ order: Effect) {
-    if case .handshake(let l) = order, worker.connections[l].state == .learningMeta {
+    if case .handshake(let l) = order, worker.upstream.connections[l].state == .learningMeta {
       return answerHandshake(l)
     }
     effects.append(order)
@@ -315,18 +321,21 @@ final class Rig {
 
   // MARK: - Inspection
 
-  func count(_ counter: Counter) -> Int { Int(worker.counters[counter]) }
+  func count(_ counter: Counter) -> Int { Int(worker.common.counters[counter]) }
 
   /// Bytes of memory in a client's buffers.
   func footprint(_ c: Ref<Client>) -> Int {
-    worker.clients[c].input.footprint + worker.clients[c].output.footprint + parkedFootprint(c)
+    worker.downstream.clients[c].input.footprint + worker.downstream.clients[c].output.footprint
+      + parkedFootprint(c)
   }
 
   /// Bytes of buffers, in use or idle.
-  var memory: Int { worker.buffers.inUse + worker.buffers.idleBytes }
-  var slotsEverTaken: UInt32 { worker.exchanges.end + worker.fanOuts.end + worker.clients.end }
+  var memory: Int { worker.common.buffers.inUse + worker.common.buffers.idleBytes }
+  var slotsEverTaken: UInt32 {
+    worker.downstream.exchanges.end + worker.fanOuts.end + worker.downstream.clients.end
+  }
 
-  func parkedFootprint(_ c: Ref<Client>) -> Int { worker.clients[c].parked.footprint }
+  func parkedFootprint(_ c: Ref<Client>) -> Int { worker.downstream.clients[c].parked.footprint }
 
   /// The `n`th of the keys `k0`, `k1`, … that are on this server now.
   func key(on name: String, _ n: Int = 0, prefix: String = "") -> String {
@@ -345,14 +354,16 @@ final class Rig {
 
   /// The server that a key is on now.
   func owner(of key: String) -> String {
-    guard let place = worker.table.where(key) else { return "nobody" }
+    guard let place = worker.router.table.where(key) else { return "nobody" }
     return Fleet.name(
-      of: worker.servers[worker.destinations[Int(worker.poolStarts[place.pool]) + place.server].server].id)
+      of: worker.upstream.servers[
+        worker.router.destinations[Int(worker.router.poolStarts[place.pool]) + place.server].server
+      ].id)
   }
 
   func events() -> [WorkerEvent] {
-    defer { worker.events = [] }
-    return worker.events
+    defer { worker.common.events = [] }
+    return worker.common.events
   }
 
   /// What was taken and not returned; nil if nothing.

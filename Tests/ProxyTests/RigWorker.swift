@@ -17,8 +17,8 @@ extension Worker {
   /// The first connection whose queue breaks an invariant, and how; nil if none does.
   var brokenQueue: String? {
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), let text = connections[l].queue.checkInvariants() {
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l), let text = upstream.connections[l].queue.checkInvariants() {
         return "queue of connection \(l): \(text)"
       }
       l = l.next
@@ -30,17 +30,17 @@ extension Worker {
   var leak: String? {
     var held = 0
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l) {
-        held += connections[l].queue.bytes.footprint + connections[l].input.footprint
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l) {
+        held += upstream.connections[l].queue.bytes.footprint + upstream.connections[l].input.footprint
       }
       l = l.next
     }
-    if exchanges.count > 0 { return "\(exchanges.count) exchanges" }
-    if streams.count > 0 { return "\(streams.count) streams" }
+    if downstream.exchanges.count > 0 { return "\(downstream.exchanges.count) exchanges" }
+    if transfers.streams.count > 0 { return "\(transfers.streams.count) streams" }
     if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
-    if clients.count > 0 { return "\(clients.count) clients" }
-    if buffers.inUse != held { return "\(buffers.inUse - held) bytes of buffers" }
+    if downstream.clients.count > 0 { return "\(downstream.clients.count) clients" }
+    if common.buffers.inUse != held { return "\(common.buffers.inUse - held) bytes of buffers" }
     return nil
   }
 
@@ -48,8 +48,8 @@ extension Worker {
   var spareConnections: Int {
     var count = 0
     var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s) { count += servers[s].spares.count }
+    while s.index < upstream.servers.end {
+      if upstream.servers.isTaken(s) { count += upstream.servers[s].spares.count }
       s = s.next
     }
     return count
@@ -59,8 +59,10 @@ extension Worker {
   var replacements: Int {
     var count = 0
     var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), connections[l].replaces != Ref<ServerConnection>.none { count += 1 }
+    while l.index < upstream.connections.end {
+      if upstream.connections.isTaken(l), upstream.connections[l].replaces != Ref<ServerConnection>.none {
+        count += 1
+      }
       l = l.next
     }
     return count
@@ -71,18 +73,18 @@ extension Worker {
     _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
   ) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe connections[l].queue.bytes.append(bytes.span.bytes, &buffers)
+    unsafe upstream.connections[l].queue.bytes.append(bytes.span.bytes, &common.buffers)
     return clientReceived(c, passed: bytes.count, now: now)
   }
 
   /// What waits to be sent to a client.
   func text(for c: Ref<Client>, atMost n: Int = .max) -> String {
-    string(clients[c].output.readable, from: 0, atMost: n)
+    string(downstream.clients[c].output.readable, from: 0, atMost: n)
   }
 
   /// What waits to be sent to a server.
   func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
-    string(connections[l].queue.bytes.readable, from: connections[l].queue.sent, atMost: n)
+    string(upstream.connections[l].queue.bytes.readable, from: upstream.connections[l].queue.sent, atMost: n)
   }
 }
 

@@ -200,7 +200,7 @@ final class Comeback {
     if seat.worker.hasResumable { seat.worker.resumeStalled(now: moment) }
     while let l = seat.worker.nextConnectionToFlush() {
       guard let pipe = seat.pipes[l] else { continue }
-      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.connections[l].unsent)
+      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.upstream.connections[l].unsent)
       promises += seat.worker.blotPromises(among: &bytes, on: l, isInEarnest: omission == .promises)
       seat.worker.sent(connection: l, bytes.count, now: moment)
       send(bytes, over: pipe, of: seat)
@@ -210,10 +210,12 @@ final class Comeback {
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
-    for workerEvent in seat.worker.events { report(seat) { self.consider(workerEvent, of: seat) } }
-    seat.worker.events.removeAll()
-    if seat.worker.counters[.integrityFailures] > 0 { fail("a protocol violation, but no server lied") }
-    if omission == .journal { seat.worker.journal = Journal() }
+    for workerEvent in seat.worker.common.events { report(seat) { self.consider(workerEvent, of: seat) } }
+    seat.worker.common.events.removeAll()
+    if seat.worker.common.counters[.integrityFailures] > 0 {
+      fail("a protocol violation, but no server lied")
+    }
+    if omission == .journal { seat.worker.invalidation.journal = Journal() }
   }
 
   private func execute(_ seat: Seat) {
@@ -245,7 +247,7 @@ final class Comeback {
   }
 
   private func connect(_ l: Ref<ServerConnection>, of seat: Seat) {
-    let name = Self.name(of: seat.worker.servers[seat.worker.connections[l].server].id)
+    let name = Self.name(of: seat.worker.upstream.servers[seat.worker.upstream.connections[l].server].id)
     let pipe = Pipe(connection: l, server: name)
     seat.pipes[l] = pipe
     let isRefused = (hosts[name]?.isCutUntil ?? 0) > now
@@ -334,12 +336,12 @@ extension Worker {
   {
     var count = 0
     var start = 0
-    for i in 0..<connections[l].queue.legs.count {
-      let leg = connections[l].queue.legs[i]
+    for i in 0..<upstream.connections[l].queue.legs.count {
+      let leg = upstream.connections[l].queue.legs[i]
       defer { start += Int(leg.length) }
-      guard leg.isPromised, leg.verb == .delete, start >= connections[l].queue.sent else { continue }
+      guard leg.isPromised, leg.verb == .delete, start >= upstream.connections[l].queue.sent else { continue }
       count += 1
-      if isInEarnest { bytes[start - connections[l].queue.sent + Int(leg.keyStart)] = 120 }
+      if isInEarnest { bytes[start - upstream.connections[l].queue.sent + Int(leg.keyStart)] = 120 }
     }
     return count
   }

@@ -24,7 +24,7 @@ struct Outcome: Sendable {
     world.run()
     self.seed = seed
     violation = world.violation
-    counters = world.worker.counters
+    counters = world.worker.common.counters
     pauses = world.pauses
     connectionPauses = world.connectionPauses
     cutThroughs = world.cutThroughs

@@ -208,7 +208,7 @@ final class World {
   }
 
   private func waitingList() -> String {
-    let work = "\(worker.streamsAtWork) of \(worker.streams.count) streams at work"
+    let work = "\(worker.transfers.streamsAtWork) of \(worker.transfers.streams.count) streams at work"
     let waits = clients.filter { !$0.hasLeft }.map { client in
       "client \(client.number) waits for \(client.front?.deed.verb.rawValue ?? "its end")"
     }
@@ -279,7 +279,7 @@ final class World {
   private func drain() {
     guard violation == nil else { return }
     isDraining = true
-    if saboteur.strikes(.leakSlot, atOnce: true) { _ = worker.exchanges.take() }
+    if saboteur.strikes(.leakSlot, atOnce: true) { _ = worker.downstream.exchanges.take() }
     if saboteur.strikes(.leakBuffer, atOnce: true) { worker.leakBuffer() }
     for client in clients where client.slot != nil {
       readAll(client)
@@ -295,17 +295,21 @@ final class World {
       fail("client \(client.number) was sent \(client.inbox.count) unsolicited bytes")
     }
     for server in servers.values { if let complaint = server.complaint { fail(complaint) } }
-    if worker.streamsAtWork != 0 { fail("\(worker.streamsAtWork) streams have not ended") }
+    if worker.transfers.streamsAtWork != 0 {
+      fail("\(worker.transfers.streamsAtWork) streams have not ended")
+    }
     if let leak = worker.leak { fail("leaked: \(leak)") }
     // A connection that was just replaced is closed at the next tick; a replacement may be open at any time.
     worker.tick(now: moment)
     endTurn()
     let expected = UInt32(members.count * options.connections + worker.spareConnections + worker.replacements)
-    if worker.connections.count != expected {
-      fail("\(worker.connections.count) connections, not \(expected)")
+    if worker.upstream.connections.count != expected {
+      fail("\(worker.upstream.connections.count) connections, not \(expected)")
     }
-    if worker.servers.count != UInt32(members.count) { fail("\(worker.servers.count) servers") }
-    if worker.counters[.clientConnections] != 0 { fail("a client is still counted") }
+    if worker.upstream.servers.count != UInt32(members.count) {
+      fail("\(worker.upstream.servers.count) servers")
+    }
+    if worker.common.counters[.clientConnections] != 0 { fail("a client is still counted") }
     inspectDialect()
   }
 

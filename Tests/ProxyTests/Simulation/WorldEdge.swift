@@ -30,7 +30,7 @@ extension World {
     case .bytesFromServer(let socket, let bytes):
       guard socket.isOpen else { return false }
       // As in the runtime: a connection about to be reconnected is not read.
-      guard worker.connections[socket.connection].state != .connecting else { return false }
+      guard worker.upstream.connections[socket.connection].state != .connecting else { return false }
       var bytes = socket.held + bytes
       socket.held = socket.isPaused ? bytes : []
       guard !socket.isPaused, !bytes.isEmpty else { return false }
@@ -66,14 +66,14 @@ extension World {
     while let l = worker.nextConnectionToFlush() { if let socket = byConnection[l] { flush(socket) } }
     // As with many clients, in every other world: replies are held until more arrive.
     let holding: UInt64 = seed % 2 == 1 ? 100_000 : 0
-    worker.takeHeld()
+    worker.downstream.takeHeld()
     while let c = worker.nextClientToFlush(holding: holding, now: moment) {
       if let client = bySlot[c] { flush(client) }
     }
     execute()
     if worker.hasResumable { agenda.add(.nothing, at: now) }
-    if worker.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
-    worker.events.removeAll()
+    if worker.downstream.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
+    worker.common.events.removeAll()
     checkBounds()
   }
 
@@ -198,7 +198,7 @@ extension World {
 
   private func flush(_ client: ModelClient) {
     guard let slot = client.slot, !client.isBlocked else { return }
-    let count = worker.clients[slot].output.count
+    let count = worker.downstream.clients[slot].output.count
     guard count > 0 else { return }
     var n = min(count, client.window - client.unread.count)
     if n > 1 && dice.happens(150) { n = dice.within(1...n) }
@@ -221,7 +221,9 @@ extension World {
   // MARK: - Servers
 
   private func connect(_ l: Ref<ServerConnection>) {
-    guard let server = servers[Fleet.name(of: worker.servers[worker.connections[l].server].id)] else {
+    guard
+      let server = servers[Fleet.name(of: worker.upstream.servers[worker.upstream.connections[l].server].id)]
+    else {
       return fail("a connect effect without a server")
     }
     let socket = ConnectionSocket(connection: l, server: server, window: dice.pick([40, 300, 65_536]))
@@ -249,7 +251,7 @@ extension World {
 
   private func flush(_ socket: ConnectionSocket) {
     guard !socket.isBlocked, socket.isEstablished else { return }
-    let unsent = worker.connections[socket.connection].unsent
+    let unsent = worker.upstream.connections[socket.connection].unsent
     guard unsent > 0 else { return }
     var n = min(unsent, socket.window - socket.underway - socket.unread)
     if n > 1 && dice.happens(150) { n = dice.within(1...n) }
@@ -298,10 +300,10 @@ extension World {
 
   /// No queue may exceed its limit, and no honest server may be reported for a protocol violation.
   private func checkBounds() {
-    let violations = worker.counters[.integrityFailures] + worker.counters[.unsolicitedBytes]
+    let violations = worker.common.counters[.integrityFailures] + worker.common.counters[.unsolicitedBytes]
     if weather.lies == 0, violations > 0 { fail("a protocol violation, but no server lied") }
-    for (slot, client) in bySlot where worker.clients[slot].inFlight > limits.clientRequests {
-      fail("client \(client.number) has \(worker.clients[slot].inFlight) requests in flight")
+    for (slot, client) in bySlot where worker.downstream.clients[slot].inFlight > limits.clientRequests {
+      fail("client \(client.number) has \(worker.downstream.clients[slot].inFlight) requests in flight")
     }
     for l in byConnection.keys {
       // Promised deletions have a separate limit.
@@ -314,19 +316,23 @@ extension World {
 extension Worker {
   /// Client requests that wait on a connection.
   func requests(on l: Ref<ServerConnection>) -> Int {
-    (0..<connections[l].queue.legs.count).count { !connections[l].queue.legs[$0].isPromised }
+    (0..<upstream.connections[l].queue.legs.count).count {
+      !upstream.connections[l].queue.legs[$0].isPromised
+    }
   }
 
   /// Takes memory and never releases it, as a bug would.
   mutating func leakBuffer() {
     var buffer = Buffer()
-    buffer.append("forgotten", &buffers)
+    buffer.append("forgotten", &common.buffers)
   }
 
-  func bytes(for c: Ref<Client>, _ n: Int) -> [UInt8] { array(clients[c].output.readable, from: 0, n) }
+  func bytes(for c: Ref<Client>, _ n: Int) -> [UInt8] {
+    array(downstream.clients[c].output.readable, from: 0, n)
+  }
 
   func bytes(toBeSentOn l: Ref<ServerConnection>, _ n: Int) -> [UInt8] {
-    array(connections[l].queue.bytes.readable, from: connections[l].queue.sent, n)
+    array(upstream.connections[l].queue.bytes.readable, from: upstream.connections[l].queue.sent, n)
   }
 }
 

@@ -75,9 +75,12 @@ extension World {
   /// Records which servers without meta commands the proxy has heard of, by their version or by how they answer the
   /// handshake, and whether it takes another server for one.
   func noteAges() {
-    for s in (0..<worker.servers.end).map({ Ref<Server>($0) }) where worker.servers.isTaken(s) {
-      let (version, meta) = (worker.servers[s].version, worker.servers[s].meta)
-      guard let version, let kind = servers[Fleet.name(of: worker.servers[s].id)]?.kind else { continue }
+    for s in (0..<worker.upstream.servers.end).map({ Ref<Server>($0) })
+    where worker.upstream.servers.isTaken(s) {
+      let (version, meta) = (worker.upstream.servers[s].version, worker.upstream.servers[s].meta)
+      guard let version, let kind = servers[Fleet.name(of: worker.upstream.servers[s].id)]?.kind else {
+        continue
+      }
       let era = min(kind.meta ?? .v1_6_0, .v1_6_0)
       if era < .v1_6_0, min(version, meta) < .v1_6_0 { noops.insert(kind.noop) }
       // Where nothing fails no connection is closed by accident.
