@@ -44,6 +44,7 @@ package struct Downstream: ~Copyable {
   ///
   /// A client with further requests in flight is skipped for up to `nanoseconds`: a send costs as much for one reply as
   /// for sixteen. Skipped clients are looked at again after `takeHeld`.
+  @inline(__always)
   package mutating func nextClientToFlush(holding nanoseconds: UInt64, now: Instant, _ common: inout Common)
     -> Ref<
       Client

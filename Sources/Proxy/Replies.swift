@@ -9,7 +9,6 @@ extension Worker {
   package mutating func serverReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
     common.counters.add(bytes.byteCount, to: .serverBytesIn)
     common.clock = now
-    noteRecords()
     if upstream.connections[l].input.isEmpty {
       let consumed = digest(l, bytes, now: now)
       noteArrival(of: bytes.byteCount, consumed, on: l, now: now)
@@ -63,7 +62,6 @@ extension Worker {
   package mutating func serverReceived(_ l: Ref<ServerConnection>, filled n: Int, now: Instant) {
     common.counters.add(n, to: .serverBytesIn)
     common.clock = now
-    noteRecords()
     serverFilled(l, n, now: now)
   }
 

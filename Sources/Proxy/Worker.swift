@@ -114,7 +114,6 @@ package struct Worker: ~Copyable {
   /// The edge sent `n` bytes of the client's output.
   package mutating func sent(client c: Ref<Client>, _ n: Int, now: Instant) {
     common.counters.add(n, to: .clientBytesOut)
-    noteRecords()
     downstream.clients[c].learnWindow(common.limits, allowance: common.allowance)
     downstream.clients[c].output.consume(n)
     if downstream.clients[c].output.isEmpty {
