@@ -19,9 +19,9 @@ package struct ControlPlane: Sendable {
   package enum Effect: Sendable {
     /// Send this message to every worker.
     case tell(ControlMessage)
-    /// Connect a probe session to this address; report `sessionConnected` or `sessionFailed`.
+    /// Connect a probe session to this address.
     case open(ServerID, Endpoint)
-    /// Send `unsent(on:)`, and report `sent`, or `sendFailed`.
+    /// Send `unsent(on:)`.
     case send(ServerID)
     /// Close the session's connection, if it is open.
     case close(ServerID)
@@ -34,14 +34,21 @@ package struct ControlPlane: Sendable {
     /// Publish `rows`.
     case report
     case setLogLevel(LogSettings.Level)
-    case log(LogEntry)
+    case log(LogSettings.Level, String, [LogField])
   }
 
-  /// A line for the log.
-  package struct LogEntry: Sendable {
-    package let level: LogSettings.Level
-    package let message: String
-    package let fields: KeyValuePairs<String, String>
+  package typealias LogField = (name: String, value: String)
+
+  /// What happened to a probe session's connection.
+  package enum SessionEvent: Sendable {
+    case connected
+    /// It could not be made.
+    case failed(ServerFailure)
+    case sent(Int)
+    case sendFailed
+    case received([UInt8])
+    /// The server closed it.
+    case closed
   }
 
   /// The configuration in force.
@@ -52,23 +59,19 @@ package struct ControlPlane: Sendable {
   var board: HealthBoard
   var failover: FailoverCoordinator
   var sessions: [ServerID: ProbeSession] = [:]
-  var jobs: [ServerID: FailoverCoordinator.CleanupJob] = [:]
   /// Probes that are due and wait for a lookup of their server's name, with the end of the wait.
   var waitingProbes: [ServerID: Instant] = [:]
   var records: [ServerID: ServerRecord] = [:]
-  var names = ResolverCache()
-  /// The servers' addresses, as the workers know them.
-  package internal(set) var addresses: [ServerID: Endpoint] = [:]
+  package internal(set) var names = ResolverCache()
   var hostLookups = 0
   var hostLookupFailures = 0
   var addressChanges = 0
-  /// A configuration that waits for the lookup of its names, and one that is being prepared.
+  /// A configuration that waits for the lookup of its names, or to be prepared.
   var waiting: WaitingReload?
-  var preparing: WaitingReload?
   /// A reload that failed for a lack of descriptors or memory, and when to try it again.
   var postponedReload: (cause: ReloadCause, until: Instant)?
   /// When the file was last seen to change, if it has not been read since.
-  var fileChangedAt: Instant?
+  package var fileChangedAt: Instant?
   var reloads = 0
   var reloadFailures = 0
   var lastReloadError = ""
@@ -76,7 +79,7 @@ package struct ControlPlane: Sendable {
   /// left.
   var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
   /// No probe and no reload is begun any more.
-  var isDraining = false
+  package var isDraining = false
   /// Whether a server's status has changed since `rows` were last published: do so at the end of the turn.
   package var isReportDue = false
   private var ticks = 0
@@ -118,26 +121,21 @@ package struct ControlPlane: Sendable {
     if now >= failover.nextDeadline { perform(failover.tick(now: now), now: now) }
   }
 
-  /// The process is about to end.
-  package mutating func drain() { isDraining = true }
-
   mutating func emit(_ effect: Effect) { effects.append(effect) }
 
-  mutating func tell(_ message: ControlMessage) { emit(.tell(message)) }
-
+  /// Logs a line; one about a server begins with its label.
   mutating func log(
-    _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String> = [:]
+    _ level: LogSettings.Level, _ server: ServerID?, _ message: String,
+    _ fields: KeyValuePairs<String, String> = [:]
   ) {
-    emit(.log(LogEntry(level: level, message: message, fields: fields)))
+    let first: [LogField] = server.map { [("server", label($0))] } ?? []
+    emit(.log(level, message, first + fields.map { ($0, $1) }))
   }
 
-  /// The next random number (SplitMix64).
+  /// The next random number: its high bits, which make the jitter, are good enough in a linear sequence.
   mutating func nextRandom() -> UInt64 {
-    random &+= 0x9e37_79b9_7f4a_7c15
-    var z = random
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
+    random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return random
   }
 
   // MARK: - What operators see

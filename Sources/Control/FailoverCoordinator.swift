@@ -152,10 +152,7 @@ package struct FailoverCoordinator: Sendable {
     let share = max(1, workers)
     mostKeys = limits.journalKeys.multipliedReportingOverflow(by: share).partialValue
     mostBytes = limits.journalBytes.multipliedReportingOverflow(by: share).partialValue
-    self.pools = pools.map { PoolState(members: $0) }
-    for (i, pool) in pools.enumerated() {
-      for id in pool.servers { members[id] = Member(pool: i) }
-    }
+    _ = reload(pools, now: .origin)
   }
 
   /// The status of a server as last sent to the workers.

@@ -11,21 +11,9 @@ extension ControlPlane {
   /// The longest time that the start, or a reload, waits for names that were never looked up.
   package static let patience = Duration.seconds(2)
 
-  /// Whether every name was looked up, with a result or an error.
-  package var hasLookedUpNames: Bool { names.isComplete }
-
-  /// The servers with a host name.
-  package var named: Set<ServerID> { names.named }
-
-  /// The first address of a host that was looked up.
-  package func address(ofHost name: String, port: UInt16) -> Endpoint? {
-    names.address(ofHost: name, port: port)
-  }
-
-  /// Makes the resolver cache hold the servers of the configuration in force, and no others; copies their addresses.
+  /// Makes the resolver cache hold the servers of the configuration in force, and no others.
   mutating func findMembers() {
     names.keep(runtimePlan.members.map { ($0.id, $0.settings.endpoint) })
-    addresses = names.addresses
   }
 
   /// Looks up the names of servers that are out as often as allowed: such a server may have another address by now.
@@ -50,14 +38,12 @@ extension ControlPlane {
       switch change {
       case .lost(let host, let reason):
         log(
-          .warning, "host not found",
+          .warning, nil, "host not found",
           ["host": host, "reason": reason, "instead": "its last known addresses, if any"])
-      case .found(let host): log(.info, "host found again", ["host": host])
-      case .confirmed(let server, let asked): tell(.confirmed(server: server, asked: asked))
+      case .found(let host): log(.info, nil, "host found again", ["host": host])
+      case .confirmed(let server, let asked): emit(.tell(.confirmed(server: server, asked: asked)))
       case .moved(let server, let from, let to):
-        log(
-          .info, "server address changed",
-          ["server": label(server), "from": from.map { "\($0)" } ?? "none", "to": "\(to)"])
+        log(.info, server, "server address changed", ["from": from.map { "\($0)" } ?? "none", "to": "\(to)"])
         move(server, from: from, to: to, now: now)
       }
     }
@@ -76,8 +62,7 @@ extension ControlPlane {
   /// Tells all workers a server's address. A server that is out and was used elsewhere before may hold keys that have
   /// changed meanwhile, and no journal lists these: it is flushed before it returns.
   private mutating func send(_ server: ServerID, to address: Endpoint) {
-    addresses[server] = address
-    tell(.moved(server: server, to: address))
+    emit(.tell(.moved(server: server, to: address)))
     if names.hasServed(server) { failover.moved(server) }
   }
 
@@ -87,7 +72,7 @@ extension ControlPlane {
   func isPast(_ workerEvent: WorkerEvent, at address: Endpoint?) -> Bool {
     switch workerEvent {
     case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _):
-      address != addresses[server]
+      address != names.address(of: server)
     default: false
     }
   }
@@ -105,15 +90,15 @@ extension ControlPlane {
     let before = names.address(of: server)
     guard let address = names.next(server) else { return false }
     log(
-      .debug, "trying the next address of a server",
-      ["server": label(server), "from": before.map { "\($0)" } ?? "none", "to": "\(address)"])
+      .debug, server, "trying the next address of a server",
+      ["from": before.map { "\($0)" } ?? "none", "to": "\(address)"])
     send(server, to: address)
     return true
   }
 
   /// Notes that a connection to a server was opened at an address.
   mutating func reached(_ server: ServerID, at address: Endpoint) {
-    guard addresses[server] == address else { return }
+    guard names.address(of: server) == address else { return }
     names.proved(server)
     records[server, default: ServerRecord()].hasAnswered = true
   }

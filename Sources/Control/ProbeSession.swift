@@ -52,9 +52,11 @@ struct ProbeSession: Sendable {
   /// The reason for opening a session.
   enum Purpose: Equatable, Sendable {
     case probe
-    case job
+    case job(FailoverCoordinator.CleanupJob)
     /// To find out which protocol an unusable server speaks.
     case recognition(Unsuited)
+
+    var isJob: Bool { if case .job = self { true } else { false } }
   }
 
   /// Deletes sent before their replies are awaited.
@@ -113,6 +115,12 @@ struct ProbeSession: Sendable {
       return ask(Recognition.question(kind), .handshaking, now: now)
     }
     return ask("version\r\n", .handshaking, now: now)
+  }
+
+  /// Handles a failure to connect.
+  mutating func failed(_ failure: ServerFailure) -> Verdict {
+    cause = failure
+    return .dead
   }
 
   /// Continues on another connection.

@@ -8,40 +8,20 @@ import Topology
 // other servers' keys.
 
 extension ControlPlane {
-  // MARK: - Events of sessions
-
   /// The bytes that wait to be sent on a server's session; empty without a session.
   package func unsent(on server: ServerID) -> [UInt8] { sessions[server]?.output ?? [] }
 
-  package mutating func sessionConnected(_ server: ServerID, now: Instant) {
-    guard sessions[server]?.step == .connecting else { return }
-    proceed(server, now: now) { $0.connected(now: now) }
+  /// Handles what happened to a session's connection.
+  package mutating func session(_ server: ServerID, _ event: SessionEvent, now: Instant) {
+    switch event {
+    case .connected: proceed(server, now: now) { $0.connected(now: now) }
+    case .failed(let failure): proceed(server, now: now) { $0.failed(failure) }
+    case .sent(let count): sessions[server]?.sent(count)
+    case .sendFailed: proceed(server, now: now) { $0.sendFailed() }
+    case .received(let bytes): proceed(server, now: now) { $0.received(bytes.span.raw, now: now) }
+    case .closed: proceed(server, now: now) { $0.closed() }
+    }
   }
-
-  /// The session's connection could not be made.
-  package mutating func sessionFailed(_ server: ServerID, _ failure: ServerFailure, now: Instant) {
-    guard let session = sessions[server], session.step == .connecting else { return }
-    fail(server, session.purpose, failure, session, now: now)
-  }
-
-  package mutating func sent(_ count: Int, on server: ServerID) { sessions[server]?.sent(count) }
-
-  package mutating func sendFailed(on server: ServerID, now: Instant) {
-    proceed(server, now: now) { $0.sendFailed() }
-  }
-
-  package mutating func received(_ bytes: RawSpan, on server: ServerID, now: Instant) {
-    guard var session = sessions[server] else { return }
-    let verdict = session.received(bytes, now: now)
-    settle(session, verdict, now: now)
-  }
-
-  /// The server closed the session's connection.
-  package mutating func sessionClosed(_ server: ServerID, now: Instant) {
-    proceed(server, now: now) { $0.closed() }
-  }
-
-  // MARK: - Sessions
 
   /// Starts the probes that are due and advances the open sessions.
   mutating func probe(now: Instant) {
@@ -65,7 +45,7 @@ extension ControlPlane {
 
   private mutating func session(_ server: ServerID, _ purpose: ProbeSession.Purpose, now: Instant) {
     guard let member = runtimePlan.members.first(where: { $0.id == server }),
-      let address = addresses[server]
+      let address = names.address(of: server)
     else {
       // The server was removed, or its name was not found yet.
       return fail(server, purpose, .unreachable, now: now)
@@ -99,7 +79,7 @@ extension ControlPlane {
         perform(failover.returns(server, isEmpty: true, since: since, now: now), now: now)
       }
     case .alive:
-      log(.debug, "probe", ["server": label(server), "alive": "true"])
+      log(.debug, server, "probe", ["alive": "true"])
       names.proved(server)
       records[server, default: ServerRecord()].hasAnswered = true
       records[server]?.suspect = nil
@@ -108,9 +88,7 @@ extension ControlPlane {
       apply(changes, now: now)
     case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
     case .ready:
-      if let job = jobs.removeValue(forKey: server) {
-        proceed(server, now: now) { $0.begin(job, now: now) }
-      }
+      if case .job(let job) = session.purpose { proceed(server, now: now) { $0.begin(job, now: now) } }
     case .done:
       noteUnnamed(server)
       if !session.isProbe { leave(server) }
@@ -138,16 +116,16 @@ extension ControlPlane {
   private mutating func noteUnnamed(_ server: ServerID) {
     guard let count = sessions[server]?.takeUnnamed(), count > 0 else { return }
     log(
-      .info,
+      .info, server,
       "keys not deleted: the server does not know the meta commands that name them, so it cannot hold them",
-      ["server": label(server), "keys": "\(count)"])
+      ["keys": "\(count)"])
   }
 
   /// Continues a session on another connection.
   private mutating func reconnect(_ session: ProbeSession, now: Instant) {
     let server = session.server
     emit(.close(server))
-    guard let address = addresses[server] else {
+    guard let address = names.address(of: server) else {
       sessions[server] = nil
       return fail(server, session.purpose, .refused, now: now)
     }
@@ -178,13 +156,11 @@ extension ControlPlane {
       return proceed(server, now: now) { $0.begin(job, now: now) }
     }
     leave(server)
-    jobs[server] = job
-    session(server, .job, now: now)
+    session(server, .job(job), now: now)
   }
 
   /// Closes a session without reporting a result.
   mutating func leave(_ server: ServerID) {
-    jobs[server] = nil
     if sessions.removeValue(forKey: server) != nil { emit(.close(server)) }
   }
 
@@ -197,8 +173,8 @@ extension ControlPlane {
     now: Instant
   ) {
     leave(server)
-    if purpose != .job {
-      log(.debug, "probe", ["server": label(server), "alive": "false"])
+    if !purpose.isJob {
+      log(.debug, server, "probe", ["alive": "false"])
       if let next = recognition(after: purpose, cause, session, server) {
         return self.session(server, next, now: now)
       }
@@ -258,7 +234,7 @@ extension ControlPlane {
   private mutating func settleFailure(
     of server: ServerID, _ purpose: ProbeSession.Purpose, _ cause: ServerFailure?, now: Instant
   ) {
-    guard purpose != .job else {
+    guard !purpose.isJob else {
       return perform(failover.cleaned(server, ok: false, now: now), now: now)
     }
     let steps = failover.interrupted(server, now: now)

@@ -12,6 +12,18 @@ package enum ReloadCause: String, Sendable {
   case file = "the file has changed"
 }
 
+/// Why the proxy cannot start, or cannot apply a configuration, in one line.
+package struct StartFailure: Error {
+  package let reason: String
+  /// Whether a retry may succeed, as for a lack of descriptors.
+  package let isPassing: Bool
+
+  package init(_ reason: String, isPassing: Bool = false) {
+    self.reason = reason
+    self.isPassing = isPassing
+  }
+}
+
 /// A valid configuration that is not in force yet.
 struct WaitingReload {
   let settings: ProxySettings
@@ -28,11 +40,9 @@ struct WaitingReload {
 }
 
 extension ControlPlane {
-  /// Notes that the file has changed. An editor writes a file in several steps: the reload waits until they are over.
-  package mutating func fileChanged(at now: Instant) { fileChangedAt = now }
-
   /// Begins the reloads whose time has come.
   mutating func reloadWhatIsDue(now: Instant) {
+    // An editor writes a file in several steps: the reload waits until they are over.
     if let changed = fileChangedAt, now.since(changed) >= .milliseconds(50) {
       fileChangedAt = nil
       reload(.file, now: now)
@@ -56,19 +66,18 @@ extension ControlPlane {
     switch result {
     case .success(let settings): new = settings
     case .failure(let error):
-      let reasons = error.errors.map(\.description)
-      return error.isPassing ? tryAgain(cause, reasons, now: now) : keepOld(reasons, cause)
+      return refuse(error.errors.map(\.description), isPassing: error.isPassing, cause, now: now)
     }
     if let waiting {
       if SettingsChange.compare(waiting.settings, new).isEmpty { return }
       // The waiting configuration is applied first, with the addresses known so far.
-      complete(waiting)
+      emit(.prepare(waiting.settings))
       return emit(.readSettings(cause))
     }
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
       // A signal is answered with a log line; a file may be touched without a change.
-      if cause == .signal { log(.info, "reload: nothing has changed", ["why": cause.rawValue]) }
+      if cause == .signal { log(.info, nil, "reload: nothing has changed", ["why": cause.rawValue]) }
       // The file is again the configuration in force.
       lastReloadError = ""
       emit(.report)
@@ -86,51 +95,39 @@ extension ControlPlane {
   mutating func finishReload(now: Instant) {
     guard let waiting, !isDraining else { return }
     guard now >= waiting.deadline || waiting.names.allSatisfy(names.isAnswered) else { return }
-    complete(waiting)
+    emit(.prepare(waiting.settings))
   }
 
-  private mutating func complete(_ reload: WaitingReload) {
+  /// The configuration's listeners are open; or they could not be opened, and nothing has changed.
+  package mutating func prepared(_ result: Result<Void, StartFailure>, now: Instant) {
+    guard let reload = waiting else { return }
     waiting = nil
-    preparing = reload
-    emit(.prepare(reload.settings))
-  }
-
-  /// The configuration's listeners are open, or could not be opened, and nothing has changed. `isPassing`: a retry may
-  /// succeed.
-  package mutating func prepared(failure: String? = nil, isPassing: Bool = false, now: Instant) {
-    guard let reload = preparing else { return }
-    preparing = nil
-    if let failure {
+    if case .failure(let error) = result {
       findMembers()
-      return isPassing ? tryAgain(reload.cause, [failure], now: now) : keepOld([failure], reload.cause)
+      return refuse([error.reason], isPassing: error.isPassing, reload.cause, now: now)
     }
     take(reload.settings, now: now)
     reloads += 1
     lastReloadError = ""
     for change in reload.changes {
-      log(.info, "reload", ["change": change.description, "why": reload.cause.rawValue])
+      log(.info, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
     }
     emit(.report)
   }
 
-  /// Schedules a retry in one second, for a failure that may be temporary. Logged once per reason.
-  private mutating func tryAgain(_ cause: ReloadCause, _ reasons: [String], now: Instant) {
-    postponedReload = (cause, until: now.advanced(by: .seconds(1)))
-    guard lastReloadError != reasons.first else { return }
+  /// Keeps the old configuration. What may be a temporary failure is tried again in a second, and logged once per
+  /// reason.
+  private mutating func refuse(_ reasons: [String], isPassing: Bool, _ cause: ReloadCause, now: Instant) {
+    if isPassing { postponedReload = (cause, until: now.advanced(by: .seconds(1))) }
+    guard !isPassing || lastReloadError != reasons.first else { return }
     reloadFailures += 1
     lastReloadError = reasons.first ?? ""
-    log(
-      .warning, "reload postponed: tried again each second",
-      ["why": cause.rawValue, "reason": lastReloadError])
-    emit(.report)
-  }
-
-  private mutating func keepOld(_ reasons: [String], _ cause: ReloadCause) {
-    reloadFailures += 1
-    lastReloadError = reasons.first ?? ""
-    for reason in reasons {
+    for reason in isPassing ? [lastReloadError] : reasons {
       log(
-        .error, "reload refused: the old configuration stays", ["why": cause.rawValue, "reason": reason])
+        isPassing ? .warning : .error, nil,
+        isPassing
+          ? "reload postponed: tried again each second" : "reload refused: the old configuration stays",
+        ["why": cause.rawValue, "reason": reason])
     }
     emit(.report)
   }
@@ -152,7 +149,7 @@ extension ControlPlane {
     for server in sessions.keys.sorted() where !ids.contains(server) { leave(server) }
     waitingProbes = waitingProbes.filter { ids.contains($0.key) }
     records = records.filter { ids.contains($0.key) }
-    tell(.apply(runtimePlan.plan, addresses: addresses, named: named))
+    emit(.tell(.apply(runtimePlan.plan, addresses: names.addresses, named: names.named)))
     perform(
       failover.reload(runtimePlan.plan.pools, keeping: runtimePlan.plan.keptPools, now: now), now: now)
     // The floor may allow other servers to be ejected among the new ones.

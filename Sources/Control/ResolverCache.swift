@@ -18,7 +18,7 @@ package enum LookupResult: Equatable, Sendable {
 /// replaces it: an error changes nothing. Literal addresses and sockets' paths never change and are not looked up.
 ///
 /// A pure state machine: `due` returns the lookups to start, `answered` takes their results.
-struct ResolverCache: Sendable {
+package struct ResolverCache: Sendable {
   enum Change: Equatable, Sendable {
     /// The server has a new address, or its first one.
     case moved(server: ServerID, from: Endpoint?, to: Endpoint)
@@ -113,24 +113,24 @@ struct ResolverCache: Sendable {
   // MARK: - Addresses
 
   /// The servers' addresses, without servers for which no address was ever found.
-  var addresses: [ServerID: Endpoint] {
+  package var addresses: [ServerID: Endpoint] {
     servers.compactMapValues(\.address).merging(literals) { _, literal in literal }
   }
 
   /// The servers with a host name.
-  var named: Set<ServerID> { Set(servers.keys) }
+  package var named: Set<ServerID> { Set(servers.keys) }
 
   func address(of server: ServerID) -> Endpoint? { servers[server]?.address ?? literals[server] }
 
   /// The first address of a host.
-  func address(ofHost name: String, port: UInt16) -> Endpoint? {
+  package func address(ofHost name: String, port: UInt16) -> Endpoint? {
     (hosts[name]?.addresses.first).map { .tcp(host: $0, port: port) }
   }
 
   /// Whether a lookup of a host has ended, with a result or an error. True for a host that is not in the cache.
   func isAnswered(_ name: String) -> Bool { hosts[name]?.isAnswered ?? true }
 
-  var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
+  package var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
 
   /// Whether a connection to a server ever succeeded, at any address.
   func hasServed(_ server: ServerID) -> Bool { servers[server]?.hasServed ?? false }

@@ -80,25 +80,15 @@ package struct RuntimePlan: Sendable {
       plan.pools.append(PoolMembers(id: registry.id(ofPool: pool.name), servers: ids, policy: pool.policy))
     }
     registry.keep(keys)
-    if let old { plan.keptPools = plan.poolsUnchanged(since: old) }
+    let known = old.map { Array(zip($0.pools, $0.routing.pools)) } ?? []
+    for (pool, ring) in zip(plan.pools, plan.routing.pools)
+    where known.contains(where: { $0.id == pool.id && $0.servers == pool.servers && $1 == ring }) {
+      plan.keptPools.insert(pool.id)
+    }
     plan.limits = limits
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
-  }
-}
-
-extension WorkerPlan {
-  /// The pools that have the same ring and the same servers in both plans.
-  fileprivate func poolsUnchanged(since old: WorkerPlan) -> Set<PoolID> {
-    var kept: Set<PoolID> = []
-    for (members, ring) in zip(pools, routing.pools) {
-      let isKept = zip(old.pools, old.routing.pools).contains {
-        $0.id == members.id && $0.servers == members.servers && $1 == ring
-      }
-      if isKept { kept.insert(members.id) }
-    }
-    return kept
   }
 }

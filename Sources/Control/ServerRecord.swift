@@ -88,22 +88,23 @@ extension ControlPlane {
     guard !isKnown else { return }
     note(server, .full)
     log(
-      .warning, "server full: it accepts no more connections",
-      ["server": label(server), "do": "raise -c (maxconns) there, or lower connections or threads here"])
+      .warning, server, "server full: it accepts no more connections",
+      ["do": "raise -c (maxconns) there, or lower connections or threads here"])
   }
 
   mutating func noteUnsuited(_ server: ServerID, _ kind: Unsuited) {
     guard note(server, .unsuited(kind)) else { return }
     let (what, remedy) = Recognition.words(kind)
-    log(.warning, "\(what): it cannot be used", ["server": label(server), "do": remedy])
+    log(.warning, server, "\(what): it cannot be used", ["do": remedy])
   }
 
   /// Logs, once in an outage, that a server answers but could not be flushed or cleaned.
   mutating func noteUnclean(_ server: ServerID, at step: String) {
     guard records[server]?.caveat != .unsafe, note(server, .unclean) else { return }
     log(
-      .warning, "server answers, but its outdated keys could not be deleted: it stays out until they are",
-      ["server": label(server), "failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
+      .warning, server,
+      "server answers, but its outdated keys could not be deleted: it stays out until they are",
+      ["failed": step, "do": "restart it if this lasts, or set rejoin: as_is"])
   }
 
   /// Clears the note of servers that have not been full for a while. Called once a second.

@@ -24,20 +24,19 @@ extension ControlPlane {
 
   /// Counts a worker that has applied a status change; logs when all have.
   private mutating func noteKnown(_ ticket: UInt64, now: Instant) {
-    guard var decision = decisions[ticket] else { return }
-    decision.left -= 1
-    decisions[ticket] = decision.left > 0 ? decision : nil
-    guard decision.left == 0 else { return }
+    decisions[ticket]?.left -= 1
+    guard let decision = decisions[ticket], decision.left == 0 else { return }
+    decisions[ticket] = nil
     let took = now.since(decision.since)
     log(
-      .debug, "server status applied by all workers",
-      ["server": label(decision.server), "after": "\(Int(took / .microseconds(1))) us"])
+      .debug, decision.server, "server status applied by all workers",
+      ["after": "\(Int(took / .microseconds(1))) us"])
   }
 
   private mutating func consider(_ workerEvent: WorkerEvent, heard: Instant, now: Instant) {
     switch workerEvent {
     case .failed(let server, let failure):
-      log(.debug, "server failure", ["server": label(server), "cause": "\(failure.words)"])
+      log(.debug, server, "server failure", ["cause": "\(failure.words)"])
       guard failure.isServersFault, !triesElsewhere(server, now: now) else { return }
       apply(board.failed(server, failure, at: now, random: nextRandom()), now: now)
     case .unanswered(let server, let since):
@@ -50,19 +49,17 @@ extension ControlPlane {
     case .answered(let server): board.answered(server, at: now)
     case .violation(let server, let violation, let asked, let got):
       log(
-        .warning, "reply does not fit: connection closed",
-        [
-          "server": label(server), "why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)",
-        ])
+        .warning, server, "reply does not fit: connection closed",
+        ["why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)"])
     case .closedForMemory(let held):
       log(
-        .warning, "memory is short: closed the client that held the most",
+        .warning, nil, "memory is short: closed the client that held the most",
         ["bytes": "\(held)", "do": "raise limits.memory if the machine has more"])
     case .verbosity(let number):
       guard settings.log.clientsMaySetLevel else { break }
       let level = LogSettings.Level(verbosity: number)
       emit(.setLogLevel(level))
-      log(.info, "log level set by a client", ["level": level.rawValue])
+      log(.info, nil, "log level set by a client", ["level": level.rawValue])
     case .flushOwed(let server):
       perform(failover.oweFlush(server, now: now), now: now)
     case .flushed(let server, let asked):
@@ -79,9 +76,9 @@ extension ControlPlane {
         names.lost(server, at: now)
         records[server, default: ServerRecord()].wentOut()
         log(
-          .warning, "server down",
+          .warning, server, "server down",
           [
-            "server": label(server), "cause": "\(cause.words)",
+            "cause": "\(cause.words)",
             "keys": !isEjected
               ? "fail fast"
               : failover.mayEject(server)
@@ -91,13 +88,12 @@ extension ControlPlane {
       case .rejoining(let server): beginReturn(server, now: now)
       case .up(let server): perform(failover.wants(server, .up, now: now), now: now)
       case .ejected(let server):
-        log(
-          .warning, "server ejected", ["server": label(server), "why": "there is room above the floor"])
+        log(.warning, server, "server ejected", ["why": "there is room above the floor"])
         perform(failover.wants(server, .ejected, now: now), now: now)
       case .restored(let server):
         log(
-          .warning, "server back in the ring: its keys fail fast",
-          ["server": label(server), "why": "the floor allows fewer ejected servers"])
+          .warning, server, "server back in the ring: its keys fail fast",
+          ["why": "the floor allows fewer ejected servers"])
         perform(failover.wants(server, .failFast, now: now), now: now)
       }
     }
@@ -109,12 +105,12 @@ extension ControlPlane {
       switch step {
       case .tell(let server, let status, let ticket, let takesEntries, let wasFlushed):
         decisions[ticket] = (server, since: now, left: workers)
-        tell(
-          .status(
-            server: server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed))
+        let message = ControlMessage.status(
+          server: server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed)
+        emit(.tell(message))
         isReportDue = true
       case .collectOrphans(let servers, let ticket):
-        tell(.orphans(servers, ticket: ticket))
+        emit(.tell(.orphans(servers, ticket: ticket)))
       case .clean(let server, let job): run(job, on: server, now: now)
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):
@@ -126,52 +122,42 @@ extension ControlPlane {
   }
 
   private mutating func write(_ event: FailoverCoordinator.FailoverEvent, of server: ServerID) {
-    let name = label(server)
     switch event {
     case .safe(let deleted, let isFlushed):
       records[server]?.isBack()
-      log(.info, "server up", ["server": name, "deleted": isFlushed ? "everything" : "\(deleted)"])
+      log(.info, server, "server up", ["deleted": isFlushed ? "everything" : "\(deleted)"])
     case .swept(let deleted):
       records[server]?.isSweepFailureLogged = false
-      log(
-        .info, "server no longer holds copies of other servers' keys",
-        ["server": name, "deleted": "\(deleted)"])
+      log(.info, server, "server no longer holds copies of other servers' keys", ["deleted": "\(deleted)"])
     case .overflowed(let owners):
       let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
       log(
-        .warning,
+        .warning, server,
         "journal overflow: server holds unlisted copies; "
           + "owners will not be ejected until it is flushed or restarts",
-        ["server": name, "owners": names])
+        ["owners": names])
     case .trusted:
-      log(
-        .info, "server was flushed: it no longer holds copies of other servers' keys", ["server": name])
+      log(.info, server, "server was flushed: it no longer holds copies of other servers' keys")
     case .unswept:
       guard records[server]?.isSweepFailureLogged != true else { break }
       records[server, default: ServerRecord()].isSweepFailureLogged = true
       log(
-        .warning,
+        .warning, server,
         "copies of other servers' keys could not be deleted: "
           + "its pool's servers are not ejected until they are",
-        ["server": name, "again": "each second"])
+        ["again": "each second"])
     case .unflushed:
       note(server, .unflushed)
       log(
-        .warning, "server refuses flush_all: only the keys listed in the journal are deleted on it",
-        [
-          "server": name,
-          "do": "flush or restart it by hand if a client's flush_all or changes by other proxies must count",
-        ])
+        .warning, server, "server refuses flush_all: only the keys listed in the journal are deleted on it",
+        ["do": "flush or restart it by hand if a client's flush_all or changes by other proxies must count"])
     case .unsafe:
       note(server, .unsafe)
+      // A restart goes unnoticed if the server does not report its uptime.
       log(
-        .warning,
+        .warning, server,
         "server stays out: it holds outdated keys that the journal does not list, and it refuses flush_all",
-        [
-          "server": name,
-          // A restart goes unnoticed if the server does not report its uptime.
-          "do": sessions[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is",
-        ])
+        ["do": sessions[server]?.uptime == nil ? "set rejoin: as_is" : "restart it, or set rejoin: as_is"])
     }
   }
 }

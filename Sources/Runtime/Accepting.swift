@@ -122,7 +122,7 @@ extension Supervisor {
   }
 
   private func openListeners(of new: ProxySettings) throws(StartFailure) -> [ListeningSocket] {
-    let known = control
+    let known = control.names
     var opened: [ListeningSocket] = []
     for listener in new.listeners where !listeningSockets.contains(where: { $0.settings == listener }) {
       opened.append(

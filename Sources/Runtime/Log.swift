@@ -53,21 +53,19 @@ package final class Log: Sendable {
   }
 
   package func error(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
-    log(.error, message, fields)
+    log(.error, message, fields.map { ($0, $1) })
   }
   package func warning(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
-    log(.warning, message, fields)
+    log(.warning, message, fields.map { ($0, $1) })
   }
   package func info(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
-    log(.info, message, fields)
+    log(.info, message, fields.map { ($0, $1) })
   }
   package func debug(_ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
-    log(.debug, message, fields)
+    log(.debug, message, fields.map { ($0, $1) })
   }
 
-  func log(
-    _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String>
-  ) {
+  func log(_ level: LogSettings.Level, _ message: String, _ fields: [(name: String, value: String)]) {
     let isQueued = state.withLock { state in
       guard level.isWithin(state.settings.level), !state.isEnding else { return false }
       guard state.lines.count < Self.most else {
@@ -112,7 +110,7 @@ package final class Log: Sendable {
       lost += dropped
       if lost > 0 {
         let note = LogLine.render(
-          .warning, "log lines dropped", ["lines": "\(lost)"], state.withLock { $0.settings.format })
+          .warning, "log lines dropped", [("lines", "\(lost)")], state.withLock { $0.settings.format })
         if sink.write(Array(note.utf8)) == 0 { lost = 0 }
       }
       if isEnding {

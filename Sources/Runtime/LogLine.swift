@@ -4,7 +4,7 @@ import Settings
 /// Renders a log line: `<time> <level> <message> <name>=<value> …`, or one JSON object.
 enum LogLine {
   static func render(
-    _ level: LogSettings.Level, _ message: String, _ fields: KeyValuePairs<String, String>,
+    _ level: LogSettings.Level, _ message: String, _ fields: [(name: String, value: String)],
     _ format: LogSettings.Format
   ) -> String {
     switch format {

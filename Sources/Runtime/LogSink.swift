@@ -1,4 +1,5 @@
 import Bytes
+import Control
 import Glibc
 import Net
 import Settings

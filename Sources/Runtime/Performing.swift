@@ -38,25 +38,16 @@ extension Supervisor {
       Socket.close(socket.descriptor)
     case .lookUp(let host): resolver.ask(host)
     case .readSettings(let cause):
-      control.read(readSettings(), cause, now: now)
-    case .prepare(let settings):
-      do throws(StartFailure) {
-        try apply(settings)
-        control.prepared(now: now)
-      } catch {
-        control.prepared(failure: error.reason, isPassing: error.isPassing, now: now)
+      let result = Result { () throws(ConfigFailure) in
+        try reserve.lend { () throws(ConfigFailure) in try launch.settings(isServing: true) }
       }
+      control.read(result, cause, now: now)
+    case .prepare(let settings):
+      let result = Result { () throws(StartFailure) in try apply(settings) }
+      control.prepared(result, now: now)
     case .report: report()
     case .setLogLevel(let level): log.setLevel(level)
-    case .log(let entry): log.log(entry.level, entry.message, entry.fields)
-    }
-  }
-
-  private func readSettings() -> Result<ProxySettings, ConfigFailure> {
-    do throws(ConfigFailure) {
-      return .success(try reserve.lend { () throws(ConfigFailure) in try launch.settings(isServing: true) })
-    } catch {
-      return .failure(error)
+    case .log(let level, let message, let fields): log.log(level, message, fields)
     }
   }
 
@@ -80,11 +71,11 @@ extension Supervisor {
     control.lookUpNames(now: Clock.now())
     perform(now: Clock.now())
     let deadline = Clock.now().advanced(by: ControlPlane.patience)
-    while !control.hasLookedUpNames && Clock.now() < deadline {
+    while !control.names.isComplete && Clock.now() < deadline {
       Clock.pause(nanoseconds: 1_000_000)
       readAnswers(now: Clock.now())
     }
-    if !control.hasLookedUpNames {
+    if !control.names.isComplete {
       log.warning(
         "names not found in time: servers with these names are unreachable until a lookup ends",
         ["waited": "\(ControlPlane.patience)"])
@@ -107,52 +98,52 @@ extension Supervisor {
   // MARK: - Sessions
 
   private func open(_ server: ServerID, _ address: Endpoint, now: Instant) {
-    guard let address = Address(address) else { return control.sessionFailed(server, .unreachable, now: now) }
+    guard let address = Address(address) else {
+      return control.session(server, .failed(.unreachable), now: now)
+    }
     switch Socket.connect(to: address) {
     case .connected(let descriptor), .inProgress(let descriptor):
       let watch = loop.watch(descriptor, token: Token(kind: Kind.session, index: server.number))
       loop.wantWrite(watch, true)
       sessionSockets[server] = SessionSocket(descriptor: descriptor, watch: watch)
-    case .failed(let reason): control.sessionFailed(server, ServerFailure(errno: reason), now: now)
+    case .failed(let reason): control.session(server, .failed(ServerFailure(errno: reason)), now: now)
     }
   }
 
   func sessionReady(_ server: ServerID, _ events: ReadyEvents, now: Instant) {
+    defer { perform(now: now) }
     guard let socket = sessionSockets[server] else { return }
     if socket.isConnecting {
-      let reason = Socket.connectError(socket.descriptor)
       sessionSockets[server]?.isConnecting = false
       loop.wantWrite(socket.watch, false)
-      if reason == 0 {
-        control.sessionConnected(server, now: now)
-      } else {
-        control.sessionFailed(server, ServerFailure(errno: reason), now: now)
-      }
-      return perform(now: now)
+      let reason = Socket.connectError(socket.descriptor)
+      return control.session(
+        server, reason == 0 ? .connected : .failed(ServerFailure(errno: reason)), now: now)
     }
     if events.canWrite {
       send(on: server, now: now)
       perform(now: now)
     }
-    guard events.canRead, sessionSockets[server]?.descriptor == socket.descriptor else { return }
+    // The session may have another connection by now.
+    guard events.canRead, sessionSockets[server]?.isConnecting == false else { return }
     switch scratch.receive(socket.descriptor) {
-    case .bytes: control.received(scratch.bytes, on: server, now: now)
+    case .bytes(let count):
+      var bytes: [UInt8] = []
+      for i in 0..<count { bytes.append(scratch.bytes.byte(at: i)) }
+      control.session(server, .received(bytes), now: now)
     case .wouldBlock: break
-    case .closed, .failed: control.sessionClosed(server, now: now)
+    case .closed, .failed: control.session(server, .closed, now: now)
     }
-    perform(now: now)
   }
 
   /// Sends as much of a session's output as its socket accepts.
   private func send(on server: ServerID, now: Instant) {
     guard let socket = sessionSockets[server] else { return }
     let bytes = control.unsent(on: server)
-    if !bytes.isEmpty {
-      switch Socket.send(socket.descriptor, bytes.span.raw) {
-      case .sent(let count): control.sent(count, on: server)
-      case .wouldBlock: break
-      case .failed: control.sendFailed(on: server, now: now)
-      }
+    switch Socket.send(socket.descriptor, bytes.span.raw) {
+    case .sent(let count): control.session(server, .sent(count), now: now)
+    case .wouldBlock: break
+    case .failed: control.session(server, .sendFailed, now: now)
     }
     loop.wantWrite(socket.watch, !control.unsent(on: server).isEmpty)
   }

@@ -1,4 +1,5 @@
 import CRingroad
+import Control
 import Glibc
 import Net
 import Settings

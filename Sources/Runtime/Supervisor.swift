@@ -123,9 +123,9 @@ final class Supervisor {
       let inbox = try Mailbox<ControlMessage>()
       workers.append(inbox)
       let (plan, addresses, outbox, sharedStats, log) = (
-        control.runtimePlan.plan, control.addresses, self.outbox, self.sharedStats, self.log
+        control.runtimePlan.plan, control.names.addresses, self.outbox, self.sharedStats, self.log
       )
-      let named = control.named
+      let named = control.names.named
       let processID = getpid()
       let seat = seats.processor(of: number)
       let isStarted = Thread.start(name: "ringroad-\(number)") {
@@ -222,7 +222,7 @@ final class Supervisor {
     // left hanging.
     for i in listeningSockets.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: control.settings.drainTimeout)
-    control.drain()
+    control.isDraining = true
     for listeningSocket in listeningSockets { close(listeningSocket) }
     listeningSockets.removeAll()
     news.append(.drain)
@@ -266,22 +266,10 @@ final class Supervisor {
     isFileUnwatched = false
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
     // The file may have changed between being read and being watched.
-    control.fileChanged(at: Clock.now())
+    control.fileChangedAt = Clock.now()
   }
 
   private func fileMoved(now: Instant) {
-    if file?.drain() == true { control.fileChanged(at: now) }
-  }
-}
-
-/// Why the proxy cannot start, or cannot apply a configuration, in one line.
-struct StartFailure: Error {
-  let reason: String
-  /// Whether a retry may succeed, as for a lack of descriptors.
-  let isPassing: Bool
-
-  init(_ reason: String, isPassing: Bool = false) {
-    self.reason = reason
-    self.isPassing = isPassing
+    if file?.drain() == true { control.fileChangedAt = now }
   }
 }

@@ -282,7 +282,9 @@ import Testing
 
   // MARK: - The server's end
 
-  private func connected(isProbe: Bool) -> ProbeSession { connected(purpose: isProbe ? .probe : .job) }
+  private func connected(isProbe: Bool) -> ProbeSession {
+    connected(purpose: isProbe ? .probe : .job(Self.job))
+  }
 
   private func connected(purpose: ProbeSession.Purpose) -> ProbeSession {
     var session = ProbeSession(

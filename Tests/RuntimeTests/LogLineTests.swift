@@ -14,7 +14,7 @@ import Testing
 
   @Test(arguments: hostile)
   func textLogLineEscapesHostileTextIntoOneLine(_ text: String) {
-    let line = LogLine.render(.warning, text, ["server": text, "why": "known"], .text)
+    let line = LogLine.render(.warning, text, [("server", text), ("why", "known")], .text)
     #expect(line.hasSuffix(" why=known\n"))
     #expect(line.filter { $0.isNewline }.count == 1)
     #expect(line.unicodeScalars.dropLast().allSatisfy { $0.value >= 32 && !(127..<160).contains($0.value) })
@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: hostile)
   func jsonLogLineEscapesHostileTextIntoOneObject(_ text: String) throws {
-    let line = LogLine.render(.error, text, ["server": text, "why": "known"], .json)
+    let line = LogLine.render(.error, text, [("server", text), ("why", "known")], .json)
     #expect(line.hasSuffix("}\n") && line.filter { $0.isNewline }.count == 1)
     let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String])
     #expect(object["message"] == text && object["server"] == text && object["why"] == "known")
@@ -32,7 +32,7 @@ import Testing
 
   @Test func textLogLineHasTimeLevelMessageAndFields() throws {
     let line = LogLine.render(
-      .info, "server down", ["server": "10.0.0.1:11211", "cause": "timed out"], .text)
+      .info, "server down", [("server", "10.0.0.1:11211"), ("cause", "timed out")], .text)
     let rest = " info server down server=10.0.0.1:11211 cause=\"timed out\"\n"
     #expect(line.hasSuffix(rest))
     let time = String(line.dropLast(rest.count))
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func textLogLineQuotesAnEmptyValue() {
-    #expect(LogLine.render(.info, "m", ["k": ""], .text).hasSuffix(" m k=\"\"\n"))
+    #expect(LogLine.render(.info, "m", [("k", "")], .text).hasSuffix(" m k=\"\"\n"))
   }
 
   @Test(arguments: [(0 as UInt64, LogSettings.Level.warning), (1, .info), (2, .debug), (.max, .debug)])

@@ -2,6 +2,7 @@ import Foundation
 import Settings
 import Testing
 
+@testable import Control
 @testable import Runtime
 
 @Suite struct LogTests {

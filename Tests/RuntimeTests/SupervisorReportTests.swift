@@ -29,7 +29,7 @@ import Topology
 
     func see(_ events: WorkerEvent...) {
       for workerEvent in events {
-        supervisor.outbox.post(.seen(worker: 0, workerEvent, at: supervisor.control.addresses[server]))
+        supervisor.outbox.post(.seen(worker: 0, workerEvent, at: supervisor.control.names.addresses[server]))
       }
       supervisor.readReports(now: Clock.now())
     }

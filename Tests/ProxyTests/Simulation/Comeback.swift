@@ -35,6 +35,8 @@ final class Comeback {
   }
 
   static let names = ["a", "b", "c"]
+  /// The server of a pool without keys, which some reloads add.
+  static let other = "d"
   static let timeout = Duration.milliseconds(20)
   /// `timeout` in nanoseconds.
   static let patience: UInt64 = 20_000_000
@@ -56,6 +58,7 @@ final class Comeback {
   var askers: [Asker] = []
   var histories: [String: KeyHistory] = [:]
   var versions = 0
+  var settings: ProxySettings
   var control: ControlPlane
   /// The connection of the current session with each server.
   var lines: [ServerID: Line] = [:]
@@ -65,12 +68,17 @@ final class Comeback {
   private(set) var trace: [String] = []
   let isTraced: Bool
   var reads = 0
-  private(set) var entries: [ControlPlane.LogEntry] = []
+  private(set) var logged: [(message: String, fields: [ControlPlane.LogField])] = []
   var ejections = 0
   /// Servers that must be flushed before they get another request.
   var owed: Set<ServerID> = []
 
-  static func name(of id: ServerID) -> String { names[Int(id.number) % names.count] }
+  static func name(of id: ServerID) -> String { id.number < names.count ? names[Int(id.number)] : other }
+
+  private static func server(_ name: String) -> ServerSettings {
+    let endpoint = Endpoint.tcp(host: "10.0.0.1", port: UInt16(name.utf8.first ?? 0))
+    return ServerSettings(address: "\(name):11211", endpoint: endpoint, name: name)
+  }
 
   init(seed: UInt64, omission: Omission? = nil, isTraced: Bool = false) {
     self.seed = seed
@@ -102,16 +110,12 @@ final class Comeback {
     limits.spares = dice.pick([2, 0])
     // Longer than a server takes to read its old connections.
     limits.rest = .milliseconds(60)
-    let servers = Self.names.map {
-      ServerSettings(
-        address: "\($0):11211", endpoint: .tcp(host: "10.0.0.1", port: UInt16($0.utf8.first ?? 0)), name: $0)
-    }
-    var pool = PoolSettings(name: "main", servers: servers)
+    var pool = PoolSettings(name: "main", servers: Self.names.map(Self.server))
     pool.policy = policy
-    var settings = ProxySettings(pools: [pool])
+    settings = ProxySettings(pools: [pool])
     settings.limits.memory = 96 << 20
     control = ControlPlane(settings, workers: 2, seed: seed, limits: limits)
-    for name in Self.names { hosts[name] = Host(name) }
+    for name in Self.names + [Self.other] { hosts[name] = Host(name) }
     let plan = Self.plan(of: control)
     for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
     for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
@@ -143,6 +147,7 @@ final class Comeback {
     for asker in askers { after(1000...5000) { self.ask(asker) } }
     at(now + 5_000_000) { self.tick() }
     at(now + 20_000_000) { self.chaos() }
+    if seed % 3 == 1, omission == nil { after(20_000...600_000) { self.reload() } }
     let end = now + 3_000_000_000
     while now < end, violation == nil {
       now += 100_000
@@ -191,6 +196,22 @@ final class Comeback {
         }
       }
     }
+  }
+
+  /// Another configuration, with the same ring: with another one, keys would move to servers that may hold old values.
+  private func reload() {
+    after(50_000...600_000) { self.reload() }
+    var main = settings.pools[settings.pools.count - 1]
+    main.policy.failures = dice.pick([1, 2, 3])
+    main.policy.floorPercent = dice.pick([0, 33, 50])
+    main.policy.connections = dice.pick([1, 1, 2])
+    settings.pools = [main]
+    if dice.happens(500) {
+      settings.pools.insert(PoolSettings(name: "other", servers: [Self.server(Self.other)]), at: 0)
+    }
+    settings.routes = [RouteSettings(prefix: "", pool: "main", poolIndex: settings.pools.count - 1)]
+    control.reload(.signal, now: moment)
+    perform()
   }
 
   // MARK: - A worker's edge
@@ -321,7 +342,7 @@ final class Comeback {
     violation = violation ?? "comeback of seed \(seed), at \((now - 1_000_000_000) / 1000) us: \(text)"
   }
 
-  func remember(_ entry: ControlPlane.LogEntry) { entries.append(entry) }
+  func remember(_ message: String, _ fields: [ControlPlane.LogField]) { logged.append((message, fields)) }
 
   func note(_ text: @autoclosure () -> String) {
     if isTraced { trace.append("\((now - 1_000_000_000) / 1000) us  \(text())") }

@@ -30,7 +30,7 @@ extension Comeback {
     default: break
     }
     // No server moves in this world.
-    let address = workerEvent.server.flatMap { control.addresses[$0] }
+    let address = workerEvent.server.flatMap { control.names.addresses[$0] }
     control.received(.seen(worker: seat.number, workerEvent, at: address), heard: heard, now: moment)
     perform()
   }
@@ -79,7 +79,10 @@ extension Comeback {
           self.answer(seat, ticket, self.omission == .orphans ? [:] : orphans)
         }
       }
-    default: break
+    case .apply:
+      let plan = Self.plan(of: control)
+      for seat in seats { mail(seat) { seat.worker.apply(plan, now: self.moment) } }
+    case .moved, .confirmed, .client, .drain, .stop: fail("unexpected: \(message)")
     }
   }
 
@@ -97,9 +100,11 @@ extension Comeback {
         case .open(let server, _): open(server)
         case .send(let server): send(on: server)
         case .close(let server): lines.removeValue(forKey: server)?.isOpen = false
-        case .log(let entry): remember(entry)
+        case .log(_, let message, let fields): remember(message, fields)
         case .report: break
-        case .lookUp, .readSettings, .prepare, .setLogLevel: fail("unexpected: \(effect)")
+        case .readSettings(let cause): control.read(.success(settings), cause, now: moment)
+        case .prepare: control.prepared(.success(()), now: moment)
+        case .lookUp, .setLogLevel: fail("unexpected: \(effect)")
         }
       }
     }
@@ -112,9 +117,9 @@ extension Comeback {
     after(100...1000) {
       guard line.isOpen else { return }
       if isRefused {
-        self.control.sessionFailed(server, .refused, now: self.moment)
+        self.control.session(server, .failed(.refused), now: self.moment)
       } else {
-        self.control.sessionConnected(server, now: self.moment)
+        self.control.session(server, .connected, now: self.moment)
       }
       self.perform()
     }
@@ -123,7 +128,7 @@ extension Comeback {
   private func send(on server: ServerID) {
     guard let line = lines[server] else { return }
     var bytes = control.unsent(on: server)
-    control.sent(bytes.count, on: server)
+    control.session(server, .sent(bytes.count), now: moment)
     if omission == .deletions, bytes.starts(with: "delete ".utf8) {
       bytes = bytes.map { $0 == UInt8(ascii: "y") ? UInt8(ascii: "x") : $0 }
     }
@@ -147,7 +152,7 @@ extension Comeback {
       line.arrivalAtProxy = max(line.arrivalAtProxy, now + UInt64(dice.within(100...1000)) * 1000)
       at(line.arrivalAtProxy) {
         guard line.isOpen else { return }
-        self.control.received(reply.span.raw, on: server, now: self.moment)
+        self.control.session(server, .received(reply), now: self.moment)
         self.perform()
       }
     }

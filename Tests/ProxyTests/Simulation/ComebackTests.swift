@@ -30,7 +30,7 @@ import Testing
       returns = 0
       flushes = 0
       swept = 0
-      for entry in world.entries {
+      for entry in world.logged {
         switch entry.message {
         case "server up":
           returns += 1
