@@ -164,19 +164,10 @@ package struct ControlPlane: Sendable {
     ]
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", lastReloadError)) }
     for (id, name) in serverNames {
-      rows.append((name, failover.status(of: id).word))
+      let status = failover.status(of: id)
+      rows.append((name, status == .up ? "up" : status == .ejected ? "ejected" : "down"))
       if let caveat = records[id]?.caveat { rows.append(("\(name):note", caveat.words)) }
     }
     return rows
-  }
-}
-
-extension ServerStatus {
-  var word: String {
-    switch self {
-    case .up: "up"
-    case .ejected: "ejected"
-    case .failFast, .returning: "down"
-    }
   }
 }

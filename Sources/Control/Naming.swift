@@ -96,9 +96,8 @@ extension ControlPlane {
     return true
   }
 
-  /// Notes that a connection to a server was opened at an address.
-  mutating func reached(_ server: ServerID, at address: Endpoint) {
-    guard names.address(of: server) == address else { return }
+  /// Notes that a server has answered at its present address.
+  mutating func proved(_ server: ServerID) {
     names.proved(server)
     records[server, default: ServerRecord()].hasAnswered = true
   }

@@ -117,12 +117,6 @@ struct ProbeSession: Sendable {
     return ask("version\r\n", .handshaking, now: now)
   }
 
-  /// Handles a failure to connect.
-  mutating func failed(_ failure: ServerFailure) -> Verdict {
-    cause = failure
-    return .dead
-  }
-
   /// Continues on another connection.
   mutating func reconnected(now: Instant) {
     input = []

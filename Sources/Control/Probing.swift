@@ -13,9 +13,10 @@ extension ControlPlane {
 
   /// Handles what happened to a session's connection.
   package mutating func session(_ server: ServerID, _ event: SessionEvent, now: Instant) {
+    guard let session = sessions[server] else { return }
     switch event {
     case .connected: proceed(server, now: now) { $0.connected(now: now) }
-    case .failed(let failure): proceed(server, now: now) { $0.failed(failure) }
+    case .failed(let failure): fail(server, session.purpose, failure, session, now: now)
     case .sent(let count): sessions[server]?.sent(count)
     case .sendFailed: proceed(server, now: now) { $0.sendFailed() }
     case .received(let bytes): proceed(server, now: now) { $0.received(bytes.span.raw, now: now) }
@@ -80,8 +81,7 @@ extension ControlPlane {
       }
     case .alive:
       log(.debug, server, "probe", ["alive": "true"])
-      names.proved(server)
-      records[server, default: ServerRecord()].hasAnswered = true
+      proved(server)
       records[server]?.suspect = nil
       let changes = board.probed(server, ok: true, at: now, random: nextRandom())
       if changes.isEmpty { leave(server) }

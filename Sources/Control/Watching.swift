@@ -14,7 +14,7 @@ extension ControlPlane {
     case .ended: break
     case .seen(_, let workerEvent, let address):
       if !isPast(workerEvent, at: address) { consider(workerEvent, heard: heard, now: now) }
-    case .reached(let server, let address): reached(server, at: address)
+    case .reached(let server, let address): if names.address(of: server) == address { proved(server) }
     case .lost(let server, let since): names.lost(server, at: since)
     case .answered(let worker, let ticket, let entries):
       noteKnown(ticket, now: now)

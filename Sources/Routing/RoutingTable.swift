@@ -44,7 +44,7 @@ package struct RoutingTable: ~Copyable {
       } else {
         pools[i] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
       }
-      if pool.hash == .md5, !pools[i].live.isSingle { prefersBatches = true }
+      if pool.hash == .md5, pool.servers.count > 1 { prefersBatches = true }
     }
     self.pools = pools
     self.prefersBatches = prefersBatches

@@ -242,4 +242,34 @@ import Topology
     #expect(rig.got(c) == lines("END"))
     #expect(rig.count(.timeouts) == 1)
   }
+
+  // MARK: - Rings that a reload keeps
+
+  /// A ring that may have changed gives recorded keys other owners; one that is kept does not.
+  @Test(arguments: [true, false])
+  func journalForgetsTheOwnersOnlyOfAChangedRing(_ isKept: Bool) {
+    let rig = Rig(["a", "b"])
+    for key in ["k1", "k2"] {
+      _ = rig.worker.journal.record(
+        Array(key.utf8), of: Fleet.id(of: "a"), against: Fleet.id(of: "b"), isLasting: true, mostKeys: 1,
+        mostBytes: .max)
+    }
+    var plan = Fleet.plan(["a", "b"])
+    plan.keptPools = isKept ? [PoolID(0)] : []
+    rig.worker.apply(plan, now: rig.now)
+    let lost = rig.worker.journal.take(Fleet.id(of: "b")).lost
+    #expect(lost.areAll != isKept && (lost.ids == [Fleet.id(of: "a")]) == isKept)
+  }
+
+  @Test(arguments: [true, false])
+  func ejectedServerStaysOutOfAKeptRing(_ isKept: Bool) {
+    let rig = Rig(["a", "b"])
+    rig.set(.ejected, "a")
+    var plan = Fleet.plan(["a", "b"]) { $0.servers[0].status = .ejected }
+    plan.keptPools = isKept ? [PoolID(0)] : []
+    rig.worker.apply(plan, now: rig.now)
+    #expect(rig.key(on: "b", 20) == "k20", "all keys are b's")
+    rig.set(.up, "a")
+    #expect(rig.owner(of: rig.key(on: "a")) == "a")
+  }
 }
