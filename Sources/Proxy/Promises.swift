@@ -41,17 +41,17 @@ struct Invalidation: ~Copyable {
 extension Verb {
   /// Whether the command's purpose is to change its key: `gat`, or `mg` that touches or creates, is a read.
   var isWrite: Bool {
-    switch self {
-    case .delete, .incr, .decr, .touch, .metaDelete, .metaArithmetic: true
-    default: isStorage
+    switch expectation {
+    case .stored, .deleted, .number, .touched: true
+    default: self == .metaSet || self == .metaDelete || self == .metaArithmetic
     }
   }
 
   /// memcached's reply to a write of one key that does not exist; nil for other commands.
   var missLine: StaticString? {
-    switch self {
-    case .set, .add, .replace, .append, .prepend: "NOT_STORED\r\n"
-    case .cas, .delete, .incr, .decr, .touch: "NOT_FOUND\r\n"
+    switch expectation {
+    case .stored where self != .cas: "NOT_STORED\r\n"
+    case .stored, .deleted, .number, .touched: "NOT_FOUND\r\n"
     default: nil
     }
   }

@@ -68,12 +68,13 @@ extension Worker {
   /// Whether a reply says that the key was changed, or may have been. A delete always counts: the owner may hold the
   /// key even if the stand-in does not.
   private static func saysChanged(_ verb: Verb, _ reply: RawSpan) -> Bool {
-    if reply.hasText("SERVER_ERROR", at: 0) || verb == .delete { return true }
-    switch verb {
-    case .set, .add, .replace, .append, .prepend, .cas: return reply.hasText("STORED", at: 0)
-    case .touch: return reply.hasText("TOUCHED", at: 0)
-    case .gat, .gats: return reply.hasText("VALUE", at: 0)
-    case .incr, .decr: return reply.byteCount > 0 && reply.byte(at: 0) &- 48 <= 9
+    if reply.hasText("SERVER_ERROR", at: 0) { return true }
+    switch verb.expectation {
+    case .stored: return reply.hasText("STORED", at: 0)
+    case .deleted: return true
+    case .touched: return reply.hasText("TOUCHED", at: 0)
+    case .values, .valuesWithCAS: return verb.touches && reply.hasText("VALUE", at: 0)
+    case .number: return reply.byteCount > 0 && reply.byte(at: 0) &- 48 <= 9
     default: return false
     }
   }
