@@ -21,6 +21,49 @@ package struct PoolSettings: Equatable, Sendable {
   }
 }
 
+/// A pool's keys in the file.
+enum PoolKey: String, SettingsKey {
+  case servers, placement, hash
+  case hashTag = "hash_tag"
+  case connectTimeout = "connect_timeout"
+  case requestTimeout = "request_timeout"
+  case failures
+  case probeInterval = "probe_interval"
+  case probeMax = "probe_max"
+  case onFailure = "on_failure"
+  case readsOnFailure = "reads_on_failure"
+  case writesOnFailure = "writes_on_failure"
+  case rejoin, floor, connections
+}
+
+extension PoolSettings {
+  /// The value of `key` in the form of the file; nil if it is more than one word.
+  func written(_ key: PoolKey) -> String? {
+    switch key {
+    case .servers: nil
+    case .placement: placement.name
+    case .hash: hash?.name ?? PlacementWords.ownHash
+    case .hashTag: PlacementWords.written(hashTag)
+    case .connectTimeout: Quantity.written(policy.connectTimeout)
+    case .requestTimeout: Quantity.written(policy.requestTimeout)
+    case .failures: String(policy.failures)
+    case .probeInterval: Quantity.written(policy.probeInterval)
+    case .probeMax: Quantity.written(policy.probeMax)
+    case .onFailure: policy.onFailure.rawValue
+    case .readsOnFailure: policy.readsOnFailure.rawValue
+    case .writesOnFailure: policy.writesOnFailure.rawValue
+    case .rejoin: policy.rejoin.rawValue
+    case .floor: "\(policy.floorPercent)%"
+    case .connections: String(policy.connections)
+    }
+  }
+
+  /// Every setting except the servers, in the order of the key table.
+  var plainSettings: [(key: String, text: String)] {
+    PoolKey.allCases.compactMap { key in written(key).map { (key.rawValue, $0) } }
+  }
+}
+
 /// One memcached of a pool.
 package struct ServerSettings: Equatable, Sendable {
   /// The address as written, for reports and `ringroad route`.

@@ -1,5 +1,5 @@
-// Every key of the file, by the mapping that contains it. The decoder switches over these without a default, so every
-// key listed here is decoded, and all others are unknown.
+// Every key of the file, by the mapping that contains it; a pool's are beside its settings (`PoolKey`). The decoder
+// switches over these without a default, so every key listed here is decoded, and all others are unknown.
 
 /// The keys of one kind of mapping.
 protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {}
@@ -14,20 +14,6 @@ enum FileKey: String, SettingsKey {
 
 enum ListenerKey: String, SettingsKey {
   case address, mode, owner
-}
-
-enum PoolKey: String, SettingsKey {
-  case servers, placement, hash
-  case hashTag = "hash_tag"
-  case connectTimeout = "connect_timeout"
-  case requestTimeout = "request_timeout"
-  case failures
-  case probeInterval = "probe_interval"
-  case probeMax = "probe_max"
-  case onFailure = "on_failure"
-  case readsOnFailure = "reads_on_failure"
-  case writesOnFailure = "writes_on_failure"
-  case rejoin, floor, connections
 }
 
 enum ServerKey: String, SettingsKey {

@@ -1,33 +1,5 @@
 // Settings as text in the form of the file: for log lines, and for comparing two configurations.
 
-extension PoolSettings {
-  /// The value of `key` in the form of the file; nil if it is more than one word.
-  func written(_ key: PoolKey) -> String? {
-    switch key {
-    case .servers: nil
-    case .placement: placement.name
-    case .hash: hash?.name ?? PlacementWords.ownHash
-    case .hashTag: PlacementWords.written(hashTag)
-    case .connectTimeout: Quantity.written(policy.connectTimeout)
-    case .requestTimeout: Quantity.written(policy.requestTimeout)
-    case .failures: String(policy.failures)
-    case .probeInterval: Quantity.written(policy.probeInterval)
-    case .probeMax: Quantity.written(policy.probeMax)
-    case .onFailure: policy.onFailure.rawValue
-    case .readsOnFailure: policy.readsOnFailure.rawValue
-    case .writesOnFailure: policy.writesOnFailure.rawValue
-    case .rejoin: policy.rejoin.rawValue
-    case .floor: "\(policy.floorPercent)%"
-    case .connections: String(policy.connections)
-    }
-  }
-
-  /// Every setting except the servers, in the order of the key table.
-  var plainSettings: [(key: String, text: String)] {
-    PoolKey.allCases.compactMap { key in written(key).map { (key.rawValue, $0) } }
-  }
-}
-
 extension ServerSettings {
   /// `10.0.0.2:11211 (weight 2, name "cache-b")`
   package var written: String {
