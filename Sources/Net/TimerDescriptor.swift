@@ -1,4 +1,3 @@
-import Bytes
 import CRingroad
 import Glibc
 

@@ -1,6 +1,5 @@
 import Bytes
 import Stats
-import Wire
 
 // Deadlines of server connections, of the requests on them, and of clients.
 

@@ -1,6 +1,5 @@
 import Bytes
 import Stats
-import Wire
 
 // Idle check of server connections. A firewall or NAT between may have dropped an idle connection without notice, so
 // no client request is sent on one before the server has answered `version` on it.

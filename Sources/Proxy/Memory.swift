@@ -1,6 +1,5 @@
 import Bytes
 import Stats
-import Wire
 
 // One limit for all the memory of a worker. The less of it is free, the less any one client or server may use.
 //

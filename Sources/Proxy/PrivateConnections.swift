@@ -1,7 +1,6 @@
 import Bytes
 import Stats
 import Topology
-import Wire
 
 // Private connections to servers, which transfer one large value at a time.
 

@@ -2,7 +2,6 @@ import Bytes
 import Routing
 import Stats
 import Topology
-import Wire
 
 // Changes between two requests: a new configuration, a server's status or address, draining.
 

@@ -1,5 +1,4 @@
 import Bytes
-import Wire
 
 /// A transfer of one large value between a client and a server, over a private connection.
 ///

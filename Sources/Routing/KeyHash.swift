@@ -1,5 +1,3 @@
-import Bytes
-
 /// The hash function that turns a key into its 32-bit position on the ring.
 ///
 /// The cluster's existing clients determine which one to use: `md5` for libmemcached and PHP in ketama mode,

@@ -1,5 +1,3 @@
-import Bytes
-
 /// A range of memcached versions whose parsers accept the same requests and refuse the others with the same errors.
 /// Ordered by age.
 // swift-format-ignore: AlwaysUseLowerCamelCase
