@@ -1,4 +1,5 @@
 import Bytes
+import Wire
 
 /// A transfer of one large value between a client and a server, over a private connection.
 ///

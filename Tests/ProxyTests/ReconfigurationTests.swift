@@ -250,14 +250,14 @@ import Topology
   func journalForgetsTheOwnersOnlyOfAChangedRing(_ isKept: Bool) {
     let rig = Rig(["a", "b"])
     for key in ["k1", "k2"] {
-      _ = rig.worker.journal.record(
+      _ = rig.worker.invalidation.journal.record(
         Array(key.utf8), of: Fleet.id(of: "a"), against: Fleet.id(of: "b"), isLasting: true, mostKeys: 1,
         mostBytes: .max)
     }
     var plan = Fleet.plan(["a", "b"])
     plan.keptPools = isKept ? [PoolID(0)] : []
     rig.worker.apply(plan, now: rig.now)
-    let lost = rig.worker.journal.take(Fleet.id(of: "b")).lost
+    let lost = rig.worker.invalidation.journal.take(Fleet.id(of: "b")).lost
     #expect(lost.areAll != isKept && (lost.ids == [Fleet.id(of: "a")]) == isKept)
   }
 
