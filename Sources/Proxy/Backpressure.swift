@@ -10,39 +10,39 @@ extension Downstream {
 
   /// Whether the reason for which the client was stalled is gone.
   mutating func mayResume(_ c: Ref<Client>, _ common: inout Common) -> Bool {
-    if clients[c].isUploading || clients[c].isQueued { return false }
-    if clients[c].isOrderly { return clients[c].inFlight == 0 }
+    if clients[c].large.isUploading || clients[c].large.isQueued { return false }
+    if clients[c].large.isOrderly { return clients[c].inFlight == 0 }
     return hasRoom(c, &common)
   }
 
   @inline(never) mutating func stall(_ c: Ref<Client>, _ common: inout Common) {
-    guard !clients[c].isStalled else { return }
-    clients[c].isStalled = true
+    guard !clients[c].life.isStalled else { return }
+    clients[c].life.isStalled = true
     common.effects.append(.pause(client: c))
   }
 
   @inline(never) mutating func considerResuming(_ c: Ref<Client>, _ common: inout Common) {
-    guard clients[c].isStalled, !clients[c].isResumable, mayResume(c, &common) else { return }
-    clients[c].isResumable = true
+    guard clients[c].life.isStalled, !clients[c].life.isResumable, mayResume(c, &common) else { return }
+    clients[c].life.isResumable = true
     resumable.append(c)
   }
 
   /// Serves no more of a client's requests until its deferred values were sent: a later write would overtake them.
   mutating func hold(_ c: Ref<Client>) {
     guard c != Ref<Client>.none else { return }
-    clients[c].deferredReplies &+= 1
+    clients[c].large.deferredReplies &+= 1
     clients[c].window = 0
   }
 
   mutating func unhold(_ c: Ref<Client>) {
-    clients[c].deferredReplies &-= 1
-    if clients[c].deferredReplies == 0 { clients[c].window = 1 }
+    clients[c].large.deferredReplies &-= 1
+    if clients[c].large.deferredReplies == 0 { clients[c].window = 1 }
   }
 
   /// Has a download begin once the current event is handled: until then a connection's requests may be elsewhere, and
   /// its promises not in its queue yet (`isPromisedAway`).
   mutating func begin(download i: Ref<Stream>, for c: Ref<Client>) {
-    clients[c].stream = i
+    clients[c].large.stream = i
     downloadsDue.append(DueDownload(client: clients.id(of: c), stream: i))
   }
 }

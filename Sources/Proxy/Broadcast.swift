@@ -76,7 +76,8 @@ extension Worker {
     // A server without meta commands would not answer the fence.
     if let failure = isPromised
       ? .unreachable
-      : admit(l, now: now) ?? (isDump && upstream.connections[l].meta < .v1_6_0 ? .protocolError : nil)
+      : admit(l, now: now)
+        ?? (isDump && upstream.connections[l].handshake.meta < .v1_6_0 ? .protocolError : nil)
     {
       piece.failure = failure
       fanOuts[f].pieces.append(piece)

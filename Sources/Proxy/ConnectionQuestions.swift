@@ -17,7 +17,7 @@ extension Worker {
 
   /// Whether the connection is a replacement for one that has fallen silent.
   package func isReplacement(connection l: Ref<ServerConnection>) -> Bool {
-    upstream.connections[l].replaces != Ref<ServerConnection>.none
+    upstream.connections[l].check.replaces != Ref<ServerConnection>.none
   }
 
   /// Whether the connection is still being established, to this server.

@@ -35,13 +35,13 @@ extension Worker {
   /// The connection on which the client's value is forwarded, if its next bytes may be read directly into that
   /// connection's queue, and how many.
   package mutating func cutThroughRoom(of c: Ref<Client>) -> (connection: Ref<ServerConnection>, room: Int)? {
-    guard downstream.clients[c].isUploading, !downstream.clients[c].isStalled,
+    guard downstream.clients[c].large.isUploading, !downstream.clients[c].life.isStalled,
       downstream.clients[c].input.isEmpty,
-      transfers.streams[downstream.clients[c].stream].isOptional
+      transfers.streams[downstream.clients[c].large.stream].isOptional
     else { return nil }
-    let l = transfers.streams[downstream.clients[c].stream].connection
+    let l = transfers.streams[downstream.clients[c].large.stream].connection
     let room = min(
-      downstream.clients[c].bodyLeft,
+      downstream.clients[c].large.bodyLeft,
       common.ahead &+ BufferPool.margin &- upstream.connections[l].queue.bytes.count)
     return room > 0 ? (l, room) : nil
   }
@@ -52,30 +52,30 @@ extension Worker {
   package mutating func clientReceived(_ c: Ref<Client>, passed n: Int, now: Instant) -> Bool {
     common.counters.add(n, to: .clientBytesIn)
     common.clock = now
-    let l = transfers.streams[downstream.clients[c].stream].connection
+    let l = transfers.streams[downstream.clients[c].large.stream].connection
     // Until now the server had nothing to accept.
     if upstream.connections[l].queue.bytes.count == n {
-      transfers.streams[downstream.clients[c].stream].askedAt = now
+      transfers.streams[downstream.clients[c].large.stream].progress.askedAt = now
     }
     noteUploaded(c, n, now: now)
-    return downstream.clients[c].bodyLeft == 0
+    return downstream.clients[c].large.bodyLeft == 0
       || upstream.connections[l].queue.bytes.count >= common.ahead / 4 &* 3
   }
 
   /// Stops reading the client while the server accepts less than has arrived.
   package mutating func endCutThrough(_ c: Ref<Client>) {
-    guard downstream.clients[c].isUploading, downstream.clients[c].bodyLeft > 0 else { return }
-    let l = transfers.streams[downstream.clients[c].stream].connection
+    guard downstream.clients[c].large.isUploading, downstream.clients[c].large.bodyLeft > 0 else { return }
+    let l = transfers.streams[downstream.clients[c].large.stream].connection
     guard upstream.connections[l].queue.bytes.count > common.ahead / 2 else { return }
-    downstream.clients[c].partialSince = .never
+    downstream.clients[c].intake.partialSince = .never
     downstream.stall(c, &common)
   }
 
   /// Bytes to read from a client at once. After a large value, only enough to recognise the next request: the rest of
   /// the next value is read directly into its final buffer.
   package mutating func readLimit(of c: Ref<Client>) -> Int {
-    if downstream.clients[c].hasUploaded {
-      downstream.clients[c].hasUploaded = false
+    if downstream.clients[c].large.hasUploaded {
+      downstream.clients[c].large.hasUploaded = false
       return Self.smallRead
     }
     return max(16_384, common.allowance)

@@ -27,8 +27,8 @@ extension Worker {
     guard !upstream.connections[l].isPrivate, !upstream.connections[l].isRetiring, !isGivingUp,
       upstream.servers.isTaken(s),
       !upstream.servers[s].isRetired,
-      upstream.servers[s].status == .up, now >= upstream.connections[l].retryAt,
-      now.since(upstream.connections[l].since) >= common.limits.reconnecting
+      upstream.servers[s].status == .up, now >= upstream.connections[l].attempt.retryAt,
+      now.since(upstream.connections[l].attempt.since) >= common.limits.reconnecting
     else { return }
     connect(l, now: now)
   }
@@ -38,29 +38,29 @@ extension Worker {
     if upstream.connections[l].state == .idle { return checkIdle(l, now: now) }
     if upstream.connections[l].state == .waiting, !mustWait(l, now: now) { use(l, now: now) }
     if upstream.connections[l].state == .ready, upstream.connections[l].queue.legs.isEmpty,
-      upstream.servers[s].isUnproven,
-      now >= upstream.servers[s].proveAt,
+      upstream.servers[s].speech.isUnproven,
+      now >= upstream.servers[s].speech.proveAt,
       !upstream.connections[l].isPrivate, !upstream.connections[l].isRetiring
     {
       return handshakeAgain(l, now: now)
     }
     if upstream.connections[l].state == .validating { return expireValidation(l, now: now) }
     if upstream.connections[l].state != .ready && upstream.connections[l].state != .waiting {
-      let age = now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].since.nanoseconds)
-      if age >= upstream.servers[s].connectTimeout { return lost(l, .timedOut, now: now) }
+      let age = now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].attempt.since.nanoseconds)
+      if age >= upstream.servers[s].timeouts.connect { return lost(l, .timedOut, now: now) }
     }
     if upstream.connections[l].isPrivate { return }
-    if upstream.servers[s].hasMixedTimeouts { expireShorter(l, now: now) }
-    let timeout = upstream.servers[s].requestTimeout
+    if upstream.servers[s].timeouts.areMixed { expireShorter(l, now: now) }
+    let timeout = upstream.servers[s].timeouts.request
     var isOverdue = false
     while let one = upstream.connections[l].queue.firstInTime {
       let age =
         now.nanoseconds
-        &- min(now.nanoseconds, max(one.leg.since, upstream.connections[l].deliveredAt).nanoseconds)
+        &- min(now.nanoseconds, max(one.leg.since, upstream.connections[l].progress.deliveredAt).nanoseconds)
       guard age >= timeout else { break }
       // A server that keeps delivering is not late, however long its reply takes; nor are the requests queued behind.
       if isDelivering(l, within: timeout, now: now) {
-        upstream.connections[l].deliveredAt = now
+        upstream.connections[l].progress.deliveredAt = now
         break
       }
       isOverdue = true
@@ -91,7 +91,7 @@ extension Worker {
     }
     let age =
       now.nanoseconds
-      &- min(now.nanoseconds, max(oldest.since, upstream.connections[l].deliveredAt).nanoseconds)
+      &- min(now.nanoseconds, max(oldest.since, upstream.connections[l].progress.deliveredAt).nanoseconds)
     let (limit, overflow) = timeout.multipliedReportingOverflow(by: 2)
     if upstream.connections[l].queue.late > common.limits.lateReplies || (!overflow && age >= limit) {
       return lost(l, .timedOut, now: now)
@@ -101,10 +101,10 @@ extension Worker {
 
   /// Whether the server is in the middle of a reply and has made progress within the deadline.
   private func isDelivering(_ l: Ref<ServerConnection>, within timeout: UInt64, now: Instant) -> Bool {
-    upstream.connections[l].state == .ready && upstream.connections[l].partAt != .origin
-      && upstream.connections[l].partOf == upstream.connections[l].queue.legs.place
+    upstream.connections[l].state == .ready && upstream.connections[l].progress.at != .origin
+      && upstream.connections[l].progress.of == upstream.connections[l].queue.legs.place
       && !upstream.connections[l].queue.legs.isEmpty
-      && now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].partAt.nanoseconds) < timeout
+      && now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].progress.at.nanoseconds) < timeout
   }
 
   /// Answers for a leg of a connection that was sent. Its reply will be recognised by its position and dropped.
@@ -141,8 +141,8 @@ extension Worker {
   /// Nanoseconds until a request is late.
   private func timeout(of leg: Leg, on l: Ref<ServerConnection>) -> UInt64 {
     let s = upstream.connections[l].server
-    return upstream.servers[s].hasMixedTimeouts
-      ? policy(of: leg.pool).requestTimeout : upstream.servers[s].requestTimeout
+    return upstream.servers[s].timeouts.areMixed
+      ? policy(of: leg.pool).requestTimeout : upstream.servers[s].timeouts.request
   }
 
   /// Answers for the overdue requests of pools with a shorter timeout than others of the server. The longest alone tells
@@ -152,9 +152,9 @@ extension Worker {
     var isUnsent = false
     while let one = upstream.connections[l].queue.next(&at) {
       let limit = timeout(of: one.leg, on: l)
-      let from = max(one.leg.since, upstream.connections[l].deliveredAt)
+      let from = max(one.leg.since, upstream.connections[l].progress.deliveredAt)
       guard !one.leg.isLate, now.nanoseconds &- min(now.nanoseconds, from.nanoseconds) >= limit,
-        limit < upstream.servers[upstream.connections[l].server].requestTimeout,
+        limit < upstream.servers[upstream.connections[l].server].timeouts.request,
         !isDelivering(l, within: limit, now: now),
         !(upstream.connections[l].queue.front == .answered && one.index == 0)
       else { continue }
@@ -173,13 +173,13 @@ extension Worker {
   package mutating func sweep(now: Instant) {
     var c = Ref<Client>(0)
     while c.index < downstream.clients.end {
-      if downstream.clients.isTaken(c) && !downstream.clients[c].isClosed {
+      if downstream.clients.isTaken(c) && !downstream.clients[c].life.isClosed {
         let isHalfAsked =
-          downstream.clients[c].partialSince != .never
-          && now.since(downstream.clients[c].partialSince) >= common.limits.requestPatience
+          downstream.clients[c].intake.partialSince != .never
+          && now.since(downstream.clients[c].intake.partialSince) >= common.limits.requestPatience
         let isNotReading =
-          downstream.clients[c].blockedSince != .never
-          && now.since(downstream.clients[c].blockedSince) >= common.limits.writePatience
+          downstream.clients[c].sending.blockedSince != .never
+          && now.since(downstream.clients[c].sending.blockedSince) >= common.limits.writePatience
         if isHalfAsked || isNotReading { downstream.close(client: c, &common) }
         downstream.clients[c].forgetWindow(common.limits)
       }

@@ -15,7 +15,8 @@ extension Worker {
   mutating func beginDownloads() {
     while let due = downstream.downloadsDue.popFirst() {
       guard downstream.clients.isCurrent(due.client),
-        downstream.clients[due.client.slot].stream == due.stream, !transfers.streams[due.stream].hasStarted
+        downstream.clients[due.client.slot].large.stream == due.stream,
+        !transfers.streams[due.stream].hasStarted
       else { continue }
       transfers.streams[due.stream].hasStarted = true
       advance(due.stream, now: common.clock)
@@ -108,12 +109,12 @@ extension Worker {
         if n == 0 { return p }
         p &+= n
       case .value:
-        let n = min(transfers.streams[i].left, bytes.byteCount &- p)
+        let n = min(transfers.streams[i].progress.left, bytes.byteCount &- p)
         give(i, bytes, p, n)
-        transfers.streams[i].left &-= n
+        transfers.streams[i].progress.left &-= n
         transfers.streams[i].move(n, now: now)
         p &+= n
-        if transfers.streams[i].left == 0 { transfers.streams[i].stage = .tail }
+        if transfers.streams[i].progress.left == 0 { transfers.streams[i].stage = .tail }
       case .tail:
         let tail: StaticString = transfers.streams[i].leg.verb.isMeta ? "\r\n" : "\r\nEND\r\n"
         guard bytes.byteCount &- p >= tail.utf8CodeUnitCount else { return p }
@@ -137,7 +138,7 @@ extension Worker {
     downstream.markDirty(client: c)
     if downstream.clients[c].output.count > common.ahead && !transfers.streams[i].isHeldUp {
       transfers.streams[i].isHeldUp = true
-      transfers.streams[i].movedAt = common.clock
+      transfers.streams[i].progress.movedAt = common.clock
       common.effects.append(.pauseConnection(transfers.streams[i].connection))
     }
   }
@@ -189,7 +190,7 @@ extension Worker {
     let answer = ReplyParser.meta(
       line, at: 0, to: upstream.connections[l].queue.legs[0].metaLine,
       asked: upstream.connections[l].queue.bytes.readable,
-      era: upstream.connections[l].meta, maxValue: common.limits.maxValue)
+      era: upstream.connections[l].handshake.meta, maxValue: common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
       giveLine(i, l, reply, line, to: header)
@@ -224,13 +225,13 @@ extension Worker {
     noteSize(value, at: transfers.streams[i].server)
     if transfers.streams[i].fanOut != Ref<FanOut>.none {
       let c = transfers.streams[i].client.slot
-      downstream.clients[c].valueSize = UInt32(
-        clamping: (Int(downstream.clients[c].valueSize) &+ max(1, value)) / 2)
+      downstream.clients[c].large.valueSize = UInt32(
+        clamping: (Int(downstream.clients[c].large.valueSize) &+ max(1, value)) / 2)
     }
-    transfers.streams[i].left = value
+    transfers.streams[i].progress.left = value
     transfers.streams[i].stage = value > 0 ? .value : .tail
-    transfers.streams[i].movedAt = now
-    transfers.streams[i].moved = 0
+    transfers.streams[i].progress.movedAt = now
+    transfers.streams[i].progress.moved = 0
   }
 
   /// Ends a value that was sent as a whole: the stream ends, or continues with its next piece.
@@ -248,7 +249,7 @@ extension Worker {
   private mutating func finishDownload(_ i: Ref<Stream>, isClean: Bool) {
     let c = transfers.streams[i].client.slot
     let x = transfers.streams[i].exchange
-    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.clients[c].large.stream = Ref<Stream>.none
     downstream.exchanges[x].stream = Ref<Stream>.none
     downstream.unhold(c)
     end(stream: i, isClean: isClean)
@@ -274,7 +275,7 @@ extension Worker {
     leg.exchange = transfers.streams[i].exchange
     let line = exchange(&transfers.streams[i].line, with: Buffer())
     let s = transfers.streams[i].server
-    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.clients[c].large.stream = Ref<Stream>.none
     downstream.exchanges[leg.exchange].stream = Ref<Stream>.none
     downstream.unhold(c)
     end(stream: i, isClean: false)
@@ -285,12 +286,12 @@ extension Worker {
 
   /// The client has read some of its output.
   mutating func clientTook(_ c: Ref<Client>, now: Instant) {
-    let i = downstream.clients[c].stream
+    let i = downstream.clients[c].large.stream
     guard transfers.streams[i].course == .download, transfers.streams[i].isHeldUp,
       downstream.clients[c].output.count <= common.ahead / 2
     else { return }
     transfers.streams[i].isHeldUp = false
-    transfers.streams[i].movedAt = now
+    transfers.streams[i].progress.movedAt = now
     if transfers.streams[i].connection != Ref<ServerConnection>.none {
       common.effects.append(.resumeConnection(transfers.streams[i].connection))
     } else {

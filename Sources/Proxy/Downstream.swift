@@ -29,10 +29,11 @@ package struct Downstream: ~Copyable {
 
   /// Closes a client that is closing and is owed nothing more.
   mutating func closeIfDone(_ c: Ref<Client>, _ common: inout Common) {
-    guard clients[c].isClosing, !clients[c].isClosed, !clients[c].isStalled, clients[c].inFlight == 0,
+    guard clients[c].life.isClosing, !clients[c].life.isClosed, !clients[c].life.isStalled,
+      clients[c].inFlight == 0,
       clients[c].output.isEmpty
     else { return }
-    clients[c].isClosed = true
+    clients[c].life.isClosed = true
     common.effects.append(.close(client: c))
   }
 
@@ -55,9 +56,9 @@ package struct Downstream: ~Copyable {
         heldClients.append(c)
         continue
       }
-      clients[c].heldSince = .never
-      clients[c].isDirty = false
-      if !clients[c].output.isEmpty && !clients[c].isClosed { return c }
+      clients[c].sending.heldSince = .never
+      clients[c].sending.isDirty = false
+      if !clients[c].output.isEmpty && !clients[c].life.isClosed { return c }
       // The last reply awaited may have had no bytes; then no send follows that would close the client.
       closeIfDone(c, &common)
     }
@@ -76,8 +77,8 @@ package struct Downstream: ~Copyable {
   }
 
   mutating func close(client c: Ref<Client>, _ common: inout Common) {
-    guard !clients[c].isClosed else { return }
-    clients[c].isClosed = true
+    guard !clients[c].life.isClosed else { return }
+    clients[c].life.isClosed = true
     common.effects.append(.close(client: c))
   }
 }

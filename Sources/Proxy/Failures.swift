@@ -60,7 +60,7 @@ extension Worker {
 
   /// The same for a request to a server. One that is no longer configured keeps the rules that it had.
   func policy(of pool: PoolIndex, at s: Ref<Server>) -> RequestPolicy {
-    if upstream.servers[s].isRetired, let last = upstream.servers[s].lastPolicy { return last }
+    if upstream.servers[s].isRetired, let last = upstream.servers[s].timeouts.lastPolicy { return last }
     return policy(of: pool)
   }
 
@@ -115,16 +115,16 @@ extension Worker {
       return remake(l, now: now)
     }
     if upstream.connections[l].state == .learningMeta, failure == .connectionLost || failure == .timedOut,
-      !upstream.servers[s].hasShown
+      !upstream.servers[s].speech.hasShown
     {
-      upstream.servers[s].shunned = min(upstream.servers[s].shunned, Self.mostShunned) &+ 1
+      upstream.servers[s].speech.shunned = min(upstream.servers[s].speech.shunned, Self.mostShunned) &+ 1
       // Answered `version` but not the handshake: it does not know the commands, or has just died: the next one
       // shows.
       if !upstream.connections[l].isRetiring, upstream.servers[s].status == .up { return remake(l, now: now) }
     }
     let wasSettled =
       upstream.connections[l].state == .ready
-      && now.since(upstream.connections[l].since) >= common.limits.settling
+      && now.since(upstream.connections[l].attempt.since) >= common.limits.settling
     let isStale = failure == .connectionLost && isStale(l)
     dropReplacement(of: l)
     if upstream.connections[l].isMade {
@@ -132,22 +132,22 @@ extension Worker {
       common.counters.add(.serverConnectionsLost)
     } else if failure != .shuttingDown {
       common.counters.add(.serverConnectFailures)
-      upstream.connections[l].retryAt = now.advanced(
+      upstream.connections[l].attempt.retryAt = now.advanced(
         by: failure == .full ? common.limits.fullDelay : common.limits.reconnectDelay)
-      upstream.connections[l].lastFailure = failure
+      upstream.connections[l].attempt.lastFailure = failure
     }
-    let begun = upstream.connections[l].isMade ? nil : upstream.connections[l].since
+    let begun = upstream.connections[l].isMade ? nil : upstream.connections[l].attempt.since
     reset(
       l, failure, readsTo: isStale ? l : Ref<ServerConnection>.none, isEndedHere: failure != .connectionLost)
     guard !upstream.servers[s].isRetired, !upstream.connections[l].isRetiring, !isGivenUp else { return }
-    let silent = upstream.connections[l].replaces
+    let silent = upstream.connections[l].check.replaces
     if failure == .timedOut, silent != Ref<ServerConnection>.none,
       upstream.connections[silent].state == .validating
     {
       return giveUpEarlyReplacement(l)
     }
     note(failure, of: s, begun: begun)
-    if upstream.connections[l].replaces != Ref<ServerConnection>.none {
+    if upstream.connections[l].check.replaces != Ref<ServerConnection>.none {
       return giveUpReplacement(l, failure, now: now)
     }
     // Reconnect at once: a dead server is noticed before a client requests one of its keys, and no client waits for
@@ -174,19 +174,19 @@ extension Worker {
   ) {
     // The server may have been sent a write that it has not read yet.
     if (isEndedHere && upstream.connections[l].queue.sent > 0 && owesDeletions(l))
-      || common.clock < upstream.connections[l].restsUntil
+      || common.clock < upstream.connections[l].owed.restsUntil
     {
-      upstream.connections[target == Ref<ServerConnection>.none ? l : target].mustRest = true
+      upstream.connections[target == Ref<ServerConnection>.none ? l : target].owed.mustRest = true
     }
     common.effects.append(.disconnect(connection: l))
     upstream.connections[l].state = .closed
-    upstream.connections[l].isNew = false
-    upstream.connections[l].since = common.clock
+    upstream.connections[l].handshake.isNew = false
+    upstream.connections[l].attempt.since = common.clock
     upstream.connections[l].input.release(to: &common.buffers)
     upstream.connections[l].awaited = 0
-    upstream.connections[l].partOf = -1
-    upstream.connections[l].deliveredAt = .origin
-    upstream.connections[l].blamedUntil = .origin
+    upstream.connections[l].progress.of = -1
+    upstream.connections[l].progress.deliveredAt = .origin
+    upstream.connections[l].check.blamedUntil = .origin
     var old = upstream.connections[l].queue.takeAll()
     old.cutAnswered()
     let next = target == Ref<ServerConnection>.none ? l : target
@@ -264,7 +264,7 @@ extension Worker {
           bytes: Int(upstream.connections[l].queue.legs.first?.length ?? 0)),
         got: Outline(bytes, at: p)))
     forgetValues(l)
-    let before = upstream.connections[l].since
+    let before = upstream.connections[l].attempt.since
     lost(l, .protocolError, now: before)
   }
 

@@ -11,9 +11,9 @@ extension Worker {
   package mutating func clientReceived(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) {
     common.counters.add(bytes.byteCount, to: .clientBytesIn)
     common.clock = now
-    if !downstream.clients[c].hasSpoken, isForeign(c, bytes) { return }
-    if downstream.clients[c].input.isEmpty && !downstream.clients[c].isStalled {
-      if downstream.clients[c].isUploading {
+    if !downstream.clients[c].intake.hasSpoken, isForeign(c, bytes) { return }
+    if downstream.clients[c].input.isEmpty && !downstream.clients[c].life.isStalled {
+      if downstream.clients[c].large.isUploading {
         let n = continueUpload(c, bytes, now: now)
         downstream.clients[c].input.append(bytes, from: n, count: bytes.byteCount &- n, &common.buffers)
         return
@@ -22,19 +22,19 @@ extension Worker {
       keepRest(c, bytes, from: consumed, now: now)
     } else {
       downstream.clients[c].input.append(bytes, &common.buffers)
-      if downstream.clients[c].isStalled {
+      if downstream.clients[c].life.isStalled {
         common.effects.append(.pause(client: c))
       } else {
         clientFilled(c, now: now)
       }
     }
-    if downstream.clients[c].isClosing { downstream.closeIfDone(c, &common) }
+    if downstream.clients[c].life.isClosing { downstream.closeIfDone(c, &common) }
   }
 
   /// More of a client's bytes were added to its `input`.
   private mutating func clientFilled(_ c: Ref<Client>, now: Instant) {
-    guard !downstream.clients[c].isStalled else { return }
-    if downstream.clients[c].isUploading { return pumpUpload(c, now: now) }
+    guard !downstream.clients[c].life.isStalled else { return }
+    if downstream.clients[c].large.isUploading { return pumpUpload(c, now: now) }
     // A large value is parsed again when it is complete; as long as it makes progress, its clock restarts.
     if downstream.clients[c].missing > 0 {
       return notePartial(c, rest: downstream.clients[c].input.count, consumed: 0, now: now)
@@ -54,7 +54,7 @@ extension Worker {
   /// no line that could be refused, and the client would wait for its own timeout: the worker closes the connection.
   @inline(never)
   private mutating func isForeign(_ c: Ref<Client>, _ bytes: RawSpan) -> Bool {
-    downstream.clients[c].hasSpoken = true
+    downstream.clients[c].intake.hasSpoken = true
     guard bytes.hasText("\u{16}\u{3}", at: 0) || (bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80) else {
       return false
     }
@@ -70,8 +70,8 @@ extension Worker {
     input.consume(consumed)
     if input.isEmpty {
       input.release(to: &common.buffers)
-    } else if downstream.clients[c].awaited > input.count {
-      input.reserve(downstream.clients[c].awaited &- input.count, &common.buffers)
+    } else if downstream.clients[c].intake.awaited > input.count {
+      input.reserve(downstream.clients[c].intake.awaited &- input.count, &common.buffers)
     }
     let rest = input.count
     downstream.clients[c].input = input
@@ -82,26 +82,26 @@ extension Worker {
   private mutating func keepRest(_ c: Ref<Client>, _ bytes: RawSpan, from consumed: Int, now: Instant) {
     let rest = bytes.byteCount &- consumed
     if rest > 0 {
-      if downstream.clients[c].awaited > rest {
-        downstream.clients[c].input.reserve(downstream.clients[c].awaited, &common.buffers)
+      if downstream.clients[c].intake.awaited > rest {
+        downstream.clients[c].input.reserve(downstream.clients[c].intake.awaited, &common.buffers)
       }
       downstream.clients[c].input.append(bytes, from: consumed, count: rest, &common.buffers)
       notePartial(c, rest: rest, consumed: consumed, now: now)
-    } else if downstream.clients[c].partialSince != .never, !downstream.clients[c].isUploading {
-      downstream.clients[c].partialSince = .never
+    } else if downstream.clients[c].intake.partialSince != .never, !downstream.clients[c].large.isUploading {
+      downstream.clients[c].intake.partialSince = .never
     }
   }
 
   /// Records since when a request is unfinished. Each 64 KiB of a large value restart that clock: they are progress.
   private mutating func notePartial(_ c: Ref<Client>, rest: Int, consumed: Int, now: Instant) {
-    if downstream.clients[c].isUploading && !downstream.clients[c].isStalled { return }
-    if rest == 0 || downstream.clients[c].isStalled {
-      downstream.clients[c].partialSince = .never
-    } else if consumed > 0 || downstream.clients[c].partialSince == .never
-      || rest &- downstream.clients[c].partialSize >= 65_536
+    if downstream.clients[c].large.isUploading && !downstream.clients[c].life.isStalled { return }
+    if rest == 0 || downstream.clients[c].life.isStalled {
+      downstream.clients[c].intake.partialSince = .never
+    } else if consumed > 0 || downstream.clients[c].intake.partialSince == .never
+      || rest &- downstream.clients[c].intake.partialSize >= 65_536
     {
-      downstream.clients[c].partialSince = now
-      downstream.clients[c].partialSize = rest
+      downstream.clients[c].intake.partialSince = now
+      downstream.clients[c].intake.partialSize = rest
     }
   }
 
@@ -109,12 +109,12 @@ extension Worker {
   private mutating func serve(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
     var p = 0
     var request = Request()
-    downstream.clients[c].awaited = 0
+    downstream.clients[c].intake.awaited = 0
     while p < bytes.byteCount {
-      if downstream.clients[c].hasQuit { return bytes.byteCount }
-      if downstream.clients[c].skip > 0 {
-        let n = min(downstream.clients[c].skip, bytes.byteCount &- p)
-        downstream.clients[c].skip &-= n
+      if downstream.clients[c].life.hasQuit { return bytes.byteCount }
+      if downstream.clients[c].intake.skip > 0 {
+        let n = min(downstream.clients[c].intake.skip, bytes.byteCount &- p)
+        downstream.clients[c].intake.skip &-= n
         p &+= n
         continue
       }
@@ -124,8 +124,8 @@ extension Worker {
         downstream.stall(c, &common)
         return p
       }
-      let scanned = downstream.clients[c].scanned
-      if scanned > 0 { downstream.clients[c].scanned = 0 }
+      let scanned = downstream.clients[c].intake.scanned
+      if scanned > 0 { downstream.clients[c].intake.scanned = 0 }
       let end =
         router.table.prefersBatches && bytes.byteCount &- p >= Self.bytesOfSeveralGets
         ? serveGetsInBatches(c, bytes, from: p, atMost: room, now: now)
@@ -144,7 +144,7 @@ extension Worker {
         p &+= request.length
       case .partial:
         // The next search for the line's end continues where this one stopped.
-        downstream.clients[c].scanned = bytes.byteCount &- p
+        downstream.clients[c].intake.scanned = bytes.byteCount &- p
         return p
       case .partialBody:
         if request.length > common.heldLimit
@@ -152,14 +152,14 @@ extension Worker {
         {
           return p &+ beginUpload(c, bytes, p, request, now: now)
         }
-        downstream.clients[c].awaited = request.length
+        downstream.clients[c].intake.awaited = request.length
         return p
       case .refused(let why, let skip, let isQuiet):
         if why == .tooLarge { forget(c, bytes, request, now: now) }
         downstream.refuse(c, why, isQuiet: isQuiet, &common)
         let n = min(skip, bytes.byteCount &- p)
         p &+= n
-        downstream.clients[c].skip = skip &- n
+        downstream.clients[c].intake.skip = skip &- n
       case .hangUp:
         common.counters.add(.foreignClients)
         downstream.hangUp(c, &common)
@@ -200,7 +200,8 @@ extension Worker {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
         common.counters.add(.multigetRequests)
-        if downstream.clients[c].valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p) {
+        if downstream.clients[c].large.valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p)
+        {
           return streamMultiGet(c, bytes, p, request)
         }
         multiGet(c, bytes, p, request, now: now)
@@ -318,7 +319,9 @@ extension Worker {
       return .queueFull
     }
     if upstream.connections[l].state == .closed {
-      guard now >= upstream.connections[l].retryAt else { return upstream.connections[l].lastFailure }
+      guard now >= upstream.connections[l].attempt.retryAt else {
+        return upstream.connections[l].attempt.lastFailure
+      }
       connect(l, now: now)
     } else if upstream.connections[l].state == .idle {
       validate(l, now: now)
@@ -340,7 +343,7 @@ extension Worker {
 
   mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
     upstream.connections[l].state = .connecting
-    upstream.connections[l].since = now
+    upstream.connections[l].attempt.since = now
     common.effects.append(.connect(connection: l))
   }
 }

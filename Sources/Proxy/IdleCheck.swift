@@ -14,7 +14,7 @@ extension Worker {
   /// Marks a connection that is owed no reply as idle, and validates it after a longer time. So a dead connection is
   /// found before a client needs it, and the traffic keeps firewall or NAT state alive.
   mutating func checkIdle(_ l: Ref<ServerConnection>, now: Instant) {
-    let idle = now.since(upstream.connections[l].heard)
+    let idle = now.since(upstream.connections[l].progress.heard)
     if upstream.connections[l].state == .idle {
       if idle >= common.limits.pingAfter { validate(l, now: now) }
     } else if upstream.connections[l].state == .ready, upstream.connections[l].queue.legs.isEmpty,
@@ -29,17 +29,18 @@ extension Worker {
   /// Sends `version` on an idle connection; requests are held until it is answered.
   mutating func validate(_ l: Ref<ServerConnection>, now: Instant) {
     upstream.connections[l].state = .validating
-    upstream.connections[l].validatingSince = now
-    upstream.connections[l].retryAt = .origin
+    upstream.connections[l].check.validatingSince = now
+    upstream.connections[l].attempt.retryAt = .origin
     common.effects.append(.handshake(connection: l))
   }
 
   /// Checks the deadlines of a connection that is being validated. Its requests keep their own deadlines.
   mutating func expireValidation(_ l: Ref<ServerConnection>, now: Instant) {
     let s = upstream.connections[l].server
-    let timeout = upstream.servers[s].requestTimeout
+    let timeout = upstream.servers[s].timeouts.request
     dropUnsent(l, now: now)
-    let age = now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].validatingSince.nanoseconds)
+    let age =
+      now.nanoseconds &- min(now.nanoseconds, upstream.connections[l].check.validatingSince.nanoseconds)
     if age >= timeout {
       guard !upstream.connections[l].isRetiring else { return lost(l, .timedOut, now: now) }
       blame(l, now: now)

@@ -29,7 +29,7 @@ extension Worker {
   @inline(never) func isTooLargeToGather(_ c: Ref<Client>, bytes: RawSpan, _ request: Request, lineAt p: Int)
     -> Bool
   {
-    let size = Int(downstream.clients[c].valueSize)
+    let size = Int(downstream.clients[c].large.valueSize)
     guard !request.verb.touches else { return false }
     // A key and its separator are at least two bytes.
     guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > common.gatherLimit else { return false }
@@ -159,7 +159,8 @@ extension Worker {
   func mayBeLarge(at s: Ref<Server>, for c: Ref<Client>, _ verb: Verb, now: Instant) -> Bool {
     guard upstream.servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
     return
-      (downstream.clients[c].valueSize == 0 || Int(downstream.clients[c].valueSize) >= common.limits.large)
+      (downstream.clients[c].large.valueSize == 0
+      || Int(downstream.clients[c].large.valueSize) >= common.limits.large)
       && now.since(upstream.servers[s].largeAt) < Self.largeMemory
   }
 
@@ -216,12 +217,12 @@ extension Worker {
   mutating func learnSize(_ f: Ref<FanOut>, for c: Ref<Client>) {
     let bytes = fanOuts[f].bytes.count
     if fanOuts[f].hasDeferred {
-      downstream.clients[c].valueSize = max(
-        downstream.clients[c].valueSize, UInt32(clamping: common.limits.large))
+      downstream.clients[c].large.valueSize = max(
+        downstream.clients[c].large.valueSize, UInt32(clamping: common.limits.large))
     } else if bytes > 0 {
       // For small values nothing more need be known.
       let isSmall = bytes < fanOuts[f].pieces.count &* common.limits.small
-      downstream.clients[c].valueSize =
+      downstream.clients[c].large.valueSize =
         isSmall ? 1 : UInt32(clamping: max(1, bytes / max(1, fanOuts[f].pieces.count)))
     }
   }

@@ -63,7 +63,7 @@ extension Worker {
       if upstream.servers.isTaken(s), !upstream.servers[s].isRetired {
         var heard = Instant.origin
         for i in 0..<upstream.servers[s].connections.count {
-          heard = max(heard, upstream.connections[upstream.servers[s].connections[i]].heard)
+          heard = max(heard, upstream.connections[upstream.servers[s].connections[i]].progress.heard)
         }
         numbers.append(
           ServerNumbers(
@@ -94,7 +94,7 @@ extension Worker {
     var victim = Ref<Client>.none
     var c = Ref<Client>(0)
     while c.index < downstream.clients.end {
-      if downstream.clients.isTaken(c), !downstream.clients[c].isClosed, memory(of: c) > most {
+      if downstream.clients.isTaken(c), !downstream.clients[c].life.isClosed, memory(of: c) > most {
         most = memory(of: c)
         victim = c
       }
@@ -112,9 +112,10 @@ extension Worker {
     var total =
       downstream.clients[c].input.footprint &+ downstream.clients[c].output.footprint
       &+ downstream.clients[c].parked.footprint
-    if downstream.clients[c].stream != Ref<Stream>.none, downstream.clients[c].isUploading {
+    if downstream.clients[c].large.stream != Ref<Stream>.none, downstream.clients[c].large.isUploading {
       total &+=
-        upstream.connections[transfers.streams[downstream.clients[c].stream].connection].queue.bytes.footprint
+        upstream.connections[transfers.streams[downstream.clients[c].large.stream].connection].queue.bytes
+        .footprint
     }
     return total
   }

@@ -46,12 +46,15 @@ extension Worker {
         return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
-    if upstream.connections[l].isMade, !Self.isSpoken(request.verb, in: upstream.connections[l].meta) {
-      return downstream.refuse(c, Self.unspoken(in: upstream.connections[l].meta), isQuiet: false, &common)
+    if upstream.connections[l].isMade,
+      !Self.isSpoken(request.verb, in: upstream.connections[l].handshake.meta)
+    {
+      return downstream.refuse(
+        c, Self.unspoken(in: upstream.connections[l].handshake.meta), isQuiet: false, &common)
     }
     let x = downstream.newExchange(c)
     upstream.opaque &+= 1
-    let era = upstream.connections[l].meta
+    let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
       x, in: destination.pool, bytes, p, request, opaque: upstream.opaque, for: era, secret: upstream.secret,
       since: now,
@@ -91,7 +94,7 @@ extension Worker {
     if leg.isFenced { return digestFenced(l, leg, bytes, p) }
     let answer = ReplyParser.meta(
       bytes, at: p, to: leg.metaLine, asked: upstream.connections[l].queue.bytes.readable,
-      era: upstream.connections[l].meta,
+      era: upstream.connections[l].handshake.meta,
       maxValue: common.limits.maxValue)
     switch answer {
     case .partial: return 0
@@ -127,7 +130,7 @@ extension Worker {
       }
       let answer = ReplyParser.meta(
         bytes.first(p &+ said), at: p, to: leg.metaLine, asked: upstream.connections[l].queue.bytes.readable,
-        era: upstream.connections[l].meta,
+        era: upstream.connections[l].handshake.meta,
         maxValue: common.limits.maxValue)
       guard case .reply(let reply) = answer, reply.length == said else {
         violation(l, .wrongType, bytes, p)

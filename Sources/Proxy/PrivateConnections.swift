@@ -15,7 +15,7 @@ extension Worker {
     transfers.streamsAtWork &+= 1
     // A connection that was idle for long may be dead; it is not validated, as a new one costs hardly more.
     while let old = upstream.servers[s].spares.first,
-      now.since(upstream.connections[old].since) >= common.limits.sparePatience
+      now.since(upstream.connections[old].attempt.since) >= common.limits.sparePatience
     {
       upstream.servers[s].spares.dropFirst()
       shut(old)
@@ -32,7 +32,7 @@ extension Worker {
     upstream.connections[l].stream = i
     transfers.streams[i].connection = l
     transfers.streams[i].server = s
-    transfers.streams[i].movedAt = now
+    transfers.streams[i].progress.movedAt = now
     return l
   }
 
@@ -55,7 +55,7 @@ extension Worker {
       upstream.servers[s].status == .up, !upstream.servers[s].isRetired,
       upstream.servers[s].spares.count < common.limits.spares
     {
-      upstream.connections[l].since = common.clock
+      upstream.connections[l].attempt.since = common.clock
       upstream.servers[s].spares.append(l)
     } else {
       shut(l)
@@ -85,7 +85,8 @@ extension Worker {
     }
     if !upstream.servers[s].isRetired, failure != .ejected, failure != .shuttingDown {
       note(
-        failure, of: s, begun: upstream.connections[l].state == .ready ? nil : upstream.connections[l].since)
+        failure, of: s,
+        begun: upstream.connections[l].state == .ready ? nil : upstream.connections[l].attempt.since)
     }
     if i != Ref<Stream>.none { failed(stream: i, failure, now: now) }
   }
@@ -105,8 +106,8 @@ extension Worker {
       guard downstream.clients.isCurrent(wait.client) else { continue }
       let c = wait.client.slot
       guard let id = wait.stream else {
-        downstream.clients[c].isQueued = false
-        downstream.clients[c].holdsStream = true
+        downstream.clients[c].large.isQueued = false
+        downstream.clients[c].large.holdsStream = true
         transfers.streamsAtWork &+= 1
         downstream.considerResuming(c, &common)
         continue
@@ -118,8 +119,8 @@ extension Worker {
 
   /// Frees the stream that was reserved for a client's upload.
   mutating func releaseStream(of c: Ref<Client>) {
-    guard downstream.clients[c].holdsStream else { return }
-    downstream.clients[c].holdsStream = false
+    guard downstream.clients[c].large.holdsStream else { return }
+    downstream.clients[c].large.holdsStream = false
     transfers.streamsAtWork &-= 1
     if transfers.streamsAtWork < common.limits.streams && !transfers.streamWaits.isEmpty { admitWaiting() }
   }
@@ -173,7 +174,7 @@ extension Worker {
     guard upstream.connections[l].state == .ready else { return }
     // Gathered bytes have waited long enough.
     if upstream.connections[l].unsent > 0 { markDirty(connection: l) }
-    let rest = now.since(transfers.streams[i].movedAt)
+    let rest = now.since(transfers.streams[i].progress.movedAt)
     if isWaitingForClient(i) {
       // Other clients do not wait long for a client that neither reads nor sends.
       if !transfers.streamWaits.isEmpty && !transfers.streams[i].isOptional
@@ -182,7 +183,7 @@ extension Worker {
       {
         downstream.close(client: transfers.streams[i].client.slot, &common)
       }
-    } else if min(rest, now.since(transfers.streams[i].askedAt))
+    } else if min(rest, now.since(transfers.streams[i].progress.askedAt))
       >= .nanoseconds(Int64(clamping: policy(of: transfers.streams[i].leg.pool).requestTimeout))
     {
       common.counters.add(.timeouts)
@@ -193,7 +194,7 @@ extension Worker {
   private func isWaitingForClient(_ i: Ref<Stream>) -> Bool {
     guard transfers.streams[i].course == .upload else { return transfers.streams[i].isHeldUp }
     return downstream.clients.isCurrent(transfers.streams[i].client)
-      && downstream.clients[transfers.streams[i].client.slot].bodyLeft > 0
+      && downstream.clients[transfers.streams[i].client.slot].large.bodyLeft > 0
       && upstream.connections[transfers.streams[i].connection].queue.bytes.isEmpty
   }
 
@@ -203,7 +204,7 @@ extension Worker {
     while s.index < upstream.servers.end {
       if upstream.servers.isTaken(s) {
         while let l = upstream.servers[s].spares.first,
-          now.since(upstream.connections[l].since) >= common.limits.sparePatience
+          now.since(upstream.connections[l].attempt.since) >= common.limits.sparePatience
         {
           upstream.servers[s].spares.dropFirst()
           shut(l)
@@ -215,11 +216,11 @@ extension Worker {
 
   /// Ends a disconnected client's stream, unless it is an upload that has arrived as a whole: that is completed.
   mutating func leaveStreams(of c: Ref<Client>) {
-    let i = downstream.clients[c].stream
+    let i = downstream.clients[c].large.stream
     guard i != Ref<Stream>.none else { return }
-    downstream.clients[c].stream = Ref<Stream>.none
+    downstream.clients[c].large.stream = Ref<Stream>.none
     if transfers.streams[i].course == .upload {
-      if downstream.clients[c].bodyLeft == 0 { return }
+      if downstream.clients[c].large.bodyLeft == 0 { return }
       if transfers.streams[i].exchange != Ref<Exchange>.none {
         downstream.exchanges.give(transfers.streams[i].exchange)
       }

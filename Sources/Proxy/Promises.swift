@@ -124,7 +124,7 @@ extension Worker {
       invalidation.promised.count < Self.mostPromises
     else { return false }
     // Twice the queue's limits, in bytes and requests: requests that were given up have left the queue, or soon will.
-    return upstream.connections[l].owed.count < Self.mostPromises
+    return upstream.connections[l].owed.keys.count < Self.mostPromises
       && upstream.connections[l].queue.bytes.count < common.limits.serverQueue &* 2
       && upstream.connections[l].queue.legs.count < common.limits.serverDepth &* 2
   }
@@ -178,7 +178,8 @@ extension Worker {
 
   /// Whether deletions that clients were promised are queued on a connection, or will be.
   mutating func owesDeletions(_ l: Ref<ServerConnection>) -> Bool {
-    if !upstream.connections[l].owed.isEmpty || invalidation.promised.contains(where: { $0.connection == l })
+    if !upstream.connections[l].owed.keys.isEmpty
+      || invalidation.promised.contains(where: { $0.connection == l })
     {
       return true
     }
@@ -202,7 +203,7 @@ extension Worker {
       if upstream.connections[l].state == .ready, !isAhead {
         appendDeletion(of: one.key, on: l)
       } else {
-        upstream.connections[l].owed.append(one.key)
+        upstream.connections[l].owed.keys.append(one.key)
       }
     }
   }
@@ -217,8 +218,8 @@ extension Worker {
 
   /// Sends the deletions that a connection owes when it is used again, ahead of its queue, which is unsent.
   mutating func sendOwed(_ l: Ref<ServerConnection>) {
-    let keys = upstream.connections[l].owed
-    upstream.connections[l].owed = []
+    let keys = upstream.connections[l].owed.keys
+    upstream.connections[l].owed.keys = []
     let waiting = upstream.connections[l].queue.takeAll()
     var done: Set<[UInt8]> = []
     for key in keys where done.insert(key).inserted { appendDeletion(of: key, on: l) }
@@ -228,7 +229,7 @@ extension Worker {
   /// Queues a deletion of a key of any bytes on a connection. No client gets its reply. A key that only base64 can
   /// express is skipped on a server that does not know base64: it cannot be stored there.
   mutating func appendDeletion(of key: [UInt8], on l: Ref<ServerConnection>) {
-    let (era, pool) = (upstream.connections[l].meta, pool(of: key) ?? PoolIndex())
+    let (era, pool) = (upstream.connections[l].handshake.meta, pool(of: key) ?? PoolIndex())
     guard
       upstream.connections[l].queue.enqueueDeletion(
         of: key, in: pool, opaque: &upstream.opaque, for: era, since: common.clock, &common.buffers)
@@ -282,9 +283,9 @@ extension Worker {
           return true
         }
       }
-      if upstream.connections[l].owed.isEmpty { continue }
+      if upstream.connections[l].owed.keys.isEmpty { continue }
       var keys = KeyRange(leg, start: 0)
-      if let key = keys.next(line.readable), upstream.connections[l].owed.contains(key) { return true }
+      if let key = keys.next(line.readable), upstream.connections[l].owed.keys.contains(key) { return true }
     }
     return false
   }
@@ -314,13 +315,13 @@ extension Worker {
     while let one = upstream.connections[l].queue.next(&at) {
       let leg = one.leg
       let isDump = leg.fanOut != Ref<FanOut>.none && fanOuts[leg.fanOut].kind == .dump
-      if isDump, upstream.connections[l].meta < .v1_6_0 {
+      if isDump, upstream.connections[l].handshake.meta < .v1_6_0 {
         var request = upstream.connections[l].queue.copy(one, &common.buffers)
         abandon(leg, at: upstream.connections[l].server, by: l, .protocolError, .notDone, request, 0)
         request.release(to: &common.buffers)
-      } else if !Self.isSpoken(leg.verb, in: upstream.connections[l].meta) {
+      } else if !Self.isSpoken(leg.verb, in: upstream.connections[l].handshake.meta) {
         if leg.exchange != Ref<Exchange>.none {
-          refuse(leg.exchange, Self.unspoken(in: upstream.connections[l].meta))
+          refuse(leg.exchange, Self.unspoken(in: upstream.connections[l].handshake.meta))
         }
       } else {
         continue
@@ -341,10 +342,10 @@ extension Worker {
   private mutating func refuseUnspokenUpload(_ l: Ref<ServerConnection>) {
     let i = upstream.connections[l].stream
     guard i != Ref<Stream>.none, transfers.streams[i].course == .upload,
-      !Self.isSpoken(transfers.streams[i].leg.verb, in: upstream.connections[l].meta)
+      !Self.isSpoken(transfers.streams[i].leg.verb, in: upstream.connections[l].handshake.meta)
     else { return }
     if transfers.streams[i].exchange != Ref<Exchange>.none {
-      refuse(transfers.streams[i].exchange, Self.unspoken(in: upstream.connections[l].meta))
+      refuse(transfers.streams[i].exchange, Self.unspoken(in: upstream.connections[l].handshake.meta))
     }
     finishUpload(i, isClean: false)
   }

@@ -81,10 +81,10 @@ extension Worker {
   /// Takes the timeouts by which a server's connections are judged from the rules of its pools.
   private mutating func setTimeouts(of s: Ref<Server>, _ policies: [PoolPolicy]) {
     let timeouts = policies.map(\.requestTimeout.wholeNanoseconds)
-    upstream.servers[s].connectTimeout = policies.map(\.connectTimeout.wholeNanoseconds).max() ?? 0
-    upstream.servers[s].requestTimeout = timeouts.max() ?? 0
-    upstream.servers[s].lastPolicy = policies.first.map { RequestPolicy($0) }
-    upstream.servers[s].hasMixedTimeouts = Set(timeouts).count > 1
+    upstream.servers[s].timeouts.connect = policies.map(\.connectTimeout.wholeNanoseconds).max() ?? 0
+    upstream.servers[s].timeouts.request = timeouts.max() ?? 0
+    upstream.servers[s].timeouts.lastPolicy = policies.first.map { RequestPolicy($0) }
+    upstream.servers[s].timeouts.areMixed = Set(timeouts).count > 1
     for policy in policies
     where policy.isJournaled && policy.requestTimeout * 4 > common.limits.journalLife {
       common.limits.journalLife = policy.requestTimeout * 4
@@ -178,7 +178,7 @@ extension Worker {
   /// executed later.
   mutating func mustWait(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
     guard !upstream.connections[l].isPrivate, !upstream.connections[l].isRetiring else { return false }
-    if now < upstream.connections[l].restsUntil { return true }
+    if now < upstream.connections[l].owed.restsUntil { return true }
     for i in 0..<upstream.retiring.count {
       let r = upstream.retiring[i]
       guard upstream.connections[r].isFollowed, upstream.connections[r].state != .closed,
@@ -291,12 +291,12 @@ extension Worker {
     for i in 0..<upstream.servers[s].connections.count {
       let l = upstream.servers[s].connections[i]
       if status == .up {
-        upstream.connections[l].retryAt = .origin
+        upstream.connections[l].attempt.retryAt = .origin
         if upstream.connections[l].state == .closed { connect(l, now: now) }
       } else {
         lost(l, .ejected, now: now)
-        for key in upstream.connections[l].owed { recordDoubt(key, at: s) }
-        upstream.connections[l].owed = []
+        for key in upstream.connections[l].owed.keys { recordDoubt(key, at: s) }
+        upstream.connections[l].owed.keys = []
       }
     }
     if status == .up {
@@ -386,9 +386,9 @@ extension Worker {
     if upstream.connections[l].isMade { common.counters.subtract(.serverConnections) }
     if upstream.connections[l].state != .closed { common.effects.append(.disconnect(connection: l)) }
     upstream.connections[l].state = .closed
-    upstream.connections[l].isNew = false
+    upstream.connections[l].handshake.isNew = false
     upstream.connections[l].input.release(to: &common.buffers)
-    upstream.connections[l].retryAt = .origin
+    upstream.connections[l].attempt.retryAt = .origin
   }
 
   // MARK: - Draining
@@ -419,7 +419,7 @@ extension Worker {
       if let id = wait.stream {
         if transfers.streams.isCurrent(id) { failedDownload(id.slot, .shuttingDown, now: now) }
       } else {
-        downstream.clients[wait.client.slot].isQueued = false
+        downstream.clients[wait.client.slot].large.isQueued = false
         downstream.considerResuming(wait.client.slot, &common)
       }
     }

@@ -15,9 +15,9 @@ extension Worker {
   func isSilent(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
     guard upstream.connections[l].state == .ready, let oldest = upstream.connections[l].queue.legs.first
     else { return false }
-    let from = max(upstream.connections[l].heard, oldest.since)
+    let from = max(upstream.connections[l].progress.heard, oldest.since)
     return now.nanoseconds &- min(now.nanoseconds, from.nanoseconds)
-      >= upstream.servers[upstream.connections[l].server].requestTimeout
+      >= upstream.servers[upstream.connections[l].server].timeouts.request
   }
 
   /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,
@@ -25,10 +25,10 @@ extension Worker {
   mutating func blame(_ l: Ref<ServerConnection>, now: Instant) {
     let s = upstream.connections[l].server
     guard !upstream.connections[l].isRetiring, !upstream.servers[s].isRetired,
-      now >= upstream.connections[l].blamedUntil
+      now >= upstream.connections[l].check.blamedUntil
     else { return }
-    upstream.connections[l].blamedUntil = now.advanced(
-      by: .nanoseconds(Int64(clamping: upstream.servers[s].requestTimeout)))
+    upstream.connections[l].check.blamedUntil = now.advanced(
+      by: .nanoseconds(Int64(clamping: upstream.servers[s].timeouts.request)))
     upstream.servers[s].isSuspect = true
     common.events.append(.failed(server: upstream.servers[s].id, .timedOut))
   }
@@ -41,24 +41,24 @@ extension Worker {
       return dropReplacement(of: l)
     }
     let s = upstream.connections[l].server
-    guard upstream.connections[l].replacement == Ref<ServerConnection>.none,
+    guard upstream.connections[l].check.replacement == Ref<ServerConnection>.none,
       !upstream.connections[l].isRetiring,
       upstream.servers[s].status == .up,
-      now >= upstream.connections[l].retryAt
+      now >= upstream.connections[l].attempt.retryAt
     else { return }
     let r = upstream.connections.take()
     upstream.connections[r].server = s
-    upstream.connections[r].replaces = l
-    upstream.connections[l].replacement = r
+    upstream.connections[r].check.replaces = l
+    upstream.connections[l].check.replacement = r
     connect(r, now: now)
   }
 
   /// The handshake of a replacement is done: it replaces the old connection, unless that has delivered meanwhile.
   mutating func takeOver(_ r: Ref<ServerConnection>, now: Instant) {
-    let l = upstream.connections[r].replaces
+    let l = upstream.connections[r].check.replaces
     let s = upstream.connections[r].server
-    upstream.connections[r].replaces = Ref<ServerConnection>.none
-    upstream.connections[l].replacement = Ref<ServerConnection>.none
+    upstream.connections[r].check.replaces = Ref<ServerConnection>.none
+    upstream.connections[l].check.replacement = Ref<ServerConnection>.none
     let wasValidating = upstream.connections[l].state == .validating
     guard wasValidating || isSilent(l, now: now), let i = index(of: l, at: s) else {
       return retire(connection: r)
@@ -68,8 +68,8 @@ extension Worker {
     common.counters.subtract(.serverConnections)
     common.counters.add(.serverConnectionsLost)
     reset(l, .connectionLost, readsTo: r, isEndedHere: true)
-    upstream.connections[r].owed += upstream.connections[l].owed
-    upstream.connections[l].owed = []
+    upstream.connections[r].owed.keys += upstream.connections[l].owed.keys
+    upstream.connections[l].owed.keys = []
     retire(connection: l)
   }
 
@@ -83,8 +83,8 @@ extension Worker {
   /// A replacement could not be made, and that was reported to the health board; so the silence is reported as a
   /// failure too. The next attempt follows after `reconnectDelay`, or at once if this one took its whole time.
   mutating func giveUpReplacement(_ r: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
-    let l = upstream.connections[r].replaces
-    upstream.connections[l].retryAt =
+    let l = upstream.connections[r].check.replaces
+    upstream.connections[l].attempt.retryAt =
       failure == .timedOut ? now : now.advanced(by: common.limits.reconnectDelay)
     blame(l, now: now)
     dropReplacement(of: l)
@@ -93,19 +93,20 @@ extension Worker {
   /// A replacement opened early, for a connection being validated, got no answer either: the server may be slow, so
   /// the next attempt waits for a whole deadline.
   mutating func giveUpEarlyReplacement(_ r: Ref<ServerConnection>) {
-    let l = upstream.connections[r].replaces
+    let l = upstream.connections[r].check.replaces
     let patience = Duration.nanoseconds(
-      Int64(clamping: upstream.servers[upstream.connections[l].server].requestTimeout))
-    upstream.connections[l].retryAt = upstream.connections[l].validatingSince.advanced(by: patience)
+      Int64(clamping: upstream.servers[upstream.connections[l].server].timeouts.request))
+    upstream.connections[l].attempt.retryAt = upstream.connections[l].check.validatingSince.advanced(
+      by: patience)
     dropReplacement(of: l)
   }
 
   /// Retires a replacement that is no longer needed.
   mutating func dropReplacement(of l: Ref<ServerConnection>) {
-    let r = upstream.connections[l].replacement
+    let r = upstream.connections[l].check.replacement
     guard r != Ref<ServerConnection>.none else { return }
-    upstream.connections[l].replacement = Ref<ServerConnection>.none
-    upstream.connections[r].replaces = Ref<ServerConnection>.none
+    upstream.connections[l].check.replacement = Ref<ServerConnection>.none
+    upstream.connections[r].check.replaces = Ref<ServerConnection>.none
     retire(connection: r)
   }
 
@@ -120,7 +121,7 @@ extension Worker {
       upstream.connections[l].input.isEmpty,
       let oldest = upstream.connections[l].queue.legs.first
     else { return false }
-    return oldest.since.since(upstream.connections[l].heard) >= common.limits.staleAfter
+    return oldest.since.since(upstream.connections[l].progress.heard) >= common.limits.staleAfter
   }
 
   /// Puts a request at the end of a connection's queue, with its original bytes and deadline.

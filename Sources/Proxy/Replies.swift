@@ -29,7 +29,7 @@ extension Worker {
   @inline(__always)
   private mutating func noteArrival(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant)
   {
-    if consumed > 0 { upstream.connections[l].heard = now }
+    if consumed > 0 { upstream.connections[l].progress.heard = now }
     if upstream.connections[l].queue.sent > 0 { notePart(of: count, consumed, on: l, now: now) }
   }
 
@@ -38,21 +38,21 @@ extension Worker {
   @inline(never)
   private mutating func notePart(of count: Int, _ consumed: Int, on l: Ref<ServerConnection>, now: Instant) {
     guard upstream.connections[l].state == .ready else { return }
-    if upstream.connections[l].partOf != upstream.connections[l].queue.legs.place {
-      upstream.connections[l].partOf = upstream.connections[l].queue.legs.place
-      upstream.connections[l].part = 0
-      upstream.connections[l].partAt = .origin
+    if upstream.connections[l].progress.of != upstream.connections[l].queue.legs.place {
+      upstream.connections[l].progress.of = upstream.connections[l].queue.legs.place
+      upstream.connections[l].progress.bytes = 0
+      upstream.connections[l].progress.at = .origin
       // The bytes may have belonged to an earlier reply.
       if consumed > 0, upstream.connections[l].queue.cursorAt == 0 { return }
     }
-    upstream.connections[l].part &+= count
+    upstream.connections[l].progress.bytes &+= count
     guard
-      upstream.connections[l].part >= Self.leastProgress
+      upstream.connections[l].progress.bytes >= Self.leastProgress
         || consumed > 0 && upstream.connections[l].queue.front != .discarding
     else { return }
-    upstream.connections[l].part = 0
-    upstream.connections[l].partAt = now
-    upstream.connections[l].heard = now
+    upstream.connections[l].progress.bytes = 0
+    upstream.connections[l].progress.at = now
+    upstream.connections[l].progress.heard = now
   }
 
   /// Bytes of a reply that count as progress.

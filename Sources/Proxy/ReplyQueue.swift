@@ -31,7 +31,8 @@ extension Downstream {
     let c = exchanges[x].client
     guard c != Ref<Client>.none else { return exchanges.give(x) }
     if clients[c].first == x {
-      clients[c].output.append(reply, addingEnd: addingEnd, beginning: clients[c].usualReply, &common.buffers)
+      clients[c].output.append(
+        reply, addingEnd: addingEnd, beginning: clients[c].sending.usualReply, &common.buffers)
       popHead(c, x, &common)
     } else {
       let start = clients[c].parked.count
@@ -99,7 +100,7 @@ extension Downstream {
     clients[c].dequeue(next: next)
     markDirty(client: c)
     if next != Ref<Exchange>.none && exchanges[next].isFinished { followUp(c, &common) }
-    if clients[c].isStalled { considerResuming(c, &common) }
+    if clients[c].life.isStalled { considerResuming(c, &common) }
   }
 
   /// Moves the parked replies that are next in order to the output.
@@ -114,7 +115,7 @@ extension Downstream {
       x = next
     }
     clients[c].inFlight &-= count
-    clients[c].answered &+= count
+    clients[c].sending.answered &+= count
     clients[c].first = x
     if x == Ref<Exchange>.none { clients[c].last = x }
     if clients[c].parkedLive == 0 { clients[c].parked.release(to: &common.buffers) }
@@ -179,8 +180,8 @@ extension Downstream {
 
   /// Ignores everything else that this client sends, and closes it when the replies that it is owed have been sent.
   mutating func hangUp(_ c: Ref<Client>, _ common: inout Common) {
-    clients[c].hasQuit = true
-    clients[c].isClosing = true
+    clients[c].life.hasQuit = true
+    clients[c].life.isClosing = true
     closeIfDone(c, &common)
   }
 }

@@ -12,15 +12,15 @@ extension Worker {
   package mutating func connected(_ l: Ref<ServerConnection>, now: Instant) {
     guard upstream.connections[l].state == .connecting else { return }
     upstream.connections[l].state = .handshaking
-    upstream.connections[l].isNew = true
-    upstream.connections[l].isHandshakeDone = false
+    upstream.connections[l].handshake.isNew = true
+    upstream.connections[l].handshake.isDone = false
   }
 
   /// The bytes sent on a new connection before any request, and on an idle one: `version`, and then the `Handshake`.
   package mutating func handshakeRequest(for l: Ref<ServerConnection>) -> [UInt8] {
     guard upstream.connections[l].state == .learningMeta else { return Array("version\r\n".utf8) }
     var text: [UInt8] = []
-    Handshake.write(upstream.connections[l].secret, to: &text)
+    Handshake.write(upstream.connections[l].handshake.secret, to: &text)
     return text
   }
 
@@ -44,27 +44,28 @@ extension Worker {
     case .reply(let length, .done) where length == bytes.byteCount:
       let s = upstream.connections[l].server
       let version = Era(version: bytes)
-      if upstream.servers[s].version != version {
-        upstream.servers[s].version = version
-        upstream.servers[s].shunned = 0
-        upstream.servers[s].hasShown = false
+      if upstream.servers[s].speech.version != version {
+        upstream.servers[s].speech.version = version
+        upstream.servers[s].speech.shunned = 0
+        upstream.servers[s].speech.hasShown = false
       }
-      if isValidating, upstream.servers[s].isUnproven, now >= upstream.servers[s].proveAt {
+      if isValidating, upstream.servers[s].speech.isUnproven, now >= upstream.servers[s].speech.proveAt {
         handshakeAgain(l, now: now)
       } else if isValidating {
         upstream.connections[l].state = .ready
-        upstream.connections[l].heard = now
+        upstream.connections[l].progress.heard = now
         dropReplacement(of: l)
         sendWaiting(l)
-      } else if upstream.servers[s].shunned >= Self.mostShunned {
+      } else if upstream.servers[s].speech.shunned >= Self.mostShunned {
         // Ask again later, in case those connections were lost by accident.
-        upstream.servers[s].shunned &-= 1
-        upstream.servers[s].proveAt = now.advanced(by: .seconds(1 << Int(min(upstream.servers[s].shuns, 12))))
-        upstream.servers[s].shuns = min(upstream.servers[s].shuns, 200) &+ 1
+        upstream.servers[s].speech.shunned &-= 1
+        upstream.servers[s].speech.proveAt = now.advanced(
+          by: .seconds(1 << Int(min(upstream.servers[s].speech.shuns, 12))))
+        upstream.servers[s].speech.shuns = min(upstream.servers[s].speech.shuns, 200) &+ 1
         learn(.v1_4, of: l)
         finishHandshake(l, now: now)
-      } else if upstream.connections[l].isPrivate, !upstream.servers[s].hasShown,
-        upstream.servers[s].shuns > 0
+      } else if upstream.connections[l].isPrivate, !upstream.servers[s].speech.hasShown,
+        upstream.servers[s].speech.shuns > 0
       {
         // Whether it answers by now is tested on shared connections with nothing in flight.
         learn(.v1_4, of: l)
@@ -82,8 +83,8 @@ extension Worker {
   /// Requests the handshake that shows which meta requests the server supports.
   private mutating func startHandshake(_ l: Ref<ServerConnection>, now: Instant) {
     upstream.connections[l].state = .learningMeta
-    upstream.connections[l].since = now
-    upstream.connections[l].secret = upstream.secret &+ UInt64(l.index)
+    upstream.connections[l].attempt.since = now
+    upstream.connections[l].handshake.secret = upstream.secret &+ UInt64(l.index)
     common.effects.append(.handshake(connection: l))
   }
 
@@ -99,11 +100,11 @@ extension Worker {
   static let mostShunned: UInt8 = 2
 
   private mutating func readHandshake(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) -> Int {
-    switch Handshake(bytes, secret: upstream.connections[l].secret) {
+    switch Handshake(bytes, secret: upstream.connections[l].handshake.secret) {
     case .partial: return 0
     case .speaks(let era, let length) where length == bytes.byteCount:
-      upstream.servers[upstream.connections[l].server].shunned = 0
-      upstream.servers[upstream.connections[l].server].hasShown = true
+      upstream.servers[upstream.connections[l].server].speech.shunned = 0
+      upstream.servers[upstream.connections[l].server].speech.hasShown = true
       learn(era, of: l)
       finishHandshake(l, now: now)
       return length
@@ -119,8 +120,9 @@ extension Worker {
   /// Records the era that the handshake has shown. Versions since 1.6.18 answer alike: `version` tells them apart.
   private mutating func learn(_ era: Era, of l: Ref<ServerConnection>) {
     let s = upstream.connections[l].server
-    upstream.connections[l].meta = era == .v1_6_18 ? max(era, upstream.servers[s].version ?? era) : era
-    upstream.servers[s].meta = upstream.connections[l].meta
+    upstream.connections[l].handshake.meta =
+      era == .v1_6_18 ? max(era, upstream.servers[s].speech.version ?? era) : era
+    upstream.servers[s].speech.meta = upstream.connections[l].handshake.meta
     learnDialect()
   }
 
@@ -130,10 +132,11 @@ extension Worker {
     var s = Ref<Server>(0)
     while s.index < upstream.servers.end {
       if upstream.servers.isTaken(s), !upstream.servers[s].isRetired,
-        let version = upstream.servers[s].version
+        let version = upstream.servers[s].speech.version
       {
         // An unanswered handshake may mean a slow server: its own connections refuse unsupported requests.
-        let meta = upstream.servers[s].isUnproven ? version : min(version, upstream.servers[s].meta)
+        let meta =
+          upstream.servers[s].speech.isUnproven ? version : min(version, upstream.servers[s].speech.meta)
         let one = Dialect(classic: version, meta: meta)
         lowest = Dialect(
           classic: min(one.classic, lowest?.classic ?? one.classic),
@@ -147,8 +150,8 @@ extension Worker {
   /// Ends the handshake: the connection is used, unless it must wait for the replies on an older one.
   private mutating func finishHandshake(_ l: Ref<ServerConnection>, now: Instant) {
     upstream.servers[upstream.connections[l].server].isFull = false
-    upstream.connections[l].isNew = false
-    upstream.connections[l].isHandshakeDone = true
+    upstream.connections[l].handshake.isNew = false
+    upstream.connections[l].handshake.isDone = true
     if mustWait(l, now: now) { upstream.connections[l].state = .waiting } else { use(l, now: now) }
   }
 
@@ -169,12 +172,12 @@ extension Worker {
   mutating func use(_ l: Ref<ServerConnection>, now: Instant) {
     upstream.connections[l].state = .ready
     upstream.connections[l].isCut = false
-    upstream.connections[l].since = now
-    upstream.connections[l].heard = now
-    if upstream.connections[l].replaces != Ref<ServerConnection>.none { takeOver(l, now: now) }
-    guard !upstream.connections[l].mustRest else {
-      upstream.connections[l].mustRest = false
-      upstream.connections[l].restsUntil = now.advanced(by: common.limits.rest)
+    upstream.connections[l].attempt.since = now
+    upstream.connections[l].progress.heard = now
+    if upstream.connections[l].check.replaces != Ref<ServerConnection>.none { takeOver(l, now: now) }
+    guard !upstream.connections[l].owed.mustRest else {
+      upstream.connections[l].owed.mustRest = false
+      upstream.connections[l].owed.restsUntil = now.advanced(by: common.limits.rest)
       upstream.connections[l].state = .waiting
       return
     }
@@ -185,8 +188,8 @@ extension Worker {
 
   /// Sends what waited for the connection, as far as its server supports it.
   private mutating func sendWaiting(_ l: Ref<ServerConnection>) {
-    if upstream.connections[l].meta < .v1_6_10 { refuseUnspoken(l) }
-    if !upstream.connections[l].owed.isEmpty { sendOwed(l) }
+    if upstream.connections[l].handshake.meta < .v1_6_10 { refuseUnspoken(l) }
+    if !upstream.connections[l].owed.keys.isEmpty { sendOwed(l) }
     if upstream.connections[l].unsent > 0 { markDirty(connection: l) }
     noteUsable(l)
   }

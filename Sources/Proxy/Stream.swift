@@ -39,19 +39,24 @@ struct Stream: ~Copyable, Recyclable {
   /// The request line, and the leg by which its reply is parsed.
   var line = Buffer()
   var leg = Leg()
-  /// Bytes still to be transferred: of an upload's request to the server, of a download's value to the client.
-  var left = 0
+  var progress = Progress()
   /// Bytes of this value were sent: the client can no longer get an error, or the server may have stored it.
   var hasBegun = false
   /// The client reads more slowly than the server sends: the connection to the server is not read.
   var isHeldUp = false
-  /// When it last made progress (by `Worker.leastProgress` bytes, or to another stage), and the bytes since.
-  var movedAt = Instant.origin
-  var moved = 0
   /// The value was small enough to be buffered: its client is not closed to free the stream for others.
   var isOptional = false
-  /// Of an upload: since when the server has bytes to accept, or a reply to send.
-  var askedAt = Instant.origin
+
+  /// How much is left, and when it last moved.
+  struct Progress: BitwiseCopyable {
+    /// Bytes still to be transferred: of an upload's request to the server, of a download's value to the client.
+    var left = 0
+    /// When it last made progress (by `Worker.leastProgress` bytes, or to another stage), and the bytes since.
+    var movedAt = Instant.origin
+    var moved = 0
+    /// Of an upload: since when the server has bytes to accept, or a reply to send.
+    var askedAt = Instant.origin
+  }
 
   init() {}
   mutating func reset() { self = Stream() }
@@ -74,10 +79,10 @@ struct Stream: ~Copyable, Recyclable {
 
   /// Records that `n` bytes were transferred.
   mutating func move(_ n: Int, now: Instant) {
-    moved &+= n
-    guard moved >= Worker.leastProgress else { return }
-    moved = 0
-    movedAt = now
+    progress.moved &+= n
+    guard progress.moved >= Worker.leastProgress else { return }
+    progress.moved = 0
+    progress.movedAt = now
   }
 }
 

@@ -13,9 +13,9 @@ extension Worker {
   ) -> Int {
     let available = bytes.byteCount &- p
     // The rest of the value will never arrive.
-    if downstream.clients[c].isClosing { return available }
+    if downstream.clients[c].life.isClosing { return available }
     guard downstream.clients[c].inFlight == 0 else {
-      downstream.clients[c].isOrderly = true
+      downstream.clients[c].large.isOrderly = true
       downstream.stall(c, &common)
       return 0
     }
@@ -42,8 +42,8 @@ extension Worker {
       return skipOver(c, request.length, of: available)
     }
     if transfers.streamsAtWork < common.limits.streams { admitWaiting() }
-    guard downstream.clients[c].holdsStream || hasFreeStream else {
-      downstream.clients[c].isQueued = true
+    guard downstream.clients[c].large.holdsStream || hasFreeStream else {
+      downstream.clients[c].large.isQueued = true
       transfers.streamWaits.append(StreamWait(client: downstream.clients.id(of: c), stream: nil, since: now))
       downstream.stall(c, &common)
       return 0
@@ -52,14 +52,14 @@ extension Worker {
     let l = startUpload(c, bytes, p, request, to: destination, now: now)
     let n = available &- request.lineLength
     upstream.connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &common.buffers)
-    downstream.clients[c].bodyLeft = request.bodyLength &- n
-    if transfers.streams[downstream.clients[c].stream].isOptional {
-      downstream.clients[c].awaited = downstream.clients[c].bodyLeft
+    downstream.clients[c].large.bodyLeft = request.bodyLength &- n
+    if transfers.streams[downstream.clients[c].large.stream].isOptional {
+      downstream.clients[c].intake.awaited = downstream.clients[c].large.bodyLeft
     } else {
       markDirty(connection: l)
     }
-    downstream.clients[c].partialSince = now
-    downstream.clients[c].partialSize = 0
+    downstream.clients[c].intake.partialSince = now
+    downstream.clients[c].intake.partialSize = 0
     return available
   }
 
@@ -72,16 +72,16 @@ extension Worker {
   ) -> Bool {
     // Requests on a connection that this one follows may be any client's, for any key.
     if upstream.connections[shared].state != .ready, mustWait(shared, now: common.clock) { return true }
-    if !upstream.connections[shared].owed.isEmpty {
+    if !upstream.connections[shared].owed.keys.isEmpty {
       let key = Word(start: request.keyStart, length: request.keyLength)
       var keys = KeyRange(key: key, isEncoded: request.meta.contains(.base64))
-      if let key = keys.next(bytes), upstream.connections[shared].owed.contains(key) { return true }
+      if let key = keys.next(bytes), upstream.connections[shared].owed.keys.contains(key) { return true }
     }
     var at = RequestQueue.Position()
     while let one = upstream.connections[shared].queue.next(&at) {
       let leg = one.leg
       // Later requests, of other clients, are no reason to wait longer; a deletion may have been owed before.
-      guard leg.since <= downstream.clients[c].uploadHeldSince || leg.isPromised,
+      guard leg.since <= downstream.clients[c].large.heldSince || leg.isPromised,
         leg.verb == .flushAll || leg.verb.mayChange,
         !upstream.connections[shared].queue.changesNothing(one)
       else { continue }
@@ -116,15 +116,15 @@ extension Worker {
 
   /// Holds a client's upload until the next tick.
   private mutating func hold(_ c: Ref<Client>) {
-    downstream.clients[c].isQueued = true
+    downstream.clients[c].large.isQueued = true
     transfers.uploadsHeld.append(downstream.clients.id(of: c))
     downstream.stall(c, &common)
   }
 
   /// Whether the upload has been held for a whole deadline, which begins with the first call.
   private mutating func isOverdue(_ c: Ref<Client>, in pool: PoolIndex, now: Instant) -> Bool {
-    if downstream.clients[c].uploadHeldSince == .never { downstream.clients[c].uploadHeldSince = now }
-    return now.since(downstream.clients[c].uploadHeldSince).wholeNanoseconds
+    if downstream.clients[c].large.heldSince == .never { downstream.clients[c].large.heldSince = now }
+    return now.since(downstream.clients[c].large.heldSince).wholeNanoseconds
       >= policy(of: pool).requestTimeout
   }
 
@@ -132,7 +132,7 @@ extension Worker {
   mutating func resumeHeldUploads() {
     while let id = transfers.uploadsHeld.popFirst() {
       guard downstream.clients.isCurrent(id) else { continue }
-      downstream.clients[id.slot].isQueued = false
+      downstream.clients[id.slot].large.isQueued = false
       downstream.considerResuming(id.slot, &common)
     }
   }
@@ -171,10 +171,10 @@ extension Worker {
     transfers.streams[i].client = downstream.clients.id(of: c)
     transfers.streams[i].exchange = leg.exchange
     transfers.streams[i].leg = leg
-    transfers.streams[i].left = Int(leg.length) &+ request.bodyLength
+    transfers.streams[i].progress.left = Int(leg.length) &+ request.bodyLength
     transfers.streams[i].isOptional = request.length <= common.heldLimit
-    downstream.clients[c].stream = i
-    downstream.clients[c].isUploading = true
+    downstream.clients[c].large.stream = i
+    downstream.clients[c].large.isUploading = true
     common.counters.add(.streamedValues)
     common.counters.add(.requestsForwarded)
     return l
@@ -193,25 +193,27 @@ extension Worker {
   /// Drops the bytes of a request that was answered for: those that are there now, and the others when they arrive.
   private mutating func skipOver(_ c: Ref<Client>, _ length: Int, of available: Int) -> Int {
     let n = min(length, available)
-    downstream.clients[c].skip = length &- n
+    downstream.clients[c].intake.skip = length &- n
     return n
   }
 
   /// Forwards more bytes of a client's upload; returns the bytes consumed.
   mutating func continueUpload(_ c: Ref<Client>, _ bytes: RawSpan, now: Instant) -> Int {
-    let l = transfers.streams[downstream.clients[c].stream].connection
-    let n = min(downstream.clients[c].bodyLeft, bytes.byteCount)
+    let l = transfers.streams[downstream.clients[c].large.stream].connection
+    let n = min(downstream.clients[c].large.bodyLeft, bytes.byteCount)
     // Until now the server had nothing to accept.
     if upstream.connections[l].queue.bytes.isEmpty {
-      transfers.streams[downstream.clients[c].stream].askedAt = now
+      transfers.streams[downstream.clients[c].large.stream].progress.askedAt = now
     }
     upstream.connections[l].queue.write(bytes, from: 0, count: n, &common.buffers)
     noteUploaded(c, n, now: now)
     if n < bytes.byteCount {
       common.effects.append(.pause(client: c))
-    } else if downstream.clients[c].bodyLeft > 0, upstream.connections[l].queue.bytes.count > common.ahead {
+    } else if downstream.clients[c].large.bodyLeft > 0,
+      upstream.connections[l].queue.bytes.count > common.ahead
+    {
       // The client is not read while the server accepts less than has arrived.
-      downstream.clients[c].partialSince = .never
+      downstream.clients[c].intake.partialSince = .never
       downstream.stall(c, &common)
     }
     if upstream.connections[l].state == .ready { markDirty(connection: l) }
@@ -220,20 +222,22 @@ extension Worker {
 
   /// Records that `n` more bytes of the client's value were added to its connection's queue.
   mutating func noteUploaded(_ c: Ref<Client>, _ n: Int, now: Instant) {
-    downstream.clients[c].bodyLeft &-= n
-    if transfers.streams[downstream.clients[c].stream].isOptional {
-      downstream.clients[c].awaited = downstream.clients[c].bodyLeft
+    downstream.clients[c].large.bodyLeft &-= n
+    if transfers.streams[downstream.clients[c].large.stream].isOptional {
+      downstream.clients[c].intake.awaited = downstream.clients[c].large.bodyLeft
     }
-    if downstream.clients[c].bodyLeft > 0 {
-      downstream.clients[c].partialSize &+= n
-      if downstream.clients[c].partialSize >= 65_536 || downstream.clients[c].partialSince == .never {
-        downstream.clients[c].partialSince = now
-        downstream.clients[c].partialSize = 0
+    if downstream.clients[c].large.bodyLeft > 0 {
+      downstream.clients[c].intake.partialSize &+= n
+      if downstream.clients[c].intake.partialSize >= 65_536
+        || downstream.clients[c].intake.partialSince == .never
+      {
+        downstream.clients[c].intake.partialSince = now
+        downstream.clients[c].intake.partialSize = 0
       }
     } else {
-      downstream.clients[c].partialSince = .never
+      downstream.clients[c].intake.partialSince = .never
       // Its next request waits until this one is answered. Most clients send none, so reading need not be paused.
-      downstream.clients[c].isStalled = true
+      downstream.clients[c].life.isStalled = true
     }
   }
 
@@ -251,20 +255,20 @@ extension Worker {
     let i = upstream.connections[l].stream
     upstream.connections[l].queue.dropSent(&common.buffers)
     guard i != Ref<Stream>.none else { return }
-    transfers.streams[i].left &-= n
+    transfers.streams[i].progress.left &-= n
     transfers.streams[i].hasBegun = true
     transfers.streams[i].move(n, now: common.clock)
     // The whole request was sent: the reply has a deadline to itself.
-    if transfers.streams[i].left == 0 { transfers.streams[i].askedAt = common.clock }
+    if transfers.streams[i].progress.left == 0 { transfers.streams[i].progress.askedAt = common.clock }
     let id = transfers.streams[i].client
-    guard downstream.clients.isCurrent(id), downstream.clients[id.slot].bodyLeft > 0,
-      downstream.clients[id.slot].isStalled,
+    guard downstream.clients.isCurrent(id), downstream.clients[id.slot].large.bodyLeft > 0,
+      downstream.clients[id.slot].life.isStalled,
       upstream.connections[l].queue.bytes.count <= common.ahead / 2
     else { return }
-    downstream.clients[id.slot].isStalled = false
-    downstream.clients[id.slot].partialSince = common.clock
+    downstream.clients[id.slot].life.isStalled = false
+    downstream.clients[id.slot].intake.partialSince = common.clock
     pumpUpload(id.slot, now: common.clock)
-    if !downstream.clients[id.slot].isStalled && !downstream.clients[id.slot].isClosing {
+    if !downstream.clients[id.slot].life.isStalled && !downstream.clients[id.slot].life.isClosing {
       common.effects.append(.resume(client: id.slot))
     }
   }
@@ -281,7 +285,7 @@ extension Worker {
     if leg.verb.isMeta {
       switch ReplyParser.meta(
         bytes, at: 0, to: leg.metaLine, asked: transfers.streams[i].line.readable,
-        era: upstream.connections[l].meta, maxValue: common.limits.maxValue)
+        era: upstream.connections[l].handshake.meta, maxValue: common.limits.maxValue)
       {
       case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
       case .partial, .opening: return 0
@@ -299,7 +303,7 @@ extension Worker {
       }
     }
     // Before the whole request was sent, a server may only refuse it.
-    guard transfers.streams[i].left == 0 || isError, length == bytes.byteCount else {
+    guard transfers.streams[i].progress.left == 0 || isError, length == bytes.byteCount else {
       violation(l, .unsolicited, bytes, 0)
       return bytes.byteCount
     }
@@ -317,7 +321,7 @@ extension Worker {
       }
     }
     upstream.connections[l].queue.endUpload()
-    finishUpload(i, isClean: transfers.streams[i].left == 0)
+    finishUpload(i, isClean: transfers.streams[i].progress.left == 0)
     return length
   }
 
@@ -327,13 +331,13 @@ extension Worker {
     end(stream: i, isClean: isClean)
     guard downstream.clients.isCurrent(id) else { return }
     let c = id.slot
-    downstream.clients[c].stream = Ref<Stream>.none
-    downstream.clients[c].isUploading = false
-    downstream.clients[c].skip &+= downstream.clients[c].bodyLeft
-    downstream.clients[c].bodyLeft = 0
-    downstream.clients[c].awaited = 0
-    downstream.clients[c].hasUploaded = wasOptional
-    downstream.clients[c].partialSince = .never
+    downstream.clients[c].large.stream = Ref<Stream>.none
+    downstream.clients[c].large.isUploading = false
+    downstream.clients[c].intake.skip &+= downstream.clients[c].large.bodyLeft
+    downstream.clients[c].large.bodyLeft = 0
+    downstream.clients[c].intake.awaited = 0
+    downstream.clients[c].large.hasUploaded = wasOptional
+    downstream.clients[c].intake.partialSince = .never
     downstream.considerResuming(c, &common)
     downstream.closeIfDone(c, &common)
   }
@@ -367,7 +371,7 @@ extension Worker {
     let line = exchange(&transfers.streams[i].line, with: Buffer())
     if leg.exchange == Ref<Exchange>.none { common.counters.add(.noreplyDropped) }
     // A server does not store a partial value. It may store a whole one later than what is sent on another connection.
-    let isDoubtful = transfers.streams[i].hasBegun && transfers.streams[i].left == 0
+    let isDoubtful = transfers.streams[i].hasBegun && transfers.streams[i].progress.left == 0
     if isDoubtful { recordDoubt(leg, at: s, line, 0) }
     let told = transfers.streams[i].hasBegun && failure.meansUnsent ? .connectionLost : failure
     fail(leg, at: s, told, line, 0, isTrue: !isDoubtful)

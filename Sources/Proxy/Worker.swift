@@ -54,7 +54,7 @@ package struct Worker: ~Copyable {
 
   /// The client's connection is closed. Replies that arrive for it later are dropped.
   package mutating func closed(client c: Ref<Client>) {
-    let active = downstream.clients[c].stream
+    let active = downstream.clients[c].large.stream
     leaveStreams(of: c)
     releaseStream(of: c)
     var x = downstream.clients[c].first
@@ -80,11 +80,12 @@ package struct Worker: ~Copyable {
 
   /// The client has sent its last byte. It is closed when all its requests are answered and the replies sent.
   package mutating func endOfInput(client c: Ref<Client>) {
-    downstream.clients[c].isClosing = true
-    if !downstream.clients[c].isStalled { downstream.clients[c].input.release(to: &common.buffers) }
-    downstream.clients[c].partialSince = .never
+    downstream.clients[c].life.isClosing = true
+    if !downstream.clients[c].life.isStalled { downstream.clients[c].input.release(to: &common.buffers) }
+    downstream.clients[c].intake.partialSince = .never
     // An unfinished value is no request.
-    if downstream.clients[c].isUploading && downstream.clients[c].bodyLeft > downstream.clients[c].input.count
+    if downstream.clients[c].large.isUploading
+      && downstream.clients[c].large.bodyLeft > downstream.clients[c].input.count
     {
       downstream.close(client: c, &common)
     }
@@ -118,16 +119,16 @@ package struct Worker: ~Copyable {
     downstream.clients[c].output.consume(n)
     if downstream.clients[c].output.isEmpty {
       downstream.clients[c].output.release(to: &common.buffers)
-      downstream.clients[c].blockedSince = .never
-      if downstream.clients[c].isClosing { downstream.closeIfDone(c, &common) }
-    } else if n > 0 || downstream.clients[c].blockedSince == .never {
-      downstream.clients[c].blockedSince = now
+      downstream.clients[c].sending.blockedSince = .never
+      if downstream.clients[c].life.isClosing { downstream.closeIfDone(c, &common) }
+    } else if n > 0 || downstream.clients[c].sending.blockedSince == .never {
+      downstream.clients[c].sending.blockedSince = now
     }
-    if downstream.clients[c].stream != Ref<Stream>.none {
+    if downstream.clients[c].large.stream != Ref<Stream>.none {
       common.clock = now
       clientTook(c, now: now)
     }
-    if downstream.clients[c].isStalled { downstream.considerResuming(c, &common) }
+    if downstream.clients[c].life.isStalled { downstream.considerResuming(c, &common) }
   }
 
   /// The edge sent `n` bytes of this connection's requests.
@@ -152,9 +153,9 @@ package struct Worker: ~Copyable {
           upstream.connections.isTaken(l)
             && (upstream.connections[l].state == .validating
               || upstream.connections[l].state == .learningMeta)
-        case .close(let c): downstream.clients.isTaken(c) && downstream.clients[c].isClosed
-        case .pause(let c): downstream.clients.isTaken(c) && downstream.clients[c].isStalled
-        case .resume(let c): downstream.clients.isTaken(c) && !downstream.clients[c].isStalled
+        case .close(let c): downstream.clients.isTaken(c) && downstream.clients[c].life.isClosed
+        case .pause(let c): downstream.clients.isTaken(c) && downstream.clients[c].life.isStalled
+        case .resume(let c): downstream.clients.isTaken(c) && !downstream.clients[c].life.isStalled
         case .pauseConnection(let l): upstream.connections.isTaken(l) && isHeldUp(connection: l)
         case .resumeConnection(let l): upstream.connections.isTaken(l) && !isHeldUp(connection: l)
         case .disconnect, .report: true
@@ -185,17 +186,17 @@ package struct Worker: ~Copyable {
     var n = downstream.resumable.count
     while n > 0, let c = downstream.resumable.popFirst() {
       n -= 1
-      guard downstream.clients.isTaken(c), downstream.clients[c].isResumable else { continue }
-      downstream.clients[c].isResumable = false
-      guard downstream.clients[c].isStalled, downstream.mayResume(c, &common) else { continue }
-      downstream.clients[c].isStalled = false
-      downstream.clients[c].isOrderly = false
+      guard downstream.clients.isTaken(c), downstream.clients[c].life.isResumable else { continue }
+      downstream.clients[c].life.isResumable = false
+      guard downstream.clients[c].life.isStalled, downstream.mayResume(c, &common) else { continue }
+      downstream.clients[c].life.isStalled = false
+      downstream.clients[c].large.isOrderly = false
       pump(c, now: now)
-      if !downstream.clients[c].isQueued { downstream.clients[c].uploadHeldSince = .never }
+      if !downstream.clients[c].large.isQueued { downstream.clients[c].large.heldSince = .never }
       // Its value may have arrived as a whole meanwhile.
       releaseStream(of: c)
-      if !downstream.clients[c].isStalled {
-        if downstream.clients[c].isClosing {
+      if !downstream.clients[c].life.isStalled {
+        if downstream.clients[c].life.isClosing {
           downstream.clients[c].input.release(to: &common.buffers)
           downstream.closeIfDone(c, &common)
         } else {

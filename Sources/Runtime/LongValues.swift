@@ -35,7 +35,7 @@ extension WorkerThread {
   /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache.
   /// Returns false if the client's value is buffered instead.
   private mutating func pass(_ c: Ref<Client>, now: Instant) -> Bool {
-    guard worker.downstream.clients[c].isUploading else { return false }
+    guard worker.downstream.clients[c].large.isUploading else { return false }
     guard let (l, room) = worker.cutThroughRoom(of: c) else {
       worker.endCutThrough(c)
       return true
@@ -57,7 +57,7 @@ extension WorkerThread {
 
   private mutating func awaitMore(_ c: Ref<Client>) {
     guard clientSockets[Int(c.index)].descriptor >= 0 else { return }
-    let most = worker.downstream.clients[c].isUploading ? Self.worthPassing : Self.mostAwaited
+    let most = worker.downstream.clients[c].large.isUploading ? Self.worthPassing : Self.mostAwaited
     clientSockets[Int(c.index)].await(worker.downstream.clients[c].missing, atMost: most)
   }
 

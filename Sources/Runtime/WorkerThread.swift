@@ -225,7 +225,7 @@ struct WorkerThread: ~Copyable {
   private mutating func readConnection(_ l: Ref<ServerConnection>, _ scratch: inout Scratch, now: Instant) {
     let descriptor = connectionSockets[Int(l.index)].descriptor
     guard descriptor >= 0 else { return }
-    let isNew = worker.upstream.connections[l].isNew
+    let isNew = worker.upstream.connections[l].handshake.isNew
     let missing = worker.upstream.connections[l].missing
     let result =
       missing >= Self.worthReadingInPlace
@@ -236,7 +236,7 @@ struct WorkerThread: ~Copyable {
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew, worker.upstream.connections[l].isHandshakeDone {
+      if isNew, worker.upstream.connections[l].handshake.isDone {
         connectionSockets[Int(l.index)].isReached = true
         noteReached(l)
       }

@@ -219,7 +219,7 @@ final class Rig {
       return
     }
     let answer =
-      switch worker.upstream.servers[s].version ?? .v1_4 {
+      switch worker.upstream.servers[s].speech.version ?? .v1_4 {
       case .v1_4: lines("ERROR", "ERROR")
       case .v1_5: lines("EN", "CLIENT_ERROR invalid or duplicate flag")
       case .v1_6_0: lines("MN", "CLIENT_ERROR invalid flag")

@@ -60,7 +60,8 @@ extension Worker {
     var count = 0
     var l = Ref<ServerConnection>(0)
     while l.index < upstream.connections.end {
-      if upstream.connections.isTaken(l), upstream.connections[l].replaces != Ref<ServerConnection>.none {
+      if upstream.connections.isTaken(l), upstream.connections[l].check.replaces != Ref<ServerConnection>.none
+      {
         count += 1
       }
       l = l.next

@@ -77,7 +77,9 @@ extension World {
   func noteAges() {
     for s in (0..<worker.upstream.servers.end).map({ Ref<Server>($0) })
     where worker.upstream.servers.isTaken(s) {
-      let (version, meta) = (worker.upstream.servers[s].version, worker.upstream.servers[s].meta)
+      let (version, meta) = (
+        worker.upstream.servers[s].speech.version, worker.upstream.servers[s].speech.meta
+      )
       guard let version, let kind = servers[Fleet.name(of: worker.upstream.servers[s].id)]?.kind else {
         continue
       }
