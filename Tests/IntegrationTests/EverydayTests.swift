@@ -228,5 +228,12 @@ extension Integration {
         #expect(try client.ask("mg \(key) v") == "EN")
       }
     }
+
+    /// The demo checks its own statements.
+    @Test func demoShowsWhatItPromises() throws {
+      let directory = try Directory()
+      let demo = try Child([Programs.ringroad(), "demo", "--once"], output: directory.file("out"))
+      #expect(demo.end(within: .seconds(30)) == .exited(0), "\(directory.read("out"))")
+    }
   }
 }
