@@ -89,6 +89,8 @@ final class Comeback {
     flushes = dice.pick([0, 0, 1])
     var policy = PoolPolicy()
     policy.failures = dice.pick([1, 2, 3])
+    // A server that stays up is cleaned by promised deletions alone.
+    if omission == .promises { policy.failures = 6 }
     policy.probeInterval = .milliseconds(40)
     policy.probeMax = .milliseconds(100)
     policy.floorPercent = dice.pick([0, 33, 33, 50])
