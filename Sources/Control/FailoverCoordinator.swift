@@ -261,7 +261,7 @@ package struct FailoverCoordinator: Sendable {
       }
       sweep(server, now: now, &steps)
     case (.none, false):
-      schedule(member.pool, at: now.advanced(by: Self.retry))
+      schedule(member.pool, at: now.advanced(by: Self.retry), owes: member.owesFlush)
       steps.append(.event(server, .unswept))
     case (_, false): steps.append(.rejoined(server, ok: false))
     case (.deleting, true): close(server, &steps)

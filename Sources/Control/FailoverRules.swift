@@ -174,8 +174,10 @@ extension FailoverCoordinator {
 
   // MARK: - Clean pools
 
-  mutating func schedule(_ pool: Int, at time: Instant) {
-    guard pool < pools.count, pools[pool].isJournaled else { return }
+  /// Has the pool's copies collected, and what its servers owe done, at a time. A pool without a journal has no copies, but
+  /// may owe flushes: `owes`.
+  mutating func schedule(_ pool: Int, at time: Instant, owes: Bool = false) {
+    guard pool < pools.count, pools[pool].isJournaled || owes else { return }
     pools[pool].due = max(pools[pool].due ?? .origin, time)
   }
 

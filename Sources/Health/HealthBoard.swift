@@ -3,9 +3,9 @@ import Topology
 
 /// The health of all servers of all pools, and every decision about it: one per process.
 ///
-///     workers ── failed, answered ──▶ ┌───────┐ ── changes, view ──▶ workers
-///     probes ─── probed ────────────▶ │ board │ ── due probes ─────▶ probes
-///     rejoin ─── rejoined ──────────▶ └───────┘ ── rejoining ──────▶ rejoin
+///     workers ── failed, answered ──▶ ┌───────┐ ── changes ────▶ failover coordinator
+///     probes ─── probed ────────────▶ │ board │ ── due probes ─▶ probes
+///     rejoin ─── rejoined ──────────▶ └───────┘ ── rejoining ──▶ rejoin
 ///
 /// Owned by the control thread. It reads no clock and draws no random number: the caller passes both in, so that the
 /// same events give the same decisions. Each event costs O(servers of its pool), `dueProbes` and `nextDeadline` O(all
@@ -13,7 +13,7 @@ import Topology
 package struct HealthBoard: Sendable {
   /// A status change, to be applied in the order returned.
   package enum Change: Equatable, Sendable {
-    /// The server went out. `ejected` tells whether it left the ring or stays there and fails fast (the floor).
+    /// The server went out. `ejected` tells whether it may leave the ring, or stays there and fails fast (the floor).
     case down(ServerID, ServerFailure, ejected: Bool)
     /// The server answers probes again: clean it up, then report `rejoined`. Not used until then.
     case rejoining(ServerID)

@@ -28,7 +28,7 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 /// Legs are in the order of their bytes in the `RequestQueue`, so the oldest leg's request is always at its front: a
 /// reply's key is compared with the request's without a copy of it.
 package struct Leg: BitwiseCopyable {
-  /// The exchange that waits for it; none after `noreply`, a passed deadline or a client's disconnect.
+  /// The exchange that waits for it; none after `noreply` or a passed deadline.
   var exchange = Ref<Exchange>.none
   /// Its fan-out, and its piece there: that of its first key, or that of its server.
   var fanOut = Ref<FanOut>.none

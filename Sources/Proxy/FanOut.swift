@@ -96,6 +96,15 @@ struct FanOut: ~Copyable, Recyclable {
     return (offset, end &- offset)
   }
 
+  /// Appends the values in the client's order.
+  mutating func appendValues(to output: inout Buffer, _ buffers: inout BufferPool) {
+    output.reserve(bytes.count &+ 8, &buffers)
+    var i = 0
+    while let run = nextRun(&i) {
+      output.append(bytes, from: run.offset, count: run.count, &buffers)
+    }
+  }
+
   /// Defers a piece with a value too large to be kept: keeps its key, which is in `asked`.
   mutating func deferLargeValue(_ i: Int, _ asked: borrowing Buffer, keyAt: Int, _ buffers: inout BufferPool)
   {

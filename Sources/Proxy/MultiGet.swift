@@ -223,22 +223,13 @@ extension Worker {
 
   /// Appends the values in the client's order and ends the reply.
   mutating func merge(_ f: Ref<FanOut>, into target: ReplyTarget) {
-    let bytes = exchange(&fanOuts[f].bytes, with: Buffer())
-    var i = 0
     switch target {
     case .nowhere: break
     case .output(let c):
-      downstream.clients[c].output.reserve(bytes.count &+ 8, &common.buffers)
-      while let run = fanOuts[f].nextRun(&i) {
-        downstream.clients[c].output.append(bytes, from: run.offset, count: run.count, &common.buffers)
-      }
+      fanOuts[f].appendValues(to: &downstream.clients[c].output, &common.buffers)
     case .parked(let c, _):
-      downstream.clients[c].parked.reserve(bytes.count &+ 8, &common.buffers)
-      while let run = fanOuts[f].nextRun(&i) {
-        downstream.clients[c].parked.append(bytes, from: run.offset, count: run.count, &common.buffers)
-      }
+      fanOuts[f].appendValues(to: &downstream.clients[c].parked, &common.buffers)
     }
-    fanOuts[f].bytes = bytes
     appendEnd(f, to: target)
   }
 

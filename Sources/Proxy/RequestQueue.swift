@@ -8,7 +8,8 @@ import Wire
 ///
 /// It alone changes the bytes of requests, the legs that say what each asks for, how far the reply to the oldest was
 /// read, and which of them are late. So a request is written, sent, answered, given up and moved to another connection
-/// in one place, and `brokenInvariant` says what must be true between any two calls.
+/// in one place, and `checkInvariants` says what must be true between any two calls. It knows no socket, no reply beyond
+/// the line that it must match, and no client: who is answered, and what with, is decided by the caller.
 ///
 /// A connection of an upload is used otherwise: it has one leg, and bytes are dropped as soon as they are sent.
 package struct RequestQueue: ~Copyable {
@@ -26,7 +27,8 @@ package struct RequestQueue: ~Copyable {
   /// Bytes at the front of `bytes` that were sent.
   package var sent = 0
   var legs = Fifo<Leg>()
-  /// Number of legs at the front whose deadline has passed, and the bytes of their requests.
+  /// Number of legs at the front that are late or answered, and the bytes of their requests. Legs behind may be late too
+  /// (`Leg.isLate`).
   var late = 0
   var lateLength = 0
   /// Bytes of the last line of `bytes`, if more keys may be added to it; the last legs make up that line.
@@ -238,7 +240,7 @@ package struct RequestQueue: ~Copyable {
 
   // MARK: - Requests are given up
 
-  /// Detaches a leg from its client: its reply will be recognised by its position and discarded.
+  /// Detaches a leg from its client, which is answered otherwise: its reply is discarded.
   @inline(always) mutating func disown(_ i: Int) {
     legs[i].exchange = Ref<Exchange>.none
     legs[i].fanOut = Ref<FanOut>.none

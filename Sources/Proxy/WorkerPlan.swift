@@ -35,7 +35,7 @@ package struct WorkerPlan: Sendable {
   }
 }
 
-/// The limits of a worker's queues, buffers and waits. There are no other bounds.
+/// The limits of a worker's queues, buffers and waits. Fixed bounds are beside what they bound; docs/LIMITS.md has all.
 package struct Limits: Sendable, Equatable {
   /// Bytes of unsent replies to one client above which no more of its requests are served.
   package var clientOutput = 256 << 10
@@ -55,7 +55,7 @@ package struct Limits: Sendable, Equatable {
   /// A client that does not read its replies for this long is disconnected.
   package var writePatience = Duration.seconds(10)
   /// Bytes of all buffers of a worker. The less of it is free, the less any one buffer may grow. A quarter above it,
-  /// the client with the most unread bytes is closed.
+  /// the client with the most buffered bytes is closed.
   package var memory = 48 << 20
   /// Values larger than this are streamed over a private connection; smaller ones are buffered until they are complete.
   /// When memory is short the limit may go down to `heldLeast`. It is a little below memcached's own limit, so that a

@@ -7,7 +7,7 @@ package struct ServerID: BitwiseCopyable, Hashable, Comparable, CustomStringConv
   @usableFromInline package var description: String { "\(number)" }
 }
 
-/// A pool's number: its place in the configuration.
+/// A pool's number: the same as long as the pool keeps its name. Its place in a plan is another number.
 package struct PoolID: BitwiseCopyable, Hashable, Sendable {
   package var number: UInt32
   package init(_ number: UInt32) { self.number = number }

@@ -14,6 +14,7 @@ package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   /// A reply did not fit its request.
   case protocolError
   case queueFull
+  /// It is out, whether or not its keys have moved to other servers.
   case ejected
   case shuttingDown
   /// It accepts no more connections (its `-c` limit), which is no failure of the server.

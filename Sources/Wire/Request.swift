@@ -32,7 +32,7 @@ package struct Request: BitwiseCopyable {
   @inlinable package var length: Int { lineLength &+ bodyLength }
 }
 
-/// Why a request was refused; each case is one of memcached's error lines.
+/// Why a request was refused; each case is one error line, memcached's or, where there is no such, ringroad's.
 @usableFromInline @frozen
 package enum Refusal: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case unknown

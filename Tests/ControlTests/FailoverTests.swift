@@ -312,6 +312,17 @@ import Topology
     #expect(Self.told(late.failover.oweFlush(2, now: late.moment)) == ["clean 2 flush"])
   }
 
+  @Test(arguments: [RejoinRule.invalidate, .flush, .asIs])
+  func anOwedFlushThatFailsIsTriedAgain(_ rule: RejoinRule) {
+    let desk = Desk(rule)
+    #expect(Self.told(desk.failover.oweFlush(2, now: desk.moment)) == ["clean 2 flush"])
+    #expect(Self.told(desk.cleaned(2, false)) == ["event 2 unswept"])
+    let steps = desk.tick(after: 1100)
+    #expect(Self.told(steps) == ["orphans [1, 2, 3]"])
+    #expect(Self.told(desk.answer(steps)) == ["clean 2 flush"])
+    #expect(desk.failover.nextDeadline == .never)
+  }
+
   @Test func aReloadForgetsRemovedServersAndCollectsOrphansAgain() {
     let desk = Desk()
     desk.eject(1)

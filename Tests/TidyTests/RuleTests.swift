@@ -109,6 +109,33 @@ import Testing
     #expect(Rules.longFunctions(in: file(text), most: 10).isEmpty)
   }
 
+  @Test func aCrowdedTypeIsFound() {
+    let text = """
+      struct A {
+        var a = 1
+        package private(set) var b: Int
+        var c: Int { 1 }
+        static let d = 1
+        struct B {
+          let e = 1
+        }
+        func f() {
+          let g = 1
+        }
+      }
+      """
+    #expect(Rules.crowdedTypes(in: file(text), most: 1).map(\.name) == ["A"])
+    #expect(Rules.crowdedTypes(in: file(text), most: 2).isEmpty)
+  }
+
+  @Test func aScatteredTypeIsFound() {
+    let files = ["a", "b", "c"].map {
+      SourceText(path: "\($0).swift", text: "extension A {\n}\nstruct B\($0) {\n}\n")
+    }
+    #expect(Rules.scatteredTypes(in: files, most: 2).map(\.name) == ["A"])
+    #expect(Rules.scatteredTypes(in: files, most: 3).isEmpty)
+  }
+
   @Test func aTypeNamedAfterAModuleIsFound() {
     #expect(
       Rules.typesNamedAfter(modules: ["Wire"], in: file("struct Wire {}\nextension Wire {}\n")).count == 1)

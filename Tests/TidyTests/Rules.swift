@@ -162,6 +162,42 @@ enum Rules {
     }
   }
 
+  /// Types with more stored fields than a reader can keep in mind.
+  static func crowdedTypes(in file: SourceText, most: Int) -> [(name: String, Finding)] {
+    let lines = file.code.split(separator: "\n", omittingEmptySubsequences: false)
+    let declarations = file.declarations()
+    return declarations.filter { $0.kind == .type && $0.lineCount > 1 }.compactMap { type in
+      let inner = declarations.filter {
+        $0.firstLine > type.firstLine && $0.lastLine <= type.lastLine && $0.parents.contains(type.name)
+      }
+      let fields = (type.firstLine + 1..<type.lastLine).filter { i in
+        !inner.contains { ($0.firstLine...$0.lastLine).contains(i) } && isStored(String(lines[i]))
+      }
+      guard fields.count > most else { return nil }
+      let what = "\(type.name) has \(fields.count) stored fields, at most \(most)"
+      return (type.name, Finding(path: file.path, line: type.firstLine + 1, what: what))
+    }
+  }
+
+  /// Whether a line declares a stored field: its property has no body, or one that only observes.
+  private static func isStored(_ line: String) -> Bool {
+    line.range(
+      of: #"^ +(@\w+ |package |private |internal |\w+\(set\) )*(var|let) \w+"#, options: .regularExpression)
+      != nil && !line.contains("static ") && !line.trimmingCharacters(in: .whitespaces).hasSuffix("{")
+      && !line.contains("{ ")
+  }
+
+  /// Types that are spread over more files than a reader opens.
+  static func scatteredTypes(in files: [SourceText], most: Int) -> [(name: String, files: Int)] {
+    var places: [String: Set<String>] = [:]
+    for file in files {
+      for one in file.declarations() where one.kind != .function && one.parents.isEmpty {
+        places[one.name, default: []].insert(file.path)
+      }
+    }
+    return places.filter { $0.value.count > most }.map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
+  }
+
   static func typesNamedAfter(modules: Set<String>, in file: SourceText) -> [Finding] {
     file.declarations().filter { $0.kind == .type && modules.contains($0.name) }.map {
       Finding(path: file.path, line: $0.firstLine + 1, what: "\($0.name) is the name of a module")

@@ -92,6 +92,34 @@ import Testing
     #expect(unused == [], "exceptions that are none any more")
   }
 
+  /// More fields than that, and why.
+  static let crowdedTypes: [String: String] = [
+    "Limits": "a table of numbers, each read where it acts",
+    "ControlPlane": "all that the control thread knows, in one value",
+    "ProbeSession": "one connection's whole conversation",
+    "Supervisor": "the process: its threads, sockets and signals",
+    "Member": "a server on its way out and back",
+  ]
+
+  @Test func typesHaveFewFields() throws {
+    var unused = Set(Self.crowdedTypes.keys)
+    for file in try Repository.swiftFiles(in: "Sources") {
+      for (name, finding) in Rules.crowdedTypes(in: file, most: 16) {
+        unused.remove(name)
+        #expect(Self.crowdedTypes[name] != nil, "\(finding)")
+      }
+    }
+    #expect(unused == [], "exceptions that are none any more")
+  }
+
+  /// The worker's files may only become fewer: its functions move to its parts.
+  @Test func typesAreInFewFiles() throws {
+    let files = try Repository.swiftFiles(in: "Sources/Proxy")
+    let found = Rules.scatteredTypes(in: files, most: 6)
+    #expect(found.map(\.name) == ["Worker"])
+    #expect(found.allSatisfy { $0.files <= 25 }, "\(found)")
+  }
+
   @Test func noTypeHasTheNameOfAModule() throws {
     let modules = Set(try Self.modules())
     expectNone(
