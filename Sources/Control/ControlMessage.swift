@@ -9,11 +9,12 @@ package enum ControlMessage: Sendable {
   case client(descriptor: Int32)
   /// Apply this plan. `addresses` has the servers' addresses, `named` the servers with a host name.
   case apply(WorkerPlan, addresses: [ServerID: Endpoint], named: Set<ServerID>)
-  /// A server's new status. The worker replies with `answered`, and hands over its journal's entries for the server if
+  /// A server's new status; if ejected, from these pools. The worker replies with `answered`, and hands over its journal's entries for the server if
   /// `takesEntries`. `wasFlushed`: whether a flush made the server safe; nil if nothing changed.
-  case status(server: ServerID, ServerStatus, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
-  /// Hand over the journal's entries for the copies that these servers hold of other servers' keys.
-  case orphans([ServerID], ticket: UInt64)
+  case status(
+    server: ServerID, ServerStatus, from: Set<PoolID>, ticket: UInt64, takesEntries: Bool, wasFlushed: Bool?)
+  /// Hand over the journal's entries for the copies that these servers hold of other servers' keys, in one pool.
+  case orphans([ServerID], in: PoolID?, ticket: UInt64)
   /// The server has a new address.
   case moved(server: ServerID, to: Endpoint)
   /// The server keeps its address: a lookup that began at `asked` found it, or failed.

@@ -147,10 +147,11 @@ package struct ControlPlane: Sendable {
     runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
   }
 
-  /// The names of the servers' rows in `stats ringroad`.
+  /// The names of the servers' rows in `stats ringroad`; one that is in several pools has one row, with all their names.
   package var serverNames: [(id: ServerID, name: String)] {
-    runtimePlan.members.map {
-      ($0.id, "server:\(settings.pools[$0.pool].name):\($0.settings.address)")
+    runtimePlan.plan.servers.map { server in
+      let pools = runtimePlan.members.filter { $0.id == server.id }.map { settings.pools[$0.pool].name }
+      return (server.id, "server:\(pools.joined(separator: ",")):\(server.label)")
     }
   }
 

@@ -77,10 +77,13 @@ package struct FailoverCoordinator: Sendable {
   }
 
   struct Member: Sendable {
-    var pool: Int
-    /// The status set by the health board, and the last one sent to the workers.
+    /// The pools that it is in, by their places.
+    var pools: [Int] = []
+    /// The status set by the health board, and the last one sent to the workers; if ejected, from which pools.
     var wanted = ServerStatus.up
+    var wantedFrom: Set<PoolID> = []
     var told = ServerStatus.up
+    var toldFrom: Set<PoolID> = []
     /// The ticket of that last status, and whether all workers have confirmed it.
     var ticket: UInt64 = 0
     var isKnown = true
@@ -158,9 +161,17 @@ package struct FailoverCoordinator: Sendable {
   /// The status of a server as last sent to the workers.
   package func status(of server: ServerID) -> ServerStatus { members[server]?.told ?? .up }
 
-  /// Whether the server could leave the ring now: its pool's stand-ins hold no copies that prevent it.
+  /// If it is ejected, the pools whose rings are without it, as last sent to the workers.
+  package func ejectedFrom(_ server: ServerID) -> Set<PoolID> { members[server]?.toldFrom ?? [] }
+
+  /// The pool for which a ticket collects copies.
+  package func pool(ofCollection ticket: UInt64) -> PoolID? {
+    if case .orphans(let id) = inquiries[ticket]?.purpose { id } else { nil }
+  }
+
+  /// Whether the server could leave a ring now: the pool's stand-ins hold no copies that prevent it.
   package func mayEject(_ server: ServerID) -> Bool {
-    members[server].map { isClean($0.pool, for: server) } ?? false
+    members[server]?.pools.contains { isClean($0, for: server) } ?? false
   }
 
   /// When `tick` has something to do.
@@ -171,11 +182,16 @@ package struct FailoverCoordinator: Sendable {
   // MARK: - Events
 
   /// The health board has changed a server's status.
-  package mutating func wants(_ server: ServerID, _ status: ServerStatus, now: Instant) -> [Step] {
-    guard members[server] != nil else { return [] }
+  /// An ejected server leaves the rings of `pools`; of all its pools if that is nil.
+  package mutating func wants(
+    _ server: ServerID, _ status: ServerStatus, from pools: Set<PoolID>? = nil, now: Instant
+  ) -> [Step] {
+    guard let member = members[server] else { return [] }
     var steps: [Step] = []
     if members[server]?.phase == .returned { members[server]?.phase = .none }
     members[server]?.wanted = status
+    members[server]?.wantedFrom =
+      status == .ejected ? pools ?? Set(member.pools.map { self.pools[$0].members.id }) : []
     if status != .up { giveUpSweeping(server, &steps) }
     reconcile(server, now: now, &steps)
     advance(poolOf: server, now: now, &steps)
@@ -197,7 +213,7 @@ package struct FailoverCoordinator: Sendable {
     member.isFlushed = false
     member.phase = .collecting
     members[server] = member
-    if pools[member.pool].isJournaled {
+    if isJournaled(member) {
       tell(server, member.told, takesEntries: true, &steps)
     } else {
       // Nothing is to be deleted, but clients may have been promised a flush.
@@ -255,13 +271,15 @@ package struct FailoverCoordinator: Sendable {
     members[server] = member
     switch (phase, ok) {
     case (.none, true):
-      if pools[member.pool].round == nil, member.held.isEmpty {
+      if member.pools.allSatisfy({ pools[$0].round == nil }), member.held.isEmpty {
         steps.append(.event(server, .swept(deleted: member.deleted)))
         members[server]?.deleted = 0
       }
       sweep(server, now: now, &steps)
     case (.none, false):
-      schedule(member.pool, at: now.advanced(by: Self.retry), owes: member.owesFlush)
+      for pool in member.pools {
+        schedule(pool, at: now.advanced(by: Self.retry), owes: member.owesFlush)
+      }
       steps.append(.event(server, .unswept))
     case (_, false): steps.append(.rejoined(server, ok: false))
     case (.deleting, true): close(server, &steps)
@@ -320,7 +338,7 @@ package struct FailoverCoordinator: Sendable {
   /// earlier copies any more; writes in flight then may still have added some.
   package mutating func flushed(_ server: ServerID, asked: Instant, now: Instant) -> [Step] {
     guard let member = members[server], member.told == .up, member.phase == .none,
-      asked > pools[member.pool].askedAt
+      member.pools.allSatisfy({ asked > pools[$0].askedAt })
     else { return [] }
     guard !takeCleared(server).isEmpty else { return [] }
     var steps: [Step] = [.event(server, .trusted)]
@@ -329,7 +347,7 @@ package struct FailoverCoordinator: Sendable {
     } else {
       members[server]?.overflowed = Journal.Owners()
     }
-    advance(member.pool, now: now, &steps)
+    advance(poolOf: server, now: now, &steps)
     return steps
   }
 
@@ -337,7 +355,7 @@ package struct FailoverCoordinator: Sendable {
   /// new machine must delete.
   package mutating func moved(_ server: ServerID) {
     guard let member = members[server], member.told != .up || member.wanted != .up,
-      pools[member.pool].isJournaled
+      isJournaled(member)
     else { return }
     members[server]?.held.overflowAll()
   }
@@ -374,13 +392,16 @@ package struct FailoverCoordinator: Sendable {
       let isKept = kept.contains(pool.id) && before?.servers == pool.servers
       var (isBegun, isQuiet) = (false, true)
       for id in pool.servers {
-        guard var member = old[id] else {
-          members[id] = Member(pool: i)
-          continue
+        if members[id] == nil {
+          members[id] = old[id] ?? Member()
+          members[id]?.pools = []
         }
-        isBegun = isBegun || !oldPools[member.pool].isJournaled && isJournaled
-        isQuiet = isQuiet && quiet[member.pool]
-        member.pool = i
+        guard var member = members[id], !member.pools.contains(i) else { continue }
+        member.pools.append(i)
+        if let before = old[id] {
+          isBegun = isBegun || isJournaled && !before.pools.contains { oldPools[$0].isJournaled }
+          isQuiet = isQuiet && before.pools.allSatisfy { quiet[$0] }
+        }
         if !isKept {
           member.lastOfOldRing = lastTicket
           member.held.forgetOwners()
@@ -398,6 +419,7 @@ package struct FailoverCoordinator: Sendable {
     for (id, member) in old where members[id] == nil && member.underway != nil {
       steps.append(.abandon(id))
     }
+    for id in members.keys.sorted() { leaveRemovedPools(id, now: now, &steps) }
     return steps
   }
 }

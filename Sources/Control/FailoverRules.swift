@@ -27,13 +27,35 @@ extension FailoverCoordinator {
     case (.failFast, .up), (.failFast, .ejected), (.failFast, .returning), (.ejected, .up),
       (.ejected, .returning):
       tell(server, .failFast, takesEntries: false, &steps)
-    case (.ejected, .failFast):
-      guard member.isKnown, isClean(member.pool, for: server) else { break }
+    case (.ejected, .ejected) where !member.toldFrom.isSubset(of: member.wantedFrom):
+      // One pool has it back, though it is out: all its keys fail fast until the other pools eject it again.
+      tell(server, .failFast, takesEntries: false, &steps)
+    case (.ejected, .failFast), (.ejected, .ejected):
+      let ready = member.pools.filter { isClean($0, for: server) }.map { pools[$0].members.id }
+      let from = member.toldFrom.union(member.wantedFrom.intersection(ready))
+      guard member.isKnown, from != member.toldFrom else { break }
       members[server]?.wasEjected = true
+      members[server]?.toldFrom = from
       tell(server, .ejected, takesEntries: false, &steps)
     default: break
     }
   }
+
+  /// After a reload: a server that was ejected from pools that it is no longer in.
+  mutating func leaveRemovedPools(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
+    guard let member = members[server] else { return }
+    let ids = Set(member.pools.map { pools[$0].members.id })
+    guard !member.toldFrom.isSubset(of: ids) || !member.wantedFrom.isSubset(of: ids) else { return }
+    members[server]?.toldFrom.formIntersection(ids)
+    members[server]?.wantedFrom.formIntersection(ids)
+    if member.wanted == .ejected, members[server]?.wantedFrom.isEmpty == true {
+      members[server]?.wanted = .failFast
+    }
+    reconcile(server, now: now, &steps)
+  }
+
+  /// Whether changes of keys are recorded for some pool of the server.
+  func isJournaled(_ member: Member) -> Bool { member.pools.contains { pools[$0].isJournaled } }
 
   mutating func allKnow(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
@@ -41,8 +63,8 @@ extension FailoverCoordinator {
       members[server]?.isReclaiming = false
       // Requests sent to its stand-ins are answered or given up within one deadline, and a connection that owes
       // replies is closed within two.
-      let wait = pools[member.pool].policy.requestTimeout * 2 + Self.slack
-      schedule(member.pool, at: now.advanced(by: wait))
+      let longest = member.pools.map { pools[$0].policy.requestTimeout }.max() ?? .zero
+      for pool in member.pools { schedule(pool, at: now.advanced(by: longest * 2 + Self.slack)) }
     }
     switch member.phase {
     case .collecting:
@@ -62,9 +84,10 @@ extension FailoverCoordinator {
   /// Cleans a returning server: starts the next cleanup job, or enters the next phase if there is nothing to delete.
   mutating func clean(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard var member = members[server] else { return }
+    // A flush for one pool would wipe the keys of another: there the recorded keys are deleted instead.
     let isWanted =
-      pools[member.pool].policy.rejoin == .flush && member.wasEjected && !member.isEmpty && !member.isFlushed
-      && !member.isFlushRefused
+      member.pools.allSatisfy { pools[$0].policy.rejoin == .flush } && member.wasEjected && !member.isEmpty
+      && !member.isFlushed && !member.isFlushRefused
     let flushes = member.owesFlush || isForgotten(member) || isWanted
     if flushes || !member.held.keys.isEmpty {
       send(server, flushes: flushes, &steps)
@@ -83,7 +106,7 @@ extension FailoverCoordinator {
 
   /// Whether a returning server may hold old copies of keys that were not recorded.
   func isForgotten(_ member: Member) -> Bool {
-    member.held.hasOverflowed && !member.isEmpty && pools[member.pool].isJournaled
+    member.held.hasOverflowed && !member.isEmpty && isJournaled(member)
   }
 
   /// Moves the steps for the health board to the end: its answer makes further steps, which must not overtake these.
@@ -118,11 +141,12 @@ extension FailoverCoordinator {
   /// been back in the ring for so long that no request for their keys can be in flight to this stand-in.
   mutating func takeCleared(_ server: ServerID) -> Journal.Entries {
     guard let member = members[server] else { return Journal.Entries() }
-    let pool = pools[member.pool]
-    guard pool.due == nil, pool.round == nil,
-      !pool.servers.contains(where: { members[$0]?.isReclaiming == true })
+    let own = member.pools.map { pools[$0] }
+    let servers = Set(own.flatMap(\.servers))
+    guard own.allSatisfy({ $0.due == nil && $0.round == nil }),
+      !servers.contains(where: { members[$0]?.isReclaiming == true })
     else { return Journal.Entries() }
-    let out = Set(pool.servers.filter { members[$0]?.told == .ejected })
+    let out = servers.filter { members[$0]?.told == .ejected }
     return members[server]?.held.takeLost { id in id.map { !out.contains($0) } ?? out.isEmpty }
       ?? Journal.Entries()
   }
@@ -160,6 +184,7 @@ extension FailoverCoordinator {
     let ticket = newTicket(.told(server))
     if members[server]?.told == .ejected && status != .ejected { members[server]?.isReclaiming = true }
     members[server]?.told = status
+    if status != .ejected { members[server]?.toldFrom = [] }
     members[server]?.ticket = ticket
     members[server]?.isKnown = false
     steps.append(
@@ -199,15 +224,15 @@ extension FailoverCoordinator {
   }
 
   mutating func advance(poolOf server: ServerID, now: Instant, _ steps: inout [Step]) {
-    if let pool = members[server]?.pool { advance(pool, now: now, &steps) }
+    for pool in members[server]?.pools ?? [] { advance(pool, now: now, &steps) }
   }
 
   /// Ejects servers that have waited for a clean pool. After a failed return a server is out again.
   mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
-    for id in pools[pool].servers
-    where members[id]?.wanted == .ejected && members[id]?.told == .failFast || members[id]?.told == .returning
-    {
-      reconcile(id, now: now, &steps)
+    for id in pools[pool].servers {
+      guard let member = members[id] else { continue }
+      let isWaiting = member.wanted == .ejected && member.told != .up && member.toldFrom != member.wantedFrom
+      if isWaiting || member.told == .returning { reconcile(id, now: now, &steps) }
     }
   }
 }

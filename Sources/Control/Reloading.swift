@@ -139,10 +139,8 @@ extension ControlPlane {
     settings.pinsThreads = old.pinsThreads
     let before = runtimePlan.plan
     runtimePlan = RuntimePlan(
-      new, workers: workers, limits: before.limits, after: before, registry: &registry
-    ) {
-      current.status(of: $0)
-    }
+      new, workers: workers, limits: before.limits, after: before, registry: &registry,
+      ejectedFrom: { current.ejectedFrom($0) }, status: { current.status(of: $0) })
     let changes = board.reload(runtimePlan.plan.pools, at: now)
     findMembers()
     let ids = Set(runtimePlan.members.map(\.id))

@@ -3,15 +3,9 @@ import Routing
 import Settings
 import Topology
 
-/// Servers' and pools' numbers: a server keeps its id across reloads as long as it stays in its pool, a pool as long as
-/// it keeps its name. Numbers are not used again.
+/// Servers' and pools' numbers: a server keeps its id as long as some pool has its address, a pool as long as it keeps
+/// its name. Numbers are not used again.
 struct ServerRegistry: Sendable {
-  struct Key: Hashable {
-    var pool: String
-    var endpoint: Endpoint
-    var name: String?
-  }
-
   private struct Numbers<Key: Hashable & Sendable>: Sendable {
     private var known: [Key: UInt32] = [:]
     private var next: UInt32 = 0
@@ -26,16 +20,17 @@ struct ServerRegistry: Sendable {
     mutating func keep(_ keys: Set<Key>) { known = known.filter { keys.contains($0.key) } }
   }
 
-  private var servers = Numbers<Key>()
+  private var servers = Numbers<Endpoint>()
   private var pools = Numbers<String>()
 
-  mutating func id(of key: Key) -> ServerID { ServerID(servers.number(of: key)) }
+  /// The id of the server at an address, which is what makes a server one.
+  mutating func id(of endpoint: Endpoint) -> ServerID { ServerID(servers.number(of: endpoint.comparable)) }
   mutating func id(ofPool name: String) -> PoolID { PoolID(pools.number(of: name)) }
 
-  /// Forgets all servers but these, and all pools without servers.
-  mutating func keep(_ keys: Set<Key>) {
-    servers.keep(keys)
-    pools.keep(Set(keys.map(\.pool)))
+  /// Forgets all servers and pools but these.
+  mutating func keep(_ endpoints: [Endpoint], pools names: [String]) {
+    servers.keep(Set(endpoints.map(\.comparable)))
+    pools.keep(Set(names))
   }
 }
 
@@ -54,32 +49,36 @@ package struct RuntimePlan: Sendable {
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
   static let leastMemory = 16 << 20
 
-  /// Numbers every server and compiles the plan that follows `old`. `status` returns a server's present status.
+  /// Numbers every server and compiles the plan that follows `old`. `status` returns a server's present status,
+  /// `ejectedFrom` the pools whose rings are without it.
   init(
     _ settings: ProxySettings, workers: Int = 1, limits: Limits = Limits(), after old: WorkerPlan? = nil,
-    registry: inout ServerRegistry, status: (ServerID) -> ServerStatus
+    registry: inout ServerRegistry, ejectedFrom: (ServerID) -> Set<PoolID>? = { _ in nil },
+    status: (ServerID) -> ServerStatus
   ) {
     plan = WorkerPlan(
       routing: settings.routingPlan(reusing: old?.routing.pools ?? []), servers: [], pools: [])
-    var keys: Set<ServerRegistry.Key> = []
+    var places: [ServerID: Int] = [:]
     for (index, pool) in settings.pools.enumerated() {
-      var ids: [ServerID] = []
-      for server in pool.servers {
-        let key = ServerRegistry.Key(pool: pool.name, endpoint: server.endpoint.comparable, name: server.name)
-        keys.insert(key)
-        let id = registry.id(of: key)
-        ids.append(id)
+      let ids = pool.servers.map { registry.id(of: $0.endpoint) }
+      for (id, server) in zip(ids, pool.servers) {
         members.append(Member(id: id, settings: server, pool: index))
-        var planned = WorkerPlan.Server(id: id)
-        planned.label = server.address
-        planned.status = status(id)
-        planned.connections = pool.policy.connections
-        planned.isJournaled = pool.policy.isJournaled
-        plan.servers.append(planned)
+        let place = places[id] ?? plan.servers.count
+        places[id] = place
+        if place == plan.servers.count {
+          var planned = WorkerPlan.Server(id: id)
+          planned.label = server.address
+          planned.status = status(id)
+          planned.ejectedFrom = ejectedFrom(id)
+          planned.isJournaled = false
+          plan.servers.append(planned)
+        }
+        plan.servers[place].connections = max(plan.servers[place].connections, pool.policy.connections)
+        plan.servers[place].isJournaled = plan.servers[place].isJournaled || pool.policy.isJournaled
       }
       plan.pools.append(PoolMembers(id: registry.id(ofPool: pool.name), servers: ids, policy: pool.policy))
     }
-    registry.keep(keys)
+    registry.keep(members.map(\.settings.endpoint), pools: settings.pools.map(\.name))
     let known = old.map { Array(zip($0.pools, $0.routing.pools)) } ?? []
     for (pool, ring) in zip(plan.pools, plan.routing.pools)
     where known.contains(where: { $0.id == pool.id && $0.servers == pool.servers && $1 == ring }) {

@@ -84,19 +84,25 @@ extension ControlPlane {
               : failover.mayEject(server)
                 ? "move to the others" : "fail fast until its pool has no copies of others' keys",
           ])
-        perform(failover.wants(server, isEjected ? .ejected : .failFast, now: now), now: now)
+        want(server, now: now)
       case .rejoining(let server): beginReturn(server, now: now)
       case .up(let server): perform(failover.wants(server, .up, now: now), now: now)
       case .ejected(let server):
         log(.warning, server, "server ejected", ["why": "there is room above the floor"])
-        perform(failover.wants(server, .ejected, now: now), now: now)
+        want(server, now: now)
       case .restored(let server):
         log(
           .warning, server, "server back in the ring: its keys fail fast",
           ["why": "the floor allows fewer ejected servers"])
-        perform(failover.wants(server, .failFast, now: now), now: now)
+        want(server, now: now)
       }
     }
+  }
+
+  /// Has the failover coordinator bring about the status that the health board has decided.
+  private mutating func want(_ server: ServerID, now: Instant) {
+    let (status, pools) = (board.status(of: server), board.ejectedFrom(server))
+    perform(failover.wants(server, status, from: pools, now: now), now: now)
   }
 
   /// Carries out the failover coordinator's steps.
@@ -106,11 +112,12 @@ extension ControlPlane {
       case .tell(let server, let status, let ticket, let takesEntries, let wasFlushed):
         decisions[ticket] = (server, since: now, left: workers)
         let message = ControlMessage.status(
-          server: server, status, ticket: ticket, takesEntries: takesEntries, wasFlushed: wasFlushed)
+          server: server, status, from: failover.ejectedFrom(server), ticket: ticket,
+          takesEntries: takesEntries, wasFlushed: wasFlushed)
         emit(.tell(message))
         isReportDue = true
       case .collectOrphans(let servers, let ticket):
-        emit(.tell(.orphans(servers, ticket: ticket)))
+        emit(.tell(.orphans(servers, in: failover.pool(ofCollection: ticket), ticket: ticket)))
       case .clean(let server, let job): run(job, on: server, now: now)
       case .abandon(let server): leave(server)
       case .rejoined(let server, let ok):

@@ -19,18 +19,19 @@ package struct HealthBoard: Sendable {
     case rejoining(ServerID)
     /// The server is in the ring and used again.
     case up(ServerID)
-    /// The server was failing fast; the floor now permits ejection, and it leaves the ring.
+    /// The server was failing fast; the floor now permits ejection, and it leaves the ring of a pool.
     case ejected(ServerID)
     /// The server was ejected; a reload left too few servers, so it is back in the ring and fails fast.
     case restored(ServerID)
   }
 
   private struct Entry {
-    var pool: PoolID
+    var pools: [PoolID]
     var health = ServerHealth()
     /// The position in the order in which servers failed.
     var fall: UInt64 = 0
-    var isEjected = false
+    /// The pools whose rings may be without it.
+    var ejectedFrom: Set<PoolID> = []
   }
 
   private var pools: [PoolID: PoolMembers] = [:]
@@ -48,8 +49,8 @@ package struct HealthBoard: Sendable {
   package mutating func failed(
     _ server: ServerID, _ cause: ServerFailure, at now: Instant, random: UInt64
   ) -> [Change] {
-    guard var entry = entries[server], let pool = pools[entry.pool] else { return [] }
-    let action = entry.health.failed(cause, at: now, random: random, pool.policy)
+    guard var entry = entries[server], let policy = policy(of: entry) else { return [] }
+    let action = entry.health.failed(cause, at: now, random: random, policy)
     guard case .takeOut(let cause) = action else {
       entries[server] = entry
       return []
@@ -57,8 +58,8 @@ package struct HealthBoard: Sendable {
     falls += 1
     entry.fall = falls
     entries[server] = entry
-    let others = settle(pool, except: server)
-    return [.down(server, cause, ejected: entries[server]?.isEjected ?? false)] + others
+    let others = settle(poolsOf: server)
+    return [.down(server, cause, ejected: !ejectedFrom(server).isEmpty)] + others
   }
 
   /// A worker received a reply of this server at `now`. Workers need to report this only after a failure; reporting
@@ -71,12 +72,12 @@ package struct HealthBoard: Sendable {
   package mutating func probed(
     _ server: ServerID, ok: Bool, _ cause: ServerFailure = .timedOut, at now: Instant, random: UInt64
   ) -> [Change] {
-    guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
+    guard let policy = entries[server].flatMap(policy) else { return [] }
     guard ok else {
-      entries[server]?.health.probeFailed(cause, at: now, random: random, pool.policy)
+      entries[server]?.health.probeFailed(cause, at: now, random: random, policy)
       return []
     }
-    let action = entries[server]?.health.probeSucceeded(at: now, random: random, pool.policy)
+    let action = entries[server]?.health.probeSucceeded(at: now, random: random, policy)
     return action == .rejoin ? [.rejoining(server)] : []
   }
 
@@ -84,14 +85,14 @@ package struct HealthBoard: Sendable {
   package mutating func rejoined(
     _ server: ServerID, ok: Bool, at now: Instant, random: UInt64
   ) -> [Change] {
-    guard let pool = entries[server].flatMap({ pools[$0.pool] }) else { return [] }
+    guard let policy = entries[server].flatMap(policy) else { return [] }
     guard ok else {
-      entries[server]?.health.rejoinFailed(at: now, random: random, pool.policy)
+      entries[server]?.health.rejoinFailed(at: now, random: random, policy)
       return []
     }
     guard entries[server]?.health.rejoined(at: now) == .bringBack else { return [] }
-    entries[server]?.isEjected = false
-    return [.up(server)] + settle(pool, except: server)
+    entries[server]?.ejectedFrom = []
+    return [.up(server)] + settle(poolsOf: server)
   }
 
   /// The server has a new address: earlier failures do not count, and if it is out it is probed at once.
@@ -107,17 +108,21 @@ package struct HealthBoard: Sendable {
     pools = [:]
     var order: [PoolMembers] = []
     for pool in newPools where pools[pool.id] == nil {
-      // A server listed twice belongs to the pool that lists it first.
-      for server in pool.servers where kept[server] == nil {
-        var entry = entries[server] ?? Entry(pool: pool.id)
-        entry.pool = pool.id
-        entry.health.obey(pool.policy, at: now)
-        kept[server] = entry
+      for server in pool.servers where kept[server]?.pools.contains(pool.id) != true {
+        if kept[server] == nil {
+          kept[server] = entries[server] ?? Entry(pools: [])
+          kept[server]?.pools = []
+        }
+        kept[server]?.pools.append(pool.id)
       }
       pools[pool.id] = pool
       order.append(pool)
     }
     entries = kept
+    for (server, entry) in kept {
+      entries[server]?.ejectedFrom = entry.ejectedFrom.intersection(entry.pools)
+      update(server) { $0.obey($1, at: now) }
+    }
     return order.flatMap { settle($0, except: nil) }
   }
 
@@ -149,19 +154,27 @@ package struct HealthBoard: Sendable {
   /// The status of a server; an unknown server counts as up.
   package func status(of server: ServerID) -> ServerStatus {
     guard let entry = entries[server], !entry.health.isUp else { return .up }
-    return entry.isEjected ? .ejected : .failFast
+    return entry.ejectedFrom.isEmpty ? .failFast : .ejected
   }
+
+  /// The pools whose rings may be without the server.
+  package func ejectedFrom(_ server: ServerID) -> Set<PoolID> { entries[server]?.ejectedFrom ?? [] }
 
   /// The health of a server, for display.
   package func health(of server: ServerID) -> ServerHealth? { entries[server]?.health }
 
   // MARK: - The floor
 
+  /// Applies the floor to the pools of a server; its own changes are not returned.
+  private mutating func settle(poolsOf server: ServerID) -> [Change] {
+    (entries[server]?.pools ?? []).compactMap { pools[$0] }.flatMap { settle($0, except: server) }
+  }
+
   /// Applies the floor to a pool in its current state and returns the changes, in the order in which the servers
   /// failed.
   private mutating func settle(_ pool: PoolMembers, except silent: ServerID?) -> [Change] {
     var seen: Set<ServerID> = []
-    let own = pool.servers.filter { entries[$0]?.pool == pool.id && seen.insert($0).inserted }
+    let own = pool.servers.filter { entries[$0] != nil && seen.insert($0).inserted }
     let fallen = own.compactMap { server in entries[server].map { (server, $0) } }
       .filter { !$0.1.health.isUp }
       .sorted { $0.1.fall < $1.1.fall }
@@ -169,16 +182,32 @@ package struct HealthBoard: Sendable {
       servers: own.count, floorPercent: pool.policy.floorPercent, onFailure: pool.policy.onFailure)
     let out = limit.ejected(of: fallen).count
     var changes: [Change] = []
-    for (i, (server, entry)) in fallen.enumerated() where entry.isEjected != (i < out) {
-      entries[server]?.isEjected = i < out
+    for (i, (server, entry)) in fallen.enumerated() where entry.ejectedFrom.contains(pool.id) != (i < out) {
+      if i < out {
+        entries[server]?.ejectedFrom.insert(pool.id)
+      } else {
+        entries[server]?.ejectedFrom.remove(pool.id)
+      }
       if server != silent { changes.append(i < out ? .ejected(server) : .restored(server)) }
     }
     return changes
   }
 
+  /// The rules by which a server's health is decided: of several pools, the most impatient.
+  private func policy(of entry: Entry) -> PoolPolicy? {
+    let all = entry.pools.compactMap { pools[$0]?.policy }
+    return all.dropFirst().reduce(all.first) { merged, other in
+      guard var merged else { return nil }
+      merged.failures = min(merged.failures, other.failures)
+      merged.probeInterval = min(merged.probeInterval, other.probeInterval)
+      merged.probeMax = min(merged.probeMax, other.probeMax)
+      return merged
+    }
+  }
+
   private mutating func update(_ server: ServerID, _ body: (inout ServerHealth, PoolPolicy) -> Void) {
-    guard var entry = entries[server], let pool = pools[entry.pool] else { return }
-    body(&entry.health, pool.policy)
+    guard var entry = entries[server], let policy = policy(of: entry) else { return }
+    body(&entry.health, policy)
     entries[server] = entry
   }
 }

@@ -77,7 +77,8 @@ extension Worker {
     by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) -> Bool {
     guard Self.removes(bytes, lineAt: p, verb, keyEnd: keys.firstEnd) else { return true }
-    let isFailingFast = upstream.servers[s].status == .failFast || upstream.servers[s].status == .returning
+    // It was routed here, so this pool's ring still has the server.
+    let isFailingFast = upstream.servers[s].status != .up
     let isPromised =
       policy(of: pool, at: s).writesMissOnFailure && mayPromise(at: s, in: pool, by: l, failure)
       && (!isFailingFast || hasRoomForRefusals())

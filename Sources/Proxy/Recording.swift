@@ -199,14 +199,18 @@ extension Worker {
     return invalidation.journal.take(server)
   }
 
-  /// Removes and returns the copies that these servers hold of keys that other servers own now. A server that is out
-  /// keeps its entries until it returns.
-  package mutating func takeOrphans(of ids: [ServerID]) -> [ServerID: Journal.Entries] {
+  /// Removes and returns the copies that these servers hold of keys that other servers own now: those of one pool, or of
+  /// all. A server that is out keeps its entries until it returns.
+  package mutating func takeOrphans(of ids: [ServerID], in pool: PoolID? = nil) -> [ServerID: Journal.Entries]
+  {
     var orphans: [ServerID: Journal.Entries] = [:]
     for id in ids {
       guard let s = slot(of: id), upstream.servers[s].status == .up else { continue }
       var orphan: [[UInt8]: Bool] = [:]
-      invalidation.journal.forEachLasting(of: id) { key in orphan[key] = liveOwner(of: key, besides: s) != s }
+      invalidation.journal.forEachLasting(of: id) { key in
+        let isMeant = pool == nil || self.pool(of: key).map { router.poolIDs[Int($0.number)] } == pool
+        orphan[key] = isMeant && liveOwner(of: key, besides: s) != s
+      }
       let entries = invalidation.journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
       if !entries.isEmpty { orphans[id] = entries }
     }

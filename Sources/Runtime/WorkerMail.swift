@@ -27,12 +27,13 @@ extension WorkerThread {
         execute(now: now)
         settle(server, now: now)
       case .confirmed(let server, let asked): confirm(server, asked: asked, now: now)
-      case .status(let server, let status, let ticket, let takesEntries, let wasFlushed):
+      case .status(let server, let status, let pools, let ticket, let takesEntries, let wasFlushed):
         if news.concern(server) { settle(&news, now: now) }
         news.take(server, ticket: ticket, takesEntries: takesEntries)
-        let isNew = worker.setStatus(status, of: server, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        let isNew = worker.setStatus(status, of: server, from: pools, wasFlushed: wasFlushed, stale: &news.stale, now: now)
         if isNew { news.areNew = true }
-      case .orphans(let servers, let ticket): answer(ticket, worker.takeOrphans(of: servers))
+      case .orphans(let servers, let pool, let ticket):
+        answer(ticket, worker.takeOrphans(of: servers, in: pool))
       case .drain:
         guard !isEnding else { break }
         isEnding = true

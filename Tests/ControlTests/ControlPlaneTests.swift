@@ -26,8 +26,8 @@ import Topology
     mutating func orders() -> [String] {
       control.takeEffects().compactMap { effect in
         switch effect {
-        case .tell(.status(let server, let status, _, _, _)): "tell \(server) \(status)"
-        case .tell(.orphans(let servers, _)): "orphans \(servers)"
+        case .tell(.status(let server, let status, _, _, _, _)): "tell \(server) \(status)"
+        case .tell(.orphans(let servers, _, _)): "orphans \(servers)"
         case .tell(.apply(let plan, _, _)): "apply, keeping \(plan.keptPools.count) of \(plan.pools.count)"
         case .tell(.moved(let server, let address)): "tell \(server) at \(address)"
         case .tell(.confirmed(let server, _)): "confirm \(server)"

@@ -9,33 +9,23 @@ import Topology
 @Suite struct ServerRegistryTests {
   @Test func serverKeepsItsIdAsLongAsItStays() {
     var registry = ServerRegistry()
-    let keys = (1...3).map { key("main", UInt16($0)) }
+    let keys = (1...3).map { endpoint(UInt16($0)) }
     let numbers = keys.map { registry.id(of: $0) }
     #expect(Set(numbers).count == 3)
-    registry.keep(Set(keys))
+    registry.keep(keys, pools: [])
     #expect(keys.reversed().map { registry.id(of: $0) } == numbers.reversed())
   }
 
   @Test func serverIdsAreNotReused() {
     var registry = ServerRegistry()
-    let first = registry.id(of: key("main", 1))
-    registry.keep([])
-    let again = registry.id(of: key("main", 1))
-    let other = registry.id(of: key("main", 2))
+    let first = registry.id(of: endpoint(1))
+    registry.keep([], pools: [])
+    let again = registry.id(of: endpoint(1))
+    let other = registry.id(of: endpoint(2))
     #expect(Set([first, again, other]).count == 3)
   }
 
-  @Test func serversWithDifferentPoolOrNameHaveDifferentIds() {
-    var registry = ServerRegistry()
-    var named = key("main", 1)
-    named.name = "cache-a"
-    let numbers = [key("main", 1), key("other", 1), named].map { registry.id(of: $0) }
-    #expect(Set(numbers).count == 3)
-  }
-
-  private func key(_ pool: String, _ port: UInt16) -> ServerRegistry.Key {
-    ServerRegistry.Key(pool: pool, endpoint: .tcp(host: "127.0.0.1", port: port), name: nil)
-  }
+  private func endpoint(_ port: UInt16) -> Endpoint { .tcp(host: "127.0.0.1", port: port) }
 }
 
 @Suite struct RuntimePlanTests {
@@ -52,6 +42,23 @@ import Topology
     let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
     #expect(numbers(later)["b:2"] != old["b:2"])
     #expect(numbers(later)["a:1"] == old["a:1"])
+  }
+
+  /// Whatever its name on their rings.
+  @Test func aServerInTwoPoolsIsOneServer() throws {
+    var registry = ServerRegistry()
+    let text = """
+      pools:
+        one: {servers: [{address: "a:1", name: alpha}, b:2], connections: 2, rejoin: as_is}
+        two: {servers: [c:3, a:1], connections: 3}
+      routes: [{prefix: "x:", pool: two}, {pool: one}]
+      """
+    let plan = RuntimePlan(try settings(text), registry: &registry) { _ in .up }.plan
+    #expect(plan.servers.map(\.label) == ["a:1", "b:2", "c:3"])
+    #expect(plan.servers.map(\.connections) == [3, 2, 3])
+    #expect(plan.servers.map(\.isJournaled) == [true, false, true])
+    let ids = plan.servers.map(\.id)
+    #expect(plan.pools.map(\.servers) == [[ids[0], ids[1]], [ids[2], ids[0]]])
   }
 
   @Test func runtimePlanHasTheConfiguredSettings() throws {
@@ -82,9 +89,9 @@ import Topology
     #expect(one.servers.map { label($0, runtimePlan) } == ["a:1", "b:2"])
     let two = runtimePlan.plan.pools[1]
     #expect(two.policy == PoolPolicy())
-    #expect(runtimePlan.plan.servers.map(\.connections) == [3, 3, 1])
-    // One address in two pools counts as two servers, because the pools' keys are unrelated.
-    #expect(Set(one.servers + two.servers).count == 3)
+    #expect(runtimePlan.plan.servers.map(\.connections) == [3, 3])
+    // One address in two pools is one server.
+    #expect(Set(one.servers + two.servers).count == 2)
     #expect(runtimePlan.members.map(\.pool) == [0, 0, 1])
     #expect(runtimePlan.plan.limits.clientOutput == 64 << 10)
     #expect(runtimePlan.plan.limits.maxValue == 2 << 20)

@@ -53,7 +53,8 @@ import Topology
       let start = Clock.now()
       let letters = servers.enumerated().map { i, server in
         ControlMessage.status(
-          server: server, status, ticket: ticket + UInt64(i), takesEntries: false, wasFlushed: nil)
+          server: server, status, from: [PoolID(0)], ticket: ticket + UInt64(i), takesEntries: false,
+          wasFlushed: nil)
       }
       for inbox in inboxes { inbox.post(contentsOf: letters) }
       var left = inboxes.map { _ in Set(ticket..<ticket + UInt64(servers.count)) }

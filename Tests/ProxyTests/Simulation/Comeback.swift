@@ -115,12 +115,32 @@ final class Comeback {
     var pool = PoolSettings(name: "main", servers: Self.names.map(Self.server))
     pool.policy = policy
     settings = ProxySettings(pools: [pool])
+    if seed % 4 == 2, omission == nil {
+      // The same servers in a second pool, with rules of its own.
+      pool.name = "twin"
+      pool.policy.failures = dice.pick([1, 2, 3])
+      pool.policy.floorPercent = dice.pick([0, 33, 50])
+      pool.policy.onFailure = dice.pick([.eject, .eject, .failFast])
+      pool.policy.rejoin = dice.pick([.invalidate, .flush])
+      pool.policy.requestTimeout = dice.pick([Self.timeout, Self.timeout, Self.timeout / 2])
+      settings.pools.insert(pool, at: 0)
+    }
+    settings.routes = Self.routes(settings.pools)
     settings.limits.memory = 96 << 20
     control = ControlPlane(settings, workers: 2, seed: seed, limits: limits)
     for name in Self.names + [Self.other] { hosts[name] = Host(name) }
     let plan = Self.plan(of: control)
     for number in 0..<2 { seats.append(Seat(number, plan, now: now)) }
     for i in 0..<8 { askers.append(Asker(seats[i % 2])) }
+  }
+
+  /// `key:1`, `key:10` and `key:11` are the second pool's, if there is one; all others the last one's.
+  private static func routes(_ pools: [PoolSettings]) -> [RouteSettings] {
+    var routes = [RouteSettings(prefix: "", pool: "main", poolIndex: pools.count - 1)]
+    if let twin = pools.firstIndex(where: { $0.name == "twin" }) {
+      routes.append(RouteSettings(prefix: "key:1", pool: "twin", poolIndex: twin))
+    }
+    return routes
   }
 
   var moment: Instant { Instant(nanoseconds: now) }
@@ -207,11 +227,11 @@ final class Comeback {
     var main = settings.pools[settings.pools.count - 1]
     main.policy.failures = dice.pick([1, 2, 3])
     main.policy.floorPercent = dice.pick([0, 33, 50])
-    settings.pools = [main]
+    settings.pools = settings.pools.filter { $0.name == "twin" } + [main]
     if dice.happens(500) {
       settings.pools.insert(PoolSettings(name: "other", servers: [Self.server(Self.other)]), at: 0)
     }
-    settings.routes = [RouteSettings(prefix: "", pool: "main", poolIndex: settings.pools.count - 1)]
+    settings.routes = Self.routes(settings.pools)
     control.reload(.signal, now: moment)
     perform()
   }

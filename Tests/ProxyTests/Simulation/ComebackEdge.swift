@@ -55,7 +55,7 @@ extension Comeback {
 
   private func tell(_ message: ControlMessage) {
     switch message {
-    case .status(let server, let status, let ticket, let takesEntries, let wasFlushed):
+    case .status(let server, let status, let pools, let ticket, let takesEntries, let wasFlushed):
       if status == .ejected { ejections += 1 }
       if status == .up, owed.contains(server) {
         fail("server \(Self.name(of: server)) returns without the flush owed to it")
@@ -66,16 +66,16 @@ extension Comeback {
       for seat in seats {
         mail(seat) {
           self.note("worker \(seat.number) hears \(status) of \(Self.name(of: server))")
-          seat.worker.set(status, of: server, wasFlushed: wasFlushed, now: self.moment)
+          seat.worker.set(status, of: server, from: pools, wasFlushed: wasFlushed, now: self.moment)
           let entries = takesEntries ? seat.worker.takeEntries(server) : Journal.Entries()
           if !isOmitted { self.answer(seat, ticket, [server: entries]) }
         }
         if isOmitted { control.received(.answered(worker: seat.number, ticket: ticket, [:]), now: moment) }
       }
-    case .orphans(let servers, let ticket):
+    case .orphans(let servers, let pool, let ticket):
       for seat in seats {
         mail(seat) {
-          let orphans = seat.worker.takeOrphans(of: servers)
+          let orphans = seat.worker.takeOrphans(of: servers, in: pool)
           self.answer(seat, ticket, self.omission == .orphans ? [:] : orphans)
         }
       }
