@@ -223,6 +223,8 @@ extension Worker {
         continue
       }
       lost(l, .shuttingDown, now: now)
+      // A closed connection may have deletions that were to be done when it is open.
+      upstream.connections[l].queue.clear(&common.buffers)
       let s = upstream.connections[l].server
       upstream.connections.give(l)
       forget(s)

@@ -256,6 +256,22 @@ import Topology
     #expect(asked.filter { $0 == lines("delete \(key)", "get \(key)") }.count == 1)
   }
 
+  @Test func aDeletionThatWaitsForARemovedServerIsReleased() {
+    let rig = Self.rig(["a", "b"])
+    let key = rig.key(on: "a")
+    let c = rig.open()
+    rig.set(.failFast, "a")
+    rig.say(c, "delete \(key)")
+    rig.hangUp(c)
+    rig.isAccepting = false
+    rig.lose("b")
+    rig.set(.ejected, "a")
+    #expect(rig.queued("b") > 0)
+    rig.apply(["a"])
+    rig.tick()
+    #expect(rig.leak == nil)
+  }
+
   /// No worker takes that long to learn of an ejection.
   /// The first stand-in is out as well: it is ejected next, or returns.
   @Test(arguments: [ServerStatus.ejected, .up])
