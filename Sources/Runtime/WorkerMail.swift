@@ -30,7 +30,8 @@ extension WorkerThread {
       case .status(let server, let status, let pools, let ticket, let takesEntries, let wasFlushed):
         if news.concern(server) { settle(&news, now: now) }
         news.take(server, ticket: ticket, takesEntries: takesEntries)
-        let isNew = worker.setStatus(status, of: server, from: pools, wasFlushed: wasFlushed, stale: &news.stale, now: now)
+        let isNew = worker.setStatus(
+          status, of: server, from: pools, wasFlushed: wasFlushed, stale: &news.stale, now: now)
         if isNew { news.areNew = true }
       case .orphans(let servers, let pool, let ticket):
         answer(ticket, worker.takeOrphans(of: servers, in: pool))
