@@ -38,9 +38,9 @@ extension ProxySettings {
       + [(FileKey.drainTimeout.rawValue, Quantity.written(drainTimeout))]
   }
 
-  /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file.
+  /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file. A server in two pools is one.
   package var summary: String {
-    let servers = pools.reduce(0) { $0 + $1.servers.count }
+    let servers = Set(pools.flatMap(\.servers).map(\.endpoint.comparable)).count
     let parts = [
       counted(pools.count, "pool"), counted(servers, "server"), counted(listeners.count, "listener"),
       counted(routes.count, "route"),

@@ -156,6 +156,17 @@ import Testing
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
   }
 
+  @Test func aServerInTwoPoolsIsCountedOnce() throws {
+    let text = """
+      pools:
+        one: {servers: [a:1, b:2]}
+        two: {servers: [{address: "a:1", name: alpha}, c:3]}
+      routes: [{prefix: "x:", pool: two}, {pool: one}]
+      """
+    let settings = try ProxySettings.decode(bytes: Array(text.utf8), file: "f")
+    #expect(settings.summary == "2 pools, 3 servers, 1 listener, 2 routes")
+  }
+
   @Test func poolOfTheShortFormIsNamedMain() throws {
     let settings = try Self.decode("servers: [a]\nfloor: 10%\nroutes: [{prefix: x, pool: main}]\n")
     #expect(settings.pools.map(\.name) == ["main"])
