@@ -61,7 +61,7 @@ struct SlabTests {
     let first = slab.id(of: i)
     slab.give(i)
     #expect(slab.isCurrent(first) == false)
-    #expect(slab.isCurrent(slab.id(of: i)) == false, "nobody owns a free slot")
+    #expect(slab.isCurrent(slab.id(of: i)) == false, "a free slot has no current id")
     #expect(slab.take() == i)
     let second = slab.id(of: i)
     #expect(second != first)

@@ -74,6 +74,17 @@ import Topology
       return session(server, .received(Array(text.utf8)))
     }
 
+    /// Server 0 is out, and has answered a probe.
+    static func ofAServerThatAnswersAProbe() throws -> Desk {
+      var desk = try Desk()
+      _ = desk.see(.failed(server: 0, .refused), of: 0)
+      _ = desk.confirm()
+      _ = desk.tick(after: .seconds(10))
+      _ = desk.session(0, .connected)
+      _ = desk.answer(0, "VERSION 1.6.40\r\n")
+      return desk
+    }
+
     mutating func read(_ text: String) throws -> [String] {
       control.read(.success(try Self.settings(text)), .signal, now: now)
       return orders()
@@ -115,22 +126,12 @@ import Topology
 
   /// A server that was started while it was out holds nothing old.
   @Test func restartedServerNeedsNoRest() throws {
-    var desk = try Desk()
-    _ = desk.see(.failed(server: 0, .refused), of: 0)
-    _ = desk.confirm()
-    _ = desk.tick(after: .seconds(10))
-    _ = desk.session(0, .connected)
-    _ = desk.answer(0, "VERSION 1.6.40\r\n")
+    var desk = try Desk.ofAServerThatAnswersAProbe()
     #expect(desk.answer(0, "STAT uptime 2\r\nEND\r\n") == ["tell 0 ejected"])
   }
 
   @Test func returningServerDeletesWhatTheWorkersHandOver() throws {
-    var desk = try Desk()
-    _ = desk.see(.failed(server: 0, .refused), of: 0)
-    _ = desk.confirm()
-    _ = desk.tick(after: .seconds(10))
-    _ = desk.session(0, .connected)
-    _ = desk.answer(0, "VERSION 1.6.40\r\n")
+    var desk = try Desk.ofAServerThatAnswersAProbe()
     _ = desk.answer(0, "STAT uptime 100\r\nEND\r\n")
     _ = desk.tick(after: .milliseconds(100))
     #expect(desk.answer(0, "VERSION 1.6.40\r\n") == ["tell 0 ejected"])

@@ -31,16 +31,19 @@ import Topology
   final class Desk {
     var failover: FailoverCoordinator
     var now: UInt64 = 1000
-    init(_ rejoin: RejoinRule = .invalidate, _ limits: Limits = Limits()) {
-      failover = FailoverCoordinator(
-        [PoolMembers(members: [1, 2, 3], rejoin: rejoin, requestTimeout: .milliseconds(500))],
-        workers: 2,
-        limits: limits)
+    convenience init(_ rejoin: RejoinRule = .invalidate, _ limits: Limits = Limits()) {
+      self.init(
+        pools: [PoolMembers(members: [1, 2, 3], rejoin: rejoin, requestTimeout: .milliseconds(500))], limits)
+    }
+    init(pools: [PoolMembers], _ limits: Limits = Limits()) {
+      failover = FailoverCoordinator(pools, workers: 2, limits: limits)
     }
 
     var moment: Instant { FailoverTests.at(now) }
-    func wants(_ server: ServerID, _ status: ServerStatus) -> [FailoverCoordinator.Step] {
-      failover.wants(server, status, now: moment)
+    func wants(_ server: ServerID, _ status: ServerStatus, from pools: Set<PoolID>? = nil)
+      -> [FailoverCoordinator.Step]
+    {
+      failover.wants(server, status, from: pools, now: moment)
     }
     func returns(_ server: ServerID, isEmpty: Bool = false) -> [FailoverCoordinator.Step] {
       failover.returns(server, isEmpty: isEmpty, now: moment)
@@ -69,8 +72,10 @@ import Topology
       now += ms
       return failover.tick(now: moment)
     }
-    /// Takes the server out of the ring, in two steps.
-    func eject(_ server: ServerID) { _ = answer(answer(wants(server, .ejected))) }
+    /// Takes the server out of the rings of these pools, or of all, in two steps.
+    func eject(_ server: ServerID, from pools: Set<PoolID>? = nil) {
+      _ = answer(answer(wants(server, .ejected, from: pools)))
+    }
   }
 
   static func told(_ steps: [FailoverCoordinator.Step]) -> [String] {

@@ -161,7 +161,7 @@ import Testing
     var book = ResolverCache()
     book.wantLookup(of: "new")
     #expect(!book.isAnswered("new"))
-    #expect(book.isAnswered("nobody's"))
+    #expect(book.isAnswered("unknown"))
     #expect(book.due(at: now) == ["new"])
     #expect(book.answered("new", found("10.0.0.1"), at: now) == [])
     #expect(book.isAnswered("new"))

@@ -64,56 +64,30 @@ import Topology
 
   // MARK: - The failover coordinator
 
-  /// The coordinator with two workers that answer at once.
-  final class Desk {
-    var failover: FailoverCoordinator
-    var now = SharedServerTests.now
-    init(_ pools: [PoolMembers]) { failover = FailoverCoordinator(pools, workers: 2) }
-
-    func answer(_ steps: [FailoverCoordinator.Step], _ entries: [ServerID: Journal.Entries] = [:])
-      -> [FailoverCoordinator.Step]
-    {
-      var next: [FailoverCoordinator.Step] = []
-      for step in steps {
-        let ticket: UInt64
-        switch step {
-        case .tell(_, _, let t, _, _), .collectOrphans(_, let t): ticket = t
-        default: continue
-        }
-        next += failover.answered(0, ticket: ticket, entries, now: now)
-        next += failover.answered(1, ticket: ticket, [:], now: now)
-      }
-      return next
-    }
-
-    func wants(_ server: ServerID, _ status: ServerStatus, from pools: Set<PoolID>) {
-      _ = answer(answer(failover.wants(server, status, from: pools, now: now)))
-    }
-  }
+  private typealias Desk = FailoverTests.Desk
 
   static func jobs(_ steps: [FailoverCoordinator.Step]) -> [FailoverCoordinator.CleanupJob] {
     steps.compactMap { if case .clean(_, let job) = $0 { job } else { nil } }
   }
 
   @Test func itLeavesTheRingsOneAfterTheOther() {
-    let desk = Desk(Self.pools())
-    desk.wants(1, .ejected, from: [Self.second])
+    let desk = Desk(pools: Self.pools())
+    desk.eject(1, from: [Self.second])
     #expect(desk.failover.status(of: 1) == .ejected)
     #expect(desk.failover.ejectedFrom(1) == [Self.second])
-    desk.wants(1, .ejected, from: [Self.first, Self.second])
+    desk.eject(1, from: [Self.first, Self.second])
     #expect(desk.failover.ejectedFrom(1) == [Self.first, Self.second])
   }
 
   @Test func itFailsFastEverywhereBeforeAPoolHasItBack() {
-    let desk = Desk(Self.pools())
-    desk.wants(1, .ejected, from: [Self.first, Self.second])
-    let steps = desk.failover.wants(1, .ejected, from: [Self.second], now: desk.now)
+    let desk = Desk(pools: Self.pools())
+    desk.eject(1, from: [Self.first, Self.second])
+    let steps = desk.wants(1, .ejected, from: [Self.second])
     #expect(desk.failover.status(of: 1) == .failFast)
     _ = desk.answer(steps)
     // The other pool ejects it again when its stand-ins are clean.
     #expect(desk.failover.ejectedFrom(1) == [])
-    desk.now = desk.now.advanced(by: .seconds(2))
-    var next = desk.failover.tick(now: desk.now)
+    var next = desk.tick(after: 2000)
     #expect(next.count == 2)
     next = desk.answer(next)
     _ = desk.answer(next)
@@ -123,34 +97,32 @@ import Topology
   /// `rejoin: flush` of one pool deletes the recorded keys instead, so that the other pool's keys stay.
   @Test(arguments: [RejoinRule.invalidate, .asIs, .flush])
   func aFlushForOnePoolIsNoFlushForBoth(_ other: RejoinRule) throws {
-    let desk = Desk(Self.pools({ $0.rejoin = .flush }, { $0.rejoin = other }))
-    desk.wants(1, .ejected, from: [Self.first, Self.second])
+    let desk = Desk(pools: Self.pools({ $0.rejoin = .flush }, { $0.rejoin = other }))
+    desk.eject(1, from: [Self.first, Self.second])
     var entries = Journal.Entries()
     _ = entries.insert(Array("k".utf8), of: 1)
-    let steps = desk.answer(
-      desk.failover.returns(1, isEmpty: false, now: desk.now), [1: entries])
+    let steps = desk.answer(desk.returns(1), [1: entries])
     let job = try #require(Self.jobs(steps).first)
     #expect(job.flushes == (other == .flush))
     #expect(job.keys == (other == .flush ? [] : [Array("k".utf8)]))
   }
 
   @Test func copiesAreCollectedForEachPoolByItself() {
-    let desk = Desk(Self.pools())
-    desk.wants(1, .ejected, from: [Self.first, Self.second])
-    var steps = desk.failover.returns(1, isEmpty: true, now: desk.now)
+    let desk = Desk(pools: Self.pools())
+    desk.eject(1, from: [Self.first, Self.second])
+    var steps = desk.returns(1, isEmpty: true)
     while !steps.isEmpty { steps = desk.answer(steps) }
-    desk.wants(1, .up, from: [])
-    desk.now = desk.now.advanced(by: .seconds(2))
-    let tickets = desk.failover.tick(now: desk.now).compactMap { step -> UInt64? in
+    _ = desk.answer(desk.wants(1, .up))
+    let tickets = desk.tick(after: 2000).compactMap { step -> UInt64? in
       if case .collectOrphans(_, let ticket) = step { ticket } else { nil }
     }
     #expect(Set(tickets.map { desk.failover.pool(ofCollection: $0) }) == [Self.first, Self.second])
   }
 
   @Test func aReloadThatRemovesThePoolItWasEjectedFromPutsItBackInTheRing() {
-    let desk = Desk(Self.pools())
-    desk.wants(1, .ejected, from: [Self.second])
-    _ = desk.failover.reload([Self.pools()[0]], now: desk.now)
+    let desk = Desk(pools: Self.pools())
+    desk.eject(1, from: [Self.second])
+    _ = desk.failover.reload([Self.pools()[0]], now: desk.moment)
     #expect(desk.failover.status(of: 1) == .failFast)
     #expect(desk.failover.ejectedFrom(1) == [])
   }

@@ -59,7 +59,7 @@ import Testing
     }
     switch result {
     case .failed(let reason): #expect(reason == ECONNREFUSED)
-    case .connected: Issue.record("nobody listens, and yet it connected")
+    case .connected: Issue.record("it connected to a port without a listener")
     case .inProgress(let client):
       var loop = try EventLoop()
       let watch = loop.watch(client, token: Token(kind: 1))

@@ -39,7 +39,7 @@ import Testing
       case .lost: rig.lose("a")
       case .refused: rig.lose("a", .refused)
       case .garbage:
-        rig.send(from: "a", "garbage that nobody asked for\r\n")
+        rig.send(from: "a", "garbage that was not requested\r\n")
         // Any bytes may precede a fence: it is the fence that does not arrive.
         rig.advance(.milliseconds(500))
       case .late: rig.advance(.milliseconds(500))

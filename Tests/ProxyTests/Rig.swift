@@ -354,7 +354,7 @@ final class Rig {
 
   /// The server that a key is on now.
   func owner(of key: String) -> String {
-    guard let place = worker.router.table.where(key) else { return "nobody" }
+    guard let place = worker.router.table.where(key) else { return "no server" }
     return Fleet.name(
       of: worker.upstream.servers[
         worker.router.destinations[Int(worker.router.poolStarts[place.pool]) + place.server].server

@@ -194,7 +194,7 @@ private struct LoadClient {
       }
     }
     if !rest.isEmpty {
-      wrong(several[0], "values that nobody asked for, or out of order: \(rest.map(\.key))")
+      wrong(several[0], "values that were not requested, or out of order: \(rest.map(\.key))")
     }
   }
 

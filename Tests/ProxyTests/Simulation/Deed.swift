@@ -115,7 +115,7 @@ enum Chunk {
       let words = body[..<bar].split(separator: 124, maxSplits: 2, omittingEmptySubsequences: false)
       guard words.count == 3, Array(words[0]) == key.bytes else { return "another key's value" }
       guard let version = Int(String(decoding: words[1], as: UTF8.self)), isKnown(version) else {
-        return "a value that nobody wrote"
+        return "a value that was never written"
       }
     }
     return nil
