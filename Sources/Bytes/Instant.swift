@@ -26,6 +26,11 @@ package struct Instant: BitwiseCopyable, Comparable, Hashable, Sendable {
     guard nanoseconds > earlier.nanoseconds else { return .zero }
     return .nanoseconds(Int64(clamping: nanoseconds &- earlier.nanoseconds))
   }
+
+  /// The same, in nanoseconds.
+  @inlinable package func nanoseconds(since earlier: Instant) -> UInt64 {
+    nanoseconds &- min(nanoseconds, earlier.nanoseconds)
+  }
 }
 
 extension Duration {

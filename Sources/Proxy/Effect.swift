@@ -6,7 +6,7 @@ import Wire
 package enum Effect: BitwiseCopyable, Equatable {
   /// Open this connection to its server.
   case connect(connection: Ref<ServerConnection>)
-  /// Send `Worker.handshakeRequest(for:)` on this connection, which is open, with nothing in flight.
+  /// Send `Upstream.handshakeRequest(for:)` on this connection, which is open, with nothing in flight.
   case handshake(connection: Ref<ServerConnection>)
   /// Close this connection, if it is open.
   case disconnect(connection: Ref<ServerConnection>)

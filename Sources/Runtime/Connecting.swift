@@ -9,8 +9,8 @@ import Topology
 extension WorkerThread {
   mutating func connect(_ l: Ref<ServerConnection>, now: Instant) {
     while connectionSockets.count <= Int(l.index) { connectionSockets.append(Connection()) }
-    let server = worker.upstream.servers[worker.upstream.connections[l].server].id
-    if worker.isReplacement(connection: l) { doubt(server) }
+    let server = worker.dispatcher.upstream.servers[worker.dispatcher.upstream.connections[l].server].id
+    if worker.dispatcher.upstream.isReplacement(connection: l) { doubt(server) }
     guard doubts[server] == nil else {
       doubts[server]?.waiting.append(l)
       return
@@ -43,13 +43,13 @@ extension WorkerThread {
     connectionSockets[Int(l.index)].isConnecting = false
     guard reason == 0 else { return worker.lost(l, ServerFailure(errno: reason), now: now) }
     loop.wantWrite(wire.watch, false)
-    worker.connected(l, now: now)
+    worker.dispatcher.upstream.connected(l, now: now)
     handshake(l, now: now)
   }
 
   mutating func handshake(_ l: Ref<ServerConnection>, now: Instant) {
     let wire = connectionSockets[Int(l.index)]
-    let request = worker.handshakeRequest(for: l)
+    let request = worker.dispatcher.upstream.handshakeRequest(for: l)
     let isSent = Socket.send(wire.descriptor, request.span.raw)
     if isSent != .sent(request.count) { worker.lost(l, .connectionLost, now: now) }
   }
@@ -58,8 +58,8 @@ extension WorkerThread {
     guard Int(l.index) < connectionSockets.count, connectionSockets[Int(l.index)].descriptor >= 0 else {
       return
     }
-    if connectionSockets[Int(l.index)].isReached, worker.isLoss(ofConnection: l) {
-      doubt(worker.upstream.servers[worker.upstream.connections[l].server].id)
+    if connectionSockets[Int(l.index)].isReached, worker.dispatcher.upstream.isLoss(ofConnection: l) {
+      doubt(worker.dispatcher.upstream.servers[worker.dispatcher.upstream.connections[l].server].id)
     }
     loop.unwatch(connectionSockets[Int(l.index)].watch)
     Socket.abort(connectionSockets[Int(l.index)].descriptor)

@@ -44,7 +44,8 @@ extension WorkerThread {
 
   /// Whether a connection still has to be opened; its slot may belong to another one by now.
   private mutating func isWaiting(_ l: Ref<ServerConnection>, for server: ServerID) -> Bool {
-    worker.isConnecting(connection: l, to: server) && connectionSockets[Int(l.index)].descriptor < 0
+    worker.dispatcher.upstream.isConnecting(connection: l, to: server)
+      && connectionSockets[Int(l.index)].descriptor < 0
   }
 
   /// Ends the doubts that have lasted too long.

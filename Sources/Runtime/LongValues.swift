@@ -13,8 +13,8 @@ extension WorkerThread {
   @inline(never)
   mutating func readInPlace(_ c: Ref<Client>, _ missing: Int, now: Instant) {
     if !pass(c, now: now) {
-      switch worker.downstream.clients[c].input.receive(
-        clientSockets[Int(c.index)].descriptor, missing, &worker.common.buffers)
+      switch worker.dispatcher.downstream.clients[c].input.receive(
+        clientSockets[Int(c.index)].descriptor, missing, &worker.dispatcher.common.buffers)
       {
       case .bytes(let n): worker.clientReceived(c, filled: n, now: now)
       case .wouldBlock: break
@@ -28,25 +28,25 @@ extension WorkerThread {
   /// Adjusts the reading of a client after a large value began or ended.
   @inline(never)
   mutating func expect(_ c: Ref<Client>, now: Instant) {
-    if worker.downstream.clients[c].missing >= Self.worthReadingInPlace { _ = pass(c, now: now) }
+    if worker.dispatcher.downstream.clients[c].missing >= Self.worthReadingInPlace { _ = pass(c, now: now) }
     awaitMore(c)
   }
 
   /// Reads a part of a value that is forwarded as it arrives, and sends it at once, while it is in the CPU's cache.
   /// Returns false if the client's value is buffered instead.
   private mutating func pass(_ c: Ref<Client>, now: Instant) -> Bool {
-    guard worker.downstream.clients[c].large.isUploading else { return false }
+    guard worker.dispatcher.downstream.clients[c].large.isUploading else { return false }
     guard let (l, room) = worker.cutThroughRoom(of: c) else {
       worker.endCutThrough(c)
       return true
     }
-    switch worker.upstream.connections[l].queue.bytes.receive(
-      clientSockets[Int(c.index)].descriptor, room, &worker.common.buffers)
+    switch worker.dispatcher.upstream.connections[l].queue.bytes.receive(
+      clientSockets[Int(c.index)].descriptor, room, &worker.dispatcher.common.buffers)
     {
     case .bytes(let n):
       guard worker.clientReceived(c, passed: n, now: now) else { break }
       // A connection that is still being opened has nothing to send, and no socket.
-      if worker.upstream.connections[l].unsent > 0 { flushConnection(l, now: now) }
+      if worker.dispatcher.upstream.connections[l].unsent > 0 { flushConnection(l, now: now) }
       worker.endCutThrough(c)
     case .wouldBlock: break
     case .closed: endInput(c)
@@ -57,8 +57,9 @@ extension WorkerThread {
 
   private mutating func awaitMore(_ c: Ref<Client>) {
     guard clientSockets[Int(c.index)].descriptor >= 0 else { return }
-    let most = worker.downstream.clients[c].large.isUploading ? Self.worthPassing : Self.mostAwaited
-    clientSockets[Int(c.index)].await(worker.downstream.clients[c].missing, atMost: most)
+    let most =
+      worker.dispatcher.downstream.clients[c].large.isUploading ? Self.worthPassing : Self.mostAwaited
+    clientSockets[Int(c.index)].await(worker.dispatcher.downstream.clients[c].missing, atMost: most)
   }
 
   mutating func endInput(_ c: Ref<Client>) {

@@ -110,23 +110,23 @@ struct WorkerThread: ~Copyable {
     execute(now: Clock.now())
     while !hasEnded {
       let isServed =
-        worker.hasResumable || worker.downstream.holdsAnswers
+        worker.hasResumable || worker.dispatcher.downstream.holdsAnswers
         ? loop.runOnce(nanoseconds: 0) : loop.runOnce(maxWait: nil)
       guard isServed else { break }
       turn(&scratch, now: Clock.now())
     }
-    sharedStats.publish(worker.common.counters, of: number)
+    sharedStats.publish(worker.dispatcher.common.counters, of: number)
     outbox.post(.ended(worker: number))
   }
 
   /// One turn of the loop: handles the recorded events, then sends.
   mutating func turn(_ scratch: inout Scratch, now: Instant) {
-    let forwarded = worker.common.counters[.requestsForwarded]
+    let forwarded = worker.dispatcher.common.counters[.requestsForwarded]
     var events = walk(&scratch, now: now)
     var looks = 0
     while Batcher.looksAgain(
-      after: looks, inFlight: worker.downstream.requestsInFlight,
-      forwarded: worker.common.counters[.requestsForwarded] &- forwarded)
+      after: looks, inFlight: worker.dispatcher.downstream.requestsInFlight,
+      forwarded: worker.dispatcher.common.counters[.requestsForwarded] &- forwarded)
     {
       let seen = look(&scratch, now: now)
       guard seen > 0 else { break }
@@ -139,10 +139,10 @@ struct WorkerThread: ~Copyable {
     flush(now: now)
     if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
-    if !worker.common.events.isEmpty { sendEvents() }
+    if !worker.dispatcher.common.events.isEmpty { sendEvents() }
     if Batcher.pauses(
-      inFlight: worker.downstream.requestsInFlight, events: events,
-      forwarded: worker.common.counters[.requestsForwarded] &- forwarded)
+      inFlight: worker.dispatcher.downstream.requestsInFlight, events: events,
+      forwarded: worker.dispatcher.common.counters[.requestsForwarded] &- forwarded)
     {
       Clock.pause(nanoseconds: Batcher.pauseLength)
     }
@@ -153,7 +153,7 @@ struct WorkerThread: ~Copyable {
   /// events.
   private mutating func answerEarly(_ scratch: inout Scratch, now: Instant) -> Int {
     var (events, rounds) = (0, 0)
-    while Batcher.answersEarly(after: rounds, clients: worker.downstream.clientsToFlush) {
+    while Batcher.answersEarly(after: rounds, clients: worker.dispatcher.downstream.clientsToFlush) {
       rounds &+= 1
       flushClients(now: now)
       events &+= look(&scratch, now: now)
@@ -189,7 +189,7 @@ struct WorkerThread: ~Copyable {
       }
     case Kind.connection:
       let l = Ref<ServerConnection>(ready.token.index)
-      if worker.upstream.connections[l].state == .connecting {
+      if worker.dispatcher.upstream.connections[l].state == .connecting {
         // Ignore recorded events of a connection that has been closed and is to be opened again.
         if ready.events.canWrite, connectionSockets[Int(l.index)].isConnecting {
           finishConnecting(l, now: now)
@@ -209,7 +209,7 @@ struct WorkerThread: ~Copyable {
   mutating func readClient(_ c: Ref<Client>, _ scratch: inout Scratch, now: Instant) {
     let descriptor = clientSockets[Int(c.index)].descriptor
     guard descriptor >= 0 else { return }
-    let missing = worker.downstream.clients[c].missing
+    let missing = worker.dispatcher.downstream.clients[c].missing
     if missing >= Self.worthReadingInPlace { return readInPlace(c, missing, now: now) }
     let result = scratch.receive(descriptor, atMost: worker.readLimit(of: c))
     switch result {
@@ -218,25 +218,26 @@ struct WorkerThread: ~Copyable {
     case .closed: endInput(c)
     case .failed: return closeClient(c)
     }
-    let left = worker.downstream.clients[c].missing
+    let left = worker.dispatcher.downstream.clients[c].missing
     if left | missing != 0 { expect(c, now: now) }
   }
 
   private mutating func readConnection(_ l: Ref<ServerConnection>, _ scratch: inout Scratch, now: Instant) {
     let descriptor = connectionSockets[Int(l.index)].descriptor
     guard descriptor >= 0 else { return }
-    let isNew = worker.upstream.connections[l].handshake.isNew
-    let missing = worker.upstream.connections[l].missing
+    let isNew = worker.dispatcher.upstream.connections[l].handshake.isNew
+    let missing = worker.dispatcher.upstream.connections[l].missing
     let result =
       missing >= Self.worthReadingInPlace
-      ? worker.upstream.connections[l].input.receive(descriptor, missing, &worker.common.buffers)
+      ? worker.dispatcher.upstream.connections[l].input.receive(
+        descriptor, missing, &worker.dispatcher.common.buffers)
       : scratch.receive(descriptor)
     switch result {
     case .bytes(let n) where missing >= Self.worthReadingInPlace:
       worker.serverReceived(l, filled: n, now: now)
     case .bytes:
       worker.serverReceived(l, scratch.bytes, now: now)
-      if isNew, worker.upstream.connections[l].handshake.isDone {
+      if isNew, worker.dispatcher.upstream.connections[l].handshake.isDone {
         connectionSockets[Int(l.index)].isReached = true
         noteReached(l)
       }
@@ -244,7 +245,7 @@ struct WorkerThread: ~Copyable {
     case .closed: worker.lost(l, .connectionLost, now: now)
     case .failed(let reason): worker.lost(l, ServerFailure(errno: reason), now: now)
     }
-    let left = worker.upstream.connections[l].missing
+    let left = worker.dispatcher.upstream.connections[l].missing
     if left | missing != 0 { connectionSockets[Int(l.index)].await(left) }
   }
 
@@ -253,13 +254,13 @@ struct WorkerThread: ~Copyable {
     worker.tick(now: now)
     if ticks % 10 == 0 {
       worker.noteMemory()
-      sharedStats.publish(worker.common.counters, of: number)
-      sharedStats.publishServers(of: number) { worker.giveServerNumbers(to: &$0) }
+      sharedStats.publish(worker.dispatcher.common.counters, of: number)
+      sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
-      worker.upstream.secret = Self.random()
+      worker.dispatcher.upstream.secret = Self.random()
     }
     if isEnding && worker.isDrained { hasEnded = true }
   }
@@ -293,9 +294,9 @@ struct WorkerThread: ~Copyable {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
       case .report(let exchange):
-        sharedStats.publish(worker.common.counters, of: number)
+        sharedStats.publish(worker.dispatcher.common.counters, of: number)
         let text = sharedStats.rendered()
-        worker.report(exchange, text.span.raw)
+        worker.dispatcher.report(exchange, text.span.raw)
       }
     }
   }
@@ -328,27 +329,28 @@ struct WorkerThread: ~Copyable {
 
   /// One send per connection with unsent bytes; servers first, so that they work meanwhile.
   mutating func flush(now: Instant) {
-    while let l = worker.nextConnectionToFlush() { flushConnection(l, now: now) }
+    while let l = worker.dispatcher.upstream.nextConnectionToFlush() { flushConnection(l, now: now) }
     flushClients(now: now)
   }
 
   private mutating func flushClients(now: Instant) {
-    let limit = Batcher.holdLimit(inFlight: worker.downstream.requestsInFlight)
-    worker.downstream.takeHeld()
+    let limit = Batcher.holdLimit(inFlight: worker.dispatcher.downstream.requestsInFlight)
+    worker.dispatcher.downstream.takeHeld()
     while let c = worker.nextClientToFlush(holding: limit, now: now) { flushClient(c, now: now) }
   }
 
   mutating func flushConnection(_ l: Ref<ServerConnection>, now: Instant) {
     let wire = connectionSockets[Int(l.index)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
-    guard worker.upstream.connections[l].unsent > 0 else { return block(connection: l, false) }
-    let sent = worker.upstream.connections[l].queue.sent
+    guard worker.dispatcher.upstream.connections[l].unsent > 0 else { return block(connection: l, false) }
+    let sent = worker.dispatcher.upstream.connections[l].queue.sent
     switch Socket.send(
-      wire.descriptor, worker.upstream.connections[l].queue.bytes.readable.extracting(droppingFirst: sent))
+      wire.descriptor,
+      worker.dispatcher.upstream.connections[l].queue.bytes.readable.extracting(droppingFirst: sent))
     {
     case .sent(let n):
       worker.sent(connection: l, n, now: now)
-      block(connection: l, worker.upstream.connections[l].unsent > 0)
+      block(connection: l, worker.dispatcher.upstream.connections[l].unsent > 0)
     case .wouldBlock: block(connection: l, true)
     case .failed(let reason): worker.lost(l, ServerFailure(errno: reason), now: now)
     }
@@ -357,11 +359,11 @@ struct WorkerThread: ~Copyable {
   private mutating func flushClient(_ c: Ref<Client>, now: Instant) {
     let wire = clientSockets[Int(c.index)]
     guard wire.descriptor >= 0, !wire.isBlocked else { return }
-    guard !worker.downstream.clients[c].output.isEmpty else { return block(client: c, false) }
-    switch Socket.send(wire.descriptor, worker.downstream.clients[c].output.readable) {
+    guard !worker.dispatcher.downstream.clients[c].output.isEmpty else { return block(client: c, false) }
+    switch Socket.send(wire.descriptor, worker.dispatcher.downstream.clients[c].output.readable) {
     case .sent(let n):
       worker.sent(client: c, n, now: now)
-      block(client: c, !worker.downstream.clients[c].output.isEmpty)
+      block(client: c, !worker.dispatcher.downstream.clients[c].output.isEmpty)
     case .wouldBlock:
       worker.sent(client: c, 0, now: now)
       block(client: c, true)
@@ -386,7 +388,7 @@ struct WorkerThread: ~Copyable {
 
   /// Reports the worker's events to the control thread.
   mutating func sendEvents() {
-    for workerEvent in worker.common.events {
+    for workerEvent in worker.dispatcher.common.events {
       var address: Endpoint?
       switch workerEvent {
       case .failed(let server, .timedOut) where doubts[server] != nil: continue
@@ -397,12 +399,12 @@ struct WorkerThread: ~Copyable {
       }
       outbox.post(.seen(worker: number, workerEvent, at: address))
     }
-    worker.common.events.removeAll(keepingCapacity: true)
+    worker.dispatcher.common.events.removeAll(keepingCapacity: true)
   }
 
   /// Reports to the control thread that a server answers at its present address.
   func noteReached(_ l: Ref<ServerConnection>) {
-    let server = worker.upstream.servers[worker.upstream.connections[l].server].id
+    let server = worker.dispatcher.upstream.servers[worker.dispatcher.upstream.connections[l].server].id
     if let address = addresses[server] { outbox.post(.reached(server: server, at: address)) }
   }
 }

@@ -28,6 +28,13 @@ package struct Request: BitwiseCopyable {
     lineLength = keyLength &+ 6
   }
 
+  /// The request without the value: its line alone.
+  package var withoutBody: Request {
+    var line = self
+    line.bodyLength = 0
+    return line
+  }
+
   /// The length of the whole request in bytes.
   @inlinable package var length: Int { lineLength &+ bodyLength }
 }

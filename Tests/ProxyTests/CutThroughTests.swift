@@ -210,7 +210,7 @@ import Testing
     store(rig)
     begin(c, "k", rig)
     let own = try #require(rig.privateConnections.first)
-    #expect(rig.worker.downstream.clients[c].missing == 502)
+    #expect(rig.worker.dispatcher.downstream.clients[c].missing == 502)
     _ = rig.asked(own)
     #expect(rig.pass(c, String(long.dropFirst(500).prefix(100))))
     #expect(rig.paused.isEmpty)
@@ -220,9 +220,9 @@ import Testing
     #expect(rig.asked(own) == long.prefix(150))
     #expect(rig.paused.isEmpty)
     #expect(rig.pass(c, long.dropFirst(650) + "\r\n"))
-    #expect(rig.worker.downstream.clients[c].missing == 0 && !rig.pass(c, "v"))
+    #expect(rig.worker.dispatcher.downstream.clients[c].missing == 0 && !rig.pass(c, "v"))
     #expect(rig.asked(own) == long.dropFirst(650) + "\r\n")
-    #expect(rig.worker.upstream.connections[own].queue.bytes.footprint == 0)
+    #expect(rig.worker.dispatcher.upstream.connections[own].queue.bytes.footprint == 0)
     rig.send(from: own, lines("STORED"))
     #expect(rig.got(c) == lines("STORED"))
     // The next read, once, is only large enough to show which request follows.
@@ -236,14 +236,14 @@ import Testing
   @Test func aSmallPartOfACutThroughIsSentAtTheNextTick() throws {
     let rig = rig()
     let (c, own) = try begun(rig)
-    while rig.worker.nextConnectionToFlush() != nil {}
+    while rig.worker.dispatcher.upstream.nextConnectionToFlush() != nil {}
     #expect(rig.pass(c, "vvv"))
-    #expect(rig.worker.nextConnectionToFlush() == nil)
+    #expect(rig.worker.dispatcher.upstream.nextConnectionToFlush() == nil)
     rig.tick()
-    #expect(rig.worker.nextConnectionToFlush() == own)
+    #expect(rig.worker.dispatcher.upstream.nextConnectionToFlush() == own)
     _ = rig.asked(own)
     rig.tick()
-    #expect(rig.worker.nextConnectionToFlush() == nil)
+    #expect(rig.worker.dispatcher.upstream.nextConnectionToFlush() == nil)
   }
 
   /// Nothing is sent before the handshake, and no more is read than there is room for.

@@ -106,7 +106,7 @@ import Testing
     let c = rig.open()
     rig.say(c, "delete x")
     rig.advance(.milliseconds(150))
-    rig.worker.connected(rig.connection("a"), now: rig.now)
+    rig.worker.dispatcher.upstream.connected(rig.connection("a"), now: rig.now)
     rig.advance(.milliseconds(50))
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 timed out"))
   }

@@ -34,7 +34,7 @@ import Wire
     _ version: String, _ answer: String, _ classic: Era, _ meta: Era
   ) {
     let rig = Self.rig(version: version, answer)
-    #expect(rig.worker.dialect == Dialect(classic: classic, meta: meta))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: classic, meta: meta))
     let c = rig.open()
     rig.say(c, "get x")
     #expect(rig.asked("a") == lines("get x"))
@@ -49,12 +49,12 @@ import Wire
     let rig = Rig(["a", "b"], isAccepting: false)
     rig.begin(rig.connection("b"), version: "1.6.18", handshake: Self.whole)
     rig.begin(rig.connection("a"), version: "1.6.18", handshake: answer)
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
     #expect(rig.count(.integrityFailures) == 1)
     rig.advance(.milliseconds(1100))
     rig.begin(rig.connection("a"), version: "1.6.18", handshake: Self.whole)
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
-    #expect(rig.worker.upstream.connections[rig.connection("a")].state == .ready)
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.worker.dispatcher.upstream.connections[rig.connection("a")].state == .ready)
   }
 
   /// A queued request never reaches a server that would run its value as commands.
@@ -99,12 +99,12 @@ import Wire
   @Test func theDialectIsThatOfTheOldestServer() {
     let rig = Rig(["a", "b", "c"], isAccepting: false)
     rig.begin(rig.connection("a"), version: "1.6.45", handshake: Self.whole)
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_40, meta: .v1_6_40))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_40, meta: .v1_6_40))
     rig.begin(rig.connection("b"), version: "1.6.18", handshake: Self.whole)
     rig.begin(rig.connection("c"), version: "1.6.14", handshake: Self.bare)
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_10, meta: .v1_6_10))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_10, meta: .v1_6_10))
     rig.apply(["a", "b"])
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
   }
 
   /// twemproxy closes a connection on every command that it does not know.
@@ -121,7 +121,7 @@ import Wire
     #expect(rig.asked("a") == lines("get x"))
     rig.send(from: "a", lines("END"))
     #expect(rig.got(c) == lines("END", "ERROR"))
-    #expect(rig.worker.dialect == Dialect(classic: .v1_4, meta: .v1_4))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_4, meta: .v1_4))
   }
 
   /// It gets the handshake again once the connection has been idle: it may have been slow.
@@ -154,7 +154,7 @@ import Wire
       guard rig.connecting.contains(rig.connection("a")) else { continue }
       rig.begin(rig.connection("a"), version: "1.6.18", handshake: "")
     }
-    #expect(rig.worker.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
+    #expect(rig.worker.dispatcher.upstream.dialect == Dialect(classic: .v1_6_18, meta: .v1_6_18))
     #expect(!rig.events().isEmpty)
   }
 

@@ -10,12 +10,12 @@ import Testing
   /// The clients that the edge would send to in this turn.
   private func flushed(_ rig: Rig) -> [Ref<Client>] {
     var clients: [Ref<Client>] = []
-    rig.worker.downstream.takeHeld()
+    rig.worker.dispatcher.downstream.takeHeld()
     while let c = rig.worker.nextClientToFlush(holding: Self.patience, now: rig.now) { clients.append(c) }
     return clients
   }
 
-  private func holds(_ rig: Rig) -> Bool { rig.worker.downstream.holdsAnswers }
+  private func holds(_ rig: Rig) -> Bool { rig.worker.dispatcher.downstream.holdsAnswers }
 
   private func rigWithHalfAnAnswer(_ value: String = "") -> (Rig, Ref<Client>) {
     let rig = Rig(["a", "b"])

@@ -241,7 +241,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "set k 0 0 1", "x")
-    rig.worker.connected(rig.connection("a"), now: rig.now)
+    rig.worker.dispatcher.upstream.connected(rig.connection("a"), now: rig.now)
     #expect(rig.asked("a") == "", "nothing is sent before `version` is answered")
     rig.send(from: "a", handshaking)
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 protocol error"))
@@ -254,7 +254,7 @@ import Wire
     let rig = Rig(["a"], isAccepting: false)
     let c = rig.open()
     rig.say(c, "get k")
-    rig.worker.connected(rig.connection("a"), now: rig.now)
+    rig.worker.dispatcher.upstream.connected(rig.connection("a"), now: rig.now)
     for piece in ["VERS", "ION 1.6", ".40\r", "\n"] {
       #expect(rig.asked("a") == "")
       rig.send(from: "a", piece)

@@ -296,7 +296,9 @@ import Testing
     #expect(rig.got(c) == expected + "END\r\n")
     #expect(rig.count(.timeouts) == 1 && rig.count(.readsAsMisses) == 3)
     #expect(
-      rig.worker.upstream.servers[rig.worker.upstream.connections[rig.connection("a")].server].readsAsMisses
+      rig.worker.dispatcher.upstream.servers[
+        rig.worker.dispatcher.upstream.connections[rig.connection("a")].server
+      ].readsAsMisses
         == 3)
     rig.hangUp(c)
     #expect(rig.leak == nil)

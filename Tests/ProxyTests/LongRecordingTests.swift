@@ -101,7 +101,7 @@ import Testing
     let own = try #require(rig.privateConnections.first)
     _ = rig.asked(own)
     rig.send(
-      rig.worker.transfers.streams[rig.worker.upstream.connections[own].stream].client.slot,
+      rig.worker.dispatcher.streams[rig.worker.dispatcher.upstream.connections[own].stream].client.slot,
       Self.long.dropFirst(500) + "\r\n")
     _ = rig.asked(own)
     #expect(rig.count(.journalKeys) == 0)

@@ -66,7 +66,7 @@ import Testing
     var limits = Limits()
     limits.clientOutput = 1000
     let rig = Rig(["a"], limits: limits)
-    rig.worker.common.limits.firstRequests = 2
+    rig.worker.dispatcher.common.limits.firstRequests = 2
     let c = rig.open()
     rig.send(c, String(repeating: "gets k\r\n", count: 60))
     func answer(_ size: Int) -> Int {
@@ -86,7 +86,7 @@ import Testing
   /// A client that had small replies may request large ones next.
   @Test func theRememberedReplySizeIsForgottenWhenAClientIsIdle() {
     let rig = Rig(["a"])
-    rig.worker.common.limits.firstRequests = 4
+    rig.worker.dispatcher.common.limits.firstRequests = 4
     let c = rig.open()
     func ask(_ count: Int) -> [Int] {
       rig.send(c, String(repeating: "gets k\r\n", count: count))
@@ -354,17 +354,18 @@ import Testing
     let rig = Rig(["a"], limits: limits)
     let shares = {
       [
-        rig.worker.common.heldLimit, rig.worker.common.allowance, rig.worker.common.ahead,
-        rig.worker.common.queueAllowance,
+        rig.worker.dispatcher.common.heldLimit, rig.worker.dispatcher.common.allowance,
+        rig.worker.dispatcher.common.ahead,
+        rig.worker.dispatcher.common.queueAllowance,
       ]
     }
     #expect(shares() == [Limits().held, 256 << 10, 256 << 10, 8 << 20])
     let halves = (0..<60).map { _ in rig.open() }
-    for c in halves { rig.send(c, "set k 0 0 \(rig.worker.common.heldLimit - 100)\r\nv") }
+    for c in halves { rig.send(c, "set k 0 0 \(rig.worker.dispatcher.common.heldLimit - 100)\r\nv") }
     #expect(rig.privateConnections.isEmpty && !rig.isOverfull)
     let few = shares()
     #expect(few[0] == 16 << 10 && few[1] == 2048 && few[2] == 16 << 10 && few[3] < 4 << 20)
-    #expect(rig.worker.common.requestAllowance >= 256, "requests in progress have room")
+    #expect(rig.worker.dispatcher.common.requestAllowance >= 256, "requests in progress have room")
     for c in halves { rig.hangUp(c) }
     #expect(rig.leak == nil)
   }

@@ -326,7 +326,7 @@ import Topology
     rig.advance(.milliseconds(500))
     #expect(rig.got(c) == lines("NOT_STORED"))
     // The connection was silent for a deadline: another has replaced it at once.
-    #expect(rig.worker.upstream.connections[rig.connection("a")].state == .waiting)
+    #expect(rig.worker.dispatcher.upstream.connections[rig.connection("a")].state == .waiting)
     rig.say(c, "get x")
     rig.advance(.milliseconds(90))
     #expect(rig.asked("a") == "")

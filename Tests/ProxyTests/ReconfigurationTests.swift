@@ -114,7 +114,8 @@ import Topology
     let old = rig.connection("a")
     rig.apply(["b"])
     rig.apply(["a", "b"])
-    let new = rig.worker.upstream.servers[rig.worker.router.destinations[0].server].connections[0]
+    let new = rig.worker.dispatcher.upstream.servers[rig.worker.dispatcher.upstream.destinations[0].server]
+      .connections[0]
     #expect(new != old)
     rig.say(c, "get \(a)")
     #expect(rig.asked(new) == "", "the same machine still owes a reply")
@@ -250,14 +251,14 @@ import Topology
   func journalForgetsTheOwnersOnlyOfAChangedRing(_ isKept: Bool) {
     let rig = Rig(["a", "b"])
     for key in ["k1", "k2"] {
-      _ = rig.worker.invalidation.journal.record(
+      _ = rig.worker.dispatcher.invalidation.journal.record(
         Array(key.utf8), of: Fleet.id(of: "a"), against: Fleet.id(of: "b"), isLasting: true, mostKeys: 1,
         mostBytes: .max)
     }
     var plan = Fleet.plan(["a", "b"])
     plan.keptPools = isKept ? [PoolID(0)] : []
     rig.worker.apply(plan, now: rig.now)
-    let lost = rig.worker.invalidation.journal.take(Fleet.id(of: "b")).lost
+    let lost = rig.worker.dispatcher.invalidation.journal.take(Fleet.id(of: "b")).lost
     #expect(lost.areAll != isKept && (lost.ids == [Fleet.id(of: "a")]) == isKept)
   }
 

@@ -118,8 +118,10 @@ final class Rig {
 
   func slot(_ name: String) -> Ref<Server> {
     var s = Ref<Server>(0)
-    while s.index < worker.upstream.servers.end {
-      if worker.upstream.servers.isTaken(s) && worker.upstream.servers[s].id == Fleet.id(of: name) {
+    while s.index < worker.dispatcher.upstream.servers.end {
+      if worker.dispatcher.upstream.servers.isTaken(s)
+        && worker.dispatcher.upstream.servers[s].id == Fleet.id(of: name)
+      {
         return s
       }
       s = s.next
@@ -128,20 +130,21 @@ final class Rig {
   }
 
   func connection(_ name: String) -> Ref<ServerConnection> {
-    worker.upstream.servers[slot(name)].connections[0]
+    worker.dispatcher.upstream.servers[slot(name)].connections[0]
   }
 
   func connections(_ name: String) -> [Ref<ServerConnection>] {
     let s = slot(name)
-    return (0..<worker.upstream.servers[s].connections.count).map {
-      worker.upstream.servers[s].connections[$0]
+    return (0..<worker.dispatcher.upstream.servers[s].connections.count).map {
+      worker.dispatcher.upstream.servers[s].connections[$0]
     }
   }
 
   /// Connections that carry a large value now.
   var privateConnections: [Ref<ServerConnection>] {
-    (0..<worker.upstream.connections.end).map { Ref($0) }.filter {
-      worker.upstream.connections.isTaken($0) && worker.upstream.connections[$0].stream != .none
+    (0..<worker.dispatcher.upstream.connections.end).map { Ref($0) }.filter {
+      worker.dispatcher.upstream.connections.isTaken($0)
+        && worker.dispatcher.upstream.connections[$0].stream != .none
     }
   }
 
@@ -150,19 +153,23 @@ final class Rig {
     settle()
   }
 
-  func isOpen(connection l: Ref<ServerConnection>) -> Bool { worker.upstream.connections.isTaken(l) }
-  func isKnown(slot s: Ref<Server>) -> Bool { worker.upstream.servers.isTaken(s) }
-  var connectionCount: UInt32 { worker.upstream.connections.count }
+  func isOpen(connection l: Ref<ServerConnection>) -> Bool {
+    worker.dispatcher.upstream.connections.isTaken(l)
+  }
+  func isKnown(slot s: Ref<Server>) -> Bool { worker.dispatcher.upstream.servers.isTaken(s) }
+  var connectionCount: UInt32 { worker.dispatcher.upstream.connections.count }
   var isDrained: Bool { worker.isDrained }
   var isOverfull: Bool { worker.isOverfull }
   /// Bytes of requests that wait on a server's connection.
-  func queued(_ name: String) -> Int { worker.upstream.connections[connection(name)].queue.bytes.count }
+  func queued(_ name: String) -> Int {
+    worker.dispatcher.upstream.connections[connection(name)].queue.bytes.count
+  }
 
   /// What the server was sent since the last call; its connection accepts at most `n` bytes.
   func asked(_ name: String, atMost n: Int = .max) -> String { asked(connection(name), atMost: n) }
 
   func asked(_ l: Ref<ServerConnection>, atMost n: Int = .max) -> String {
-    let unsent = worker.upstream.connections[l].unsent
+    let unsent = worker.dispatcher.upstream.connections[l].unsent
     guard unsent > 0 else { return "" }
     let text = worker.text(toBeSentOn: l, atMost: min(n, unsent))
     worker.sent(connection: l, text.utf8.count, now: now)
@@ -189,14 +196,14 @@ final class Rig {
   /// Establishes the connection, with the handshake of a server that supports what its version implies.
   func accept(_ l: Ref<ServerConnection>, version: String = "1.6.18") {
     connecting.removeAll { $0 == l }
-    worker.connected(l, now: now)
+    worker.dispatcher.upstream.connected(l, now: now)
     send(from: l, "VERSION \(version)\r\n")
   }
 
   /// Establishes the connection; nothing is answered on it.
   func startHandshaking(_ l: Ref<ServerConnection>) {
     connecting.removeAll { $0 == l }
-    worker.connected(l, now: now)
+    worker.dispatcher.upstream.connected(l, now: now)
     settle()
   }
 
@@ -209,9 +216,9 @@ final class Rig {
 
   /// The server answers the handshake.
   private func answerHandshake(_ l: Ref<ServerConnection>) {
-    let asked = String(decoding: worker.handshakeRequest(for: l), as: UTF8.self)
+    let asked = String(decoding: worker.dispatcher.upstream.handshakeRequest(for: l), as: UTF8.self)
     let opaque = asked.split(separator: "O").last.map { $0.prefix { $0.isNumber } } ?? ""
-    let s = worker.upstream.connections[l].server
+    let s = worker.dispatcher.upstream.connections[l].server
     if let handshake = handshakes.removeValue(forKey: l) {
       if !handshake.isEmpty {
         send(from: l, handshake.split(separator: "<opaque>").joined(separator: String(opaque)))
@@ -219,7 +226,7 @@ final class Rig {
       return
     }
     let answer =
-      switch worker.upstream.servers[s].speech.version ?? .v1_4 {
+      switch worker.dispatcher.upstream.servers[s].speech.version ?? .v1_4 {
       case .v1_4: lines("ERROR", "ERROR")
       case .v1_5: lines("EN", "CLIENT_ERROR invalid or duplicate flag")
       case .v1_6_0: lines("MN", "CLIENT_ERROR invalid flag")
@@ -276,12 +283,12 @@ final class Rig {
     repeat {
       while let order = worker.nextEffect() { carryOut(order) }
       if worker.hasResumable { worker.resumeStalled(now: now) }
-    } while worker.hasResumable || !worker.common.effects.isEmpty
+    } while worker.hasResumable || !worker.dispatcher.common.effects.isEmpty
     if let text = worker.brokenQueue { Issue.record("\(text)") }
   }
 
   private func carryOut(_ order: Effect) {
-    if case .handshake(let l) = order, worker.upstream.connections[l].state == .learningMeta {
+    if case .handshake(let l) = order, worker.dispatcher.upstream.connections[l].state == .learningMeta {
       return answerHandshake(l)
     }
     effects.append(order)
@@ -316,26 +323,28 @@ final class Rig {
   func giveReport(_ x: SlotID<Exchange>) {
     let bytes = Array(report.utf8)
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe worker.report(x, bytes.span.bytes)
+    unsafe worker.dispatcher.report(x, bytes.span.bytes)
   }
 
   // MARK: - Inspection
 
-  func count(_ counter: Counter) -> Int { Int(worker.common.counters[counter]) }
+  func count(_ counter: Counter) -> Int { Int(worker.dispatcher.common.counters[counter]) }
 
   /// Bytes of memory in a client's buffers.
   func footprint(_ c: Ref<Client>) -> Int {
-    worker.downstream.clients[c].input.footprint + worker.downstream.clients[c].output.footprint
+    worker.dispatcher.downstream.clients[c].input.footprint
+      + worker.dispatcher.downstream.clients[c].output.footprint
       + parkedFootprint(c)
   }
 
   /// Bytes of buffers, in use or idle.
-  var memory: Int { worker.common.buffers.inUse + worker.common.buffers.idleBytes }
+  var memory: Int { worker.dispatcher.common.buffers.inUse + worker.dispatcher.common.buffers.idleBytes }
   var slotsEverTaken: UInt32 {
-    worker.downstream.exchanges.end + worker.fanOuts.end + worker.downstream.clients.end
+    worker.dispatcher.downstream.exchanges.end + worker.dispatcher.fanOuts.end
+      + worker.dispatcher.downstream.clients.end
   }
 
-  func parkedFootprint(_ c: Ref<Client>) -> Int { worker.downstream.clients[c].parked.footprint }
+  func parkedFootprint(_ c: Ref<Client>) -> Int { worker.dispatcher.downstream.clients[c].parked.footprint }
 
   /// The `n`th of the keys `k0`, `k1`, … that are on this server now.
   func key(on name: String, _ n: Int = 0, prefix: String = "") -> String {
@@ -354,16 +363,18 @@ final class Rig {
 
   /// The server that a key is on now.
   func owner(of key: String) -> String {
-    guard let place = worker.router.table.where(key) else { return "no server" }
+    guard let place = worker.dispatcher.router.table.where(key) else { return "no server" }
     return Fleet.name(
-      of: worker.upstream.servers[
-        worker.router.destinations[Int(worker.router.poolStarts[place.pool]) + place.server].server
+      of: worker.dispatcher.upstream.servers[
+        worker.dispatcher.upstream.destinations[
+          Int(worker.dispatcher.router.poolStarts[place.pool]) + place.server
+        ].server
       ].id)
   }
 
   func events() -> [WorkerEvent] {
-    defer { worker.common.events = [] }
-    return worker.common.events
+    defer { worker.dispatcher.common.events = [] }
+    return worker.dispatcher.common.events
   }
 
   /// What was taken and not returned; nil if nothing.

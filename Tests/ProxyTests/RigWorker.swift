@@ -9,7 +9,7 @@ extension Worker {
   var serverNumbers: [ServerNumbers] {
     mutating get {
       var numbers: [ServerNumbers] = []
-      giveServerNumbers(to: &numbers)
+      dispatcher.upstream.giveServerNumbers(to: &numbers)
       return numbers
     }
   }
@@ -17,8 +17,10 @@ extension Worker {
   /// The first connection whose queue breaks an invariant, and how; nil if none does.
   var brokenQueue: String? {
     var l = Ref<ServerConnection>(0)
-    while l.index < upstream.connections.end {
-      if upstream.connections.isTaken(l), let text = upstream.connections[l].queue.checkInvariants() {
+    while l.index < dispatcher.upstream.connections.end {
+      if dispatcher.upstream.connections.isTaken(l),
+        let text = dispatcher.upstream.connections[l].queue.checkInvariants()
+      {
         return "queue of connection \(l): \(text)"
       }
       l = l.next
@@ -30,17 +32,23 @@ extension Worker {
   var leak: String? {
     var held = 0
     var l = Ref<ServerConnection>(0)
-    while l.index < upstream.connections.end {
-      if upstream.connections.isTaken(l) {
-        held += upstream.connections[l].queue.bytes.footprint + upstream.connections[l].input.footprint
+    while l.index < dispatcher.upstream.connections.end {
+      if dispatcher.upstream.connections.isTaken(l) {
+        held +=
+          dispatcher.upstream.connections[l].queue.bytes.footprint
+          + dispatcher.upstream.connections[l].input.footprint
       }
       l = l.next
     }
-    if downstream.exchanges.count > 0 { return "\(downstream.exchanges.count) exchanges" }
-    if transfers.streams.count > 0 { return "\(transfers.streams.count) streams" }
-    if fanOuts.count > 0 { return "\(fanOuts.count) fan-outs" }
-    if downstream.clients.count > 0 { return "\(downstream.clients.count) clients" }
-    if common.buffers.inUse != held { return "\(common.buffers.inUse - held) bytes of buffers" }
+    if dispatcher.downstream.exchanges.count > 0 {
+      return "\(dispatcher.downstream.exchanges.count) exchanges"
+    }
+    if dispatcher.streams.count > 0 { return "\(dispatcher.streams.count) streams" }
+    if dispatcher.fanOuts.count > 0 { return "\(dispatcher.fanOuts.count) fan-outs" }
+    if dispatcher.downstream.clients.count > 0 { return "\(dispatcher.downstream.clients.count) clients" }
+    if dispatcher.common.buffers.inUse != held {
+      return "\(dispatcher.common.buffers.inUse - held) bytes of buffers"
+    }
     return nil
   }
 
@@ -48,8 +56,8 @@ extension Worker {
   var spareConnections: Int {
     var count = 0
     var s = Ref<Server>(0)
-    while s.index < upstream.servers.end {
-      if upstream.servers.isTaken(s) { count += upstream.servers[s].spares.count }
+    while s.index < dispatcher.upstream.servers.end {
+      if dispatcher.upstream.servers.isTaken(s) { count += dispatcher.upstream.servers[s].spares.count }
       s = s.next
     }
     return count
@@ -59,8 +67,9 @@ extension Worker {
   var replacements: Int {
     var count = 0
     var l = Ref<ServerConnection>(0)
-    while l.index < upstream.connections.end {
-      if upstream.connections.isTaken(l), upstream.connections[l].check.replaces != Ref<ServerConnection>.none
+    while l.index < dispatcher.upstream.connections.end {
+      if dispatcher.upstream.connections.isTaken(l),
+        dispatcher.upstream.connections[l].check.replaces != Ref<ServerConnection>.none
       {
         count += 1
       }
@@ -74,18 +83,20 @@ extension Worker {
     _ c: Ref<Client>, passed bytes: [UInt8], on l: Ref<ServerConnection>, now: Instant
   ) -> Bool {
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe upstream.connections[l].queue.bytes.append(bytes.span.bytes, &common.buffers)
+    unsafe dispatcher.upstream.connections[l].queue.bytes.append(bytes.span.bytes, &dispatcher.common.buffers)
     return clientReceived(c, passed: bytes.count, now: now)
   }
 
   /// What waits to be sent to a client.
   func text(for c: Ref<Client>, atMost n: Int = .max) -> String {
-    string(downstream.clients[c].output.readable, from: 0, atMost: n)
+    string(dispatcher.downstream.clients[c].output.readable, from: 0, atMost: n)
   }
 
   /// What waits to be sent to a server.
   func text(toBeSentOn l: Ref<ServerConnection>, atMost n: Int) -> String {
-    string(upstream.connections[l].queue.bytes.readable, from: upstream.connections[l].queue.sent, atMost: n)
+    string(
+      dispatcher.upstream.connections[l].queue.bytes.readable,
+      from: dispatcher.upstream.connections[l].queue.sent, atMost: n)
   }
 }
 

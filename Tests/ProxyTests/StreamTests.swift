@@ -370,15 +370,15 @@ import Testing
     var limits = Limits()
     limits.memory = 1 << 20
     let rig = Rig(["a"], limits: limits)
-    let (before, allowance) = (rig.worker.common.heldLimit, rig.worker.common.allowance)
+    let (before, allowance) = (rig.worker.dispatcher.common.heldLimit, rig.worker.dispatcher.common.allowance)
     let c = rig.open()
     let value = String(repeating: "v", count: 100_000)
     rig.send(c, String(repeating: "get k\r\n", count: 6))
     for _ in 0..<6 { rig.reply("a", "VALUE k 0 100000", value, "END") }
-    #expect(rig.worker.common.heldLimit < before)
-    #expect(rig.worker.common.allowance < allowance)
+    #expect(rig.worker.dispatcher.common.heldLimit < before)
+    #expect(rig.worker.dispatcher.common.allowance < allowance)
     _ = rig.got(c)
-    #expect(rig.worker.common.heldLimit > before - 1000)
+    #expect(rig.worker.dispatcher.common.heldLimit > before - 1000)
   }
 }
 

@@ -65,7 +65,7 @@ import Testing
     let isMade = turn(&thread) {
       peer = peer ?? handshake(listener)
       answer(peer)
-      return $0.worker.upstream.connections[Ref(0)].state == .ready
+      return $0.worker.dispatcher.upstream.connections[Ref(0)].state == .ready
     }
     try #require(isMade)
     // A connection that has lasted for a second is opened again at once.

@@ -136,6 +136,11 @@ import Testing
     #expect(Rules.scatteredTypes(in: files, most: 3).isEmpty)
   }
 
+  @Test func aForeignNameIsFoundInCodeOnly() {
+    let text = "/// For a Client.\nfunc a(_ c: Ref<Client>, of clients: Clients) {}\n"
+    #expect(Rules.foreignNames(["Client"], in: file(text)).map(\.line) == [2])
+  }
+
   @Test func aTypeNamedAfterAModuleIsFound() {
     #expect(
       Rules.typesNamedAfter(modules: ["Wire"], in: file("struct Wire {}\nextension Wire {}\n")).count == 1)

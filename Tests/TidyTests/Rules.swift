@@ -198,6 +198,13 @@ enum Rules {
     return places.filter { $0.value.count > most }.map { ($0.key, $0.value.count) }.sorted { $0.0 < $1.0 }
   }
 
+  /// Uses of names that a file's part of the code must not know.
+  static func foreignNames(_ foreign: Set<String>, in file: SourceText) -> [Finding] {
+    words(of: file.code).filter { foreign.contains($0.word) }.map {
+      Finding(path: file.path, line: $0.line, what: "\($0.word) is not for this part to know")
+    }
+  }
+
   static func typesNamedAfter(modules: Set<String>, in file: SourceText) -> [Finding] {
     file.declarations().filter { $0.kind == .type && modules.contains($0.name) }.map {
       Finding(path: file.path, line: $0.firstLine + 1, what: "\($0.name) is the name of a module")

@@ -53,7 +53,9 @@ extension World {
   /// Counts bytes from a server that are for a leg that is, or was, late.
   func noteLate(_ socket: ConnectionSocket) {
     guard canary == .lateReplies else { return }
-    if isDefended ? worker.upstream.connections[socket.connection].queue.late > 0 : socket.hasForgotten {
+    if isDefended
+      ? worker.dispatcher.upstream.connections[socket.connection].queue.late > 0 : socket.hasForgotten
+    {
       strikes += 1
     }
   }
@@ -90,11 +92,12 @@ extension World {
     guard canary == .onceOnly else { return }
     let others = byConnection.values.filter {
       $0.server === socket.server && $0.connection != socket.connection
-        && worker.upstream.connections[$0.connection].state == .ready
-        && !worker.upstream.connections[$0.connection].isPrivate
+        && worker.dispatcher.upstream.connections[$0.connection].state == .ready
+        && !worker.dispatcher.upstream.connections[$0.connection].isPrivate
     }
     guard let other = others.min(by: { $0.connection < $1.connection }) else { return }
-    let done = socket.served - (socket.taken - worker.upstream.connections[socket.connection].queue.sent)
+    let done =
+      socket.served - (socket.taken - worker.dispatcher.upstream.connections[socket.connection].queue.sent)
     strikes += worker.resendChanges(
       done, from: socket.connection, to: other.connection, isInEarnest: !isDefended)
   }
@@ -112,27 +115,28 @@ extension World {
 
 extension Worker {
   fileprivate mutating func forgetLateLegs(of l: Ref<ServerConnection>) -> Bool {
-    let before = upstream.connections[l].queue.late
-    while upstream.connections[l].queue.late > 0, upstream.connections[l].queue.front == .plain,
-      upstream.connections[l].input.isEmpty,
-      let leg = upstream.connections[l].queue.legs.first,
-      leg.fanOut == Ref<FanOut>.none, upstream.connections[l].queue.hasSentFront
+    let before = dispatcher.upstream.connections[l].queue.late
+    while dispatcher.upstream.connections[l].queue.late > 0,
+      dispatcher.upstream.connections[l].queue.front == .plain,
+      dispatcher.upstream.connections[l].input.isEmpty,
+      let leg = dispatcher.upstream.connections[l].queue.legs.first,
+      leg.fanOut == Ref<FanOut>.none, dispatcher.upstream.connections[l].queue.hasSentFront
     {
-      upstream.connections[l].queue.dropFront(&common.buffers)
+      dispatcher.upstream.connections[l].queue.dropFront(&dispatcher.common.buffers)
     }
-    return upstream.connections[l].queue.late < before
+    return dispatcher.upstream.connections[l].queue.late < before
   }
 
   /// The single-key read that is owed the next reply on a shared connection: `get` or `gets`, and the key.
   fileprivate func plainRead(owedOn l: Ref<ServerConnection>) -> (verb: [UInt8], key: [UInt8])? {
-    guard upstream.connections[l].state == .ready, !upstream.connections[l].isPrivate,
-      upstream.connections[l].queue.front == .plain,
-      upstream.connections[l].input.isEmpty,
-      let leg = upstream.connections[l].queue.legs.first, leg.verb == .get || leg.verb == .gets,
+    guard dispatcher.upstream.connections[l].state == .ready, !dispatcher.upstream.connections[l].isPrivate,
+      dispatcher.upstream.connections[l].queue.front == .plain,
+      dispatcher.upstream.connections[l].input.isEmpty,
+      let leg = dispatcher.upstream.connections[l].queue.legs.first, leg.verb == .get || leg.verb == .gets,
       leg.fanOut == Ref<FanOut>.none,
-      leg.exchange != Ref<Exchange>.none, upstream.connections[l].queue.sent >= Int(leg.length)
+      leg.exchange != Ref<Exchange>.none, dispatcher.upstream.connections[l].queue.sent >= Int(leg.length)
     else { return nil }
-    let asked = upstream.connections[l].queue.bytes.readable
+    let asked = dispatcher.upstream.connections[l].queue.bytes.readable
     return (
       array(asked, from: 0, Int(leg.keyStart) - 1), array(asked, from: Int(leg.keyStart), Int(leg.keyLength))
     )
@@ -140,33 +144,34 @@ extension Worker {
 
   /// Replaces the oldest request of a connection, so that the reply is checked against this one.
   fileprivate mutating func believe(_ line: [UInt8], keyLength: Int, on l: Ref<ServerConnection>) {
-    let before = Int(upstream.connections[l].queue.legs[0].length)
-    var asked = exchange(&upstream.connections[l].queue.bytes, with: Buffer())
+    let before = Int(dispatcher.upstream.connections[l].queue.legs[0].length)
+    var asked = exchange(&dispatcher.upstream.connections[l].queue.bytes, with: Buffer())
     var new = Buffer()
     // SAFETY: a byte has no padding that could be uninitialised.
-    unsafe new.append(line.span.bytes, &common.buffers)
-    new.append(asked, from: before, count: asked.count - before, &common.buffers)
-    asked.release(to: &common.buffers)
-    upstream.connections[l].queue.bytes = new
-    upstream.connections[l].queue.sent += line.count - before
-    upstream.connections[l].queue.legs[0].length = UInt32(line.count)
-    upstream.connections[l].queue.legs[0].keyLength = UInt8(keyLength)
+    unsafe new.append(line.span.bytes, &dispatcher.common.buffers)
+    new.append(asked, from: before, count: asked.count - before, &dispatcher.common.buffers)
+    asked.release(to: &dispatcher.common.buffers)
+    dispatcher.upstream.connections[l].queue.bytes = new
+    dispatcher.upstream.connections[l].queue.sent += line.count - before
+    dispatcher.upstream.connections[l].queue.legs[0].length = UInt32(line.count)
+    dispatcher.upstream.connections[l].queue.legs[0].keyLength = UInt8(keyLength)
   }
 
   /// Resends changes among the first `done` bytes of the queue.
   fileprivate mutating func resendChanges(
     _ done: Int, from l: Ref<ServerConnection>, to other: Ref<ServerConnection>, isInEarnest: Bool
   ) -> Int {
-    guard upstream.connections[l].state == .ready, upstream.connections[l].queue.front == .plain,
-      !upstream.connections[l].isPrivate
+    guard dispatcher.upstream.connections[l].state == .ready,
+      dispatcher.upstream.connections[l].queue.front == .plain,
+      !dispatcher.upstream.connections[l].isPrivate
     else {
       return 0
     }
-    let asked = exchange(&upstream.connections[l].queue.bytes, with: Buffer())
+    let asked = exchange(&dispatcher.upstream.connections[l].queue.bytes, with: Buffer())
     var count = 0
     var start = 0
-    for i in 0..<upstream.connections[l].queue.legs.count {
-      let leg = upstream.connections[l].queue.legs[i]
+    for i in 0..<dispatcher.upstream.connections[l].queue.legs.count {
+      let leg = dispatcher.upstream.connections[l].queue.legs[i]
       defer { start += Int(leg.length) }
       // The right value of a key that all clients change is unknown.
       guard leg.verb == .incr || leg.verb == .decr, leg.keyLength > 3, !leg.isLate,
@@ -174,21 +179,20 @@ extension Worker {
       else { continue }
       count += 1
       guard isInEarnest else { continue }
-      sendAgain(leg, asked, start, on: other)
-      upstream.connections[l].queue.legs[i].exchange = Ref<Exchange>.none
-      markDirty(connection: other)
+      dispatcher.upstream.sendAgain(leg, asked, start, on: other, &dispatcher.common)
+      dispatcher.upstream.connections[l].queue.legs[i].exchange = Ref<Exchange>.none
     }
-    upstream.connections[l].queue.bytes = asked
+    dispatcher.upstream.connections[l].queue.bytes = asked
     return count
   }
 
   fileprivate mutating func forgetExchange(of c: Ref<Client>, on l: Ref<ServerConnection>, isInEarnest: Bool)
     -> Bool
   {
-    for i in 0..<upstream.connections[l].queue.legs.count {
-      let x = upstream.connections[l].queue.legs[i].exchange
-      guard x != Ref<Exchange>.none, downstream.exchanges[x].client == c else { continue }
-      if isInEarnest { upstream.connections[l].queue.legs[i].exchange = Ref<Exchange>.none }
+    for i in 0..<dispatcher.upstream.connections[l].queue.legs.count {
+      let x = dispatcher.upstream.connections[l].queue.legs[i].exchange
+      guard x != Ref<Exchange>.none, dispatcher.downstream.exchanges[x].client == c else { continue }
+      if isInEarnest { dispatcher.upstream.connections[l].queue.legs[i].exchange = Ref<Exchange>.none }
       return true
     }
     return false

@@ -241,9 +241,9 @@ final class Comeback {
   func endTurn(_ seat: Seat) {
     execute(seat)
     if seat.worker.hasResumable { seat.worker.resumeStalled(now: moment) }
-    while let l = seat.worker.nextConnectionToFlush() {
+    while let l = seat.worker.dispatcher.upstream.nextConnectionToFlush() {
       guard let pipe = seat.pipes[l] else { continue }
-      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.upstream.connections[l].unsent)
+      var bytes = seat.worker.bytes(toBeSentOn: l, seat.worker.dispatcher.upstream.connections[l].unsent)
       promises += seat.worker.blotPromises(among: &bytes, on: l, isInEarnest: omission == .promises)
       seat.worker.sent(connection: l, bytes.count, now: moment)
       send(bytes, over: pipe, of: seat)
@@ -253,12 +253,14 @@ final class Comeback {
     for asker in askers where asker.seat === seat { hear(asker) }
     execute(seat)
     if seat.worker.hasResumable { at(now + 1) { self.endTurn(seat) } }
-    for workerEvent in seat.worker.common.events { report(seat) { self.consider(workerEvent, of: seat) } }
-    seat.worker.common.events.removeAll()
-    if seat.worker.common.counters[.integrityFailures] > 0 {
+    for workerEvent in seat.worker.dispatcher.common.events {
+      report(seat) { self.consider(workerEvent, of: seat) }
+    }
+    seat.worker.dispatcher.common.events.removeAll()
+    if seat.worker.dispatcher.common.counters[.integrityFailures] > 0 {
       fail("a protocol violation, but no server lied")
     }
-    if omission == .journal { seat.worker.invalidation.journal = Journal() }
+    if omission == .journal { seat.worker.dispatcher.invalidation.journal = Journal() }
   }
 
   private func execute(_ seat: Seat) {
@@ -267,7 +269,7 @@ final class Comeback {
       case .connect(let l): connect(l, of: seat)
       case .handshake(let l):
         guard let pipe = seat.pipes[l] else { continue }
-        send(seat.worker.handshakeRequest(for: l), over: pipe, of: seat)
+        send(seat.worker.dispatcher.upstream.handshakeRequest(for: l), over: pipe, of: seat)
       case .disconnect(let l): seat.pipes.removeValue(forKey: l)?.isOpen = false
       case .close(let c): closed(c, of: seat)
       case .pause(let c): asker(c, of: seat)?.isPaused = true
@@ -290,7 +292,8 @@ final class Comeback {
   }
 
   private func connect(_ l: Ref<ServerConnection>, of seat: Seat) {
-    let name = Self.name(of: seat.worker.upstream.servers[seat.worker.upstream.connections[l].server].id)
+    let name = Self.name(
+      of: seat.worker.dispatcher.upstream.servers[seat.worker.dispatcher.upstream.connections[l].server].id)
     let pipe = Pipe(connection: l, server: name)
     seat.pipes[l] = pipe
     let isRefused = (hosts[name]?.isCutUntil ?? 0) > now
@@ -300,8 +303,8 @@ final class Comeback {
         seat.worker.lost(l, .refused, now: self.moment)
       } else {
         pipe.isEstablished = true
-        seat.worker.connected(l, now: self.moment)
-        self.send(seat.worker.handshakeRequest(for: l), over: pipe, of: seat)
+        seat.worker.dispatcher.upstream.connected(l, now: self.moment)
+        self.send(seat.worker.dispatcher.upstream.handshakeRequest(for: l), over: pipe, of: seat)
       }
       self.endTurn(seat)
     }
@@ -379,12 +382,16 @@ extension Worker {
   {
     var count = 0
     var start = 0
-    for i in 0..<upstream.connections[l].queue.legs.count {
-      let leg = upstream.connections[l].queue.legs[i]
+    for i in 0..<dispatcher.upstream.connections[l].queue.legs.count {
+      let leg = dispatcher.upstream.connections[l].queue.legs[i]
       defer { start += Int(leg.length) }
-      guard leg.isPromised, leg.verb == .delete, start >= upstream.connections[l].queue.sent else { continue }
+      guard leg.isPromised, leg.verb == .delete, start >= dispatcher.upstream.connections[l].queue.sent else {
+        continue
+      }
       count += 1
-      if isInEarnest { bytes[start - upstream.connections[l].queue.sent + Int(leg.keyStart)] = 120 }
+      if isInEarnest {
+        bytes[start - dispatcher.upstream.connections[l].queue.sent + Int(leg.keyStart)] = 120
+      }
     }
     return count
   }

@@ -40,7 +40,7 @@ extension Comeback {
     var heard = Instant.origin
     for seat in seats {
       var numbers: [ServerNumbers] = []
-      seat.worker.giveServerNumbers(to: &numbers)
+      seat.worker.dispatcher.upstream.giveServerNumbers(to: &numbers)
       for one in numbers where one.id == server { heard = max(heard, one.heard) }
     }
     return heard

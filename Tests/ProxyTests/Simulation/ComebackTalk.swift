@@ -101,7 +101,7 @@ extension Comeback {
 
   /// The client reads what was sent to it.
   func hear(_ asker: Asker) {
-    let count = asker.seat.worker.downstream.clients[asker.slot].output.count
+    let count = asker.seat.worker.dispatcher.downstream.clients[asker.slot].output.count
     guard count > 0 else { return }
     asker.heard += asker.seat.worker.bytes(for: asker.slot, count)
     asker.seat.worker.sent(client: asker.slot, count, now: moment)
@@ -146,7 +146,7 @@ extension Comeback {
 
   /// Marks the flushes that were not sent to a server that is out, as far as this worker knows.
   func noteOwed(_ seat: Seat) {
-    for workerEvent in seat.worker.common.events {
+    for workerEvent in seat.worker.dispatcher.common.events {
       guard case .flushOwed = workerEvent else { continue }
       for asker in askers where asker.seat === seat && asker.isWaiting && asker.wish == .flush {
         asker.isOwed = true

@@ -24,7 +24,7 @@ struct Outcome: Sendable {
     world.run()
     self.seed = seed
     violation = world.violation
-    counters = world.worker.common.counters
+    counters = world.worker.dispatcher.common.counters
     pauses = world.pauses
     connectionPauses = world.connectionPauses
     cutThroughs = world.cutThroughs

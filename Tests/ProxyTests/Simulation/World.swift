@@ -208,7 +208,7 @@ final class World {
   }
 
   private func waitingList() -> String {
-    let work = "\(worker.transfers.streamsAtWork) of \(worker.transfers.streams.count) streams at work"
+    let work = "\(worker.transfers.streamsAtWork) of \(worker.dispatcher.streams.count) streams at work"
     let waits = clients.filter { !$0.hasLeft }.map { client in
       "client \(client.number) waits for \(client.front?.deed.verb.rawValue ?? "its end")"
     }
@@ -279,7 +279,7 @@ final class World {
   private func drain() {
     guard violation == nil else { return }
     isDraining = true
-    if saboteur.strikes(.leakSlot, atOnce: true) { _ = worker.downstream.exchanges.take() }
+    if saboteur.strikes(.leakSlot, atOnce: true) { _ = worker.dispatcher.downstream.exchanges.take() }
     if saboteur.strikes(.leakBuffer, atOnce: true) { worker.leakBuffer() }
     for client in clients where client.slot != nil {
       readAll(client)
@@ -303,13 +303,13 @@ final class World {
     worker.tick(now: moment)
     endTurn()
     let expected = UInt32(members.count * options.connections + worker.spareConnections + worker.replacements)
-    if worker.upstream.connections.count != expected {
-      fail("\(worker.upstream.connections.count) connections, not \(expected)")
+    if worker.dispatcher.upstream.connections.count != expected {
+      fail("\(worker.dispatcher.upstream.connections.count) connections, not \(expected)")
     }
-    if worker.upstream.servers.count != UInt32(members.count) {
-      fail("\(worker.upstream.servers.count) servers")
+    if worker.dispatcher.upstream.servers.count != UInt32(members.count) {
+      fail("\(worker.dispatcher.upstream.servers.count) servers")
     }
-    if worker.common.counters[.clientConnections] != 0 { fail("a client is still counted") }
+    if worker.dispatcher.common.counters[.clientConnections] != 0 { fail("a client is still counted") }
     inspectDialect()
   }
 

@@ -30,7 +30,9 @@ extension World {
     case .bytesFromServer(let socket, let bytes):
       guard socket.isOpen else { return false }
       // As in the runtime: a connection about to be reconnected is not read.
-      guard worker.upstream.connections[socket.connection].state != .connecting else { return false }
+      guard worker.dispatcher.upstream.connections[socket.connection].state != .connecting else {
+        return false
+      }
       var bytes = socket.held + bytes
       socket.held = socket.isPaused ? bytes : []
       guard !socket.isPaused, !bytes.isEmpty else { return false }
@@ -63,17 +65,19 @@ extension World {
   func endTurn() {
     execute()
     if worker.hasResumable { worker.resumeStalled(now: moment) }
-    while let l = worker.nextConnectionToFlush() { if let socket = byConnection[l] { flush(socket) } }
+    while let l = worker.dispatcher.upstream.nextConnectionToFlush() {
+      if let socket = byConnection[l] { flush(socket) }
+    }
     // As with many clients, in every other world: replies are held until more arrive.
     let holding: UInt64 = seed % 2 == 1 ? 100_000 : 0
-    worker.downstream.takeHeld()
+    worker.dispatcher.downstream.takeHeld()
     while let c = worker.nextClientToFlush(holding: holding, now: moment) {
       if let client = bySlot[c] { flush(client) }
     }
     execute()
     if worker.hasResumable { agenda.add(.nothing, at: now) }
-    if worker.downstream.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
-    worker.common.events.removeAll()
+    if worker.dispatcher.downstream.holdsAnswers { agenda.add(.nothing, at: now + 50_000) }
+    worker.dispatcher.common.events.removeAll()
     checkBounds()
   }
 
@@ -113,7 +117,7 @@ extension World {
       case .report(let exchange):
         let text = Array("STAT own 1\r\nEND\r\n".utf8)
         // SAFETY: a byte has no padding that could be uninitialised.
-        unsafe worker.report(exchange, text.span.bytes)
+        unsafe worker.dispatcher.report(exchange, text.span.bytes)
       }
     }
   }
@@ -198,7 +202,7 @@ extension World {
 
   private func flush(_ client: ModelClient) {
     guard let slot = client.slot, !client.isBlocked else { return }
-    let count = worker.downstream.clients[slot].output.count
+    let count = worker.dispatcher.downstream.clients[slot].output.count
     guard count > 0 else { return }
     var n = min(count, client.window - client.unread.count)
     if n > 1 && dice.happens(150) { n = dice.within(1...n) }
@@ -222,7 +226,9 @@ extension World {
 
   private func connect(_ l: Ref<ServerConnection>) {
     guard
-      let server = servers[Fleet.name(of: worker.upstream.servers[worker.upstream.connections[l].server].id)]
+      let server = servers[
+        Fleet.name(
+          of: worker.dispatcher.upstream.servers[worker.dispatcher.upstream.connections[l].server].id)]
     else {
       return fail("a connect effect without a server")
     }
@@ -240,18 +246,18 @@ extension World {
   }
 
   private func finishConnecting(_ socket: ConnectionSocket) {
-    worker.connected(socket.connection, now: moment)
+    worker.dispatcher.upstream.connected(socket.connection, now: moment)
     socket.isEstablished = true
     handshake(socket)
   }
 
   private func handshake(_ socket: ConnectionSocket) {
-    send(worker.handshakeRequest(for: socket.connection), to: socket)
+    send(worker.dispatcher.upstream.handshakeRequest(for: socket.connection), to: socket)
   }
 
   private func flush(_ socket: ConnectionSocket) {
     guard !socket.isBlocked, socket.isEstablished else { return }
-    let unsent = worker.upstream.connections[socket.connection].unsent
+    let unsent = worker.dispatcher.upstream.connections[socket.connection].unsent
     guard unsent > 0 else { return }
     var n = min(unsent, socket.window - socket.underway - socket.unread)
     if n > 1 && dice.happens(150) { n = dice.within(1...n) }
@@ -300,10 +306,15 @@ extension World {
 
   /// No queue may exceed its limit, and no honest server may be reported for a protocol violation.
   private func checkBounds() {
-    let violations = worker.common.counters[.integrityFailures] + worker.common.counters[.unsolicitedBytes]
+    let violations =
+      worker.dispatcher.common.counters[.integrityFailures]
+      + worker.dispatcher.common.counters[.unsolicitedBytes]
     if weather.lies == 0, violations > 0 { fail("a protocol violation, but no server lied") }
-    for (slot, client) in bySlot where worker.downstream.clients[slot].inFlight > limits.clientRequests {
-      fail("client \(client.number) has \(worker.downstream.clients[slot].inFlight) requests in flight")
+    for (slot, client) in bySlot
+    where worker.dispatcher.downstream.clients[slot].inFlight > limits.clientRequests {
+      fail(
+        "client \(client.number) has \(worker.dispatcher.downstream.clients[slot].inFlight) requests in flight"
+      )
     }
     for l in byConnection.keys {
       // Promised deletions have a separate limit.
@@ -316,23 +327,25 @@ extension World {
 extension Worker {
   /// Client requests that wait on a connection.
   func requests(on l: Ref<ServerConnection>) -> Int {
-    (0..<upstream.connections[l].queue.legs.count).count {
-      !upstream.connections[l].queue.legs[$0].isPromised
+    (0..<dispatcher.upstream.connections[l].queue.legs.count).count {
+      !dispatcher.upstream.connections[l].queue.legs[$0].isPromised
     }
   }
 
   /// Takes memory and never releases it, as a bug would.
   mutating func leakBuffer() {
     var buffer = Buffer()
-    buffer.append("forgotten", &common.buffers)
+    buffer.append("forgotten", &dispatcher.common.buffers)
   }
 
   func bytes(for c: Ref<Client>, _ n: Int) -> [UInt8] {
-    array(downstream.clients[c].output.readable, from: 0, n)
+    array(dispatcher.downstream.clients[c].output.readable, from: 0, n)
   }
 
   func bytes(toBeSentOn l: Ref<ServerConnection>, _ n: Int) -> [UInt8] {
-    array(upstream.connections[l].queue.bytes.readable, from: upstream.connections[l].queue.sent, n)
+    array(
+      dispatcher.upstream.connections[l].queue.bytes.readable,
+      from: dispatcher.upstream.connections[l].queue.sent, n)
   }
 }
 

@@ -75,12 +75,14 @@ extension World {
   /// Records which servers without meta commands the proxy has heard of, by their version or by how they answer the
   /// handshake, and whether it takes another server for one.
   func noteAges() {
-    for s in (0..<worker.upstream.servers.end).map({ Ref<Server>($0) })
-    where worker.upstream.servers.isTaken(s) {
+    for s in (0..<worker.dispatcher.upstream.servers.end).map({ Ref<Server>($0) })
+    where worker.dispatcher.upstream.servers.isTaken(s) {
       let (version, meta) = (
-        worker.upstream.servers[s].speech.version, worker.upstream.servers[s].speech.meta
+        worker.dispatcher.upstream.servers[s].speech.version,
+        worker.dispatcher.upstream.servers[s].speech.meta
       )
-      guard let version, let kind = servers[Fleet.name(of: worker.upstream.servers[s].id)]?.kind else {
+      guard let version, let kind = servers[Fleet.name(of: worker.dispatcher.upstream.servers[s].id)]?.kind
+      else {
         continue
       }
       let era = min(kind.meta ?? .v1_6_0, .v1_6_0)
@@ -94,8 +96,8 @@ extension World {
   func inspectDialect() {
     guard weather.strictness == .exact, !refusals.isEmpty else { return }
     let expected = members.compactMap { servers[$0] }.map { $0.kind.meta ?? $0.era }
-    guard let lowest = expected.min(), worker.dialect.meta == lowest else {
-      return fail("the dialect is \(worker.dialect), not \(expected)")
+    guard let lowest = expected.min(), worker.dispatcher.upstream.dialect.meta == lowest else {
+      return fail("the dialect is \(worker.dispatcher.upstream.dialect), not \(expected)")
     }
   }
 }

@@ -90,7 +90,9 @@ extension World {
   }
 
   func owner(of key: Key) -> String {
-    guard let place = worker.router.table.where(key.bytes), place.server < members.count else { return "" }
+    guard let place = worker.dispatcher.router.table.where(key.bytes), place.server < members.count else {
+      return ""
+    }
     return members[place.server]
   }
 
@@ -128,7 +130,7 @@ extension World {
     client.hasLeft = true
     // Only closing can end a half-delivered large value when servers fail or lie; each such close is counted.
     if client.front?.deed.verb.isRead == true, weather.strictness != .exact,
-      excused < Int(worker.common.counters[.valuesCutShort])
+      excused < Int(worker.dispatcher.common.counters[.valuesCutShort])
     {
       excused += 1
       client.inbox = Inbox()

@@ -1,0 +1,219 @@
+import Bytes
+import Stats
+import Wire
+
+// Commands for the whole cluster: they are sent to every server, and the replies are combined into one.
+
+extension Dispatcher {
+  mutating func administer(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant
+  ) {
+    switch request.verb {
+    case .quit:
+      downstream.hangUp(c, &common)
+    case .verbosity:
+      if let level = Number(bytes, line[1])?.cutToUInt64 { common.events.append(.verbosity(level)) }
+      if !request.isQuiet { downstream.say(c, "OK\r\n", &common) }
+    case .flushAll:
+      broadcast(c, bytes, request, .flushAll, words: request.isQuiet ? line.count &- 1 : line.count, now: now)
+    case .version:
+      broadcast(c, bytes, request, .version, words: 1, now: now)
+    case .stats:
+      stats(c, bytes, request, now: now)
+    default:
+      downstream.refuse(c, .unknown, isQuiet: request.isQuiet, &common)
+    }
+  }
+
+  mutating func stats(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
+    if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
+      common.effects.append(.report(exchange: downstream.exchanges.id(of: downstream.newExchange(c))))
+    } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
+      broadcast(c, bytes, request, .serverStats, words: 1, now: now)
+    } else if printsKeys(bytes) {
+      broadcast(c, bytes, request, .dump, words: line.count, now: now)
+    } else {
+      broadcast(c, bytes, request, .stats, words: line.count, now: now)
+    }
+  }
+
+  /// Whether the requested report contains keys, which clients choose. memcached since 1.6.40 accepts the beginning of
+  /// a name: `stats c 1 0` is `stats cachedump 1 0`.
+  func printsKeys(_ bytes: RawSpan) -> Bool {
+    bytes.isBeginning(of: "cachedump", from: line[1].from, to: line[1].to)
+      || (bytes.isBeginning(of: "detail", from: line[1].from, to: line[1].to)
+        && bytes.isBeginning(of: "dump", from: line[2].from, to: line[2].to))
+  }
+
+  /// Sends the first `words` words of the line to every server, however many pools it is in.
+  mutating func broadcast(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, _ kind: FanOut.Kind, words: Int, now: Instant
+  ) {
+    let f = fanOuts.take()
+    fanOuts[f].kind = kind
+    let kept = min(words, RequestLine.most)
+    if kind == .stats || kind == .dump {
+      for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
+    }
+    fanOuts[f].isImmediate = kind == .flushAll && words == 1
+    if !request.isQuiet { fanOuts[f].exchange = downstream.newExchange(c) }
+    for i in 0..<upstream.everyServer.count {
+      ask(upstream.everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
+    }
+    finish(f)
+  }
+
+  mutating func ask(
+    _ s: Ref<Server>, for c: Ref<Client>, _ f: Ref<FanOut>, _ bytes: RawSpan, _ verb: Verb, words: Int,
+    now: Instant
+  ) {
+    var piece = FanOut.Piece()
+    piece.server = s
+    let l = upstream.connection(to: s, lane: c.index)
+    let isDump = fanOuts[f].kind == .dump
+    // A returning server may be up before the control thread learns that it owes a flush: it counts as not flushed.
+    let isPromised = verb == .flushAll && upstream.servers[s].status == .returning
+    // A server without meta commands would not answer the fence.
+    if let failure = isPromised
+      ? .unreachable
+      : upstream.admit(l, now: now, &common)
+        ?? (isDump && upstream.connections[l].handshake.meta < .v1_6_0 ? .protocolError : nil)
+    {
+      piece.failure = failure
+      fanOuts[f].pieces.append(piece)
+      noteFailure(f, at: s, in: PoolIndex(), failure)
+      return
+    }
+    let before = upstream.connections[l].queue.end
+    // A delay would take back the flush that made this server safe.
+    let words = verb == .flushAll && upstream.servers[s].wasFlushed ? 1 : words
+    for i in 0..<words {
+      if i > 0 { upstream.connections[l].queue.write(" ", &common.buffers) }
+      upstream.connections[l].queue.write(
+        bytes, from: line[i].from, count: Int(line[i].length), &common.buffers)
+    }
+    upstream.connections[l].queue.write("\r\n", &common.buffers)
+    if isDump { upstream.connections[l].queue.writeFence(upstream.secret, &common.buffers) }
+    var leg = Leg()
+    leg.verb = verb
+    leg.fanOut = f
+    leg.piece = UInt32(truncatingIfNeeded: fanOuts[f].pieces.count)
+    leg.isFenced = isDump
+    leg.since = now
+    upstream.connections[l].queue.enqueue(leg, from: before)
+    fanOuts[f].pieces.append(piece)
+    fanOuts[f].pending &+= 1
+    fanOuts[f].open &+= 1
+    upstream.queued(on: l, &common)
+  }
+
+  func text(_ bytes: RawSpan, _ word: Word) -> String {
+    var letters: [UInt8] = []
+    for i in word.from..<max(word.from, word.to) { letters.append(bytes.byte(at: i)) }
+    return String(decoding: letters, as: UTF8.self)
+  }
+
+  /// Keeps one server's reply.
+  mutating func keepReply(
+    _ f: Ref<FanOut>, _ leg: Leg, _ bytes: RawSpan, _ p: Int, _ length: Int, _ outcome: Outcome
+  ) {
+    var piece = fanOuts[f].pieces[Int(leg.piece)]
+    piece.offset = fanOuts[f].bytes.count
+    piece.length = UInt32(truncatingIfNeeded: length)
+    fanOuts[f].pieces[Int(leg.piece)] = piece
+    fanOuts[f].bytes.append(bytes, from: p, count: length, &common.buffers)
+    // A server that refuses `flush_all` has not flushed.
+    guard fanOuts[f].kind == .flushAll else { return }
+    if outcome == .error { return noteFailure(f, at: piece.server, in: PoolIndex(), .protocolError) }
+    if fanOuts[f].isImmediate, upstream.servers[piece.server].isJournaled {
+      common.events.append(.flushed(server: upstream.servers[piece.server].id, asked: leg.since))
+    }
+  }
+
+  /// Combines the servers' replies into one.
+  mutating func summarise(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    switch fanOuts[f].kind {
+    case .flushAll: summariseFlush(f, into: target)
+    case .version: summariseVersion(f, into: target)
+    case .stats, .serverStats, .dump: summariseStats(f, into: target)
+    case .multiGet: break
+    }
+  }
+
+  /// Replies `OK` when every server in the ring was flushed. A server that is out is flushed before it returns.
+  mutating func summariseFlush(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    var failed = 0
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      guard upstream.servers.isTaken(piece.server) else { continue }
+      // `noteFailure` has reported that this ejected server owes the flush.
+      if piece.failure == .ejected { continue }
+      if piece.failure != nil || !isOK(fanOuts[f].bytes.readable, piece) {
+        failed += 1
+      }
+    }
+    if failed == 0 {
+      downstream.append("OK\r\n", to: target, &common)
+    } else {
+      let line =
+        "SERVER_ERROR ringroad: flush_all failed on \(failed) of \(fanOuts[f].pieces.count) servers\r\n"
+      common.counters.add(.serverErrors)
+      downstream.append(text: line, to: target, &common)
+    }
+  }
+
+  func isOK(_ bytes: RawSpan, _ piece: FanOut.Piece) -> Bool {
+    piece.length > 0 && bytes.hasText("OK\r\n", at: piece.offset)
+  }
+
+  /// Replies with the lowest version of the servers that answered: a client that checks for features is not misled.
+  mutating func summariseVersion(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    var versions: [String] = []
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      guard piece.length > 10, fanOuts[f].bytes.readable.hasText("VERSION ", at: piece.offset) else {
+        continue
+      }
+      let word = Word(start: piece.offset + 8, length: Int(piece.length) - 10)
+      versions.append(text(fanOuts[f].bytes.readable, word))
+    }
+    if let lowest = lowestVersion(versions) ?? versions.first {
+      downstream.append(text: "VERSION \(lowest)\r\n", to: target, &common)
+    } else {
+      common.counters.add(.serverErrors)
+      downstream.append("SERVER_ERROR ringroad: no server is up\r\n", to: target, &common)
+    }
+  }
+
+  mutating func summariseStats(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    var merged = MergedStats(kind: StatsKind(words: fanOuts[f].words), ownPID: processID)
+    var listing = ServersListing()
+    let isListing = fanOuts[f].kind == .serverStats
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      let label =
+        upstream.servers.isTaken(piece.server)
+        ? String(decoding: upstream.servers[piece.server].label, as: UTF8.self) : "?"
+      guard piece.length > 0 else {
+        if isListing { listing.add(label: label, failure: "\(piece.failure?.words ?? "no answer")") }
+        continue
+      }
+      let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
+      if isListing {
+        listing.add(label: label, answer: answer)
+      } else {
+        merged.add(answer)
+      }
+    }
+    let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
+    downstream.append(text.span.raw, to: target, &common)
+  }
+
+  /// Sends the report that the edge made for `Effect.report`.
+  package mutating func report(_ id: SlotID<Exchange>, _ bytes: RawSpan) {
+    guard downstream.exchanges.isCurrent(id) else { return }
+    let target = downstream.target(of: id.slot)
+    downstream.append(bytes, to: target, &common)
+    downstream.conclude(id.slot, target, &common)
+  }
+}

@@ -1,0 +1,125 @@
+import Bytes
+import Wire
+
+/// One request of a client, until its reply is in the client's output: a position in the client's order.
+package struct Exchange: BitwiseCopyable, Recyclable {
+  /// Its client; none when that has disconnected.
+  var client = Ref<Client>.none
+  /// The client's next exchange.
+  var next = Ref<Exchange>.none
+  /// A large reply, which is streamed in its turn.
+  var stream = Ref<Stream>.none
+  /// Whether the reply is complete, or is to be streamed.
+  var isFinished = false
+  /// The position, in the client's `parked`, of a reply that arrived before its turn.
+  var parkedAt = 0
+  var parkedLength = 0
+
+  package init() {}
+  package mutating func reset() {
+    next = Ref<Exchange>.none
+    stream = Ref<Stream>.none
+    isFinished = false
+  }
+}
+
+/// One server's share of a request: what was sent to that server, and which reply it owes.
+///
+/// Legs are in the order of their bytes in the `RequestQueue`, so the oldest leg's request is always at its front: a
+/// reply's key is compared with the request's without a copy of it.
+package struct Leg: BitwiseCopyable {
+  /// The exchange that waits for it; none after `noreply` or a passed deadline.
+  var exchange = Ref<Exchange>.none
+  /// Its fan-out, and its piece there: that of its first key, or that of its server.
+  var fanOut = Ref<FanOut>.none
+  var piece = UInt32.max
+  /// Bytes of its request.
+  var length: UInt32 = 0
+  var keyStart: UInt8 = 0
+  var keyLength: UInt8 = 0
+  var verb: Verb = .get
+  /// The flags below, one bit each: so a leg has 32 bytes.
+  private var marks: UInt8 = 0
+  /// For meta requests: the client's flags, and where in the reply a key belongs that was not requested from the
+  /// server.
+  var meta = MetaFlags()
+  var keyPlace: UInt8 = 0
+  /// The pool of its key, or of its first: whose rules apply if it fails.
+  var pool = PoolIndex()
+  /// When the worker received the request.
+  var since = Instant.origin
+
+  init() {}
+
+  /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
+  var isLate: Bool {
+    @inline(always) get { marks & 1 != 0 }
+    set { mark(1, newValue) }
+  }
+
+  /// Whether it is a read that was sent before, on a connection that was dead. It is not sent a third time.
+  var isRetried: Bool {
+    get { marks & 2 != 0 }
+    set { mark(2, newValue) }
+  }
+
+  /// Whether its keys continue the line of the leg before it: see `GetCoalescing.swift`.
+  var continuesPreviousLine: Bool {
+    @inline(always) get { marks & 4 != 0 }
+    @inline(always) set { mark(4, newValue) }
+  }
+
+  /// Whether the keys of the next leg continue its line.
+  var isContinuedByNext: Bool {
+    @inline(always) get { marks & 8 != 0 }
+    @inline(always) set { mark(8, newValue) }
+  }
+
+  /// Whether it is a deletion by the proxy itself, which a client was promised. It is given up only when the server
+  /// goes out; then the server's journal has its key.
+  var isPromised: Bool {
+    get { marks & 16 != 0 }
+    set { mark(16, newValue) }
+  }
+
+  /// Whether a `Fence` was sent behind its request.
+  var isFenced: Bool {
+    get { marks & 32 != 0 }
+    set { mark(32, newValue) }
+  }
+
+  /// Only requests that a client still waits for, within their deadline, and only once.
+  var mayBeSentAgain: Bool {
+    !isLate && !isRetried && (exchange != Ref<Exchange>.none || fanOut != Ref<FanOut>.none)
+  }
+
+  /// What follows the bytes of a value that belongs to this leg.
+  var valueEnd: StaticString {
+    fanOut == Ref<FanOut>.none && !verb.isMeta && !isContinuedByNext ? "\r\nEND\r\n" : "\r\n"
+  }
+
+  /// Whether it is a read that neither touches nor creates. Its request begins at `start` in `bytes`.
+  func changesNothing(_ bytes: borrowing Buffer, _ start: Int) -> Bool {
+    switch verb {
+    case .get, .gets, .metaDebug: return true
+    case .metaGet:
+      var flags = metaLine.sentFlags(bytes.readable, from: start)
+      while let word = flags.next(bytes.readable) {
+        // N creates, R wins the right to store a new value, T touches.
+        if [78, 82, 84].contains(bytes.readable.byte(at: word.from)) { return false }
+      }
+      return true
+    default: return false
+    }
+  }
+
+  @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
+    marks = isSet ? marks | bit : marks & ~bit
+  }
+
+  /// Lets the next leg continue its line: the line end is no longer its own.
+  @inline(always) mutating func continueByNext() {
+    length &-= 2
+    isContinuedByNext = true
+  }
+}

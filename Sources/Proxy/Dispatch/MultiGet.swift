@@ -1,0 +1,357 @@
+import Bytes
+import Routing
+import Stats
+import Topology
+import Wire
+
+/// One server's share of the current multi-get while it is written to a connection.
+struct OpenLeg: BitwiseCopyable {
+  var connection: Ref<ServerConnection>
+  var server: Ref<Server>
+  /// The pool whose rules apply if the server fails.
+  var pool: PoolIndex
+  /// The first piece of its chain.
+  var first: UInt32
+  var share = RequestQueue.Share(start: 0, keyStart: 0)
+  /// Why the server cannot be asked.
+  var failure: ServerFailure?
+}
+
+extension Dispatcher {
+  /// Forwards a get of several keys: one request to each server that owns any of them, written in one pass over the
+  /// keys. Nothing is sent unless every key is valid.
+  mutating func multiGet(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    if router.table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
+    let f = fanOuts.take()
+    var words = beginKeys(bytes, p, request)
+    while let key = words.next(bytes) {
+      guard words.isGood(bytes, key) else {
+        cancel(f)
+        return downstream.refuse(c, .badFormat, isQuiet: false, &common)
+      }
+      let i = fanOuts[f].add(key)
+      let route = router.route(of: bytes, from: key.from, count: Int(key.length))
+      addKey(i, c, key, by: route, bytes, p, request, f, now: now)
+    }
+    ask(c, f, request, now: now)
+  }
+
+  /// Like `multiGet`, sixteen keys at a time.
+  @inline(never)
+  mutating func multiGetInBatches(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) {
+    let f = fanOuts.take()
+    var words = beginKeys(bytes, p, request)
+    var batch = KeyBatch()
+    repeat {
+      batch.removeAll()
+      while batch.count < KeyBatch.most, let key = words.next(bytes) {
+        guard words.isGood(bytes, key) else {
+          cancel(f)
+          return downstream.refuse(c, .badFormat, isQuiet: false, &common)
+        }
+        batch.add(from: key.from, length: Int(key.length))
+      }
+      router.table.locate(&batch, in: bytes)
+      for n in 0..<batch.count {
+        let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
+        let i = fanOuts[f].add(key)
+        addKey(i, c, key, by: router.route(of: batch.entries[n]), bytes, p, request, f, now: now)
+      }
+    } while batch.count == KeyBatch.most
+    ask(c, f, request, now: now)
+  }
+
+  /// The keys of a request, to be walked through. No connection has been written to for it yet.
+  @inline(__always)
+  mutating func beginKeys(_ bytes: RawSpan, _ p: Int, _ request: Request) -> KeyWalk {
+    openLegs.removeAll()
+    var end = p &+ request.lineLength &- 1
+    if end > p, bytes.byte(at: end &- 1) == 13 { end &-= 1 }
+    round &+= 256
+    return KeyWalk(from: request.keyStart, to: end, nul: request.verb.nul(in: upstream.dialect))
+  }
+
+  /// Queues the requests, after all keys were written, and gives the reply its place in the client's order.
+  @inline(__always)
+  mutating func ask(_ c: Ref<Client>, _ f: Ref<FanOut>, _ request: Request, now: Instant) {
+    common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
+    let x = downstream.newExchange(c)
+    fanOuts[f].exchange = x
+    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
+    send(f, request.verb, for: c, now: now)
+    finish(f)
+  }
+
+  /// Adds a key, piece `i`, to the request for its server.
+  @inline(always)
+  mutating func addKey(
+    _ i: UInt32, _ c: Ref<Client>, _ key: Word, by route: Route, _ bytes: RawSpan, _ p: Int,
+    _ request: Request,
+    _ f: Ref<FanOut>, now: Instant
+  ) {
+    guard case .single(let n) = route else {
+      // A key without a route is nowhere: a miss.
+      return common.counters.add(.readsAsMisses)
+    }
+    let destination = upstream.destinations[n]
+    let l =
+      destination.isAlone
+      ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
+    if upstream.connections[l].queue.round == round &+ UInt64(destination.pool.number)
+      || joinsOtherPool(l, destination.pool)
+    {
+      let before = upstream.connections[l].queue.join(i, bytes, key, &common.buffers)
+      fanOuts[f].pieces[Int(before)].next = i
+    } else if beginLeg(c, l, destination, i, bytes, p, request, now: now) {
+      upstream.connections[l].queue.write(bytes, from: key.from, count: Int(key.length), &common.buffers)
+    }
+  }
+
+  /// Whether the current multi-get has written keys of another pool to this connection: its server is in both. The key
+  /// joins them, and the stricter pool's rules apply to all.
+  @inline(never)
+  mutating func joinsOtherPool(_ l: Ref<ServerConnection>, _ pool: PoolIndex) -> Bool {
+    guard upstream.connections[l].queue.round & ~255 == round else { return false }
+    for i in 0..<openLegs.count where openLegs[i].connection == l {
+      let (one, other) = (upstream.policy(of: openLegs[i].pool), upstream.policy(of: pool))
+      if one.missesOnFailure != other.missesOnFailure
+        ? one.missesOnFailure : one.requestTimeout < other.requestTimeout
+      {
+        openLegs[i].pool = pool
+      }
+    }
+    upstream.connections[l].queue.continueRound(round &+ UInt64(pool.number))
+    return true
+  }
+
+  /// Begins a request on a connection; false when the connection refuses it.
+  @inline(never)
+  mutating func beginLeg(
+    _ c: Ref<Client>, _ l: Ref<ServerConnection>, _ destination: Destination, _ piece: UInt32,
+    _ bytes: RawSpan,
+    _ p: Int, _ request: Request,
+    now: Instant
+  ) -> Bool {
+    var open = OpenLeg(
+      connection: l, server: destination.server, pool: destination.pool, first: piece)
+    if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
+      open.failure = upstream.admit(l, isModest: downstream.isModest(c), now: now, &common)
+    }
+    if open.failure == nil {
+      open.share = upstream.connections[l].queue.beginShare(bytes, p, request, &common.buffers)
+    }
+    upstream.connections[l].queue.beginRound(
+      round &+ UInt64(destination.pool.number), piece, isRefusing: open.failure != nil)
+    openLegs.append(open)
+    return open.failure == nil
+  }
+
+  /// Ends the begun requests and queues their legs.
+  mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
+    for i in 0..<openLegs.count {
+      let open = openLegs[i]
+      let l = open.connection
+      if let failure = open.failure {
+        noteFailure(f, at: open.server, in: open.pool, failure, keysFrom: open.first)
+        continue
+      }
+      if mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
+      var leg = Leg()
+      leg.verb = verb
+      leg.fanOut = f
+      leg.pool = open.pool
+      leg.piece = open.first
+      leg.since = now
+      upstream.connections[l].queue.enqueue(leg, open.share, &common.buffers)
+      fanOuts[f].pending &+= 1
+      fanOuts[f].open &+= 1
+      if open.share.continuesPreviousLine { common.counters.add(.readsJoined) }
+      upstream.queued(on: l, &common)
+    }
+    openLegs.removeAll()
+  }
+
+  /// Removes what was written for a request that turned out to be invalid.
+  mutating func cancel(_ f: Ref<FanOut>) {
+    for i in 0..<openLegs.count where openLegs[i].failure == nil {
+      upstream.connections[openLegs[i].connection].queue.cancel(openLegs[i].share, &common.buffers)
+    }
+    openLegs.removeAll()
+    release(f)
+  }
+
+  /// Records that a server does not answer its share of a multi-get: the chain of keys that begins with this piece, and
+  /// the rest that was to be requested after it.
+  mutating func noteFailure(
+    _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keysFrom first: UInt32
+  ) {
+    var i = first
+    var missing = 0
+    while i != .max {
+      if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
+      i = fanOuts[f].pieces[Int(i)].next
+    }
+    if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
+    noteFailure(f, at: s, in: pool, failure, keys: missing)
+  }
+
+  /// Records that a server does not answer its share of a fan-out. `keys`: the keys of a multi-get without an answer.
+  mutating func noteFailure(
+    _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int = 0
+  ) {
+    fanOuts[f].unanswered &+= missing
+    if upstream.policy(of: pool, at: s).missesOnFailure {
+      upstream.servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
+    }
+    if fanOuts[f].failure == nil {
+      fanOuts[f].failure = failure
+      fanOuts[f].failedServer = s
+    }
+    fanOuts[f].failures &+= 1
+    if failure == .ejected && fanOuts[f].kind == .flushAll {
+      common.events.append(.flushOwed(server: upstream.servers[s].id))
+    }
+    if !upstream.policy(of: pool, at: s).missesOnFailure { fanOuts[f].isStrict = true }
+  }
+
+  // MARK: - Parts of fan-outs
+
+  /// Reads what has arrived of the reply to a fan-out's leg. Returns its bytes, and whether the leg has ended; nil when
+  /// the connection was closed.
+  mutating func digestPart(
+    _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
+  ) -> (Int, isDone: Bool)? {
+    let f = leg.fanOut
+    let taken: Int
+    if fanOuts[f].kind == .multiGet {
+      guard let (n, isDone) = digestMany(l, leg, bytes, p) else { return nil }
+      guard isDone else { return (n, false) }
+      let hasRest = fanOuts[f].pieces[Int(leg.piece)].rest != .max && !leg.isLate
+      if case .ask(.rest) = fanOuts[f].step(hasRest: hasRest) { askRest(f, behind: leg, on: l) }
+      if invalidation.isJournaling, leg.verb.touches, !leg.isLate { noteChange(byFrontOf: l) }
+      taken = n
+    } else if fanOuts[f].kind == .dump {
+      switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length))
+      {
+      case .partial: return (0, false)
+      case .broken(let why):
+        violation(l, why, bytes, p)
+        return nil
+      case .met(let report, let length):
+        if !leg.isLate { keepReply(f, leg, bytes, p, report, .done) }
+        taken = length
+      }
+    } else {
+      let answer =
+        leg.verb == .stats
+        ? ReplyParser.report(bytes, at: p) : ReplyParser.line(bytes, at: p, leg.verb.expectation)
+      switch answer {
+      case .partial, .opening: return (0, false)
+      case .broken(let why):
+        violation(l, why, bytes, p)
+        return nil
+      case .reply(let length, let outcome):
+        guard upstream.connections[l].queue.sent >= Int(leg.length) || mayComeEarly(outcome) else {
+          violation(l, .unsolicited, bytes, p)
+          return nil
+        }
+        if !leg.isLate { keepReply(f, leg, bytes, p, length, outcome) }
+        taken = length
+      }
+    }
+    upstream.connections[l].queue.dropFront(&common.buffers)
+    if leg.isLate { common.counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
+    fanOuts[f].open &-= 1
+    finish(f)
+    return (taken, true)
+  }
+
+  /// Reads what has arrived of the reply to the front leg's multi-get. Returns the bytes it used, and whether the leg
+  /// has ended; nil when the connection was closed.
+  mutating func digestMany(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ start: Int) -> (
+    Int, isDone: Bool
+  )? {
+    let f = leg.fanOut
+    let (p, reading) = fanOuts[f].read(
+      bytes, from: start, leg, &upstream.connections[l].queue, maxValue: common.limits.maxValue,
+      most: common.gatherLimit, &common.buffers)
+    if fanOuts[f].hasDeferred {
+      var isMore = false
+      if case .more = reading { isMore = true }
+      if endsEarly(f, leg, on: l, isMore: isMore) { return nil }
+    }
+    switch reading {
+    case .long(let header, let value):
+      guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return nil }
+      return (p &- start &+ n, false)
+    case .more: return (p &- start, false)
+    case .done: return (p &- start, true)
+    case .refused:
+      if !leg.isLate {
+        noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
+      }
+      return (p &- start, true)
+    case .broken(let why):
+      violation(l, why, bytes, p)
+      return nil
+    }
+  }
+
+  /// Makes the reply of a fan-out when every leg was answered for. The fan-out is released when none of its legs is in a
+  /// queue any more.
+  mutating func finish(_ f: Ref<FanOut>) {
+    let step = fanOuts[f].step()
+    if step == .wait { return }
+    let x = fanOuts[f].exchange
+    if x != Ref<Exchange>.none {
+      fanOuts[f].exchange = Ref<Exchange>.none
+      if downstream.exchanges[x].client != Ref<Client>.none, fanOuts[f].kind == .multiGet {
+        learnSize(f, for: downstream.exchanges[x].client)
+        if fanOuts[f].isHolding, step == .answer {
+          // The rest of its keys was requested in one line.
+          fanOuts[f].isHolding = false
+          downstream.unhold(downstream.exchanges[x].client)
+        }
+      }
+      if step == .ask(.inTurn) {
+        deferLargeValue(f, x)
+      } else {
+        let target = downstream.target(of: x)
+        if fanOuts[f].kind == .multiGet { merge(f, into: target) } else { summarise(f, into: target) }
+        downstream.conclude(x, target, &common)
+      }
+    }
+    if fanOuts[f].open == 0 { release(f) }
+  }
+
+  mutating func release(_ f: Ref<FanOut>) {
+    fanOuts[f].bytes.release(to: &common.buffers)
+    fanOuts.give(f)
+  }
+
+  /// Appends the values in the client's order and ends the reply.
+  mutating func merge(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    switch target {
+    case .nowhere: break
+    case .output(let c):
+      fanOuts[f].appendValues(to: &downstream.clients[c].output, &common.buffers)
+    case .parked(let c, _):
+      fanOuts[f].appendValues(to: &downstream.clients[c].parked, &common.buffers)
+    }
+    appendEnd(f, to: target)
+  }
+
+  /// Appends what follows the values: `END`, or the error if some keys failed.
+  mutating func appendEnd(_ f: Ref<FanOut>, to target: ReplyTarget) {
+    if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
+      appendError(failure, at: fanOuts[f].failedServer, to: target)
+    } else {
+      common.counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
+      downstream.append("END\r\n", to: target, &common)
+    }
+  }
+}
