@@ -27,6 +27,23 @@ package struct Ref<Element: ~Copyable>: BitwiseCopyable, Hashable, Comparable, S
   @usableFromInline package var description: String { "\(index)" }
 }
 
+/// The slots of a slab up to the highest one, taken or not: for a walk over those that are taken, during which some may be
+/// taken or given back.
+///
+///     for s in servers.slots where servers.isTaken(s) { … }
+package struct RefRange<Element: ~Copyable>: Sequence, IteratorProtocol {
+  private var at = Ref<Element>(0)
+  private let end: Ref<Element>
+
+  fileprivate init(end: UInt32) { self.end = Ref(end) }
+
+  package mutating func next() -> Ref<Element>? {
+    guard at < end else { return nil }
+    defer { at = at.next }
+    return at
+  }
+}
+
 /// A slot and its generation, which identify one owner of the slot. A late event carries an old generation, so the
 /// receiver recognises that it belongs to an earlier owner.
 @usableFromInline @frozen
@@ -96,6 +113,9 @@ package struct Slab<Element: ~Copyable & Recyclable>: ~Copyable {
       return unsafe elements + Int(ref.index)
     }
   }
+
+  /// All slots.
+  package var slots: RefRange<Element> { RefRange(end: high) }
 
   /// Takes a slot; its value is as `init()` or `reset()` left it.
   @inlinable @inline(__always) package mutating func take() -> Ref<Element> {

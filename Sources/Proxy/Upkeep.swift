@@ -13,13 +13,9 @@ extension Worker {
   package mutating func tick(now: Instant) {
     dispatcher.common.clock = now
     dispatcher.noteRecords()
-    var l = Ref<ServerConnection>(0)
-    while l.index < dispatcher.upstream.connections.end {
-      if dispatcher.upstream.connections.isTaken(l) {
-        dispatcher.expire(l, now: now)
-        transfers.settle(&dispatcher)
-      }
-      l = l.next
+    for l in dispatcher.upstream.connections.slots where dispatcher.upstream.connections.isTaken(l) {
+      dispatcher.expire(l, now: now)
+      transfers.settle(&dispatcher)
     }
     if dispatcher.streams.count > 0 || !transfers.streamWaits.isEmpty {
       transfers.expireStreams(now: now, &dispatcher)
@@ -71,15 +67,12 @@ extension Worker {
     // One with less is not the cause of the shortage.
     var most = 8192
     var victim = Ref<Client>.none
-    var c = Ref<Client>(0)
-    while c.index < dispatcher.downstream.clients.end {
-      if dispatcher.downstream.clients.isTaken(c), !dispatcher.downstream.clients[c].life.isClosed,
-        dispatcher.memory(of: c) > most
-      {
-        most = dispatcher.memory(of: c)
-        victim = c
-      }
-      c = c.next
+    for c in dispatcher.downstream.clients.slots
+    where dispatcher.downstream.clients.isTaken(c) && !dispatcher.downstream.clients[c].life.isClosed
+      && dispatcher.memory(of: c) > most
+    {
+      most = dispatcher.memory(of: c)
+      victim = c
     }
     guard victim != Ref<Client>.none else { return }
     dispatcher.downstream.close(client: victim, &dispatcher.common)
@@ -145,10 +138,8 @@ extension Worker {
   /// Starts draining: nothing more is read (the edge has read all that arrived); clients close after their replies.
   package mutating func drain() {
     isDraining = true
-    var c = Ref<Client>(0)
-    while c.index < dispatcher.downstream.clients.end {
-      if dispatcher.downstream.clients.isTaken(c) { endOfInput(client: c) }
-      c = c.next
+    for c in dispatcher.downstream.clients.slots where dispatcher.downstream.clients.isTaken(c) {
+      endOfInput(client: c)
     }
   }
 
@@ -157,10 +148,8 @@ extension Worker {
   package mutating func giveUp(now: Instant) {
     dispatcher.common.clock = now
     dispatcher.upstream.isGivingUp = true
-    var l = Ref<ServerConnection>(0)
-    while l.index < dispatcher.upstream.connections.end {
-      if dispatcher.upstream.connections.isTaken(l) { lost(l, .shuttingDown, now: now) }
-      l = l.next
+    for l in dispatcher.upstream.connections.slots where dispatcher.upstream.connections.isTaken(l) {
+      lost(l, .shuttingDown, now: now)
     }
     dispatcher.resumeHeld()
     transfers.giveUp(now: now, &dispatcher)

@@ -117,14 +117,11 @@ final class Rig {
   // MARK: - Servers
 
   func slot(_ name: String) -> Ref<Server> {
-    var s = Ref<Server>(0)
-    while s.index < worker.dispatcher.upstream.servers.end {
-      if worker.dispatcher.upstream.servers.isTaken(s)
-        && worker.dispatcher.upstream.servers[s].id == Fleet.id(of: name)
-      {
-        return s
-      }
-      s = s.next
+    for s in worker.dispatcher.upstream.servers.slots
+    where worker.dispatcher.upstream.servers.isTaken(s)
+      && worker.dispatcher.upstream.servers[s].id == Fleet.id(of: name)
+    {
+      return s
     }
     return .none
   }

@@ -16,14 +16,12 @@ extension Worker {
 
   /// The first connection whose queue breaks an invariant, and how; nil if none does.
   var brokenQueue: String? {
-    var l = Ref<ServerConnection>(0)
-    while l.index < dispatcher.upstream.connections.end {
+    for l in dispatcher.upstream.connections.slots {
       if dispatcher.upstream.connections.isTaken(l),
         let text = dispatcher.upstream.connections[l].queue.checkInvariants()
       {
         return "queue of connection \(l): \(text)"
       }
-      l = l.next
     }
     return nil
   }
@@ -31,14 +29,10 @@ extension Worker {
   /// What was taken and not returned, apart from the connections' own buffers; nil if nothing.
   var leak: String? {
     var held = 0
-    var l = Ref<ServerConnection>(0)
-    while l.index < dispatcher.upstream.connections.end {
-      if dispatcher.upstream.connections.isTaken(l) {
-        held +=
-          dispatcher.upstream.connections[l].queue.bytes.footprint
-          + dispatcher.upstream.connections[l].input.footprint
-      }
-      l = l.next
+    for l in dispatcher.upstream.connections.slots where dispatcher.upstream.connections.isTaken(l) {
+      held +=
+        dispatcher.upstream.connections[l].queue.bytes.footprint
+        + dispatcher.upstream.connections[l].input.footprint
     }
     if dispatcher.downstream.exchanges.count > 0 {
       return "\(dispatcher.downstream.exchanges.count) exchanges"
@@ -55,10 +49,8 @@ extension Worker {
   /// Private connections that wait for the next large value.
   var spareConnections: Int {
     var count = 0
-    var s = Ref<Server>(0)
-    while s.index < dispatcher.upstream.servers.end {
-      if dispatcher.upstream.servers.isTaken(s) { count += dispatcher.upstream.servers[s].spares.count }
-      s = s.next
+    for s in dispatcher.upstream.servers.slots where dispatcher.upstream.servers.isTaken(s) {
+      count += dispatcher.upstream.servers[s].spares.count
     }
     return count
   }
@@ -66,14 +58,11 @@ extension Worker {
   /// Replacement connections.
   var replacements: Int {
     var count = 0
-    var l = Ref<ServerConnection>(0)
-    while l.index < dispatcher.upstream.connections.end {
-      if dispatcher.upstream.connections.isTaken(l),
-        dispatcher.upstream.connections[l].check.replaces != Ref<ServerConnection>.none
-      {
-        count += 1
-      }
-      l = l.next
+    for l in dispatcher.upstream.connections.slots
+    where dispatcher.upstream.connections.isTaken(l)
+      && dispatcher.upstream.connections[l].check.replaces != Ref<ServerConnection>.none
+    {
+      count += 1
     }
     return count
   }

@@ -241,15 +241,12 @@ package struct Dispatcher: ~Copyable {
     invalidation.isJournaling = false
     for i in 0..<plan.pools.count { applyStatuses(pool: i) }
     let staying = Set(slots.values)
-    var s = Ref<Server>(0)
-    while s.index < upstream.servers.end {
-      if upstream.servers.isTaken(s), !staying.contains(s), !upstream.servers[s].isRetired {
-        invalidation.journal.forget(upstream.servers[s].id)
-        // Its slot may become another server's.
-        _ = invalidation.takeRefusals(of: s)
-        upstream.retire(server: s, &common)
-      }
-      s = s.next
+    for s in upstream.servers.slots
+    where upstream.servers.isTaken(s) && !staying.contains(s) && !upstream.servers[s].isRetired {
+      invalidation.journal.forget(upstream.servers[s].id)
+      // Its slot may become another server's.
+      _ = invalidation.takeRefusals(of: s)
+      upstream.retire(server: s, &common)
     }
     upstream.learnDialect()
   }
@@ -259,11 +256,7 @@ package struct Dispatcher: ~Copyable {
     let ids = upstream.pools.ids
     let numbers = before.map { id in PoolIndex(ids.firstIndex(of: id) ?? 0) }
     upstream.renumberPools(numbers)
-    var i = Ref<Stream>(0)
-    while i.index < streams.end {
-      if streams.isTaken(i) { streams[i].leg.pool.renumber(numbers) }
-      i = i.next
-    }
+    for i in streams.slots where streams.isTaken(i) { streams[i].leg.pool.renumber(numbers) }
   }
 
   /// Sets a server's status, settles its requests if it is out, and has it forget what it must if it is up.
@@ -313,21 +306,14 @@ package struct Dispatcher: ~Copyable {
   /// must not be given to another server. O(requests in flight).
   var serversInUse: Set<Ref<Server>> {
     var inUse: Set<Ref<Server>> = []
-    var f = Ref<FanOut>(0)
-    while f.index < fanOuts.end {
-      if fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
-        inUse.insert(fanOuts[f].failedServer)
-        if fanOuts[f].kind != .multiGet {
-          for i in 0..<fanOuts[f].pieces.count { inUse.insert(fanOuts[f].pieces[i].server) }
-        }
+    for f in fanOuts.slots
+    where fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
+      inUse.insert(fanOuts[f].failedServer)
+      if fanOuts[f].kind != .multiGet {
+        for i in 0..<fanOuts[f].pieces.count { inUse.insert(fanOuts[f].pieces[i].server) }
       }
-      f = f.next
     }
-    var i = Ref<Stream>(0)
-    while i.index < streams.end {
-      if streams.isTaken(i) { inUse.insert(streams[i].server) }
-      i = i.next
-    }
+    for i in streams.slots where streams.isTaken(i) { inUse.insert(streams[i].server) }
     return inUse
   }
 

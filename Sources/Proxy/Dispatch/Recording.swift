@@ -60,27 +60,24 @@ extension Invalidation {
     _ streams: borrowing Slab<Stream>, _ upstream: borrowing Upstream, _ router: borrowing Router,
     _ common: inout Common
   ) {
-    var l = Ref<ServerConnection>(0)
-    while l.index < upstream.connections.end {
-      if upstream.connections.isTaken(l), upstream.servers.isTaken(upstream.connections[l].server) {
-        let s = upstream.connections[l].server
-        let isUpload = upstream.connections[l].queue.front == .upload
-        var at = RequestQueue.Position()
-        while let one = upstream.connections[l].queue.next(&at) {
-          guard one.leg.verb.mayChange, !one.leg.isLate, one.leg.verb != .flushAll else { continue }
-          // What was sent of an upload has left the queue: the stream has its line.
-          if isUpload {
-            noteInFlight(
-              one.leg, at: s, streams[upstream.connections[l].stream].line.readable, 0, upstream, router,
-              &common)
-          } else {
-            noteInFlight(
-              one.leg, at: s, upstream.connections[l].queue.bytes.readable, one.start, upstream, router,
-              &common)
-          }
+    for l in upstream.connections.slots
+    where upstream.connections.isTaken(l) && upstream.servers.isTaken(upstream.connections[l].server) {
+      let s = upstream.connections[l].server
+      let isUpload = upstream.connections[l].queue.front == .upload
+      var at = RequestQueue.Position()
+      while let one = upstream.connections[l].queue.next(&at) {
+        guard one.leg.verb.mayChange, !one.leg.isLate, one.leg.verb != .flushAll else { continue }
+        // What was sent of an upload has left the queue: the stream has its line.
+        if isUpload {
+          noteInFlight(
+            one.leg, at: s, streams[upstream.connections[l].stream].line.readable, 0, upstream, router,
+            &common)
+        } else {
+          noteInFlight(
+            one.leg, at: s, upstream.connections[l].queue.bytes.readable, one.start, upstream, router,
+            &common)
         }
       }
-      l = l.next
     }
   }
 

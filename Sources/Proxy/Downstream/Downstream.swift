@@ -182,19 +182,15 @@ package struct Downstream: ~Copyable {
 
   /// Closes clients that keep the proxy waiting: with half a request, or by not reading replies.
   mutating func sweep(now: Instant, _ common: inout Common) {
-    var c = Ref<Client>(0)
-    while c.index < clients.end {
-      if clients.isTaken(c) && !clients[c].life.isClosed {
-        let isHalfAsked =
-          clients[c].intake.partialSince != .never
-          && now.since(clients[c].intake.partialSince) >= common.limits.requestPatience
-        let isNotReading =
-          clients[c].sending.blockedSince != .never
-          && now.since(clients[c].sending.blockedSince) >= common.limits.writePatience
-        if isHalfAsked || isNotReading { close(client: c, &common) }
-        clients[c].forgetWindow(common.limits)
-      }
-      c = c.next
+    for c in clients.slots where clients.isTaken(c) && !clients[c].life.isClosed {
+      let isHalfAsked =
+        clients[c].intake.partialSince != .never
+        && now.since(clients[c].intake.partialSince) >= common.limits.requestPatience
+      let isNotReading =
+        clients[c].sending.blockedSince != .never
+        && now.since(clients[c].sending.blockedSince) >= common.limits.writePatience
+      if isHalfAsked || isNotReading { close(client: c, &common) }
+      clients[c].forgetWindow(common.limits)
     }
   }
 

@@ -115,15 +115,12 @@ struct Transfers: ~Copyable {
   /// Ends a server's streams, and closes its idle private connections, when the server goes out.
   mutating func endStreams(of s: Ref<Server>, _ failure: ServerFailure, now: Instant, _ d: inout Dispatcher) {
     while let l = d.upstream.servers[s].spares.popFirst() { d.upstream.shut(l, &d.common) }
-    var i = Ref<Stream>(0)
-    while i.index < d.streams.end {
-      if d.streams.isTaken(i), d.streams[i].server == s,
-        d.streams[i].connection != Ref<ServerConnection>.none
-      {
-        d.upstream.lost(d.streams[i].connection, failure, now: now, &d.common)
-        settle(&d)
-      }
-      i = i.next
+    for i in d.streams.slots
+    where d.streams.isTaken(i) && d.streams[i].server == s
+      && d.streams[i].connection != Ref<ServerConnection>.none
+    {
+      d.upstream.lost(d.streams[i].connection, failure, now: now, &d.common)
+      settle(&d)
     }
   }
 
@@ -139,12 +136,9 @@ struct Transfers: ~Copyable {
         d.downstream.close(client: wait.client.slot, &d.common)
       }
     }
-    var i = Ref<Stream>(0)
-    while i.index < d.streams.end {
-      if d.streams.isTaken(i), d.streams[i].connection != Ref<ServerConnection>.none {
-        expire(stream: i, now: now, &d)
-      }
-      i = i.next
+    for i in d.streams.slots
+    where d.streams.isTaken(i) && d.streams[i].connection != Ref<ServerConnection>.none {
+      expire(stream: i, now: now, &d)
     }
   }
 

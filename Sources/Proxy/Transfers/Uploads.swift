@@ -275,13 +275,10 @@ extension Transfers {
   /// copies that they leave are cleaned up after that; an upload may last minutes, and would leave a copy that no
   /// cleanup looks for.
   mutating func endOrphanUploads(now: Instant, _ d: inout Dispatcher) {
-    var i = Ref<Stream>(0)
-    while i.index < d.streams.end {
-      if d.streams.isTaken(i), d.streams[i].course == .upload, isOrphan(upload: i, &d) {
-        d.upstream.lost(d.streams[i].connection, .ejected, now: now, &d.common)
-        settle(&d)
-      }
-      i = i.next
+    for i in d.streams.slots
+    where d.streams.isTaken(i) && d.streams[i].course == .upload && isOrphan(upload: i, &d) {
+      d.upstream.lost(d.streams[i].connection, .ejected, now: now, &d.common)
+      settle(&d)
     }
   }
 

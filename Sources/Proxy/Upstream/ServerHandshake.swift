@@ -136,8 +136,7 @@ extension Upstream {
   /// Sets the dialect that clients get from the worker: that of the oldest of its servers.
   mutating func learnDialect() {
     var lowest: Dialect?
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
+    for s in servers.slots {
       if servers.isTaken(s), !servers[s].isRetired,
         let version = servers[s].speech.version
       {
@@ -149,7 +148,6 @@ extension Upstream {
           classic: min(one.classic, lowest?.classic ?? one.classic),
           meta: min(one.meta, lowest?.meta ?? one.meta))
       }
-      s = s.next
     }
     dialect = lowest ?? Dialect()
   }

@@ -157,48 +157,38 @@ package struct Upstream: ~Copyable {
   /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on
   /// a private connection might be answered before that write; one on the shared connection is answered behind it.
   var hasUnansweredWrites: Bool {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), connections[l].queue.hasUnansweredWrite { return true }
-      l = l.next
+    for l in connections.slots where connections.isTaken(l) && connections[l].queue.hasUnansweredWrite {
+      return true
     }
     return false
   }
 
   /// Whether any connection has requests.
   var hasRequests: Bool {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), !connections[l].queue.legs.isEmpty { return true }
-      l = l.next
+    for l in connections.slots where connections.isTaken(l) && !connections[l].queue.legs.isEmpty {
+      return true
     }
     return false
   }
 
   /// Frees the memory that a burst has left unused.
   mutating func trim() {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
+    for l in connections.slots {
       connections[l].queue.trim()
-      l = l.next
     }
   }
 
   /// Replaces `numbers` with this worker's statistics of each server. O(servers and connections).
   package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
     numbers.removeAll(keepingCapacity: true)
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s), !servers[s].isRetired {
-        var heard = Instant.origin
-        for i in 0..<servers[s].connections.count {
-          heard = max(heard, connections[servers[s].connections[i]].progress.heard)
-        }
-        numbers.append(
-          ServerNumbers(
-            id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
+    for s in servers.slots where servers.isTaken(s) && !servers[s].isRetired {
+      var heard = Instant.origin
+      for i in 0..<servers[s].connections.count {
+        heard = max(heard, connections[servers[s].connections[i]].progress.heard)
       }
-      s = s.next
+      numbers.append(
+        ServerNumbers(
+          id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
     }
   }
 

@@ -94,26 +94,18 @@ extension Upstream {
   /// Gives the requests in flight their pools' new numbers. A pool that is gone leaves its requests to the first one's
   /// rules. O(requests in flight).
   mutating func renumberPools(_ numbers: [PoolIndex]) {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l) {
-        connections[l].queue.renumberPools(numbers)
-        for i in connections[l].owed.deletions.indices {
-          connections[l].owed.deletions[i].pool.renumber(numbers)
-        }
+    for l in connections.slots where connections.isTaken(l) {
+      connections[l].queue.renumberPools(numbers)
+      for i in connections[l].owed.deletions.indices {
+        connections[l].owed.deletions[i].pool.renumber(numbers)
       }
-      l = l.next
     }
   }
 
   /// The slot of a server that is configured.
   func slot(of id: ServerID) -> Ref<Server>? {
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired {
-        return s
-      }
-      s = s.next
+    for s in servers.slots where servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired {
+      return s
     }
     return nil
   }
@@ -192,12 +184,9 @@ extension Upstream {
 
   /// Starts to use connections that have waited long enough.
   mutating func useWaiting(now: Instant, _ common: inout Common) {
-    var l = Ref<ServerConnection>(0)
-    while l.index < connections.end {
-      if connections.isTaken(l), connections[l].state == .waiting, !mustWait(l, now: now) {
-        use(l, now: now, &common)
-      }
-      l = l.next
+    for l in connections.slots
+    where connections.isTaken(l) && connections[l].state == .waiting && !mustWait(l, now: now) {
+      use(l, now: now, &common)
     }
   }
 
@@ -238,11 +227,7 @@ extension Upstream {
 
   /// Releases retired servers after their last stream has ended.
   mutating func forgetRetired(except inUse: Set<Ref<Server>>) {
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s) { forget(s, except: inUse) }
-      s = s.next
-    }
+    for s in servers.slots where servers.isTaken(s) { forget(s, except: inUse) }
   }
 
   func isAwaited(_ s: Ref<Server>) -> Bool {
@@ -365,17 +350,13 @@ extension Upstream {
 
   /// Closes private connections that were idle for `Limits.sparePatience`.
   mutating func sweepSpares(now: Instant, _ common: inout Common) {
-    var s = Ref<Server>(0)
-    while s.index < servers.end {
-      if servers.isTaken(s) {
-        while let l = servers[s].spares.first,
-          now.since(connections[l].attempt.since) >= common.limits.sparePatience
-        {
-          servers[s].spares.dropFirst()
-          shut(l, &common)
-        }
+    for s in servers.slots where servers.isTaken(s) {
+      while let l = servers[s].spares.first,
+        now.since(connections[l].attempt.since) >= common.limits.sparePatience
+      {
+        servers[s].spares.dropFirst()
+        shut(l, &common)
       }
-      s = s.next
     }
   }
 }
