@@ -5,9 +5,7 @@ import Wire
 // Commands for the whole cluster: they are sent to every server, and the replies are combined into one.
 
 extension Dispatcher {
-  mutating func administer(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant
-  ) {
+  mutating func administer(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
     switch request.verb {
     case .quit:
       downstream.hangUp(c, &common)
@@ -20,8 +18,7 @@ extension Dispatcher {
       broadcast(c, bytes, request, .version, words: 1, now: now)
     case .stats:
       stats(c, bytes, request, now: now)
-    default:
-      downstream.refuse(c, .unknown, isQuiet: request.isQuiet, &common)
+    default: downstream.refuse(c, .unknown, isQuiet: request.isQuiet, &common)
     }
   }
 

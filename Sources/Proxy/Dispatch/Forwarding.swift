@@ -132,9 +132,7 @@ extension Dispatcher {
   }
 
   @inline(never)
-  mutating func dispatch(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
-  ) {
+  mutating func dispatch(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     switch request.verb {
     case .get, .gets, .gat, .gats:
       if request.isMulti {
@@ -170,9 +168,7 @@ extension Dispatcher {
 
   /// Forwards a request of one key to the key's server.
   @inline(always)
-  mutating func forward(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
-  ) {
+  mutating func forward(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     let route = router.route(of: bytes, from: request.keyStart, count: request.keyLength)
     forward(c, bytes, p, request, by: route, now: now)
   }
@@ -223,9 +219,7 @@ extension Dispatcher {
 
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
-  mutating func forwardMeta(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
-  ) {
+  mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     guard let destination = destination(for: bytes, request) else {
       return downstream.refuse(c, .noRoute, isQuiet: false, &common)
     }

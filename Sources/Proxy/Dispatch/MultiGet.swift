@@ -20,9 +20,7 @@ struct OpenLeg: BitwiseCopyable {
 extension Dispatcher {
   /// Forwards a get of several keys: one request to each server that owns any of them, written in one pass over the
   /// keys. Nothing is sent unless every key is valid.
-  mutating func multiGet(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
-  ) {
+  mutating func multiGet(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     if router.table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
@@ -136,8 +134,7 @@ extension Dispatcher {
     _ p: Int, _ request: Request,
     now: Instant
   ) -> Bool {
-    var open = OpenLeg(
-      connection: l, server: destination.server, pool: destination.pool, first: piece)
+    var open = OpenLeg(connection: l, server: destination.server, pool: destination.pool, first: piece)
     if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       open.failure = upstream.admit(l, isModest: downstream.isModest(c), now: now, &common)
     }

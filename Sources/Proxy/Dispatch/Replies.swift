@@ -210,9 +210,7 @@ extension Dispatcher {
   }
 
   /// The same where a `Fence` follows the request: the server may reply nothing before it answers the fence.
-  mutating func digestFenced(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int)
-    -> Int?
-  {
+  mutating func digestFenced(_ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) -> Int? {
     switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length)) {
     case .partial: return 0
     case .broken(let why):
@@ -239,9 +237,7 @@ extension Dispatcher {
   }
 
   /// Forwards the reply to the front leg, and removes the leg.
-  mutating func take(
-    _ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int
-  ) {
+  mutating func take(_ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
     if invalidation.isJournaling, reply.saysChanged(leg.verb, bytes, at: p) { noteChange(byFrontOf: l) }
     if leg.exchange != Ref<Exchange>.none {
       // The reply is completed from the request only where the server was not asked for the key.

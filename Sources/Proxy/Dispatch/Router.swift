@@ -22,8 +22,7 @@ struct Router: ~Copyable {
   /// Accesses each field separately: see `docs/ARCHITECTURE.md` for the cost of borrowing a large value.
   @inline(always)
   mutating func route(of bytes: RawSpan, from: Int, count: Int) -> Route {
-    let pool =
-      table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
+    let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
     guard pool >= 0 else { return .none }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
     let server =

@@ -71,8 +71,7 @@ extension Transfers {
     }
     if d.streams[i].connection == Ref<ServerConnection>.none {
       guard streamsAtWork < d.common.limits.streams else {
-        streamWaits.append(
-          StreamWait(client: d.streams[i].client, stream: d.streams.id(of: i), since: now))
+        streamWaits.append(StreamWait(client: d.streams[i].client, stream: d.streams.id(of: i), since: now))
         return
       }
     }
@@ -165,8 +164,7 @@ extension Transfers {
       if d.streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length, &d)
       } else if outcome == .error {
-        d.noteFailure(
-          d.streams[i].fanOut, at: d.streams[i].server, in: leg.pool, .protocolError, keys: 1)
+        d.noteFailure(d.streams[i].fanOut, at: d.streams[i].server, in: leg.pool, .protocolError, keys: 1)
       }
       finishValue(i, l, isLast: isLast, now: now, &d)
     case .partial:
@@ -193,8 +191,7 @@ extension Transfers {
       d.streams[i].hasBegun = true
       expectValue(i, value, now: now, &d)
     case .reply(let reply):
-      let isSilent =
-        d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
+      let isSilent = d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length, &d) }
       finishValue(i, l, isLast: isLast, now: now, &d)
     case .partial:
@@ -264,9 +261,7 @@ extension Transfers {
       return d.downstream.close(client: d.streams[i].client.slot, &d.common)
     }
     if d.streams[i].fanOut != Ref<FanOut>.none {
-      d.noteFailure(
-        d.streams[i].fanOut, at: d.streams[i].server, in: d.streams[i].leg.pool,
-        failure, keys: 1)
+      d.noteFailure(d.streams[i].fanOut, at: d.streams[i].server, in: d.streams[i].leg.pool, failure, keys: 1)
       d.streams[i].piece += 1
       return advance(i, now: now, &d)
     }

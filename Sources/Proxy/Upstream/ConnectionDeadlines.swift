@@ -190,8 +190,7 @@ extension Upstream {
   /// Nanoseconds until a request is late.
   func timeout(of leg: Leg, on l: Ref<ServerConnection>) -> UInt64 {
     let s = connections[l].server
-    return servers[s].timeouts.areMixed
-      ? policy(of: leg.pool).requestTimeout : servers[s].timeouts.request
+    return servers[s].timeouts.areMixed ? policy(of: leg.pool).requestTimeout : servers[s].timeouts.request
   }
 
   /// Gives up the overdue requests of pools with a shorter timeout than others of the server. The longest alone tells
@@ -247,8 +246,7 @@ extension Upstream {
     let s = connections[l].server
     let timeout = servers[s].timeouts.request
     dropUnsent(l, now: now, &common)
-    let age =
-      now.nanoseconds(since: connections[l].check.validatingSince)
+    let age = now.nanoseconds(since: connections[l].check.validatingSince)
     if age >= timeout {
       guard !connections[l].isRetiring else { return lost(l, .timedOut, now: now, &common) }
       blame(l, now: now, &common)

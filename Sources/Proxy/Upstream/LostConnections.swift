@@ -70,9 +70,7 @@ extension Upstream {
     if connections[l].isPrivate { return lostPrivate(l, failure, now: now, &common) }
     let s = connections[l].server
     let isGivenUp = failure == .ejected || failure == .shuttingDown
-    if connections[l].isUnverified, !isGivenUp, !connections[l].isRetiring,
-      servers[s].status == .up
-    {
+    if connections[l].isUnverified, !isGivenUp, !connections[l].isRetiring, servers[s].status == .up {
       if failure == .protocolError { reportFailure(failure, of: s, &common) }
       return remake(l, now: now, &common)
     }
@@ -104,9 +102,7 @@ extension Upstream {
       &common)
     guard !servers[s].isRetired, !connections[l].isRetiring, !isGivenUp else { return }
     let silent = connections[l].check.replaces
-    if failure == .timedOut, silent != Ref<ServerConnection>.none,
-      connections[silent].state == .validating
-    {
+    if failure == .timedOut, silent != Ref<ServerConnection>.none, connections[silent].state == .validating {
       return giveUpEarlyReplacement(l)
     }
     reportFailure(failure, of: s, begun: begun, &common)
@@ -146,15 +142,14 @@ extension Upstream {
     var at = RequestQueue.Position()
     while let one = old.next(&at) {
       let isSent = one.start < old.sent
-      let fate: Settled.Fate =
-        if old.legs.count &- at.index < trailing, one.leg.mayBeSentAgain { .stale } else if !isSent {
-          .unsent
-        } else if isEndedHere { .leftBehind } else { .inDoubt }
+      let mayGoAgain = old.legs.count &- at.index < trailing && one.leg.mayBeSentAgain
+      let inDoubt: Settled.Fate = isEndedHere ? .leftBehind : .inDoubt
       // If any byte was sent, report `connection lost`, never a cause that implies that it was not served.
       let mayBeServed = isSent && one.leg.fanOut == Ref<FanOut>.none && failure.meansUnsent
       old.settle(
         one, at: connections[l].server, next: next, isAhead: target != Ref<ServerConnection>.none,
-        mayBeServed ? .connectionLost : failure, fate, to: &settled, &common.buffers)
+        mayBeServed ? .connectionLost : failure, mayGoAgain ? .stale : isSent ? inDoubt : .unsent,
+        to: &settled, &common.buffers)
     }
     old.clear(&common.buffers)
   }
@@ -181,8 +176,7 @@ extension Upstream {
   ) {
     let s = connections[l].server
     let i = connections[l].stream
-    common.counters.add(
-      connections[l].state == .ready ? .serverConnectionsLost : .serverConnectFailures)
+    common.counters.add(connections[l].state == .ready ? .serverConnectionsLost : .serverConnectFailures)
     if i == Ref<Stream>.none {
       servers[s].spares.removeAll(l)
       shut(l, &common)
@@ -202,8 +196,7 @@ extension Upstream {
     guard connections[l].state == .ready, let oldest = connections[l].queue.legs.first
     else { return false }
     let from = max(connections[l].progress.heard, oldest.since)
-    return now.nanoseconds(since: from)
-      >= servers[connections[l].server].timeouts.request
+    return now.nanoseconds(since: from) >= servers[connections[l].server].timeouts.request
   }
 
   /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,
@@ -279,10 +272,8 @@ extension Upstream {
   /// the next attempt waits for a whole deadline.
   mutating func giveUpEarlyReplacement(_ r: Ref<ServerConnection>) {
     let l = connections[r].check.replaces
-    let patience = Duration.nanoseconds(
-      Int64(clamping: servers[connections[l].server].timeouts.request))
-    connections[l].attempt.retryAt = connections[l].check.validatingSince.advanced(
-      by: patience)
+    let patience = Duration.nanoseconds(Int64(clamping: servers[connections[l].server].timeouts.request))
+    connections[l].attempt.retryAt = connections[l].check.validatingSince.advanced(by: patience)
     dropReplacement(of: l)
   }
 

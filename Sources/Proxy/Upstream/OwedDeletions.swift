@@ -138,9 +138,7 @@ extension Upstream {
       let l = servers[s].connections[n]
       var at = RequestQueue.Position()
       while let one = connections[l].queue.next(&at) {
-        if one.leg.isPromised,
-          isSameKey(leg, line, one.leg, connections[l].queue.bytes.readable, one.start)
-        {
+        if one.leg.isPromised, isSameKey(leg, line, one.leg, connections[l].queue.bytes.readable, one.start) {
           return true
         }
       }

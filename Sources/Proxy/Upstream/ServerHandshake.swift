@@ -64,8 +64,7 @@ extension Upstream {
       } else if servers[s].speech.shunned >= Self.mostShunned {
         // Ask again later, in case those connections were lost by accident.
         servers[s].speech.shunned &-= 1
-        servers[s].speech.proveAt = now.advanced(
-          by: .seconds(1 << Int(min(servers[s].speech.shuns, 12))))
+        servers[s].speech.proveAt = now.advanced(by: .seconds(1 << Int(min(servers[s].speech.shuns, 12))))
         servers[s].speech.shuns = min(servers[s].speech.shuns, 200) &+ 1
         learn(.v1_4, of: l)
         finishHandshake(l, now: now, &common)
@@ -127,8 +126,7 @@ extension Upstream {
   /// Records the era that the handshake has shown. Versions since 1.6.18 answer alike: `version` tells them apart.
   private mutating func learn(_ era: Era, of l: Ref<ServerConnection>) {
     let s = connections[l].server
-    connections[l].handshake.meta =
-      era == .v1_6_18 ? max(era, servers[s].speech.version ?? era) : era
+    connections[l].handshake.meta = era == .v1_6_18 ? max(era, servers[s].speech.version ?? era) : era
     servers[s].speech.meta = connections[l].handshake.meta
     learnDialect()
   }
@@ -137,12 +135,9 @@ extension Upstream {
   mutating func learnDialect() {
     var lowest: Dialect?
     for s in servers.slots {
-      if servers.isTaken(s), !servers[s].isRetired,
-        let version = servers[s].speech.version
-      {
+      if servers.isTaken(s), !servers[s].isRetired, let version = servers[s].speech.version {
         // An unanswered handshake may mean a slow server: its own connections refuse unsupported requests.
-        let meta =
-          servers[s].speech.isUnproven ? version : min(version, servers[s].speech.meta)
+        let meta = servers[s].speech.isUnproven ? version : min(version, servers[s].speech.meta)
         let one = Dialect(classic: version, meta: meta)
         lowest = Dialect(
           classic: min(one.classic, lowest?.classic ?? one.classic),

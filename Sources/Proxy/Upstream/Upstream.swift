@@ -73,9 +73,7 @@ package struct Upstream: ~Copyable {
   @inline(never)
   mutating func admit(
     _ l: Ref<ServerConnection>, isModest: Bool = false, now: Instant, _ common: inout Common
-  )
-    -> ServerFailure?
-  {
+  ) -> ServerFailure? {
     if isGivingUp { return .shuttingDown }
     let s = connections[l].server
     switch servers[s].status {
@@ -186,9 +184,7 @@ package struct Upstream: ~Copyable {
       for i in 0..<servers[s].connections.count {
         heard = max(heard, connections[servers[s].connections[i]].progress.heard)
       }
-      numbers.append(
-        ServerNumbers(
-          id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
+      numbers.append(ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
     }
   }
 
@@ -199,8 +195,7 @@ package struct Upstream: ~Copyable {
       !connections[l].isPrivate, !connections[l].isCut
     else { return false }
     let s = connections[l].server
-    return servers.isTaken(s) && servers[s].status == .up && !servers[s].isRetired
-      && !isGivingUp
+    return servers.isTaken(s) && servers[s].status == .up && !servers[s].isRetired && !isGivingUp
   }
 
   /// Whether the connection is a replacement for one that has fallen silent.

@@ -173,9 +173,7 @@ extension Upstream {
         connections[r].queue.late < connections[r].queue.legs.count
           || connections[r].queue.sent < connections[r].queue.bytes.count
       else { continue }
-      if servers[connections[r].server].label
-        == servers[connections[l].server].label
-      {
+      if servers[connections[r].server].label == servers[connections[l].server].label {
         return true
       }
     }
@@ -243,8 +241,7 @@ extension Upstream {
     var stale: Set<Int> = []
     for i in 0..<destinations.count where destinations[i].server == s {
       let number = Int(destinations[i].pool.number)
-      let isEjected =
-        servers[s].status == .ejected && (pools?.contains(self.pools.ids[number]) ?? true)
+      let isEjected = servers[s].status == .ejected && (pools?.contains(self.pools.ids[number]) ?? true)
       if destinations[i].isEjected != isEjected { stale.insert(number) }
       destinations[i].isEjected = isEjected
     }
