@@ -12,8 +12,7 @@ import Wire
 ///     client bytes ─▶ clientReceived ─▶ connection.queue ─▶ (edge sends)
 ///     server bytes ─▶ serverReceived ─▶ client.output ─▶ (edge sends)
 ///
-/// It puts the parts together, and does nothing by itself: requests and replies are the `Dispatcher`'s, large values the
-/// `Transfers`'.
+/// It puts the parts together: requests and replies are the `Dispatcher`'s work, large values the `Transfers`'.
 ///
 /// Short names, in the whole module: `c` client, `s` server, `l` connection to a server, `x` exchange, `f` fan-out
 /// (each the index of a slot), `p` position in the bytes, `i` stream or piece, `d` dispatcher.

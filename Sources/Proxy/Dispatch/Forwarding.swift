@@ -178,10 +178,11 @@ extension Dispatcher {
   mutating func forward(
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route, now: Instant
   ) {
-    guard case .single(let i) = route else {
-      return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common)
+    let destination: Destination
+    switch route {
+    case .none: return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common)
+    case .single(let i): destination = upstream.destinations[i]
     }
-    let destination = upstream.destinations[i]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -255,8 +256,10 @@ extension Dispatcher {
   }
 
   mutating func destination(for bytes: RawSpan, _ key: Word, isEncoded: Bool) -> Destination? {
-    guard case .single(let i) = router.route(of: bytes, key, isEncoded: isEncoded) else { return nil }
-    return upstream.destinations[i]
+    switch router.route(of: bytes, key, isEncoded: isEncoded) {
+    case .none: return nil
+    case .single(let i): return upstream.destinations[i]
+    }
   }
 
   /// Deletes the key of a value refused for its size, so that the old value is not taken for the new one. memcached

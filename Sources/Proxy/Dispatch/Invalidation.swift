@@ -8,8 +8,8 @@ import Wire
 //
 //     refused before it was sent     NOT_STORED, NOT_FOUND: true. A refused delete is recorded, and done later.
 //     in doubt                       the same, and its key is deleted there before any later request for it
-//     in doubt, and the proxy        an error: the server may read it from that connection after the deletion
-//     closed the connection
+//     in doubt, and the proxy        an error: the server may read the write from that connection after a deletion
+//     closed the connection          that was sent on the next one
 //
 // If the server is up, it is sent the deletion: see `OwedDeletions.swift`. If it is out, the key is in its journal.
 

@@ -2,8 +2,9 @@ import Bytes
 import Stats
 import Wire
 
-// Large replies on the shared connections: discarded there, and requested again on a private connection, from which
-// they are streamed (`Downloads.swift`).
+// Large replies on the shared connections. If a second request gives the same value, it is discarded there (or the
+// connection is closed, if much of it is still to come) and requested again on a private connection, from which it is
+// streamed (`Downloads.swift`). Else it is buffered, or given up if there is no memory for it.
 
 extension Dispatcher {
   /// Handles a large value that has begun to arrive for the front leg: discards it, or buffers it. Returns the bytes to

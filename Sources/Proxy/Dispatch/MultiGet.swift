@@ -4,6 +4,8 @@ import Stats
 import Topology
 import Wire
 
+// A multi-get: one request to each server that owns any of its keys, and one reply of theirs.
+
 /// One server's share of the current multi-get while it is written to a connection.
 struct OpenLeg: BitwiseCopyable {
   var connection: Ref<ServerConnection>
@@ -91,11 +93,12 @@ extension Dispatcher {
     _ request: Request,
     _ f: Ref<FanOut>, now: Instant
   ) {
-    guard case .single(let n) = route else {
-      // A key without a route is nowhere: a miss.
-      return common.counters.add(.readsAsMisses)
+    let destination: Destination
+    switch route {
+    // A key without a route is nowhere: a miss.
+    case .none: return common.counters.add(.readsAsMisses)
+    case .single(let n): destination = upstream.destinations[n]
     }
-    let destination = upstream.destinations[n]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)

@@ -1,6 +1,8 @@
 import Bytes
 import Wire
 
+// The values of a multi-get as they arrive: each is found for its key and kept in the fan-out.
+
 extension FanOut {
   /// How far the reply to a leg was read.
   enum Reading: BitwiseCopyable {

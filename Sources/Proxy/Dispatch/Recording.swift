@@ -5,7 +5,7 @@ import Topology
 import Wire
 
 // Journal recording: changes made on a stand-in (the server that has an ejected server's keys), and changes that may
-// have been made; never certain failures. Nothing here runs while all servers are up and answer.
+// have been made. What has certainly failed is not recorded. Nothing here runs while all servers are up and answer.
 
 extension Invalidation {
   // MARK: - Changes that a stand-in has made

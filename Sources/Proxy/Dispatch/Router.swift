@@ -3,7 +3,7 @@ import Routing
 import Topology
 import Wire
 
-/// Where a request for one key goes: which requests follow, by which outcomes, is `Exchange.step`'s to say.
+/// Where the request for a key is sent. What follows from its outcome, `Exchange.step` says.
 enum Route: BitwiseCopyable {
   /// No pool has such keys.
   case none

@@ -4,7 +4,8 @@ import Wire
 enum LegOutcome: Equatable {
   /// The whole reply has arrived.
   case replied
-  /// The server will not reply, or not in time. `isTrue`: nothing was done, or it will be undone before anything else.
+  /// The server will not reply, or not in time. `isTrue`: a miss would be a true answer, because nothing was done, or
+  /// the key will be deleted before anything else is asked for it.
   case failed(isTrue: Bool)
   /// The same, on a connection that was dead before the request was sent.
   case stale
@@ -14,7 +15,7 @@ enum LegOutcome: Equatable {
   case large(isRepeatable: Bool, fits: Bool)
 }
 
-/// What an exchange does after that. Nothing else decides whether a server is sent a second request.
+/// What follows from an outcome. Nothing else decides whether a server is sent a second request.
 enum Step: Equatable {
   /// More is to arrive.
   case wait

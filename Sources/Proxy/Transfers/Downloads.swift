@@ -50,7 +50,10 @@ extension Transfers {
 
   /// Requests the value on a private connection, or waits for a free stream.
   mutating func ask(_ i: Ref<Stream>, now: Instant, _ d: inout Dispatcher) {
-    guard case .single(let place) = d.streams[i].route(&d.router) else {
+    let destination: Destination
+    switch d.streams[i].route(&d.router) {
+    case .single(let place): destination = d.upstream.destinations[place]
+    case .none:
       // Its route was removed by a reload: the key is a miss.
       guard d.streams[i].fanOut == Ref<FanOut>.none else {
         d.common.counters.add(.readsAsMisses)
@@ -59,7 +62,6 @@ extension Transfers {
       }
       return failedDownload(i, .unreachable, now: now, &d)
     }
-    let destination = d.upstream.destinations[place]
     d.streams[i].server = destination.server
     d.streams[i].leg.pool = destination.pool
     // A private connection might still see the value of a key whose deletion is pending.

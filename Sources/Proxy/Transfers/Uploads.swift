@@ -287,8 +287,10 @@ extension Transfers {
     guard d.upstream.servers[s].isJournaled, d.streams[i].connection != Ref<ServerConnection>.none else {
       return false
     }
-    guard case .single(let place) = d.streams[i].route(&d.router) else { return true }
-    return d.upstream.destinations[place].server != s
+    switch d.streams[i].route(&d.router) {
+    case .none: return true
+    case .single(let place): return d.upstream.destinations[place].server != s
+    }
   }
 
   /// Ends an upload that can no longer reach its server.

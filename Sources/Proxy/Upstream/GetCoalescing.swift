@@ -9,8 +9,8 @@ import Wire
 //     get c d┘
 //
 // memcached sends the reply to each command separately, which costs it several times as much as finding a value. Each
-// leg takes its own values from the reply to the line; `END` belongs to every leg, and so does an error. A key missed
-// if the value of a later key arrives.
+// leg takes its own values from the reply to the line; `END` belongs to every leg, and so does an error. When
+// the value of a later key arrives, the keys before it are known to have missed.
 //
 //     bytes   "get a"             " b"                                       " c d\r\n"
 //     leg     isContinuedByNext   continuesPreviousLine, isContinuedByNext   continuesPreviousLine

@@ -3,6 +3,14 @@ import Stats
 import Topology
 import Wire
 
+// Lost connections, and the replacement of those that died without a FIN or RST: dropped by a firewall or NAT, or the
+// server vanished.
+//
+//     silent for one deadline ─▶ a replacement is opened ─┬▶ handshake done: the old one is dead and is replaced
+//                                                         └▶ no handshake: the server has failed twice
+//
+// A connection that delivers again, or only has a slow server, is kept with its queue.
+
 /// A request that its server will not answer, or not in time, and what is known about it.
 struct Settled: BitwiseCopyable {
   enum Fate: BitwiseCopyable {
@@ -51,14 +59,6 @@ struct FailedTransfer: BitwiseCopyable {
   /// Whether the server does not know the command. No byte was sent.
   var isUnspoken = false
 }
-
-// Lost connections, and the replacement of those that died without a FIN or RST: dropped by a firewall or NAT, or the
-// server vanished.
-//
-//     silent for one deadline ─▶ a replacement is opened ─┬▶ handshake done: the old one is dead and is replaced
-//                                                         └▶ no handshake: the server has failed twice
-//
-// A connection that delivers again, or only has a slow server, is kept with its queue.
 
 extension Upstream {
   /// Handles a connection that could not be made or is lost: everything that waits on it fails. The edge has closed

@@ -3,9 +3,9 @@ import Stats
 import Topology
 import Wire
 
-// Deletions that a server owes: a client was told that its write was not done, and the write may have been. If the
-// server is up, the deletion is sent on the connection of the write, behind the requests already on it. If that
-// connection is lost, it goes first on the next one.
+// Deletions that clients were promised: a client was told that its write was not done, and the write may have been. If
+// the server is up, the deletion is sent on the connection of the write, behind the requests already on it. If that
+// connection is lost, the deletion goes first on the next one.
 
 /// A key to be deleted, and the pool whose rules its deletion has.
 struct Deletion {

@@ -9,8 +9,8 @@ import Wire
 ///
 /// It alone changes the bytes of requests, the legs that say what each asks for, how far the reply to the oldest was
 /// read, and which of them are late. So a request is written, sent, answered, given up and moved to another connection
-/// in one place, and `checkInvariants` says what must be true between any two calls. It knows no socket, no reply beyond
-/// the line that it must match, and no client: who is answered, and what with, is decided by the caller.
+/// in one place, and `checkInvariants` says what must be true between any two calls. It knows no socket and no client, and of
+/// replies only how they match the requests: what a client is answered is decided by the caller.
 ///
 /// A connection of an upload is used otherwise: it has one leg, and bytes are dropped as soon as they are sent.
 package struct RequestQueue: ~Copyable {

@@ -5,7 +5,7 @@ import Wire
 
 /// A worker's servers and its connections to them.
 ///
-///     in    admit, enqueue on a connection's queue, queued ─▶ (edge sends) · received · lost · expire
+///     in    admit, enqueue on a connection's queue, queued ─▶ (the thread sends) · handshakeReceived · lost · expire
 ///     out   `settled`: the requests that will get no reply, or not in time, and what is known of each
 ///
 /// It opens, tests, replaces and closes connections, and knows which requests were sent. It knows no client: a request
@@ -48,7 +48,7 @@ package struct Upstream: ~Copyable {
     return servers[s].connections[n == 1 ? 0 : Int(lane) % n]
   }
 
-  /// Counts a request that was added to a connection's queue, and has it sent. Every request for a server passes here.
+  /// Counts a client's request that was added to a connection's queue, and has it sent.
   @inline(__always) mutating func queued(on l: Ref<ServerConnection>, _ common: inout Common) {
     common.counters.add(.requestsForwarded)
     markDirty(l)

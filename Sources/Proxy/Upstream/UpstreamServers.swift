@@ -3,6 +3,9 @@ import Stats
 import Topology
 import Wire
 
+// The servers and their connections as a plan has them: new ones, retired ones, those that have moved, and the private
+// connections that a server has besides.
+
 extension Upstream {
   /// Gives each server of a plan its slot, its settings and its connections.
   mutating func takeServers(of plan: WorkerPlan, now: Instant, _ common: inout Common) -> [ServerID: Ref<
