@@ -66,6 +66,9 @@ package struct ControlPlane: Sendable {
   var hostLookups = 0
   var hostLookupFailures = 0
   var addressChanges = 0
+  /// The servers that a reload has added and that are not used yet, and what is done with their items.
+  var joins: [ServerID: Join] = [:]
+  var formerMembers = FormerMembers()
   /// A configuration that waits for the lookup of its names, or to be prepared.
   var waiting: WaitingReload?
   /// A reload that failed for a lack of descriptors or memory, and when to try it again.
@@ -92,11 +95,18 @@ package struct ControlPlane: Sendable {
     self.settings = settings
     self.workers = workers
     random = seed
-    runtimePlan = RuntimePlan(settings, workers: workers, limits: limits, registry: &registry) { _ in .up }
-    board = HealthBoard(runtimePlan.plan.pools)
+    runtimePlan = RuntimePlan(settings, workers: workers, limits: limits, registry: &registry)
+    board = HealthBoard(runtimePlan.plan.pools, marked: runtimePlan.marked)
     failover = FailoverCoordinator(
-      runtimePlan.plan.pools, workers: workers, limits: runtimePlan.plan.limits)
+      runtimePlan.plan.pools, workers: workers, limits: runtimePlan.plan.limits, out: board.out)
+    let current = failover
+    runtimePlan.setStatuses { (current.status(of: $0), current.ejectedFrom($0)) }
     findMembers()
+    for server in runtimePlan.plan.servers where board.isMarked(server.id) {
+      log(.info, server.id, "server marked down", ["keys": "move to the others"])
+      // What changed while the process was not there is not known.
+      if server.isJournaled { failover.mustFlush(server.id) }
+    }
   }
 
   // MARK: - Events and effects
@@ -166,7 +176,12 @@ package struct ControlPlane: Sendable {
     if !lastReloadError.isEmpty { rows.append(("last_reload_error", lastReloadError)) }
     for (id, name) in serverNames {
       let status = failover.status(of: id)
-      rows.append((name, status == .up ? "up" : status == .ejected ? "ejected" : "down"))
+      let word =
+        status == .up
+        ? "up"
+        : board.isMarked(id)
+          ? "marked down" : board.isJoining(id) ? "joining" : status == .ejected ? "ejected" : "down"
+      rows.append((name, word))
       if let caveat = records[id]?.caveat { rows.append(("\(name):note", caveat.words)) }
     }
     return rows

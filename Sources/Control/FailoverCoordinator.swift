@@ -108,6 +108,18 @@ package struct FailoverCoordinator: Sendable {
     var overflowed = Journal.Owners()
     /// Answers to tickets up to this one may name owners by the ring before a reload.
     var lastOfOldRing: UInt64 = 0
+
+    /// Whether it was out from the start and was never used: then what changes meanwhile is nothing to delete on it.
+    var isNew = false
+
+    /// A new server: up, or if `pools` is not nil, out, and ejected from these.
+    init(outOf pools: Set<PoolID>? = nil) {
+      guard let pools else { return }
+      isNew = true
+      let status = pools.isEmpty ? ServerStatus.failFast : .ejected
+      (wanted, told) = (status, status)
+      (wantedFrom, toldFrom) = (pools, pools)
+    }
   }
 
   struct PoolState: Sendable {
@@ -149,13 +161,15 @@ package struct FailoverCoordinator: Sendable {
   /// Added to two request deadlines, because a worker checks its deadlines only every few milliseconds.
   static let slack = Duration.milliseconds(100)
 
-  /// All servers start up. The limits are those of one worker; entries kept here for one server may reach their sum.
-  package init(_ pools: [PoolMembers], workers: Int, limits: Limits = Limits()) {
+  /// All servers start up, but for those that are `out`, of these pools. The limits are those of one worker; entries kept here for one server may reach their sum.
+  package init(
+    _ pools: [PoolMembers], workers: Int, limits: Limits = Limits(), out: [ServerID: Set<PoolID>] = [:]
+  ) {
     self.workers = workers
     let share = max(1, workers)
     mostKeys = limits.journalKeys.multipliedReportingOverflow(by: share).partialValue
     mostBytes = limits.journalBytes.multipliedReportingOverflow(by: share).partialValue
-    _ = reload(pools, now: .origin)
+    _ = reload(pools, out: out, now: .origin)
   }
 
   /// The status of a server as last sent to the workers.
@@ -226,7 +240,7 @@ package struct FailoverCoordinator: Sendable {
   package mutating func answered(
     _ worker: Int, ticket: UInt64, _ entries: [ServerID: Journal.Entries], now: Instant
   ) -> [Step] {
-    for (server, var entries) in entries where !entries.isEmpty {
+    for (server, var entries) in entries where !entries.isEmpty && members[server]?.isNew != true {
       if ticket <= members[server]?.lastOfOldRing ?? 0 { entries.forgetOwners() }
       members[server]?.held.merge(entries, mostKeys: mostKeys, mostBytes: mostBytes)
     }
@@ -351,6 +365,13 @@ package struct FailoverCoordinator: Sendable {
     return steps
   }
 
+  /// A server that is out may hold any outdated keys: it is flushed before it is used.
+  mutating func mustFlush(_ server: ServerID) {
+    members[server]?.isNew = false
+    members[server]?.owesFlush = true
+    members[server]?.held.overflowAll()
+  }
+
   /// The server has a new address. If it is out, its entries describe another machine: it is unknown which keys the
   /// new machine must delete.
   package mutating func moved(_ server: ServerID) {
@@ -377,8 +398,10 @@ package struct FailoverCoordinator: Sendable {
   /// Applies a new configuration. Servers that stay keep what is known about them; the others are forgotten. `kept`:
   /// pools with the same ring and servers as before; of these nothing is forgotten. If a server of another pool was
   /// out, or its stand-ins were not clean yet, keys written elsewhere may now have other owners: the pool is checked
-  /// once more for copies on servers that do not own them.
-  package mutating func reload(_ new: [PoolMembers], keeping kept: Set<PoolID> = [], now: Instant) -> [Step] {
+  /// once more for copies on servers that do not own them. `out`: of new servers, those that are out from the start.
+  package mutating func reload(
+    _ new: [PoolMembers], keeping kept: Set<PoolID> = [], out: [ServerID: Set<PoolID>] = [:], now: Instant
+  ) -> [Step] {
     let (old, oldPools) = (members, pools)
     let quiet = pools.indices.map { i in
       isClean(i) && pools[i].servers.allSatisfy { members[$0]?.told ?? .up == .up }
@@ -393,7 +416,7 @@ package struct FailoverCoordinator: Sendable {
       var (isBegun, isQuiet) = (false, true)
       for id in pool.servers {
         if members[id] == nil {
-          members[id] = old[id] ?? Member()
+          members[id] = old[id] ?? Member(outOf: out[id])
           members[id]?.pools = []
         }
         guard var member = members[id], !member.pools.contains(i) else { continue }

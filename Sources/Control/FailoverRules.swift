@@ -59,6 +59,7 @@ extension FailoverCoordinator {
 
   mutating func allKnow(_ server: ServerID, now: Instant, _ steps: inout [Step]) {
     guard let member = members[server] else { return }
+    if member.told == .up { members[server]?.isNew = false }
     if member.isReclaiming {
       members[server]?.isReclaiming = false
       // Requests sent to its stand-ins are answered or given up within one deadline, and a connection that owes

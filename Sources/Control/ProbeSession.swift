@@ -79,6 +79,8 @@ struct ProbeSession: Sendable {
   private(set) var cause: ServerFailure?
   /// Seconds since the server was started, if `stats` has said so.
   private(set) var uptime: UInt64?
+  /// The items that it holds, if `stats` has said so.
+  private(set) var items: UInt64?
   /// The server's start on the proxy's clock, to whole seconds; may lie before the clock's origin.
   private(set) var startedAt: Duration?
   private var input: [UInt8] = []
@@ -343,6 +345,7 @@ struct ProbeSession: Sendable {
         uptime = UInt64(words[2])
         startedAt = uptime.map { now.since(.origin) - .seconds(Int64(clamping: $0)) }
       }
+      if words.count == 3, words[0] == "STAT", words[1] == "curr_items" { items = UInt64(words[2]) }
       if words.first == "STAT" { continue }
       // A server that does not tell its uptime counts as not restarted.
       guard line == "END" || line.contains("ERROR"), input.isEmpty else { return .dead }

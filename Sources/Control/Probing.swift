@@ -74,8 +74,10 @@ extension ControlPlane {
     if !session.output.isEmpty { emit(.send(server)) }
     switch verdict {
     case .waiting:
+      guard case .idle = session.step, session.isProbe else { return }
+      if let join = joins[server] { return decideJoin(server, join, items: session.items, now: now) }
       // The server's uptime tells whether it needs a rest.
-      if case .idle = session.step, session.isProbe, let since = newSince(session, now: now) {
+      if let since = newSince(session, now: now) {
         sessions[server]?.skipCooldown()
         perform(failover.returns(server, isEmpty: true, since: since, now: now), now: now)
       }
@@ -86,13 +88,17 @@ extension ControlPlane {
       let changes = board.probed(server, ok: true, at: now, random: nextRandom())
       if changes.isEmpty { leave(server) }
       apply(changes, now: now)
+    case .ready where session.isProbe && joins[server] != nil:
+      proceed(server, now: now) { $0.begin(.init(flushes: true, keys: []), now: now) }
     case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
     case .ready:
       if case .job(let job) = session.purpose { proceed(server, now: now) { $0.begin(job, now: now) } }
+    case .done where joins[server] != nil: endJoin(server, now: now)
     case .done:
       noteUnnamed(server)
       if !session.isProbe { leave(server) }
       perform(failover.cleaned(server, ok: true, now: now), now: now)
+    case .refused where joins[server] != nil: refuseJoin(server, now: now)
     case .refused:
       if !session.isProbe { leave(server) }
       perform(failover.refusedFlush(server, now: now), now: now)

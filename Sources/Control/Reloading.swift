@@ -106,12 +106,14 @@ extension ControlPlane {
       findMembers()
       return refuse([error.reason], isPassing: error.isPassing, reload.cause, now: now)
     }
+    let before = settings.pools
     take(reload.settings, now: now)
     reloads += 1
     lastReloadError = ""
     for change in reload.changes {
       log(.info, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
     }
+    noteMovedKeys(from: before)
     emit(.report)
   }
 
@@ -133,24 +135,106 @@ extension ControlPlane {
   }
 
   private mutating func take(_ new: ProxySettings, now: Instant) {
-    let (old, current) = (settings, failover)
+    let (old, known) = (settings, Set(runtimePlan.plan.servers.map(\.id)))
+    formerMembers.insert(old.pools)
     settings = new
     settings.threads = old.threads
     settings.pinsThreads = old.pinsThreads
     let before = runtimePlan.plan
     runtimePlan = RuntimePlan(
-      new, workers: workers, limits: before.limits, after: before, registry: &registry,
-      ejectedFrom: { current.ejectedFrom($0) }, status: { current.status(of: $0) })
-    let changes = board.reload(runtimePlan.plan.pools, at: now)
+      new, workers: workers, limits: before.limits, after: before, registry: &registry)
     findMembers()
-    let ids = Set(runtimePlan.members.map(\.id))
+    let ids = Set(runtimePlan.plan.servers.map(\.id))
+    for server in runtimePlan.marked where !board.isMarked(server) { abandonSession(server, now: now) }
+    noteJoins(known: known, oldPools: old.pools)
+    let changes = board.reload(
+      runtimePlan.plan.pools, marked: runtimePlan.marked, joining: Set(joins.keys), at: now)
+    let (current, out) = (failover, board.out)
+    runtimePlan.setStatuses { id in
+      guard !known.contains(id), let pools = out[id] else {
+        return (current.status(of: id), current.ejectedFrom(id))
+      }
+      return (pools.isEmpty ? .failFast : .ejected, pools)
+    }
     for server in sessions.keys.sorted() where !ids.contains(server) { leave(server) }
     waitingProbes = waitingProbes.filter { ids.contains($0.key) }
     records = records.filter { ids.contains($0.key) }
     emit(.tell(.apply(runtimePlan.plan, addresses: names.addresses, named: names.named)))
     perform(
-      failover.reload(runtimePlan.plan.pools, keeping: runtimePlan.plan.keptPools, now: now), now: now)
+      failover.reload(
+        runtimePlan.plan.pools, keeping: runtimePlan.plan.keptPools, out: out, now: now), now: now)
     // The floor may allow other servers to be ejected among the new ones.
     apply(changes, now: now)
+  }
+
+  // MARK: - Servers that join, keys that move
+
+  /// Notes what is to be done with the items of servers that a reload has added to pools; `known` are those that some pool
+  /// had before. One of those is used in its new pool at once: a flush would take the other pool's keys. So is a server of
+  /// a pool that is new too, if it holds nothing that is known to be old.
+  mutating func noteJoins(known: Set<ServerID>, oldPools: [PoolSettings]) {
+    let known = known.subtracting(joins.keys)
+    joins = [:]
+    for member in runtimePlan.members {
+      let pool = settings.pools[member.pool]
+      let wasMember = formerMembers.contains(member.settings, in: pool.name)
+      let join = Join(pool.policy.onJoin, wasMember: wasMember)
+      if known.contains(member.id) {
+        let isNew = oldPools.first { $0.name == pool.name }.map { old in
+          !old.servers.contains { $0.endpoint.comparable == member.settings.endpoint.comparable }
+        }
+        guard isNew == true, join.flushes else { continue }
+        log(
+          .warning, member.id, "server joins another pool as it is: its items of before may be outdated",
+          ["pool": pool.name, "why": "it is in use: a flush would take its other keys"])
+      } else if join.flushes || oldPools.contains(where: { $0.name == pool.name }) {
+        if joins[member.id]?.flushes != true { joins[member.id] = join }
+      }
+    }
+  }
+
+  /// A server that joins has told its number of items, or that it does not tell it: what is done with them is logged.
+  /// Without a flush it is used now.
+  mutating func decideJoin(_ server: ServerID, _ join: Join, items: UInt64?, now: Instant) {
+    let flushes = join.flushes && items != 0
+    log(
+      .info, server, "server joins",
+      [
+        "items": items.map { "\($0)" } ?? "unknown",
+        "do": flushes ? "flush" : "keep",
+        "why": items == 0 ? "it is empty" : join.reason,
+      ])
+    if !flushes { endJoin(server, now: now) }
+  }
+
+  /// A server that joins is safe to use.
+  mutating func endJoin(_ server: ServerID, now: Instant) {
+    joins[server] = nil
+    leave(server)
+    apply(board.rejoined(server, ok: true, at: now, random: nextRandom()), now: now)
+  }
+
+  /// A server that joins refuses `flush_all`: it stays out, and is asked again with the next probe.
+  mutating func refuseJoin(_ server: ServerID, now: Instant) {
+    note(server, .unsafe)
+    if joins[server]?.isSaidUnsafe == false {
+      joins[server]?.isSaidUnsafe = true
+      log(
+        .warning, server, "server stays out: its items may be outdated, and it refuses flush_all",
+        ["do": "restart it, or set on_join: trust"])
+    }
+    leave(server)
+    apply(board.rejoined(server, ok: false, at: now, random: nextRandom()), now: now)
+  }
+
+  /// Logs how many keys a reload has moved, for each pool that was there before.
+  mutating func noteMovedKeys(from old: [PoolSettings]) {
+    for pool in settings.pools {
+      guard let share = old.first(where: { $0.name == pool.name })?.movedShare(in: pool) else { continue }
+      let isMany = share > PoolSettings.notableShare
+      log(
+        isMany ? .warning : .info, nil, "keys have another server now",
+        ["pool": pool.name, "share": "\(share) %", "do": isMany ? "expect misses for them" : "nothing"])
+    }
   }
 }

@@ -49,12 +49,13 @@ package struct RuntimePlan: Sendable {
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
   static let leastMemory = 16 << 20
 
-  /// Numbers every server and compiles the plan that follows `old`. `status` returns a server's present status,
-  /// `ejectedFrom` the pools whose rings are without it.
+  /// The servers that the operator has marked down, in any pool.
+  var marked: Set<ServerID> { Set(members.filter(\.settings.isMarkedDown).map(\.id)) }
+
+  /// Numbers every server and compiles the plan that follows `old`. All servers are up in it until `setStatuses`.
   init(
     _ settings: ProxySettings, workers: Int = 1, limits: Limits = Limits(), after old: WorkerPlan? = nil,
-    registry: inout ServerRegistry, ejectedFrom: (ServerID) -> Set<PoolID>? = { _ in nil },
-    status: (ServerID) -> ServerStatus
+    registry: inout ServerRegistry
   ) {
     plan = WorkerPlan(
       routing: settings.routingPlan(reusing: old?.routing.pools ?? []), servers: [], pools: [])
@@ -68,8 +69,6 @@ package struct RuntimePlan: Sendable {
         if place == plan.servers.count {
           var planned = WorkerPlan.Server(id: id)
           planned.label = server.address
-          planned.status = status(id)
-          planned.ejectedFrom = ejectedFrom(id)
           planned.isJournaled = false
           plan.servers.append(planned)
         }
@@ -89,5 +88,12 @@ package struct RuntimePlan: Sendable {
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
+  }
+
+  /// Enters each server's present status, and the pools whose rings are without it if it is ejected.
+  mutating func setStatuses(_ status: (ServerID) -> (ServerStatus, ejectedFrom: Set<PoolID>)) {
+    for i in plan.servers.indices {
+      (plan.servers[i].status, plan.servers[i].ejectedFrom) = status(plan.servers[i].id)
+    }
   }
 }

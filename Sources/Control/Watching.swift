@@ -88,7 +88,15 @@ extension ControlPlane {
       case .rejoining(let server): beginReturn(server, now: now)
       case .up(let server): perform(failover.wants(server, .up, now: now), now: now)
       case .ejected(let server):
-        log(.warning, server, "server ejected", ["why": "there is room above the floor"])
+        if !board.isMarked(server), !board.isJoining(server) {
+          log(.warning, server, "server ejected", ["why": "there is room above the floor"])
+        }
+        want(server, now: now)
+      case .marked(let server, let isDown):
+        records[server, default: ServerRecord()].wentOut()
+        log(
+          .info, server, isDown ? "server marked down" : "server no longer marked down",
+          isDown ? ["keys": "move to the others"] : ["do": "it is used again when it answers"])
         want(server, now: now)
       case .restored(let server):
         log(

@@ -23,6 +23,16 @@ package struct HealthBoard: Sendable {
     case ejected(ServerID)
     /// The server was ejected; a reload left too few servers, so it is back in the ring and fails fast.
     case restored(ServerID)
+    /// The operator has taken the server out, or has it return.
+    case marked(ServerID, isDown: Bool)
+  }
+
+  /// Why a server is out though it has not failed. The floor does not count such a server: it protects from failures.
+  private enum Hold {
+    /// The operator has marked it. It is not probed.
+    case marked
+    /// It is new in the process, or was marked: it is used when it has answered and is safe.
+    case joining
   }
 
   private struct Entry {
@@ -32,15 +42,16 @@ package struct HealthBoard: Sendable {
     var fall: UInt64 = 0
     /// The pools whose rings may be without it.
     var ejectedFrom: Set<PoolID> = []
+    var hold: Hold?
   }
 
   private var pools: [PoolID: PoolMembers] = [:]
   private var entries: [ServerID: Entry] = [:]
   private var falls: UInt64 = 0
 
-  /// Every server counts as up until it fails.
-  package init(_ pools: [PoolMembers]) {
-    _ = reload(pools, at: .origin)
+  /// Every server counts as up until it fails, but for those that are marked.
+  package init(_ pools: [PoolMembers], marked: Set<ServerID> = []) {
+    _ = reload(pools, marked: marked, at: .origin)
   }
 
   // MARK: - Events
@@ -92,6 +103,7 @@ package struct HealthBoard: Sendable {
     }
     guard entries[server]?.health.rejoined(at: now) == .bringBack else { return [] }
     entries[server]?.ejectedFrom = []
+    entries[server]?.hold = nil
     return [.up(server)] + settle(poolsOf: server)
   }
 
@@ -101,9 +113,12 @@ package struct HealthBoard: Sendable {
   }
 
   /// Replaces the pools. Servers that stay (by number, in any pool) keep their health, removed servers are forgotten,
-  /// new ones count as up. Returns the changes only of servers that were out and still are, because a new
-  /// configuration includes new views anyway.
-  package mutating func reload(_ newPools: [PoolMembers], at now: Instant) -> [Change] {
+  /// new ones count as up, but for those `joining`: these are probed first. Those `marked` are out until they are no longer.
+  /// Returns the changes only of servers that were out and still are, or are marked, because a new configuration includes
+  /// new views anyway.
+  package mutating func reload(
+    _ newPools: [PoolMembers], marked: Set<ServerID> = [], joining: Set<ServerID> = [], at now: Instant
+  ) -> [Change] {
     var kept: [ServerID: Entry] = [:]
     pools = [:]
     var order: [PoolMembers] = []
@@ -118,12 +133,25 @@ package struct HealthBoard: Sendable {
       pools[pool.id] = pool
       order.append(pool)
     }
+    let known = entries
     entries = kept
-    for (server, entry) in kept {
-      entries[server]?.ejectedFrom = entry.ejectedFrom.intersection(entry.pools)
-      update(server) { $0.obey($1, at: now) }
+    var changes: [Change] = []
+    for server in kept.keys.sorted() {
+      entries[server]?.ejectedFrom.formIntersection(kept[server]?.pools ?? [])
+      if marked.contains(server) != (kept[server]?.hold == .marked) {
+        changes.append(.marked(server, isDown: marked.contains(server)))
+        hold(server, marked.contains(server) ? .marked : .joining, at: now)
+      } else if known[server] == nil, joining.contains(server) {
+        hold(server, .joining, at: now)
+      }
+      if entries[server]?.hold != .marked { update(server) { $0.obey($1, at: now) } }
     }
-    return order.flatMap { settle($0, except: nil) }
+    return changes + order.flatMap { settle($0, except: nil) }
+  }
+
+  private mutating func hold(_ server: ServerID, _ hold: Hold, at now: Instant) {
+    entries[server]?.hold = hold
+    entries[server]?.health.takeOut(at: now, nextProbe: hold == .marked ? .never : now)
   }
 
   // MARK: - Probes
@@ -160,6 +188,17 @@ package struct HealthBoard: Sendable {
   /// The pools whose rings may be without the server.
   package func ejectedFrom(_ server: ServerID) -> Set<PoolID> { entries[server]?.ejectedFrom ?? [] }
 
+  /// The servers that are out, and the pools whose rings may be without them.
+  package var out: [ServerID: Set<PoolID>] {
+    entries.filter { !$0.value.health.isUp }.mapValues(\.ejectedFrom)
+  }
+
+  /// Whether the operator has taken the server out.
+  package func isMarked(_ server: ServerID) -> Bool { entries[server]?.hold == .marked }
+
+  /// Whether the server is to be used as soon as it has answered and is safe, for the first time or after a mark.
+  package func isJoining(_ server: ServerID) -> Bool { entries[server]?.hold == .joining }
+
   /// The health of a server, for display.
   package func health(of server: ServerID) -> ServerHealth? { entries[server]?.health }
 
@@ -178,17 +217,21 @@ package struct HealthBoard: Sendable {
     let fallen = own.compactMap { server in entries[server].map { (server, $0) } }
       .filter { !$0.1.health.isUp }
       .sorted { $0.1.fall < $1.1.fall }
+    // A pool without any other server keeps the last that is held out.
+    let held = fallen.filter { $0.1.hold != nil }.prefix(own.count - 1)
     let limit = PoolGuard(
-      servers: own.count, floorPercent: pool.policy.floorPercent, onFailure: pool.policy.onFailure)
-    let out = limit.ejected(of: fallen).count
+      servers: own.count - held.count, floorPercent: pool.policy.floorPercent,
+      onFailure: pool.policy.onFailure)
+    let failed = limit.ejected(of: fallen.filter { $0.1.hold == nil })
+    let out = Set((held + failed).map(\.0))
     var changes: [Change] = []
-    for (i, (server, entry)) in fallen.enumerated() where entry.ejectedFrom.contains(pool.id) != (i < out) {
-      if i < out {
+    for (server, entry) in fallen where entry.ejectedFrom.contains(pool.id) != out.contains(server) {
+      if out.contains(server) {
         entries[server]?.ejectedFrom.insert(pool.id)
       } else {
         entries[server]?.ejectedFrom.remove(pool.id)
       }
-      if server != silent { changes.append(i < out ? .ejected(server) : .restored(server)) }
+      if server != silent { changes.append(out.contains(server) ? .ejected(server) : .restored(server)) }
     }
     return changes
   }

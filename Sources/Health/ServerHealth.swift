@@ -146,6 +146,19 @@ package struct ServerHealth: Equatable, Sendable {
     if !isUp { nextProbe = now }
   }
 
+  /// The operator takes the server out, or it is new and has to join: its next probe is at `next`.
+  mutating func takeOut(at now: Instant, nextProbe next: Instant) {
+    switch state {
+    case .up: state = .down(since: now, cause: .ejected)
+    case .confirming(let since, let cause, _), .rejoining(let since, let cause):
+      state = .down(since: since, cause: cause)
+    case .down: break
+    }
+    failures = 0
+    backoff = Backoff()
+    nextProbe = next
+  }
+
   /// Applies a new policy: no wait lasts longer than it allows.
   mutating func obey(_ policy: PoolPolicy, at now: Instant) {
     guard !isUp else { return }

@@ -37,6 +37,8 @@ extension SettingsDecoder {
         read(value, key, into: &pool.policy.writesOnFailure) { text throws(Complaint) in try parseWord(text) }
       case .rejoin:
         read(value, key, into: &pool.policy.rejoin) { text throws(Complaint) in try parseWord(text) }
+      case .onJoin:
+        read(value, key, into: &pool.policy.onJoin) { text throws(Complaint) in try parseWord(text) }
       case .floor: read(value, key, into: &pool.policy.floorPercent, Quantity.percent)
       case .connections:
         read(value, key, into: &pool.policy.connections) { text throws(Complaint) in
@@ -127,6 +129,7 @@ extension SettingsDecoder {
     var server: ServerSettings?
     var weight: UInt32 = 1
     var name: String?
+    var mark: ServerMark?
     let fields = fields(of: node, "a server", as: ServerKey.self)
     for (key, _, value) in fields {
       switch key {
@@ -140,13 +143,14 @@ extension SettingsDecoder {
           if let complaint = Self.nameComplaint(text) { throw complaint }
           return text
         }
+      case .mark: read(value, key, into: &mark) { text throws(Complaint) in try parseWord(text) }
       }
     }
     if !fields.contains(where: { $0.key == .address }) {
       refuse(node.position, "a server without \"address\"")
     }
     guard var server, errors.count == errorsBefore else { return nil }
-    (server.weight, server.name) = (weight, name)
+    (server.weight, server.name, server.isMarkedDown) = (weight, name, mark == .down)
     return server
   }
 

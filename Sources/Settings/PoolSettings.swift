@@ -33,7 +33,9 @@ enum PoolKey: String, SettingsKey {
   case onFailure = "on_failure"
   case readsOnFailure = "reads_on_failure"
   case writesOnFailure = "writes_on_failure"
-  case rejoin, floor, connections
+  case rejoin
+  case onJoin = "on_join"
+  case floor, connections
 }
 
 extension PoolSettings {
@@ -53,6 +55,7 @@ extension PoolSettings {
     case .readsOnFailure: policy.readsOnFailure.rawValue
     case .writesOnFailure: policy.writesOnFailure.rawValue
     case .rejoin: policy.rejoin.rawValue
+    case .onJoin: policy.onJoin.rawValue
     case .floor: "\(policy.floorPercent)%"
     case .connections: String(policy.connections)
     }
@@ -73,6 +76,8 @@ package struct ServerSettings: Equatable, Sendable {
   package var weight: UInt32 = 1
   /// The ring's label, if not the address, so that a machine can be replaced without moving keys.
   package var name: String? = nil
+  /// Whether the operator has taken it out: it is ejected and not probed.
+  package var isMarkedDown = false
 
   package init(address: String, endpoint: Endpoint, weight: UInt32 = 1, name: String? = nil) {
     self.address = address

@@ -1,11 +1,12 @@
+import Bytes
 import Routing
 
 /// The output of `ringroad route`: the server of each key, as text or JSON lines.
 ///
 ///     user:1 ⇥ 10.0.0.2:11211
-///     {"key":"user:1","pool":"main","server":"10.0.0.2:11211","index":1}
+///     {"key":"user:1","pool":"main","server":"10.0.0.2:11211","label":"10.0.0.2","index":1}
 ///
-/// Uses the routing table of the proxy, with no server out.
+/// Uses the routing table of the proxy, with no server out but those that are marked down.
 package struct RouteGuide: ~Copyable {
   private let settings: ProxySettings
   private let table: RoutingTable
@@ -14,7 +15,11 @@ package struct RouteGuide: ~Copyable {
   package init(_ settings: ProxySettings, json: Bool) {
     self.settings = settings
     self.json = json
-    table = RoutingTable(settings.routingPlan())
+    var table = RoutingTable(settings.routingPlan())
+    for (i, pool) in settings.pools.enumerated() where !pool.servers.allSatisfy(\.isMarkedDown) {
+      table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
+    }
+    self.table = table
   }
 
   /// What is printed for a key.
@@ -36,10 +41,11 @@ package struct RouteGuide: ~Copyable {
     else { return .refused("\(shown): no route matches, and there is no default route") }
     let pool = settings.pools[place.pool]
     let server = pool.servers[place.server].address
+    let label = pool.placement.label(of: pool.servers[place.server].ringServer)
     guard json else { return .line(key + [9] + Array(server.utf8) + [10]) }
     let fields =
       #"{"key":\#(jsonString(String(decoding: key, as: UTF8.self))),"pool":\#(jsonString(pool.name)),"#
-      + #""server":\#(jsonString(server)),"index":\#(place.server)}"#
+      + #""server":\#(jsonString(server)),"label":\#(jsonString(label)),"index":\#(place.server)}"#
     return .line(Array(fields.utf8) + [10])
   }
 }

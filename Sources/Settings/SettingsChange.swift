@@ -19,6 +19,8 @@ package enum SettingsChange: Equatable, Sendable {
   case serverRenamed(pool: String, address: String, from: String, to: String)
   /// The same address and label, written differently.
   case serverRewritten(pool: String, from: String, to: String)
+  /// The operator takes the server out, or back.
+  case serverMarked(pool: String, address: String, isDown: Bool)
   case serversReordered(pool: String)
   case poolSetting(pool: String, key: String, from: String, to: String)
   case routeAdded(prefix: String, pool: String)
@@ -115,6 +117,10 @@ package enum SettingsChange: Equatable, Sendable {
         changes.append(
           .serverReweighted(pool: pool, address: server.address, from: was.weight, to: server.weight))
       }
+      if was.isMarkedDown != server.isMarkedDown {
+        changes.append(
+          .serverMarked(pool: pool, address: server.address, isDown: server.isMarkedDown))
+      }
       let labels = [was, server].map { newPool.placement.label(of: $0.ringServer) }
       if labels[0] != labels[1] {
         changes.append(
@@ -171,6 +177,8 @@ extension SettingsChange: CustomStringConvertible {
       "pool \(quoted(pool)): server \(address) changed name from \(quoted(from)) to \(quoted(to))"
     case .serverRewritten(let pool, let from, let to):
       "pool \(quoted(pool)): server \(from) is now written \(to)"
+    case .serverMarked(let pool, let address, let isDown):
+      "pool \(quoted(pool)): server \(address) \(isDown ? "marked down" : "is no longer marked down")"
     case .serversReordered(let pool): "pool \(quoted(pool)): servers changed order"
     case .poolSetting(let pool, let key, let from, let to):
       "pool \(quoted(pool)): \(key) changed from \(from) to \(to)"

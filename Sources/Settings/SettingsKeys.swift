@@ -17,7 +17,12 @@ enum ListenerKey: String, SettingsKey {
 }
 
 enum ServerKey: String, SettingsKey {
-  case address, weight, name
+  case address, weight, name, mark
+}
+
+/// What an operator may say of a server.
+enum ServerMark: String, CaseIterable {
+  case down
 }
 
 enum RouteKey: String, SettingsKey {

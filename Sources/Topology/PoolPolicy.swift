@@ -13,6 +13,7 @@ package struct PoolPolicy: BitwiseCopyable, Equatable, Sendable {
   package var readsOnFailure = FailureAnswer.miss
   package var writesOnFailure = FailureAnswer.miss
   package var rejoin = RejoinRule.invalidate
+  package var onJoin = JoinRule.auto
   /// The percentage of the pool's servers that are never ejected: the floor.
   package var floorPercent = 50
   /// The number of connections from each worker to each server.
@@ -51,6 +52,16 @@ package enum FailureAnswer: String, BitwiseCopyable, CaseIterable, Sendable {
   case miss
   /// One error line that names the server and the cause.
   case error
+}
+
+/// What is done with the items of a server that a reload adds to a pool.
+package enum JoinRule: String, BitwiseCopyable, CaseIterable, Sendable {
+  /// They are flushed if the server was in the pool before, since the process started: they may be outdated.
+  case auto
+  /// They are flushed.
+  case flush
+  /// They are used as they are.
+  case trust
 }
 
 /// How a server that was out of its pool is made safe before it is used again.

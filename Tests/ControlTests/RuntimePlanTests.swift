@@ -31,15 +31,15 @@ import Topology
 @Suite struct RuntimePlanTests {
   @Test func reloadKeepsTheIdsOfServersThatStay() throws {
     var registry = ServerRegistry()
-    let before = RuntimePlan(try settings("servers: [a:1, b:2, c:3]"), registry: &registry) { _ in .up }
-    let after = RuntimePlan(try settings("servers: [d:4, c:3, a:1]"), registry: &registry) { _ in .up }
+    let before = RuntimePlan(try settings("servers: [a:1, b:2, c:3]"), registry: &registry)
+    let after = RuntimePlan(try settings("servers: [d:4, c:3, a:1]"), registry: &registry)
     let old = numbers(before)
     let new = numbers(after)
     #expect(new["a:1"] == old["a:1"] && new["c:3"] == old["c:3"])
     let fourth = try #require(new["d:4"])
     #expect(!old.values.contains(fourth))
     // A server that was removed and returns has a new id, so that it is not taken for the old one.
-    let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
+    let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry)
     #expect(numbers(later)["b:2"] != old["b:2"])
     #expect(numbers(later)["a:1"] == old["a:1"])
   }
@@ -53,7 +53,7 @@ import Topology
         two: {servers: [c:3, a:1], connections: 3}
       routes: [{prefix: "x:", pool: two}, {pool: one}]
       """
-    let plan = RuntimePlan(try settings(text), registry: &registry) { _ in .up }.plan
+    let plan = RuntimePlan(try settings(text), registry: &registry).plan
     #expect(plan.servers.map(\.label) == ["a:1", "b:2", "c:3"])
     #expect(plan.servers.map(\.connections) == [3, 2, 3])
     #expect(plan.servers.map(\.isJournaled) == [true, false, true])
@@ -81,7 +81,7 @@ import Topology
       routes: [{prefix: "x:", pool: two}, {pool: one}]
       limits: {client_output: 64KiB, max_value: 2MiB, server_queue: 3MiB}
       """
-    let runtimePlan = RuntimePlan(try settings(text), registry: &registry) { _ in .up }
+    let runtimePlan = RuntimePlan(try settings(text), registry: &registry)
     let one = runtimePlan.plan.pools[0]
     let policy = one.policy
     #expect(policy.connectTimeout == .milliseconds(50) && policy.requestTimeout == .milliseconds(70))
@@ -104,19 +104,16 @@ import Topology
   @Test(arguments: [(1, 48), (2, 24), (3, 16), (8, 16)])
   func workersShareTheMemoryLimitButEachGetsAtLeastTheMinimum(workers: Int, mebibytes: Int) throws {
     var registry = ServerRegistry()
-    let runtimePlan = RuntimePlan(try settings("servers: [a:1]"), workers: workers, registry: &registry) {
-      _ in .up
-    }
+    let runtimePlan = RuntimePlan(try settings("servers: [a:1]"), workers: workers, registry: &registry)
     #expect(runtimePlan.plan.limits.memory == mebibytes << 20)
   }
 
   @Test func serverThatIsOutStaysOutAcrossAReload() throws {
     var registry = ServerRegistry()
-    let before = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry) { _ in .up }
+    let before = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry)
     let down = try #require(numbers(before)["b:2"])
-    let after = RuntimePlan(try settings("servers: [b:2, c:3]"), registry: &registry) {
-      $0 == down ? .ejected : .up
-    }
+    var after = RuntimePlan(try settings("servers: [b:2, c:3]"), registry: &registry)
+    after.setStatuses { ($0 == down ? .ejected : .up, []) }
     #expect(after.plan.servers.map(\.status) == [.ejected, .up])
   }
 

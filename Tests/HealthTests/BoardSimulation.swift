@@ -17,7 +17,8 @@ struct BoardSimulation {
       case .up(let s): status[s] = .up
       case .ejected(let s): status[s] = .ejected
       case .restored(let s): status[s] = .failFast
-      case .rejoining: break
+      case .marked(let s, isDown: true) where status[s] == .up: status[s] = .failFast
+      case .rejoining, .marked: break
       }
     }
   }
@@ -31,6 +32,7 @@ struct BoardSimulation {
     var replica: Replica
     var trace: [HealthBoard.Change] = []
     var rejoining: Set<ServerID> = []
+    var marked: Set<ServerID> = []
 
     init(seed: UInt64) {
       random = Seeded(seed)
@@ -92,7 +94,15 @@ struct BoardSimulation {
 
     mutating func reload(_ now: Instant) {
       policy.floorPercent = random.below(101)
-      hear(board.reload([PoolMembers(id: PoolID(1), servers: all, policy: policy)], at: now))
+      for server in marked.sorted() where random.below(2) == 0 { marked.remove(server) }
+      if random.below(2) == 0 { marked.insert(all[random.below(all.count)]) }
+      reload(now, marked: marked)
+    }
+
+    mutating func reload(_ now: Instant, marked: Set<ServerID>) {
+      self.marked = marked
+      let pool = PoolMembers(id: PoolID(1), servers: all, policy: policy)
+      hear(board.reload([pool], marked: marked, at: now))
     }
 
     func check(_ now: Instant, _ seed: UInt64) {
@@ -100,17 +110,22 @@ struct BoardSimulation {
       #expect(view == all.map { replica.status[$0] ?? .up }, "seed \(seed): the changes tell the view")
       let ejected = view.filter { $0 == .ejected }.count
       let failFast = view.filter { $0 == .failFast }.count
+      // The floor does not count servers that are held out.
+      let held = min(all.count - 1, all.filter { board.isMarked($0) || board.isJoining($0) }.count)
       let limit = PoolGuard(
-        servers: all.count, floorPercent: policy.floorPercent, onFailure: policy.onFailure)
-      #expect(ejected <= limit.mayEject, "seed \(seed): below the floor")
+        servers: all.count - held, floorPercent: policy.floorPercent, onFailure: policy.onFailure)
+      let most = held + limit.mayEject
+      #expect(ejected <= most, "seed \(seed): below the floor")
       #expect(ejected < all.count, "seed \(seed): the last server is gone")
-      #expect(failFast == 0 || ejected == limit.mayEject, "seed \(seed): one waits although there is room")
+      #expect(failFast == 0 || ejected == most, "seed \(seed): one waits although there is room")
       for server in all {
         guard let health = board.health(of: server) else { continue }
         #expect(health.isUp == (board.status(of: server) == .up))
         let longest = now.advanced(by: .nanoseconds(Int64(policy.longest)))
-        #expect(health.isUp == (health.nextProbe == .never), "seed \(seed)")
-        #expect(health.isUp || health.nextProbe <= longest, "seed \(seed): never probed again")
+        let isMarked = marked.contains(server)
+        #expect(isMarked == board.isMarked(server) && !(isMarked && health.isUp), "seed \(seed)")
+        #expect((health.isUp || isMarked) == (health.nextProbe == .never), "seed \(seed)")
+        #expect(health.isUp || isMarked || health.nextProbe <= longest, "seed \(seed): never probed again")
       }
     }
   }
@@ -123,6 +138,7 @@ struct BoardSimulation {
       world.turn(ms(now), chaos: true)
       world.check(ms(now), seed)
     }
+    world.reload(ms(now), marked: [])
     // No more failures: within three longest waits and three intervals all servers are back.
     for server in world.all { world.alive[server] = true }
     let end = now + 3 * 30_000 + 3 * 2200

@@ -21,7 +21,7 @@ import Topology
       let settings = try ProxySettings.simple(
         listen: [], servers: (1...places).map { "127.0.0.1:\($0)" })
       var registry = ServerRegistry()
-      let runtimePlan = RuntimePlan(settings, workers: count, registry: &registry) { _ in .up }
+      let runtimePlan = RuntimePlan(settings, workers: count, registry: &registry)
       servers = runtimePlan.members.map(\.id)
       outbox = try Mailbox()
       loop = try EventLoop()

@@ -52,7 +52,7 @@ import Testing
     let listener = try Listener(try #require(Address(ip: "127.0.0.1", port: 0)))
     var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
-    let runtimePlan = RuntimePlan(settings, registry: &registry) { _ in .up }
+    let runtimePlan = RuntimePlan(settings, registry: &registry)
     let server = try #require(runtimePlan.members.first).id
     let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
     var thread = try WorkerThread(
@@ -102,7 +102,7 @@ import Testing
     let (inbox, outbox) = (try Mailbox<ControlMessage>(), try Mailbox<WorkerReport>())
     var registry = ServerRegistry()
     let settings = try ProxySettings.simple(listen: [], servers: ["127.0.0.1:1"])
-    let runtimePlan = RuntimePlan(settings, registry: &registry) { _ in .up }
+    let runtimePlan = RuntimePlan(settings, registry: &registry)
     let server = try #require(runtimePlan.members.first).id
     var thread = try WorkerThread(
       number: 0, plan: runtimePlan.plan, addresses: [:], named: [server], processID: 1, inbox: inbox,

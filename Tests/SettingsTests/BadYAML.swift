@@ -61,7 +61,7 @@ let badYAML = #"""
   ## a merge key
   | servers: [a]
   | <<: {threads: 2}
-  > 2:1: unknown key "<<" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, writes_on_failure, rejoin, floor, connections
+  > 2:1: unknown key "<<" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, writes_on_failure, rejoin, on_join, floor, connections
   ## two documents
   | servers: [a]
   | ---

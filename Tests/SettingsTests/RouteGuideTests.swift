@@ -17,10 +17,10 @@ import Testing
   @Test(arguments: [
     ("s:1", false, "s:1\tonly:1\n"),
     ("t:1", false, "t:1\tunix:/run/x\n"),
-    ("s:1", true, #"{"key":"s:1","pool":"main","server":"only:1","index":0}"# + "\n"),
+    ("s:1", true, #"{"key":"s:1","pool":"main","server":"only:1","label":"only:1","index":0}"# + "\n"),
     (
       "t:\"\\\t\u{1}é", true,
-      #"{"key":"t:\"\\\t\u0001é","pool":"a\"b","server":"unix:/run/x","index":0}"# + "\n"
+      #"{"key":"t:\"\\\t\u0001é","pool":"a\"b","server":"unix:/run/x","label":"/run/x","index":0}"# + "\n"
     ),
   ])
   func routeAnswerIsOneLine(_ key: String, _ json: Bool, _ line: String) throws {

@@ -24,6 +24,7 @@ import Testing
     ("10.0.0.2,", "10.0.0.2, 10.0.0.4,", [#"pool "main": added server 10.0.0.4 (weight 1)"#]),
     (" 10.0.0.2,", "", [#"pool "main": removed server 10.0.0.2 (weight 1)"#]),
     ("weight: 2", "weight: 3", [#"pool "main": server 10.0.0.3 changed weight from 2 to 3"#]),
+    ("weight: 2", "weight: 2, mark: down", [#"pool "main": server 10.0.0.3 marked down"#]),
     ("name: c", "name: d", [#"pool "main": server 10.0.0.3 changed name from "c" to "d""#]),
     (
       "10.0.0.2,", "10.0.0.2:11211,",

@@ -1,0 +1,56 @@
+import Settings
+import Topology
+
+// Servers that a reload adds. One that holds items may hold outdated ones: it was in the pool before, and its keys have
+// changed on other servers since. So it is probed first, and flushed if its pool says so, before it is used:
+//
+//     added ─▶ probe: version, stats ─┬▶ empty, or to be trusted: used
+//                                     └▶ to be flushed: rest ─▶ flush_all ─▶ used
+//
+// It is out until then, as an ejected server is, and the floor does not count it. Then it takes its keys over at once, as
+// by any change of the ring: nothing that changed meanwhile needs to be deleted on it.
+
+/// What is done with the items of a server that joins, and why.
+struct Join: Sendable {
+  let flushes: Bool
+  let reason: String
+  /// Whether the log says that it stays out, because it refuses `flush_all`.
+  var isSaidUnsafe = false
+
+  /// By the pool's rule. `wasMember`: the server was in the pool before.
+  init(_ rule: JoinRule, wasMember: Bool) {
+    switch rule {
+    case .flush: (flushes, reason) = (true, "on_join is flush")
+    case .trust: (flushes, reason) = (false, "on_join is trust")
+    case .auto where wasMember: (flushes, reason) = (true, "it was in this pool before")
+    case .auto: (flushes, reason) = (false, "it was not in this pool before")
+    }
+  }
+}
+
+/// The servers that were in each pool since the process started, as far as they are known. O(1) memory.
+struct FormerMembers: Sendable {
+  private struct Place: Hashable {
+    var pool: String
+    var server: Endpoint
+  }
+
+  /// With more than this, every server counts as one that was there.
+  static let most = 10_000
+  private var places: Set<Place> = []
+  private var areUnknown = false
+
+  mutating func insert(_ pools: [PoolSettings]) {
+    for pool in pools {
+      for server in pool.servers {
+        places.insert(Place(pool: pool.name, server: server.endpoint.comparable))
+      }
+    }
+    guard places.count > Self.most else { return }
+    (places, areUnknown) = ([], true)
+  }
+
+  func contains(_ server: ServerSettings, in pool: String) -> Bool {
+    areUnknown || places.contains(Place(pool: pool, server: server.endpoint.comparable))
+  }
+}
