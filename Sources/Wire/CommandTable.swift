@@ -32,6 +32,8 @@ enum CommandTable {
       return verbosity(bytes, line: line, era, into: &request)
     case .stats:
       return stats(bytes, line: line, era, into: &request)
+    case .keyDump:
+      return keyDump(bytes, line: line, request)
     case .version, .quit:
       return era < .v1_6_0 && line.count > 1 ? refuse(.unknown, request) : .request
     default:
@@ -73,6 +75,8 @@ enum CommandTable {
       if isText("verbosity") { return .verbosity }
     case 113:
       if isText("quit") { return .quit }
+    case 108:
+      if isText("lru_crawler") { return .keyDump }
     default:
       break
     }
@@ -265,11 +269,27 @@ enum CommandTable {
     return .request
   }
 
+  /// Parses `lru_crawler metadump|mgdump <all, hash, or numbers of slab classes>`. Its other forms are settings of one
+  /// server.
+  private static func keyDump(_ bytes: RawSpan, line: RequestLine, _ request: Request) -> Verdict {
+    func isText(_ i: Int, _ text: StaticString) -> Bool {
+      bytes.isText(text, from: line[i].from, to: line[i].to)
+    }
+    guard line.count == 3, isText(1, "metadump") || isText(1, "mgdump") else {
+      return refuse(.notPassedOn, request)
+    }
+    if isText(2, "all") || isText(2, "hash") { return .request }
+    for p in line[2].from..<line[2].to where bytes.byte(at: p) != 44 && bytes.byte(at: p) &- 48 > 9 {
+      return refuse(.badFormat, request)
+    }
+    return .request
+  }
+
   // MARK: - What is no command
 
   /// Commands that act on one server as a whole, refused by name.
   private static let administrative: [StaticString] = [
-    "shutdown", "slabs", "lru", "lru_crawler", "cache_memlimit", "watch", "extstore", "refresh_certs",
+    "shutdown", "slabs", "lru", "cache_memlimit", "watch", "extstore", "refresh_certs",
     "debugtime", "debugitem", "misbehave",
   ]
 

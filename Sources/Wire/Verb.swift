@@ -26,6 +26,8 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
   case version
   case verbosity
   case quit
+  /// `lru_crawler metadump` or `mgdump`: a list of all keys.
+  case keyDump
 
   /// Whether a value follows the request's line.
   @inlinable package var isStorage: Bool {
@@ -76,7 +78,7 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     case .touch: .touched
     case .metaGet, .metaSet, .metaDelete, .metaArithmetic, .metaDebug, .metaNoop: .meta
     case .flushAll, .verbosity, .quit: .done
-    case .stats: .report
+    case .stats, .keyDump: .report
     case .version: .version
     }
   }

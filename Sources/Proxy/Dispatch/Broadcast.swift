@@ -18,6 +18,8 @@ extension Dispatcher {
       broadcast(c, bytes, request, .version, words: 1, now: now)
     case .stats:
       stats(c, bytes, request, now: now)
+    case .keyDump:
+      dumpKeys(c, bytes)
     default: downstream.refuse(c, .unknown, isQuiet: request.isQuiet, &common)
     }
   }
@@ -110,6 +112,32 @@ extension Dispatcher {
     return String(decoding: letters, as: UTF8.self)
   }
 
+  /// Has the keys of all servers listed when it is the request's turn: see `KeyDumps.swift`.
+  mutating func dumpKeys(_ c: Ref<Client>, _ bytes: RawSpan) {
+    let f = fanOuts.take()
+    fanOuts[f].kind = .keyDump
+    // The pieces name servers until the end.
+    fanOuts[f].hasDeferred = true
+    for n in 0..<upstream.everyServer.count {
+      var piece = FanOut.Piece()
+      piece.server = upstream.everyServer[n]
+      fanOuts[f].pieces.append(piece)
+    }
+    let x = downstream.newExchange(c)
+    downstream.hold(c)
+    let i = newDownload(x)
+    streams[i].fanOut = f
+    fanOuts[f].open &+= 1
+    streams[i].leg.verb = .keyDump
+    for n in 0..<3 {
+      if n > 0 { streams[i].line.append(" ", &common.buffers) }
+      streams[i].line.append(bytes, from: line[n].from, count: Int(line[n].length), &common.buffers)
+    }
+    streams[i].line.append("\r\n", &common.buffers)
+    streams[i].leg.length = UInt32(truncatingIfNeeded: streams[i].line.count)
+    beginIfTurn(x)
+  }
+
   /// Keeps one server's reply.
   mutating func keepReply(
     _ f: Ref<FanOut>, _ leg: Leg, _ bytes: RawSpan, _ p: Int, _ length: Int, _ outcome: Outcome
@@ -133,7 +161,7 @@ extension Dispatcher {
     case .flushAll: summariseFlush(f, into: target)
     case .version: summariseVersion(f, into: target)
     case .stats, .serverStats, .dump: summariseStats(f, into: target)
-    case .multiGet: break
+    case .multiGet, .keyDump: break
     }
   }
 

@@ -157,7 +157,7 @@ package struct Dispatcher: ~Copyable {
     let step = Exchange.step(
       leg.verb.kind, after: .failed(isTrue: isTrue), upstream.policy(of: leg.pool, at: s))
     guard case .say(.miss) = step, let miss = leg.missLine else {
-      appendError(failure, at: s, to: target)
+      appendError(failure.words, at: s, to: target)
       return downstream.conclude(x, target, &common)
     }
     if leg.verb.kind == .read {
@@ -188,13 +188,13 @@ package struct Dispatcher: ~Copyable {
   }
 
   /// Appends the error line for a server that did not answer.
-  mutating func appendError(_ failure: ServerFailure, at s: Ref<Server>, to target: ReplyTarget) {
+  mutating func appendError(_ cause: StaticString, at s: Ref<Server>, to target: ReplyTarget) {
     common.counters.add(.serverErrors)
     downstream.append("SERVER_ERROR ringroad: ", to: target, &common)
     let label = upstream.servers[s].label
     downstream.append(label.span.raw, to: target, &common)
     downstream.append(" ", to: target, &common)
-    downstream.append(failure.words, to: target, &common)
+    downstream.append(cause, to: target, &common)
     downstream.append("\r\n", to: target, &common)
   }
 

@@ -19,6 +19,8 @@ struct FanOut: ~Copyable, Recyclable {
     case serverStats
     /// `stats` of a kind that prints keys raw: a `Fence` marks the end of each server's report.
     case dump
+    /// A list of all keys, streamed from one server after the other: see `KeyDumps.swift`.
+    case keyDump
   }
 
   struct Piece: BitwiseCopyable {

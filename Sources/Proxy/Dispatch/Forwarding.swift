@@ -158,7 +158,7 @@ extension Dispatcher {
       common.counters.add(.metaRequests)
       downstream.say(c, "MN\r\n", &common)
       return
-    case .flushAll, .stats, .version, .verbosity, .quit:
+    case .flushAll, .stats, .version, .verbosity, .quit, .keyDump:
       common.counters.add(.adminRequests)
       administer(c, bytes, request, now: now)
       return

@@ -348,7 +348,7 @@ extension Dispatcher {
   /// Appends what follows the values: `END`, or the error if some keys failed.
   mutating func appendEnd(_ f: Ref<FanOut>, to target: ReplyTarget) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
-      appendError(failure, at: fanOuts[f].failedServer, to: target)
+      appendError(failure.words, at: fanOuts[f].failedServer, to: target)
     } else {
       common.counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
       downstream.append("END\r\n", to: target, &common)

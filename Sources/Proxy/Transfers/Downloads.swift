@@ -27,6 +27,7 @@ extension Transfers {
   mutating func advance(_ i: Ref<Stream>, now: Instant, _ d: inout Dispatcher) {
     let f = d.streams[i].fanOut
     guard f != Ref<FanOut>.none else { return ask(i, now: now, &d) }
+    if d.fanOuts[f].kind == .keyDump { return advance(dump: i, now: now, &d) }
     let c = d.streams[i].client.slot
     d.downstream.markDirty(client: c)
     while d.streams[i].piece < d.fanOuts[f].pieces.count {
@@ -98,6 +99,7 @@ extension Transfers {
         violation(l, .unsolicited, bytes, p, &d)
         return bytes.byteCount
       }
+      if d.streams[i].leg.verb == .keyDump { return digestDump(i, l, bytes, now: now, &d) }
       switch d.streams[i].stage {
       case .waiting, .head:
         guard let n = digestHead(i, l, bytes, p, now: now, &d) else { return bytes.byteCount }
@@ -257,6 +259,7 @@ extension Transfers {
   mutating func failedDownload(
     _ i: Ref<Stream>, _ failure: ServerFailure, now: Instant, _ d: inout Dispatcher
   ) {
+    if d.streams[i].leg.verb == .keyDump { return failedDump(i, failure.words, &d) }
     // Close a client that was sent a partial value: it would take whatever followed for the rest of the value.
     guard !d.streams[i].hasBegun else {
       d.common.counters.add(.valuesCutShort)

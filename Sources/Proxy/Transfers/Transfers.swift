@@ -156,13 +156,17 @@ struct Transfers: ~Copyable {
       {
         d.downstream.close(client: d.streams[i].client.slot, &d.common)
       }
-    } else if min(rest, now.since(d.streams[i].progress.askedAt))
-      >= .nanoseconds(Int64(clamping: d.upstream.policy(of: d.streams[i].leg.pool).requestTimeout))
-    {
+    } else if min(rest, now.since(d.streams[i].progress.askedAt)) >= patience(with: i, &d) {
       d.common.counters.add(.timeouts)
       d.upstream.lost(l, .timedOut, now: now, &d.common)
       settle(&d)
     }
+  }
+
+  /// How long a stream may make no progress on its server's part. A server may look through many items for a list of keys.
+  private func patience(with i: Ref<Stream>, _ d: inout Dispatcher) -> Duration {
+    if d.streams[i].leg.verb == .keyDump { return d.common.limits.requestPatience }
+    return .nanoseconds(Int64(clamping: d.upstream.policy(of: d.streams[i].leg.pool).requestTimeout))
   }
 
   func isWaitingForClient(_ i: Ref<Stream>, _ d: inout Dispatcher) -> Bool {
