@@ -1,5 +1,16 @@
 import Glibc
 
+/// The owner of a file as a configuration names it.
+package enum Owner {
+  /// The part of `user:group` that the system does not have, in words; nil if it has all.
+  package static func missingPart(of text: String) -> String? {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    if let user = parts.first, (try? Account.ids(ofOwner: user)) == nil { return "user \(user)" }
+    if parts.count == 2, (try? Account.ids(ofOwner: ":\(parts[1])")) == nil { return "group \(parts[1])" }
+    return nil
+  }
+}
+
 /// Users and groups of the system, looked up by name or number (passwd(5), group(5)).
 @safe
 enum Account {

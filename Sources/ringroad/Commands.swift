@@ -39,6 +39,9 @@ private func check(_ file: String) -> Int32 {
   do throws(ConfigFailure) {
     let settings = try ProxySettings.load(path: file)
     for note in settings.notes { StandardStreams.complain("\(file): note: \(note)") }
+    let problems = StartCheck.problems(of: settings)
+    for problem in problems { StandardStreams.complain("\(file): \(problem)") }
+    guard problems.isEmpty else { return 1 }
     StandardStreams.say("\(file): ok: \(settings.summary)")
     return 0
   } catch {

@@ -1,0 +1,37 @@
+import Net
+import Settings
+
+/// What would keep a valid configuration from being used on this machine, as far as can be told without the network and
+/// without opening anything: `ringroad check` says it. The start itself finds out by trying.
+package enum StartCheck {
+  /// One sentence for each problem; O(listeners).
+  package static func problems(of settings: ProxySettings) -> [String] {
+    var problems: [String] = []
+    for listener in settings.listeners {
+      if let owner = listener.owner, let missing = Owner.missingPart(of: owner) {
+        problems.append("listener \(listener.endpoint): there is no \(missing)")
+      }
+      if case .unix(let path) = listener.endpoint, let problem = folderProblem(of: path) {
+        problems.append("listener \(listener.endpoint): \(problem)")
+      }
+    }
+    if case .file(let path) = settings.log.destination {
+      if case .folder = PathKind(of: path) {
+        problems.append("log: \(path) is a folder; write the path of a file")
+      } else if let problem = folderProblem(of: path) {
+        problems.append("log: \(problem)")
+      }
+    }
+    return problems
+  }
+
+  /// What is wrong with the folder of a file that is to be made.
+  private static func folderProblem(of path: String) -> String? {
+    let folder = path.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" }
+    switch PathKind(of: folder.isEmpty ? "/" : folder) {
+    case .folder: return nil
+    case .missing: return "there is no folder \(folder)"
+    case .other: return "\(folder) is not a folder"
+    }
+  }
+}
