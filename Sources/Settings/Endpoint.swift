@@ -15,22 +15,52 @@ package enum Endpoint: Hashable, Sendable {
   /// The longest path that fits into a socket address with its final NUL.
   package static let longestPath = 107
 
-  /// Parses `host:port`, `[v6]:port`, `unix:/path` or `/path`. Without a default the port is required.
-  package static func parse(_ text: String, defaultPort: UInt16?) throws(Complaint) -> Endpoint {
+  /// What an address is for.
+  package enum Use: Equatable, Sendable {
+    case server
+    /// Without a default the port is required.
+    case listener(defaultPort: UInt16?)
+
+    /// The port of an address without one; nil if it is required.
+    var defaultPort: UInt16? {
+      switch self {
+      case .server: Endpoint.serverPort
+      case .listener(let port): port
+      }
+    }
+
+    /// The port of a suggested address.
+    var usualPort: UInt16 { defaultPort ?? Endpoint.listenerPort }
+    /// The host of a suggested address.
+    var usualHost: String { self == .server ? "127.0.0.1" : "0.0.0.0" }
+  }
+
+  /// Parses `host:port`, `[v6]:port`, `unix:/path` or `/path`; an error suggests an address that is valid.
+  package static func parse(_ text: String, for use: Use) throws(Complaint) -> Endpoint {
+    do throws(Complaint) {
+      return try exactly(text, for: use)
+    } catch {
+      var complaint = error
+      if complaint.hint == nil, let meant = repaired(text, for: use) {
+        complaint.hint = "did you mean \(quoted(meant))?"
+      }
+      throw complaint
+    }
+  }
+
+  static func exactly(_ text: String, for use: Use) throws(Complaint) -> Endpoint {
     if text.hasPrefix("unix:") { return try unix(String(text.dropFirst(5)), written: text) }
     if text.hasPrefix("/") { return try unix(text, written: text) }
-    if text.isEmpty { throw .expected("an address such as 10.0.0.1:11211", found: "nothing") }
-    let (host, port) = try split(text, defaultPort)
-    let number: UInt16
-    if let port {
-      number = try Quantity.port(port, of: text)
-    } else if let defaultPort {
-      number = defaultPort
-    } else {
-      throw .said(
-        "no port in \(quoted(text))", hint: "did you mean \(quoted("\(text):\(listenerPort)"))?")
+    if text.isEmpty { throw .expected("an address such as 10.0.0.1:\(use.usualPort)", found: "nothing") }
+    if let scheme = scheme(of: text) {
+      throw .said("\(quoted(scheme)) in \(quoted(text)): an address has no scheme")
     }
-    return .tcp(host: host, port: number)
+    let (host, port) = try split(text)
+    guard let port else {
+      guard let port = use.defaultPort else { throw .said("no port in \(quoted(text))") }
+      return .tcp(host: host, port: port)
+    }
+    return .tcp(host: host, port: try Quantity.port(port, of: text))
   }
 
   private static func unix(_ path: String, written: String) throws(Complaint) -> Endpoint {
@@ -48,7 +78,7 @@ package enum Endpoint: Hashable, Sendable {
   }
 
   /// Splits host and port; the host is checked, the port is still text.
-  private static func split(_ text: String, _ defaultPort: UInt16?) throws(Complaint) -> (String, String?) {
+  private static func split(_ text: String) throws(Complaint) -> (String, String?) {
     if text.hasPrefix("[") {
       guard let close = text.firstIndex(of: "]") else { throw .said("no closing bracket in \(quoted(text))") }
       let host = String(text[text.index(after: text.startIndex)..<close])
@@ -58,39 +88,17 @@ package enum Endpoint: Hashable, Sendable {
       guard rest.hasPrefix(":") else { throw .expected("[address]:port", found: quoted(text)) }
       return (host, String(rest.dropFirst()))
     }
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    if parts.count > 2 { throw tooManyColons(text, parts) }
-    let host = String(parts[0])
-    let port = parts.count == 2 ? String(parts[1]) : nil
-    if let fault = HostName.fault(in: host) {
-      if host == "*" || host.isEmpty {
-        let port = port ?? String(defaultPort ?? listenerPort)
-        throw .said(fault, hint: #"did you mean "0.0.0.0:\#(port)"?"#)
-      }
-      if port == nil, host.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
-        throw .said("no host in \(quoted(text))", hint: #"did you mean "127.0.0.1:\#(host)"?"#)
-      }
-      throw .said(fault)
+    if HostName.isIPv6(text) { throw .said("IPv6 address without brackets: \(quoted(text))") }
+    let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+    if let fault = HostName.fault(in: parts[0]) {
+      let isNumber = parts.count == 1 && parts[0].utf8.allSatisfy { $0 >= 48 && $0 <= 57 }
+      if isNumber, !text.isEmpty { throw .said("no host in \(quoted(text))") }
+      if parts.count < 3 { throw .said(fault) }
+    } else if parts.count == 3 {
+      throw .said("\(quoted(text)) is host:port followed by something else")
     }
-    return (host, port)
-  }
-
-  /// The error for more than one colon without brackets: an IPv6 address, or twemproxy's `host:port:weight`.
-  private static func tooManyColons(_ text: String, _ parts: [Substring]) -> Complaint {
-    if HostName.isIPv6(text) {
-      return .said(
-        "IPv6 address without brackets: \(quoted(text))", hint: #"did you mean "[\#(text)]:\#(serverPort)"?"#)
-    }
-    if parts.count == 3, HostName.fault(in: String(parts[0])) == nil {
-      let tail = parts[2].split(separator: " ", maxSplits: 1)
-      let address = "\(parts[0]):\(parts[1])"
-      let name = tail.count == 2 ? ", name: \(tail[1])" : ""
-      return .said(
-        "\(quoted(text)) is host:port followed by something else",
-        hint: "a weight is written {address: \(address), weight: \(tail.first ?? "1")\(name)}")
-    }
-    return .said(
-      "too many colons in \(quoted(text))", hint: "put an IPv6 address in brackets: [::1]:\(serverPort)")
+    if parts.count == 3 { throw .said("too many colons in \(quoted(text))") }
+    return (parts[0], parts.count == 2 ? parts[1] : nil)
   }
 }
 

@@ -30,7 +30,7 @@ extension SettingsDecoder {
       }
       settings.pools = decodePools(pools.value)
     } else if poolFields.isEmpty {
-      refuse(root.position, "no servers", hint: "write \"servers\" or \"pools\"")
+      refuse(root.position, "no servers", hint: "add a line such as servers: [10.0.0.1:11211]")
     } else {
       settings.pools = [pool("main", poolFields, at: root.position)]
     }
@@ -50,7 +50,10 @@ extension SettingsDecoder {
 
   private mutating func decodePools(_ node: YAMLNode) -> [PoolSettings] {
     guard case .mapping(let entries) = node.content else {
-      refuse(node.position, .expected("a mapping of names to pools", found: node.found), about: "pools")
+      refuse(
+        node.position,
+        .expected("a mapping of names to pools", found: node.found, hint: PoolForms.pools(node)),
+        about: "pools")
       return []
     }
     if entries.isEmpty {
@@ -77,7 +80,9 @@ extension SettingsDecoder {
       guard case .mapping = entry.value.content else {
         refuse(
           entry.value.position,
-          .expected("a mapping with \"servers\"", found: entry.value.found), about: "pool \(quoted(name))")
+          .expected(
+            "a mapping with \"servers\"", found: entry.value.found, hint: PoolForms.pool(entry.value)),
+          about: "pool \(quoted(name))")
         // The name is known anyway: a route to this pool is not a second error.
         pools.append(PoolSettings(name: name, servers: []))
         continue
@@ -97,7 +102,7 @@ extension SettingsDecoder {
         refuse(
           place, "\(pools.count) pools and no \"routes\"",
           hint:
-            "say which keys go where, such as routes: [{prefix: \"a:\", pool: \(pools[1])}, {pool: \(pools[0])}]"
+            "add a line such as routes: [{prefix: \"a:\", pool: \(pools[1])}, {pool: \(pools[0])}]"
         )
       }
       settings.routes = [RouteSettings(prefix: "", pool: pools.first ?? "", poolIndex: 0)]
@@ -105,7 +110,8 @@ extension SettingsDecoder {
     }
     var routes: [RouteSettings] = []
     var seen: [String: FilePosition] = [:]
-    for item in items(of: node, "routes", most: Bounds.routes) ?? [] {
+    let hint = PoolForms.routes(node, pools: pools)
+    for item in items(of: node, "routes", most: Bounds.routes, hint: hint) ?? [] {
       guard let route = route(item, pools: pools) else { continue }
       if let first = seen[route.prefix] {
         let what = route.prefix.isEmpty ? "default route" : "prefix \(quoted(route.prefix))"
@@ -121,7 +127,9 @@ extension SettingsDecoder {
   private mutating func route(_ node: YAMLNode, pools: [String]) -> RouteSettings? {
     guard case .mapping = node.content else {
       let expected = "a mapping such as {prefix: \"a:\", pool: main}"
-      refuse(node.position, .expected(expected, found: node.found), about: "routes")
+      let isPool = node.scalar.map { pools.contains($0) } ?? false
+      let hint = isPool ? "write \(YAMLNode.pairs([("pool", node)]).written)" : nil
+      refuse(node.position, .expected(expected, found: node.found, hint: hint), about: "routes")
       return nil
     }
     let errorsBefore = errors.count

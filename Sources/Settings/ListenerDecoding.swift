@@ -29,11 +29,17 @@ extension SettingsDecoder {
         return nil
       }
       do throws(Complaint) {
-        return ListenerSettings(try Endpoint.parse(text, defaultPort: nil))
+        return ListenerSettings(try Endpoint.parse(text, for: .listener(defaultPort: nil)))
       } catch {
         refuse(node.position, error, about: "listen")
         return nil
       }
+    }
+    if node.entries?.contains(where: { $0.key.scalar == ListenerKey.address.rawValue }) == false,
+      let meant = ServerForms.listener(node)
+    {
+      refuse(node.position, "a listener without \"address\"", hint: "write \(YAMLNode.word(meant).written)")
+      return nil
     }
     let errorsBefore = errors.count
     var endpoint: Endpoint?
@@ -45,7 +51,7 @@ extension SettingsDecoder {
       switch key {
       case .address:
         read(value, key, into: &endpoint) { text throws(Complaint) in
-          try Endpoint.parse(text, defaultPort: nil)
+          try Endpoint.parse(text, for: .listener(defaultPort: nil))
         }
       case .mode:
         socketKeys.append((key, place))

@@ -1,7 +1,8 @@
 /// The known word that was probably meant; nil if none is close.
 ///
 /// Close means one typing error (a letter too many, missing, wrong, or two swapped) in a short word, and one per
-/// three letters in a longer one. Case is ignored, and `-` equals `_`.
+/// three letters in a longer one; or the first three letters or more of a single known word. Case is ignored, and `-`
+/// equals `_`.
 package func nearestWord(to word: String, among known: [String]) -> String? {
   let wanted = folded(word)
   guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
@@ -13,7 +14,8 @@ package func nearestWord(to word: String, among known: [String]) -> String? {
     guard slips <= max(1, max(wanted.count, letters.count) / 3), slips < letters.count else { continue }
     if slips < best?.slips ?? .max { best = (candidate, slips) }
   }
-  return best?.word
+  let longer = wanted.count < 3 ? [] : known.filter { folded($0).starts(with: wanted) }
+  return best?.word ?? (longer.count == 1 ? longer[0] : nil)
 }
 
 private func folded(_ word: String) -> [UInt8] {

@@ -77,11 +77,9 @@ extension SettingsDecoder {
 
   /// Decodes a list of servers, each address once.
   mutating func servers(_ node: YAMLNode) -> [PlacedServer] {
-    let example: String? =
-      if case .scalar(let text, _) = node.content, !node.isNothing { "write [\(text.prefix(64))]" } else {
-        nil
-      }
-    guard let items = items(of: node, "servers", most: Bounds.serversInPool, hint: example) else { return [] }
+    let meant = node.isNothing ? nil : ServerForms.servers(node)
+    let hint = meant.map { "write \($0.written)" } ?? "such as [10.0.0.1:11211, 10.0.0.2:11211]"
+    guard let items = items(of: node, "servers", most: Bounds.serversInPool, hint: hint) else { return [] }
     var servers: [PlacedServer] = []
     var addresses: [Endpoint: FilePosition] = [:]
     for item in items {
@@ -115,16 +113,39 @@ extension SettingsDecoder {
   /// Decodes an address, or a mapping of address, weight and name.
   private mutating func server(_ node: YAMLNode) -> ServerSettings? {
     if case .mapping = node.content { return namedServer(node) }
-    guard let text = text(node, "servers", expected: "an address such as 10.0.0.1:11211") else { return nil }
+    let meant = ServerForms.server(node)
+    let hint = meant.map { "write \($0.written)" }
+    guard let text = text(node, "servers", expected: "an address such as 10.0.0.1:11211", hint: hint) else {
+      return nil
+    }
     do throws(Complaint) {
       return try Self.server(text)
     } catch {
-      refuse(node.position, error, about: "servers")
+      let several = ServerForms.addresses(in: text)
+      if several.count > 1, meant?.entries == nil {
+        let list = several.map { YAMLNode.word($0).written }
+        refuse(
+          node.position, "servers: several servers in one item: \(quoted(text))",
+          hint: node.isInFlow
+            ? "write \(list.joined(separator: ", "))"
+            : "put each on a line of its own: \(list.map { "- \($0)" }.joined(separator: ", "))")
+      } else {
+        var complaint = error
+        // The command line has no mappings.
+        if let hint, meant?.entries != nil, case .file = source { complaint.hint = hint }
+        refuse(node.position, complaint, about: "servers")
+      }
       return nil
     }
   }
 
   private mutating func namedServer(_ node: YAMLNode) -> ServerSettings? {
+    if node.entries?.contains(where: { $0.key.scalar == ServerKey.address.rawValue }) == false,
+      let meant = ServerForms.server(node)
+    {
+      refuse(node.position, "a server without \"address\"", hint: "write \(meant.written)")
+      return nil
+    }
     let errorsBefore = errors.count
     var server: ServerSettings?
     var weight: UInt32 = 1
@@ -155,7 +176,7 @@ extension SettingsDecoder {
   }
 
   private static func server(_ text: String) throws(Complaint) -> ServerSettings {
-    ServerSettings(address: text, endpoint: try Endpoint.parse(text, defaultPort: Endpoint.serverPort))
+    ServerSettings(address: text, endpoint: try Endpoint.parse(text, for: .server))
   }
 
   /// The error in the name of a pool or server; nil if there is none.

@@ -36,6 +36,8 @@ enum PoolKey: String, SettingsKey {
   case rejoin
   case onJoin = "on_join"
   case floor, connections
+
+  var defaultText: String? { PoolSettings(name: "", servers: []).written(self) }
 }
 
 extension PoolSettings {

@@ -33,18 +33,19 @@ package enum Quantity {
     _ text: String, in range: ClosedRange<Duration>
   ) throws(Complaint) -> Duration {
     let expected = "a duration from \(written(range.lowerBound)) to \(written(range.upperBound))"
-    let units = (durations, examples: ["ms", "s"])
-    let value: Duration = .nanoseconds(try measure(text, units, expected))
-    guard range.contains(value) else { throw .expected(expected, found: quoted(text)) }
-    return value
+    let scale = Scale(units: durations, examples: ["ms", "s"], expected: expected) {
+      range.contains(.nanoseconds($0))
+    }
+    return .nanoseconds(try measure(text, scale))
   }
 
   /// Parses a number of bytes within `range`.
   package static func size(_ text: String, in range: ClosedRange<Int>) throws(Complaint) -> Int {
     let expected = "a size from \(writtenSize(range.lowerBound)) to \(writtenSize(range.upperBound))"
-    let value = Int(try measure(text, (sizes, examples: ["KiB", "MiB"]), expected))
-    guard range.contains(value) else { throw .expected(expected, found: quoted(text)) }
-    return value
+    let scale = Scale(units: sizes, examples: ["B", "KiB", "MiB"], expected: expected) {
+      range.contains(Int($0))
+    }
+    return Int(try measure(text, scale))
   }
 
   /// Parses a whole number within `range`; `word` is another accepted value, for the message.
@@ -53,22 +54,26 @@ package enum Quantity {
   ) throws(Complaint) -> Int {
     guard let value = digits(text), range.contains(value) else {
       let alternative = word.map { "\($0) or " } ?? ""
+      let plain = text.filter { !"_,' ".contains($0) }
+      let isMeant = plain != text && digits(plain).map(range.contains) ?? false
       throw .expected(
-        "\(alternative)a whole number from \(range.lowerBound) to \(range.upperBound)", found: quoted(text))
+        "\(alternative)a whole number from \(range.lowerBound) to \(range.upperBound)", found: quoted(text),
+        hint: isMeant ? "did you mean \(quoted(plain))?" : nil)
     }
     return value
   }
 
   /// Parses a percentage from 0 to 100 with its sign.
   package static func percent(_ text: String) throws(Complaint) -> Int {
-    let number = text.hasSuffix("%") ? String(text.dropLast()) : text
-    guard let value = digits(number), value <= 100 else {
-      throw .expected("a share from 0% to 100%", found: quoted(text))
-    }
-    guard text.hasSuffix("%") else {
-      throw .expected("a share from 0% to 100%", found: quoted(text), hint: "did you mean \"\(value)%\"?")
-    }
-    return value
+    if text.hasSuffix("%"), let value = digits(text.dropLast()), value <= 100 { return value }
+    let parts = text.split(separator: ".").map(String.init)
+    let number = text.filter { !"% ".contains($0) }
+    let meant =
+      if parts.count == 2, digits(parts[0]) == 0, let tenths = digits(parts[1]), parts[1].utf8.count <= 2 {
+        tenths * (parts[1].utf8.count == 1 ? 10 : 1)
+      } else { digits(number).flatMap { $0 <= 100 ? $0 : nil } }
+    throw .expected(
+      "a share from 0% to 100%", found: quoted(text), hint: meant.map { "did you mean \"\($0)%\"?" })
   }
 
   /// Parses permission bits in octal: `700`, `0700` or `0o700`.
@@ -96,53 +101,71 @@ package enum Quantity {
     return Int(text)
   }
 
-  /// Parses `number[.fraction]unit` into the smallest unit, exactly.
-  private static func measure(
-    _ text: String, _ units: ([Unit], examples: [String]), _ expected: String
-  ) throws(Complaint) -> Int64 {
-    let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-    let parts = number.split(separator: ".", omittingEmptySubsequences: false)
-    guard let first = parts.first, let whole = digits(first), parts.count <= 2 else {
-      throw .expected(expected, found: quoted(text))
-    }
-    var fraction = 0
-    var scale: Int64 = 1
-    if parts.count == 2 {
-      guard parts[1].utf8.count <= 3, let value = digits(parts[1]) else {
-        throw .expected(expected, found: quoted(text), hint: "at most three digits after the point")
-      }
-      fraction = value
-      for _ in 0..<parts[1].utf8.count { scale *= 10 }
-    }
-    let suffix = text.dropFirst(number.count).drop { $0 == " " }
-    let unit = try unit(String(suffix), after: String(number), units, found: text)
-    let (product, over) = Int64(whole).multipliedReportingOverflow(by: unit.factor)
-    // Three digits of the largest unit: 999 * 3.6e12 is far below the limit.
-    let rest = Int64(fraction) * unit.factor
-    let (sum, past) = product.addingReportingOverflow(rest / scale)
-    if over || past { throw .expected(expected, found: quoted(text)) }
-    guard rest % scale == 0 else {
-      throw .expected("a whole number of the smallest unit", found: quoted(text))
-    }
-    return sum
+  /// The units of one kind of quantity, and which values are allowed.
+  private struct Scale {
+    var units: [Unit]
+    /// The units to suggest for a number without one.
+    var examples: [String]
+    /// The kind and the range, for messages.
+    var expected: String
+    /// Whether a value in the smallest unit is in range.
+    var contains: (Int64) -> Bool
   }
 
-  private static func unit(
-    _ suffix: String, after number: String, _ units: ([Unit], examples: [String]), found text: String
-  ) throws(Complaint) -> Unit {
-    let (known, examples) = units
-    if let unit = known.first(where: { $0.name == suffix }) { return unit }
+  /// A number before its unit: `1.5` is 15 tenths.
+  private struct Number {
+    var value: Int64
+    var divisor: Int64 = 1
+
+    /// In the smallest unit; nil if that overflows or is not a whole number.
+    func times(_ unit: Unit) -> Int64? {
+      let (product, over) = value.multipliedReportingOverflow(by: unit.factor)
+      return over || product % divisor != 0 ? nil : product / divisor
+    }
+  }
+
+  /// Parses `number[.fraction]unit` into the smallest unit, exactly.
+  private static func measure(_ text: String, _ scale: Scale) throws(Complaint) -> Int64 {
+    let written = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    let parts = written.split(separator: ".", omittingEmptySubsequences: false)
+    guard let first = parts.first, let whole = digits(first), parts.count <= 2 else {
+      throw .expected(scale.expected, found: quoted(text))
+    }
+    var number = Number(value: Int64(whole))
+    if parts.count == 2 {
+      guard !parts[1].isEmpty, parts[1].utf8.count <= 3, whole < 1_000_000_000_000,
+        let all = digits("\(first)\(parts[1])")
+      else {
+        throw .expected(scale.expected, found: quoted(text), hint: "at most three digits after the point")
+      }
+      number = Number(value: Int64(all), divisor: [1, 10, 100, 1000][parts[1].utf8.count])
+    }
+    let suffix = String(text.dropFirst(written.count).drop { $0 == " " })
+    func meant(_ unit: Unit) -> String? {
+      number.times(unit).map(scale.contains) == true ? quoted("\(written)\(unit.name)") : nil
+    }
+    if let unit = scale.units.first(where: { $0.name == suffix }) {
+      guard let value = number.times(unit), scale.contains(value) else {
+        throw .expected(scale.expected, found: quoted(text))
+      }
+      return value
+    }
     if suffix.isEmpty {
-      let written = examples.map { quoted(number + $0) }.joined(separator: " or ")
-      throw .said("no unit in \(quoted(text))", hint: "write \(written)")
+      let candidates = scale.units.filter { scale.examples.contains($0.name) }.compactMap(meant)
+      if candidates.isEmpty { throw .expected(scale.expected, found: quoted(text)) }
+      throw .said("no unit in \(quoted(text))", hint: "write \(candidates.joined(separator: " or "))")
+    }
+    let point = text.replacing(",", with: ".")
+    if suffix.hasPrefix(","), (try? measure(point, scale)) != nil {
+      throw .expected(scale.expected, found: quoted(text), hint: "did you mean \(quoted(point))?")
     }
     let lower = suffix.lowercased()
-    let meant = known.first { $0.slips.contains(lower) || $0.name.lowercased() == lower }
+    let unit = scale.units.first { $0.slips.contains(lower) || $0.name.lowercased() == lower }
     // No nearest word here: "TiB" is one letter from "KiB" and means a thousand million times as much.
     throw .said(
       "unknown unit \(quoted(suffix)) in \(quoted(text))",
-      hint: meant.map { "did you mean \(quoted(number + $0.name))?" }
-        ?? "expected one of \(known.map(\.name).joined(separator: ", "))")
+      hint: unit.flatMap(meant).map { "did you mean \($0)?" }
+        ?? "the units are \(scale.units.map(\.name).joined(separator: ", "))")
   }
 
   /// A duration as written in a file: in the largest unit that leaves no remainder.

@@ -63,7 +63,7 @@ extension Invocation {
         ? flag.argument.split(separator: ",").map(String.init) : ["unix:\(flag.argument)"]
       for text in texts {
         let endpoint = try value(flag.written) { () throws(Complaint) in
-          try Endpoint.parse(text, defaultPort: port ?? Endpoint.listenerPort)
+          try Endpoint.parse(text, for: .listener(defaultPort: port ?? Endpoint.listenerPort))
         }
         listeners.append(ListenerSettings(endpoint))
       }

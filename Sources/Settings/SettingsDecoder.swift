@@ -10,10 +10,15 @@ struct SettingsDecoder {
   }
 
   let source: Source
+  /// Whether unknown keys are looked up in other places; not for a value that is only tried.
+  private let givesAdvice: Bool
   private(set) var errors: [ConfigError] = []
   private(set) var isFull = false
 
-  init(source: Source) { self.source = source }
+  init(source: Source, givesAdvice: Bool = true) {
+    self.source = source
+    self.givesAdvice = givesAdvice
+  }
 
   // MARK: Complaints
 
@@ -67,18 +72,35 @@ struct SettingsDecoder {
     of node: YAMLNode, _ subject: String, as type: Key.Type
   ) -> [(key: Key, at: FilePosition, value: YAMLNode)] {
     guard case .mapping(let entries) = node.content else {
-      refuse(node.position, .expected("a mapping", found: node.found), about: subject)
+      refuse(
+        node.position, .expected("a mapping", found: node.found, hint: Self.example(of: type, for: node)),
+        about: subject)
       return []
     }
+    var above: YAMLNode.Entry?
+    // The keys of the mapping, and those that hints add to it.
+    var present = Set(entries.compactMap { $0.key.scalar.flatMap(Key.init) })
     var fields: [(key: Key, at: FilePosition, value: YAMLNode)] = []
     var seen: [Key: FilePosition] = [:]
     for entry in entries {
+      defer { above = entry }
       guard case .scalar(let word, _) = entry.key.content else {
         refuse(entry.key.position, .expected("a word as key", found: entry.key.found), about: subject)
         continue
       }
       guard let key = Key(rawValue: word) else {
-        unknown(word, in: subject, at: entry.key.position, known: Key.allCases.map(\.rawValue))
+        if let outer = above.flatMap({ Self.mapping(emptyIn: $0) }), entry.key.position.line > 0 {
+          let below = entry.value.entries == nil ? "" : " and the lines below it"
+          refuse(
+            entry.key.position, "\(quoted(word)) is not part of \(quoted(outer)): it is not indented",
+            hint: "put 2 spaces before it\(below)")
+          continue
+        }
+        // The value is checked under the key that was meant, so that its own errors are in the same report.
+        if let meant = unknown(entry, word, in: subject, without: &present), seen[meant.key] == nil {
+          seen[meant.key] = entry.key.position
+          fields.append((meant.key, entry.key.position, meant.value.placed(at: entry.value.position)))
+        }
         continue
       }
       if let first = seen[key] {
@@ -91,15 +113,60 @@ struct SettingsDecoder {
     return fields
   }
 
-  private mutating func unknown(
-    _ word: String, in subject: String, at position: FilePosition, known: [String]
-  ) {
+  /// The key of an entry that lacks its mapping, which may follow without indentation.
+  private static func mapping(emptyIn entry: YAMLNode.Entry) -> String? {
+    let outer: Set = [FileKey.pools.rawValue, FileKey.limits.rawValue, FileKey.log.rawValue]
+    return entry.value.isNothing ? entry.key.scalar.flatMap { outer.contains($0) ? $0 : nil } : nil
+  }
+
+  /// Reports an unknown key. Returns the key that was meant, if it is one of the same mapping, and its value.
+  private mutating func unknown<Key: SettingsKey>(
+    _ entry: YAMLNode.Entry, _ word: String, in subject: String, without present: inout Set<Key>
+  ) -> (key: Key, value: YAMLNode)? {
     // For a file with a million wrong keys a million searches are not worth their time.
-    guard errors.count < Bounds.errors else { return refuse(position, "") }
-    let near = nearestWord(to: word, among: known).map { "did you mean \(quoted($0))?" }
-    let hint =
-      KnownKeys.twemproxyHint(for: word) ?? near ?? "expected one of \(known.joined(separator: ", "))"
-    refuse(position, "unknown key \(quoted(word)) in \(subject)", hint: hint)
+    guard errors.count < Bounds.errors, givesAdvice else {
+      refuse(entry.key.position, "")
+      return nil
+    }
+    let message = "unknown key \(quoted(word)) in \(subject)"
+    let advice = KeyAdvice(for: word, value: entry.value)
+    if let hint = KeyAdvice.withoutCounterpart(word) ?? advice?.hint(in: subject, present) {
+      refuse(entry.key.position, message, hint: hint)
+      let isForPool = advice?.home == .pool && present.contains { $0.rawValue == FileKey.pools.rawValue }
+      guard !isForPool, let new = advice?.entry, let key = new.key.scalar.flatMap(Key.init),
+        !present.contains(key)
+      else {
+        return nil
+      }
+      present.insert(key)
+      return (key, new.value)
+    }
+    let keys = Key.allCases.filter { !present.contains($0) }.map(\.rawValue)
+    let letters = word.trimmingTypographicQuotes
+    let glued = Key.allCases.first { word.hasPrefix("\($0.rawValue):") }
+    if let glued {
+      let value = YAMLNode.word(String(word.dropFirst(glued.rawValue.count + 1)))
+      refuse(entry.key.position, message, hint: "write \(glued.rawValue): \(value.written)")
+      return (glued, value)
+    }
+    let near = keys.contains(letters) ? letters : nearestWord(to: letters, among: keys)
+    let known = Key.allCases.map(\.rawValue).joined(separator: ", ")
+    refuse(
+      entry.key.position, message,
+      hint: near.map { "did you mean \(quoted($0))?" } ?? "expected one of \(known)")
+    return near.flatMap(Key.init).map { ($0, entry.value) }
+  }
+
+  /// A mapping to write instead of another value: with that value under its key, or an example.
+  private static func example<Key: SettingsKey>(of type: Key.Type, for node: YAMLNode) -> String? {
+    if type == TopKey.self { return ServerForms.servers(node).map { "write servers: \($0.written)" } }
+    let keys = type.allCases.filter { $0.defaultText != nil }
+    let meant = keys.first { key in
+      let advice = KeyAdvice(for: key.rawValue, value: node)
+      return advice?.key == key.rawValue && advice?.value == node
+    }
+    if let meant { return "write \(YAMLNode.pairs([(meant.rawValue, node)]).written)" }
+    return keys.first.map { "such as {\($0.rawValue): \($0.defaultText ?? "")}" }
   }
 
   /// The items of a list, which must have at least one and at most `most`.
@@ -122,9 +189,18 @@ struct SettingsDecoder {
   // MARK: Scalars
 
   /// The text of a scalar; reports an error if the node is empty or not a scalar.
-  mutating func text(_ node: YAMLNode, _ subject: String, expected: String = "a value") -> String? {
-    guard !node.isNothing, case .scalar(let text, _) = node.content else {
-      refuse(node.position, .expected(expected, found: node.found), about: subject)
+  mutating func text(
+    _ node: YAMLNode, _ subject: String, expected: String = "a value", hint: String? = nil
+  ) -> String? {
+    guard !node.isNothing, case .scalar(let text, let isPlain) = node.content else {
+      refuse(node.position, .expected(expected, found: node.found, hint: hint), about: subject)
+      return nil
+    }
+    let letters = text.trimmingTypographicQuotes
+    if isPlain, letters != text {
+      refuse(
+        node.position, "\(subject): typographic quotes around \(quoted(letters))",
+        hint: "write \(quoted(letters))")
       return nil
     }
     return text
@@ -135,11 +211,16 @@ struct SettingsDecoder {
     _ node: YAMLNode, _ subject: some SettingsKey, into place: inout Value,
     _ parse: (String) throws(Complaint) -> Value
   ) {
-    guard let text = text(node, subject.rawValue) else { return }
+    let usual = subject.defaultText.map { "the default is \($0)" }
+    guard let text = text(node, subject.rawValue, hint: usual) else { return }
     do throws(Complaint) {
       place = try parse(text)
     } catch {
-      refuse(node.position, error, about: subject.rawValue)
+      var complaint = error
+      let rest = text.last.map { ",;".contains($0) } == true ? String(text.dropLast()) : nil
+      let meant = rest.flatMap { (try? parse($0)) == nil ? nil : "did you mean \(quoted($0))?" }
+      complaint.hint = meant ?? complaint.hint ?? usual
+      refuse(node.position, complaint, about: subject.rawValue)
     }
   }
 }

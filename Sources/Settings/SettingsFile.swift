@@ -16,24 +16,45 @@ extension ProxySettings {
 
   /// Checks the content of a file; `file` is its name in errors. Any bytes give settings or errors.
   package static func decode(bytes: [UInt8], file: String) throws(ConfigFailure) -> ProxySettings {
+    func failure(_ problems: [YAMLProblem]) -> ConfigFailure {
+      ConfigFailure(
+        problems.map { problem in
+          let place = problem.position
+          return ConfigError(
+            file: file, line: place.line, column: place.column, message: problem.message, hint: problem.hint)
+        })
+    }
+    let text: (bytes: [UInt8], end: FilePosition)
+    do throws(YAMLProblem) { text = try SourceText.checked(bytes) } catch { throw failure([error]) }
     let root: YAMLNode?
     do throws(YAMLProblem) {
-      root = try YAMLNode.read(bytes)
+      root = try YAMLNode.read(text.bytes, end: text.end)
     } catch {
-      let place = error.position
-      throw ConfigFailure([
-        ConfigError(
-          file: file, line: place.line, column: place.column, message: error.message, hint: error.hint)
-      ])
+      let lines = SourceLines(text.bytes)
+      let slips = lines.slips.sorted { $0.position < $1.position }.prefix(Bounds.errors)
+      let problems = slips.isEmpty || !error.isSyntax ? [error] : Array(slips)
+      throw failure(ForeignFile.problems(nil, lines) ?? problems)
     }
     guard let root, !root.isNothing else {
-      throw ConfigFailure([
-        ConfigError(
-          file: file, line: 1, column: 1, message: "the file is empty",
+      throw failure([
+        YAMLProblem(
+          "the file is empty", at: FilePosition(line: 1, column: 1),
           hint: "the smallest valid file is servers: [127.0.0.1:11211]")
       ])
     }
-    return try decode(root, .file(file))
+    do throws(ConfigFailure) {
+      return try decode(root, .file(file))
+    } catch {
+      let lines = SourceLines(text.bytes)
+      if let problems = ForeignFile.problems(root, lines) { throw failure(problems) }
+      // A slip in a line explains the errors in it.
+      let wrong = Set(error.errors.map(\.line))
+      let slips = failure(lines.slips.filter { wrong.contains($0.position.line) }).errors
+      let explained = Set(slips.map(\.line))
+      if slips.isEmpty { throw error }
+      let errors = error.errors.filter { !explained.contains($0.line) } + slips
+      throw ConfigFailure(errors.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+    }
   }
 
   /// Settings from servers and listeners given as arguments, with one pool named main. Without listeners the default

@@ -2,7 +2,14 @@
 // switches over these without a default, so every key listed here is decoded, and all others are unknown.
 
 /// The keys of one kind of mapping.
-protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {}
+protocol SettingsKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
+  /// The default in the form of the file; nil if there is none, or if it is more than one word.
+  var defaultText: String? { get }
+}
+
+extension SettingsKey {
+  var defaultText: String? { nil }
+}
 
 /// The keys of the top level, besides those of a pool in the short form.
 enum FileKey: String, SettingsKey {
@@ -10,14 +17,29 @@ enum FileKey: String, SettingsKey {
   case pinThreads = "pin_threads"
   case pools, routes, limits, log
   case drainTimeout = "drain_timeout"
+
+  var defaultText: String? {
+    let settings = ProxySettings(pools: [])
+    return switch self {
+    case .threads: "auto"
+    case .pinThreads: String(settings.pinsThreads)
+    case .drainTimeout: Quantity.written(settings.drainTimeout)
+    case .listen: settings.listeners.first?.endpoint.description
+    case .pools, .routes, .limits, .log: nil
+    }
+  }
 }
 
 enum ListenerKey: String, SettingsKey {
   case address, mode, owner
+
+  var defaultText: String? { self == .mode ? "0700" : nil }
 }
 
 enum ServerKey: String, SettingsKey {
   case address, weight, name, mark
+
+  var defaultText: String? { self == .weight ? "1" : nil }
 }
 
 /// What an operator may say of a server.
@@ -35,11 +57,15 @@ enum LimitKey: String, SettingsKey {
   case maxValue = "max_value"
   case serverQueue = "server_queue"
   case memory
+
+  var defaultText: String? { LimitSettings().written(self) }
 }
 
 enum LogKey: String, SettingsKey {
   case to, level, format
   case clientsMaySetLevel = "clients_may_set_level"
+
+  var defaultText: String? { LogSettings().written(self) }
 }
 
 /// The keys allowed at the top level: the file's own, and a pool's if there is only one pool.
@@ -64,6 +90,13 @@ enum TopKey: SettingsKey {
     }
   }
 
+  var defaultText: String? {
+    switch self {
+    case .file(let key): key.defaultText
+    case .pool(let key): key.defaultText
+    }
+  }
+
   static let allCases: [TopKey] = FileKey.allCases.map(TopKey.file) + PoolKey.allCases.map(TopKey.pool)
 }
 
@@ -78,21 +111,4 @@ package enum KnownKeys {
   }()
 
   private static func words<Key: SettingsKey>(_ type: Key.Type) -> [String] { Key.allCases.map(\.rawValue) }
-
-  /// The hint for a twemproxy key; nil if the word is not one.
-  static func twemproxyHint(for key: String) -> String? {
-    switch key {
-    case "timeout": #"twemproxy's "timeout" is "request_timeout" here, with a unit"#
-    case "distribution": #"twemproxy's "distribution: ketama" is "placement: twemproxy-ketama" here"#
-    case "auto_eject_hosts":
-      #"twemproxy's "auto_eject_hosts: true" is "on_failure: eject" here, false is "fail_fast""#
-    case "server_failure_limit": #"twemproxy's "server_failure_limit" is "failures" here"#
-    case "server_retry_timeout": #"twemproxy's "server_retry_timeout" is "probe_interval" here, with a unit"#
-    case "server_connections": #"twemproxy's "server_connections" is "connections" here"#
-    case "client_connections": #"twemproxy's "client_connections" is "limits: {clients: …}" here"#
-    case "redis", "redis_auth", "redis_db": "ringroad speaks memcached's protocol only"
-    case "preconnect", "backlog", "tcpkeepalive", "reuseport": "ringroad has no such setting: leave it out"
-    default: nil
-    }
-  }
 }

@@ -24,7 +24,7 @@ enum SourceText {
     while true {
       switch parser.parseScalar(from: &rest) {
       case .emptyInput: return place
-      case .error: throw YAMLProblem("the file is not UTF-8 here", at: place)
+      case .error: throw YAMLProblem("the file is not UTF-8 here", at: place, hint: "save it as UTF-8")
       case .valid(let encoded):
         let scalar = Unicode.UTF8.decode(encoded)
         guard isAllowed(scalar) else {

@@ -5,7 +5,8 @@ struct YAMLEvent: Equatable, Sendable {
   enum Kind: Equatable, Sendable {
     /// A plain scalar has no quotes: only such a scalar can mean "nothing".
     case scalar(String, isPlain: Bool)
-    case listStart, listEnd, mappingStart, mappingEnd
+    case listStart(isFlow: Bool)
+    case listEnd, mappingStart, mappingEnd
   }
 
   var kind: Kind
@@ -17,6 +18,8 @@ struct YAMLProblem: Error, Equatable, Sendable {
   var message: String
   var position: FilePosition
   var hint: String?
+  /// Whether the file is no YAML here, so that the slips in its lines say more.
+  var isSyntax = false
 
   init(_ message: String, at position: FilePosition, hint: String? = nil) {
     self.message = message
@@ -72,11 +75,16 @@ enum YAMLEvents {
       case YAML_DOCUMENT_START_EVENT:
         documents += 1
         if documents > 1 {
-          return .failure(YAMLProblem("a second document begins here: expected one", at: place))
+          return .failure(
+            YAMLProblem(
+              "a second document begins here: expected one", at: place,
+              hint: "leave out this line and all below it"))
         }
         continue
       case YAML_SCALAR_EVENT: kind = unsafe scalar(event)
-      case YAML_SEQUENCE_START_EVENT: (kind, depth) = (.listStart, depth + 1)
+      case YAML_SEQUENCE_START_EVENT:
+        let isFlow = unsafe event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+        (kind, depth) = (.listStart(isFlow: isFlow), depth + 1)
       case YAML_MAPPING_START_EVENT: (kind, depth) = (.mappingStart, depth + 1)
       case YAML_SEQUENCE_END_EVENT: (kind, depth) = (.listEnd, depth - 1)
       case YAML_MAPPING_END_EVENT: (kind, depth) = (.mappingEnd, depth - 1)
@@ -107,9 +115,19 @@ enum YAMLEvents {
     // SAFETY: the type says which member of the union is filled.
     switch unsafe event.type {
     case YAML_ALIAS_EVENT:
-      return YAMLProblem("aliases (*name) are not supported", at: place, hint: "write the value out")
+      return YAMLProblem("aliases (*name) are not supported", at: place, hint: "repeat the value here")
     case YAML_SCALAR_EVENT:
       (anchor, tag) = unsafe (event.data.scalar.anchor != nil, event.data.scalar.tag != nil)
+      let style = unsafe event.data.scalar.style
+      let next = unsafe position(event.start_mark).line + 1
+      let isBlock = style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE
+      if !isBlock, unsafe position(event.end_mark).line >= next {
+        var problem = YAMLProblem(
+          "the text that began on line \(next - 1) continues here", at: FilePosition(line: next, column: 1),
+          hint: "a text ends on its line: check the quotes, dashes, colons and spaces")
+        problem.isSyntax = true
+        return problem
+      }
     case YAML_SEQUENCE_START_EVENT:
       (anchor, tag) = unsafe (event.data.sequence_start.anchor != nil, event.data.sequence_start.tag != nil)
     case YAML_MAPPING_START_EVENT:
@@ -117,9 +135,11 @@ enum YAMLEvents {
     default: return nil
     }
     if anchor {
-      return YAMLProblem("anchors (&name) are not supported", at: place, hint: "write the value out")
+      return YAMLProblem(
+        "anchors (&name) are not supported", at: place,
+        hint: "leave it out, and repeat the value where it is used")
     }
-    if tag { return YAMLProblem("tags (!name) are not supported", at: place, hint: "write the value alone") }
+    if tag { return YAMLProblem("tags (!name) are not supported", at: place, hint: "leave it out") }
     return nil
   }
 
@@ -131,15 +151,14 @@ enum YAMLEvents {
     if unsafe parser.error == YAML_MEMORY_ERROR {
       return YAMLProblem("not enough memory to read the file", at: place)
     }
-    var message = "YAML: \(problem)"
+    var message = "this is no YAML: \(problem)"
     if let context = unsafe text(parser.context) {
       let begin = unsafe position(parser.context_mark)
       message += begin.line < place.line ? " (\(context) that began on line \(begin.line))" : " (\(context))"
     }
-    let hint =
-      problem.contains("cannot start any token")
-      ? "YAML indents with spaces, never tabs, and a text that begins with %, @ or ` must be in quotes" : nil
-    return YAMLProblem(message, at: place, hint: hint)
+    var result = YAMLProblem(message, at: place)
+    result.isSyntax = true
+    return result
   }
 
   /// A string of libyaml's.

@@ -13,10 +13,11 @@ struct YAMLNode: Equatable, Sendable {
 
   var content: Content
   var position: FilePosition
+  /// Whether the value is an item of a list in brackets.
+  var isInFlow = false
 
   /// The file's single value; nil if it contains only comments.
-  static func read(_ bytes: [UInt8]) throws(YAMLProblem) -> YAMLNode? {
-    let (text, end) = try SourceText.checked(bytes)
+  static func read(_ text: [UInt8], end: FilePosition) throws(YAMLProblem) -> YAMLNode? {
     var rest = try YAMLEvents.read(text, end: end)[...]
     return next(&rest)
   }
@@ -27,9 +28,12 @@ struct YAMLNode: Equatable, Sendable {
     switch event.kind {
     case .scalar(let text, let isPlain):
       return YAMLNode(content: .scalar(text, isPlain: isPlain), position: event.position)
-    case .listStart:
+    case .listStart(let isFlow):
       var items: [YAMLNode] = []
-      while let item = next(&events) { items.append(item) }
+      while var item = next(&events) {
+        item.isInFlow = isFlow
+        items.append(item)
+      }
       return YAMLNode(content: .list(items), position: event.position)
     case .mappingStart:
       var entries: [Entry] = []

@@ -8,8 +8,8 @@ struct BadFile: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { title }
 
-  static let all: [BadFile] = (badYAML + "\n" + badFiles).split(separator: "\n").reduce(into: []) {
-    files, line in
+  private static let tables = [badYAML, badFiles, badHabits, foreignFiles].joined(separator: "\n")
+  static let all: [BadFile] = tables.split(separator: "\n").reduce(into: []) { files, line in
     let text = String(line.dropFirst(2))
     switch line.prefix(2) {
     case "##": files.append(BadFile(title: String(line.dropFirst(3))))
@@ -20,8 +20,9 @@ struct BadFile: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct BadFilesTests {
-  @Test func badFileTableHasAHundredFilesAllWithErrors() {
-    #expect(BadFile.all.count >= 100)
+  @Test func badFileTableHasTwoHundredFilesAllWithErrors() {
+    #expect(BadFile.all.count >= 200)
+    #expect(Set(BadFile.all.map(\.title)).count == BadFile.all.count)
     #expect(BadFile.all.allSatisfy { !$0.errors.isEmpty })
   }
 
@@ -43,11 +44,12 @@ struct BadFile: CustomTestStringConvertible, Sendable {
   @Test(
     arguments: [[0xFF], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xC3]] as [[UInt8]])
   func invalidUTF8IsRefusedAtItsPosition(_ bytes: [UInt8]) {
-    #expect(errors(of: Array("é: [a]\n# ü".utf8) + bytes) == ["2:4: the file is not UTF-8 here"])
+    #expect(
+      errors(of: Array("é: [a]\n# ü".utf8) + bytes) == ["2:4: the file is not UTF-8 here; save it as UTF-8"])
   }
 
   @Test func filesInOtherEncodingsAreRefused() {
-    #expect(errors(of: [0xFF, 0xFE, 0x61, 0x00]) == ["1:1: the file is not UTF-8 here"])
+    #expect(errors(of: [0xFF, 0xFE, 0x61, 0x00]) == ["1:1: the file is not UTF-8 here; save it as UTF-8"])
   }
 
   @Test func byteOrderMarkAndForeignLineEndsAreAccepted() throws {
@@ -55,6 +57,26 @@ struct BadFile: CustomTestStringConvertible, Sendable {
       bytes: [0xEF, 0xBB, 0xBF] + Array("threads: 3\r\nservers:\r\n  - a\r\n".utf8), file: "f")
     #expect(settings.threads == 3)
     #expect(settings.pools[0].servers.map(\.address) == ["a"])
+  }
+
+  @Test(arguments: ["\n", "\r\n", "\r"])
+  func slipsAreFoundAtTheirPositionWithAllLineEnds(_ end: String) {
+    let lines = ["\u{FEFF}servers: [10.0.0.1]", "threads 2 # two", "", "limits:", "\tclients: 5", ""]
+    #expect(
+      errors(of: lines.joined(separator: end)) == [
+        "2:1: no colon after \"threads\"; write threads: 2",
+        "5:1: a tab before the text of the line: YAML indents with spaces; put two spaces instead",
+      ])
+  }
+
+  /// The bounds of what is searched for slips, and lines that take long to search.
+  @Test(arguments: ["[", "{{", "# ", "\"", "$A", "::1,", "- ", "a: "])
+  func hugeLinesAreRefusedInTime(_ part: String) {
+    let line = String(repeating: part, count: 4000 / part.count)
+    let long = String(repeating: part, count: 100_000)
+    for yaml in [line, long, String(repeating: line + "\n", count: 10)] {
+      #expect(!errors(of: "listen\n\(yaml)\nservers: [\n").isEmpty)
+    }
   }
 
   @Test func fileOver16MiBIsRefused() {

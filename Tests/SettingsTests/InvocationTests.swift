@@ -84,7 +84,10 @@ import Testing
     ("-p 5 -l 127.0.0.1 -l 127.0.0.1:5 a", "listener 127.0.0.1:5 is given twice"),
     ("-f a.yml -f b.yml", "-f is given twice"),
     ("-f a.yml b", #""b" with --config a.yml: put servers in the file or on the command line, not both"#),
-    ("a b:0", #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0""#),
+    (
+      "a b:0",
+      #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0"; did you mean "b:11211"?"#
+    ),
     ("a a", #"argument "a": duplicate server a:11211"#),
     ("ringroad.yml", #""ringroad.yml" is not a server; a file is given as --config ringroad.yml"#),
     ("chekc f", #"unknown command "chekc"; did you mean "check"?"#),
@@ -96,7 +99,7 @@ import Testing
     ("route -f f --servers a k", "--config and --servers cannot be combined"),
     (
       "route --servers a,b:x k",
-      #"argument "b:x": servers: expected a port from 1 to 65535, found "x" in "b:x""#
+      #"argument "b:x": servers: expected a port from 1 to 65535, found "x" in "b:x"; did you mean "b:11211"?"#
     ),
     ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),

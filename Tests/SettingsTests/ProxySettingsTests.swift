@@ -8,7 +8,7 @@ import Testing
 
   static func server(_ address: String, weight: UInt32 = 1, name: String? = nil) throws -> ServerSettings {
     ServerSettings(
-      address: address, endpoint: try Endpoint.parse(address, defaultPort: 11211), weight: weight, name: name)
+      address: address, endpoint: try Endpoint.parse(address, for: .server), weight: weight, name: name)
   }
 
   static func text(_ path: String) throws -> String {
@@ -193,7 +193,10 @@ import Testing
 
   @Test(arguments: [
     (["a"], ["b"], #"argument "a": listen: no port in "a"; did you mean "a:11311"?"#),
-    ([], ["b:0"], #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0""#),
+    (
+      [], ["b:0"],
+      #"argument "b:0": servers: expected a port from 1 to 65535, found "0" in "b:0"; did you mean "b:11211"?"#
+    ),
     ([], ["b", "b:11211"], #"argument "b:11211": duplicate server b:11211"#),
     ([], [], "arguments: servers: expected at least one item, found an empty list"),
     ([], ["~"], #"argument "~": servers: "~" in the host "~"; expected letters, digits, '.', '-' and '_'"#),

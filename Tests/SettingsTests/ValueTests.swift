@@ -11,7 +11,7 @@ import Testing
       ("unix:/run/a b.sock", .unix(path: "/run/a b.sock")),
     ] as [(String, Endpoint)])
   func endpointPrintsInTheFormItIsParsedFrom(_ text: String, _ endpoint: Endpoint) throws {
-    #expect(try Endpoint.parse(text, defaultPort: nil) == endpoint)
+    #expect(try Endpoint.parse(text, for: .listener(defaultPort: nil)) == endpoint)
     #expect(endpoint.description == text)
   }
 
@@ -19,7 +19,7 @@ import Testing
     ("cache-a", "cache-a:11211"), ("[::1]", "[::1]:11211"), ("/run/a.sock", "unix:/run/a.sock"),
   ])
   func missingPortAndSchemeOfAnEndpointAreFilledIn(_ text: String, _ whole: String) throws {
-    #expect(try Endpoint.parse(text, defaultPort: 11211).description == whole)
+    #expect(try Endpoint.parse(text, for: .server).description == whole)
   }
 
   @Test(arguments: [
