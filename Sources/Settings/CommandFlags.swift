@@ -15,7 +15,7 @@ package enum ServeFlag: String, CommandFlag {
   case unixMask = "unix-mask"
   case threads
   case connectionLimit = "conn-limit"
-  case user, daemon, pidfile, verbose, help, version
+  case user, daemon, pidfile, verbose, check, help, version
 
   package var short: Character? {
     switch self {
@@ -32,6 +32,7 @@ package enum ServeFlag: String, CommandFlag {
     case .verbose: "v"
     case .help: "h"
     case .version: "V"
+    case .check: nil
     }
   }
 
@@ -43,7 +44,7 @@ package enum ServeFlag: String, CommandFlag {
     case .unixSocket: "PATH"
     case .unixMask: "MODE"
     case .user: "NAME"
-    case .daemon, .verbose, .help, .version: nil
+    case .daemon, .verbose, .check, .help, .version: nil
     }
   }
 
@@ -60,6 +61,7 @@ package enum ServeFlag: String, CommandFlag {
     case .daemon: "run in the background"
     case .pidfile: "write the process number to this file"
     case .verbose: "log more; -vv logs everything"
+    case .check: "only check the file, as ringroad check does"
     case .help: "print this text"
     case .version: "print the version"
     }
@@ -96,13 +98,13 @@ package enum RouteFlag: String, CommandFlag {
   }
 }
 
-/// Flags of `ringroad check`: only help.
+/// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
-  case help
+  case config, help
 
-  package var short: Character? { "h" }
-  package var argument: String? { nil }
-  package var help: String { "print this text" }
+  package var short: Character? { self == .config ? "f" : "h" }
+  package var argument: String? { self == .config ? "FILE" : nil }
+  package var help: String { self == .config ? "the file, as for the proxy" : "print this text" }
 }
 
 /// Flags of `ringroad demo`.

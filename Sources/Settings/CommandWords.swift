@@ -61,7 +61,9 @@ struct CommandWords<Flag: CommandFlag> {
     let written = "--\(name)"
     guard let flag = Flag(rawValue: name) else {
       let near = nearestWord(to: name, among: Flag.allCases.map(\.rawValue))
-      throw UsageError("unknown option \(quoted(written))", hint: near.map { "did you mean \"--\($0)\"?" })
+      throw UsageError(
+        "unknown option \(quoted(written))",
+        hint: CommandHints.option(name) ?? near.map { "did you mean \"--\($0)\"?" })
     }
     guard let wanted = flag.argument else {
       if parts.count == 2 { throw UsageError("\(written) takes no argument") }

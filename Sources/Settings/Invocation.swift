@@ -32,8 +32,7 @@ package enum Invocation: Equatable, Sendable {
   /// A first word that is nearly a command, and no address, is a typing error.
   private static func refuseMistyped(_ word: String) throws(UsageError) {
     guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }) else { return }
-    let commands = ["check", "route", "demo", "help"]
-    if let near = nearestWord(to: word, among: commands) {
+    if let near = nearestWord(to: word, among: CommandHints.commands) {
       throw UsageError("unknown command \(quoted(word))", hint: "did you mean \(quoted(near))?")
     }
   }
@@ -43,7 +42,11 @@ package enum Invocation: Equatable, Sendable {
   private static func check(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
     let given = try CommandWords<CheckFlag>(arguments)
     if given.has(.help) { return .help(.check) }
-    let files = given.words + (given.rest ?? [])
+    return try check(
+      files: given.flags.filter { $0.flag == .config }.map(\.argument) + given.words + (given.rest ?? []))
+  }
+
+  static func check(files: [String]) throws(UsageError) -> Invocation {
     guard files.count == 1 else {
       let found = files.isEmpty ? "no file to check" : "\(files.count) files where one is expected"
       throw UsageError(found, hint: "ringroad check FILE")
@@ -120,8 +123,13 @@ package enum Invocation: Equatable, Sendable {
   /// Checks servers given as arguments by the same rules as those of a file.
   static func checkServers(_ servers: [String]) throws(UsageError) {
     // The file's name could be a host's, and the proxy would try to reach that host instead of reading the file.
-    if let file = servers.first(where: { $0.hasSuffix(".yml") || $0.hasSuffix(".yaml") }) {
+    if let file = servers.first(where: CommandHints.isFile) {
       throw UsageError("\(quoted(file)) is not a server", hint: "a file is given as --config \(file)")
+    }
+    if let list = servers.first(where: { $0.contains(",") }) {
+      throw UsageError(
+        "commas between servers: \(quoted(list))",
+        hint: "write \(list.split(separator: ",").joined(separator: " "))")
     }
     do throws(ConfigFailure) {
       _ = try ProxySettings.simple(listen: [], servers: servers)

@@ -5,6 +5,13 @@ extension Invocation {
     let given = try CommandWords<ServeFlag>(arguments)
     if given.has(.help) { return .help(.ringroad) }
     if given.has(.version) { return .version }
+    if given.has(.check) {
+      return try check(
+        files: given.flags.filter { $0.flag == .config }.map(\.argument) + given.words + (given.rest ?? []))
+    }
+    if let word = given.words.first(where: CommandHints.isCommand) {
+      throw UsageError("unknown command \(quoted(word))", hint: CommandHints.command(word))
+    }
     var options = LaunchOptions()
     options.servers = given.words + (given.rest ?? [])
     for flag in given.flags {
@@ -12,14 +19,13 @@ extension Invocation {
       case .config:
         if options.configPath != nil { throw UsageError("\(flag.written) is given twice") }
         options.configPath = flag.argument
-      case .threads: options.overrides.threads = try number(flag.argument, in: Bounds.threads, flag.written)
-      case .connectionLimit:
-        options.overrides.clients = try number(flag.argument, in: Bounds.clients, flag.written)
+      case .threads: options.overrides.threads = try number(of: flag, in: Bounds.threads)
+      case .connectionLimit: options.overrides.clients = try number(of: flag, in: Bounds.clients)
       case .user: options.user = flag.argument
       case .daemon: options.daemon = true
       case .pidfile: options.pidFile = flag.argument
       case .verbose: options.overrides.verbosity += 1
-      case .listen, .port, .unixSocket, .unixMask, .help, .version: break
+      case .listen, .port, .unixSocket, .unixMask, .check, .help, .version: break
       }
     }
     options.overrides.listeners = try listeners(given.flags)
@@ -36,6 +42,22 @@ extension Invocation {
       try checkServers(options.servers)
     }
     return .serve(options)
+  }
+
+  /// The number of -t or -c. With nginx, HAProxy and twemproxy these name a file, or check one.
+  private static func number(
+    of flag: CommandWords<ServeFlag>.Given, in range: ClosedRange<Int>
+  ) throws(UsageError) -> Int {
+    let text = flag.argument
+    if CommandHints.isFile(text) || text.hasPrefix("/")
+      || text.hasPrefix("-") && text.contains(where: \.isLetter)
+    {
+      let file = text.hasPrefix("-") ? "FILE" : text
+      throw UsageError(
+        "\(flag.written) is a number here, not a file",
+        hint: "ringroad check \(file) checks a file, ringroad --config \(file) uses it")
+    }
+    return try number(text, in: range, flag.written)
   }
 
   /// The listeners that -l, -p, -s and -a give together; nil without any of them.

@@ -27,6 +27,12 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
+  private static let commands = "the commands are check, route, demo and help"
+
+  private static func files(_ file: String) -> String {
+    "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
+  }
+
   @Test func everyFlagReachesTheLaunchOptions() throws {
     let options = try Self.launch("-dvv -u nobody -P/run/r.pid -t 4 --conn-limit=50 -l [::1] -p 11400 a b:1")
     #expect(options.daemon && options.user == "nobody" && options.pidFile == "/run/r.pid")
@@ -90,6 +96,29 @@ import Testing
     ),
     ("a a", #"argument "a": duplicate server a:11211"#),
     ("ringroad.yml", #""ringroad.yml" is not a server; a file is given as --config ringroad.yml"#),
+    ("mcrouter.json", #""mcrouter.json" is not a server; a file is given as --config mcrouter.json"#),
+    ("a,b", #"commas between servers: "a,b"; write a b"#),
+    ("-l :: -p 5 a", #"-l: IPv6 address without brackets: "::"; did you mean "[::]:5"?"#),
+    (
+      "10.0.0.1:1:2",
+      #"argument "10.0.0.1:1:2": servers: "10.0.0.1:1:2" is host:port followed by something else; did you mean "10.0.0.1:1"?"#
+    ),
+    ("status", #"unknown command "status"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
+    ("-v stats", #"unknown command "stats"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
+    ("version", #"unknown command "version"; ringroad --version prints the version; \#(commands)"#),
+    ("reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
+    ("-f r.yml reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
+    ("stop", #"unknown command "stop"; SIGTERM stops the proxy (kill PID); \#(commands)"#),
+    ("start", #"unknown command "start"; ringroad --config FILE runs the proxy; \#(commands)"#),
+    ("configtest", #"unknown command "configtest"; ringroad check FILE checks a file; \#(commands)"#),
+    ("memcached b:1", #"unknown command "memcached"; \#(commands); a server is written memcached:11211"#),
+    ("-t r.yml", #"-t is a number here, not a file; \#(files("r.yml"))"#),
+    ("-c /etc/nutcracker", #"-c is a number here, not a file; \#(files("/etc/nutcracker"))"#),
+    ("-c -f r.yml", #"-c is a number here, not a file; \#(files("FILE"))"#),
+    ("--test r.yml", #"unknown option "--test"; ringroad check FILE checks a file"#),
+    ("--conf-file=r.yml", #"unknown option "--conf-file"; a file is given as --config FILE"#),
+    ("--check", "no file to check; ringroad check FILE"),
+    ("--check -f a.yml b.yml", "2 files where one is expected; ringroad check FILE"),
     ("chekc f", #"unknown command "chekc"; did you mean "check"?"#),
     ("check", "no file to check; ringroad check FILE"),
     ("check a b", "2 files where one is expected; ringroad check FILE"),
@@ -114,6 +143,9 @@ import Testing
   @Test func commandIsTheFirstWord() throws {
     #expect(try Self.parse("check f") == .check(file: "f"))
     #expect(try Self.parse("check -- -f") == .check(file: "-f"))
+    for line in ["check -f f", "check --config=f", "--check f", "--check -f f", "-f f -v --check"] {
+      #expect(try Self.parse(line) == .check(file: "f"), "\(line)")
+    }
     #expect(try Self.parse("--version") == .version)
     #expect(try Self.parse("-V") == .version)
     var demo = DemoOptions()
@@ -122,6 +154,10 @@ import Testing
     #expect(try Self.parse("demo --once -n5") == .demo(demo))
     // A host may have such a name; an address is never taken for a mistyped command.
     #expect(try Self.launch("check1.example").servers == ["check1.example"])
+    for server in ["localhost", "cache-a", "cache1", "status:11211", "/run/status"] {
+      #expect(try Self.launch(server).servers == [server])
+    }
+    #expect(try Self.launch("-- status").servers == ["status"])
   }
 
   @Test(

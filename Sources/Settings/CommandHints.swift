@@ -1,0 +1,38 @@
+/// Words of a command line that other programs understand, and what to write instead.
+enum CommandHints {
+  static let commands = ["check", "route", "demo", "help"]
+  private static let list = "the commands are check, route, demo and help"
+
+  /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
+  static func isCommand(_ word: String) -> Bool {
+    word.count > 1 && word.allSatisfy { $0.isASCII && $0.isLetter } && word != "localhost"
+  }
+
+  static func command(_ word: String) -> String {
+    switch word.lowercased() {
+    case "version": "ringroad --version prints the version; \(list)"
+    case "reload": "SIGHUP reloads the file (kill -HUP PID); \(list)"
+    case "status", "stats", "info", "top": "the proxy answers \"stats ringroad\" on its port; \(list)"
+    case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID); \(list)"
+    case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy; \(list)"
+    case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file; \(list)"
+    default: "\(list); a server is written \(word):\(Endpoint.serverPort)"
+    }
+  }
+
+  /// The hint for a long option of another program; nil if it is unknown.
+  static func option(_ name: String) -> String? {
+    switch name {
+    case "test", "test-conf", "test-config", "configtest", "validate", "verify", "dry-run":
+      "ringroad check FILE checks a file"
+    case "conf-file", "config-file": "a file is given as --config FILE"
+    case "reload": "SIGHUP reloads the file (kill -HUP PID)"
+    default: nil
+    }
+  }
+
+  /// Whether a word is the name of a file.
+  static func isFile(_ word: String) -> Bool {
+    [".yml", ".yaml", ".json", ".conf", ".cfg", ".ini", ".toml"].contains { word.hasSuffix($0) }
+  }
+}
