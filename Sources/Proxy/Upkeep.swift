@@ -38,7 +38,8 @@ extension Worker {
   /// Releases what was retired and is no longer needed.
   private mutating func releaseRetired(now: Instant) {
     if dispatcher.upstream.retiring.isEmpty { return }
-    dispatcher.upstream.releaseRetired(except: dispatcher.serversInUse, now: now, &dispatcher.common)
+    dispatcher.upstream.releaseRetired(except: dispatcher.serversNamed, now: now, &dispatcher.common)
+    dispatcher.upstream.forgetRetired(except: dispatcher.serversInUse)
     transfers.settle(&dispatcher)
   }
 

@@ -172,6 +172,7 @@ package struct Worker: ~Copyable {
 
   /// A connection could not be made or is lost. The edge has closed it, or gets the effect to do so.
   package mutating func lost(_ l: Ref<ServerConnection>, _ failure: ServerFailure, now: Instant) {
+    dispatcher.common.clock = now
     dispatcher.upstream.lost(l, failure, now: now, &dispatcher.common)
     transfers.settle(&dispatcher)
   }

@@ -335,4 +335,24 @@ import Topology
     rig.reply("a", "DELETED", "END")
     #expect(rig.got(c) == lines("END"))
   }
+
+  /// A read behind a write in doubt is not answered from before it, even if unsent requests are dropped in the same tick.
+  @Test func aReadBehindAWriteInDoubtFailsWithItWhateverElseIsDropped() throws {
+    let rig = Rig(["a"]) {
+      $0.writesMissOnFailure = true
+      $0.isJournaled = true
+    }
+    let c = rig.open()
+    rig.say(c, "gets z")
+    rig.say(c, "delete k")
+    _ = rig.asked("a")
+    rig.say(c, "gets j")
+    rig.advance(.milliseconds(200))
+    rig.send(from: "a", lines("END"))
+    rig.advance(.milliseconds(100))
+    rig.say(c, "gets k")
+    rig.advance(.milliseconds(200))
+    #expect(rig.got(c) == lines("END", "NOT_FOUND", "END", "END"))
+    #expect(rig.asked("a") == lines("gets k", "delete k"))
+  }
 }

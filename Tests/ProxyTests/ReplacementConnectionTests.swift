@@ -157,6 +157,25 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// A read that is sent again is refused if the server that is there now does not know the command: twemproxy closes
+  /// the connection on it, and every request behind it fails.
+  @Test func aMetaReadIsNotSentAgainToAServerThatDoesNotUnderstandIt() throws {
+    let rig = Rig(["a"])
+    let c = rig.open()
+    rig.say(c, "get x")
+    _ = rig.asked("a")
+    rig.isAccepting = false
+    rig.advance(.milliseconds(300))
+    rig.say(c, "mg k v")
+    _ = rig.asked("a")
+    rig.advance(.milliseconds(200))
+    let replacement = try #require(rig.connecting.first)
+    rig.begin(replacement, version: "1.4.39", handshake: lines("ERROR", "ERROR"))
+    #expect(rig.connection("a") == replacement)
+    #expect(rig.asked("a") == "")
+    #expect(rig.got(c) == lines("END", "ERROR"))
+  }
+
   @Test func aReloadThatRemovesAServerClosesItsReplacementToo() {
     let rig = Rig(["a", "b"])
     let c = rig.open()

@@ -118,7 +118,9 @@ package struct Dispatcher: ~Copyable {
     let (leg, s) = (one.leg, one.server)
     switch one.fate {
     case .stale, .unspoken:
-      let outcome = one.fate == .stale ? LegOutcome.stale : .unspoken
+      // A replacement that is used already may have found a server that does not understand the request.
+      let isSpoken = one.fate == .stale && !upstream.isUnspoken(leg.verb, on: one.next)
+      let outcome = isSpoken ? LegOutcome.stale : .unspoken
       guard case .ask = Exchange.step(leg.verb.kind, after: outcome, upstream.policy(of: leg.pool, at: s))
       else {
         return refuse(leg.exchange, Upstream.unspoken(in: upstream.connections[one.next].handshake.meta))
@@ -302,17 +304,23 @@ package struct Dispatcher: ~Copyable {
 
   // MARK: - What may not be released yet
 
-  /// The servers that a reply being made may name, or that a large value is on its way to or from: until then the slot
-  /// must not be given to another server. O(requests in flight).
-  var serversInUse: Set<Ref<Server>> {
-    var inUse: Set<Ref<Server>> = []
+  /// The servers that a reply being made may name: until then their connections are kept. O(requests in flight).
+  var serversNamed: Set<Ref<Server>> {
+    var named: Set<Ref<Server>> = []
     for f in fanOuts.slots
     where fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
-      inUse.insert(fanOuts[f].failedServer)
+      named.insert(fanOuts[f].failedServer)
       if fanOuts[f].kind != .multiGet {
-        for i in 0..<fanOuts[f].pieces.count { inUse.insert(fanOuts[f].pieces[i].server) }
+        for i in 0..<fanOuts[f].pieces.count { named.insert(fanOuts[f].pieces[i].server) }
       }
     }
+    return named
+  }
+
+  /// These servers, and those that a large value is on its way to or from: until then the slot must not be given to
+  /// another server. Their retired connections may be closed meanwhile. O(requests in flight).
+  var serversInUse: Set<Ref<Server>> {
+    var inUse = serversNamed
     for i in streams.slots where streams.isTaken(i) { inUse.insert(streams[i].server) }
     return inUse
   }

@@ -232,9 +232,7 @@ extension Dispatcher {
         return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
-    if upstream.connections[l].isMade,
-      !Upstream.isSpoken(request.verb, in: upstream.connections[l].handshake.meta)
-    {
+    if upstream.isUnspoken(request.verb, on: l) {
       return downstream.refuse(
         c, Upstream.unspoken(in: upstream.connections[l].handshake.meta), isQuiet: false, &common)
     }

@@ -161,6 +161,11 @@ extension Upstream {
     !verb.isMeta || era >= (verb == .metaSet ? .v1_6_10 : .v1_6_0)
   }
 
+  /// Whether this connection is made, to a server that does not understand the request.
+  func isUnspoken(_ verb: Verb, on l: Ref<ServerConnection>) -> Bool {
+    connections[l].isMade && !Self.isSpoken(verb, in: connections[l].handshake.meta)
+  }
+
   /// The error with which a server of that era refuses it.
   static func unspoken(in era: Era) -> Refusal {
     era < .v1_5 ? .unknown : era < .v1_6_0 ? .badFlags : .invalidFlag

@@ -197,13 +197,13 @@ extension Upstream {
     retiring.append(l)
   }
 
-  /// Closes and releases retired connections on which nothing waits, and their servers, except those `inUse`.
-  mutating func releaseRetired(except inUse: Set<Ref<Server>>, now: Instant, _ common: inout Common) {
+  /// Closes and releases retired connections on which nothing waits, except those of the servers `named`.
+  mutating func releaseRetired(except named: Set<Ref<Server>>, now: Instant, _ common: inout Common) {
     var n = retiring.count
     while n > 0, let l = retiring.popFirst() {
       n -= 1
       guard connections[l].queue.legs.isEmpty || connections[l].state == .closed,
-        !inUse.contains(connections[l].server)
+        !named.contains(connections[l].server)
       else {
         retiring.append(l)
         continue
@@ -211,24 +211,19 @@ extension Upstream {
       lost(l, .shuttingDown, now: now, &common)
       // A closed connection may have deletions that were to be done when it is open.
       connections[l].queue.clear(&common.buffers)
-      let s = connections[l].server
       connections.give(l)
-      forget(s, except: inUse)
     }
     useWaiting(now: now, &common)
   }
 
-  /// Releases a retired server that has no connection, unless it is `inUse`.
-  private mutating func forget(_ s: Ref<Server>, except inUse: Set<Ref<Server>>) {
-    guard servers[s].isRetired, servers[s].connections.isEmpty, servers[s].spares.isEmpty, !isAwaited(s),
-      !inUse.contains(s)
-    else { return }
-    servers.give(s)
-  }
-
-  /// Releases retired servers after their last stream has ended.
+  /// Releases retired servers that have no connection, except those `inUse`.
   mutating func forgetRetired(except inUse: Set<Ref<Server>>) {
-    for s in servers.slots where servers.isTaken(s) { forget(s, except: inUse) }
+    for s in servers.slots
+    where servers.isTaken(s) && servers[s].isRetired && servers[s].connections.isEmpty && servers[s].spares.isEmpty
+      && !isAwaited(s) && !inUse.contains(s)
+    {
+      servers.give(s)
+    }
   }
 
   func isAwaited(_ s: Ref<Server>) -> Bool {
