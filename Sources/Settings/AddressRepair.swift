@@ -12,6 +12,7 @@ extension Endpoint {
   ///     tcp://10.0.0.1:11211/   10.0.0.1 11211   ::1   [::1]11211   *:11311   11311   10.0.0.1:0
   static func repaired(_ text: String, for use: Use) -> String? {
     let bare = bare(text)
+    guard !bare.isEmpty else { return nil }
     let port = String(use.usualPort)
     let colon = bare.lastIndex(of: ":") ?? bare.endIndex
     let parts = bare.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)

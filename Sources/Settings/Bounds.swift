@@ -21,4 +21,5 @@ package enum Bounds {
   package static let nameBytes = 250
   /// The number of errors in one report.
   package static let errors = 100
+  package static let hintBytes = 4000
 }

@@ -67,8 +67,17 @@ extension SettingsDecoder {
     }
     var pools: [PoolSettings] = []
     var seen: [String: FilePosition] = [:]
-    for entry in entries {
+    for (index, entry) in entries.enumerated() {
+      let isEmpty = index > 0 && entries[index - 1].value.isNothing
       guard let name = text(entry.key, "pools", expected: "the name of a pool") else { continue }
+      if PoolKey(rawValue: name) != nil, isEmpty {
+        let below = entry.value.entries == nil ? "" : " and the lines below it"
+        refuse(
+          entry.key.position,
+          "\(quoted(name)) is not part of pool \(entries[index - 1].key.found): it is not indented",
+          hint: "put 2 spaces before it\(below)")
+        continue
+      }
       if let complaint = Self.nameComplaint(name) {
         refuse(entry.key.position, complaint, about: "pool name")
       }
@@ -78,13 +87,15 @@ extension SettingsDecoder {
       }
       seen[name] = entry.key.position
       guard case .mapping = entry.value.content else {
+        // The name is known anyway: a route to this pool is not a second error.
+        pools.append(PoolSettings(name: name, servers: []))
+        let next = index + 1 < entries.count ? entries[index + 1].key.scalar.flatMap(PoolKey.init) : nil
+        if entry.value.isNothing, next != nil { continue }
         refuse(
           entry.value.position,
           .expected(
             "a mapping with \"servers\"", found: entry.value.found, hint: PoolForms.pool(entry.value)),
           about: "pool \(quoted(name))")
-        // The name is known anyway: a route to this pool is not a second error.
-        pools.append(PoolSettings(name: name, servers: []))
         continue
       }
       let fields = fields(of: entry.value, "pool \(quoted(name))", as: PoolKey.self)

@@ -20,7 +20,7 @@ enum ForeignFile {
     var decoder = SettingsDecoder(source: .file(""), givesAdvice: false)
     guard decoder.settings(root) != nil else { return nil }
     let text = root.written
-    return text.utf8.count > 4000 ? nil : text
+    return text.utf8.count > Bounds.hintBytes ? nil : text
   }
 
   // MARK: twemproxy

@@ -55,6 +55,8 @@ struct KeyAdvice {
 
   /// The hint for this key in the mapping `subject`, which has the keys `present`; nil if it is in its place.
   func hint<Key: SettingsKey>(in subject: String, _ present: Set<Key>) -> String? {
+    // A server, a listener and a route have a few keys of their own, and no settings.
+    if Key.self == ServerKey.self || Key.self == ListenerKey.self || Key.self == RouteKey.self { return nil }
     let names = Set(present.map(\.rawValue))
     let written = entry.map { "\($0.key.written): \($0.value.written)" } ?? "\(key): …"
     let isTop = Key.self == TopKey.self
@@ -74,6 +76,8 @@ struct KeyAdvice {
     switch word {
     case "listen": (.file, word, .listener)
     case "servers": (.pool, word, .servers)
+    case "drain_timeout": (.file, word, .milliseconds)
+    case "connect_timeout", "request_timeout", "probe_interval", "probe_max": (.pool, word, .milliseconds)
     case _ where FileKey(rawValue: word) != nil: (.file, word, .same)
     case _ where PoolKey(rawValue: word) != nil: (.pool, word, .same)
     case _ where LimitKey(rawValue: word) != nil: (.limits, word, .same)

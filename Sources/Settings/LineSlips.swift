@@ -4,8 +4,14 @@ extension SourceLines {
   /// A known key without its colon, or without the space after it.
   func keySlip(_ line: Line) -> YAMLProblem? {
     let (content, column) = line.item
+    for sign in ["//", ";"] where content.hasPrefix(sign) {
+      let comment = content.dropFirst(sign.count).drop { $0 == " " }
+      return YAMLProblem(
+        "a comment begins with # here", at: FilePosition(line: line.number, column: column),
+        hint: "write # \(comment)")
+    }
     let word = content.prefix { $0.isASCII && ($0.isLetter || $0 == "_") }
-    if let key = line.key { return valueSlip(key.value, content, column, line.number) }
+    if let key = line.key { return valueSlip(key, content, column, line.number) }
     guard KnownKeys.all.contains(String(word)) else { return nil }
     let rest = content.dropFirst(word.count)
     let value = String(rest.drop { " :=".contains($0) })
@@ -20,22 +26,46 @@ extension SourceLines {
     } else {
       return nil
     }
-    let key = FileKey(rawValue: String(word))?.defaultText ?? PoolKey(rawValue: String(word))?.defaultText
-    let written = value.isEmpty ? key ?? "" : value
+    let written: String
+    if value.isEmpty {
+      written = TopKey(rawValue: String(word))?.defaultText ?? ""
+    } else {
+      let advice = "[{\"'".contains(value.prefix(1)) ? nil : KeyAdvice(for: String(word), value: .word(value))
+      written = advice?.value?.written ?? value
+    }
     return YAMLProblem(
       message, at: FilePosition(line: line.number, column: column),
       hint: "write \(word):\(written.isEmpty ? "" : " \(written)")")
   }
 
   /// A colon and a space in a value without quotes: in an address, or in a text.
-  private func valueSlip(_ value: String, _ content: String, _ column: Int, _ number: Int) -> YAMLProblem? {
-    guard let first = value.first, value.contains(": "), !"\"'[{&*!|>".contains(first) else { return nil }
-    let joined = value.replacing(": ", with: ":")
-    let isAddress = (try? Endpoint.exactly(joined, for: .server)) != nil
+  private func valueSlip(
+    _ key: (word: String, value: String), _ content: String, _ column: Int, _ number: Int
+  ) -> YAMLProblem? {
+    let value = key.value
+    guard let first = value.first, value.contains(": ") || value.hasSuffix(":"), !"\"'[{&*!|>".contains(first)
+    else { return nil }
+    let hint: String?
+    if value.utf8.count > 250 {
+      hint = nil
+    } else if ["limits", "log"].contains(key.word) {
+      hint = "write {\(value)}"
+    } else if ["name", "prefix"].contains(key.word) {
+      hint = "write \(YAMLNode.quotedText(value))"
+    } else {
+      // An address with a space after its colon; not a second key on the line.
+      let isAddress = !value.contains(" {") && !value.contains(" [")
+      let joined = value.replacing(": ", with: ":")
+      let meant =
+        key.word == "address"
+        ? Endpoint.repaired(joined, for: .server).map(YAMLNode.word)
+        : KeyAdvice(for: key.word, value: .word(joined))?.value
+      hint = isAddress ? meant.map { "write \($0.written)" } : nil
+    }
     let place = column + content.unicodeScalars.count - value.unicodeScalars.count
     return YAMLProblem(
-      "a space after the second colon", at: FilePosition(line: number, column: place),
-      hint: "write \(isAddress ? joined : YAMLNode.quotedText(value))")
+      "a second colon in the value \(quoted(value))", at: FilePosition(line: number, column: place),
+      hint: hint)
   }
 
   /// A hash tag of brackets and other characters that mean something else to YAML.

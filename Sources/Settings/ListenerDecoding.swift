@@ -35,10 +35,10 @@ extension SettingsDecoder {
         return nil
       }
     }
-    if node.entries?.contains(where: { $0.key.scalar == ListenerKey.address.rawValue }) == false,
+    if let complaint = ServerForms.addressComplaint(node, in: "a listener"),
       let meant = ServerForms.listener(node)
     {
-      refuse(node.position, "a listener without \"address\"", hint: "write \(YAMLNode.word(meant).written)")
+      refuse(node.position, complaint, hint: "write \(YAMLNode.word(meant).written)")
       return nil
     }
     let errorsBefore = errors.count

@@ -77,7 +77,8 @@ extension SettingsDecoder {
 
   /// Decodes a list of servers, each address once.
   mutating func servers(_ node: YAMLNode) -> [PlacedServer] {
-    let meant = node.isNothing ? nil : ServerForms.servers(node)
+    let isList = if case .list = node.content { true } else { false }
+    let meant = isList || node.isNothing ? nil : ServerForms.servers(node)
     let hint = meant.map { "write \($0.written)" } ?? "such as [10.0.0.1:11211, 10.0.0.2:11211]"
     guard let items = items(of: node, "servers", most: Bounds.serversInPool, hint: hint) else { return [] }
     var servers: [PlacedServer] = []
@@ -113,16 +114,15 @@ extension SettingsDecoder {
   /// Decodes an address, or a mapping of address, weight and name.
   private mutating func server(_ node: YAMLNode) -> ServerSettings? {
     if case .mapping = node.content { return namedServer(node) }
-    let meant = ServerForms.server(node)
-    let hint = meant.map { "write \($0.written)" }
-    guard let text = text(node, "servers", expected: "an address such as 10.0.0.1:11211", hint: hint) else {
-      return nil
-    }
+    let listHint = node.scalar == nil ? ServerForms.server(node).map { "write \($0.written)" } : nil
+    guard let text = text(node, "servers", expected: "an address such as 10.0.0.1:11211", hint: listHint)
+    else { return nil }
     do throws(Complaint) {
       return try Self.server(text)
     } catch {
+      let weighted = ServerForms.server(node).flatMap { $0.entries == nil ? nil : $0.written }
       let several = ServerForms.addresses(in: text)
-      if several.count > 1, meant?.entries == nil {
+      if several.count > 1, weighted == nil {
         let list = several.map { YAMLNode.word($0).written }
         refuse(
           node.position, "servers: several servers in one item: \(quoted(text))",
@@ -132,7 +132,7 @@ extension SettingsDecoder {
       } else {
         var complaint = error
         // The command line has no mappings.
-        if let hint, meant?.entries != nil, case .file = source { complaint.hint = hint }
+        if let weighted, case .file = source { complaint.hint = "write \(weighted)" }
         refuse(node.position, complaint, about: "servers")
       }
       return nil
@@ -140,10 +140,10 @@ extension SettingsDecoder {
   }
 
   private mutating func namedServer(_ node: YAMLNode) -> ServerSettings? {
-    if node.entries?.contains(where: { $0.key.scalar == ServerKey.address.rawValue }) == false,
+    if let complaint = ServerForms.addressComplaint(node, in: "a server"),
       let meant = ServerForms.server(node)
     {
-      refuse(node.position, "a server without \"address\"", hint: "write \(meant.written)")
+      refuse(node.position, complaint, hint: "write \(meant.written)")
       return nil
     }
     let errorsBefore = errors.count

@@ -54,7 +54,7 @@ package enum Quantity {
   ) throws(Complaint) -> Int {
     guard let value = digits(text), range.contains(value) else {
       let alternative = word.map { "\($0) or " } ?? ""
-      let plain = text.filter { !"_,' ".contains($0) }
+      let plain = text.filter { !"_,'".contains($0) }
       let isMeant = plain != text && digits(plain).map(range.contains) ?? false
       throw .expected(
         "\(alternative)a whole number from \(range.lowerBound) to \(range.upperBound)", found: quoted(text),

@@ -117,6 +117,13 @@ enum ServerForms {
     }
   }
 
+  /// The error of a mapping whose address is missing or in parts; nil if it is neither.
+  static func addressComplaint(_ node: YAMLNode, in subject: String) -> String? {
+    let keys = Set((node.entries ?? []).compactMap(\.key.scalar))
+    if !keys.contains("address") { return "\(subject) without \"address\"" }
+    return keys.contains("port") ? "\(subject) with \"port\" beside \"address\"" : nil
+  }
+
   private static func address(in found: [String: String]) -> String? {
     guard let host = found["host"] ?? found["address"] else { return nil }
     return found["port"].map { "\(HostName.isIPv6(host) ? "[\(host)]" : host):\($0)" } ?? host

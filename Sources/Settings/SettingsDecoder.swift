@@ -27,6 +27,8 @@ struct SettingsDecoder {
       isFull = true
       return
     }
+    // A hint is for a person: a list of thousands of servers is none.
+    let hint = hint.flatMap { $0.utf8.count > Bounds.hintBytes ? nil : $0 }
     switch source {
     case .file(let name):
       errors.append(

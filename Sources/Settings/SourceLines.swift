@@ -129,6 +129,7 @@ struct SourceLines {
     var at = line.indent
     // Whether a value or a key can begin here.
     var isStart = true
+    var tokenStart = at
     while at < text.count {
       let scalar = text[at]
       if needsComma, !open.isEmpty, !" ,]}:".unicodeScalars.contains(scalar) {
@@ -136,6 +137,7 @@ struct SourceLines {
         needsComma = false
       }
       let next = at + 1 < text.count ? text[at + 1] : " "
+      if isStart { tokenStart = at }
       let after = at + 1
       switch scalar {
       case " ": break
@@ -159,9 +161,18 @@ struct SourceLines {
           close(scalar, at, number)
           if open.isEmpty { return end(text, after: at, number) }
         }
-      case ",": (isStart, needsComma) = (!open.isEmpty, false)
+      case ",":
+        if let before = text[..<at].last(where: { $0 != " " }), !open.isEmpty,
+          ",[".unicodeScalars.contains(before)
+        {
+          slip(number, at, "a comma without a value before it", "leave this comma out")
+        }
+        (isStart, needsComma) = (!open.isEmpty, false)
       case ":":
         needsComma = false
+        if !isStart, ",]}".unicodeScalars.contains(next), tokenStart < at {
+          colonAtEnd(text, tokenStart, at, number)
+        }
         if isStart, !open.isEmpty, let end = address(text, at, number) {
           at = end
         } else {
@@ -216,9 +227,21 @@ struct SourceLines {
     return inner.endIndex - 1
   }
 
+  /// A text in brackets that ends with a colon: a prefix, or an address.
+  private mutating func colonAtEnd(_ text: [Unicode.Scalar], _ start: Int, _ end: Int, _ number: Int) {
+    guard !open.isEmpty, !"\"'[{".unicodeScalars.contains(text[start]) else { return }
+    let word = Self.string(text[start...end])
+    let isPrefix = Self.string(text[..<start]).hasSuffix("prefix: ")
+    let meant = isPrefix ? nil : Endpoint.repaired(word, for: .server)
+    slip(
+      number, start, "a text with a colon at its end: \(Settings.quoted(word))",
+      "write \(meant ?? YAMLNode.quotedText(word))")
+  }
+
   /// The end of an IPv6 address without quotes, which is a list to YAML, or no text.
   private mutating func address(_ text: [Unicode.Scalar], _ start: Int, _ number: Int) -> Int? {
-    var end = text[start...].firstIndex { ", ]}".unicodeScalars.contains($0) } ?? text.count
+    let most = text[start...].prefix(64)
+    var end = most.firstIndex { ", ]}".unicodeScalars.contains($0) } ?? most.endIndex
     if text[start] == "[" {
       guard end < text.count, text[end] == "]" else { return nil }
       end = text[(end + 1)...].firstIndex { !":0123456789".unicodeScalars.contains($0) } ?? text.count
@@ -264,6 +287,7 @@ struct SourceLines {
 
   /// A character at the start of a value that means something else to YAML.
   private mutating func indicator(_ text: [Unicode.Scalar], _ start: Int, _ number: Int) {
+    guard "*%@`".unicodeScalars.contains(text[start]) else { return }
     let word = Self.string(text[start...].prefix { open.isEmpty || !",]}".unicodeScalars.contains($0) })
     switch text[start] {
     case "*" where word.hasPrefix("*:"):

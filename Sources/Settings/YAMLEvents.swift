@@ -151,6 +151,12 @@ enum YAMLEvents {
     if unsafe parser.error == YAML_MEMORY_ERROR {
       return YAMLProblem("not enough memory to read the file", at: place)
     }
+    if unsafe problem == "could not find expected ':'" && parser.context_mark.line < parser.problem_mark.line
+    {
+      var result = unsafe YAMLProblem("no colon in this line", at: min(position(parser.context_mark), end))
+      result.isSyntax = true
+      return result
+    }
     var message = "this is no YAML: \(problem)"
     if let context = unsafe text(parser.context) {
       let begin = unsafe position(parser.context_mark)

@@ -164,7 +164,7 @@ let badFiles = #"""
   ## an empty listener
   | listen: ""
   | servers: [a]
-  > 1:9: listen: expected an address such as 10.0.0.1:11311, found nothing; did you mean "0.0.0.0:11311"?
+  > 1:9: listen: expected an address such as 10.0.0.1:11311, found nothing
   ## no listener in the list
   | listen: []
   | servers: [a]

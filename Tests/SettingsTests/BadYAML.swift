@@ -126,7 +126,7 @@ let badYAML = #"""
   ## a space after the colon of an address
   | listen: 127.0.0.1: 11311
   | servers: [a]
-  > 1:9: a space after the second colon; write 127.0.0.1:11311
+  > 1:9: a second colon in the value "127.0.0.1: 11311"; write 127.0.0.1:11311
   ## an IPv6 listener without quotes
   | listen: [::1]:11311
   | servers: [a]
@@ -321,4 +321,58 @@ let badYAML = #"""
   | servers: [a]
   | ---
   > 2:1: a second document begins here: expected one; leave out this line and all below it
+  ## commas without values
+  | servers: [,10.0.0.1,,10.0.0.2]
+  > 1:11: a comma without a value before it; leave this comma out
+  > 1:21: a comma without a value before it; leave this comma out
+  ## a prefix that ends with a colon
+  | servers: [a]
+  | routes:
+  |   - prefix: user:
+  |     pool: main
+  > 3:13: a second colon in the value "user:"; write "user:"
+  ## a prefix in braces that ends with a colon
+  | servers: [a]
+  | routes: [{prefix: user:, pool: main}]
+  > 2:19: a text with a colon at its end: "user:"; write "user:"
+  ## a colon at the end of a server in brackets
+  | servers: [10.0.0.1:11211:, 10.0.0.2]
+  > 1:11: a text with a colon at its end: "10.0.0.1:11211:"; write 10.0.0.1:11211
+  ## a mapping on the line of its key
+  | servers: [a]
+  | log: level: debug
+  > 2:6: a second colon in the value "level: debug"; write {level: debug}
+  ## two keys on one line
+  | listen: 127.0.0.1:11311 servers: [a]
+  > 1:9: a second colon in the value "127.0.0.1:11311 servers: [a]"
+  ## comments of other languages
+  | // the servers
+  | servers: [a]
+  | ; the end
+  > 1:1: a comment begins with # here; write # the servers
+  > 3:1: a comment begins with # here; write # the end
+  ## a line of words
+  | servers: [a]
+  | turn it on
+  | threads: 2
+  > 2:1: no colon in this line
+  ## servers after an equals sign
+  | servers = 10.0.0.1, 10.0.0.2
+  | request_timeout = 400
+  | listen 11311
+  > 1:1: "=" after "servers": YAML has a colon there; write servers: [10.0.0.1, 10.0.0.2]
+  > 2:1: "=" after "request_timeout": YAML has a colon there; write request_timeout: 400ms
+  > 3:1: no colon after "listen"; write listen: 127.0.0.1:11311
+  ## the keys of a pool beside its name
+  | pools:
+  |   main:
+  |   servers: [a]
+  > 3:3: "servers" is not part of pool "main": it is not indented; put 2 spaces before it
+  ## a port beside the address
+  | listen: {address: 127.0.0.1, port: 11311}
+  | servers:
+  |   - address: 10.0.0.1
+  |     port: 11212
+  > 1:9: a listener with "port" beside "address"; write 127.0.0.1:11311
+  > 3:5: a server with "port" beside "address"; write 10.0.0.1:11212
   """#

@@ -113,6 +113,8 @@ struct Correction {
     } else if let words = hint.firstMatch(of: /put (two spaces|a plain space|\S) instead/) {
       let new = ["two spaces": "  ", "a plain space": " "][words.1] ?? String(words.1)
       lines[line] = text[..<at] + new + text[next...]
+    } else if hint == "leave this comma out" {
+      lines[line] = String(text[..<at] + text[next...])
     } else if hint == "put a comma before it" {
       lines[line] = text[..<at] + ", " + text[at...]
     } else if let words = hint.firstMatch(of: /put (\S) at the end of line (\d+)/), let number = Int(words.2)
@@ -144,8 +146,9 @@ struct Correction {
       return new + "\n"
     }
     let isKey = error.message.hasPrefix("unknown key")
-    let isSlip = ["no space after", "no colon", "\"=\" after", "no dash", "no space after the dash"].contains
-    {
+    let isSlip = [
+      "no space after", "no colon", "\"=\" after", "no dash", "no space after the dash", "a comment begins",
+    ].contains {
       error.message.hasPrefix($0)
     }
     if isKey, new.contains(#/^\w+: /#) { return entryReplaced(by: new) }
