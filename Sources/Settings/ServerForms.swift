@@ -63,10 +63,11 @@ enum ServerForms {
     return entry(address, weight: String(weight), name: name)
   }
 
-  private static func entry(_ address: String, weight: String?, name: String?) -> YAMLNode {
+  private static func entry(_ address: String, weight: String?, name: String?, mark: String? = nil) -> YAMLNode {
     var pairs = [(key: "address", value: YAMLNode.word(address))]
     if let weight { pairs.append(("weight", .word(weight))) }
     if let name { pairs.append(("name", .word(name))) }
+    if let mark { pairs.append(("mark", .word(mark))) }
     return pairs.count == 1 ? .word(address) : .pairs(pairs)
   }
 
@@ -102,7 +103,9 @@ enum ServerForms {
       guard let value = entry.value.scalar else { return nil }
       found[hostWords.contains(key) ? "host" : key] = value
     }
-    return address(in: found).flatMap(address).map { entry($0, weight: found["weight"], name: found["name"]) }
+    return address(in: found).flatMap(address).map {
+      entry($0, weight: found["weight"], name: found["name"], mark: found["mark"])
+    }
   }
 
   /// The address of a listener that is a mapping with a host or a port; nil if there is neither.
