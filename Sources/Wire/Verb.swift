@@ -64,6 +64,9 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
     }
   }
 
+  /// Whether it is sent to every server.
+  @inlinable package var isForEveryServer: Bool { self == .flushAll || self == .stats || self == .version }
+
   /// Whether its first argument is an expiration time: `gat <exptime> <key>*`.
   @inlinable package var touches: Bool { self == .gat || self == .gats }
 

@@ -75,7 +75,7 @@ extension Dispatcher {
     // A server without meta commands would not answer the fence.
     if let failure = isPromised
       ? .unreachable
-      : upstream.admit(l, now: now, &common)
+      : upstream.admitCommand(l, now: now, &common)
         ?? (isDump && upstream.connections[l].handshake.meta < .v1_6_0 ? .protocolError : nil)
     {
       piece.failure = failure

@@ -108,8 +108,10 @@ extension Upstream {
       handshakeAgain(l, now: now, &common)
       return nil
     }
-    if servers[s].timeouts.areMixed { expireShorter(l, now: now, &common) }
     let timeout = servers[s].timeouts.request
+    if servers[s].timeouts.areMixed || now.nanoseconds(since: servers[s].timeouts.commandAt) <= timeout {
+      expireShorter(l, now: now, &common)
+    }
     var isOverdue = false
     while let one = connections[l].queue.firstInTime {
       let age = now.nanoseconds(since: max(one.leg.since, connections[l].progress.deliveredAt))
@@ -190,17 +192,27 @@ extension Upstream {
   /// Nanoseconds until a request is late.
   func timeout(of leg: Leg, on l: Ref<ServerConnection>) -> UInt64 {
     let s = connections[l].server
+    if leg.verb.isForEveryServer { return commandTimeout(of: s) }
     return servers[s].timeouts.areMixed ? policy(of: leg.pool).requestTimeout : servers[s].timeouts.request
   }
 
-  /// Gives up the overdue requests of pools with a shorter timeout than others of the server. The longest alone tells
-  /// whether the server has failed. O(requests queued).
+  /// Nanoseconds for which a command for every server waits for one that sends nothing: half a request deadline, and a
+  /// second at most. The others have answered by then, and a client that checks the proxy should not wait for longer.
+  func commandTimeout(of s: Ref<Server>) -> UInt64 {
+    min(servers[s].timeouts.request / 2, Self.mostCommandTimeout)
+  }
+
+  private static var mostCommandTimeout: UInt64 { 1_000_000_000 }
+
+  /// Gives up the overdue requests of pools with a shorter timeout than others of the server, and commands for every
+  /// server. The longest timeout alone tells whether the server has failed. O(requests queued).
   mutating func expireShorter(_ l: Ref<ServerConnection>, now: Instant, _ common: inout Common) {
     var at = connections[l].queue.positionInTime
     var isUnsent = false
     while let one = connections[l].queue.next(&at) {
       let limit = timeout(of: one.leg, on: l)
-      let from = max(one.leg.since, connections[l].progress.deliveredAt)
+      let heard = one.leg.verb.isForEveryServer ? connections[l].progress.heard : .origin
+      let from = max(one.leg.since, connections[l].progress.deliveredAt, heard)
       guard !one.leg.isLate, now.nanoseconds(since: from) >= limit,
         limit < servers[connections[l].server].timeouts.request,
         !isDelivering(l, within: limit, now: now),

@@ -193,10 +193,15 @@ extension Upstream {
 
   /// Whether a request has waited for a whole deadline while nothing arrived on the connection.
   func isSilent(_ l: Ref<ServerConnection>, now: Instant) -> Bool {
+    isSilent(l, for: servers[connections[l].server].timeouts.request, now: now)
+  }
+
+  /// The same for this number of nanoseconds.
+  func isSilent(_ l: Ref<ServerConnection>, for limit: UInt64, now: Instant) -> Bool {
     guard connections[l].state == .ready, let oldest = connections[l].queue.legs.first
     else { return false }
     let from = max(connections[l].progress.heard, oldest.since)
-    return now.nanoseconds(since: from) >= servers[connections[l].server].timeouts.request
+    return now.nanoseconds(since: from) >= limit
   }
 
   /// Reports a passed deadline to the health board: once per connection and deadline, however many requests it hit,

@@ -42,6 +42,8 @@ package struct Server: ~Copyable, Recyclable {
     var request: UInt64 = 0
     /// Whether its pools have different request timeouts: then requests on one connection expire in any order.
     var areMixed = false
+    /// When a command for every server was last queued for it.
+    var commandAt = Instant.origin
     /// The rules of its first pool: kept for the last requests of a server that is no longer configured.
     var lastPolicy: RequestPolicy?
   }

@@ -95,6 +95,16 @@ package struct Upstream: ~Copyable {
     return nil
   }
 
+  /// The same for a command for every server, which does not wait for one that is silent already.
+  mutating func admitCommand(_ l: Ref<ServerConnection>, now: Instant, _ common: inout Common)
+    -> ServerFailure?
+  {
+    if let failure = admit(l, now: now, &common) { return failure }
+    let s = connections[l].server
+    servers[s].timeouts.commandAt = now
+    return isSilent(l, for: commandTimeout(of: s), now: now) ? .timedOut : nil
+  }
+
   /// Whether a connection's queue is full.
   func isFull(_ l: Ref<ServerConnection>, isModest: Bool, _ common: borrowing Common) -> Bool {
     let most =
