@@ -32,14 +32,15 @@ let package = Package(
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
     .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
     .target(name: "Health", dependencies: ["Bytes", "Topology"], swiftSettings: house),
-    .target(name: "Stats", dependencies: ["Bytes"], swiftSettings: house),
+    .target(name: "Stats", dependencies: ["Bytes", "Topology"], swiftSettings: house),
     .target(name: "Settings", dependencies: ["Routing", "Topology", "CLibyaml"], swiftSettings: house),
     .target(
       name: "Proxy", dependencies: ["Bytes", "Topology", "Wire", "Routing", "Stats"],
       swiftSettings: house),
     .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
     .target(
-      name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy"], swiftSettings: house),
+      name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy", "Stats"],
+      swiftSettings: house),
     .target(
       name: "Runtime", dependencies: ["Proxy", "Control", "Settings", "Net", "CRingroad"],
       swiftSettings: house),
@@ -71,7 +72,7 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: ["Runtime", "Control", "Settings", "Proxy", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
-    .testTarget(name: "TidyTests", swiftSettings: house),
+    .testTarget(name: "TidyTests", dependencies: ["Stats"], swiftSettings: house),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],
       swiftSettings: house),

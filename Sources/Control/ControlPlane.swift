@@ -2,6 +2,7 @@ import Bytes
 import Health
 import Proxy
 import Settings
+import Stats
 import Topology
 
 /// Every decision of the control thread, as one value: events in, effects out.
@@ -166,14 +167,14 @@ package struct ControlPlane: Sendable {
   }
 
   /// The rows that `stats ringroad` shows besides the counters.
-  package var rows: [(name: String, value: String)] {
-    var rows: [(name: String, value: String)] = [
-      ("reloads", "\(reloads)"), ("reload_failures", "\(reloadFailures)"),
-      ("host_lookups", "\(hostLookups)"), ("host_lookup_failures", "\(hostLookupFailures)"),
-      ("address_changes", "\(addressChanges)"),
-      ("memory_limit", "\(runtimePlan.plan.limits.memory * max(1, workers))"),
+  package var rows: [ReportLine] {
+    var rows = [
+      ReportLine(.reloads, reloads), ReportLine(.reloadFailures, reloadFailures),
+      ReportLine(.hostLookups, hostLookups), ReportLine(.hostLookupFailures, hostLookupFailures),
+      ReportLine(.addressChanges, addressChanges),
+      ReportLine(.memoryLimit, runtimePlan.plan.limits.memory * max(1, workers)),
     ]
-    if !lastReloadError.isEmpty { rows.append(("last_reload_error", lastReloadError)) }
+    if !lastReloadError.isEmpty { rows.append(ReportLine(.lastReloadError, lastReloadError)) }
     for (id, name) in serverNames {
       let status = failover.status(of: id)
       let word =
@@ -181,8 +182,8 @@ package struct ControlPlane: Sendable {
         ? "up"
         : board.isMarked(id)
           ? "marked down" : board.isJoining(id) ? "joining" : status == .ejected ? "ejected" : "down"
-      rows.append((name, word))
-      if let caveat = records[id]?.caveat { rows.append(("\(name):note", caveat.words)) }
+      rows.append(ReportLine(.server, of: name, word))
+      if let caveat = records[id]?.caveat { rows.append(ReportLine(.serverNote, of: name, caveat.words)) }
     }
     return rows
   }

@@ -36,10 +36,11 @@ final class SharedStats: Sendable {
   private let servers: Mutex<[[ServerNumbers]]>
   /// Rows that the control thread adds: reloads, the servers' status, …
   private let notes = Mutex(Notes())
+  private let startedAt = Clock.now()
 
   /// Finished rows, and the names of the servers' rows.
   private struct Notes {
-    var rows: [(name: String, value: String)] = []
+    var rows: [ReportLine] = []
     var servers: [(id: ServerID, name: String)] = []
   }
 
@@ -84,33 +85,35 @@ final class SharedStats: Sendable {
   /// Each worker's last published CPU time.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
-  func note(_ rows: [(name: String, value: String)], servers: [(id: ServerID, name: String)] = []) {
+  func note(_ rows: [ReportLine], servers: [(id: ServerID, name: String)] = []) {
     notes.withLock { $0 = Notes(rows: rows, servers: servers) }
   }
 
   /// A row for each server, with the sum of all workers' numbers.
-  private func serverRows(_ names: [(id: ServerID, name: String)]) -> [(name: String, value: String)] {
+  private func serverRows(_ names: [(id: ServerID, name: String)]) -> [ReportLine] {
     let misses: [ServerID: UInt64] = servers.withLock { all in
       all.joined().reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.readsAsMisses }
     }
-    return names.map { ("\($0.name):reads_as_misses", "\(misses[$0.id] ?? 0)") }
+    return names.map { ReportLine(.serverReadsAsMisses, of: $0.name, misses[$0.id] ?? 0) }
   }
 
   /// The reply to `stats ringroad`.
   func rendered() -> [UInt8] {
     let rows = rows.withLock { $0 }
     let noted = notes.withLock { $0 }
-    var notes = noted.rows + serverRows(noted.servers)
-    for (worker, row) in rows.enumerated() {
-      notes += [
-        ("worker:\(worker):clients", "\(clients(of: worker))"),
-        ("worker:\(worker):requests_forwarded", "\(row.counters[.requestsForwarded])"),
-        ("worker:\(worker):cpu_ms", "\(Int(row.work.spent / .milliseconds(1)))"),
+    var lines = [ReportLine(.uptime, Int(Clock.now().since(startedAt) / .seconds(1)))]
+    lines += noted.rows + serverRows(noted.servers)
+    for (i, row) in rows.enumerated() {
+      let worker = "worker:\(i)"
+      lines += [
+        ReportLine(.workerClients, of: worker, clients(of: i)),
+        ReportLine(.workerRequestsForwarded, of: worker, row.counters[.requestsForwarded]),
+        ReportLine(.workerCPU, of: worker, Int(row.work.spent / .milliseconds(1))),
       ]
     }
     var total = rows.reduce(into: Counters()) { $0 += $1.counters }
     total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
     total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
-    return total.rendered(after: notes)
+    return (lines + total.lines).answer
   }
 }

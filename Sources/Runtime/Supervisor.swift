@@ -4,6 +4,7 @@ import Control
 import Glibc
 import Net
 import Settings
+import Stats
 import Topology
 
 /// The control thread: it accepts clients and places them at workers, carries out what the `ControlPlane` decides, and
@@ -242,9 +243,10 @@ final class Supervisor {
   /// Publishes the rows that `stats ringroad` shows besides the counters.
   func report() {
     control.isReportDue = false
-    let own = [("version", Release.version), ("pid", "\(getpid())"), ("threads", "\(workers.count)")]
-    sharedStats.note(
-      own + control.rows.map { ($0.name, LogLine.escape($0.value)) }, servers: control.serverNames)
+    let own = [
+      ReportLine(.version, Release.version), ReportLine(.pid, getpid()), ReportLine(.threads, workers.count),
+    ]
+    sharedStats.note(own + control.rows, servers: control.serverNames)
   }
 
   // MARK: - The configuration file

@@ -40,13 +40,6 @@ package struct Counters: BitwiseCopyable, Sendable {
     for i in total.values.indices { total.values[i] &+= one.values[i] }
   }
 
-  /// The answer to `stats ringroad`: the given rows, then the numbers, then `END`.
-  package func rendered(after rows: [(name: String, value: String)] = []) -> [UInt8] {
-    var output: [UInt8] = []
-    for (name, value) in rows { output += "STAT \(name) \(value)\r\n".utf8 }
-    for counter in Counter.allCases {
-      output += "STAT \(counter.description.name) \(self[counter])\r\n".utf8
-    }
-    return output + Array("END\r\n".utf8)
-  }
+  /// The rows of `stats ringroad`, one for each number.
+  package var lines: [ReportLine] { Counter.allCases.map { ReportLine(.total($0), self[$0]) } }
 }

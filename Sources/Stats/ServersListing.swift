@@ -19,7 +19,7 @@ package struct ServersListing: Sendable {
   /// Appends one server's block. An incomplete answer or an error is shown as a failure.
   package mutating func add(label: String, answer: RawSpan) {
     guard answer.endsWithEND else { return add(label: label, failure: "no stats in its answer") }
-    let prefix = Array("STAT \(clean(label)):".utf8)
+    let prefix = Array("STAT \(wordOfRow(label)):".utf8)
     answer.forEachLine { from, to in
       guard answer.hasText("STAT ", at: from), from + 5 < to else { return true }
       let length = to - from + prefix.count
@@ -35,15 +35,11 @@ package struct ServersListing: Sendable {
 
   /// Appends the block of a server that did not answer, with the cause in readable words.
   package mutating func add(label: String, failure cause: String) {
-    output += "STAT \(clean(label)):ringroad_error ".utf8
-    output += cause.utf8.map { $0 < 32 || $0 == 127 ? 63 : $0 }
+    output += "STAT \(wordOfRow(label)):ringroad_error ".utf8
+    output += valueOfRow(cause).utf8
     output += [13, 10]
   }
 
   /// The answer for the client, `END` included.
   package func rendered() -> [UInt8] { output + Array("END\r\n".utf8) }
-
-  private func clean(_ label: String) -> String {
-    String(decoding: label.utf8.map { $0 <= 32 || $0 == 127 ? 95 : $0 }, as: UTF8.self)
-  }
 }

@@ -52,3 +52,13 @@ extension RawSpan {
     return time > size + 4 && time + 3 == to && hasText(" s]", at: time)
   }
 }
+
+/// A text as a word in a row: characters that would end it (blanks, control bytes) are shown as `_`.
+func wordOfRow(_ text: String) -> String {
+  String(decoding: text.utf8.map { $0 <= 32 || $0 == 127 ? 95 : $0 }, as: UTF8.self)
+}
+
+/// A text as the value of a row: control bytes are shown as `?`, blanks are kept.
+func valueOfRow(_ text: String) -> String {
+  String(decoding: text.utf8.map { $0 < 32 || $0 == 127 ? 63 : $0 }, as: UTF8.self)
+}

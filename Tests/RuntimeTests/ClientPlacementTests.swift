@@ -1,4 +1,5 @@
 import Bytes
+import Stats
 import TestSupport
 import Testing
 
@@ -98,11 +99,11 @@ import Testing
   @Test func statsRingroadHasRowsForEveryWorker() {
     let sharedStats = SharedStats(workers: 2)
     sharedStats.clientCame(to: 1)
-    sharedStats.note([(name: "threads", value: "2")])
+    sharedStats.note([ReportLine(.threads, 2)])
     let lines = String(decoding: sharedStats.rendered(), as: UTF8.self).split(separator: "\r\n")
     #expect(
-      lines.prefix(4) == [
-        "STAT threads 2", "STAT worker:0:clients 0", "STAT worker:0:requests_forwarded 0",
+      lines.prefix(5) == [
+        "STAT uptime 0", "STAT threads 2", "STAT worker:0:clients 0", "STAT worker:0:requests_forwarded 0",
         "STAT worker:0:cpu_ms 0",
       ])
     #expect(lines.contains("STAT worker:1:clients 1"))

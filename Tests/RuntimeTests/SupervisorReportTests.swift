@@ -3,6 +3,7 @@ import Glibc
 import Net
 import Proxy
 import Settings
+import Stats
 import Testing
 import Topology
 
@@ -111,6 +112,23 @@ import Topology
     #expect(desk.log.level == (isAllowed ? .warning : .info))
     desk.see(.verbosity(2))
     #expect(desk.log.level == (isAllowed ? .debug : .info))
+  }
+
+  /// `server:main:127.0.0.1:1:note` is defined as `server:<pools>:<address>:note`.
+  @Test func statsRingroadHasTheRowsThatAreDefinedAndNoOthers() throws {
+    let desk = try Desk()
+    desk.see(.full(server: desk.server))
+    let wrong = Result<ProxySettings, ConfigFailure> { () throws(ConfigFailure) in
+      try ProxySettings.decode(bytes: Array("servers: [127.0.0.1:1]\nthreads: \"so on\"".utf8), file: "f")
+    }
+    desk.supervisor.control.read(wrong, .signal, now: Clock.now())
+    desk.supervisor.report()
+    let names = desk.rows.split(separator: "\r\n").dropLast().map { row in
+      row.split(separator: " ")[1].replacing("server:main:127.0.0.1:1", with: "server:<pools>:<address>")
+        .replacing("worker:0", with: "worker:<n>")
+    }
+    #expect(names.map { String($0) } == ReportRow.all.map(\.definition.name))
+    #expect(desk.rows.contains("found \"so on\"\r\n"), "\(desk.rows)")
   }
 
   @Test func statsRingroadShowsReadsAsMissesForEachServer() throws {

@@ -9,10 +9,9 @@ struct CountersTests {
   }
 
   @Test func counterNamesAreUniqueAndLowercase() {
-    let names = Counter.allCases.map(\.description.name)
+    let names = Counter.allCases.map(\.definition.name)
     #expect(Set(names).count == names.count)
     for name in names { #expect(name.allSatisfy { $0 == "_" || ($0.isLetter && $0.isLowercase) }, "\(name)") }
-    for counter in Counter.allCases { #expect(counter.description.help.count > 10) }
   }
 
   @Test(arguments: Counter.allCases)
@@ -44,14 +43,37 @@ struct CountersTests {
     #expect(counters[.readRetries] == 0)
   }
 
-  @Test func statsRingroadListsEveryCounterAfterTheGivenRows() {
+  @Test func everyCounterHasALineOfStatsRingroad() {
     var counters = Counters()
     counters.add(7, to: .clientBytesIn)
-    let output = counters.rendered(after: [("version", "0.1"), ("workers", "2")])
+    let output = ([ReportLine(.version, "0.1")] + counters.lines).answer
     let rows = statRows(output)
-    #expect(rows.count == 2 + Counter.allCases.count)
+    #expect(rows.count == 1 + Counter.allCases.count)
     #expect(rows[0] == ("version", "0.1"))
     #expect(rows.contains { $0 == ("client_bytes_in", "7") })
     #expect(lines(output).last == "END")
+  }
+
+  @Test func everyRowAndFieldIsDefinedOnce() {
+    for table in [ReportRow.all.map(\.definition), LogFields.all] {
+      #expect(Set(table.map(\.name)).count == table.count)
+      for entry in table {
+        #expect(entry.meaning.count > 10 && !entry.meaning.hasSuffix("."), "\(entry)")
+        #expect(entry.kind != .text || entry.unit.isEmpty, "\(entry)")
+      }
+    }
+    #expect(LogFields.all.map(\.name) == LogFields.all.map(\.name).sorted())
+  }
+
+  @Test func aRowOfAServerOrWorkerIsNamedAfterIt() {
+    #expect(ReportLine(.server, of: "server:main:unix:/a b", "up").name == "server:main:unix:/a_b")
+    #expect(ReportLine(.serverNote, of: "server:a,b:c:1", "full").name == "server:a,b:c:1:note")
+    #expect(ReportLine(.workerCPU, of: "worker:3", 7) == ReportLine(.workerCPU, of: "worker:3", "7"))
+    #expect(ReportLine(.workerCPU, of: "worker:3", 7).name == "worker:3:cpu_ms")
+  }
+
+  /// A value is not quoted, so it is shown as it is; only what would end its line is replaced.
+  @Test func aValueHasNoBackslashes() {
+    #expect(ReportLine(.lastReloadError, "found \"so on\"\r\nEND").value == "found \"so on\"??END")
   }
 }

@@ -87,7 +87,7 @@ struct Outcome: Sendable {
       .streamedValues, .metaRequests,
     ]
     for counter in wanted {
-      #expect(total[counter] >= 20, "\(counter.description.name)")
+      #expect(total[counter] >= 20, "\(counter.definition.name)")
     }
     #expect(outcomes.reduce(0) { $0 + $1.pauses } > 100)
     #expect(outcomes.reduce(0) { $0 + $1.connectionPauses } > 20)

@@ -1,0 +1,45 @@
+/// The fields of log lines, `name=value`, in alphabetical order: the one table of them. Their names stay as they are.
+package enum LogFields {
+  package static let all: [Definition] = [
+    .init("address", .text, "The address on which the proxy listens"),
+    .init("after", .text, "How long all workers took to apply a server's status, in microseconds"),
+    .init("again", .text, "When the proxy tries again by itself"),
+    .init("alive", .text, "Whether a probe was answered: true or false"),
+    .init("asked", .text, "A request that a server's reply does not fit: its command and its bytes, no data"),
+    .init("bytes", .gauge, "bytes", "Buffered bytes of the client that was closed"),
+    .init(
+      "cause", .text, "Why a server failed: refused, unreachable, timed out, connection lost, protocol error"),
+    .init("change", .text, "What a reload has changed: the pool or the section, and the setting"),
+    .init(
+      "clients", .gauge, "clients", "Clients connected now, or the number that descriptors are enough for"),
+    .init("deleted", .gauge, "keys", "Outdated keys deleted on a server; everything if it was flushed"),
+    .init("descriptors", .gauge, "descriptors", "The process's limit of open files"),
+    .init("do", .text, "What you can do about it"),
+    .init("failed", .text, "What a server answered wrongly before its return: flush, delete or stats"),
+    .init("from", .text, "A server's address before the change"),
+    .init(
+      "got", .text, "The reply that does not fit: its first word if memcached has it, and its bytes, no data"),
+    .init("host", .text, "A host name of the configuration"),
+    .init("instead", .text, "What the proxy uses meanwhile"),
+    .init("keys", .text, "What happens to a server's keys; or the number of keys that it cannot hold"),
+    .init("level", .text, "The level of the log: error, warning, info or debug"),
+    .init("limit", .gauge, "clients", "The most clients that the proxy accepts"),
+    .init("limits.clients", .gauge, "clients", "The setting of that name"),
+    .init("lines", .gauge, "lines", "Log lines dropped because the log could not be written"),
+    .init("owners", .text, "Servers whose keys an overflowed journal held, or all"),
+    .init("processor", .gauge, "", "The number of the processor for a worker"),
+    .init("processors", .text, "The processors of the workers, or how many the process may use"),
+    .init("reason", .text, "What the system, the resolver or the configuration's check reported"),
+    .init("refused", .gauge, "clients", "Connections closed because there was no descriptor for them"),
+    .init("rejected", .counter, "clients", "Clients rejected since the start because there were too many"),
+    .init("server", .text, "The server's address as configured"),
+    .init("to", .text, "A server's address after the change"),
+    .init("version", .text, "The proxy's version"),
+    .init("waited", .text, "How long the start waited for host names"),
+    .init("wanted", .gauge, "descriptors", "The limit of open files that the configuration needs"),
+    .init("what", .text, "A summary of the configuration"),
+    .init("why", .text, "What led to the event: a signal, a changed file, the floor, a rule"),
+    .init("worker", .gauge, "", "The worker's number"),
+    .init("workers", .gauge, "workers", "The number of workers"),
+  ]
+}
