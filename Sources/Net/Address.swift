@@ -152,6 +152,12 @@ package struct Address: BitwiseCopyable, Sendable {
     var address = Address()
     return unsafe address.fill { unsafe getsockname(descriptor, $0, $1) } == 0 ? address : nil
   }
+
+  /// The address of the other end of a connection.
+  package static func remote(of descriptor: Int32) -> Address? {
+    var address = Address()
+    return unsafe address.fill { unsafe getpeername(descriptor, $0, $1) } == 0 ? address : nil
+  }
 }
 
 extension Address: Hashable, CustomStringConvertible {

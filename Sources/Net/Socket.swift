@@ -60,6 +60,15 @@ package enum Socket {
     setOption(descriptor, SOL_SOCKET, SO_RCVLOWAT, Int32(clamping: count))
   }
 
+  /// Whole seconds since the kernel last received data on a TCP connection; nil for another socket.
+  package static func idleSeconds(_ descriptor: Int32) -> Int? {
+    var info = tcp_info()
+    var length = socklen_t(MemoryLayout<tcp_info>.size)
+    // SAFETY: pointers to locals, with their sizes.
+    guard unsafe getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return nil }
+    return Int(info.tcpi_last_data_recv / 1000)
+  }
+
   /// Reads and discards what has arrived. Closing a connection with unread input resets it, and the peer may then
   /// lose bytes sent to it before.
   package static func discardInput(_ descriptor: Int32) {

@@ -20,6 +20,9 @@ package enum Effect: BitwiseCopyable, Equatable {
   case resumeConnection(Ref<ServerConnection>)
   /// Answer this exchange with the statistics of the whole process.
   case report(exchange: SlotID<Exchange>)
+  /// Answer this `stats` request with `Dispatcher.mergeStats`, which is given what all workers share. Its servers have
+  /// answered, or were given up.
+  case mergeStats(Ref<FanOut>)
 }
 
 /// Why a server that answers cannot be used.

@@ -37,6 +37,12 @@ final class SharedStats: Sendable {
   /// Rows that the control thread adds: reloads, the servers' status, …
   private let notes = Mutex(Notes())
   private let startedAt = Clock.now()
+  /// Each server's counters when it last answered `stats`.
+  let known = Mutex(KnownCounters())
+  /// Each worker's clients, as far as `stats conns` was requested.
+  private let clientLists: Mutex<[ClientList]>
+  /// When `stats conns` last wanted them, in the nanoseconds of an `Instant`.
+  private let clientsWantedAt = Atomic<UInt64>(0)
 
   /// Finished rows, and the names of the servers' rows.
   private struct Notes {
@@ -44,7 +50,14 @@ final class SharedStats: Sendable {
     var servers: [(id: ServerID, name: String)] = []
   }
 
+  /// The clients that a worker had at some time.
+  private struct ClientList {
+    var clients: [ConnectedClient] = []
+    var at = Instant.origin
+  }
+
   init(workers: Int) {
+    clientLists = Mutex(Array(repeating: ClientList(), count: workers))
     counts = (0..<workers).map { _ in Count() }
     rows = Mutex(Array(repeating: Row(), count: workers))
     servers = Mutex(Array(repeating: [], count: workers))
@@ -61,6 +74,38 @@ final class SharedStats: Sendable {
   func clientCame(to worker: Int) { counts[worker].value.add(1, ordering: .relaxed) }
 
   func clientLeft(_ worker: Int) { counts[worker].value.subtract(1, ordering: .relaxed) }
+
+  // MARK: - Clients for stats conns
+
+  /// Has every worker publish its clients with its next numbers.
+  func wantClients(now: Instant) { clientsWantedAt.store(now.nanoseconds, ordering: .relaxed) }
+
+  /// Whether a worker is to publish its clients. Frees a list that is no longer needed.
+  func wantsClients(of worker: Int, now: Instant) -> Bool {
+    let wanted = clientsWantedAt.load(ordering: .relaxed)
+    return clientLists.withLock { lists in
+      if lists[worker].at.nanoseconds < wanted { return true }
+      if now.since(lists[worker].at) > Self.clientListLife { lists[worker].clients = [] }
+      return false
+    }
+  }
+
+  func publish(_ clients: [ConnectedClient], of worker: Int) {
+    clientLists.withLock { $0[worker] = ClientList(clients: clients, at: Clock.now()) }
+  }
+
+  /// All workers' clients, if every worker has published them since `asked`, or has not for `clientListPatience`.
+  func clients(since asked: Instant, now: Instant) -> [ConnectedClient]? {
+    clientLists.withLock { lists in
+      let isComplete = lists.allSatisfy { $0.at >= asked }
+      return isComplete || now.since(asked) >= Self.clientListPatience ? lists.flatMap(\.clients) : nil
+    }
+  }
+
+  /// How long `stats conns` waits for a worker that is busy; workers publish every 100 ms.
+  static let clientListPatience = Duration.milliseconds(500)
+  /// How long a list is kept: at least as long as a request may wait for it.
+  private static let clientListLife = Duration.seconds(1)
 
   // MARK: - Numbers
 

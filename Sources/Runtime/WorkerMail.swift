@@ -91,6 +91,7 @@ extension WorkerThread {
     worker.giveUp(now: now)
     for _ in 0..<Self.lastRounds {
       execute(now: now)
+      answerClientRequests(isLast: true, now: now)
       flush(now: now)
       guard worker.hasResumable else { break }
       worker.resumeStalled(now: now)

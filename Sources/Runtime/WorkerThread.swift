@@ -73,6 +73,8 @@ struct WorkerThread: ~Copyable {
   var doubts: [ServerID: Doubt] = [:]
   /// When the last doubt of each server ended.
   var confirmedAt: [ServerID: Instant] = [:]
+  /// `stats conns` requests that wait for the workers' clients.
+  var clientRequests: [ClientRequest] = []
   var ticks = 0
   var isEnding = false
   var hasEnded = false
@@ -256,7 +258,9 @@ struct WorkerThread: ~Copyable {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
+      publishClients(now: now)
     }
+    answerClientRequests(now: now)
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
@@ -297,6 +301,7 @@ struct WorkerThread: ~Copyable {
         sharedStats.publish(worker.dispatcher.common.counters, of: number)
         let text = sharedStats.rendered()
         worker.dispatcher.report(exchange, text.span.raw)
+      case .mergeStats(let f): mergeStats(f, now: now)
       }
     }
   }

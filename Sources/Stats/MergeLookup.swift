@@ -6,12 +6,19 @@ extension MergeTable {
     index(kind)[pattern(of: name, in: kind).text]
   }
 
+  /// The counters of `stats`.
+  package static let counters = general.filter { $0.value.isCounter }.map { (name: $0.key, rule: $0.value) }
+
+  /// The number of a counter in `counters`.
+  static let counterNumbers = Dictionary(
+    counters.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+
   /// The rule for a stat that is not in the table.
   package static func fallback(in kind: StatsKind) -> MergeRule {
     switch kind {
     case .settings: .same
     case .conns: .each
-    // Numbers are summed; other values are shown once or as a list, as with every sum.
+    // Numbers are summed, as gauges are; other values are shown once or as a list, as with every sum.
     default: .sum
     }
   }

@@ -7,10 +7,12 @@
 /// If a rule cannot read a value (a word instead of a number), the whole row becomes a list, so that no server's
 /// value is hidden behind a wrong number.
 package enum MergeRule: CaseIterable, Equatable, Sendable {
-  /// The sum, at most the largest 64-bit number.
+  /// A gauge: the sum, at most the largest 64-bit number.
   case sum
-  /// The sum of times written as `seconds.microseconds`.
-  case sumOfSeconds
+  /// A counter: the same, and a server that does not answer counts with what it last reported: see `KnownCounters`.
+  case count
+  /// The same for a time written as `seconds.microseconds`.
+  case countOfSeconds
   case smallest
   /// The smallest value other than 0, for stats in which 0 means "never happened"; 0 if all are 0.
   case smallestAboveZero
@@ -23,7 +25,8 @@ package enum MergeRule: CaseIterable, Equatable, Sendable {
   case all
   /// A claim that is true if it is true for at least one server.
   case any
-  /// The value if all servers agree, else a list of the different ones: `a, b`.
+  /// The value if all servers agree, else a list of the different ones: `a,b`. A list has no blank: clients split a row
+  /// at its blanks.
   case same
   /// The number of slab classes in the merged answer.
   case classesListed
@@ -60,8 +63,7 @@ struct MergedRow {
       if texts.count < Self.listed { texts.append(text) } else { hasMore = true }
     }
     switch rule {
-    case .sum: combine(saturatingDecimal(text), saturatingSum)
-    case .sumOfSeconds: combine(microseconds(text), saturatingSum)
+    case .sum, .count, .countOfSeconds: combine(rule.number(text), saturatingSum)
     case .smallest: combine(saturatingDecimal(text), min)
     case .largest: combine(saturatingDecimal(text), max)
     case .smallestAboveZero:
@@ -80,14 +82,15 @@ struct MergedRow {
     case .ownPID: return String(ownPID)
     case .classesListed: return String(classes)
     case .same, .each: return list
-    case .sum, .smallest, .smallestAboveZero, .largest: return isReadable ? String(total) : list
-    case .sumOfSeconds: return isReadable ? secondsText(total) : list
+    case .sum, .count, .countOfSeconds, .smallest, .smallestAboveZero, .largest:
+      return isReadable ? rule.text(total) : list
     case .lowestVersion, .all, .any: return isReadable ? chosen : list
     }
   }
 
   private var list: String {
-    texts.joined(separator: ", ") + (hasMore ? ", ..." : "")
+    guard texts.count > 1 || hasMore else { return texts.first ?? "" }
+    return (texts + (hasMore ? ["..."] : [])).map(wordOfRow).joined(separator: ",")
   }
 
   private mutating func combine(_ number: UInt64?, _ join: (UInt64, UInt64) -> UInt64) {
@@ -120,7 +123,22 @@ struct MergedRow {
   }
 }
 
-private func saturatingSum(_ a: UInt64, _ b: UInt64) -> UInt64 {
+extension MergeRule {
+  /// Whether the value only grows, as long as its server runs.
+  var isCounter: Bool { self == .count || self == .countOfSeconds }
+
+  /// The number that a value stands for.
+  func number(_ text: String) -> UInt64? {
+    self == .countOfSeconds ? microseconds(text) : saturatingDecimal(text)
+  }
+
+  /// A number as a value.
+  func text(_ number: UInt64) -> String {
+    self == .countOfSeconds ? secondsText(number) : String(number)
+  }
+}
+
+func saturatingSum(_ a: UInt64, _ b: UInt64) -> UInt64 {
   let (sum, overflow) = a.addingReportingOverflow(b)
   return overflow ? .max : sum
 }

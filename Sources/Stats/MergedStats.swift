@@ -37,9 +37,9 @@ package struct MergedStats: Sendable {
 
   private var rows: [MergedRow] = []
   private var rowOfName: [String: Int] = [:]
-  /// Added to a connection's number, so that connections of different servers have different numbers.
-  private var connectionOffset: UInt64 = 0
-  private var highestConnection: UInt64?
+  private var connections = ConnectionNumbers()
+  /// The counters of the server whose answer is being merged; nil if they are merged as gauges are.
+  private var counters: ServerCounters?
 
   private var prefixes = PrefixTotals()
   private var items: [[UInt8]] = []
@@ -52,9 +52,10 @@ package struct MergedStats: Sendable {
   }
 
   /// Merges one server's whole answer, from its first line to `END` or its only line. False if it is an error line,
-  /// incomplete or of another shape; then nothing of it is merged.
+  /// incomplete or of another shape; then nothing of it is merged. In `stats conns` a row shows the server's `label` for
+  /// each connection.
   @discardableResult
-  package mutating func add(_ answer: RawSpan) -> Bool {
+  package mutating func add(_ answer: RawSpan, of label: String? = nil) -> Bool {
     if let confirmation = kind.confirmation {
       guard isOnlyLine(answer, confirmation) else {
         noteRefusal(answer)
@@ -68,7 +69,7 @@ package struct MergedStats: Sendable {
       return false
     }
     answered += 1
-    connectionOffset = highestConnection.map { $0 == .max ? $0 : $0 + 1 } ?? 0
+    connections.begin(label)
     answer.forEachLine { from, to in
       // In an answer with raw keys such a line may be part of a key.
       if answer.isText("END", from: from, to: to) { return kind.printsKeys }
@@ -76,6 +77,35 @@ package struct MergedStats: Sendable {
       return true
     }
     return true
+  }
+
+  /// The same, but a counter of the server never falls: see `KnownCounters`. `asked`: when the request was received.
+  package mutating func add(
+    _ answer: RawSpan, _ known: inout ServerCounters, asked: Instant, now: Instant
+  ) -> Bool {
+    counters = known
+    counters?.begin(asked: asked, now: now)
+    let isMerged = add(answer)
+    if isMerged, let counters {
+      known = counters
+      standIn(counters)
+    }
+    counters = nil
+    return isMerged
+  }
+
+  /// Has a server's counters stand in for its answer.
+  package mutating func standIn(_ known: ServerCounters) {
+    for (i, (name, rule)) in MergeTable.counters.enumerated() {
+      guard let total = known.total(of: i), let row = row(name, rule, nil) else { continue }
+      rows[row].add(rule.text(total))
+    }
+  }
+
+  /// Merges the proxy's own clients into `stats conns`, as another server's answer.
+  package mutating func add(_ clients: [ConnectedClient]) {
+    let answer = clients.answer
+    add(answer.span.raw)
   }
 
   // MARK: - One line
@@ -118,32 +148,44 @@ package struct MergedStats: Sendable {
     let rule = MergeTable.rule(for: name, in: kind) ?? MergeTable.fallback(in: kind)
     if rule == .each { return appendOwn(name, pattern: pattern, number: number, value: value) }
 
-    if let i = rowOfName[name] {
-      rows[i].add(value)
-      return true
-    }
-    guard allowance.rows > 0 else { return false }
+    guard let i = row(name, rule, number) else { return false }
+    if !isCounted(name, rule, value) { rows[i].add(value) }
+    return true
+  }
+
+  /// Takes a value into the server's counters, if it is one of those; `standIn` adds it to its row.
+  private mutating func isCounted(_ name: String, _ rule: MergeRule, _ value: String) -> Bool {
+    guard counters != nil else { return false }
+    if name == "uptime", let seconds = saturatingDecimal(value) { counters?.take(uptime: seconds) }
+    guard let i = MergeTable.counterNumbers[name], let number = rule.number(value) else { return false }
+    counters?.take(number, for: i)
+    return true
+  }
+
+  /// The row with this name, which is new if there is none yet; nil if there are too many.
+  private mutating func row(_ name: String, _ rule: MergeRule, _ number: UInt64?) -> Int? {
+    if let i = rowOfName[name] { return i }
+    guard allowance.rows > 0 else { return nil }
     allowance.rows -= 1
     rowOfName[name] = rows.count
     rows.append(MergedRow(name: name, rule: rule, number: number))
-    rows[rows.count - 1].add(value)
-    return true
+    return rows.count - 1
   }
 
   /// Appends a row that is not merged. Connections of the second server get numbers after those of the first.
   private mutating func appendOwn(
     _ name: String, pattern: String, number: UInt64?, value: String
   ) -> Bool {
+    guard let number else { return appendRow(name, value) }
+    let (shown, label) = connections.take(number)
+    if let label, !appendRow("\(shown):server", wordOfRow(label)) { return false }
+    return appendRow(String(shown) + pattern.dropFirst(), value)
+  }
+
+  private mutating func appendRow(_ name: String, _ value: String) -> Bool {
     guard allowance.rows > 0 else { return false }
     allowance.rows -= 1
-    var shown = name
-    if let number {
-      let (sum, overflow) = number.addingReportingOverflow(connectionOffset)
-      let renumbered = overflow ? .max : sum
-      highestConnection = max(highestConnection ?? 0, renumbered)
-      shown = String(renumbered) + pattern.dropFirst()
-    }
-    rows.append(MergedRow(name: shown, rule: .each, number: nil))
+    rows.append(MergedRow(name: name, rule: .each, number: nil))
     rows[rows.count - 1].add(value)
     return true
   }
@@ -215,5 +257,30 @@ package struct MergedStats: Sendable {
       return false
     }
     refusal = line
+  }
+}
+
+/// The numbers of connections in a merged `stats conns`: those of different servers are different.
+private struct ConnectionNumbers {
+  private var offset: UInt64 = 0
+  private var highest: UInt64?
+  /// The server whose connections are listed, and the last of them.
+  private var label: String?
+  private var last: UInt64?
+
+  /// Another server's connections follow.
+  mutating func begin(_ label: String?) {
+    offset = highest.map { $0 == .max ? $0 : $0 + 1 } ?? 0
+    self.label = label
+    last = nil
+  }
+
+  /// The number to show for a connection, and the server's label at its first row.
+  mutating func take(_ number: UInt64) -> (shown: UInt64, label: String?) {
+    let (sum, overflow) = number.addingReportingOverflow(offset)
+    let shown = overflow ? .max : sum
+    highest = max(highest ?? 0, shown)
+    defer { last = shown }
+    return (shown, shown == last ? nil : label)
   }
 }

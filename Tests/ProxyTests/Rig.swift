@@ -40,6 +40,10 @@ final class Rig {
   var report = "STAT own 1\r\nEND\r\n"
   var holdsReports = false
   private(set) var heldReports: [SlotID<Exchange>] = []
+  /// What all workers share: the servers' counters, and the proxy's clients.
+  var known = KnownCounters()
+  var connected: [ConnectedClient] = []
+  private(set) var heldMerges: [Ref<FanOut>] = []
 
   init(
     _ names: [String] = ["a", "b", "c"], isAccepting: Bool = true, limits: Limits = Limits(),
@@ -314,7 +318,14 @@ final class Rig {
       } else {
         giveReport(x)
       }
+    case .mergeStats(let f):
+      if holdsReports { heldMerges.append(f) } else { mergeStats(f) }
     }
+  }
+
+  /// Answers a `stats` request, as a worker does with what all workers share.
+  func mergeStats(_ f: Ref<FanOut>) {
+    worker.dispatcher.mergeStats(f, &known, clients: connected, now: now)
   }
 
   func giveReport(_ x: SlotID<Exchange>) {

@@ -131,6 +131,25 @@ import Topology
     #expect(desk.rows.contains("found \"so on\"\r\n"), "\(desk.rows)")
   }
 
+  @Test func workersPublishTheirClientsWhenStatsConnsWantsThem() {
+    let stats = SharedStats(workers: 2)
+    let one = ConnectedClient(address: "a", listener: "b", state: .reading, idleSeconds: 0, worker: 0)
+    let asked = Clock.now()
+    #expect(!stats.wantsClients(of: 0, now: asked))
+    stats.wantClients(now: asked)
+    #expect(stats.wantsClients(of: 0, now: asked) && stats.wantsClients(of: 1, now: asked))
+    stats.publish([one], of: 0)
+    #expect(!stats.wantsClients(of: 0, now: Clock.now()) && stats.wantsClients(of: 1, now: asked))
+    // A worker that is busy for long is not waited for.
+    #expect(stats.clients(since: asked, now: asked.advanced(by: .milliseconds(499))) == nil)
+    #expect(stats.clients(since: asked, now: asked.advanced(by: .milliseconds(500))) == [one])
+    stats.publish([], of: 1)
+    #expect(stats.clients(since: asked, now: asked) == [one])
+    // The list is freed a second later.
+    #expect(!stats.wantsClients(of: 0, now: Clock.now().advanced(by: .seconds(2))))
+    #expect(stats.clients(since: asked, now: asked) == [])
+  }
+
   @Test func statsRingroadShowsReadsAsMissesForEachServer() throws {
     let desk = try Desk()
     desk.supervisor.report()

@@ -3,7 +3,7 @@ import Testing
 @testable import Stats
 
 /// Compares the table with a second list, written from memcached's documentation. A stat without a special rule here
-/// is a counter or a size (sum) in `stats`, `items` and `slabs`, and is shown once in `settings`.
+/// is a counter in `stats`, a counter or a size (sum) in `items` and `slabs`, and is shown once in `settings`.
 struct MergeTableTests {
   static let kinds: [StatsKind] = [.general, .settings, .items, .slabs, .sizes, .conns]
 
@@ -16,7 +16,18 @@ struct MergeTableTests {
       .general, .same,
       ["libevent", "pointer_size", "slab_reassign_last_busy_status", "extstore_memory_pressure"]
     ),
-    (.general, .sumOfSeconds, ["rusage_user", "rusage_system"]),
+    (.general, .countOfSeconds, ["rusage_user", "rusage_system"]),
+    (
+      .general, .sum,
+      [
+        "max_connections", "curr_connections", "connection_structures", "response_obj_count",
+        "response_obj_bytes", "read_buf_count", "read_buf_bytes", "read_buf_bytes_free", "reserved_fds",
+        "proxy_req_active", "proxy_await_active", "limit_maxbytes", "threads", "hash_bytes", "log_watchers",
+        "bytes", "curr_items", "slab_global_page_pool", "extstore_pages_free", "extstore_pages_used",
+        "extstore_objects_used", "extstore_bytes_used", "extstore_bytes_fragmented",
+        "extstore_limit_maxbytes", "extstore_io_queue", "proxy_backend_total",
+      ]
+    ),
     (.general, .all, ["accepting_conns"]),
     (.general, .any, ["hash_is_expanding", "slab_reassign_running", "lru_crawler_running"]),
     (.settings, .all, ["cas_enabled", "flush_enabled", "dump_enabled"]),
@@ -30,8 +41,8 @@ struct MergeTableTests {
   /// The values of two servers, and the expected result.
   static func example(_ rule: MergeRule) -> (String, String, String) {
     switch rule {
-    case .sum: ("5", "7", "12")
-    case .sumOfSeconds: ("1.500000", "0.600000", "2.100000")
+    case .sum, .count: ("5", "7", "12")
+    case .countOfSeconds: ("1.500000", "0.600000", "2.100000")
     case .smallest: ("5", "7", "5")
     case .smallestAboveZero: ("0", "7", "7")
     case .largest: ("5", "7", "7")
@@ -39,7 +50,7 @@ struct MergeTableTests {
     case .ownPID: ("5", "7", "4711")
     case .all: ("1", "0", "0")
     case .any: ("0", "1", "1")
-    case .same: ("5", "7", "5, 7")
+    case .same: ("5", "7", "5,7")
     case .classesListed: ("9", "9", "0")
     case .each: ("5", "7", "5")
     }
@@ -48,7 +59,7 @@ struct MergeTableTests {
   static func expectedRule(_ kind: StatsKind, _ name: String) -> MergeRule {
     if kind == .conns { return .each }
     let named = special.first { $0.0 == kind && $0.2.contains(name) }
-    return named?.1 ?? (kind == .settings ? .same : .sum)
+    return named?.1 ?? (kind == .settings ? .same : kind == .general ? .count : .sum)
   }
 
   @Test(arguments: kinds)
@@ -75,10 +86,10 @@ struct MergeTableTests {
   static let unknown: [(StatsKind, [String], String)] = [
     (.general, ["3", "4"], "7"),
     (.general, ["fast", "fast"], "fast"),
-    (.general, ["fast", "slow"], "fast, slow"),
-    (.general, ["3", "slow"], "3, slow"),
+    (.general, ["fast", "slow"], "fast,slow"),
+    (.general, ["3", "slow"], "3,slow"),
     (.settings, ["3", "3"], "3"),
-    (.settings, ["3", "4"], "3, 4"),
+    (.settings, ["3", "4"], "3,4"),
     (.other, ["3", "4"], "7"),
     (.slabs, ["3", "4"], "7"),
   ]

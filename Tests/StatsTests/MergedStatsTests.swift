@@ -48,6 +48,46 @@ struct MergedStatsTests {
       ])
   }
 
+  @Test func connectionsShowWhoseTheyAre() {
+    var stats = MergedStats(kind: .conns, ownPID: 1)
+    stats.add([
+      ConnectedClient(
+        address: "tcp:10.0.0.7:4711", listener: "tcp:10.0.0.1:11211", state: .waitingForServers,
+        idleSeconds: 3, worker: 0),
+      ConnectedClient(
+        address: "unix:/run/r", listener: "unix:/run/r", state: .reading, idleSeconds: nil, worker: 1),
+    ])
+    let one = answer("STAT 23:addr tcp:a", "STAT 23:state conn_read", "STAT 24:addr tcp:b")
+    for label in ["10.0.0.2:11211", "cache b"] {
+      // SAFETY: every byte of an array is initialised.
+      unsafe stats.add(one.span.bytes, of: label)
+    }
+    #expect(
+      lines(stats.rendered(of: 2)) == [
+        "STAT 1:addr tcp:10.0.0.7:4711", "STAT 1:listen_addr tcp:10.0.0.1:11211",
+        "STAT 1:state conn_io_queue", "STAT 1:secs_since_last_cmd 3", "STAT 1:worker 0",
+        "STAT 2:addr unix:/run/r", "STAT 2:listen_addr unix:/run/r", "STAT 2:state conn_read",
+        "STAT 2:worker 1",
+        "STAT 26:server 10.0.0.2:11211", "STAT 26:addr tcp:a", "STAT 26:state conn_read",
+        "STAT 27:server 10.0.0.2:11211", "STAT 27:addr tcp:b",
+        "STAT 51:server cache_b", "STAT 51:addr tcp:a", "STAT 51:state conn_read",
+        "STAT 52:server cache_b", "STAT 52:addr tcp:b", "END",
+      ])
+  }
+
+  /// collectd drops a row of more than three words; pymemcache takes the third word for the value.
+  @Test func listOfDifferentValuesHasNoBlanks() {
+    let values = (1...20).map { answer("STAT tcpport \(11210 + $0)", "STAT inter a b\($0)") }
+    for row in merged(.settings, values).dropLast() {
+      #expect(row.split(separator: " ").count == 3, "\(row)")
+    }
+    #expect(
+      merged(.settings, Array(values[..<2]))[..<2] == ["STAT tcpport 11211,11212", "STAT inter a_b1,a_b2"])
+    // A value on which all servers agree is shown as they write it.
+    #expect(merged(.settings, [values[0], values[0]])[1] == "STAT inter a b1")
+    #expect(merged(.settings, values)[0].hasSuffix(",11226,..."))
+  }
+
   /// python-memcached's `get_slab_stats` splits each name at its colons and fails on a name without one.
   @Test(arguments: [
     (StatsKind.items, "items:1:number"), (.slabs, "1:chunk_size"), (.sizes, "96"), (.conns, "23:addr"),

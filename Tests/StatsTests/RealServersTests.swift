@@ -58,13 +58,13 @@ struct RealServersTests {
       let values = answers.flatMap(statRows).filter { $0.name == name }.map(\.value)
       let numbers = values.compactMap { UInt64($0) }
       switch MergeTable.rule(for: name, in: kind) {
-      case .sum: #expect(result[name] == String(numbers.reduce(0, +)), "\(command) \(name) \(values)")
+      case .sum, .count: #expect(result[name] == String(numbers.reduce(0, +)), "\(command) \(name) \(values)")
       case .smallest: #expect(result[name] == numbers.min().map { String($0) }, "\(name)")
       case .largest: #expect(result[name] == numbers.max().map { String($0) }, "\(name)")
       case .ownPID: #expect(result[name] == "4711")
       case .same:
         let different = values.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-        #expect(result[name] == different.joined(separator: ", "), "\(name)")
+        #expect(result[name] == different.joined(separator: ","), "\(name)")
       default: break
       }
     }
@@ -87,9 +87,9 @@ struct RealServersTests {
     var settings = MergedStats(kind: .settings, ownPID: 1)
     for server in servers { settings.take(try server.ask("stats settings")) }
     let shown = statRows(settings.rendered(of: 3))
-    #expect(shown.contains { $0 == ("growth_factor", "1.25, 1.50") })
-    #expect(shown.contains { $0 == ("maxconns", "1024, 512") })
-    #expect(shown.contains { $0 == ("tcpport", servers.map { String($0.port) }.joined(separator: ", ")) })
+    #expect(shown.contains { $0 == ("growth_factor", "1.25,1.50") })
+    #expect(shown.contains { $0 == ("maxconns", "1024,512") })
+    #expect(shown.contains { $0 == ("tcpport", servers.map { String($0.port) }.joined(separator: ",")) })
 
     var listing = ServersListing()
     for server in servers {

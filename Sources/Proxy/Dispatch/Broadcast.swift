@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 // Commands for the whole cluster: they are sent to every server, and the replies are combined into one.
@@ -52,9 +53,10 @@ extension Dispatcher {
     fanOuts[f].kind = kind
     let kept = min(words, RequestLine.most)
     if kind == .stats || kind == .dump {
-      for i in 1..<max(1, kept) { fanOuts[f].words.append(text(bytes, line[i])) }
+      for i in 1..<max(1, kept) { fanOuts[f].command.words.append(text(bytes, line[i])) }
     }
-    fanOuts[f].isImmediate = kind == .flushAll && words == 1
+    fanOuts[f].command.asked = now
+    fanOuts[f].command.isImmediate = kind == .flushAll && words == 1
     if !request.isQuiet { fanOuts[f].exchange = downstream.newExchange(c) }
     for i in 0..<upstream.everyServer.count {
       ask(upstream.everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
@@ -150,7 +152,7 @@ extension Dispatcher {
     // A server that refuses `flush_all` has not flushed.
     guard fanOuts[f].kind == .flushAll else { return }
     if outcome == .error { return noteFailure(f, at: piece.server, in: PoolIndex(), .protocolError) }
-    if fanOuts[f].isImmediate, upstream.servers[piece.server].isJournaled {
+    if fanOuts[f].command.isImmediate, upstream.servers[piece.server].isJournaled {
       common.events.append(.flushed(server: upstream.servers[piece.server].id, asked: leg.since))
     }
   }
@@ -160,8 +162,12 @@ extension Dispatcher {
     switch fanOuts[f].kind {
     case .flushAll: summariseFlush(f, into: target)
     case .version: summariseVersion(f, into: target)
-    case .stats, .serverStats, .dump: summariseStats(f, into: target)
-    case .multiGet, .keyDump: break
+    case .serverStats: listServers(f, into: target)
+    case .dump:
+      var none = KnownCounters()
+      summariseStats(f, &none, clients: [], into: target, now: .origin)
+    // `stats` is left to the edge; the keys of a dump go to the client as they come.
+    case .stats, .multiGet, .keyDump: break
     }
   }
 
@@ -210,28 +216,79 @@ extension Dispatcher {
     }
   }
 
-  mutating func summariseStats(_ f: Ref<FanOut>, into target: ReplyTarget) {
-    var merged = MergedStats(kind: StatsKind(words: fanOuts[f].words), ownPID: processID)
-    var listing = ServersListing()
-    let isListing = fanOuts[f].kind == .serverStats
+  /// Has the edge answer a `stats` request, whose servers were all heard or given up, with `mergeStats`.
+  mutating func leaveToEdge(_ f: Ref<FanOut>) {
+    // It waits for the edge as for another server.
+    fanOuts[f].pending = 1
+    common.effects.append(.mergeStats(f))
+  }
+
+  /// Whether a `stats` request wants the proxy's clients too.
+  package mutating func listsClients(_ f: Ref<FanOut>) -> Bool {
+    StatsKind(words: fanOuts[f].command.words) == .conns
+  }
+
+  /// Answers a `stats` request for `Effect.mergeStats`. `known` and `clients` are those of the whole process.
+  package mutating func mergeStats(
+    _ f: Ref<FanOut>, _ known: inout KnownCounters, clients: [ConnectedClient], now: Instant
+  ) {
+    let x = exchange(&fanOuts[f].exchange, with: Ref<Exchange>.none)
+    fanOuts[f].pending = 0
+    let target = downstream.target(of: x)
+    summariseStats(f, &known, clients: clients, into: target, now: now)
+    downstream.conclude(x, target, &common)
+    if fanOuts[f].open == 0 { release(f) }
+  }
+
+  private mutating func summariseStats(
+    _ f: Ref<FanOut>, _ known: inout KnownCounters, clients: [ConnectedClient], into target: ReplyTarget,
+    now: Instant
+  ) {
+    let kind = StatsKind(words: fanOuts[f].command.words)
+    var merged = MergedStats(kind: kind, ownPID: processID)
+    if kind == .conns { merged.add(clients) }
+    if kind == .general { known.keep(servers(of: f)) }
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
-      let label =
-        upstream.servers.isTaken(piece.server)
-        ? String(decoding: upstream.servers[piece.server].label, as: UTF8.self) : "?"
-      guard piece.length > 0 else {
-        if isListing { listing.add(label: label, failure: "\(piece.failure?.words ?? "no answer")") }
-        continue
-      }
       let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
-      if isListing {
-        listing.add(label: label, answer: answer)
-      } else {
-        merged.add(answer)
+      let server = upstream.servers[piece.server].id
+      switch kind {
+      case .general:
+        var counters = known[server] ?? ServerCounters()
+        if merged.add(answer, &counters, asked: fanOuts[f].command.asked, now: now) {
+          known[server] = counters
+        } else {
+          merged.standIn(counters)
+        }
+      case .conns: merged.add(answer, of: label(of: piece))
+      // Its counters begin again because a client wants that.
+      case .reset: if merged.add(answer) { known[server] = nil }
+      default: merged.add(answer)
       }
     }
-    let text = isListing ? listing.rendered() : merged.rendered(of: fanOuts[f].pieces.count)
-    downstream.append(text.span.raw, to: target, &common)
+    downstream.append(merged.rendered(of: fanOuts[f].pieces.count).span.raw, to: target, &common)
+  }
+
+  private mutating func listServers(_ f: Ref<FanOut>, into target: ReplyTarget) {
+    var listing = ServersListing()
+    for i in 0..<fanOuts[f].pieces.count {
+      let piece = fanOuts[f].pieces[i]
+      if piece.length > 0 {
+        let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
+        listing.add(label: label(of: piece), answer: answer)
+      } else {
+        listing.add(label: label(of: piece), failure: "\(piece.failure?.words ?? "no answer")")
+      }
+    }
+    downstream.append(listing.rendered().span.raw, to: target, &common)
+  }
+
+  private func servers(of f: Ref<FanOut>) -> Set<ServerID> {
+    Set((0..<fanOuts[f].pieces.count).map { upstream.servers[fanOuts[f].pieces[$0].server].id })
+  }
+
+  private func label(of piece: FanOut.Piece) -> String {
+    String(decoding: upstream.servers[piece.server].label, as: UTF8.self)
   }
 
   /// Sends the report that the edge made for `Effect.report`.

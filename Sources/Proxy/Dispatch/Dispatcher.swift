@@ -337,7 +337,7 @@ package struct Dispatcher: ~Copyable {
     case .resume(let c): downstream.clients.isTaken(c) && !downstream.clients[c].life.isStalled
     case .pauseConnection(let l): upstream.connections.isTaken(l) && isHeldUp(l)
     case .resumeConnection(let l): upstream.connections.isTaken(l) && !isHeldUp(l)
-    case .disconnect, .report: true
+    case .disconnect, .report, .mergeStats: true
     }
   }
 

@@ -10,7 +10,7 @@ import Wire
 ///     pieces   a → (0, 31)   b → miss   c → (31, 40)        bytes   VALUE a … VALUE c …
 ///
 /// A command for every server has a piece for each server, and `bytes` has their whole replies.
-struct FanOut: ~Copyable, Recyclable {
+package struct FanOut: ~Copyable, Recyclable {
   enum Kind: UInt8, BitwiseCopyable {
     case multiGet
     case flushAll
@@ -50,8 +50,6 @@ struct FanOut: ~Copyable, Recyclable {
   var pieces = List<Piece>()
   /// Whether values have their cas number.
   var withCAS = false
-  /// Whether it is a `flush_all` without a delay.
-  var isImmediate = false
   /// Whether the reply must be made piece by piece, because some values were deferred.
   var hasDeferred = false
   /// Whether the client's further requests wait until the deferred values have been sent.
@@ -69,10 +67,19 @@ struct FanOut: ~Copyable, Recyclable {
   var failedServer = Ref<Server>.none
   /// Whether failed keys give an error line rather than misses.
   var isStrict = false
-  /// The arguments of the request; for `stats` and `dump` only.
-  var words: [String] = []
+  var command = Command()
 
-  init() {}
+  /// What a command for every server has besides.
+  struct Command {
+    /// When the worker received it.
+    var asked = Instant.origin
+    /// Its arguments; for `stats` and `dump` only.
+    var words: [String] = []
+    /// Whether it is a `flush_all` without a delay.
+    var isImmediate = false
+  }
+
+  package init() {}
 
   /// Adds a key, as a miss until its value arrives; returns its piece.
   @inline(always) mutating func add(_ key: Word) -> UInt32 {
@@ -131,10 +138,9 @@ struct FanOut: ~Copyable, Recyclable {
     }
   }
 
-  mutating func reset() {
+  package mutating func reset() {
     kind = .multiGet
     withCAS = false
-    isImmediate = false
     hasDeferred = false
     isHolding = false
     exchange = Ref<Exchange>.none
@@ -146,6 +152,6 @@ struct FanOut: ~Copyable, Recyclable {
     failure = nil
     failedServer = Ref<Server>.none
     isStrict = false
-    if !words.isEmpty { words = [] }
+    if !command.words.isEmpty { command.words = [] }
   }
 }

@@ -307,6 +307,7 @@ extension Dispatcher {
     let step = fanOuts[f].step()
     if step == .wait { return }
     let x = fanOuts[f].exchange
+    if fanOuts[f].kind == .stats, x != Ref<Exchange>.none { return leaveToEdge(f) }
     if x != Ref<Exchange>.none {
       fanOuts[f].exchange = Ref<Exchange>.none
       if downstream.exchanges[x].client != Ref<Client>.none, fanOuts[f].kind == .multiGet {

@@ -1,4 +1,5 @@
 import Bytes
+import Stats
 
 /// One client connection, as a worker sees it: its input, its output, and its requests in flight in the order in which
 /// they arrived.
@@ -166,6 +167,14 @@ package struct Client: ~Copyable, Recyclable {
   @inline(always) mutating func unpark(from: Int, count: Int, _ buffers: inout BufferPool) {
     output.append(parked, from: from, count: count, &buffers)
     parkedLive &-= count
+  }
+
+  /// What it is doing, as `stats conns` shows it.
+  var state: ClientState {
+    if life.isClosing || life.hasQuit || life.isClosed { return .closing }
+    if sending.blockedSince != .never { return .writing }
+    if inFlight > 0 { return .waitingForServers }
+    return input.isEmpty && !large.isUploading ? .reading : .readingValue
   }
 
   /// Bytes of replies that wait to be sent, or for their turn.

@@ -149,6 +149,9 @@ package struct Downstream: ~Copyable {
     }
   }
 
+  /// What a client is doing, as `stats conns` shows it.
+  package func state(of c: Ref<Client>) -> ClientState { clients[c].state }
+
   /// Whether a client has few requests in flight: it is admitted to a queue that others have filled.
   func isModest(_ c: Ref<Client>) -> Bool { clients[c].inFlight < 8 }
 

@@ -282,7 +282,7 @@ final class Comeback {
         guard let pipe = seat.pipes[l] else { continue }
         pipe.isPaused = false
         if !pipe.held.isEmpty { at(now) { self.arrive([], over: pipe, of: seat) } }
-      case .report: break
+      case .report, .mergeStats: break
       }
     }
   }

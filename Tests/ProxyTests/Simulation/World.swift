@@ -41,6 +41,7 @@ final class World {
   let weather: Weather
   var worker: Worker
   var saboteur: Saboteur
+  var known = KnownCounters()
   var now: UInt64 = 1_000_000_000
   var agenda = Agenda()
   var servers: [String: ModelServer] = [:]

@@ -118,6 +118,8 @@ extension World {
         let text = Array("STAT own 1\r\nEND\r\n".utf8)
         // SAFETY: a byte has no padding that could be uninitialised.
         unsafe worker.dispatcher.report(exchange, text.span.bytes)
+      case .mergeStats(let f):
+        worker.dispatcher.mergeStats(f, &known, clients: [], now: moment)
       }
     }
   }
