@@ -11,7 +11,7 @@ SEEDS ?= 20000
 SIMULATE := --scratch-path .build/simulate -c release -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-quick check lint simulate install clean swift venv
+.PHONY: help run build test test-quick check lint docs simulate install clean swift venv
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -52,6 +52,11 @@ check: lint test ## run what must pass before a change is merged: lint, no warni
 
 lint: swift ## check the style of the Swift sources
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+
+# docs/STATS.md and the manual page: the tables of rows and fields, from Sources/Stats.
+docs: swift ## write the tables of the code into the pages that have them
+	$(SWIFT) build --build-tests
+	RINGROAD_WRITE_DOCS=1 $(SWIFT) test --skip-build --disable-xctest --filter StatsPagesTests
 
 simulate: swift ## run SEEDS=20000 simulations in which everything fails; SEED=17 shows one
 	@.ci/packages build
