@@ -51,11 +51,13 @@ extension WorkerThread {
     var clients: [ConnectedClient] = []
     for c in clientSockets.indices where clients.count < Self.clientsListed {
       let descriptor = clientSockets[c].descriptor
-      guard descriptor >= 0, let listener = Address.local(of: descriptor) else { continue }
-      let peer = listener.isTCP ? Address.remote(of: descriptor) : listener
+      // One that has just disconnected has no address.
+      guard descriptor >= 0, let listener = Address.local(of: descriptor),
+        let peer = listener.isTCP ? Address.remote(of: descriptor) : listener
+      else { continue }
       clients.append(
         ConnectedClient(
-          address: Self.named(peer ?? listener), listener: Self.named(listener),
+          address: Self.named(peer), listener: Self.named(listener),
           state: worker.dispatcher.downstream.state(of: Ref(UInt32(truncatingIfNeeded: c))),
           idleSeconds: Socket.idleSeconds(descriptor), worker: number))
     }

@@ -27,7 +27,7 @@ package enum LogFields {
     .init("limits.clients", .gauge, "clients", "The setting of that name"),
     .init("lines", .gauge, "lines", "Log lines dropped because the log could not be written"),
     .init("owners", .text, "Servers whose keys an overflowed journal held, or all"),
-    .init("processor", .gauge, "", "The number of the processor for a worker"),
+    .init("processor", .text, "The number of the processor for a worker"),
     .init("processors", .text, "The processors of the workers, or how many the process may use"),
     .init("reason", .text, "What the system, the resolver or the configuration's check reported"),
     .init("refused", .gauge, "clients", "Connections closed because there was no descriptor for them"),
@@ -39,7 +39,7 @@ package enum LogFields {
     .init("wanted", .gauge, "descriptors", "The limit of open files that the configuration needs"),
     .init("what", .text, "A summary of the configuration"),
     .init("why", .text, "What led to the event: a signal, a changed file, the floor, a rule"),
-    .init("worker", .gauge, "", "The worker's number"),
+    .init("worker", .text, "The worker's number"),
     .init("workers", .gauge, "workers", "The number of workers"),
   ]
 }
