@@ -225,12 +225,13 @@ final class DemoCast {
   /// Prints the commands to try once the tour is over.
   func invite() throws(DemoFailure) {
     let program = CommandLine.arguments.first ?? "ringroad"
-    func ask(_ words: String) -> String { "  printf '\(words)\\r\\nquit\\r\\n' | nc 127.0.0.1 \(port)" }
-    try tell("\nTry it yourself now. In another terminal, with nc or `telnet 127.0.0.1 \(port)`:\n")
-    try tell(ask("set greeting 0 0 5\\r\\nhello"))
-    try tell(ask("get greeting demo:1 demo:2 demo:3"))
-    try tell(ask("stats servers"))
-    try tell(ask("stats ringroad"))
+    try tell("\nTry it yourself now. In another terminal, in bash:\n")
+    let words = "printf '%s\\r\\n' \"$@\" quit >&3"
+    try tell("  ask() ( exec 3<>/dev/tcp/127.0.0.1/\(port) && \(words) && cat <&3 )")
+    try tell("  ask 'set greeting 0 0 5' hello")
+    try tell("  ask 'get greeting demo:1 demo:2 demo:3'")
+    try tell("  ask 'stats servers'")
+    try tell("  ask 'stats ringroad'")
     try tell("  \(program) route --config \(configuration) greeting demo:1 demo:2 demo:3")
     if let server = servers.first(where: { $0.pid != nil }), let pid = server.pid {
       try tell("  kill -9 \(pid)    # \(server.name); then repeat the requests")

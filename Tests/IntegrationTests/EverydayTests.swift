@@ -230,9 +230,11 @@ extension Integration {
     }
 
     /// The demo checks its own statements.
-    @Test func demoShowsWhatItPromises() throws {
+    @Test(arguments: ["3", "1"])
+    func demoShowsWhatItPromises(_ servers: String) throws {
       let directory = try Directory()
-      let demo = try Child([Programs.ringroad(), "demo", "--once"], output: directory.file("out"))
+      let demo = try Child(
+        [Programs.ringroad(), "demo", "--once", "-n", servers], output: directory.file("out"))
       #expect(demo.end(within: .seconds(30)) == .exited(0), "\(directory.read("out"))")
     }
   }
