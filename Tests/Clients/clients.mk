@@ -5,11 +5,13 @@
 CLIENTS_GEMS := .build/clients-gems
 CLIENTS = $(VENV)/bin/python Tests/Clients/clients.py
 OUTAGE = python3 Tests/Clients/outage.py
+RECIPES = python3 Tests/Clients/recipes.py
 OUTAGE_VENV := .build/outage-venv
 OUTAGE_PINS := Tests/Clients/outage/requirements.txt
 
 .PHONY: test-clients test-clients-short test-clients-canary clients-gems
 .PHONY: test-clients-outage test-clients-outage-short test-clients-outage-canary outage-packages
+.PHONY: test-recipes test-recipes-short test-recipes-canary recipes-packages
 
 # Everyday use by each client, and the libraries' own tests: takes minutes.
 test-clients: venv clients-gems
@@ -44,6 +46,21 @@ test-clients-outage-short: $(OUTAGE_VENV)/installed clients-gems
 test-clients-outage-canary: $(OUTAGE_VENV)/installed
 	for client in pecl-memcache pylibmc; do \
 	  timeout 300 $(OUTAGE) --short --errors --only $$client | grep -m 1 "answers wrong" || exit 1; done
+
+# The recipes of docs/CLIENTS.md, each with its client through outages and returns: takes a minute.
+test-recipes: recipes-packages
+	timeout 900 $(RECIPES)
+
+# The same in half a minute.
+test-recipes-short: recipes-packages
+	timeout 300 $(RECIPES) --short
+
+# Without the deletions before a return, old values are seen; the recipes must detect that.
+test-recipes-canary: recipes-packages
+	timeout 300 $(RECIPES) --short --only "PHP, cache" --settings "rejoin: as_is" | grep "FAILED PHP, cache, hangs"
+
+recipes-packages: venv clients-gems
+	@.ci/packages outage recipes
 
 outage-packages:
 	@.ci/packages test outage

@@ -30,8 +30,10 @@ public class WithSpymemcached {
     public static void main(String[] arguments) throws Exception {
         System.setProperty("net.spy.log.LoggerImpl", "net.spy.memcached.compat.log.SunLogger");
         Logger.getLogger("").setLevel(Level.OFF);
-        MemcachedClient cache =
-            new MemcachedClient(List.of(new InetSocketAddress("127.0.0.1", Integer.parseInt(arguments[0]))));
+        play(new MemcachedClient(List.of(new InetSocketAddress("127.0.0.1", Integer.parseInt(arguments[0])))));
+    }
+
+    static void play(MemcachedClient cache) throws Exception {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
         System.out.println("ready");
         String line;

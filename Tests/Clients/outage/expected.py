@@ -9,8 +9,10 @@ class Expected:
     There is more than one only after a wrong answer to a write, which may or may not have been done.
     """
 
-    def __init__(self):
+    def __init__(self, counts=False):
         self.values = {}
+        # Whether the client makes a counter that is not there, with the step as its value.
+        self.counts = counts
 
     def is_right(self, request, answer):
         """Whether a memcached that nobody else uses could say this. `request` is a line split into words."""
@@ -49,11 +51,11 @@ class Expected:
             return {None}
         return {None} if kind == "no" and None in before else None
 
-    @staticmethod
-    def incr(before, kind, text, step):
+    def incr(self, before, kind, text, step):
         if kind == "no":
             return {None} if None in before else None
-        return {text} if kind == "value" and text in Expected.written("incr", before, step) else None
+        possible = self.written("incr", before, step) | ({step} if self.counts and None in before else set())
+        return {text} if kind == "value" and text in possible else None
 
     @staticmethod
     def written(word, before, *rest):
@@ -63,3 +65,44 @@ class Expected:
         if word == "delete":
             return {None}
         return set(rest)
+
+
+class Lossy(Expected):
+    """The same for a key whose server fails: at any time it may be missing, and a write may be refused.
+
+    It never has a value that was overwritten or deleted. `keeps` when a delete may be refused and not be done later.
+    """
+
+    def __init__(self, keeps, counts):
+        super().__init__(counts)
+        self.keeps = keeps
+
+    def is_right(self, request, answer):
+        word, key, *rest = request
+        before = self.values.get(key, set()) | {None}
+        kind, _, text = answer.partition(" ")
+        if kind == "error":
+            self.values[key] = before | self.written(word, before, *rest)
+            return True
+        after = getattr(self, word)(before, kind, text, *rest)
+        if after is not None:
+            self.values[key] = after
+        return after is not None
+
+    @staticmethod
+    def set(before, kind, text, value):
+        return {value} if kind == "yes" else before
+
+    @staticmethod
+    def get(before, kind, text):
+        return before if kind == "no" or text in before else None
+
+    @staticmethod
+    def add(before, kind, text, value):
+        return {value} if kind == "yes" else before
+
+    def delete(self, before, kind, text):
+        return before if kind == "no" and self.keeps else {None}
+
+    def incr(self, before, kind, text, step):
+        return before if kind == "no" else super().incr(before, kind, text, step)

@@ -75,7 +75,8 @@ class Result:
 class Cluster:
     """Three memcacheds and ringroad, which has its default settings but for those of the outage."""
 
-    def __init__(self, binary, settings):
+    def __init__(self, binary, settings, keys=KEYS):
+        self.keys = keys
         self.processes = []
         self.folder = tempfile.TemporaryDirectory(prefix="ringroad-outage-")
         try:
@@ -84,9 +85,8 @@ class Cluster:
                 self.port = free_port()
                 path = os.path.join(self.folder.name, "ringroad.yml")
                 with open(path, "w") as file:
-                    addresses = ", ".join(f"{LOOPBACK}:{server.port}" for server in self.servers)
-                    file.write(f"listen: {LOOPBACK}:{self.port}\nservers: [{addresses}]\n{settings}")
-                self.kept(Process([binary, "--config", path], self.port))
+                    file.write(self.configuration(settings))
+                self.proxy = self.kept(Process([binary, "--config", path], self.port))
             self.owners = self.route(binary, path)
             self.control = socket.create_connection((LOOPBACK, self.port), 5)
         except BaseException:
@@ -97,28 +97,33 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    @staticmethod
-    def route(binary, path):
+    def configuration(self, settings):
+        """The text of ringroad's file."""
+        addresses = ", ".join(f"{LOOPBACK}:{server.port}" for server in self.servers)
+        return f"listen: {LOOPBACK}:{self.port}\nservers: [{addresses}]\n{settings}"
+
+    def route(self, binary, path):
         """Each key's server, as `ringroad route` says."""
         said = subprocess.run(
-            [binary, "route", "--config", path, *KEYS], check=True, capture_output=True, text=True, timeout=20
+            [binary, "route", "--config", path, *self.keys], check=True, capture_output=True, text=True, timeout=20
         )
         return dict(line.split("\t") for line in said.stdout.splitlines())
 
     def keys_of(self, server):
-        return [key for key in KEYS if self.owners[key] == f"{LOOPBACK}:{server.port}"]
+        return [key for key in self.keys if self.owners[key] == f"{LOOPBACK}:{server.port}"]
 
-    def connections(self):
-        """How many client connections ringroad has taken so far."""
-        time.sleep(STATS_AGE)
+    def stats(self):
+        """The rows of `stats ringroad`."""
         self.control.sendall(b"stats ringroad\r\n")
         said = b""
         while not said.endswith(b"END\r\n"):
             said += self.control.recv(65536) or b"END\r\n"
-        for line in said.decode().splitlines():
-            if line.startswith("STAT client_connections_total "):
-                return int(line.split()[2])
-        raise RuntimeError("stats ringroad has no client_connections_total")
+        return dict(line.split(" ", 2)[1:] for line in said.decode().splitlines() if line.startswith("STAT "))
+
+    def connections(self):
+        """How many client connections ringroad has taken so far."""
+        time.sleep(STATS_AGE)
+        return int(self.stats()["client_connections_total"])
 
     def end(self):
         if hasattr(self, "control"):
