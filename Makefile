@@ -1,6 +1,10 @@
 # `make` or `make help` lists the targets. Needs a Swift 6.3 toolchain; apt installs the rest.
 SWIFT ?= $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 PREFIX ?= /usr/local
+# Where `make install` puts things; DESTDIR, for packages, comes before each.
+UNITS = $(PREFIX)/lib/systemd/system
+PAGES = $(PREFIX)/share/doc/ringroad
+INSTALLED = $(PREFIX)/bin/ringroad $(PREFIX)/share/man/man1/ringroad.1 $(UNITS)/ringroad.service $(UNITS)/ringroad.socket $(PAGES)
 BINARY := .build/release/ringroad
 VENV := .build/test-venv
 # Options for `ringroad demo`, such as "-n 5 --once".
@@ -11,7 +15,7 @@ SEEDS ?= 20000
 SIMULATE := --scratch-path .build/simulate -c release -Xswiftc -enable-testing
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-quick check lint docs simulate install clean swift venv
+.PHONY: help run build test test-quick check lint docs simulate install uninstall clean swift venv
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -24,6 +28,7 @@ help: ## list the targets
 	  test-dialects "run it over fakes of seven memcached versions, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  test-clients-outage "run client libraries while one of three servers fails" \
+	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
@@ -64,10 +69,22 @@ simulate: swift ## run SEEDS=20000 simulations in which everything fails; SEED=1
 	RINGROAD_SEEDS=$(SEEDS) $(if $(SEED),RINGROAD_SEED=$(SEED)) $(SWIFT) test --skip-build $(SIMULATE) \
 	  --disable-xctest --filter '$(if $(SEED),everyRequestHasOneAnswer|noServerReturns,SimulationTests|CanaryTests|ComebackTests)'
 
-install: ## install binary and manual page under PREFIX=/usr/local
+install: ## install binary, man page, units, sample files and pages under PREFIX=/usr/local
 	@test -x $(BINARY) || { echo "there is no $(BINARY) yet: make build" >&2; exit 1; }
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/ringroad
 	install -D -m 644 docs/ringroad.1 $(DESTDIR)$(PREFIX)/share/man/man1/ringroad.1
+	install -D -m 644 config/ringroad.service config/ringroad.socket -t $(DESTDIR)$(UNITS)
+	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' $(DESTDIR)$(UNITS)/ringroad.service
+	install -D -m 644 README.md LICENSE -t $(DESTDIR)$(PAGES)
+	install -D -m 644 docs/*.md docs/*.svg -t $(DESTDIR)$(PAGES)/docs
+	install -D -m 644 config/* -t $(DESTDIR)$(PAGES)/config
+	@printf '%s\n' '' 'ringroad.service reads /etc/ringroad.yml, which make install leaves to you:' '' \
+	  '  cp -n $(PAGES)/config/ringroad.yml /etc/    # and name your servers in it' \
+	  '  $(PREFIX)/bin/ringroad check /etc/ringroad.yml' \
+	  '  systemctl daemon-reload && systemctl enable --now ringroad'
+
+uninstall: ## remove what make install has installed; /etc/ringroad.yml stays
+	rm -rf $(addprefix $(DESTDIR),$(INSTALLED))
 
 clean: ## remove all build output
 	rm -rf .build
