@@ -41,8 +41,8 @@ package enum ReportRow: Hashable, Sendable {
     case .server:
       .init(
         "server:<pools>:<address>", .text,
-        "The server's status: up, ejected (its keys are on other servers) or down (its keys fail fast); "
-          + "its pools are separated by commas")
+        "The server's status: up, ejected (its keys are on other servers), down (its keys fail fast), marked down "
+          + "(by hand, in the file) or joining (not used yet); its pools are separated by commas")
     case .serverNote:
       .init(
         "server:<pools>:<address>:note", .text,
