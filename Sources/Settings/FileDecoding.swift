@@ -1,8 +1,9 @@
 // The top level of a file: its keys, and the checks across them.
 
 extension SettingsDecoder {
-  /// Decodes a whole file. Nil only together with at least one error.
-  mutating func settings(_ root: YAMLNode) -> ProxySettings? {
+  /// Decodes a whole file. Nil only together with at least one error. `listeners`: those that are opened instead of the
+  /// file's.
+  mutating func settings(_ root: YAMLNode, listeners others: [ListenerSettings]?) -> ProxySettings? {
     let fields = fields(of: root, "the file", as: TopKey.self)
     if case .mapping = root.content {} else { return nil }
     var settings = ProxySettings(pools: [])
@@ -36,6 +37,7 @@ extension SettingsDecoder {
     }
     checkServerCount(settings.pools, at: pools?.at ?? root.position)
     decodeRoutes(routes, into: &settings, poolsAt: pools?.at ?? root.position)
+    refuseOwnListeners(others ?? settings.listeners)
     return errors.isEmpty ? settings : nil
   }
 

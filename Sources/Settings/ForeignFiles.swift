@@ -18,7 +18,7 @@ enum ForeignFile {
   private static func file(_ entries: [YAMLNode.Entry]) -> String? {
     let root = YAMLNode(content: .mapping(entries), position: YAMLNode.nowhere)
     var decoder = SettingsDecoder(source: .file(""), givesAdvice: false)
-    guard decoder.settings(root) != nil else { return nil }
+    guard decoder.settings(root, listeners: []) != nil else { return nil }
     let text = root.written
     return text.utf8.count > Bounds.hintBytes ? nil : text
   }

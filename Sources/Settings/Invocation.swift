@@ -156,6 +156,8 @@ package struct RouteQuestion: Equatable, Sendable {
     var options = LaunchOptions()
     options.configPath = configPath
     options.servers = servers
+    // Nothing is opened.
+    options.overrides.listeners = []
     return try options.settings()
   }
 }

@@ -23,9 +23,9 @@ package struct LaunchOptions: Equatable, Sendable {
   package func settings(isServing: Bool = false) throws(ConfigFailure) -> ProxySettings {
     let settings =
       if let configPath {
-        try ProxySettings.load(path: configPath, waits: !isServing)
+        try ProxySettings.load(path: configPath, waits: !isServing, listeners: overrides.listeners)
       } else {
-        try ProxySettings.simple(listen: [], servers: servers)
+        try ProxySettings.simple(listen: [], servers: servers, listeners: overrides.listeners)
       }
     return overrides.applied(to: settings)
   }

@@ -85,11 +85,14 @@ extension SettingsDecoder {
     var addresses: [Endpoint: FilePosition] = [:]
     for item in items {
       guard let server = server(item) else { continue }
-      if let first = addresses[server.endpoint.comparable] {
-        refuse(item.position, duplicate: "server \(server.endpoint)", first: first)
+      let address = server.endpoint.withoutAlias
+      if let first = addresses[address] {
+        let alias = address == server.endpoint.comparable ? "" : ", which is \(address)"
+        refuse(item.position, duplicate: "server \(server.endpoint)\(alias)", first: first)
         continue
       }
-      addresses[server.endpoint.comparable] = item.position
+      addresses[address] = item.position
+      serverPlaces.append((server.endpoint, item.position))
       servers.append((server, item.position))
     }
     return servers
@@ -157,7 +160,13 @@ extension SettingsDecoder {
       case .address: read(value, key, into: &server) { text throws(Complaint) in try Self.server(text) }
       case .weight:
         read(value, key, into: &weight) { text throws(Complaint) in
-          UInt32(try Quantity.count(text, in: Bounds.weight))
+          do throws(Complaint) {
+            return UInt32(try Quantity.count(text, in: Bounds.weight))
+          } catch {
+            var complaint = error
+            if text == "0" { complaint.hint = "the default is 1; to take the server out, write mark: down" }
+            throw complaint
+          }
         }
       case .name:
         read(value, key, into: &name) { text throws(Complaint) in

@@ -12,6 +12,8 @@ struct SettingsDecoder {
   let source: Source
   /// Whether unknown keys are looked up in other places; not for a value that is only tried.
   private let givesAdvice: Bool
+  /// Each server so far, with its position.
+  var serverPlaces: [(endpoint: Endpoint, at: FilePosition)] = []
   private(set) var errors: [ConfigError] = []
   private(set) var isFull = false
 

@@ -1,8 +1,11 @@
 // Loading of settings from a path, bytes or arguments.
 
 extension ProxySettings {
-  /// Reads and checks a file. Blocks on the disk; if `waits` is true, also on a pipe until it is written.
-  package static func load(path: String, waits: Bool = true) throws(ConfigFailure) -> ProxySettings {
+  /// Reads and checks a file. Blocks on the disk; if `waits` is true, also on a pipe until it is written. `listeners`:
+  /// those that are opened instead of the file's; no server may be one that is opened.
+  package static func load(
+    path: String, waits: Bool = true, listeners: [ListenerSettings]? = nil
+  ) throws(ConfigFailure) -> ProxySettings {
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: waits)
@@ -11,11 +14,13 @@ extension ProxySettings {
       failure.isPassing = error.isPassing
       throw failure
     }
-    return try decode(bytes: bytes, file: path)
+    return try decode(bytes: bytes, file: path, listeners: listeners)
   }
 
   /// Checks the content of a file; `file` is its name in errors. Any bytes give settings or errors.
-  package static func decode(bytes: [UInt8], file: String) throws(ConfigFailure) -> ProxySettings {
+  package static func decode(
+    bytes: [UInt8], file: String, listeners: [ListenerSettings]? = nil
+  ) throws(ConfigFailure) -> ProxySettings {
     func failure(_ problems: [YAMLProblem]) -> ConfigFailure {
       ConfigFailure(
         problems.map { problem in
@@ -43,7 +48,7 @@ extension ProxySettings {
       ])
     }
     do throws(ConfigFailure) {
-      return try decode(root, .file(file))
+      return try decode(root, .file(file), listeners: listeners)
     } catch {
       let lines = SourceLines(text.bytes)
       if let problems = ForeignFile.problems(root, lines) { throw failure(problems) }
@@ -59,7 +64,9 @@ extension ProxySettings {
 
   /// Settings from servers and listeners given as arguments, with one pool named main. Without listeners the default
   /// one is used. The checks are those of a file; errors name the argument.
-  package static func simple(listen: [String], servers: [String]) throws(ConfigFailure) -> ProxySettings {
+  package static func simple(
+    listen: [String], servers: [String], listeners: [ListenerSettings]? = nil
+  ) throws(ConfigFailure) -> ProxySettings {
     let arguments = listen + servers
     let nodes = arguments.enumerated().map { index, text in
       YAMLNode.text(text, at: FilePosition(line: 0, column: index))
@@ -71,14 +78,15 @@ extension ProxySettings {
     }
     var entries = [entry("servers", nodes[listen.count...])]
     if !listen.isEmpty { entries.append(entry("listen", nodes[..<listen.count])) }
-    return try decode(YAMLNode(content: .mapping(entries), position: nowhere), .arguments(arguments))
+    let root = YAMLNode(content: .mapping(entries), position: nowhere)
+    return try decode(root, .arguments(arguments), listeners: listeners)
   }
 
   private static func decode(
-    _ root: YAMLNode, _ source: SettingsDecoder.Source
+    _ root: YAMLNode, _ source: SettingsDecoder.Source, listeners: [ListenerSettings]?
   ) throws(ConfigFailure) -> ProxySettings {
     var decoder = SettingsDecoder(source: source)
-    let settings = decoder.settings(root)
+    let settings = decoder.settings(root, listeners: listeners)
     if let failure = decoder.failure { throw failure }
     guard let settings else {
       // `settings` is nil only together with an error.

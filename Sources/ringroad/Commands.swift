@@ -62,7 +62,9 @@ private func route(_ question: RouteQuestion) -> Int32 {
   let guide = RouteGuide(settings, json: question.json)
   var output: [UInt8] = []
   var code: Int32 = 0
+  var count = 0
   func place(_ key: [UInt8]) {
+    count += 1
     switch guide.answer(key) {
     case .line(let line): output += line
     case .refused(let reason):
@@ -87,6 +89,10 @@ private func route(_ question: RouteQuestion) -> Int32 {
     let bytes = StandardStreams.read(into: &chunk)
     if bytes.isEmpty {
       lines.finish(place)
+      if count == 0 {
+        StandardStreams.complain("ringroad: no key in the input; write keys one per line, or after --")
+        code = 1
+      }
       return flush() ? code : 1
     }
     lines.take(bytes, place)
