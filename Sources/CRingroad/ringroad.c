@@ -8,6 +8,19 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+// glibc passes main's arguments to constructors. Swift reads them from /proc, which a chroot may not have.
+static int argument_count;
+static char **argument_texts;
+
+__attribute__((constructor)) static void keep_arguments(int count, char **texts) {
+  argument_count = count;
+  argument_texts = texts;
+}
+
+const char *ringroad_argument(int index) {
+  return index >= 0 && index < argument_count ? argument_texts[index] : NULL;
+}
+
 int ringroad_daemonize(int *ready) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return errno;

@@ -1,3 +1,4 @@
 import Glibc
+import Net
 
-exit(run(Array(CommandLine.arguments.dropFirst())))
+exit(run(Arguments.words))

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
+// An argument of main; 0 is the program's name. NULL behind the last one.
+const char *ringroad_argument(int index);
+
 // Continues in a new process with its own session; the working directory and the standard streams stay. The old
 // process waits until `ringroad_detach` is called with the value of `ready`, and exits with 0, or with 1 if the new
 // process ends before. Returns 0, or errno. Call it before any thread is started.
