@@ -33,7 +33,9 @@ enum Account {
       guard unsafe result != nil, let name = unsafe record.pw_name else { return (code, nil) }
       return unsafe (0, User(name: String(cString: name), id: record.pw_uid, group: record.pw_gid))
     }
-    guard let found else { throw SystemError(errno: ENOENT, operation: "user \(text)") }
+    guard let found else {
+      throw SystemError(errno: ENOENT, operation: "user \(text)", words: "there is no such user")
+    }
     return found
   }
 
@@ -46,7 +48,9 @@ enum Account {
       let code = unsafe getgrnam_r(text, &record, buffer, size, &result)
       return unsafe (code, result == nil ? nil : record.gr_gid)
     }
-    guard let id = found ?? gid_t(text) else { throw SystemError(errno: ENOENT, operation: "group \(text)") }
+    guard let id = found ?? gid_t(text) else {
+      throw SystemError(errno: ENOENT, operation: "group \(text)", words: "there is no such group")
+    }
     return id
   }
 

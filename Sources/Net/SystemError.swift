@@ -9,10 +9,13 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
   package let errno: Int32
   /// The operation, and its object.
   package let operation: String
+  /// The reason, if the kernel's text for `errno` would mislead.
+  package let words: String?
 
-  package init(errno: Int32, operation: String) {
+  package init(errno: Int32, operation: String, words: String? = nil) {
     self.errno = errno
     self.operation = operation
+    self.words = words
   }
 
   /// The failure of the calling thread's last system call. Read it before any other call.
@@ -20,7 +23,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     SystemError(errno: Glibc.errno, operation: operation)
   }
 
-  package var description: String { "\(operation): \(SystemError.reason(errno))" }
+  package var description: String { "\(operation): \(words ?? SystemError.reason(errno))" }
 
   /// Whether a retry may succeed once other descriptors close: no descriptor or no memory was free.
   package var isPassing: Bool { SystemError.isPassing(errno) }

@@ -64,10 +64,14 @@ import Testing
     #expect(try Account.user("0").name == "root")
     #expect(try Account.group("root") == 0)
     #expect(try Account.group("4242") == 4242)
-    #expect(throws: SystemError(errno: ENOENT, operation: "user no-such-user")) {
+    #expect(
+      throws: SystemError(errno: ENOENT, operation: "user no-such-user", words: "there is no such user")
+    ) {
       try Account.user("no-such-user")
     }
-    #expect(throws: SystemError(errno: ENOENT, operation: "group no-such-group")) {
+    #expect(
+      throws: SystemError(errno: ENOENT, operation: "group no-such-group", words: "there is no such group")
+    ) {
       try Account.group("no-such-group")
     }
   }
@@ -87,7 +91,7 @@ import Testing
   @Test func becomingAnUnknownUserFailsAndChangesNothing() {
     let before = geteuid()
     let error = #expect(throws: SystemError.self) { try Privileges.become(user: "no-such-user") }
-    #expect(error?.description == "user no-such-user: No such file or directory")
+    #expect(error?.description == "user no-such-user: there is no such user")
     #expect(geteuid() == before)
   }
 
