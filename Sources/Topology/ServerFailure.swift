@@ -29,7 +29,7 @@ package enum ServerFailure: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .connectionLost: "connection lost"
     case .protocolError: "protocol error"
     case .queueFull: "queue full"
-    case .ejected: "ejected"
+    case .ejected: "down"
     case .shuttingDown: "shutting down"
     }
   }

@@ -11,7 +11,7 @@ from model import Counter, Key
 
 LOOPBACK = "127.0.0.1"
 FAILED = re.compile(
-    rb"SERVER_ERROR ringroad: (\S+) (refused|unreachable|timed out|connection lost|protocol error|queue full|ejected|shutting down)(?: .*)?$"
+    rb"SERVER_ERROR ringroad: (\S+) (refused|unreachable|timed out|connection lost|protocol error|queue full|down|shutting down)(?: .*)?$"
 )
 # Said of a request that was never sent: it cannot have been applied.
 UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}

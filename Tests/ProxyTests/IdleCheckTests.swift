@@ -198,7 +198,7 @@ import Testing
     rig.advance(.milliseconds(10))
     rig.set(.ejected, "a")
     rig.set(.ejected, "b")
-    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 ejected"))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 down"))
     rig.advance(.seconds(30))
     #expect(rig.connecting.isEmpty && rig.asleep.isEmpty)
     rig.isAccepting = true

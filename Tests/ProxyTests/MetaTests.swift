@@ -339,7 +339,7 @@ import Wire
     // Not sent at all.
     rig.set(.failFast, "a")
     rig.say(c, row.said, "mn")
-    #expect(rig.got(c) == expected("ejected") + "MN\r\n")
+    #expect(rig.got(c) == expected("down") + "MN\r\n")
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }

@@ -161,7 +161,7 @@ import Testing
       rig.got(c)
         == lines(
           "END", "END", "END", "END", "SERVER_ERROR ringroad: a:11211 queue full",
-          "SERVER_ERROR ringroad: a:11211 queue full", "SERVER_ERROR ringroad: no server is up"))
+          "SERVER_ERROR ringroad: a:11211 queue full", "SERVER_ERROR ringroad: no server answered"))
     #expect(rig.count(.queueFull) == 3)
     rig.say(c, "get k")
     rig.reply("a", "END")

@@ -54,7 +54,7 @@ import Topology
     let c = rig.open()
     rig.set(.failFast, "a")
     rig.send(c, lines(row.lines))
-    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 ejected"))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 down"))
   }
 
   /// The deadline has passed: the write may be done at any time, so its key is deleted behind it.
@@ -84,7 +84,7 @@ import Topology
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: a:11211 connection lost"))
     rig.set(.failFast, "a")
     rig.say(c, "set x 0 0 1", "v", "delete x")
-    #expect(rig.got(c) == lines("NOT_STORED", "SERVER_ERROR ringroad: a:11211 ejected"))
+    #expect(rig.got(c) == lines("NOT_STORED", "SERVER_ERROR ringroad: a:11211 down"))
   }
 
   /// The connection is lost: the deletion goes ahead of all requests that wait for the next one.

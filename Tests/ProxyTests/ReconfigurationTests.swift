@@ -176,7 +176,7 @@ import Topology
   }
 
   @Test(arguments: [ServerStatus.ejected, .failFast, .returning])
-  func onlyUnsentRequestsFailWithEjected(_ status: ServerStatus) {
+  func onlyUnsentRequestsFailWithDown(_ status: ServerStatus) {
     let rig = Rig(["a"])
     let c = rig.open()
     rig.say(c, "delete sent")
@@ -184,7 +184,7 @@ import Topology
     rig.say(c, "delete unsent")
     rig.set(status, "a")
     let error = "SERVER_ERROR ringroad: a:11211 "
-    #expect(rig.got(c) == lines(error + "connection lost", error + "ejected"))
+    #expect(rig.got(c) == lines(error + "connection lost", error + "down"))
     rig.hangUp(c)
     #expect(rig.leak == nil)
   }
@@ -197,7 +197,7 @@ import Topology
     let effects = rig.effects.count
     rig.say(c, "get \(b)", "delete \(b)", "get \(a) \(b)")
     rig.reply("a", "VALUE \(a) 0 1", "a", "END")
-    let failed = "SERVER_ERROR ringroad: b:11211 ejected"
+    let failed = "SERVER_ERROR ringroad: b:11211 down"
     #expect(rig.got(c) == lines(failed, failed, "VALUE \(a) 0 1", "a", failed))
     #expect(rig.effects.count == effects, "no client's request is a probe")
     #expect(rig.held(against: "b") == [b])
@@ -215,7 +215,7 @@ import Topology
     rig.say(c, "get x", "set x 0 0 1", "1", "get x y")
     let got = rig.got(c)
     #expect(got.hasPrefix(lines("END") + "SERVER_ERROR ringroad: "))
-    #expect(got.hasSuffix(lines(" ejected", "END").dropFirst(0)))
+    #expect(got.hasSuffix(lines(" down", "END").dropFirst(0)))
     rig.set(.up, "a")
     rig.say(c, "get x", "get y")
     rig.reply("a", "END", "END")

@@ -75,7 +75,7 @@ import Topology
     #expect(
       rig.got(c)
         == lines(
-          "SERVER_ERROR ringroad: s:11211 ejected", "END", "SERVER_ERROR ringroad: s:11211 ejected", "EN"))
+          "SERVER_ERROR ringroad: s:11211 down", "END", "SERVER_ERROR ringroad: s:11211 down", "EN"))
   }
 
   /// The stricter pool's rules apply to keys that share a request, whatever their order.

@@ -212,7 +212,7 @@ extension Dispatcher {
       downstream.append(text: "VERSION \(lowest)\r\n", to: target, &common)
     } else {
       common.counters.add(.serverErrors)
-      downstream.append("SERVER_ERROR ringroad: no server is up\r\n", to: target, &common)
+      downstream.append("SERVER_ERROR ringroad: no server answered\r\n", to: target, &common)
     }
   }
 

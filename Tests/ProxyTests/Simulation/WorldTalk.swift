@@ -189,7 +189,7 @@ extension World {
     case .version:
       let lowest = lowestVersion(members.compactMap { servers[$0]?.version })
       if !mayFail(client) { return line == "VERSION \(lowest ?? "?")" ? nil : line }
-      return line.hasPrefix("VERSION ") || line == "SERVER_ERROR ringroad: no server is up" ? nil : line
+      return line.hasPrefix("VERSION ") || line == "SERVER_ERROR ringroad: no server answered" ? nil : line
     case .flushAll:
       client.oracle.assume(deed)
       if line == "OK" {
