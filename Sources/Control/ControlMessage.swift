@@ -27,7 +27,7 @@ package enum ControlMessage: Sendable {
 
 /// A message from a worker to the control thread.
 package enum WorkerReport: Sendable {
-  /// An event, with the address at which the worker knows the event's server.
+  /// An event, with the address at which the worker knows the event's server, or of the event's client, if it has one.
   case seen(worker: Int, WorkerEvent, at: Endpoint?)
   /// A connection to a server was opened, and its handshake was answered.
   case reached(server: ServerID, at: Endpoint)

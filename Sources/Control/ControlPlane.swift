@@ -79,6 +79,11 @@ package struct ControlPlane: Sendable {
   var reloads = 0
   var reloadFailures = 0
   var lastReloadError = ""
+  /// Changes of the file that had no effect because of a flag.
+  package internal(set) var hiddenChanges = 0
+  /// Why the file cannot be read, and the number of checks in a row that found that.
+  var fileProblem: (reason: String, checks: Int)?
+  private var lineLimits = LineLimits()
   /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
   /// left.
   var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
@@ -122,7 +127,10 @@ package struct ControlPlane: Sendable {
   package mutating func tick(now: Instant) {
     ticks &+= 1
     reloadWhatIsDue(now: now)
-    if ticks % 100 == 0 { forgetFull(now: now) }
+    if ticks % 100 == 0 {
+      forgetFull(now: now)
+      logLeftOut(now: now)
+    }
     if ticks % 10 == 0 {
       lookUpThoseOut(now: now)
       finishReload(now: now)
@@ -141,6 +149,23 @@ package struct ControlPlane: Sendable {
   ) {
     let first: [LogField] = server.map { [("server", label($0))] } ?? []
     emit(.log(level, message, first + fields.map { ($0, $1) }))
+  }
+
+  /// Logs a line that may be due very often, at most once a minute; the field `left_out` is the number of events since the
+  /// line before that have none. Lines of one `kind` are limited together; without it, those with the same message.
+  package mutating func logSeldom(
+    _ level: LogSettings.Level, _ message: String, _ fields: [LogField], kind: String? = nil, count: Int = 1,
+    now: Instant
+  ) {
+    guard let leftOut = lineLimits.take(kind ?? message, count: count, now: now) else { return }
+    emit(.log(level, message, fields + (leftOut > 0 ? [("left_out", "\(leftOut)")] : [])))
+  }
+
+  /// Logs how many lines were left out of each kind, unless a further one has reported that.
+  private mutating func logLeftOut(now: Instant) {
+    for (kind, count) in lineLimits.takeLeftOut(now: now) {
+      log(.warning, nil, "log lines left out", ["line": kind, "left_out": "\(count)"])
+    }
   }
 
   /// The next random number: its high bits, which make the jitter, are good enough in a linear sequence.

@@ -87,6 +87,8 @@ package struct RuntimePlan: Sendable {
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
     plan.limits.serverQueue = settings.limits.serverQueue
+    plan.limits.halfRequestTimeout = settings.limits.halfRequestTimeout
+    plan.limits.unreadTimeout = settings.limits.unreadTimeout
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
   }
 

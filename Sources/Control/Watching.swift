@@ -12,6 +12,7 @@ extension ControlPlane {
   package mutating func received(_ report: WorkerReport, heard: Instant = .origin, now: Instant) {
     switch report {
     case .ended: break
+    case .seen(_, .client(let event), let address): note(event, of: address, now: now)
     case .seen(_, let workerEvent, let address):
       if !isPast(workerEvent, at: address) { consider(workerEvent, heard: heard, now: now) }
     case .reached(let server, let address): if names.address(of: server) == address { proved(server) }
@@ -51,20 +52,23 @@ extension ControlPlane {
       log(
         .warning, server, "reply does not fit: connection closed",
         ["why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)"])
-    case .closedForMemory(let held):
-      log(
-        .warning, nil, "memory is short: closed the client that held the most",
-        ["bytes": "\(held)", "do": "raise limits.memory if the machine has more"])
-    case .verbosity(let number):
-      guard settings.log.clientsMaySetLevel else { break }
-      let level = LogSettings.Level(verbosity: number)
-      emit(.setLogLevel(level))
-      log(.info, nil, "log level set by a client", ["level": level.rawValue])
+    case .client(let event): note(event, of: nil, now: now)
     case .flushOwed(let server):
       perform(failover.oweFlush(server, now: now), now: now)
     case .flushed(let server, let asked):
       perform(failover.flushed(server, asked: asked, now: now), now: now)
     }
+  }
+
+  /// Logs what a client did, or was closed for; `address` is the client's.
+  private mutating func note(_ event: ClientEvent, of address: Endpoint?, now: Instant) {
+    if event.kind == .setLogLevel {
+      guard settings.log.clientsMaySetLevel else { return }
+      emit(.setLogLevel(LogSettings.Level(verbosity: event.number)))
+    }
+    let (level, message, fields) = event.line(settings.limits)
+    let client: [LogField] = address.map { [("client", "\($0)")] } ?? []
+    logSeldom(level, message, client + fields, count: event.count, now: now)
   }
 
   /// Logs the health board's decisions and passes them to the failover coordinator, which decides when they take
@@ -80,7 +84,7 @@ extension ControlPlane {
           [
             "cause": "\(cause.words)",
             "keys": !isEjected
-              ? "fail fast"
+              ? failFastReason(server)
               : failover.mayEject(server)
                 ? "move to the others" : "fail fast until its pool has no copies of others' keys",
           ])
@@ -105,6 +109,13 @@ extension ControlPlane {
         want(server, now: now)
       }
     }
+  }
+
+  /// Why the keys of a server that is out fail fast.
+  private func failFastReason(_ server: ServerID) -> String {
+    let pools = runtimePlan.plan.pools.filter { $0.servers.contains(server) }
+    return pools.contains { $0.policy.onFailure == .eject }
+      ? "fail fast: no more servers may leave the ring (floor)" : "fail fast (on_failure: fail_fast)"
   }
 
   /// Has the failover coordinator bring about the status that the health board has decided.
@@ -140,10 +151,12 @@ extension ControlPlane {
     switch event {
     case .safe(let deleted, let isFlushed):
       records[server]?.isBack()
-      log(.info, server, "server up", ["deleted": isFlushed ? "everything" : "\(deleted)"])
+      log(.info, server, "server up", ["deleted": isFlushed ? "everything" : counted(deleted, "key")])
     case .swept(let deleted):
       records[server]?.isSweepFailureLogged = false
-      log(.info, server, "server no longer holds copies of other servers' keys", ["deleted": "\(deleted)"])
+      log(
+        .info, server, "server no longer holds copies of other servers' keys",
+        ["deleted": counted(deleted, "key")])
     case .overflowed(let owners):
       let names = owners.areAll ? "all" : owners.ids.sorted().map(label).joined(separator: ",")
       log(

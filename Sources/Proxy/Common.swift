@@ -12,6 +12,7 @@ package struct Common: ~Copyable {
   var records = 0
   var effects = Fifo<Effect>()
   package var events: [WorkerEvent] = []
+  package var clientEvents: [ClientEvent] = []
 
   init(limits: Limits) { self.limits = limits }
 }

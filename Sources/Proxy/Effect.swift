@@ -129,10 +129,8 @@ package enum WorkerEvent: Equatable, Sendable {
   case answered(server: ServerID)
   /// The server sent bytes that are no reply to the request; the connection was closed.
   case violation(server: ServerID, violation: ProtocolViolation, asked: Outline, got: Outline)
-  /// Memory was short: the client with the most, `held` bytes, was closed.
-  case closedForMemory(held: Int)
-  /// A client requested this log level.
-  case verbosity(UInt64)
+  /// What clients did, or were closed for.
+  case client(ClientEvent)
   /// A `flush_all` did not reach this server: it is flushed before it returns to the ring.
   case flushOwed(server: ServerID)
   /// The server did a client's `flush_all` without a delay, which the worker received at `asked`.

@@ -27,6 +27,7 @@ extension Worker {
   /// Closes clients that keep the proxy waiting. Called once a second; also frees memory left over from a burst.
   package mutating func sweep(now: Instant) {
     dispatcher.downstream.sweep(now: now, &dispatcher.common)
+    closeWaitingClients(now: now)
     dispatcher.upstream.sweepSpares(now: now, &dispatcher.common)
     dispatcher.upstream.forgetRetired(except: dispatcher.serversInUse)
     dispatcher.trimMemory()
@@ -76,8 +77,35 @@ extension Worker {
       victim = c
     }
     guard victim != Ref<Client>.none else { return }
-    dispatcher.downstream.close(client: victim, &dispatcher.common)
-    dispatcher.common.events.append(.closedForMemory(held: most))
+    closeForMemory(victim, held: most)
+  }
+
+  /// While more than half of the memory is in use, closes clients that have kept the proxy waiting for `shortPatience`,
+  /// those that hold the most first: what they hold, others may need. Clients that wait longer than their own timeouts
+  /// are closed anyway (`Downstream.sweep`).
+  private mutating func closeWaitingClients(now: Instant) {
+    dispatcher.noteRecords()
+    var excess = dispatcher.common.memoryInUse &- dispatcher.common.limits.memory / 2
+    guard excess > 0 else { return }
+    let patience = dispatcher.common.limits.shortPatience
+    var waiting: [(client: Ref<Client>, held: Int)] = []
+    for c in dispatcher.downstream.clients.slots
+    where dispatcher.downstream.clients.isTaken(c) && !dispatcher.downstream.clients[c].life.isClosed
+      && (dispatcher.downstream.clients[c].hasHalfRequest(for: patience, now: now)
+        || dispatcher.downstream.clients[c].hasUnread(for: patience, now: now))
+    {
+      waiting.append((c, dispatcher.memory(of: c)))
+    }
+    waiting.sort { $0.held > $1.held }
+    for (c, held) in waiting where excess > 0 {
+      closeForMemory(c, held: held)
+      excess &-= held
+    }
+  }
+
+  private mutating func closeForMemory(_ c: Ref<Client>, held: Int) {
+    dispatcher.common.note(.heldMostMemory, by: c, number: UInt64(clamping: held))
+    dispatcher.downstream.close(client: c, &dispatcher.common)
   }
 
   // MARK: - Plans, statuses, addresses

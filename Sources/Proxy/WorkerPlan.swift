@@ -51,9 +51,12 @@ package struct Limits: Sendable, Equatable {
   /// Late replies outstanding on one connection before it is closed.
   package var lateReplies = 1024
   /// A client whose request stays unfinished this long is disconnected.
-  package var requestPatience = Duration.seconds(10)
+  package var halfRequestTimeout = Duration.seconds(60)
   /// A client that does not read its replies for this long is disconnected.
-  package var writePatience = Duration.seconds(10)
+  package var unreadTimeout = Duration.seconds(300)
+  /// How long a client may do either when more than half of the memory is in use: then those that hold the most are
+  /// disconnected, until no more than half is.
+  package var shortPatience = Duration.seconds(10)
   /// Bytes of all buffers of a worker. The less of it is free, the less any one buffer may grow. A quarter above it,
   /// the client with the most buffered bytes is closed.
   package var memory = 48 << 20
@@ -77,6 +80,8 @@ package struct Limits: Sendable, Equatable {
   /// Concurrent streams of a worker, and how long a stream may make no progress while others wait for a stream.
   package var streams = 32
   package var streamPatience = Duration.seconds(1)
+  /// How long a client may wait for a stream.
+  package var streamWait = Duration.seconds(10)
   /// Idle private connections kept for each server, and for how long.
   package var spares = 16
   package var sparePatience = Duration.seconds(1)

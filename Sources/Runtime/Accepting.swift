@@ -68,38 +68,38 @@ extension Supervisor {
     guard i < listeningSockets.count, drainDeadline == nil else { return }
     for _ in 0..<64 {
       switch listeningSockets[i].listener.accept() {
-      case .accepted(let descriptor, _): deal(descriptor)
+      case .accepted(let descriptor, let address): deal(descriptor, address, now: now)
       case .wouldBlock: return
       case .outOfDescriptors:
         // The listener stays readable, so the loop would spin: wait until clients have left.
         let shed = reserve.shed(listeningSockets[i].listener.descriptor)
-        log.warning(
+        warn(
           "out of descriptors: accepting pauses for 100 ms",
-          ["refused": "\(shed)", "do": "raise LimitNOFILE or ulimit -n, or the system's fs.file-max"])
+          [
+            ("refused", "\(shed)"), ("do", "raise LimitNOFILE or ulimit -n, or the system's fs.file-max"),
+          ], now: now)
         pauseAccepting(until: now.advanced(by: .milliseconds(100)))
         return
       case .failed(let reason):
-        log.warning("cannot accept a client", ["reason": SystemError.reason(reason)])
+        warn("cannot accept a client", [("reason", SystemError.reason(reason))], now: now)
         return
       }
     }
   }
 
   /// Hands a client to the least loaded worker. Above the client limit it sends memcached's error line and closes.
-  private func deal(_ descriptor: Int32) {
+  private func deal(_ descriptor: Int32, _ address: Address?, now: Instant) {
     guard sharedStats.clients < mostClients else {
       let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
       Socket.close(descriptor)
-      if rejected & (rejected &- 1) == 0 {
-        let isShort = mostClients < control.settings.limits.clients
-        log.warning(
-          "too many clients: new ones are rejected",
-          [
-            "limit": "\(mostClients)", "rejected": "\(rejected)",
-            "do": isShort ? "raise LimitNOFILE or ulimit -n" : "raise limits.clients",
-          ])
-      }
+      let isShort = mostClients < control.settings.limits.clients
+      warn(
+        "too many clients: new ones are rejected",
+        (address.map { [("client", "\($0)")] } ?? []) + [
+          ("limit", "\(mostClients)"), ("rejected", "\(rejected)"),
+          ("do", isShort ? "raise LimitNOFILE or ulimit -n" : "raise limits.clients"),
+        ], now: now)
       return
     }
     let worker = placement.worker { sharedStats.clients(of: $0) }
@@ -107,11 +107,24 @@ extension Supervisor {
     workers[worker].post(.client(descriptor: descriptor))
   }
 
+  /// Logs a line about clients that may be due very often.
+  private func warn(_ message: String, _ fields: [ControlPlane.LogField], now: Instant) {
+    control.logSeldom(.warning, message, fields, now: now)
+    perform(now: now)
+  }
+
   /// Opens a configuration's new listeners and its log, and closes what it no longer has. A failure has changed nothing.
   func apply(_ new: ProxySettings) throws(StartFailure) {
     let opened = try reserve.lend { () throws(StartFailure) in try openListeners(of: new) }
     countDescriptors(for: new)
-    if control.settings.log != new.log { log.reopen(new.log) }
+    if control.settings.log != new.log {
+      if let loss = LogSink.loss(at: new.log.destination) {
+        log.warning(
+          "the log goes nowhere after this line",
+          ["log.to": new.log.destination.description, "reason": loss.reason, "do": loss.remedy])
+      }
+      log.reopen(new.log)
+    }
     for listeningSocket in listeningSockets where !new.listeners.contains(listeningSocket.settings) {
       close(listeningSocket)
     }

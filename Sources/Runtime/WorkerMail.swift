@@ -2,6 +2,7 @@ import Bytes
 import Control
 import Net
 import Proxy
+import Settings
 import Topology
 
 // How a worker handles the control thread's messages, and how it ends.
@@ -99,6 +100,18 @@ extension WorkerThread {
     for c in clientSockets.indices where clientSockets[c].descriptor >= 0 {
       Socket.discardInput(clientSockets[c].descriptor)
     }
+  }
+
+  /// Reports the clients' events to the control thread, each with its first client's address: once a tick, so that no
+  /// client can fill the control thread's mailbox, and before a client is closed.
+  mutating func sendClientEvents() {
+    for event in worker.dispatcher.common.clientEvents {
+      let peer = Address.remote(of: clientSockets[Int(event.client.index)].descriptor)
+      var address: Endpoint?
+      if let ip = peer?.ip, let port = peer?.port { address = .tcp(host: ip, port: port) }
+      outbox.post(.seen(worker: number, .client(event), at: address))
+    }
+    worker.dispatcher.common.clientEvents.removeAll(keepingCapacity: true)
   }
 
   /// Confirms that a message was handled, after reporting the events before it.

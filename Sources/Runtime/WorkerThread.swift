@@ -118,6 +118,7 @@ struct WorkerThread: ~Copyable {
       turn(&scratch, now: Clock.now())
     }
     sharedStats.publish(worker.dispatcher.common.counters, of: number)
+    sendClientEvents()
     outbox.post(.ended(worker: number))
   }
 
@@ -261,6 +262,7 @@ struct WorkerThread: ~Copyable {
       publishClients(now: now)
     }
     answerClientRequests(now: now)
+    if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
@@ -321,6 +323,8 @@ struct WorkerThread: ~Copyable {
   mutating func closeClient(_ c: Ref<Client>) {
     let wire = clientSockets[Int(c.index)]
     guard wire.descriptor >= 0 else { return }
+    // Its address is known as long as it is connected.
+    if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     loop.unwatch(wire.watch)
     if isEnding { Socket.discardInput(wire.descriptor) }
     Socket.close(wire.descriptor)

@@ -11,6 +11,8 @@ package enum Bounds {
   package static let connections = 1...64
   package static let clients = 1...1_000_000
   package static let timeout: ClosedRange<Duration> = .milliseconds(1)...(.seconds(86_400))
+  /// Checked once a second.
+  package static let clientTimeout: ClosedRange<Duration> = .seconds(1)...(.seconds(86_400))
   package static let clientOutput = (4 << 10)...(1 << 30)
   /// The upper bound is the largest that memcached's `-I` accepts.
   package static let maxValue = (1 << 10)...(1 << 30)

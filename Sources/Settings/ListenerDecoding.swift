@@ -100,9 +100,15 @@ extension SettingsDecoder {
       case .maxValue: readSize(value, key, into: &limits.maxValue, in: Bounds.maxValue)
       case .serverQueue: readSize(value, key, into: &limits.serverQueue, in: Bounds.serverQueue)
       case .memory: readSize(value, key, into: &limits.memory, in: Bounds.memory)
+      case .halfRequestTimeout: read(value, key, into: &limits.halfRequestTimeout, Self.clientTimeout)
+      case .unreadTimeout: read(value, key, into: &limits.unreadTimeout, Self.clientTimeout)
       }
     }
     return limits
+  }
+
+  private static func clientTimeout(_ text: String) throws(Complaint) -> Duration {
+    try Quantity.duration(text, in: Bounds.clientTimeout)
   }
 
   private mutating func readSize(

@@ -19,6 +19,8 @@ package struct ProxySettings: Equatable, Sendable {
   package var log = LogSettings()
   /// How long a stopping worker may take to answer the requests it has received.
   package var drainTimeout: Duration = .seconds(5)
+  /// What the file says where a flag of the command line applies instead.
+  package var hidden: [HiddenSetting] = []
 
   /// These pools with the defaults for the rest. Without routes every key goes to the first pool, so pass none only
   /// for a single pool.
@@ -46,6 +48,21 @@ package struct ProxySettings: Equatable, Sendable {
       }
     }
     return notes
+  }
+}
+
+/// A setting of the file that has no effect, because a flag sets the same.
+package struct HiddenSetting: Equatable, Sendable {
+  package var key: String
+  /// The file's value.
+  package var text: String
+  /// The flag as it may be written, with its argument.
+  package var flag: String
+
+  package init(key: String, text: String, flag: String) {
+    self.key = key
+    self.text = text
+    self.flag = flag
   }
 }
 
@@ -94,6 +111,10 @@ package struct LimitSettings: Equatable, Sendable {
   package var serverQueue = 64 << 20
   /// The bytes of all buffers of the process, divided evenly among the workers; none gets less than 16 MiB.
   package var memory = 48 << 20
+  /// How long a client may leave a request unfinished; every 64 KiB of a value restart it.
+  package var halfRequestTimeout: Duration = .seconds(60)
+  /// How long a client may leave its replies unread; every byte that it reads restarts it.
+  package var unreadTimeout: Duration = .seconds(300)
 
   package init() {}
 }

@@ -57,6 +57,8 @@ enum LimitKey: String, SettingsKey {
   case maxValue = "max_value"
   case serverQueue = "server_queue"
   case memory
+  case halfRequestTimeout = "half_request_timeout"
+  case unreadTimeout = "unread_timeout"
 
   var defaultText: String? { LimitSettings().written(self) }
 }

@@ -15,6 +15,8 @@ extension LimitSettings {
     case .maxValue: Quantity.writtenSize(maxValue)
     case .serverQueue: Quantity.writtenSize(serverQueue)
     case .memory: Quantity.writtenSize(memory)
+    case .halfRequestTimeout: Quantity.written(halfRequestTimeout)
+    case .unreadTimeout: Quantity.written(unreadTimeout)
     }
   }
 }

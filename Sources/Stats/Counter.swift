@@ -2,6 +2,8 @@
 @frozen @usableFromInline
 package enum Counter: Int, CaseIterable, Sendable {
   case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
+  case clientsClosedHalfRequest, clientsClosedUnread, clientsClosedMemory
+  case clientFlushes, clientStatsResets, clientLogLevels
   case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
   case metaRequests, adminRequests
   case requestsForwarded, readsJoined, keysRequested
@@ -13,6 +15,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
   case journalKeys, journalDeleted, journalOverflows
   case memoryInUse, memoryIdle, streams, streamsWaiting
+  case logLinesDropped, hostsWithSeveralAddresses, configUnreadable, settingsHiddenByFlags
 }
 
 extension Counter {
@@ -28,6 +31,25 @@ extension Counter {
       .init(
         "foreign_clients", .counter, "clients",
         "Clients closed for what they sent: memcached's binary protocol, TLS, HTTP, or a line without an end")
+    case .clientsClosedHalfRequest:
+      .init(
+        "clients_closed_half_request", .counter, "clients",
+        "Clients closed because a request of theirs stayed unfinished for limits.half_request_timeout")
+    case .clientsClosedUnread:
+      .init(
+        "clients_closed_unread", .counter, "clients",
+        "Clients closed because they read none of their replies for limits.unread_timeout")
+    case .clientsClosedMemory:
+      .init(
+        "clients_closed_memory", .counter, "clients",
+        "Clients closed because memory was short and they held the most of it")
+    case .clientFlushes: .init("client_flushes", .counter, "requests", "flush_all requests of clients")
+    case .clientStatsResets:
+      .init("client_stats_resets", .counter, "requests", "stats reset requests of clients")
+    case .clientLogLevels:
+      .init(
+        "client_log_levels", .counter, "requests",
+        "verbosity requests of clients, whether or not they may set the log level")
     case .getRequests: .init("requests_get", .counter, "requests", "Reads of one key")
     case .multigetRequests: .init("requests_multiget", .counter, "requests", "Reads of several keys")
     case .setRequests:
@@ -119,6 +141,18 @@ extension Counter {
     case .streams: .init("streams", .gauge, "values", "Large values that are being streamed now")
     case .streamsWaiting:
       .init("streams_waiting", .gauge, "clients", "Clients waiting for a connection for a large value")
+    case .logLinesDropped:
+      .init("log_lines_dropped", .counter, "lines", "Log lines that the log's destination did not accept")
+    case .hostsWithSeveralAddresses:
+      .init(
+        "hosts_with_several_addresses", .gauge, "host names",
+        "Host names of servers with several addresses; only one of them is used")
+    case .configUnreadable:
+      .init("config_unreadable", .gauge, "files", "1 while the configuration file cannot be read, else 0")
+    case .settingsHiddenByFlags:
+      .init(
+        "settings_hidden_by_flags", .gauge, "settings",
+        "Settings of the file that differ from a flag of the command line, which applies instead")
     }
   }
 }

@@ -92,6 +92,11 @@ package enum RequestParser {
     return n <= longestLine || mayBeLong(bytes, from: p, count: n) ? .partial : .hangUp
   }
 
+  /// Whether the line at `p`, of a client that is to be closed for it, is longer than any command's.
+  package static func hasLongLine(_ bytes: RawSpan, from p: Int) -> Bool {
+    (bytes.firstNewline(from: p) ?? bytes.byteCount) &- p > longestLine
+  }
+
   /// Whether `count` bytes, more than `longestLine`, may be (the beginning of) the line of a large multi-get.
   @inline(never)
   private static func mayBeLong(_ bytes: RawSpan, from p: Int, count: Int) -> Bool {

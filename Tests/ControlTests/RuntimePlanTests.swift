@@ -79,7 +79,7 @@ import Topology
           floor: 20%
         two: {servers: [a:1]}
       routes: [{prefix: "x:", pool: two}, {pool: one}]
-      limits: {client_output: 64KiB, max_value: 2MiB, server_queue: 3MiB}
+      limits: {client_output: 64KiB, max_value: 2MiB, server_queue: 3MiB, half_request_timeout: 7s, unread_timeout: 9s}
       """
     let runtimePlan = RuntimePlan(try settings(text), registry: &registry)
     let one = runtimePlan.plan.pools[0]
@@ -96,6 +96,8 @@ import Topology
     #expect(runtimePlan.plan.limits.clientOutput == 64 << 10)
     #expect(runtimePlan.plan.limits.maxValue == 2 << 20)
     #expect(runtimePlan.plan.limits.serverQueue == 3 << 20)
+    #expect(runtimePlan.plan.limits.halfRequestTimeout == .seconds(7))
+    #expect(runtimePlan.plan.limits.unreadTimeout == .seconds(9))
     #expect(one.id == PoolID(0) && two.id == PoolID(1))
     #expect(policy.failures == 7 && policy.probeInterval == .seconds(2) && policy.probeMax == .seconds(9))
     #expect(policy.onFailure == .failFast && policy.floorPercent == 20)

@@ -67,7 +67,7 @@ def leavers(play):
 
 @row("F22", "clients that never read")
 def never_reads(play):
-    rig, _ = play.start()
+    rig, _ = play.start({**STRICT, "limits": "{unread_timeout: 10s}"})
     value = b"v" * 900_000
     with rig.proxy.connect() as one:
         for i in range(8):
@@ -99,7 +99,7 @@ def never_reads(play):
 
 @row("F23", "300 clients of 10 bytes a second")
 def slow_loris(play):
-    rig, _ = play.start()
+    rig, _ = play.start({**STRICT, "limits": "{half_request_timeout: 10s}"})
     files = rig.proxy.files()
     base = rig.proxy.rss()
     since = time.monotonic()

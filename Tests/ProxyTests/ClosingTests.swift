@@ -39,7 +39,9 @@ import Testing
   }
 
   @Test func aHalfRequestIsNotWaitedForAfterTheEndOfInput() {
-    let rig = Rig(["a"]) { $0.requestTimeout = .seconds(30) }
+    var limits = Limits()
+    limits.halfRequestTimeout = .seconds(10)
+    let rig = Rig(["a"], limits: limits) { $0.requestTimeout = .seconds(30) }
     let c = rig.open()
     rig.send(c, "get x\r\nget")
     rig.advance(.seconds(9))

@@ -149,6 +149,7 @@ import Testing
     let rig = rig {
       $0.streams = 2
       $0.held = 2000
+      $0.halfRequestTimeout = .seconds(10)
     }
     let (c, d, e) = (rig.open(), rig.open(), rig.open())
     store(rig)

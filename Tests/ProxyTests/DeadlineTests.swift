@@ -158,8 +158,16 @@ import Testing
     #expect(!rig.effects.suffix(1).contains(.disconnect(connection: rig.connection("a"))))
   }
 
+  /// With a client's timeouts of ten seconds.
+  private func patientRig() -> Rig {
+    var limits = Limits()
+    limits.halfRequestTimeout = .seconds(10)
+    limits.unreadTimeout = .seconds(10)
+    return Rig(["a"], limits: limits)
+  }
+
   @Test func aClientThatStallsInARequestIsClosed() {
-    let rig = Rig(["a"])
+    let rig = patientRig()
     let c = rig.open()
     let idle = rig.open()
     rig.send(c, "set k 0 0 100\r\nabc")
@@ -177,7 +185,7 @@ import Testing
   }
 
   @Test func aLongValueMayTakeLongAsLongAsItKeepsArriving() {
-    let rig = Rig(["a"])
+    let rig = patientRig()
     let c = rig.open()
     rig.send(c, "set k 0 0 800000\r\n")
     let piece = String(repeating: "x", count: 20_000)
@@ -193,7 +201,7 @@ import Testing
   }
 
   @Test func aCompleteRequestStopsTheClientsDeadline() {
-    let rig = Rig(["a"])
+    let rig = patientRig()
     let c = rig.open()
     rig.send(c, "get")
     rig.advance(.seconds(9))
@@ -205,7 +213,7 @@ import Testing
   }
 
   @Test func aClientThatReadsNoRepliesIsClosed() {
-    let rig = Rig(["a"])
+    let rig = patientRig()
     let c = rig.open()
     rig.say(c, "get x")
     rig.reply("a", "VALUE x 0 3", "abc", "END")

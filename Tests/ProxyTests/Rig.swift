@@ -385,6 +385,12 @@ final class Rig {
     return worker.dispatcher.common.events
   }
 
+  /// What clients did, or were closed for, since the last call.
+  func clientEvents() -> [ClientEvent] {
+    defer { worker.dispatcher.common.clientEvents = [] }
+    return worker.dispatcher.common.clientEvents
+  }
+
   /// What was taken and not returned; nil if nothing.
   var leak: String? { worker.leak }
 }

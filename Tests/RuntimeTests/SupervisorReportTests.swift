@@ -108,9 +108,9 @@ import Topology
   @Test(arguments: [true, false])
   func verbosityCommandSetsTheLogLevelOnlyWhereAllowed(_ isAllowed: Bool) throws {
     let desk = try Desk("log: {clients_may_set_level: \(isAllowed)}")
-    desk.see(.verbosity(0))
+    desk.see(.client(ClientEvent(.setLogLevel, by: Ref(0), number: 0)))
     #expect(desk.log.level == (isAllowed ? .warning : .info))
-    desk.see(.verbosity(2))
+    desk.see(.client(ClientEvent(.setLogLevel, by: Ref(0), number: 2)))
     #expect(desk.log.level == (isAllowed ? .debug : .info))
   }
 

@@ -106,7 +106,9 @@ import Testing
       routes:
         - {pool: sessions, prefix: "session:"}
         - {pool: main}
-      limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB}
+      limits:
+        {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB,
+        half_request_timeout: 90s, unread_timeout: 1h}
       log: {to: /var/log/ringroad.log, level: debug, format: json, clients_may_set_level: true}
       """)
     #expect(
@@ -147,6 +149,8 @@ import Testing
         RouteSettings(prefix: "", pool: "main", poolIndex: 0),
       ])
     #expect(settings.threads == 4 && settings.pinsThreads && settings.drainTimeout == .seconds(60))
+    #expect(settings.limits.halfRequestTimeout == .seconds(90))
+    #expect(settings.limits.unreadTimeout == .seconds(3600))
     #expect(settings.limits.clients == 5 && settings.limits.clientOutput == 1_000_000)
     #expect(settings.limits.maxValue == 1536 && settings.limits.serverQueue == 1_000_000_000)
     #expect(settings.limits.memory == 20_971_520)

@@ -11,9 +11,12 @@ extension Dispatcher {
     case .quit:
       downstream.hangUp(c, &common)
     case .verbosity:
-      if let level = Number(bytes, line[1])?.cutToUInt64 { common.events.append(.verbosity(level)) }
+      if let level = Number(bytes, line[1])?.cutToUInt64 {
+        common.note(.setLogLevel, by: c, number: level)
+      }
       if !request.isQuiet { downstream.say(c, "OK\r\n", &common) }
     case .flushAll:
+      common.note(.flushedAll, by: c)
       broadcast(c, bytes, request, .flushAll, words: request.isQuiet ? line.count &- 1 : line.count, now: now)
     case .version:
       broadcast(c, bytes, request, .version, words: 1, now: now)
@@ -30,6 +33,9 @@ extension Dispatcher {
       common.effects.append(.report(exchange: downstream.exchanges.id(of: downstream.newExchange(c))))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
       broadcast(c, bytes, request, .serverStats, words: 1, now: now)
+    } else if bytes.isText("reset", from: line[1].from, to: line[1].to) {
+      common.note(.resetStats, by: c)
+      broadcast(c, bytes, request, .stats, words: line.count, now: now)
     } else if printsKeys(bytes) {
       broadcast(c, bytes, request, .dump, words: line.count, now: now)
     } else {

@@ -65,7 +65,7 @@ extension Dispatcher {
         p &+= n
         downstream.clients[c].intake.skip = skip &- n
       case .hangUp:
-        common.counters.add(.foreignClients)
+        common.note(RequestParser.hasLongLine(bytes, from: p) ? .sentLineWithoutEnd : .spokeHTTP, by: c)
         downstream.hangUp(c, &common)
         return (bytes.byteCount, false)
       }

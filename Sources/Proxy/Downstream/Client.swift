@@ -106,6 +106,16 @@ package struct Client: ~Copyable, Recyclable {
   /// Bytes of an unfinished request that must still arrive before it is parsed again.
   package var missing: Int { mutating get { max(0, intake.awaited &- input.count) } }
 
+  /// Whether a request of it has been unfinished for this long.
+  @inline(always) func hasHalfRequest(for duration: Duration, now: Instant) -> Bool {
+    intake.partialSince != .never && now.since(intake.partialSince) >= duration
+  }
+
+  /// Whether it has read nothing of its replies for this long.
+  @inline(always) func hasUnread(for duration: Duration, now: Instant) -> Bool {
+    sending.blockedSince != .never && now.since(sending.blockedSince) >= duration
+  }
+
   /// Number of further requests that it may have in flight now.
   @inline(__always) func room(_ requests: UInt32, allowance: Int) -> Int {
     let most = min(window, requests)

@@ -98,10 +98,13 @@ package struct Downstream: ~Copyable {
   @inline(never)
   mutating func isForeign(_ c: Ref<Client>, _ bytes: RawSpan, _ common: inout Common) -> Bool {
     clients[c].intake.hasSpoken = true
-    guard bytes.hasText("\u{16}\u{3}", at: 0) || (bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80) else {
+    if bytes.hasText("\u{16}\u{3}", at: 0) {
+      common.note(.spokeTLS, by: c)
+    } else if bytes.byteCount > 0 && bytes.byte(at: 0) == 0x80 {
+      common.note(.spokeBinary, by: c)
+    } else {
       return false
     }
-    common.counters.add(.foreignClients)
     hangUp(c, &common)
     return true
   }
@@ -183,16 +186,16 @@ package struct Downstream: ~Copyable {
     common.counters.subtract(.clientConnections)
   }
 
-  /// Closes clients that keep the proxy waiting: with half a request, or by not reading replies.
+  /// Closes clients that keep the proxy waiting for too long: with half a request, or by not reading replies.
   mutating func sweep(now: Instant, _ common: inout Common) {
     for c in clients.slots where clients.isTaken(c) && !clients[c].life.isClosed {
-      let isHalfAsked =
-        clients[c].intake.partialSince != .never
-        && now.since(clients[c].intake.partialSince) >= common.limits.requestPatience
-      let isNotReading =
-        clients[c].sending.blockedSince != .never
-        && now.since(clients[c].sending.blockedSince) >= common.limits.writePatience
-      if isHalfAsked || isNotReading { close(client: c, &common) }
+      if clients[c].hasHalfRequest(for: common.limits.halfRequestTimeout, now: now) {
+        common.note(.leftHalfRequest, by: c)
+        close(client: c, &common)
+      } else if clients[c].hasUnread(for: common.limits.unreadTimeout, now: now) {
+        common.note(.leftRepliesUnread, by: c)
+        close(client: c, &common)
+      }
       clients[c].forgetWindow(common.limits)
     }
   }

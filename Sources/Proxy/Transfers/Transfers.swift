@@ -126,7 +126,7 @@ struct Transfers: ~Copyable {
 
   /// Checks the deadlines of streams: ends those that make no progress.
   mutating func expireStreams(now: Instant, _ d: inout Dispatcher) {
-    while let wait = streamWaits.first, now.since(wait.since) >= d.common.limits.requestPatience {
+    while let wait = streamWaits.first, now.since(wait.since) >= d.common.limits.streamWait {
       streamWaits.dropFirst()
       guard d.downstream.clients.isCurrent(wait.client) else { continue }
       d.common.counters.add(.queueFull)
