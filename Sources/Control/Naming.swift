@@ -40,6 +40,13 @@ extension ControlPlane {
         log(
           .warning, nil, "host not found",
           ["host": host, "reason": reason, "instead": "its last known addresses, if any"])
+      case .several(let host, let addresses):
+        logSeldom(
+          .warning, "host has several addresses, and only one of them is used",
+          [
+            ("host", host), ("addresses", addresses.joined(separator: ",")),
+            ("do", "list each server by a name of its own, as memcached-0.\(host), or by its address"),
+          ], kind: "several addresses of \(host)", now: now)
       case .found(let host): log(.info, nil, "host found again", ["host": host])
       case .confirmed(let server, let asked): emit(.tell(.confirmed(server: server, asked: asked)))
       case .moved(let server, let from, let to):

@@ -111,9 +111,34 @@ extension ControlPlane {
     reloads += 1
     lastReloadError = ""
     for change in reload.changes {
+      if case .hiddenByFlag = change {
+        hiddenChanges += 1
+        log(.warning, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
+        continue
+      }
       log(.info, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
     }
     noteMovedKeys(from: before)
+    emit(.report)
+  }
+
+  /// Whether a restart would fail, because the file cannot be read.
+  package var isFileUnreadable: Bool { fileProblem.map { $0.checks >= 2 } ?? false }
+
+  /// Notes whether the file can be read; `unreadable` is the reason why not. Called once a second. An editor may take the
+  /// file away for a moment, so one check is not enough.
+  package mutating func fileChecked(unreadable: String?, now: Instant) {
+    let wasUnreadable = isFileUnreadable
+    fileProblem = unreadable.map { ($0, (fileProblem?.checks ?? 0) + 1) }
+    guard isFileUnreadable != wasUnreadable else { return }
+    if let unreadable {
+      logSeldom(
+        .warning,
+        "the configuration file cannot be read: the running configuration stays, a restart would fail",
+        [("reason", unreadable)], now: now)
+    } else {
+      log(.info, nil, "the configuration file can be read again")
+    }
     emit(.report)
   }
 

@@ -26,6 +26,8 @@ package struct ResolverCache: Sendable {
     case lost(host: String, reason: String)
     /// A lookup of the host succeeded after a failure.
     case found(host: String)
+    /// The host has several addresses, which it had not before; the servers of this name use one of them.
+    case several(host: String, [String])
     /// A lost server keeps its address: the lookup that began at `asked` found it there, or failed.
     case confirmed(server: ServerID, asked: Instant)
   }
@@ -34,6 +36,10 @@ package struct ResolverCache: Sendable {
     /// Those of the last lookup that succeeded.
     var addresses: [String] = []
     var isFailing = false
+    /// Whether several machines may have the name: an IPv4 and an IPv6 address may belong to one.
+    var hasSeveral: Bool {
+      [true, false].contains { four in addresses.count { HostName.isIPv4($0) == four } > 1 }
+    }
     /// A lookup is in progress.
     var isAsked = false
     /// A lookup has ended, with a result or an error.
@@ -130,6 +136,11 @@ package struct ResolverCache: Sendable {
   /// Whether a lookup of a host has ended, with a result or an error. True for a host that is not in the cache.
   func isAnswered(_ name: String) -> Bool { hosts[name]?.isAnswered ?? true }
 
+  /// The number of servers' host names with several addresses.
+  package var hostsWithSeveralAddresses: Int {
+    hosts.count { name, host in host.hasSeveral && servers.values.contains { $0.host == name } }
+  }
+
   package var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
 
   /// Whether a connection to a server ever succeeded, at any address.
@@ -166,9 +177,13 @@ package struct ResolverCache: Sendable {
     case .found(let addresses) where !addresses.isEmpty:
       if host.isFailing { changes.append(.found(host: name)) }
       host.isFailing = false
+      let hadSeveral = host.hasSeveral
       host.addresses = Array(addresses.prefix(Self.most))
       host.nextLookup = now.advanced(by: Self.interval)
       changes += settle(name, host.addresses)
+      if host.hasSeveral, !hadSeveral, servers.values.contains(where: { $0.host == name }) {
+        changes.append(.several(host: name, host.addresses))
+      }
     case .found: changes += Self.fail(&host, name, "no address", at: now)
     case .failed(let reason): changes += Self.fail(&host, name, reason, at: now)
     }

@@ -115,6 +115,12 @@ package struct FileWatch: ~Copyable {
       || (event.wd == real?.id && name == real?.name)
   }
 
+  /// Why the process cannot read a file; nil if it can.
+  package static func unreadable(_ path: String) -> String? {
+    // SAFETY: the path is a C string for the length of the call.
+    unsafe access(path, R_OK) == 0 ? nil : SystemError.reason(errno)
+  }
+
   private static func directory(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])

@@ -7,6 +7,11 @@ package enum Privileges {
   /// Whether the process is root.
   package static var areFull: Bool { geteuid() == 0 }
 
+  /// Whether the process runs as this user.
+  package static func isUser(_ user: String) throws(SystemError) -> Bool {
+    try Account.user(user).id == geteuid()
+  }
+
   /// Switches to another user for good: groups, group, then user, for all threads; and checks that there is no way
   /// back. Call it after opening the ports and files that only root may open.
   package static func become(user: String, group: String? = nil) throws(SystemError) {

@@ -14,13 +14,13 @@ package struct Signals: ~Copyable {
   package let descriptor: Int32
 
   /// The signals that a proxy handles.
-  package static let heard = [SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1]
+  package static let heard = [SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2]
 
   /// Signals without a meaning for a proxy that would end or stop it. SIGTSTP is not one: Ctrl-Z on a terminal stops
   /// the foreground job. Neither are those that the C library reserves or that a fault raises.
   package static let ignored: [Int32] =
     [
-      SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR, SIGXCPU, SIGXFSZ, SIGSTKFLT, SIGTTIN, SIGTTOU,
+      SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR, SIGXCPU, SIGXFSZ, SIGSTKFLT, SIGTTIN, SIGTTOU,
       SIGWINCH,
     ] + Array(__libc_current_sigrtmin()...__libc_current_sigrtmax())
 

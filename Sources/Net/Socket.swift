@@ -30,6 +30,16 @@ package enum Socket {
     return .failed(reason)
   }
 
+  /// Whether a Unix socket of this kind can be connected to.
+  package static func canConnect(to address: Address, kind: __socket_type) -> Bool {
+    let descriptor = socket(
+      address.family, Int32(kind.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    // SAFETY: the address is valid during the call.
+    return unsafe address.withSocketAddress { unsafe Glibc.connect(descriptor, $0, $1) } == 0
+  }
+
   /// The result of a connection in progress: 0 when connected, else errno. Call it once, when writable.
   package static func connectError(_ descriptor: Int32) -> Int32 {
     var reason: Int32 = 0

@@ -25,6 +25,7 @@ package final class Log: Sendable {
   private static let most = 1 << 20
 
   private let state: Mutex<State>
+  private let dropped = Atomic<Int>(0)
   private let bell: Semaphore
 
   package init(_ settings: LogSettings) {
@@ -36,6 +37,9 @@ package final class Log: Sendable {
   package func start() {
     Thread.start(name: "ringroad-log") { self.write() }
   }
+
+  /// Lines that were not written, since the start.
+  package var linesDropped: Int { dropped.load(ordering: .relaxed) }
 
   package var level: LogSettings.Level { state.withLock { $0.settings.level } }
 
@@ -106,8 +110,9 @@ package final class Log: Sendable {
       }
       if let reopening { sink.reopen(reopening) }
       sink.seekMissing()
-      if !lines.isEmpty { lost += sink.write(lines) }
-      lost += dropped
+      let unwritten = dropped + (lines.isEmpty ? 0 : sink.write(lines))
+      lost += unwritten
+      self.dropped.add(Int(clamping: unwritten), ordering: .relaxed)
       if lost > 0 {
         let note = LogLine.render(
           .warning, "log lines dropped", [("lines", "\(lost)")], state.withLock { $0.settings.format })

@@ -36,6 +36,38 @@ struct LogSink: ~Copyable {
     _ = close(file)
   }
 
+  /// Why lines would be lost at a destination that can be opened, and what to do; nil if they are not.
+  /// `isDetaching`: standard error is about to be closed.
+  static func loss(at destination: LogSettings.Destination, isDetaching: Bool = false) -> (
+    reason: String, remedy: String
+  )? {
+    switch destination {
+    case .file: nil
+    case .stderr:
+      isDetaching || isNull(2)
+        ? (
+          isDetaching ? "-d closes standard error" : "standard error is /dev/null",
+          "set log: {to: /path/of/a/file} or log: {to: syslog}"
+        ) : nil
+    case .syslog:
+      isSyslogHeard
+        ? nil : ("nothing listens on /dev/log", "set log: {to: /path/of/a/file}, or start a syslog")
+    }
+  }
+
+  private static func isNull(_ descriptor: Int32) -> Bool {
+    var (one, null) = (stat(), stat())
+    // SAFETY: the addresses of locals, and a C string for the length of the call.
+    return unsafe fstat(descriptor, &one) == 0 && stat("/dev/null", &null) == 0
+      && one.st_mode & S_IFMT == S_IFCHR && one.st_rdev == null.st_rdev
+  }
+
+  /// Whether a daemon takes the system's log lines: syslog(3) does not report that none does.
+  private static var isSyslogHeard: Bool {
+    guard let address = Address(unixPath: "/dev/log") else { return false }
+    return [SOCK_DGRAM, SOCK_STREAM].contains { Socket.canConnect(to: address, kind: $0) }
+  }
+
   private mutating func open(_ destination: LogSettings.Destination) {
     missing = nil
     isSyslog = false
@@ -73,6 +105,7 @@ struct LogSink: ~Copyable {
   /// Writes lines. Those that the device does not accept are lost; returns their number.
   func write(_ lines: [UInt8]) -> UInt64 {
     if isSyslog {
+      guard LogSink.isSyslogHeard else { return lines.reduce(0) { $1 == 10 ? $0 + 1 : $0 } }
       for line in lines.split(separator: 10) {
         let text = String(decoding: line, as: UTF8.self)
         unsafe text.withCString { start in

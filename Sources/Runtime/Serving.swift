@@ -60,6 +60,9 @@ private struct Launcher {
         "inherited a socket that listens on \(stranger), which is not in the configuration; "
           + "add it to listen, or remove it from the socket unit")
     }
+    if let loss = LogSink.loss(at: settings.log.destination, isDetaching: launch.daemon) {
+      complain("ringroad: the log goes nowhere: \(loss.reason); \(loss.remedy)")
+    }
     var starter: Int32 = -1
     if launch.daemon {
       // SAFETY: the address of a local; no thread was started that still runs.
@@ -76,13 +79,7 @@ private struct Launcher {
   private func serve(
     _ listeningSockets: consuming [ListeningSocket], _ signals: consuming Signals, starter: Int32
   ) throws(StartFailure) -> Int32 {
-    if let user = launch.user {
-      do throws(SystemError) {
-        try Privileges.become(user: user)
-      } catch {
-        throw StartFailure("cannot switch to user \(user): \(error)")
-      }
-    }
+    if let user = launch.user { try become(user) }
     ringroad_map_large_blocks()
     try LogSink.check(settings.log.destination)
     let log = Log(settings.log)
@@ -98,6 +95,18 @@ private struct Launcher {
     return code
   }
 
+  /// Switches to the user of `-u`. As in memcached, the flag has no effect if the process is not root.
+  private func become(_ user: String) throws(StartFailure) {
+    do throws(SystemError) {
+      if Privileges.areFull { return try Privileges.become(user: user) }
+      if try !Privileges.isUser(user) {
+        complain("ringroad: -u \(user) is ignored: only root can switch to another user")
+      }
+    } catch {
+      throw StartFailure("cannot switch to user \(user): \(error.words ?? error.description)")
+    }
+  }
+
   private static var directory: String {
     // SAFETY: with nil the C library allocates what it needs; it is freed here.
     guard let path = unsafe getcwd(nil, 0) else { return "/" }
@@ -109,16 +118,23 @@ private struct Launcher {
 /// The pid file.
 private struct PIDFile {
   let path: String?
+  /// Open for writing, to empty the file if it cannot be deleted; -1 without a file.
+  private let descriptor: Int32
 
   init(_ path: String?) throws(StartFailure) {
     self.path = path
-    guard let path else { return }
+    guard let path else {
+      descriptor = -1
+      return
+    }
+    if let other = PIDFile.number(in: path).flatMap(PIDFile.running) {
+      complain("ringroad: the pid file \(path) named process \(other), which runs; it names this one now")
+    }
     // SAFETY: the path is a C string for the length of the call.
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
       throw StartFailure(SystemError.last("cannot write the pid file \(path)").description)
     }
-    defer { _ = close(descriptor) }
     let text = Array("\(getpid())\n".utf8)
     // SAFETY: the array's own bytes and count.
     let n = unsafe text.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
@@ -127,11 +143,20 @@ private struct PIDFile {
     }
   }
 
-  /// Deletes the file, unless another process has written its own pid there meanwhile.
+  /// Deletes the file, unless another process has written its own pid there meanwhile. The user of `-u` may not be
+  /// allowed to delete it: then it is left empty, and names no process.
   func remove() {
-    guard let path, PIDFile.number(in: path) == "\(getpid())\n" else { return }
+    guard let path else { return }
+    defer { _ = close(descriptor) }
+    guard PIDFile.number(in: path) == "\(getpid())\n" else { return }
     // SAFETY: the path is a C string for the length of the call.
-    _ = unsafe unlink(path)
+    if unsafe unlink(path) != 0 { _ = ftruncate(descriptor, 0) }
+  }
+
+  /// The pid, if it is another process's that runs.
+  private static func running(_ text: String) -> pid_t? {
+    guard let pid = pid_t(text.prefix { $0.isNumber }), pid > 0, pid != getpid() else { return nil }
+    return kill(pid, 0) == 0 || errno == EPERM ? pid : nil
   }
 
   private static func number(in path: String) -> String? {

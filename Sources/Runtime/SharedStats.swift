@@ -31,6 +31,8 @@ final class SharedStats: Sendable {
   let rejected = Atomic<Int>(0)
   /// Keys deleted on servers because the journal held them; counted by the control thread.
   let deleted = Atomic<Int>(0)
+  /// Lines that the log's destination did not accept; stored by the control thread.
+  let linesDropped = Atomic<Int>(0)
   private let rows: Mutex<[Row]>
   /// Each worker's numbers for each server, published every 100 ms.
   private let servers: Mutex<[[ServerNumbers]]>
@@ -44,10 +46,11 @@ final class SharedStats: Sendable {
   /// When `stats conns` last wanted them, in the nanoseconds of an `Instant`.
   private let clientsWantedAt = Atomic<UInt64>(0)
 
-  /// Finished rows, and the names of the servers' rows.
+  /// Finished rows, the names of the servers' rows, and the control thread's own numbers.
   private struct Notes {
     var rows: [ReportLine] = []
     var servers: [(id: ServerID, name: String)] = []
+    var numbers = Counters()
   }
 
   /// The clients that a worker had at some time.
@@ -130,8 +133,10 @@ final class SharedStats: Sendable {
   /// Each worker's last published CPU time.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
-  func note(_ rows: [ReportLine], servers: [(id: ServerID, name: String)] = []) {
-    notes.withLock { $0 = Notes(rows: rows, servers: servers) }
+  func note(
+    _ rows: [ReportLine], servers: [(id: ServerID, name: String)] = [], _ numbers: Counters = Counters()
+  ) {
+    notes.withLock { $0 = Notes(rows: rows, servers: servers, numbers: numbers) }
   }
 
   /// A row for each server, with the sum of all workers' numbers.
@@ -157,6 +162,8 @@ final class SharedStats: Sendable {
       ]
     }
     var total = rows.reduce(into: Counters()) { $0 += $1.counters }
+    total += noted.numbers
+    total.add(linesDropped.load(ordering: .relaxed), to: .logLinesDropped)
     total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
     total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
     return (lines + total.lines).answer

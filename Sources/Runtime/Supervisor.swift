@@ -176,6 +176,8 @@ final class Supervisor {
     ticks &+= 1
     if ticks % 100 == 0 {
       if file == nil { watchFile() } else { fileMoved(now: now) }
+      checkFile(now: now)
+      sharedStats.linesDropped.store(log.linesDropped, ordering: .relaxed)
       reserve.refill()
       placement.note(sharedStats.work())
     }
@@ -206,6 +208,7 @@ final class Supervisor {
     case SIGUSR1:
       log.reopen(control.settings.log)
       log.info("log reopened", ["why": "SIGUSR1"])
+    case SIGUSR2: log.info("SIGUSR2 does nothing: restart the proxy to upgrade it")
     case SIGTERM, SIGINT, SIGQUIT:
       guard drainDeadline == nil else {
         log.warning("second signal to stop: ending without answering the requests in flight")
@@ -246,7 +249,11 @@ final class Supervisor {
     let own = [
       ReportLine(.version, Release.version), ReportLine(.pid, getpid()), ReportLine(.threads, workers.count),
     ]
-    sharedStats.note(own + control.rows, servers: control.serverNames)
+    var numbers = Counters()
+    numbers.set(.hostsWithSeveralAddresses, to: control.names.hostsWithSeveralAddresses)
+    numbers.set(.configUnreadable, to: control.isFileUnreadable ? 1 : 0)
+    numbers.set(.settingsHiddenByFlags, to: control.hiddenChanges)
+    sharedStats.note(own + control.rows, servers: control.serverNames, numbers)
   }
 
   // MARK: - The configuration file
@@ -269,6 +276,13 @@ final class Supervisor {
     if let descriptor = file?.descriptor { _ = loop.watch(descriptor, token: Token(kind: Kind.file)) }
     // The file may have changed between being read and being watched.
     control.fileChangedAt = Clock.now()
+  }
+
+  /// Checks once a second that the file could be read again, at a reload or after a restart.
+  private func checkFile(now: Instant) {
+    guard let path = launch.configPath else { return }
+    control.fileChecked(unreadable: FileWatch.unreadable(path), now: now)
+    perform(now: now)
   }
 
   private func fileMoved(now: Instant) {

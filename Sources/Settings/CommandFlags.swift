@@ -60,7 +60,7 @@ package enum ServeFlag: String, CommandFlag {
     case .user: "switch to this user once the ports are open"
     case .daemon: "run in the background"
     case .pidfile: "write the process number to this file"
-    case .verbose: "log more; -vv logs everything"
+    case .verbose: "log at least at level info; -vv: debug, about servers and names"
     case .check: "only check the file, as ringroad check does"
     case .help: "print this text"
     case .version: "print the version"

@@ -56,6 +56,7 @@ package struct SettingsOverrides: Equatable, Sendable {
 
   package func applied(to settings: ProxySettings) -> ProxySettings {
     var settings = settings
+    settings.hidden = hidden(in: settings)
     if let listeners { settings.listeners = listeners }
     if let threads { settings.threads = threads }
     if let clients { settings.limits.clients = clients }
@@ -65,5 +66,29 @@ package struct SettingsOverrides: Equatable, Sendable {
     default: settings.log.level = .debug
     }
     return settings
+  }
+
+  /// What the file says where the flags apply.
+  private func hidden(in file: ProxySettings) -> [HiddenSetting] {
+    var hidden: [HiddenSetting] = []
+    func hide(_ key: String, _ text: String, _ flag: String) {
+      hidden.append(HiddenSetting(key: key, text: text, flag: flag))
+    }
+    func written(_ listeners: [ListenerSettings]) -> String {
+      listeners.map(\.endpoint.description).joined(separator: ",")
+    }
+    if let listeners { hide(FileKey.listen.rawValue, written(file.listeners), "-l \(written(listeners))") }
+    if let threads {
+      hide(FileKey.threads.rawValue, file.threads.map(String.init) ?? "auto", "-t \(threads)")
+    }
+    if let clients {
+      hide("limits.\(LimitKey.clients.rawValue)", String(file.limits.clients), "-c \(clients)")
+    }
+    if verbosity > 0 {
+      hide(
+        "log.\(LogKey.level.rawValue)", file.log.level.rawValue,
+        "-\(String(repeating: "v", count: min(verbosity, 2)))")
+    }
+    return hidden
   }
 }

@@ -31,7 +31,11 @@ package enum SettingsChange: Equatable, Sendable {
   /// A setting that the running process cannot change.
   case needsRestart(key: String, from: String, to: String)
 
-  /// The changes from one configuration to the other; empty exactly when they are equal.
+  /// A change of the file that has no effect, because a flag of the command line sets the same.
+  case hiddenByFlag(HiddenSetting, from: String)
+
+  /// The changes from one configuration to the other; empty exactly when they are equal,
+  /// given the same flags.
   package static func compare(_ old: ProxySettings, _ new: ProxySettings) -> [SettingsChange] {
     var changes: [SettingsChange] = []
     compareListeners(old.listeners, new.listeners, &changes)
@@ -48,6 +52,9 @@ package enum SettingsChange: Equatable, Sendable {
     compareRoutes(old.routes, new.routes, &changes)
     for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {
       changes.append(.setting(key: key, from: from, to: to))
+    }
+    for (before, after) in zip(old.hidden, new.hidden) where before != after {
+      changes.append(.hiddenByFlag(after, from: before.text))
     }
     return changes
   }
@@ -188,6 +195,8 @@ extension SettingsChange: CustomStringConvertible {
       "\(routed(prefix)) changed from pool \(quoted(from)) to \(quoted(to))"
     case .routesReordered: "routes: changed order"
     case .setting(let key, let from, let to): "\(key): changed from \(from) to \(to)"
+    case .hiddenByFlag(let hidden, let from):
+      "\(hidden.key): changed from \(from) to \(hidden.text) in the file; the flag \(hidden.flag) stays in force"
     case .needsRestart(let key, let from, let to):
       "\(key): changed from \(from) to \(to) (needs a restart)"
     }

@@ -27,6 +27,14 @@ import Testing
     #expect(watch.drain() == false)
   }
 
+  @Test func fileThatCannotBeReadHasAReason() throws {
+    let folder = try Folder()
+    try folder.write("c.yml", "a")
+    #expect(FileWatch.unreadable("\(folder.path)/c.yml") == nil)
+    #expect(FileWatch.unreadable("\(folder.path)/d.yml") == "No such file or directory")
+    #expect(FileWatch.unreadable("\(folder.path)/c.yml/e") == "Not a directory")
+  }
+
   @Test func renameOverTheFileIsNoticed() throws {
     let folder = try Folder()
     try folder.write("c.yml", "a")

@@ -42,6 +42,14 @@ import Testing
     #expect(abs(date.timeIntervalSinceNow) < 60)
   }
 
+  /// The rows of `stats ringroad` have values without quotes.
+  @Test(arguments: hostile)
+  func oneLineEscapesControlCharactersOnly(_ text: String) {
+    let line = LogLine.oneLine(text)
+    #expect(line.unicodeScalars.allSatisfy { $0.value >= 32 && !(127..<160).contains($0.value) })
+    if text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 }) { #expect(line == text) }
+  }
+
   @Test func textLogLineQuotesAnEmptyValue() {
     #expect(LogLine.render(.info, "m", [("k", "")], .text).hasSuffix(" m k=\"\"\n"))
   }

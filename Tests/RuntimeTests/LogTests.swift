@@ -30,6 +30,7 @@ import Testing
     let text = try String(contentsOfFile: path, encoding: .utf8)
     #expect(text.contains("room again"))
     #expect(text.contains("log lines dropped lines=10\n"), "\(text)")
+    #expect(log.linesDropped == 10)
   }
 
   /// If a directory is missing, or the disk has no room for another name, the log stays where it was and switches
@@ -49,6 +50,14 @@ import Testing
     sink.seekMissing()
     #expect(sink.write(Array("two\n".utf8)) == 0)
     #expect(text(new) == "two\n" && text(old) == "one\n")
+  }
+
+  @Test func logThatWouldGoNowhereHasAReasonAndARemedy() throws {
+    #expect(LogSink.loss(at: .stderr, isDetaching: true)?.reason == "-d closes standard error")
+    #expect(LogSink.loss(at: .file(path: "/var/log/r.log"), isDetaching: true) == nil)
+    let isHeard = FileManager.default.fileExists(atPath: "/dev/log")
+    #expect((LogSink.loss(at: .syslog)?.reason == "nothing listens on /dev/log") == !isHeard)
+    #expect(LogSink(.syslog).write(Array("one\ntwo\n".utf8)) == (isHeard ? 0 : 2))
   }
 
   @Test func logDestinationThatCannotBeOpenedIsRejectedByTheCheck() throws {

@@ -44,6 +44,27 @@ import Testing
     #expect(try Self.launch("-- a b").servers == ["a", "b"])
   }
 
+  /// What a reload compares: the file's own values.
+  @Test func flagsKeepWhatTheFileSaysInTheirPlace() throws {
+    var file = try ProxySettingsTests.decode(
+      "servers: [a]\nthreads: 3\nlimits: {clients: 99}\nlog: {level: error}\nlisten: [10.0.0.1:1, /run/r]")
+    let flags = try Self.launch("-t 4 -c 50 -vv -p 7 a").overrides
+    let settings = flags.applied(to: file)
+    #expect(settings.threads == 4 && settings.limits.clients == 50)
+    #expect(
+      settings.hidden == [
+        HiddenSetting(key: "listen", text: "10.0.0.1:1,unix:/run/r", flag: "-l 127.0.0.1:7"),
+        HiddenSetting(key: "threads", text: "3", flag: "-t 4"),
+        HiddenSetting(key: "limits.clients", text: "99", flag: "-c 50"),
+        HiddenSetting(key: "log.level", text: "error", flag: "-vv"),
+      ])
+    #expect(SettingsOverrides().applied(to: file).hidden == [])
+    file.threads = nil
+    #expect(
+      SettingsChange.compare(settings, flags.applied(to: file)).map(\.description)
+        == ["threads: changed from 3 to auto in the file; the flag -t 4 stays in force"])
+  }
+
   @Test(arguments: [
     ("-l 10.0.0.1", ["10.0.0.1:11311"]),
     ("-l 10.0.0.1,10.0.0.2:5", ["10.0.0.1:11311", "10.0.0.2:5"]),
