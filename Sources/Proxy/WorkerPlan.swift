@@ -57,6 +57,8 @@ package struct Limits: Sendable, Equatable {
   /// How long a client may do either when more than half of the memory is in use: then those that hold the most are
   /// disconnected, until no more than half is.
   package var shortPatience = Duration.seconds(10)
+  /// How long a server may take for the next keys of a list of all its keys.
+  package var listPatience = Duration.seconds(10)
   /// Bytes of all buffers of a worker. The less of it is free, the less any one buffer may grow. A quarter above it,
   /// the client with the most buffered bytes is closed.
   package var memory = 48 << 20

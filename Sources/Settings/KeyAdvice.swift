@@ -50,7 +50,8 @@ struct KeyAdvice {
     var root = [entry]
     if key != "servers" { root.append(YAMLNode.Entry(key: .word("servers"), value: .items([.word("a")]))) }
     var decoder = SettingsDecoder(source: .file(""), givesAdvice: false)
-    return decoder.settings(YAMLNode(content: .mapping(root), position: YAMLNode.nowhere)) != nil
+    let node = YAMLNode(content: .mapping(root), position: YAMLNode.nowhere)
+    return decoder.settings(node, listeners: []) != nil
   }
 
   /// The hint for this key in the mapping `subject`, which has the keys `present`; nil if it is in its place.

@@ -165,7 +165,7 @@ struct Transfers: ~Copyable {
 
   /// How long a stream may make no progress on its server's part. A server may look through many items for a list of keys.
   private func patience(with i: Ref<Stream>, _ d: inout Dispatcher) -> Duration {
-    if d.streams[i].leg.verb == .keyDump { return d.common.limits.requestPatience }
+    if d.streams[i].leg.verb == .keyDump { return d.common.limits.listPatience }
     return .nanoseconds(Int64(clamping: d.upstream.policy(of: d.streams[i].leg.pool).requestTimeout))
   }
 
