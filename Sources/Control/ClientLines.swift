@@ -41,7 +41,7 @@ extension ClientEvent {
     case .flushedAll: (.warning, "flush_all by a client", [])
     case .resetStats: (.info, "stats reset by a client", [])
     case .setLogLevel:
-      (.warning, "log level set by a client", [("level", LogSettings.Level(verbosity: number).rawValue)])
+      (.warning, "log level set by a client", [("level", "\(LogSettings.Level(verbosity: number).rawValue)")])
     }
   }
 }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// What two addresses have in common, as far as can be told without a lookup.
 extension Endpoint {
   /// Equal for two names of one socket: `localhost` is 127.0.0.1, a dot at the end of a name means nothing, and an IPv6
@@ -8,7 +6,7 @@ extension Endpoint {
     guard case .tcp(var host, let port) = comparable else { return self }
     if host.hasSuffix(".") { host.removeLast() }
     if host == "localhost" { host = "127.0.0.1" }
-    return .tcp(host: HostName.isIPv6(host) ? Self.shortest(host) : host, port: port)
+    return .tcp(host: Self.groups(of: host) ?? host, port: port)
   }
 
   /// Whether a connection to this address would be accepted by the listener, on the same machine.
@@ -21,18 +19,19 @@ extension Endpoint {
     }
   }
 
-  private static func isAny(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" }
+  private static func isAny(_ host: String) -> Bool { host == "0.0.0.0" || host == "0:0:0:0:0:0:0:0" }
   private static func isLoopback(_ host: String) -> Bool {
-    host == "::1" || host.hasPrefix("127.") && HostName.isIPv4(host)
+    host == "0:0:0:0:0:0:0:1" || host.hasPrefix("127.") && HostName.isIPv4(host)
   }
 
-  /// The shortest spelling of an IPv6 address; the text itself if it has a zone.
-  private static func shortest(_ text: String) -> String {
-    var address = in6_addr()
-    guard unsafe inet_pton(AF_INET6, text, &address) == 1 else { return text }
-    var spelled = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-    guard unsafe inet_ntop(AF_INET6, &address, &spelled, socklen_t(spelled.count)) != nil else { return text }
-    return String(decoding: spelled.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  /// The eight groups of an IPv6 address, without `::`; nil if it is none, or has a zone or an IPv4 tail.
+  private static func groups(of text: String) -> String? {
+    guard HostName.isIPv6(text), !text.contains(where: { "%.".contains($0) }) else { return nil }
+    let sides = text.split(separator: "::", omittingEmptySubsequences: false).map { side in
+      side.split(separator: ":").map { String(UInt16($0, radix: 16) ?? 0, radix: 16) }
+    }
+    let missing = Array(repeating: "0", count: max(0, 8 - sides.reduce(0) { $0 + $1.count }))
+    return (sides.count == 2 ? sides[0] + missing + sides[1] : sides[0]).joined(separator: ":")
   }
 }
 
@@ -43,7 +42,7 @@ extension SettingsDecoder {
       guard let listener = listeners.first(where: { endpoint.isServed(by: $0.endpoint) }) else { continue }
       refuse(
         place, "server \(endpoint) is the proxy itself, which listens on \(listener.endpoint)",
-        hint: "a server is a memcached; its usual port is \(Endpoint.serverPort)")
+        hint: "it belongs to a memcached, whose usual port is \(Endpoint.serverPort)")
     }
   }
 }

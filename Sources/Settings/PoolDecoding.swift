@@ -164,7 +164,7 @@ extension SettingsDecoder {
             return UInt32(try Quantity.count(text, in: Bounds.weight))
           } catch {
             var complaint = error
-            if text == "0" { complaint.hint = "the default is 1; to take the server out, write mark: down" }
+            if text == "0" { complaint.hint = "mark: down takes the server out; the default is 1" }
             throw complaint
           }
         }

@@ -63,7 +63,9 @@ enum ServerForms {
     return entry(address, weight: String(weight), name: name)
   }
 
-  private static func entry(_ address: String, weight: String?, name: String?, mark: String? = nil) -> YAMLNode {
+  private static func entry(_ address: String, weight: String?, name: String?, mark: String? = nil)
+    -> YAMLNode
+  {
     var pairs = [(key: "address", value: YAMLNode.word(address))]
     if let weight { pairs.append(("weight", .word(weight))) }
     if let name { pairs.append(("name", .word(name))) }

@@ -10,6 +10,7 @@ package enum LogFields {
     .init(
       "cause", .text, "Why a server failed: refused, unreachable, timed out, connection lost, protocol error"),
     .init("change", .text, "What a reload has changed: the pool or the section, and the setting"),
+    .init("client", .text, "A client's address, where the system tells it"),
     .init(
       "clients", .gauge, "clients", "Clients connected now, or the number that descriptors are enough for"),
     .init("deleted", .gauge, "keys", "Outdated keys deleted on a server; everything if it was flushed"),
@@ -23,10 +24,15 @@ package enum LogFields {
     .init("instead", .text, "What the proxy uses meanwhile"),
     .init("items", .text, "Items that a server held when it was put back, or unknown"),
     .init("keys", .text, "What happens to a server's keys; or the number of keys that it cannot hold"),
+    .init(
+      "left_out", .gauge, "lines",
+      "Lines of this kind that were left out since the last: one a minute is written"),
     .init("level", .text, "The level of the log: error, warning, info or debug"),
     .init("limit", .gauge, "clients", "The most clients that the proxy accepts"),
     .init("limits.clients", .gauge, "clients", "The setting of that name"),
+    .init("line", .text, "The kind of the lines left out"),
     .init("lines", .gauge, "lines", "Log lines dropped because the log could not be written"),
+    .init("log.to", .text, "The setting of that name"),
     .init("owners", .text, "Servers whose keys an overflowed journal held, or all"),
     .init("pool", .text, "The pool's name"),
     .init("processor", .text, "The number of the processor for a worker"),

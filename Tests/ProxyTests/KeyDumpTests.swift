@@ -94,7 +94,7 @@ import Testing
     rig.say(c, Self.command)
     let (l, _) = try listing(rig)
     rig.send(from: l, "END\r\n")
-    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 ejected"))
+    #expect(rig.got(c) == lines("SERVER_ERROR ringroad: b:11211 down"))
     #expect(rig.closed == [c])
   }
 

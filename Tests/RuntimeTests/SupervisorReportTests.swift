@@ -128,7 +128,7 @@ import Topology
         .replacing("worker:0", with: "worker:<n>")
     }
     #expect(names.map { String($0) } == ReportRow.all.map(\.definition.name))
-    #expect(desk.rows.contains("found \"so on\"\r\n"), "\(desk.rows)")
+    #expect(desk.rows.contains("found \"so on\"; the default is auto\r\n"), "\(desk.rows)")
   }
 
   @Test func workersPublishTheirClientsWhenStatsConnsWantsThem() {

@@ -223,32 +223,13 @@ let badFiles = #"""
   | servers:
   |   - [a]
   > 2:5: servers: expected an address such as 10.0.0.1:11211, found a list; write a
-  ## two names of one address
-  | servers:
-  |   - localhost:11211
-  |   - 127.0.0.1
-  |   - "[::1]"
-  |   - "[0:0::1]:11211"
-  |   - cache-a
-  |   - cache-a.
-  > 3:5: duplicate server 127.0.0.1:11211, first on line 2
-  > 5:5: duplicate server [0:0::1]:11211, which is [::1]:11211, first on line 4
-  > 7:5: duplicate server cache-a.:11211, which is cache-a:11211, first on line 6
-  ## the proxy itself as a server
-  | listen: [0.0.0.0:11211, "unix:/run/r.sock"]
-  | servers: [localhost, 10.0.0.1, "unix:/run/r.sock"]
-  > 2:11: server localhost:11211 is the proxy itself, which listens on 0.0.0.0:11211; a server is a memcached; its usual port is 11211
-  > 2:32: server unix:/run/r.sock is the proxy itself, which listens on unix:/run/r.sock; a server is a memcached; its usual port is 11211
-  ## the proxy itself at its default address
-  | servers: [127.0.0.1:11311]
-  > 1:11: server 127.0.0.1:11311 is the proxy itself, which listens on 127.0.0.1:11311; a server is a memcached; its usual port is 11211
   ## weights out of range
   | servers:
   |   - {address: a, weight: 0}
   |   - {address: b, weight: 1000001}
   |   - {address: c, weight: -1}
   |   - {address: d, weight: 1.5}
-  > 2:26: weight: expected a whole number from 1 to 1000000, found "0"; the default is 1; to take the server out, write mark: down
+  > 2:26: weight: expected a whole number from 1 to 1000000, found "0"; mark: down takes the server out; the default is 1
   > 3:26: weight: expected a whole number from 1 to 1000000, found "1000001"; the default is 1
   > 4:26: weight: expected a whole number from 1 to 1000000, found "-1"; the default is 1
   > 5:26: weight: expected a whole number from 1 to 1000000, found "1.5"; the default is 1

@@ -375,4 +375,23 @@ let badYAML = #"""
   |     port: 11212
   > 1:9: a listener with "port" beside "address"; write 127.0.0.1:11311
   > 3:5: a server with "port" beside "address"; write 10.0.0.1:11212
+  ## two names of one address
+  | servers:
+  |   - localhost:11211
+  |   - 127.0.0.1
+  |   - "[::1]"
+  |   - "[0:0::1]:11211"
+  |   - cache-a
+  |   - cache-a.
+  > 3:5: duplicate server 127.0.0.1:11211, first on line 2
+  > 5:5: duplicate server [0:0::1]:11211, which is [0:0:0:0:0:0:0:1]:11211, first on line 4
+  > 7:5: duplicate server cache-a.:11211, which is cache-a:11211, first on line 6
+  ## the proxy itself as a server
+  | listen: [0.0.0.0:11211, "unix:/run/r.sock"]
+  | servers: [localhost, 10.0.0.1, "unix:/run/r.sock"]
+  > 2:11: server localhost:11211 is the proxy itself, which listens on 0.0.0.0:11211; it belongs to a memcached, whose usual port is 11211
+  > 2:32: server unix:/run/r.sock is the proxy itself, which listens on unix:/run/r.sock; it belongs to a memcached, whose usual port is 11211
+  ## the proxy itself at its default address
+  | servers: [127.0.0.1:11311]
+  > 1:11: server 127.0.0.1:11311 is the proxy itself, which listens on 127.0.0.1:11311; it belongs to a memcached, whose usual port is 11211
   """#

@@ -219,7 +219,8 @@ extension Upstream {
   /// Releases retired servers that have no connection, except those `inUse`.
   mutating func forgetRetired(except inUse: Set<Ref<Server>>) {
     for s in servers.slots
-    where servers.isTaken(s) && servers[s].isRetired && servers[s].connections.isEmpty && servers[s].spares.isEmpty
+    where servers.isTaken(s) && servers[s].isRetired && servers[s].connections.isEmpty
+      && servers[s].spares.isEmpty
       && !isAwaited(s) && !inUse.contains(s)
     {
       servers.give(s)
