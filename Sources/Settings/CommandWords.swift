@@ -104,7 +104,13 @@ struct CommandWords<Flag: CommandFlag> {
 
   /// The hint for an unknown letter: it is a flag of memcached's, or exists in the other case.
   private static func hint(for letter: Character) -> String? {
-    if "mMkIfnLUBASRCFob".contains(letter) { return "a memcached flag without a meaning for a proxy" }
+    switch letter {
+    case "S", "Y": return "ringroad asks its clients for no password"
+    case "Z": return "ringroad does not speak TLS"
+    case _ where "mMkIfnLUBARCFobXWDrie".contains(letter):
+      return "a memcached flag without a meaning for a proxy"
+    default: break
+    }
     let other = Flag.allCases.compactMap(\.short).first { $0.lowercased() == letter.lowercased() }
     return other.map { "did you mean \"-\($0)\"?" }
   }

@@ -51,7 +51,7 @@ package enum Invocation: Equatable, Sendable {
       let found = files.isEmpty ? "no file to check" : "\(files.count) files where one is expected"
       throw UsageError(found, hint: "ringroad check FILE")
     }
-    return .check(file: files[0])
+    return .check(file: files[0] == "-" ? "/dev/stdin" : files[0])
   }
 
   private static func route(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
@@ -79,7 +79,7 @@ package enum Invocation: Equatable, Sendable {
     } else {
       question.keys = given.words + (given.rest ?? [])
     }
-    if question.configPath == nil { try checkServers(question.servers) }
+    if question.configPath == nil { try checkServers(question.servers, listeners: []) }
     return .route(question)
   }
 
@@ -121,7 +121,7 @@ package enum Invocation: Equatable, Sendable {
   }
 
   /// Checks servers given as arguments by the same rules as those of a file.
-  static func checkServers(_ servers: [String]) throws(UsageError) {
+  static func checkServers(_ servers: [String], listeners: [ListenerSettings]?) throws(UsageError) {
     // The file's name could be a host's, and the proxy would try to reach that host instead of reading the file.
     if let file = servers.first(where: CommandHints.isFile) {
       throw UsageError("\(quoted(file)) is not a server", hint: "a file is given as --config \(file)")
@@ -132,7 +132,7 @@ package enum Invocation: Equatable, Sendable {
         hint: "write \(list.split(separator: ",").joined(separator: " "))")
     }
     do throws(ConfigFailure) {
-      _ = try ProxySettings.simple(listen: [], servers: servers)
+      _ = try ProxySettings.simple(listen: [], servers: servers, listeners: listeners)
     } catch {
       let message = error.errors.first.map { "\($0.file): \($0.message)" } ?? "no servers"
       throw UsageError(message, hint: error.errors.first?.hint)

@@ -39,7 +39,7 @@ extension Invocation {
       throw UsageError(
         "no configuration and no servers given", hint: "ringroad --config FILE, or ringroad --help")
     } else {
-      try checkServers(options.servers)
+      try checkServers(options.servers, listeners: options.overrides.listeners)
     }
     return .serve(options)
   }

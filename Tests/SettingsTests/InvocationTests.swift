@@ -91,6 +91,17 @@ import Testing
     ("-listen=a", #"unknown option "-listen"; did you mean "--listen"?"#),
     ("-T 4 a", #"unknown option "-T"; did you mean "-t"?"#),
     ("-m 64 a", #"unknown option "-m"; a memcached flag without a meaning for a proxy"#),
+    ("-X a", #"unknown option "-X"; a memcached flag without a meaning for a proxy"#),
+    ("-Y f a", #"unknown option "-Y"; ringroad asks its clients for no password"#),
+    ("-Z a", #"unknown option "-Z"; ringroad does not speak TLS"#),
+    (
+      "127.0.0.1:11311",
+      #"argument "127.0.0.1:11311": server 127.0.0.1:11311 is the proxy itself, which listens on 127.0.0.1:11311; it belongs to a memcached, whose usual port is 11211"#
+    ),
+    (
+      "-p 11211 localhost",
+      #"argument "localhost": server localhost:11211 is the proxy itself, which listens on 127.0.0.1:11211; it belongs to a memcached, whose usual port is 11211"#
+    ),
     ("-f", "-f needs an argument; -f FILE"),
     ("--config=", "--config needs an argument; --config FILE"),
     ("--daemon=yes a", "--daemon takes no argument"),
@@ -164,6 +175,8 @@ import Testing
   @Test func commandIsTheFirstWord() throws {
     #expect(try Self.parse("check f") == .check(file: "f"))
     #expect(try Self.parse("check -- -f") == .check(file: "-f"))
+    #expect(try Self.parse("check -") == .check(file: "/dev/stdin"))
+    #expect(try Self.launch("-p 11211 127.0.0.1:11311").servers == ["127.0.0.1:11311"])
     for line in ["check -f f", "check --config=f", "--check f", "--check -f f", "-f f -v --check"] {
       #expect(try Self.parse(line) == .check(file: "f"), "\(line)")
     }
