@@ -33,6 +33,11 @@ extension ClientEvent {
         .warning, "closed a client that did not read its replies",
         [("limits.unread_timeout", Quantity.written(limits.unreadTimeout))]
       )
+    case .heldStream:
+      (
+        .warning, "closed a client whose large value did not move while others waited",
+        [("do", "let it read or send large values without a pause")]
+      )
     case .heldMostMemory:
       (
         .warning, "memory is short: closed the client that held the most",

@@ -9,6 +9,8 @@ package struct ClientEvent: BitwiseCopyable, Equatable, Sendable {
     case spokeBinary, spokeTLS, spokeHTTP, sentLineWithoutEnd
     // The client is closed, because it kept the proxy waiting.
     case leftHalfRequest, leftRepliesUnread
+    /// The closed client kept a large value from moving while others waited to begin theirs.
+    case heldStream
     /// Memory is short, and the closed client held the most of it: `number` bytes.
     case heldMostMemory
     /// The client sent `flush_all` or `stats reset`, which concern all clients.
@@ -38,6 +40,7 @@ extension ClientEvent.Kind {
     case .spokeBinary, .spokeTLS, .spokeHTTP, .sentLineWithoutEnd: .foreignClients
     case .leftHalfRequest: .clientsClosedHalfRequest
     case .leftRepliesUnread: .clientsClosedUnread
+    case .heldStream: .clientsClosedStream
     case .heldMostMemory: .clientsClosedMemory
     case .flushedAll: .clientFlushes
     case .resetStats: .clientStatsResets

@@ -2,7 +2,7 @@
 @frozen @usableFromInline
 package enum Counter: Int, CaseIterable, Sendable {
   case clientConnections, clientConnectionsTotal, rejectedClients, foreignClients
-  case clientsClosedHalfRequest, clientsClosedUnread, clientsClosedMemory
+  case clientsClosedHalfRequest, clientsClosedUnread, clientsClosedStream, clientsClosedMemory
   case clientFlushes, clientStatsResets, clientLogLevels
   case getRequests, multigetRequests, setRequests, arithRequests, deleteRequests, touchRequests
   case metaRequests, adminRequests
@@ -39,6 +39,11 @@ extension Counter {
       .init(
         "clients_closed_unread", .counter, "clients",
         "Clients closed because they read none of their replies for limits.unread_timeout")
+    case .clientsClosedStream:
+      .init(
+        "clients_closed_stream", .counter, "clients",
+        "Clients closed because a large value of theirs did not move for a second while others waited to begin one"
+      )
     case .clientsClosedMemory:
       .init(
         "clients_closed_memory", .counter, "clients",

@@ -359,6 +359,7 @@ import Testing
     #expect(rig.closed.isEmpty)
     rig.advance(.milliseconds(200))
     #expect(rig.closed == [deaf])
+    #expect(rig.count(.clientsClosedStream) == 1)
     let next = try #require(rig.privateConnections.first { $0 != own })
     _ = rig.asked(next)
     rig.send(from: next, lines("VALUE k 0 1000", long, "END"))

@@ -153,7 +153,9 @@ struct Transfers: ~Copyable {
       if !streamWaits.isEmpty && !d.streams[i].isOptional
         && rest >= d.common.limits.streamPatience
         && d.downstream.clients.isCurrent(d.streams[i].client)
+        && !d.downstream.clients[d.streams[i].client.slot].life.isClosed
       {
+        d.common.note(.heldStream, by: d.streams[i].client.slot)
         d.downstream.close(client: d.streams[i].client.slot, &d.common)
       }
     } else if min(rest, now.since(d.streams[i].progress.askedAt)) >= patience(with: i, &d) {
