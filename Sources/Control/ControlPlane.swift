@@ -95,14 +95,17 @@ package struct ControlPlane: Sendable {
   private var random: UInt64
   private var effects: [Effect] = []
 
-  /// All servers start up. `seed` makes the probes' jitter; `limits` are the workers', as far as the configuration does
-  /// not set them.
-  package init(_ settings: ProxySettings, workers: Int, seed: UInt64, limits: Limits = Limits()) {
+  /// All servers start up, but for those that are marked. `seed` makes the probes' jitter; `limits` are the workers', as
+  /// far as the configuration does not set them. `now`: a server that was started before may hold outdated items.
+  package init(
+    _ settings: ProxySettings, workers: Int, seed: UInt64, limits: Limits = Limits(),
+    at now: Instant = .origin
+  ) {
     self.settings = settings
     self.workers = workers
     random = seed
     runtimePlan = RuntimePlan(settings, workers: workers, limits: limits, registry: &registry)
-    board = HealthBoard(runtimePlan.plan.pools, marked: runtimePlan.marked)
+    board = HealthBoard(runtimePlan.plan.pools, marked: runtimePlan.marked, at: now)
     failover = FailoverCoordinator(
       runtimePlan.plan.pools, workers: workers, limits: runtimePlan.plan.limits, out: board.out)
     let current = failover

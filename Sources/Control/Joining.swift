@@ -1,7 +1,7 @@
 import Settings
 import Topology
 
-// Servers that a reload adds. One that holds items may hold outdated ones: it was in the pool before, and its keys have
+// Servers that a reload adds. One that holds items may hold outdated ones: it was in a pool before, and its keys have
 // changed on other servers since. So it is probed first, and flushed if its pool says so, before it is used:
 //
 //     added ─▶ probe: version, stats ─┬▶ empty, or to be trusted: used
@@ -14,43 +14,36 @@ import Topology
 struct Join: Sendable {
   let flushes: Bool
   let reason: String
+  /// Whether the log says what is done with its items.
+  var isSaid = false
   /// Whether the log says that it stays out, because it refuses `flush_all`.
   var isSaidUnsafe = false
 
-  /// By the pool's rule. `wasMember`: the server was in the pool before.
+  /// By the pool's rule. `wasMember`: the server was in a pool before.
   init(_ rule: JoinRule, wasMember: Bool) {
     switch rule {
     case .flush: (flushes, reason) = (true, "on_join is flush")
     case .trust: (flushes, reason) = (false, "on_join is trust")
-    case .auto where wasMember: (flushes, reason) = (true, "it was in this pool before")
-    case .auto: (flushes, reason) = (false, "it was not in this pool before")
+    case .auto where wasMember: (flushes, reason) = (true, "it was in a pool before")
+    case .auto: (flushes, reason) = (false, "it was in no pool before")
     }
   }
 }
 
-/// The servers that were in each pool since the process started, as far as they are known. O(1) memory.
+/// The servers that were in a pool since the process started, as far as they are known. O(1) memory.
 struct FormerMembers: Sendable {
-  private struct Place: Hashable {
-    var pool: String
-    var server: Endpoint
-  }
-
   /// With more than this, every server counts as one that was there.
   static let most = 10_000
-  private var places: Set<Place> = []
+  private var servers: Set<Endpoint> = []
   private var areUnknown = false
 
   mutating func insert(_ pools: [PoolSettings]) {
-    for pool in pools {
-      for server in pool.servers {
-        places.insert(Place(pool: pool.name, server: server.endpoint.comparable))
-      }
-    }
-    guard places.count > Self.most else { return }
-    (places, areUnknown) = ([], true)
+    for pool in pools { servers.formUnion(pool.servers.lazy.map(\.endpoint.withoutAlias)) }
+    guard servers.count > Self.most else { return }
+    (servers, areUnknown) = ([], true)
   }
 
-  func contains(_ server: ServerSettings, in pool: String) -> Bool {
-    areUnknown || places.contains(Place(pool: pool, server: server.endpoint.comparable))
+  func contains(_ server: ServerSettings) -> Bool {
+    areUnknown || servers.contains(server.endpoint.withoutAlias)
   }
 }

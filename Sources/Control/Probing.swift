@@ -243,6 +243,7 @@ extension ControlPlane {
     guard !purpose.isJob else {
       return perform(failover.cleaned(server, ok: false, now: now), now: now)
     }
+    noteSilentJoin(server, cause ?? .timedOut)
     let steps = failover.interrupted(server, now: now)
     if steps.isEmpty {
       apply(
@@ -251,5 +252,14 @@ extension ControlPlane {
     } else {
       perform(steps, now: now)
     }
+  }
+
+  /// Logs once that a server that is to be used does not answer; nothing else does, because it is not in use.
+  private mutating func noteSilentJoin(_ server: ServerID, _ cause: ServerFailure) {
+    guard board.isJoining(server), records[server]?.isSilenceLogged != true else { return }
+    records[server, default: ServerRecord()].isSilenceLogged = true
+    log(
+      .warning, server, "server has not answered yet: it is not used",
+      ["cause": "\(cause.words)", "do": "start it, or correct its address"])
   }
 }

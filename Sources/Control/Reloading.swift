@@ -202,7 +202,7 @@ extension ControlPlane {
     joins = [:]
     for member in runtimePlan.members {
       let pool = settings.pools[member.pool]
-      let wasMember = formerMembers.contains(member.settings, in: pool.name)
+      let wasMember = formerMembers.contains(member.settings)
       let join = Join(pool.policy.onJoin, wasMember: wasMember)
       if known.contains(member.id) {
         let isNew = oldPools.first { $0.name == pool.name }.map { old in
@@ -222,13 +222,16 @@ extension ControlPlane {
   /// Without a flush it is used now.
   mutating func decideJoin(_ server: ServerID, _ join: Join, items: UInt64?, now: Instant) {
     let flushes = join.flushes && items != 0
-    log(
-      .info, server, "server joins",
-      [
-        "items": items.map { "\($0)" } ?? "unknown",
-        "do": flushes ? "flush" : "keep",
-        "why": items == 0 ? "it is empty" : join.reason,
-      ])
+    if !join.isSaid {
+      joins[server]?.isSaid = true
+      log(
+        .info, server, "server joins",
+        [
+          "items": items.map { "\($0)" } ?? "unknown",
+          "do": flushes ? "flush" : "keep",
+          "why": items == 0 ? "it is empty" : join.reason,
+        ])
+    }
     if !flushes { endJoin(server, now: now) }
   }
 

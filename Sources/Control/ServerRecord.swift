@@ -40,6 +40,8 @@ struct ServerRecord: Sendable {
   /// The protocol that the server seems to speak; logged if it does not answer the next text handshake either.
   var suspect: Unsuited?
   var isSweepFailureLogged = false
+  /// Whether the log says that it has not answered since it was added, or since its mark was removed.
+  var isSilenceLogged = false
   /// When the server was started, by its uptime, and when it reported that in its present outage.
   private var started: (at: Duration, said: Instant)?
 
@@ -64,6 +66,7 @@ struct ServerRecord: Sendable {
     if caveat != .full { caveat = nil }
     isRecognitionTried = false
     suspect = nil
+    isSilenceLogged = false
   }
 
   mutating func isBack() {

@@ -83,10 +83,7 @@ extension ControlPlane {
           .warning, server, "server down",
           [
             "cause": "\(cause.words)",
-            "keys": !isEjected
-              ? failFastReason(server)
-              : failover.mayEject(server)
-                ? "move to the others" : "fail fast until its pool has no copies of others' keys",
+            "keys": isEjected ? ejectedKeys(server) : failFastReason(server),
           ])
         want(server, now: now)
       case .rejoining(let server): beginReturn(server, now: now)
@@ -100,7 +97,7 @@ extension ControlPlane {
         records[server, default: ServerRecord()].wentOut()
         log(
           .info, server, isDown ? "server marked down" : "server no longer marked down",
-          isDown ? ["keys": "move to the others"] : ["do": "it is used again when it answers"])
+          isDown ? ["keys": ejectedKeys(server)] : ["keys": "return when it answers"])
         want(server, now: now)
       case .restored(let server):
         log(
@@ -109,6 +106,13 @@ extension ControlPlane {
         want(server, now: now)
       }
     }
+  }
+
+  /// What happens to the keys of a server that is to be ejected.
+  private func ejectedKeys(_ server: ServerID) -> String {
+    failover.mayEject(server)
+      ? "move to the others"
+      : "fail fast until its pool has no copies of others' keys, then move to the others"
   }
 
   /// Why the keys of a server that is out fail fast.

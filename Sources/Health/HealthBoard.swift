@@ -49,9 +49,9 @@ package struct HealthBoard: Sendable {
   private var entries: [ServerID: Entry] = [:]
   private var falls: UInt64 = 0
 
-  /// Every server counts as up until it fails, but for those that are marked.
-  package init(_ pools: [PoolMembers], marked: Set<ServerID> = []) {
-    _ = reload(pools, marked: marked, at: .origin)
+  /// Every server counts as up until it fails, but for those that are marked: their outage begins now.
+  package init(_ pools: [PoolMembers], marked: Set<ServerID> = [], at now: Instant = .origin) {
+    _ = reload(pools, marked: marked, at: now)
   }
 
   // MARK: - Events

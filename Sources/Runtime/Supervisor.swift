@@ -69,7 +69,7 @@ final class Supervisor {
       throw StartFailure(error.description)
     }
     let workers = settings.threads ?? Self.cores
-    control = ControlPlane(settings, workers: workers, seed: UInt64.random(in: 0 ... .max))
+    control = ControlPlane(settings, workers: workers, seed: UInt64.random(in: 0 ... .max), at: Clock.now())
     sharedStats = SharedStats(workers: workers)
     placement = ClientPlacement(workers: workers)
     findServers()

@@ -11,6 +11,7 @@ extension Endpoint {
   ///
   ///     tcp://10.0.0.1:11211/   10.0.0.1 11211   ::1   [::1]11211   *:11311   11311   10.0.0.1:0
   static func repaired(_ text: String, for use: Use) -> String? {
+    guard text.utf8.count <= Bounds.hintBytes else { return nil }
     let bare = bare(text)
     guard !bare.isEmpty else { return nil }
     let port = String(use.usualPort)

@@ -52,6 +52,16 @@ enum ForeignFile {
     if isKetama, !found.contains(where: { $0.key.scalar == "placement" }) {
       found.append(YAMLNode.Entry(key: .word("placement"), value: .word("twemproxy-ketama")))
     }
+    // Twemproxy ejects no server unless told to.
+    if value("auto_eject_hosts") == nil {
+      found.append(YAMLNode.Entry(key: .word("on_failure"), value: .word("fail_fast")))
+    }
+    if let pause = value("server_retry_timeout").flatMap(Int.init), pause > 30_000 {
+      found.removeAll { $0.key.scalar == "probe_interval" }
+      for key in ["probe_interval", "probe_max"] {
+        found.append(YAMLNode.Entry(key: .word(key), value: .word("\(pause)ms")))
+      }
+    }
     guard let file = file(found) else {
       return problem(what, at: position, "see \"Coming from twemproxy\" in docs/CONFIGURATION.md")
     }

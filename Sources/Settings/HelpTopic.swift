@@ -45,7 +45,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
     Without keys on the command line they are read from standard input, one per line.
     Without --config and --servers the words before -- are servers and those after it are keys.
-    The answer is for a pool in which no server is out.
+    The answer is for a pool in which no server is out, but for those that the pool marks down.
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
 
 

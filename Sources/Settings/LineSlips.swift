@@ -189,6 +189,7 @@ extension SourceLines {
 
   /// The nearest level that the line can belong to.
   private func misplaced(_ line: Line, among levels: [Level]) -> YAMLProblem? {
+    if let slip = serverSetting(line) { return slip }
     let word = line.isItem ? nil : line.key?.word
     let isKnown = word.map { word in levels.contains { $0.keys.contains(word) } } ?? false
     let fitting = levels.filter { level in
@@ -196,6 +197,19 @@ extension SourceLines {
     }
     let nearest = fitting.min { abs($0.indent - line.indent) < abs($1.indent - line.indent) }
     return nearest.flatMap { misplaced(line, at: $0, instead: line.indent) }
+  }
+
+  /// `mark: down` below an item that is only an address.
+  private func serverSetting(_ line: Line) -> YAMLProblem? {
+    guard !line.isItem, let key = line.key, ServerKey(rawValue: key.word) != nil, !key.value.isEmpty,
+      let above = lines.last(where: { $0.number < line.number }), above.isItem, above.key == nil,
+      (try? Endpoint.exactly(above.item.content, for: .server)) != nil
+    else { return nil }
+    return YAMLProblem(
+      "\(quoted(key.word)) below a server that is only an address",
+      at: FilePosition(line: line.number, column: line.indent + 1),
+      hint: "leave it out, and write line \(above.number) as "
+        + "- {address: \(YAMLNode.word(above.item.content).written), \(key.word): \(key.value)}")
   }
 
   private func misplaced(_ line: Line, at level: Level, instead indent: Int) -> YAMLProblem? {

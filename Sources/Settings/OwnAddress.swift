@@ -2,7 +2,7 @@
 extension Endpoint {
   /// Equal for two names of one socket: `localhost` is 127.0.0.1, a dot at the end of a name means nothing, and an IPv6
   /// address has many spellings.
-  var withoutAlias: Endpoint {
+  package var withoutAlias: Endpoint {
     guard case .tcp(var host, let port) = comparable else { return self }
     if host.hasSuffix(".") { host.removeLast() }
     if host == "localhost" { host = "127.0.0.1" }

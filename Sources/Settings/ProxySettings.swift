@@ -38,6 +38,9 @@ package struct ProxySettings: Equatable, Sendable {
     for (index, pool) in pools.enumerated() where !routes.contains(where: { $0.poolIndex == index }) {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
+    for pool in pools where pool.servers.allSatisfy(\.isMarkedDown) {
+      notes.append("all servers of pool \(quoted(pool.name)) are marked down: its keys fail")
+    }
     for pool in pools {
       let plan = pool.plan()
       let owners = Set(plan.points.map { Int($0.server) })

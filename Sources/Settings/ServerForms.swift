@@ -31,6 +31,7 @@ enum ServerForms {
 
   /// The addresses in a text with commas, semicolons or spaces between them; empty if one is not an address.
   static func addresses(in text: String) -> [String] {
+    if text.utf8.count > Bounds.hintBytes { return [] }
     let words = text.split { ",; \n".contains($0) }.map(String.init)
     // Spaces alone may also be in one wrong address.
     if !text.contains(where: { ",;".contains($0) }), words.count > 1,
@@ -77,7 +78,22 @@ enum ServerForms {
   private static func pair(_ entry: YAMLNode.Entry) -> YAMLNode? {
     guard let key = entry.key.scalar else { return nil }
     if entry.value.isNothing { return address(key).map(YAMLNode.word) }
+    // `10.0.0.1: {mark: down}`
+    if let settings = entry.value.entries, let address = address(key) {
+      return named(settings + [YAMLNode.Entry(key: .word("address"), value: .word(address))])
+    }
     if entry.value.entries != nil { return nil }
+    // `10.0.0.1 mark: down`
+    if let space = key.lastIndex(of: " "),
+      ServerKey(rawValue: String(key[key.index(after: space)...])) != nil,
+      let address = address(String(key[..<space].prefix { $0 != "," }))
+    {
+      return named([
+        YAMLNode.Entry(key: .word("address"), value: .word(address)),
+        YAMLNode.Entry(key: .word(String(key[key.index(after: space)...])), value: entry.value),
+      ])
+    }
+    if SettingsDecoder.nameComplaint(key) != nil { return nil }
     guard let value = entry.value.scalar, ServerKey(rawValue: key) == nil, !hostWords.contains(key) else {
       return nil
     }

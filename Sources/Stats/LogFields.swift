@@ -15,7 +15,8 @@ package enum LogFields {
       "clients", .gauge, "clients", "Clients connected now, or the number that descriptors are enough for"),
     .init("deleted", .gauge, "keys", "Outdated keys deleted on a server; everything if it was flushed"),
     .init("descriptors", .gauge, "descriptors", "The process's limit of open files"),
-    .init("do", .text, "What you can do about it"),
+    .init(
+      "do", .text, "What you can do about it; of a server that joins, what the proxy does with its items"),
     .init("failed", .text, "What a server answered wrongly before its return: flush, delete or stats"),
     .init("from", .text, "A server's address before the change"),
     .init(

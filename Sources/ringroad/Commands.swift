@@ -90,7 +90,9 @@ private func route(_ question: RouteQuestion) -> Int32 {
     if bytes.isEmpty {
       lines.finish(place)
       if count == 0 {
-        StandardStreams.complain("ringroad: no key in the input; write keys one per line, or after --")
+        StandardStreams.complain(
+          "ringroad: no key in the input; without --config the words before -- are servers: "
+            + "ringroad route --config FILE KEY")
         code = 1
       }
       return flush() ? code : 1

@@ -15,7 +15,7 @@ import Topology
     var now = Instant(nanoseconds: 1_000_000_000_000)
 
     init(_ text: String = "servers: [10.0.0.1:1, 10.0.0.2:2, 10.0.0.3:3]") throws {
-      control = ControlPlane(try Self.settings(text), workers: 2, seed: 1)
+      control = ControlPlane(try Self.settings(text), workers: 2, seed: 1, at: now)
     }
 
     static func settings(_ text: String) throws -> ProxySettings {

@@ -67,12 +67,17 @@ import Testing
   /// A list with a part missing must not look like a whole one.
   @Test(
     arguments: [
-      ("ERROR\r\n", "refuses to list its keys: is its LRU crawler on, and idle?"),
+      (
+        "ERROR\r\n", "refuses to list its keys: does it know the command, and is its LRU crawler on and idle?"
+      ),
       (
         "BUSY currently processing crawler request\r\n",
-        "refuses to list its keys: is its LRU crawler on, and idle?"
+        "refuses to list its keys: does it know the command, and is its LRU crawler on and idle?"
       ),
-      ("CLIENT_ERROR lru crawler disabled\r\n", "refuses to list its keys: is its LRU crawler on, and idle?"),
+      (
+        "CLIENT_ERROR lru crawler disabled\r\n",
+        "refuses to list its keys: does it know the command, and is its LRU crawler on and idle?"
+      ),
     ])
   func aServerThatRefusesEndsTheListWithAnErrorAndTheConnection(_ reply: String, _ words: String) throws {
     let rig = rig()

@@ -394,4 +394,17 @@ let badYAML = #"""
   ## the proxy itself at its default address
   | servers: [127.0.0.1:11311]
   > 1:11: server 127.0.0.1:11311 is the proxy itself, which listens on 127.0.0.1:11311; it belongs to a memcached, whose usual port is 11211
+  ## settings of a server beside and below its address
+  | servers:
+  |   - 10.0.0.1 mark: down
+  |   - 10.0.0.2, mark: down
+  |   - 10.0.0.3: {mark: down}
+  > 2:5: a server without "address"; write {address: 10.0.0.1, mark: down}
+  > 3:5: a server without "address"; write {address: 10.0.0.2, mark: down}
+  > 4:5: a server without "address"; write {address: 10.0.0.3, mark: down}
+  ## a setting below an address
+  | servers:
+  |   - 10.0.0.1
+  |     mark: down
+  > 3:5: "mark" below a server that is only an address; leave it out, and write line 2 as - {address: 10.0.0.1, mark: down}
   """#

@@ -7,7 +7,8 @@ import Testing
   /// Hints that leave the text to the reader.
   static let advice = [
     "expected one of", "move it into", "put the value here", "repeat the", "ringroad speaks", "the units are",
-    "it belongs to", "at most three digits", "see \"Coming", "leave it out, and repeat", "expected letters",
+    "it belongs to", "at most three digits", "see \"Coming", "leave it out, and repeat",
+    "leave it out, and write", "expected letters",
     "merge keys", "leave it out: the file has", "an address such as", "it has Redis",
   ]
 

@@ -32,13 +32,13 @@ let foreignFiles = #"""
   |   client_connections: 512
   |   servers:
   |    - 10.0.0.1:11211:2
-  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; write {listen: {address: /tmp/gamma.sock, mode: 0666}, placement: ketama, request_timeout: 500ms, limits: {clients: 512}, servers: [{address: 10.0.0.1:11211, weight: 2}]}
+  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; write {listen: {address: /tmp/gamma.sock, mode: 0666}, placement: ketama, request_timeout: 500ms, limits: {clients: 512}, servers: [{address: 10.0.0.1:11211, weight: 2}], on_failure: fail_fast}
   ## nutcracker.yml without a name for its servers
   | delta:
   |   listen: 0.0.0.0:22124
   |   timeout: 100
   |   servers: [cache-a, 10.0.0.2]
-  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: 0.0.0.0:22124, request_timeout: 100ms, servers: [cache-a, 10.0.0.2], placement: twemproxy-ketama}
+  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: 0.0.0.0:22124, request_timeout: 100ms, servers: [cache-a, 10.0.0.2], placement: twemproxy-ketama, on_failure: fail_fast}
   ## nutcracker.yml with a server that is none
   | delta:
   |   listen: 0.0.0.0:22124

@@ -49,7 +49,8 @@ extension Transfers {
       }
       give(i, bytes, 0, p, &d)
       guard bytes.isText("END\r\n", from: p, to: end) || bytes.isText("EN\r\n", from: p, to: end) else {
-        failedDump(i, "refuses to list its keys: is its LRU crawler on, and idle?", &d)
+        failedDump(
+          i, "refuses to list its keys: does it know the command, and is its LRU crawler on and idle?", &d)
         return bytes.byteCount
       }
       d.upstream.connections[l].queue.dropAll()
