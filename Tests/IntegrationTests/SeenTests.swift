@@ -74,7 +74,8 @@ extension Integration {
       let cluster = try Cluster(servers: 1)
       try cluster.proxy.edit(cluster.config(cluster.servers.map(\.address)) + "drain_timeout: soon\n")
       let isShown = eventually(within: .seconds(3)) {
-        (try? cluster.proxy.numbers()["last_reload_error"])??.contains("found \"soon\"; the default is ") == true
+        (try? cluster.proxy.numbers()["last_reload_error"])??.contains("found \"soon\"; the default is ")
+          == true
       }
       #expect(isShown, "\(cluster.proxy.log)")
     }
