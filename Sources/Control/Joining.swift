@@ -7,8 +7,9 @@ import Topology
 //     added ─▶ probe: version, stats ─┬▶ empty, or to be trusted: used
 //                                     └▶ to be flushed: rest ─▶ flush_all ─▶ used
 //
-// It is out until then, as an ejected server is, and the floor does not count it. Then it takes its keys over at once, as
-// by any change of the ring: nothing that changed meanwhile needs to be deleted on it.
+// It is out until then, as an ejected server is, and the floor does not count it. If it is empty it takes its keys over at
+// once, as by any change of the ring. If it keeps items, all workers confirm first that they no longer use the others for
+// its keys, as when a server returns: a flush that one of them has promised a client meanwhile is done first.
 
 /// What is done with the items of a server that joins, and why.
 struct Join: Sendable {
@@ -45,5 +46,28 @@ struct FormerMembers: Sendable {
 
   func contains(_ server: ServerSettings) -> Bool {
     areUnknown || servers.contains(server.endpoint.withoutAlias)
+  }
+}
+
+extension FailoverCoordinator {
+  /// Whether a client was promised a flush of the server that is not done yet.
+  func owesFlush(_ server: ServerID) -> Bool { members[server]?.owesFlush == true }
+
+  /// A server that joins is about to be used: for the log.
+  mutating func noteJoin(_ server: ServerID, isFlushed: Bool) {
+    members[server]?.deleted = 0
+    members[server]?.isFlushed = isFlushed
+  }
+
+  /// A server that joins holds nothing outdated. It is used when all workers know, and when the flush that a client was
+  /// promised meanwhile is done.
+  mutating func joins(_ server: ServerID, isFlushed: Bool) -> [Step] {
+    guard let member = members[server], member.phase == .none || member.phase == .returned else { return [] }
+    var steps: [Step] = []
+    noteJoin(server, isFlushed: isFlushed)
+    members[server]?.isEmpty = true
+    members[server]?.isFlushRefused = false
+    close(server, &steps)
+    return steps
   }
 }

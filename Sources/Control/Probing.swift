@@ -93,7 +93,7 @@ extension ControlPlane {
     case .ready where session.isProbe: perform(failover.returns(server, isEmpty: false, now: now), now: now)
     case .ready:
       if case .job(let job) = session.purpose { proceed(server, now: now) { $0.begin(job, now: now) } }
-    case .done where joins[server] != nil: endJoin(server, now: now)
+    case .done where joins[server] != nil: endJoin(server, isFlushed: true, isEmpty: true, now: now)
     case .done:
       noteUnnamed(server)
       if !session.isProbe { leave(server) }

@@ -232,14 +232,20 @@ extension ControlPlane {
           "why": items == 0 ? "it is empty" : join.reason,
         ])
     }
-    if !flushes { endJoin(server, now: now) }
+    if !flushes { endJoin(server, isFlushed: false, isEmpty: items == 0, now: now) }
   }
 
-  /// A server that joins is safe to use.
-  mutating func endJoin(_ server: ServerID, now: Instant) {
+  /// A server that joins holds nothing outdated: it is used. If it holds anything, all workers confirm first, because one
+  /// of them may have promised a client that it will be flushed.
+  mutating func endJoin(_ server: ServerID, isFlushed: Bool, isEmpty: Bool, now: Instant) {
     joins[server] = nil
-    leave(server)
-    apply(board.rejoined(server, ok: true, at: now, random: nextRandom()), now: now)
+    if isEmpty, !failover.owesFlush(server) {
+      leave(server)
+      failover.noteJoin(server, isFlushed: isFlushed)
+      apply(board.rejoined(server, ok: true, at: now, random: nextRandom()), now: now)
+    } else {
+      perform(failover.joins(server, isFlushed: isFlushed), now: now)
+    }
   }
 
   /// A server that joins refuses `flush_all`: it stays out, and is asked again with the next probe.

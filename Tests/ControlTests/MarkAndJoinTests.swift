@@ -140,6 +140,10 @@ import Topology
       $0.control.session(server, .received(Array(stats.utf8)), now: $0.now)
     }
     #expect(lines == [["server": "10.0.0.3:3", "items": items, "do": act, "why": why]])
+    if items != "0" {
+      #expect(desk.control.failover.status(of: server) == .returning)
+      #expect(desk.confirm() == ["close \(server)", "info: server up", "tell \(server) up"])
+    }
     #expect(desk.control.failover.status(of: server) == .up)
   }
 
@@ -157,8 +161,11 @@ import Topology
     #expect(lines == [["server": "10.0.0.3:3", "items": "12", "do": "flush", "why": why]])
     _ = desk.tick(after: .milliseconds(100))
     #expect(desk.answer(server, "VERSION 1.6.40\r\n") == ["send \(server) flush_all\r\n"])
-    #expect(
-      desk.answer(server, "OK\r\n") == ["close \(server)", "info: server up", "tell \(server) up"])
+    let up = fields(of: "server up", &desk) {
+      $0.control.session(server, .received(Array("OK\r\n".utf8)), now: $0.now)
+    }
+    #expect(up == [["server": "10.0.0.3:3", "deleted": "everything"]])
+    #expect(desk.control.failover.status(of: server) == .up)
     _ = desk.confirm()
     #expect(desk.control.failover.members[server]?.held.isEmpty == true, "nothing is left to delete on it")
   }
@@ -178,7 +185,17 @@ import Topology
     #expect(desk.tick(after: .seconds(5)).contains("open \(server) to 10.0.0.3:3"))
     _ = desk.session(server, .connected)
     _ = desk.answer(server, "VERSION 1.6.40\r\n")
-    #expect(desk.answer(server, Self.full).suffix(2) == ["info: server up", "tell \(server) up"])
+    #expect(desk.answer(server, Self.full) == ["info: server joins", "tell \(server) returning"])
+    #expect(desk.confirm().suffix(2) == ["info: server up", "tell \(server) up"])
+  }
+
+  /// A worker may have promised it just before the server joins.
+  @Test func aFlushThatAClientWasPromisedMeanwhileIsDoneBeforeTheServerIsUsed() throws {
+    var (desk, server) = try joining([Self.two, Self.three])
+    #expect(desk.answer(server, Self.full).last == "tell \(server) returning")
+    _ = desk.see(.flushOwed(server: server), of: server)
+    #expect(desk.confirm() == ["send \(server) flush_all\r\n"])
+    #expect(desk.answer(server, "OK\r\n").suffix(2) == ["info: server up", "tell \(server) up"])
   }
 
   @Test func aServerThatDoesNotAnswerDoesNotJoin() throws {

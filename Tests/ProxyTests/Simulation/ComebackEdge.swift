@@ -22,6 +22,8 @@ extension Comeback {
     var heard = Instant.origin
     switch workerEvent {
     case .flushOwed(let server):
+      // It was told to a client when the server was out, and the server held nothing when it joined.
+      if joinedEmpty.contains(server) { break }
       guard told[server, default: .up] != .up else {
         return fail("server \(Self.name(of: server)) is up without the flush owed to it")
       }
@@ -60,6 +62,10 @@ extension Comeback {
       if status == .up, owed.contains(server) {
         fail("server \(Self.name(of: server)) returns without the flush owed to it")
       }
+      joinedEmpty.remove(server)
+      if status == .up, told[server] == .ejected, hosts[Self.name(of: server)]?.model.items.isEmpty == true {
+        joinedEmpty.insert(server)
+      }
       told[server] = status
       let isOmitted =
         omission == .acknowledgement && takesEntries && (status == .failFast || status == .returning)
@@ -81,6 +87,8 @@ extension Comeback {
       }
     case .apply:
       let plan = Self.plan(of: control)
+      // A server that is added may be out from the start.
+      for server in plan.servers where told[server.id] == nil { told[server.id] = server.status }
       for seat in seats { mail(seat) { seat.worker.apply(plan, now: self.moment) } }
     case .moved, .confirmed, .client, .drain, .stop: fail("unexpected: \(message)")
     }
