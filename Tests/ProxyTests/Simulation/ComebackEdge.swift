@@ -88,7 +88,8 @@ extension Comeback {
     case .apply:
       let plan = Self.plan(of: control)
       // A server that is added may be out from the start.
-      for server in plan.servers where told[server.id] == nil { told[server.id] = server.status }
+      told = Dictionary(
+        plan.servers.map { ($0.id, told[$0.id] ?? $0.status) }, uniquingKeysWith: { first, _ in first })
       for seat in seats { mail(seat) { seat.worker.apply(plan, now: self.moment) } }
     case .moved, .confirmed, .client, .drain, .stop: fail("unexpected: \(message)")
     }
