@@ -138,7 +138,7 @@ class Play:
 
     def detected(self, server, since):
         """Seconds until the first request for the server failed at once because it was known to be out."""
-        return next((e[0] - since for e in self.share(server, since) if e[3] == ERROR and e[5] == "ejected"), None)
+        return next((e[0] - since for e in self.share(server, since) if e[3] == ERROR and e[5] == "down"), None)
 
     def recovered(self, server, since):
         """Seconds until the first request for the server was answered again."""

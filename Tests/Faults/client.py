@@ -14,7 +14,7 @@ FAILED = re.compile(
     rb"SERVER_ERROR ringroad: (\S+) (refused|unreachable|timed out|connection lost|protocol error|queue full|down|shutting down)(?: .*)?$"
 )
 # Said of a request that was never sent: it cannot have been applied.
-UNSENT = {b"refused", b"ejected", b"queue full", b"unreachable", b"shutting down"}
+UNSENT = {b"refused", b"down", b"queue full", b"unreachable", b"shutting down"}
 READS = {"get", "gets", "mg"}
 # The cause of a write that is told NOT_STORED or NOT_FOUND, with `writes_on_failure: miss`. It must never be seen.
 NOT_DONE = "not done"

@@ -28,7 +28,7 @@ def down_and_back(play, down, up, *, seconds, relayed=False, detect, forgets=Fal
     play.stop()
     found = play.detected(0, failed_at)
     play.time_bar("detect", found, "<=", detect)
-    errors = [e for e in play.errors(0, failed_at + (found or 0), back_at) if e[5] == "ejected"]
+    errors = [e for e in play.errors(0, failed_at + (found or 0), back_at) if e[5] == "down"]
     # A request behind another in the pipe waits for that one, not for the server.
     alone = [e for e in errors if play.result.pinned[e[1]] == 0]
     play.time_bar("then p50", quantile(alone, 0.5), "<=", 5)
