@@ -72,7 +72,7 @@ final class Comeback {
   var ejections = 0
   /// Servers that must be flushed before they get another request.
   var owed: Set<ServerID> = []
-  /// Servers that went from `ejected` to `up` at once, as one does that is added and empty, and were empty.
+  /// Servers that were empty when they became `up` without the workers' confirmation, as one does that is added.
   var joinedEmpty: Set<ServerID> = []
 
   static func name(of id: ServerID) -> String { id.number < names.count ? names[Int(id.number)] : other }

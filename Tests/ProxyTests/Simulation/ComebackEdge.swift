@@ -63,9 +63,8 @@ extension Comeback {
         fail("server \(Self.name(of: server)) returns without the flush owed to it")
       }
       joinedEmpty.remove(server)
-      if status == .up, told[server] == .ejected, hosts[Self.name(of: server)]?.model.items.isEmpty == true {
-        joinedEmpty.insert(server)
-      }
+      let isEmpty = hosts[Self.name(of: server)]?.model.items.isEmpty == true
+      if status == .up, told[server] != .returning, isEmpty { joinedEmpty.insert(server) }
       told[server] = status
       let isOmitted =
         omission == .acknowledgement && takesEntries && (status == .failFast || status == .returning)
