@@ -2,12 +2,14 @@ import Glibc
 
 /// The owner of a file as a configuration names it.
 package enum Owner {
-  /// The part of `user:group` that the system does not have, in words; nil if it has all.
-  package static func missingPart(of text: String) -> String? {
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    if let user = parts.first, (try? Account.ids(ofOwner: user)) == nil { return "user \(user)" }
-    if parts.count == 2, (try? Account.ids(ofOwner: ":\(parts[1])")) == nil { return "group \(parts[1])" }
-    return nil
+  /// Why `user:group` cannot own a file on this system; nil if it can.
+  package static func complaint(about text: String) -> String? {
+    do throws(SystemError) {
+      _ = try Account.ids(ofOwner: text)
+      return nil
+    } catch {
+      return error.description
+    }
   }
 }
 

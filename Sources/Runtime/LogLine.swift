@@ -23,17 +23,12 @@ enum LogLine {
   }
 
   /// Escapes control characters, quotes and backslashes as both formats understand.
-  static func escape(_ text: String) -> String { escape(text, quotes: true) }
-
-  /// Escapes control characters only: for a line whose value is not in quotes.
-  static func oneLine(_ text: String) -> String { escape(text, quotes: false) }
-
-  private static func escape(_ text: String, quotes: Bool) -> String {
+  static func escape(_ text: String) -> String {
     var line = ""
     for scalar in text.unicodeScalars {
       switch scalar {
-      case "\"" where quotes: line += "\\\""
-      case "\\" where quotes: line += "\\\\"
+      case "\"": line += "\\\""
+      case "\\": line += "\\\\"
       case "\n": line += "\\n"
       case "\r": line += "\\r"
       case "\t": line += "\\t"

@@ -8,8 +8,8 @@ package enum StartCheck {
   package static func problems(of settings: ProxySettings) -> [String] {
     var problems: [String] = []
     for listener in settings.listeners {
-      if let owner = listener.owner, let missing = Owner.missingPart(of: owner) {
-        problems.append("listener \(listener.endpoint): there is no \(missing)")
+      if let complaint = listener.owner.flatMap(Owner.complaint) {
+        problems.append("listener \(listener.endpoint): \(complaint)")
       }
       if case .unix(let path) = listener.endpoint, let problem = folderProblem(of: path) {
         problems.append("listener \(listener.endpoint): \(problem)")

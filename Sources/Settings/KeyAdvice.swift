@@ -148,7 +148,9 @@ struct KeyAdvice {
     case "preconnect", "backlog", "tcpkeepalive", "reuseport", "memory_limit", "mbuf_size", "stats_port",
       "stats_interval", "tcp_nodelay", "keepalive", "version", "cas", "sasl":
       "leave it out: ringroad has no such setting"
+    case "idle_timeout", "client_timeout": "leave it out: an idle client is never closed"
     case "weight": "it belongs to a server: {address: 10.0.0.1:11211, weight: 2}"
+    case "mark": "it belongs to a server: {address: 10.0.0.1:11211, mark: down}"
     case "mode", "owner": "it belongs to a listener: {address: unix:/run/ringroad.sock, mode: 0770}"
     case "prefix": "it belongs to a route: {prefix: \"user:\", pool: main}"
     case "<<": "merge keys are not supported: repeat the keys here"

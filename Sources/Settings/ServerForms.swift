@@ -61,59 +61,69 @@ enum ServerForms {
     guard parts.count == 3, let weight = Int(parts[2]), Bounds.weight.contains(weight) else { return nil }
     let address = "\(parts[0]):\(parts[1])"
     guard (try? Endpoint.exactly(address, for: .server)) != nil else { return nil }
-    return entry(address, weight: String(weight), name: name)
+    return entry(address, [.weight: String(weight), .name: name].compactMapValues(\.self))
   }
 
-  private static func entry(_ address: String, weight: String?, name: String?, mark: String? = nil)
-    -> YAMLNode
-  {
-    var pairs = [(key: "address", value: YAMLNode.word(address))]
-    if let weight { pairs.append(("weight", .word(weight))) }
-    if let name { pairs.append(("name", .word(name))) }
-    if let mark { pairs.append(("mark", .word(mark))) }
-    return pairs.count == 1 ? .word(address) : .pairs(pairs)
+  /// A server with these settings; its address alone if there are none.
+  private static func entry(_ address: String, _ settings: [ServerKey: String] = [:]) -> YAMLNode {
+    let others = ServerKey.allCases.compactMap { key in
+      key == .address ? nil : settings[key].map { (key: key.rawValue, value: YAMLNode.word($0)) }
+    }
+    return others.isEmpty ? .word(address) : .pairs([("address", .word(address))] + others)
   }
 
   /// A host and its port, an address and its weight, or a name and its address, as one entry of a mapping.
   private static func pair(_ entry: YAMLNode.Entry) -> YAMLNode? {
     guard let key = entry.key.scalar else { return nil }
     if entry.value.isNothing { return address(key).map(YAMLNode.word) }
-    // `10.0.0.1: {mark: down}`
-    if let settings = entry.value.entries, let address = address(key) {
+    guard let value = entry.value.scalar else {
+      // `10.0.0.1: {mark: down}`
+      guard let settings = entry.value.entries, let address = address(key) else { return nil }
       return named(settings + [YAMLNode.Entry(key: .word("address"), value: .word(address))])
     }
-    if entry.value.entries != nil { return nil }
     // `10.0.0.1 mark: down`
-    if let space = key.lastIndex(of: " "),
-      ServerKey(rawValue: String(key[key.index(after: space)...])) != nil,
-      let address = address(String(key[..<space].prefix { $0 != "," }))
-    {
-      return named([
-        YAMLNode.Entry(key: .word("address"), value: .word(address)),
-        YAMLNode.Entry(key: .word(String(key[key.index(after: space)...])), value: entry.value),
-      ])
+    let words = key.split(whereSeparator: { " ,".contains($0) }).map(String.init)
+    if words.count == 2, let setting = ServerKey(rawValue: words[1]), let address = address(words[0]) {
+      return Self.entry(address, [setting: value])
     }
-    if SettingsDecoder.nameComplaint(key) != nil { return nil }
-    guard let value = entry.value.scalar, ServerKey(rawValue: key) == nil, !hostWords.contains(key) else {
-      return nil
-    }
+    guard ServerKey(rawValue: key) == nil, !hostWords.contains(key), SettingsDecoder.nameComplaint(key) == nil
+    else { return nil }
     if let number = Int(value) {
       if (try? Endpoint.exactly("\(key):\(value)", for: .server)) != nil, key.contains(".") || number > 1000 {
         return .word("\(key):\(value)")
       }
       guard Bounds.weight.contains(number) else { return nil }
-      return address(key).map { Self.entry($0, weight: value, name: nil) }
+      return address(key).map { Self.entry($0, [.weight: value]) }
     }
-    return address(value).map { Self.entry($0, weight: nil, name: key) }
+    return address(value).map { Self.entry($0, [.name: key]) }
   }
 
   /// A mapping with a host, and perhaps a port, a weight and a name.
   private static func named(_ entries: [YAMLNode.Entry]) -> YAMLNode? {
+    let isSlip: (YAMLNode.Entry) -> Bool = { entry in
+      ServerKey.allCases.contains { entry.key.scalar?.hasPrefix("\($0.rawValue):") == true }
+    }
+    guard !entries.contains(where: isSlip), let found = words(in: entries) else { return nil }
+    let settings = ServerKey.allCases.compactMap { key in found[key.rawValue].map { (key, $0) } }
+    return address(in: found).flatMap(address).map {
+      entry($0, Dictionary(settings, uniquingKeysWith: { first, _ in first }))
+    }
+  }
+
+  /// The address of a listener that is a mapping with a host or a port; nil if there is neither.
+  static func listener(_ node: YAMLNode) -> String? {
+    guard let found = words(in: node.entries ?? []) else { return nil }
+    return (address(in: found) ?? found["port"]).flatMap {
+      Endpoint.repaired($0, for: .listener(defaultPort: nil))
+    }
+  }
+
+  /// The values of a mapping by their keys; the words for a host are one, and a key without a value is a host. Nil if a
+  /// value is no word.
+  private static func words(in entries: [YAMLNode.Entry]) -> [String: String]? {
     var found: [String: String] = [:]
     for entry in entries {
-      guard let key = entry.key.scalar,
-        !ServerKey.allCases.contains(where: { key.hasPrefix("\($0.rawValue):") })
-      else { return nil }
+      guard let key = entry.key.scalar else { return nil }
       if entry.value.isNothing, ServerKey(rawValue: key) == nil {
         found["host"] = key
         continue
@@ -121,21 +131,7 @@ enum ServerForms {
       guard let value = entry.value.scalar else { return nil }
       found[hostWords.contains(key) ? "host" : key] = value
     }
-    return address(in: found).flatMap(address).map {
-      entry($0, weight: found["weight"], name: found["name"], mark: found["mark"])
-    }
-  }
-
-  /// The address of a listener that is a mapping with a host or a port; nil if there is neither.
-  static func listener(_ node: YAMLNode) -> String? {
-    var found: [String: String] = [:]
-    for entry in node.entries ?? [] {
-      guard let key = entry.key.scalar, let value = entry.value.scalar else { return nil }
-      found[hostWords.contains(key) ? "host" : key] = value
-    }
-    return (address(in: found) ?? found["port"]).flatMap {
-      Endpoint.repaired($0, for: .listener(defaultPort: nil))
-    }
+    return found
   }
 
   /// The error of a mapping whose address is missing or in parts; nil if it is neither.

@@ -58,7 +58,8 @@ func wordOfRow(_ text: String) -> String {
   String(decoding: text.utf8.map { $0 <= 32 || $0 == 127 ? 95 : $0 }, as: UTF8.self)
 }
 
-/// A text as the value of a row: control bytes are shown as `?`, blanks are kept.
+/// A text as the value of a row: control characters are shown as `?`, blanks are kept.
 func valueOfRow(_ text: String) -> String {
-  String(decoding: text.utf8.map { $0 < 32 || $0 == 127 ? 63 : $0 }, as: UTF8.self)
+  let shown = text.unicodeScalars.map { $0.value < 32 || (127..<160).contains($0.value) ? "?" : $0 }
+  return String(String.UnicodeScalarView(shown))
 }

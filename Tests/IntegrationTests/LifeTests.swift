@@ -161,8 +161,8 @@ extension Integration {
         words[2] = directory.file("none.yml")
         expected = words[2]
       case .unknownUser:
-        words += ["-u", "nobody-of-that-name", "-P", directory.file("pid")]
-        expected = "nobody-of-that-name"
+        words += ["-u", "no-such-user", "-P", directory.file("pid")]
+        expected = "no-such-user"
       case .badLog:
         try Proxy.write(
           "listen: 127.0.0.1:\(port)\nservers: [\(server.address)]\nlog: {to: /no/such/log}\n", to: file)
@@ -206,7 +206,7 @@ extension Integration {
     }
 
     /// The parent of a background start learns that it failed.
-    @Test(arguments: [["-u", "nobody-of-that-name"], ["-P", "/no/such/pid"]])
+    @Test(arguments: [["-u", "no-such-user"], ["-P", "/no/such/pid"]])
     func daemonThatCannotStartReportsToItsParent(_ flags: [String]) throws {
       let directory = try Directory()
       let port = try Ports.free()

@@ -111,11 +111,11 @@ extension Integration {
 
     @Test func unknownUserIsNamedOnce() throws {
       let directory = try Directory()
-      let child = try started(["-u", "nobody-of-that-name"], directory)
+      let child = try started(["-u", "no-such-user"], directory)
       #expect(child.end(within: .seconds(5)) == .exited(1))
       #expect(
         directory.read("out")
-          == "ringroad: cannot switch to user nobody-of-that-name: there is no such user\n")
+          == "ringroad: cannot switch to user no-such-user: there is no such user\n")
     }
 
     /// The user of `-u` may not delete the pid file in root's directory.

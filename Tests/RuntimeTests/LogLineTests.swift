@@ -1,5 +1,6 @@
 import Foundation
 import Settings
+import Stats
 import Testing
 
 @testable import Runtime
@@ -44,8 +45,8 @@ import Testing
 
   /// The rows of `stats ringroad` have values without quotes.
   @Test(arguments: hostile)
-  func oneLineEscapesControlCharactersOnly(_ text: String) {
-    let line = LogLine.oneLine(text)
+  func rowHasNoControlCharacters(_ text: String) {
+    let line = ReportLine(.lastReloadError, text).value
     #expect(line.unicodeScalars.allSatisfy { $0.value >= 32 && !(127..<160).contains($0.value) })
     if text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 }) { #expect(line == text) }
   }

@@ -12,11 +12,11 @@ import Testing
       ("listen: {address: unix:/tmp/ringroad-check.sock, owner: \"root:0\"}", []),
       (
         "listen: {address: unix:/tmp/ringroad-check.sock, owner: \"no-such-user:root\"}",
-        ["listener unix:/tmp/ringroad-check.sock: there is no user no-such-user"]
+        ["listener unix:/tmp/ringroad-check.sock: user no-such-user: there is no such user"]
       ),
       (
         "listen: {address: unix:/tmp/ringroad-check.sock, owner: \"root:no-such-group\"}",
-        ["listener unix:/tmp/ringroad-check.sock: there is no group no-such-group"]
+        ["listener unix:/tmp/ringroad-check.sock: group no-such-group: there is no such group"]
       ),
       (
         "listen: unix:/no/such/folder/x.sock",

@@ -407,4 +407,10 @@ let badYAML = #"""
   |   - 10.0.0.1
   |     mark: down
   > 3:5: "mark" below a server that is only an address; leave it out, and write line 2 as - {address: 10.0.0.1, mark: down}
+  ## a setting of a server, and one that there is not, in the file
+  | servers: [a]
+  | mark: down
+  | idle_timeout: 60s
+  > 2:1: unknown key "mark" in the file; it belongs to a server: {address: 10.0.0.1:11211, mark: down}
+  > 3:1: unknown key "idle_timeout" in the file; leave it out: an idle client is never closed
   """#

@@ -51,6 +51,16 @@ package struct Leg: BitwiseCopyable {
 
   init() {}
 
+  /// For a request of one key.
+  @inline(__always)
+  init(_ request: Request, for exchange: Ref<Exchange>, in pool: PoolIndex, since now: Instant) {
+    self.exchange = exchange
+    verb = request.verb
+    keyLength = UInt8(truncatingIfNeeded: request.keyLength)
+    self.pool = pool
+    since = now
+  }
+
   /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
   var isLate: Bool {
     @inline(always) get { marks & 1 != 0 }

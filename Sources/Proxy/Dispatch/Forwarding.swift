@@ -203,12 +203,7 @@ extension Dispatcher {
         &common.buffers)
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
-    var leg = Leg()
-    leg.exchange = x
-    leg.verb = request.verb
-    leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-    leg.pool = destination.pool
-    leg.since = now
+    var leg = Leg(request, for: x, in: destination.pool, since: now)
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)

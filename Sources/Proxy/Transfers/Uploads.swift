@@ -85,14 +85,10 @@ extension Transfers {
         secret: d.upstream.secret, since: now,
         &d.common.buffers)
     } else {
-      var leg = Leg()
-      leg.exchange = x
-      leg.verb = request.verb
-      leg.keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-      leg.pool = destination.pool
-      leg.since = now
       d.upstream.connections[l].queue.enqueue(
-        leg, rewriting: bytes, p, request.withoutBody, d.line, &d.common.buffers)
+        Leg(request, for: x, in: destination.pool, since: now), rewriting: bytes, p, request.withoutBody,
+        d.line,
+        &d.common.buffers)
     }
     let leg = d.upstream.connections[l].queue.beginUpload(
       copyingLineTo: &d.streams[i].line, &d.common.buffers)

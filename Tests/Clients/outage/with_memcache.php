@@ -6,10 +6,4 @@ require __DIR__ . '/results.php';
 $cache = new Memcache();
 // Timeout of 2 s: longer than ringroad's request_timeout.
 $cache->addServer('127.0.0.1', (int)$argv[1], false, 1, 2);
-foreach (results($cache) as $result) {
-    if ($result === false) {
-        echo "no\n";
-    } else {
-        echo $result === true ? "yes\n" : "value $result\n";
-    }
-}
+answer($cache);

@@ -19,13 +19,4 @@ if (!$cache->getServerList()) {
     $cache->addServer('127.0.0.1', 11311);
 }
 // </page>
-foreach (results($cache) as $result) {
-    $code = $cache->getResultCode();
-    if ($result !== false) {
-        echo $result === true ? "yes\n" : "value $result\n";
-    } elseif ($code === Memcached::RES_NOTFOUND || $code === Memcached::RES_NOTSTORED) {
-        echo "no\n";
-    } else {
-        echo "error $code: " . strtr($cache->getResultMessage(), "\r\n", '  ') . "\n";
-    }
-}
+answer($cache);
