@@ -87,8 +87,7 @@ extension Transfers {
     } else {
       d.upstream.connections[l].queue.enqueue(
         Leg(request, for: x, in: destination.pool, since: now), rewriting: bytes, p, request.withoutBody,
-        d.line,
-        &d.common.buffers)
+        d.line, &d.common.buffers)
     }
     let leg = d.upstream.connections[l].queue.beginUpload(
       copyingLineTo: &d.streams[i].line, &d.common.buffers)
