@@ -21,7 +21,7 @@ let package = Package(
   ],
   targets: [
     // C libraries, found by pkg-config.
-    .systemLibrary(name: "CLibevent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(name: "CLibevent", pkgConfig: "libevent_extra", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CRingroad"),
@@ -32,7 +32,7 @@ let package = Package(
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
     .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
     .target(name: "Health", dependencies: ["Bytes", "Topology"], swiftSettings: house),
-    .target(name: "Stats", dependencies: ["Bytes", "Topology"], swiftSettings: house),
+    .target(name: "Stats", dependencies: ["Bytes", "Topology", "Wire"], swiftSettings: house),
     .target(name: "Settings", dependencies: ["Routing", "Topology", "CLibyaml"], swiftSettings: house),
     .target(
       name: "Proxy", dependencies: ["Bytes", "Topology", "Wire", "Routing", "Stats"],
@@ -42,7 +42,9 @@ let package = Package(
       name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy", "Stats"],
       swiftSettings: house),
     .target(
-      name: "Runtime", dependencies: ["Proxy", "Control", "Settings", "Net", "CRingroad"],
+      name: "Admin", dependencies: ["Net", "Routing", "Settings", "Stats", "Topology", "Wire"], swiftSettings: house),
+    .target(
+      name: "Runtime", dependencies: ["Admin", "Proxy", "Control", "Settings", "Net", "CRingroad"],
       swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(

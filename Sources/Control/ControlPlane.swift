@@ -32,7 +32,7 @@ package struct ControlPlane: Sendable {
     case readSettings(ReloadCause)
     /// Open the listeners and the log of this configuration, close the others, and report `prepared`.
     case prepare(ProxySettings)
-    /// Publish `rows`.
+    /// Publish `report`.
     case report
     case setLogLevel(LogSettings.Level)
     case log(LogSettings.Level, String, [LogField])
@@ -89,7 +89,7 @@ package struct ControlPlane: Sendable {
   var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
   /// No probe and no reload is begun any more.
   package var isDraining = false
-  /// Whether a server's status has changed since `rows` were last published: do so at the end of the turn.
+  /// Whether a server's status has changed since the `report` was last published: do so at the end of the turn.
   package var isReportDue = false
   private var ticks = 0
   private var random: UInt64
@@ -175,44 +175,5 @@ package struct ControlPlane: Sendable {
   mutating func nextRandom() -> UInt64 {
     random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return random
-  }
-
-  // MARK: - What operators see
-
-  /// Keys deleted on servers since the start.
-  package var keysDeleted: Int { failover.deleted }
-
-  func label(_ server: ServerID) -> String {
-    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
-  }
-
-  /// The names of the servers' rows in `stats ringroad`; one that is in several pools has one row, with all their names.
-  package var serverNames: [(id: ServerID, name: String)] {
-    runtimePlan.plan.servers.map { server in
-      let pools = runtimePlan.members.filter { $0.id == server.id }.map { settings.pools[$0.pool].name }
-      return (server.id, "server:\(pools.joined(separator: ",")):\(server.label)")
-    }
-  }
-
-  /// The rows that `stats ringroad` shows besides the counters.
-  package var rows: [ReportLine] {
-    var rows = [
-      ReportLine(.reloads, reloads), ReportLine(.reloadFailures, reloadFailures),
-      ReportLine(.hostLookups, hostLookups), ReportLine(.hostLookupFailures, hostLookupFailures),
-      ReportLine(.addressChanges, addressChanges),
-      ReportLine(.memoryLimit, runtimePlan.plan.limits.memory * max(1, workers)),
-    ]
-    if !lastReloadError.isEmpty { rows.append(ReportLine(.lastReloadError, lastReloadError)) }
-    for (id, name) in serverNames {
-      let status = failover.status(of: id)
-      let word =
-        status == .up
-        ? "up"
-        : board.isMarked(id)
-          ? "marked down" : board.isJoining(id) ? "joining" : status == .ejected ? "ejected" : "down"
-      rows.append(ReportLine(.server, of: name, word))
-      if let caveat = records[id]?.caveat { rows.append(ReportLine(.serverNote, of: name, caveat.words)) }
-    }
-    return rows
   }
 }

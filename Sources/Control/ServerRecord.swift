@@ -1,5 +1,6 @@
 import Bytes
 import Proxy
+import Stats
 import Topology
 
 /// What the control plane remembers of one server besides its health: which log lines were written, and the `note` row of
@@ -31,6 +32,10 @@ struct ServerRecord: Sendable {
   }
 
   var caveat: Caveat?
+  /// The state that was last published, and since when it has that, in seconds since 1970.
+  var shown: (state: ServerState, since: Double)?
+  /// How often it was taken out because it had failed.
+  var ejections = 0
   /// When the server last refused a connection because of its limit.
   var fullAt: Instant?
   /// Whether the server ever answered a handshake.

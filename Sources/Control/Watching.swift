@@ -79,6 +79,7 @@ extension ControlPlane {
       case .down(let server, let cause, let isEjected):
         names.lost(server, at: now)
         records[server, default: ServerRecord()].wentOut()
+        records[server]?.ejections += 1
         log(
           .warning, server, "server down",
           [

@@ -11,6 +11,14 @@ package enum Clock {
     return Instant(nanoseconds: UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec))
   }
 
+  /// The time of day, in seconds since 1970: for people, never for deadlines.
+  package static func time() -> Double {
+    var time = timespec()
+    // SAFETY: the clock exists on every Linux, and the pointer is to a local.
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1_000_000_000
+  }
+
   /// The processor time that the calling thread has used. One system call.
   package static func worked() -> Duration {
     var time = timespec()

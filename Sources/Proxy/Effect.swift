@@ -82,38 +82,6 @@ package struct Outline: Equatable, Sendable, CustomStringConvertible {
   package var description: String { "\(word), \(bytes) bytes" }
 }
 
-extension Verb {
-  /// The command's name in the protocol.
-  fileprivate var word: String {
-    switch self {
-    case .metaGet: "mg"
-    case .metaSet: "ms"
-    case .metaDelete: "md"
-    case .metaArithmetic: "ma"
-    case .metaDebug: "me"
-    case .metaNoop: "mn"
-    case .flushAll: "flush_all"
-    default: "\(self)"
-    }
-  }
-}
-
-/// The statistics of one server, as one worker counts them.
-package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
-  /// The server's id: the same in every worker.
-  package var id: ServerID
-  /// When its last reply arrived; the origin if none did.
-  package var heard: Instant
-  /// Keys of this server that were answered as misses because it could not answer.
-  package var readsAsMisses: UInt64
-
-  package init(id: ServerID, heard: Instant, readsAsMisses: UInt64) {
-    self.id = id
-    self.heard = heard
-    self.readsAsMisses = readsAsMisses
-  }
-}
-
 /// Something that happened in a worker, for the log and for the board, which decides on servers' health.
 package enum WorkerEvent: Equatable, Sendable {
   /// A request to this server, or a connection to it, failed.

@@ -133,7 +133,7 @@ package struct Worker: ~Copyable {
 
   /// Receives bytes from a server: forwards every whole reply in them to its client and keeps the unfinished rest.
   package mutating func serverReceived(_ l: Ref<ServerConnection>, _ bytes: RawSpan, now: Instant) {
-    dispatcher.common.counters.add(bytes.byteCount, to: .serverBytesIn)
+    dispatcher.upstream.noteReceived(bytes.byteCount, on: l, &dispatcher.common)
     dispatcher.common.clock = now
     guard dispatcher.upstream.connections[l].input.isEmpty else {
       dispatcher.upstream.connections[l].input.append(bytes, &dispatcher.common.buffers)
@@ -147,7 +147,7 @@ package struct Worker: ~Copyable {
 
   /// The edge has read `n` bytes directly into the connection's `input`.
   package mutating func serverReceived(_ l: Ref<ServerConnection>, filled n: Int, now: Instant) {
-    dispatcher.common.counters.add(n, to: .serverBytesIn)
+    dispatcher.upstream.noteReceived(n, on: l, &dispatcher.common)
     dispatcher.common.clock = now
     serverFilled(l, n, now: now)
   }
@@ -198,8 +198,7 @@ package struct Worker: ~Copyable {
 
   /// The edge sent `n` bytes of this connection's requests.
   package mutating func sent(connection l: Ref<ServerConnection>, _ n: Int, now: Instant) {
-    dispatcher.common.counters.add(n, to: .serverBytesOut)
-    dispatcher.upstream.connections[l].queue.noteSent(n)
+    dispatcher.upstream.noteSent(n, on: l, &dispatcher.common)
     if dispatcher.upstream.connections[l].queue.front == .answered {
       dispatcher.upstream.connections[l].queue.dropAnswered(&dispatcher.common.buffers)
     } else if dispatcher.upstream.connections[l].queue.front == .upload {

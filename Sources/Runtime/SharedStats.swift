@@ -1,6 +1,6 @@
 import Bytes
 import Net
-import Proxy
+import Settings
 import Stats
 import Synchronization
 import Topology
@@ -36,22 +36,21 @@ final class SharedStats: Sendable {
   private let rows: Mutex<[Row]>
   /// Each worker's numbers for each server, published every 100 ms.
   private let servers: Mutex<[[ServerNumbers]]>
-  /// Rows that the control thread adds: reloads, the servers' status, …
-  private let notes = Mutex(Notes())
+  /// Each worker's numbers for each pool.
+  private let pools: Mutex<[[PoolNumbers]]>
+  /// Whether the admin interface records the latencies, and those since it last took them.
+  let isRecorded = Atomic<Bool>(false)
+  let latencies = Mutex(LatencyBook())
+  /// What the control thread knows, and the configuration in force.
+  private let control = Mutex((report: ControlReport(), settings: ProxySettings(pools: [])))
   private let startedAt = Clock.now()
+  private let startTime = Clock.time()
   /// Each server's counters when it last answered `stats`.
   let known = Mutex(KnownCounters())
   /// Each worker's clients, as far as `stats conns` was requested.
   private let clientLists: Mutex<[ClientList]>
   /// When `stats conns` last wanted them, in the nanoseconds of an `Instant`.
   private let clientsWantedAt = Atomic<UInt64>(0)
-
-  /// Finished rows, the names of the servers' rows, and the control thread's own numbers.
-  private struct Notes {
-    var rows: [ReportLine] = []
-    var servers: [(id: ServerID, name: String)] = []
-    var numbers = Counters()
-  }
 
   /// The clients that a worker had at some time.
   private struct ClientList {
@@ -64,6 +63,7 @@ final class SharedStats: Sendable {
     counts = (0..<workers).map { _ in Count() }
     rows = Mutex(Array(repeating: Row(), count: workers))
     servers = Mutex(Array(repeating: [], count: workers))
+    pools = Mutex(Array(repeating: [], count: workers))
   }
 
   // MARK: - Clients
@@ -123,6 +123,11 @@ final class SharedStats: Sendable {
     servers.withLock { fill(&$0[worker]) }
   }
 
+  /// Publishes a worker's numbers for each pool.
+  func publishPools(of worker: Int, _ fill: (inout [PoolNumbers]) -> Void) {
+    pools.withLock { fill(&$0[worker]) }
+  }
+
   /// When any worker last received a reply from a server; `origin` if none did.
   func heard(_ server: ServerID) -> Instant {
     servers.withLock { all in
@@ -133,39 +138,42 @@ final class SharedStats: Sendable {
   /// Each worker's last published CPU time.
   func work() -> [Work] { rows.withLock { $0.map(\.work) } }
 
-  func note(
-    _ rows: [ReportLine], servers: [(id: ServerID, name: String)] = [], _ numbers: Counters = Counters()
-  ) {
-    notes.withLock { $0 = Notes(rows: rows, servers: servers, numbers: numbers) }
+  /// Publishes what the control thread knows.
+  func publish(_ report: ControlReport, _ settings: ProxySettings) {
+    control.withLock { $0 = (report, settings) }
   }
 
-  /// A row for each server, with the sum of all workers' numbers.
-  private func serverRows(_ names: [(id: ServerID, name: String)]) -> [ReportLine] {
-    let misses: [ServerID: UInt64] = servers.withLock { all in
-      all.joined().reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.readsAsMisses }
+  /// The configuration in force.
+  var settings: ProxySettings { control.withLock { $0.settings } }
+
+  // MARK: - Everything
+
+  /// All numbers, as of each thread's last tenth of a second.
+  func snapshot() -> Snapshot {
+    var snapshot = Snapshot()
+    snapshot.time = Clock.time()
+    snapshot.started = startTime
+    snapshot.uptime = Clock.now().since(startedAt)
+    snapshot.control = control.withLock { $0.report }
+    for (i, row) in rows.withLock({ $0 }).enumerated() {
+      snapshot.workers.append(
+        WorkerSnapshot(
+          clients: clients(of: i), requestsForwarded: row.counters[.requestsForwarded], cpu: row.work.spent))
+      snapshot.totals += row.counters
     }
-    return names.map { ReportLine(.serverReadsAsMisses, of: $0.name, misses[$0.id] ?? 0) }
+    snapshot.totals += snapshot.control.numbers
+    snapshot.totals.add(linesDropped.load(ordering: .relaxed), to: .logLinesDropped)
+    snapshot.totals.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
+    snapshot.totals.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
+    servers.withLock { all in
+      for one in all.joined() { snapshot.servers[one.id, default: ServerNumbers(id: one.id)] += one }
+    }
+    pools.withLock { all in
+      for one in all.joined() { snapshot.pools[one.id, default: ResultCounts()] += one.results }
+    }
+    return snapshot
   }
 
   /// The reply to `stats ringroad`.
-  func rendered() -> [UInt8] {
-    let rows = rows.withLock { $0 }
-    let noted = notes.withLock { $0 }
-    var lines = [ReportLine(.uptime, Int(Clock.now().since(startedAt) / .seconds(1)))]
-    lines += noted.rows + serverRows(noted.servers)
-    for (i, row) in rows.enumerated() {
-      let worker = "worker:\(i)"
-      lines += [
-        ReportLine(.workerClients, of: worker, clients(of: i)),
-        ReportLine(.workerRequestsForwarded, of: worker, row.counters[.requestsForwarded]),
-        ReportLine(.workerCPU, of: worker, Int(row.work.spent / .milliseconds(1))),
-      ]
-    }
-    var total = rows.reduce(into: Counters()) { $0 += $1.counters }
-    total += noted.numbers
-    total.add(linesDropped.load(ordering: .relaxed), to: .logLinesDropped)
-    total.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
-    total.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
-    return (lines + total.lines).answer
-  }
+  func rendered() -> [UInt8] { snapshot().rows.answer }
 }

@@ -227,6 +227,7 @@ final class Supervisor {
     for i in listeningSockets.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: control.settings.drainTimeout)
     control.isDraining = true
+    report()
     for listeningSocket in listeningSockets { close(listeningSocket) }
     listeningSockets.removeAll()
     news.append(.drain)
@@ -243,17 +244,16 @@ final class Supervisor {
     hasEnded = true
   }
 
-  /// Publishes the rows that `stats ringroad` shows besides the counters.
+  /// Publishes what operators see besides the workers' counters.
   func report() {
     control.isReportDue = false
-    let own = [
-      ReportLine(.version, Release.version), ReportLine(.pid, getpid()), ReportLine(.threads, workers.count),
-    ]
-    var numbers = Counters()
-    numbers.set(.hostsWithSeveralAddresses, to: control.names.hostsWithSeveralAddresses)
-    numbers.set(.configUnreadable, to: control.isFileUnreadable ? 1 : 0)
-    numbers.set(.settingsHiddenByFlags, to: control.hiddenChanges)
-    sharedStats.note(own + control.rows, servers: control.serverNames, numbers)
+    var report = control.report(time: Clock.time())
+    report.version = Release.version
+    report.processID = getpid()
+    report.workers = workers.count
+    report.clientLimit = mostClients
+    report.configPath = launch.configPath
+    sharedStats.publish(report, control.settings)
   }
 
   // MARK: - The configuration file

@@ -258,7 +258,7 @@ struct WorkerThread: ~Copyable {
     if ticks % 10 == 0 {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
-      sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
+      publishNumbers()
       publishClients(now: now)
     }
     answerClientRequests(now: now)
@@ -269,6 +269,14 @@ struct WorkerThread: ~Copyable {
       worker.dispatcher.upstream.secret = Self.random()
     }
     if isEnding && worker.isDrained { hasEnded = true }
+  }
+
+  /// Publishes what this worker has counted of servers and pools.
+  private mutating func publishNumbers() {
+    sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
+    sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
+    guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
+    sharedStats.latencies.withLock { worker.dispatcher.upstream.moveLatencies(to: &$0) }
   }
 
   /// A random number from the kernel.

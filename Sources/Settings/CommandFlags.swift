@@ -15,6 +15,7 @@ package enum ServeFlag: String, CommandFlag {
   case unixMask = "unix-mask"
   case threads
   case connectionLimit = "conn-limit"
+  case admin
   case user, daemon, pidfile, verbose, check, help, version
 
   package var short: Character? {
@@ -32,14 +33,14 @@ package enum ServeFlag: String, CommandFlag {
     case .verbose: "v"
     case .help: "h"
     case .version: "V"
-    case .check: nil
+    case .check, .admin: nil
     }
   }
 
   package var argument: String? {
     switch self {
     case .config, .pidfile: "FILE"
-    case .listen: "ADDR"
+    case .listen, .admin: "ADDR"
     case .port, .threads, .connectionLimit: "N"
     case .unixSocket: "PATH"
     case .unixMask: "MODE"
@@ -57,6 +58,7 @@ package enum ServeFlag: String, CommandFlag {
     case .unixMask: "permission bits of Unix sockets, in octal (0700)"
     case .threads: "worker threads (one for each processor that it may use)"
     case .connectionLimit: "limit of client connections (10000)"
+    case .admin: "metrics, health and dashboard here (127.0.0.1:\(AdminSettings.port)), or off"
     case .user: "switch to this user once the ports are open"
     case .daemon: "run in the background"
     case .pidfile: "write the process number to this file"

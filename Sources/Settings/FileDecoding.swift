@@ -20,6 +20,7 @@ extension SettingsDecoder {
       case .file(.pinThreads): read(value, FileKey.pinThreads, into: &settings.pinsThreads, Self.truth)
       case .file(.limits): settings.limits = limits(value)
       case .file(.log): settings.log = log(value)
+      case .file(.admin): settings.admin = admin(value)
       case .file(.drainTimeout): read(value, FileKey.drainTimeout, into: &settings.drainTimeout, Self.timeout)
       }
     }

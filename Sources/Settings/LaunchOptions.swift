@@ -49,6 +49,8 @@ package struct SettingsOverrides: Equatable, Sendable {
   package var threads: Int? = nil
   /// The limit of client connections.
   package var clients: Int? = nil
+  /// The admin interface's listener, or none.
+  package var admin: AdminSettings? = nil
   /// 1 is at least `info`, more is `debug`.
   package var verbosity = 0
 
@@ -60,6 +62,10 @@ package struct SettingsOverrides: Equatable, Sendable {
     if let listeners { settings.listeners = listeners }
     if let threads { settings.threads = threads }
     if let clients { settings.limits.clients = clients }
+    if let admin {
+      settings.admin.listener = admin.listener
+      settings.admin.isRequired = admin.isRequired
+    }
     switch (verbosity, settings.log.level) {
     case (0, _), (1, .debug): break
     case (1, _): settings.log.level = .info
@@ -84,6 +90,7 @@ package struct SettingsOverrides: Equatable, Sendable {
     if let clients {
       hide("limits.\(LimitKey.clients.rawValue)", String(file.limits.clients), "-c \(clients)")
     }
+    if let admin { hide(FileKey.admin.rawValue, file.admin.written, "--admin \(admin.written)") }
     if verbosity > 0 {
       hide(
         "log.\(LogKey.level.rawValue)", file.log.level.rawValue,

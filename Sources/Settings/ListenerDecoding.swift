@@ -23,13 +23,14 @@ extension SettingsDecoder {
     return listeners
   }
 
-  private mutating func listener(_ node: YAMLNode) -> ListenerSettings? {
+  /// Decodes one listener; without `port` its address must have one.
+  mutating func listener(_ node: YAMLNode, port: UInt16? = nil) -> ListenerSettings? {
     guard case .mapping = node.content else {
       guard let text = text(node, "listen", expected: "an address such as 127.0.0.1:11311") else {
         return nil
       }
       do throws(Complaint) {
-        return ListenerSettings(try Endpoint.parse(text, for: .listener(defaultPort: nil)))
+        return ListenerSettings(try Endpoint.parse(text, for: .listener(defaultPort: port)))
       } catch {
         refuse(node.position, error, about: "listen")
         return nil
@@ -51,7 +52,7 @@ extension SettingsDecoder {
       switch key {
       case .address:
         read(value, key, into: &endpoint) { text throws(Complaint) in
-          try Endpoint.parse(text, for: .listener(defaultPort: nil))
+          try Endpoint.parse(text, for: .listener(defaultPort: port))
         }
       case .mode:
         socketKeys.append((key, place))

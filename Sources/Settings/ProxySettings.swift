@@ -17,6 +17,7 @@ package struct ProxySettings: Equatable, Sendable {
   package var routes: [RouteSettings]
   package var limits = LimitSettings()
   package var log = LogSettings()
+  package var admin = AdminSettings()
   /// How long a stopping worker may take to answer the requests it has received.
   package var drainTimeout: Duration = .seconds(5)
   /// What the file says where a flag of the command line applies instead.

@@ -21,6 +21,13 @@ extension Invocation {
         options.configPath = flag.argument
       case .threads: options.overrides.threads = try number(of: flag, in: Bounds.threads)
       case .connectionLimit: options.overrides.clients = try number(of: flag, in: Bounds.clients)
+      case .admin:
+        var admin = AdminSettings()
+        admin.listener = try value(flag.written) { () throws(Complaint) in
+          try AdminSettings.listener(flag.argument)
+        }
+        admin.isRequired = admin.listener != nil
+        options.overrides.admin = admin
       case .user: options.user = flag.argument
       case .daemon: options.daemon = true
       case .pidfile: options.pidFile = flag.argument

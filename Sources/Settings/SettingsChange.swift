@@ -48,6 +48,14 @@ package enum SettingsChange: Equatable, Sendable {
         .needsRestart(
           key: FileKey.pinThreads.rawValue, from: String(old.pinsThreads), to: String(new.pinsThreads)))
     }
+    if old.admin.listener != new.admin.listener {
+      changes.append(
+        .needsRestart(key: FileKey.admin.rawValue, from: old.admin.written, to: new.admin.written))
+    }
+    if old.admin.tokenFile != new.admin.tokenFile {
+      let words = [old, new].map { $0.admin.tokenFile ?? "none" }
+      changes.append(.setting(key: "admin.token", from: words[0], to: words[1]))
+    }
     comparePools(old.pools, new.pools, &changes)
     compareRoutes(old.routes, new.routes, &changes)
     for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {

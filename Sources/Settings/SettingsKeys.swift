@@ -15,7 +15,7 @@ extension SettingsKey {
 enum FileKey: String, SettingsKey {
   case listen, threads
   case pinThreads = "pin_threads"
-  case pools, routes, limits, log
+  case pools, routes, limits, log, admin
   case drainTimeout = "drain_timeout"
 
   var defaultText: String? {
@@ -25,6 +25,7 @@ enum FileKey: String, SettingsKey {
     case .pinThreads: String(settings.pinsThreads)
     case .drainTimeout: Quantity.written(settings.drainTimeout)
     case .listen: settings.listeners.first?.endpoint.description
+    case .admin: settings.admin.written
     case .pools, .routes, .limits, .log: nil
     }
   }
@@ -34,6 +35,14 @@ enum ListenerKey: String, SettingsKey {
   case address, mode, owner
 
   var defaultText: String? { self == .mode ? "0700" : nil }
+}
+
+enum AdminKey: String, SettingsKey {
+  case address, mode, owner, token
+}
+
+enum TokenKey: String, SettingsKey {
+  case file
 }
 
 enum ServerKey: String, SettingsKey {
@@ -107,7 +116,7 @@ package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
       words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
-      words(RouteKey.self), words(LimitKey.self), words(LogKey.self),
+      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(AdminKey.self), words(TokenKey.self),
     ]
     return Set(groups.joined()).sorted()
   }()

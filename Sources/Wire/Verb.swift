@@ -1,6 +1,6 @@
 /// The commands of memcached's text protocol (its `doc/protocol.txt` is the reference).
 @usableFromInline @frozen
-package enum Verb: UInt8, BitwiseCopyable, Sendable {
+package enum Verb: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case get
   case gets
   case gat
@@ -28,6 +28,21 @@ package enum Verb: UInt8, BitwiseCopyable, Sendable {
   case quit
   /// `lru_crawler metadump` or `mgdump`: a list of all keys.
   case keyDump
+
+  /// The command's name in the protocol.
+  package var word: String {
+    switch self {
+    case .metaGet: "mg"
+    case .metaSet: "ms"
+    case .metaDelete: "md"
+    case .metaArithmetic: "ma"
+    case .metaDebug: "me"
+    case .metaNoop: "mn"
+    case .flushAll: "flush_all"
+    case .keyDump: "lru_crawler"
+    default: "\(self)"
+    }
+  }
 
   /// Whether a value follows the request's line.
   @inlinable package var isStorage: Bool {

@@ -39,7 +39,8 @@ import Topology
   }
 
   private func row(_ desk: Desk, _ address: String) -> String? {
-    desk.control.rows.first { $0.name == "server:main:\(address)" }?.value
+    var control = desk.control
+    return control.report(time: 0).servers.first { $0.label == address }?.state.rawValue
   }
 
   // MARK: - Marks

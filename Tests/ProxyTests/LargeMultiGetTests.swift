@@ -75,7 +75,7 @@ import Testing
     rig.advance(.milliseconds(20))
     #expect(rig.got(c) == Self.value("x", 5) + Self.value("y", 5) + "END\r\n")
     #expect(rig.count(.readsAsMisses) == 1)
-    #expect(rig.worker.serverNumbers.map(\.readsAsMisses) == [1])
+    #expect(rig.worker.serverNumbers.map(\.tally.readsAsMisses) == [1])
   }
 
   /// A value that drips is subject to the deadline; one of more than a few kilobytes per deadline is not.
@@ -298,7 +298,7 @@ import Testing
     #expect(
       rig.worker.dispatcher.upstream.servers[
         rig.worker.dispatcher.upstream.connections[rig.connection("a")].server
-      ].readsAsMisses
+      ].tally.readsAsMisses
         == 3)
     rig.hangUp(c)
     #expect(rig.leak == nil)

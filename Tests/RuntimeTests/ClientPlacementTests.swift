@@ -1,4 +1,5 @@
 import Bytes
+import Settings
 import Stats
 import TestSupport
 import Testing
@@ -99,13 +100,15 @@ import Testing
   @Test func statsRingroadHasRowsForEveryWorker() {
     let sharedStats = SharedStats(workers: 2)
     sharedStats.clientCame(to: 1)
-    sharedStats.note([ReportLine(.threads, 2)])
+    var report = ControlReport()
+    report.workers = 2
+    sharedStats.publish(report, ProxySettings(pools: []))
     let lines = String(decoding: sharedStats.rendered(), as: UTF8.self).split(separator: "\r\n")
     #expect(
-      lines.prefix(5) == [
-        "STAT uptime 0", "STAT threads 2", "STAT worker:0:clients 0", "STAT worker:0:requests_forwarded 0",
-        "STAT worker:0:cpu_ms 0",
+      lines.filter { $0.contains("worker:0") } == [
+        "STAT worker:0:clients 0", "STAT worker:0:requests_forwarded 0", "STAT worker:0:cpu_ms 0",
       ])
+    #expect(lines.contains("STAT uptime 0") && lines.contains("STAT threads 2"))
     #expect(lines.contains("STAT worker:1:clients 1"))
   }
 }

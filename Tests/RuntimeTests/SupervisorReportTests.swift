@@ -41,7 +41,10 @@ import Topology
 
     func heard(_ at: Instant, misses: UInt64 = 0) {
       supervisor.sharedStats.publishServers(of: 0) {
-        $0 = [ServerNumbers(id: server, heard: at, readsAsMisses: misses)]
+        var one = ServerNumbers(id: server)
+        one.heard = at
+        one.tally.readsAsMisses = misses
+        $0 = [one]
       }
     }
   }

@@ -26,6 +26,8 @@ package struct Dispatcher: ~Copyable {
   var openLegs = List<OpenLeg>()
   /// Bytes that may be queued for a server before `admit` has to decide about another request.
   var fastPathBytes = 0
+  /// The reply that is being forwarded to the gets of a line.
+  var shared = SharedReply()
   /// Number of the current multi-get, a multiple of 256: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
   /// Clients whose large request waits for the next tick: it would overtake an earlier one, or a queue is full.
@@ -47,6 +49,7 @@ package struct Dispatcher: ~Copyable {
     var leg = Leg()
     leg.exchange = downstream.newExchange(c)
     leg.pool = destination.pool
+    leg.since = common.clock
     fail(leg, at: destination.server, failure, isTrue: true)
   }
 
@@ -70,6 +73,7 @@ package struct Dispatcher: ~Copyable {
       leg = Leg(MetaLine.write(bytes, p, request.withoutBody, opaque: 0, to: &asked, &common.buffers))
     }
     leg.pool = destination.pool
+    leg.since = common.clock
     if request.isQuiet, !request.verb.isMeta {
       common.counters.add(.noreplyDropped)
     } else {
@@ -154,7 +158,9 @@ package struct Dispatcher: ~Copyable {
   ) {
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
+    countFailure(leg.verb, failure, at: s, in: leg.pool)
     guard x != Ref<Exchange>.none else { return }
+    recordLatency(since: leg.since, in: leg.pool)
     let target = downstream.target(of: x)
     let step = Exchange.step(
       leg.verb.kind, after: .failed(isTrue: isTrue), upstream.policy(of: leg.pool, at: s))
@@ -226,8 +232,7 @@ package struct Dispatcher: ~Copyable {
     common.buffers.bound = common.limits.memory
     fastPathBytes = min(common.limits.serverQueue, 64 << 10)
     let before = upstream.pools.ids
-    upstream.pools.ids = plan.pools.map(\.id)
-    upstream.pools.policies = FixedArray(plan.pools.map { RequestPolicy($0.policy) })
+    upstream.pools.set(plan.pools)
     let slots = upstream.takeServers(of: plan, now: now, &common)
     let starts = upstream.takeMembers(of: plan, slots)
     router.poolStarts = FixedArray(starts)

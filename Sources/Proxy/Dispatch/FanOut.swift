@@ -45,7 +45,13 @@ package struct FanOut: ~Copyable, Recyclable {
   }
 
   var kind = Kind.multiGet
+  var verb = Verb.get
+  /// The pool of its first key, and when the worker received it.
+  var pool = PoolIndex()
+  var since = Instant.origin
   var exchange = Ref<Exchange>.none
+  /// Keys whose values have arrived, and that are known to have missed, in replies that were not late.
+  var read = (hits: 0, misses: 0)
   var bytes = Buffer()
   var pieces = List<Piece>()
   /// Whether values have their cas number.
@@ -144,6 +150,7 @@ package struct FanOut: ~Copyable, Recyclable {
     hasDeferred = false
     isHolding = false
     exchange = Ref<Exchange>.none
+    read = (0, 0)
     pieces.removeAll()
     pending = 0
     open = 0

@@ -70,7 +70,7 @@ extension Dispatcher {
     case .done(let n):
       if leg.fanOut == Ref<FanOut>.none {
         upstream.connections[l].queue.dropFront(&common.buffers)
-        if leg.isLate { common.counters.add(.lateReplies) }
+        if leg.isLate { countLate(at: upstream.connections[l].server) }
       }
       return n
     case .broken(let n):

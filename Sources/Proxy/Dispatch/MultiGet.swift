@@ -152,6 +152,9 @@ extension Dispatcher {
 
   /// Ends the begun requests and queues their legs.
   mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
+    fanOuts[f].verb = verb
+    fanOuts[f].since = now
+    if openLegs.count > 0 { fanOuts[f].pool = openLegs[0].pool }
     for i in 0..<openLegs.count {
       let open = openLegs[i]
       let l = open.connection
@@ -204,8 +207,9 @@ extension Dispatcher {
     _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int = 0
   ) {
     fanOuts[f].unanswered &+= missing
+    countFailure(fanOuts[f].verb, failure, max(1, missing), at: s, in: pool)
     if upstream.policy(of: pool, at: s).missesOnFailure {
-      upstream.servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
+      upstream.servers[s].tally.readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
     }
     if fanOuts[f].failure == nil {
       fanOuts[f].failure = failure
@@ -264,7 +268,7 @@ extension Dispatcher {
       }
     }
     upstream.connections[l].queue.dropFront(&common.buffers)
-    if leg.isLate { common.counters.add(.lateReplies) } else { fanOuts[f].pending &-= 1 }
+    if leg.isLate { countLate(at: upstream.connections[l].server) } else { fanOuts[f].pending &-= 1 }
     fanOuts[f].open &-= 1
     finish(f)
     return (taken, true)
@@ -276,9 +280,11 @@ extension Dispatcher {
     Int, isDone: Bool
   )? {
     let f = leg.fanOut
+    let before = fanOuts[f].read
     let (p, reading) = fanOuts[f].read(
       bytes, from: start, leg, &upstream.connections[l].queue, maxValue: common.limits.maxValue,
       most: common.gatherLimit, &common.buffers)
+    if !leg.isLate { countKeys(of: leg, readSince: before, at: upstream.connections[l].server) }
     if fanOuts[f].hasDeferred {
       var isMore = false
       if case .more = reading { isMore = true }
@@ -289,7 +295,9 @@ extension Dispatcher {
       guard let n = begin(long: value, header: header, l, leg, bytes, p) else { return nil }
       return (p &- start &+ n, false)
     case .more: return (p &- start, false)
-    case .done: return (p &- start, true)
+    case .done:
+      if !leg.isLate { recordLatency(since: leg.since, at: upstream.connections[l].server) }
+      return (p &- start, true)
     case .refused:
       if !leg.isLate {
         noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
@@ -307,6 +315,7 @@ extension Dispatcher {
     let step = fanOuts[f].step()
     if step == .wait { return }
     let x = fanOuts[f].exchange
+    countLatency(of: f)
     if fanOuts[f].kind == .stats, x != Ref<Exchange>.none { return leaveToEdge(f) }
     if x != Ref<Exchange>.none {
       fanOuts[f].exchange = Ref<Exchange>.none

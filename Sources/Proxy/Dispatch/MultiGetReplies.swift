@@ -39,7 +39,10 @@ extension FanOut {
     let isContinuedByNext = leg.isContinuedByNext
     if isContinuedByNext {
       guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
-      if queue.takeMiss() { return (p, .done) }
+      if queue.takeMiss() {
+        read.misses &+= count(from: cursor)
+        return (p, .done)
+      }
     }
     while p < bytes.byteCount {
       if isContinuedByNext, cursor == .max { return (p, .done) }
@@ -71,6 +74,7 @@ extension FanOut {
           }
           pieces[Int(cursor)].offset = offset
           pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
+          read.hits &+= 1
         }
         keyAt &+= keyLength &+ 1
         cursor = pieces[Int(cursor)].next
@@ -84,15 +88,19 @@ extension FanOut {
         let next = pieces[Int(cursor)].next
         if isContinuedByNext, next == .max {
           switch queue.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
-          case nil: return (p, .done)
+          case nil:
+            read.misses &+= 1
+            return (p, .done)
           case .broken(let why): return (p, .broken(why))
           default: return (p, .more)
           }
         }
         keyAt &+= keyLength &+ 1
         cursor = next
+        read.misses &+= 1
       case .end:
         guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
+        if cursor != .max { read.misses &+= count(from: cursor) }
         return (isContinuedByNext ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:

@@ -105,12 +105,11 @@ extension Dispatcher {
       guard case .reply(let length, let outcome) = answer,
         upstream.connections[l].queue.hasSentFront || mayComeEarly(outcome)
       else { return (p, isAwaited, answer) }
-      let x = upstream.connections[l].queue.legs[0].exchange
-      if x == Ref<Exchange>.none, upstream.connections[l].queue.legs[0].isLate {
-        common.counters.add(.lateReplies)
-      }
+      let leg = upstream.connections[l].queue.legs[0]
+      let x = leg.exchange
+      count(leg, outcome, reply.first(length), at: upstream.connections[l].server)
       if invalidation.isJournaling,
-        upstream.connections[l].queue.legs[0].verb.saysChanged(reply.first(length))
+        leg.verb.saysChanged(reply.first(length))
       {
         noteChange(byFrontOf: l)
       }
@@ -130,8 +129,8 @@ extension Dispatcher {
     return false
   }
 
-  /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg or one that is part of
-  /// a fan-out. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
+  /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg, one that is part of a
+  /// fan-out, or one of another pool. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
   @inline(never)
   mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
     end: Int, isAwaited: Bool, Answer?
@@ -142,9 +141,10 @@ extension Dispatcher {
     var length = 0
     var isAwaited = false
     var stop: Answer?
+    shared = SharedReply(pool: upstream.connections[l].queue.legs[0].pool)
     while p < bytes.byteCount, count < upstream.connections[l].queue.legs.count {
       let leg = upstream.connections[l].queue.legs[count]
-      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none else { break }
+      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none, leg.pool == shared.pool else { break }
       let reply = bytes.rest(from: p)
       let answer = upstream.connections[l].queue.parseShare(
         leg, count, at: length, of: reply, maxValue: common.limits.maxValue)
@@ -155,19 +155,26 @@ extension Dispatcher {
       count &+= 1
       length &+= Int(leg.length)
       // An error is not consumed: the next leg gets it too.
-      if outcome == .hit { p &+= n }
+      if outcome == .hit {
+        p &+= n
+        shared.hits &+= 1
+      }
       if leg.exchange == Ref<Exchange>.none {
-        if leg.isLate { common.counters.add(.lateReplies) }
+        if leg.isLate { countLate(at: upstream.connections[l].server) }
+        shared.skipped &+= 1
+        if outcome == .hit { shared.hits &-= 1 }
         continue
       }
       isAwaited = true
       // Two calls, each with a constant for what it adds: one call would cost each value a dozen instructions.
       if outcome == .error {
+        shared.errors &+= 1
         downstream.answer(leg.exchange, reply.first(n), &common)
       } else {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
+    countGets(count, on: l)
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
   }
@@ -245,9 +252,8 @@ extension Dispatcher {
         leg.meta.contains(.hiddenKey) ? upstream.connections[l].queue.copyFront(&common.buffers) : Buffer()
       downstream.give(leg, reply, bytes, p, request, &common)
       request.release(to: &common.buffers)
-    } else if leg.isLate {
-      common.counters.add(.lateReplies)
     }
+    count(leg, RequestResult(leg.verb, reply), at: upstream.connections[l].server)
     upstream.connections[l].queue.dropFront(&common.buffers)
   }
 }

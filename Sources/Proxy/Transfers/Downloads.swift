@@ -162,9 +162,11 @@ extension Transfers {
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now, &d) }
     switch d.upstream.connections[l].queue.parse(line, at: 0, maxValue: d.common.limits.maxValue) {
     case .opening(let header, let value):
+      d.count(leg, .hit, at: d.streams[i].server)
       give(i, line, 0, header, &d)
       expectValue(i, value, now: now, &d)
     case .reply(let length, let outcome):
+      d.count(leg, outcome, line, at: d.streams[i].server)
       if d.streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length, &d)
       } else if outcome == .error {
@@ -185,16 +187,19 @@ extension Transfers {
     _ i: Ref<Stream>, _ l: Ref<ServerConnection>, _ line: RawSpan, isLast: Bool, now: Instant,
     _ d: inout Dispatcher
   ) -> Int? {
+    let leg = d.upstream.connections[l].queue.legs[0]
     let answer = ReplyParser.meta(
       line, at: 0, to: d.upstream.connections[l].queue.legs[0].metaLine,
       asked: d.upstream.connections[l].queue.bytes.readable,
       era: d.upstream.connections[l].handshake.meta, maxValue: d.common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
+      d.count(leg, RequestResult(leg.verb, reply), at: d.streams[i].server)
       giveLine(i, l, reply, line, to: header, &d)
       d.streams[i].hasBegun = true
       expectValue(i, value, now: now, &d)
     case .reply(let reply):
+      d.count(leg, RequestResult(leg.verb, reply), at: d.streams[i].server)
       let isSilent = d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length, &d) }
       finishValue(i, l, isLast: isLast, now: now, &d)

@@ -200,13 +200,16 @@ extension Transfers {
     }
     let length: Int
     let isError: Bool
+    let result: RequestResult
     var meta: MetaReply?
     if leg.verb.isMeta {
       switch ReplyParser.meta(
         bytes, at: 0, to: leg.metaLine, asked: d.streams[i].line.readable,
         era: d.upstream.connections[l].handshake.meta, maxValue: d.common.limits.maxValue)
       {
-      case .reply(let reply): (length, isError, meta) = (reply.length, reply.status == .error, reply)
+      case .reply(let reply):
+        (length, isError, meta) = (reply.length, reply.status == .error, reply)
+        result = RequestResult(leg.verb, reply)
       case .partial, .opening: return 0
       case .broken(let why):
         violation(l, why, bytes, 0, &d)
@@ -214,7 +217,9 @@ extension Transfers {
       }
     } else {
       switch ReplyParser.line(bytes, at: 0, leg.verb.expectation) {
-      case .reply(let n, let outcome): (length, isError) = (n, outcome == .error)
+      case .reply(let n, let outcome):
+        (length, isError) = (n, outcome == .error)
+        result = RequestResult(leg.verb, outcome, bytes)
       case .partial, .opening: return 0
       case .broken(let why):
         violation(l, why, bytes, 0, &d)
@@ -226,6 +231,7 @@ extension Transfers {
       violation(l, .unsolicited, bytes, 0, &d)
       return bytes.byteCount
     }
+    d.count(leg, result, at: d.streams[i].server)
     if d.invalidation.isJournaling {
       let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
       if isDone || bytes.hasText("SERVER_ERROR", at: 0) {

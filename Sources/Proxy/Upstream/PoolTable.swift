@@ -1,11 +1,31 @@
 import Bytes
 import Routing
+import Stats
 import Topology
+import Wire
 
-/// The pools as a request meets them: their rules, and their ids, by which they are found again after a reload.
+/// The pools as a request meets them: their rules, what is counted of them, and their ids, by which they are found again
+/// after a reload.
 struct PoolTable: ~Copyable {
-  var policies = FixedArray<RequestPolicy>([])
-  var ids: [PoolID] = []
+  private(set) var policies = FixedArray<RequestPolicy>([])
+  private(set) var ids: [PoolID] = []
+  var tallies = Slab<PoolTally>(capacity: 1)
+  /// Each pool's tally, which stays the same one as long as the pool has its name.
+  private(set) var places = FixedArray<Ref<PoolTally>>([])
+
+  mutating func set(_ pools: [PoolMembers]) {
+    var known: [PoolID: Ref<PoolTally>] = [:]
+    for (i, id) in ids.enumerated() { known[id] = places[i] }
+    policies = FixedArray(pools.map { RequestPolicy($0.policy) })
+    ids = pools.map(\.id)
+    for (id, place) in known where !ids.contains(id) { tallies.give(place) }
+    var new: [Ref<PoolTally>] = []
+    for id in ids { new.append(known[id] ?? tallies.take()) }
+    places = FixedArray(new)
+  }
+
+  /// A pool's tally.
+  @inline(__always) func place(of pool: PoolIndex) -> Ref<PoolTally> { places[Int(pool.number)] }
 }
 
 /// A server as a member of a pool, and the connection to it if the worker has only one.

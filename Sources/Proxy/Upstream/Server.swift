@@ -1,4 +1,5 @@
 import Bytes
+import Stats
 import Topology
 import Wire
 
@@ -23,8 +24,9 @@ package struct Server: ~Copyable, Recyclable {
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
   var wasFlushed = false
-  /// Keys of this server that were answered as misses because it could not answer.
-  var readsAsMisses: UInt64 = 0
+  var tally = ServerTally()
+  /// From a request's arrival to this server's reply.
+  var latency = Histogram()
   /// Whether a failure was reported since its last good reply.
   var isSuspect = false
   var speech = Speech()

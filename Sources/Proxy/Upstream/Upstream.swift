@@ -54,6 +54,21 @@ package struct Upstream: ~Copyable {
     markDirty(l)
   }
 
+  /// Counts bytes that a server has sent.
+  @inline(__always)
+  mutating func noteReceived(_ n: Int, on l: Ref<ServerConnection>, _ common: inout Common) {
+    common.counters.add(n, to: .serverBytesIn)
+    servers[connections[l].server].tally.bytesIn &+= UInt64(truncatingIfNeeded: n)
+  }
+
+  /// Counts bytes that the edge has sent to a server.
+  @inline(__always)
+  mutating func noteSent(_ n: Int, on l: Ref<ServerConnection>, _ common: inout Common) {
+    common.counters.add(n, to: .serverBytesOut)
+    servers[connections[l].server].tally.bytesOut &+= UInt64(truncatingIfNeeded: n)
+    connections[l].queue.noteSent(n)
+  }
+
   @inline(__always) mutating func markDirty(_ l: Ref<ServerConnection>) {
     if connections[l].becomeDirty() { dirtyConnections.append(l) }
   }
@@ -131,7 +146,7 @@ package struct Upstream: ~Copyable {
   /// Counts keys of a server that are answered as misses because the server could not answer.
   mutating func countMiss(_ keys: Int = 1, at s: Ref<Server>, _ common: inout Common) {
     common.counters.add(keys, to: .readsAsMisses)
-    servers[s].readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
+    servers[s].tally.readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
   /// Reports a failure to the health board. `begun`: when the connection attempt began, if it never succeeded.
@@ -183,18 +198,6 @@ package struct Upstream: ~Copyable {
   mutating func trim() {
     for l in connections.slots {
       connections[l].queue.trim()
-    }
-  }
-
-  /// Replaces `numbers` with this worker's statistics of each server. O(servers and connections).
-  package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
-    numbers.removeAll(keepingCapacity: true)
-    for s in servers.slots where servers.isTaken(s) && !servers[s].isRetired {
-      var heard = Instant.origin
-      for i in 0..<servers[s].connections.count {
-        heard = max(heard, connections[servers[s].connections[i]].progress.heard)
-      }
-      numbers.append(ServerNumbers(id: servers[s].id, heard: heard, readsAsMisses: servers[s].readsAsMisses))
     }
   }
 

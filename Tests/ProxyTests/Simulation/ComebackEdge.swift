@@ -1,5 +1,6 @@
 import Bytes
 import Control
+import Stats
 import Topology
 
 @testable import Proxy

@@ -1,0 +1,100 @@
+import Bytes
+import Routing
+import Settings
+import Stats
+import Topology
+
+/// The rings as the proxy uses them at present, to answer where a key goes and which share of a ring each server has.
+/// Rebuilt only when the configuration or a server's state has changed.
+package struct Placement: ~Copyable {
+  private var settings: ProxySettings?
+  private var table = RoutingTable(RoutingPlan(pools: [], defaultPool: nil))
+  private var plan = RoutingPlan(pools: [], defaultPool: nil)
+  private var out: [[Bool]] = []
+
+  package init() {}
+
+  /// Adopts the configuration in force and the servers' states.
+  package mutating func update(_ new: ProxySettings, _ control: ControlReport) {
+    if settings?.pools != new.pools || settings?.routes != new.routes {
+      plan = new.routingPlan(reusing: plan.pools)
+      table = RoutingTable(plan)
+      out = []
+    }
+    settings = new
+    let states = Dictionary(control.servers.map { ($0.id, $0.state) }, uniquingKeysWith: { first, _ in first })
+    let outNow = control.pools.map { pool in
+      pool.servers.map { id in states[id].map { $0 != .up && $0 != .down } ?? false }
+    }
+    guard out != outNow, outNow.count == plan.pools.count else { return }
+    out = outNow
+    for (i, excluded) in out.enumerated() where !excluded.allSatisfy({ $0 }) {
+      table.pools[Ref(UInt32(i))].exclude(excluded)
+    }
+  }
+
+  /// Where a key goes.
+  struct Place {
+    let pool: PoolSettings
+    let prefix: String
+    /// The key's server on the full ring, and the one that has it now; nil if all are out.
+    let owner: ServerSettings
+    let server: ServerSettings?
+    let label: String
+  }
+
+  /// Nil if no route leads anywhere.
+  func place(of key: [UInt8]) -> Place? {
+    guard let settings, let now = table.where(key), settings.pools.indices.contains(now.pool) else { return nil }
+    let pool = settings.pools[now.pool]
+    let owner = table.pools[Ref(UInt32(now.pool))].owner(of: key.span.raw, from: 0, count: key.count)
+    guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now.server) else { return nil }
+    let routes = settings.routes.filter { key.starts(with: $0.prefix.utf8) }
+    let isOut = out.indices.contains(now.pool) && out[now.pool].allSatisfy { $0 }
+    return Place(
+      pool: pool, prefix: routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
+      owner: pool.servers[owner], server: isOut ? nil : pool.servers[now.server],
+      label: pool.placement.label(of: pool.servers[now.server].ringServer))
+  }
+
+  /// A pool's circle in equal slices: which of its servers has most of each; -1 without any.
+  struct Circle {
+    static let slices = 720
+    var owners: [Int]
+    /// Each server's share of the circle as it is now.
+    var shares: [Double]
+    /// Each server's share by weight, of those that are not out.
+    var ideal: [Double]
+  }
+
+  /// O(points). `pool`: its index in the configuration.
+  func circle(of pool: Int) -> Circle? {
+    guard let settings, settings.pools.indices.contains(pool), plan.pools.indices.contains(pool) else { return nil }
+    let servers = settings.pools[pool].servers
+    let excluded = out.indices.contains(pool) ? out[pool] : []
+    let isOut = { (i: Int) in excluded.indices.contains(i) && excluded[i] }
+    let weights = servers.enumerated().map { isOut($0) ? 0 : Double($1.weight) }
+    let sum = max(1, weights.reduce(0, +))
+    var circle = Circle(
+      owners: Array(repeating: -1, count: Circle.slices), shares: Array(repeating: 0, count: servers.count),
+      ideal: weights.map { $0 / sum })
+    let points = plan.pools[pool].points.filter { !isOut(Int($0.server)) }
+    guard let last = points.last else { return circle }
+    let whole = 4_294_967_296.0
+    var most = [Double](repeating: 0, count: Circle.slices)
+    var at = 0.0
+    func give(_ server: Int, to end: Double) {
+      guard servers.indices.contains(server) else { return }
+      circle.shares[server] += (end - at) / whole
+      while at < end {
+        let slice = min(Circle.slices - 1, Int(at / whole * Double(Circle.slices)))
+        let border = min(end, Double(slice + 1) * whole / Double(Circle.slices))
+        if border - at > most[slice] { (most[slice], circle.owners[slice]) = (border - at, server) }
+        at = max(border, at.nextUp)
+      }
+    }
+    for point in points { give(Int(point.server), to: Double(point.value) + 1) }
+    give(Int(points.first?.server ?? last.server), to: whole)
+    return circle
+  }
+}
