@@ -4,6 +4,7 @@ import Net
 import Settings
 import Stats
 import Synchronization
+import Topology
 
 /// The log: one line per event, written by a separate thread.
 ///
@@ -50,7 +51,7 @@ package final class Log: Sendable {
   /// Lines that were not written, since the start.
   package var linesDropped: Int { dropped.load(ordering: .relaxed) }
 
-  package var level: LogSettings.Level { state.withLock { $0.settings.level } }
+  package var level: LogLevel { state.withLock { $0.settings.level } }
 
   /// Applies new settings and reopens the file, as after a rotation (SIGHUP).
   package func reopen(_ settings: LogSettings) {
@@ -61,7 +62,7 @@ package final class Log: Sendable {
     bell.signal()
   }
 
-  package func setLevel(_ level: LogSettings.Level) {
+  package func setLevel(_ level: LogLevel) {
     state.withLock { $0.settings.level = level }
   }
 
@@ -78,7 +79,7 @@ package final class Log: Sendable {
     log(.debug, message, fields.map { ($0, $1) })
   }
 
-  func log(_ level: LogSettings.Level, _ message: String, _ fields: [(name: String, value: String)]) {
+  func log(_ level: LogLevel, _ message: String, _ fields: [(name: String, value: String)]) {
     let event = LogEvent(time: LogLine.now(), level: level, message: message, fields: fields)
     history.add(event)
     let isQueued = state.withLock { state in
