@@ -4,7 +4,7 @@ import Testing
 
 /// docs/STATS.md and the manual page have the tables of the code: what `stats ringroad` shows, the fields of log lines, and
 /// how `stats` is merged. `make docs` writes them there.
-@Suite struct StatsPagesTests {
+@Suite(.serialized) struct StatsPagesTests {
   /// A part of a page, between the lines `begin <name>` and `end <name>`.
   struct Part: CustomStringConvertible {
     let page: String
