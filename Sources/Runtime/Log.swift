@@ -30,15 +30,15 @@ package final class Log: Sendable {
 
   /// The newest events of level info and above.
   package let history = EventHistory()
-  private let journal: String
+  private let journald: String
 
   private let state: Mutex<State>
   private let dropped = Atomic<Int>(0)
   private let bell: Semaphore
 
-  /// `journal`: the path of journald's socket.
-  package init(_ settings: LogSettings, journal: String = LogSettings.journalSocket) {
-    self.journal = journal
+  /// `journald`: the path of journald's socket.
+  package init(_ settings: LogSettings, journald: String = LogSettings.journaldSocket) {
+    self.journald = journald
     state = Mutex(State(settings: settings))
     bell = Semaphore()
   }
@@ -106,7 +106,7 @@ package final class Log: Sendable {
   // MARK: - The writer
 
   private func write() {
-    var sink = LogSink(state.withLock { $0.settings.destination }, journal: journal)
+    var sink = LogSink(state.withLock { $0.settings.destination }, journald: journald)
     // Dropped lines; logged as soon as the device accepts lines again.
     var lost: UInt64 = 0
     while true {

@@ -5,20 +5,20 @@ import Net
 import Settings
 import Stats
 
-/// The destination of log lines: standard error, a file, the system's log, or systemd's journal. Belongs to the log's
+/// The destination of log lines: standard error, a file, the system's log, or journald. Belongs to the log's
 /// writer thread, which may block here.
 struct LogSink: ~Copyable {
-  private let journalPath: String
+  private let journaldPath: String
   private var descriptor: Int32 = 2
   private var isSyslog = false
-  /// Open while the journal is the destination.
-  private var journal: DatagramSocket?
+  /// Open while journald is the destination.
+  private var journald: DatagramSocket?
   /// The destination that could not be opened; lines go to the previous one meanwhile.
   private var missing: LogSettings.Destination?
   private var triedAt = Instant.origin
 
-  init(_ destination: LogSettings.Destination, journal: String = LogSettings.journalSocket) {
-    journalPath = journal
+  init(_ destination: LogSettings.Destination, journald: String = LogSettings.journaldSocket) {
+    journaldPath = journald
     open(destination)
   }
 
@@ -29,7 +29,7 @@ struct LogSink: ~Copyable {
   }
 
   /// Throws if a destination cannot be opened. Errors that only a write shows are not found.
-  static func check(_ destination: LogSettings.Destination, journal: String = LogSettings.journalSocket)
+  static func check(_ destination: LogSettings.Destination, journald: String = LogSettings.journaldSocket)
     throws(StartFailure)
   {
     switch destination {
@@ -37,16 +37,16 @@ struct LogSink: ~Copyable {
     case .file(let path): try check(path)
     case .journald:
       do throws(SystemError) {
-        try openJournal(journal).reach()
+        try openJournald(journald).reach()
       } catch {
         throw StartFailure(
-          "cannot log to journald: \(error); \(journalRemedy)", isPassing: error.isPassing)
+          "cannot log to journald: \(error); \(journaldRemedy)", isPassing: error.isPassing)
       }
     }
   }
 
   /// What to do where journald cannot be reached.
-  static let journalRemedy = "start systemd-journald, or set log: {to: syslog} or log: {to: /path/of/a/file}"
+  static let journaldRemedy = "start systemd-journald, or set log: {to: syslog} or log: {to: /path/of/a/file}"
 
   private static func check(_ path: String) throws(StartFailure) {
     let file = LogSink.open(path, waits: false)
@@ -102,12 +102,12 @@ struct LogSink: ~Copyable {
       isSyslog = true
       openlog(nil, LOG_PID, Int32(LOG_DAEMON))
     case .journald:
-      guard let socket = try? Self.openJournal(journalPath) else {
+      guard let socket = try? Self.openJournald(journaldPath) else {
         missing = destination
         return
       }
       replace(by: 2)
-      journal = consume socket
+      journald = consume socket
     case .file(let path):
       let file = LogSink.open(path, waits: true)
       // On failure keep the previous destination rather than none.
@@ -115,7 +115,7 @@ struct LogSink: ~Copyable {
     }
   }
 
-  private static func openJournal(_ path: String) throws(SystemError) -> DatagramSocket {
+  private static func openJournald(_ path: String) throws(SystemError) -> DatagramSocket {
     guard let address = Address(unixPath: path) else {
       throw SystemError(errno: ENAMETOOLONG, operation: "socket \(path)")
     }
@@ -126,7 +126,7 @@ struct LogSink: ~Copyable {
     if descriptor > 2 { _ = close(descriptor) }
     descriptor = new
     isSyslog = false
-    journal = nil
+    journald = nil
   }
 
   private static func open(_ path: String, waits: Bool) -> Int32 {
@@ -144,7 +144,7 @@ struct LogSink: ~Copyable {
   /// Writes events, in this format where the destination takes lines. Those that it does not accept are lost; returns
   /// their number.
   func write(_ events: [LogEvent], _ format: LogSettings.Format) -> UInt64 {
-    if journal != nil { return writeToJournal(events) }
+    if journald != nil { return writeToJournald(events) }
     if isSyslog { return writeToSyslog(events, format) }
     let lines = events.reduce(into: [UInt8]()) { $0 += LogLine.render($1, format).utf8 }
     var rest = lines[...]
@@ -158,9 +158,11 @@ struct LogSink: ~Copyable {
     return 0
   }
 
-  private func writeToJournal(_ events: [LogEvent]) -> UInt64 {
+  private func writeToJournald(_ events: [LogEvent]) -> UInt64 {
     var lost: UInt64 = 0
-    for event in events where journal?.send(JournalEntry.bytes(of: event)) != true { lost += 1 }
+    for event in events {
+      if journald?.send(JournaldEntry.bytes(of: event)) != true { lost += 1 }
+    }
     return lost
   }
 

@@ -4,9 +4,9 @@ import Settings
 /// What would keep a valid configuration from being used on this machine, as far as can be told without the network and
 /// without opening anything: `ringroad check` says it. The start itself finds out by trying.
 package enum StartCheck {
-  /// One sentence for each problem; O(listeners). `journal`: the path of journald's socket.
+  /// One sentence for each problem; O(listeners). `journald`: the path of journald's socket.
   package static func problems(
-    of settings: ProxySettings, journal: String = LogSettings.journalSocket
+    of settings: ProxySettings, journald: String = LogSettings.journaldSocket
   ) -> [String] {
     var problems: [String] = []
     for listener in settings.listeners {
@@ -20,8 +20,8 @@ package enum StartCheck {
     switch settings.log.destination {
     case .stderr, .syslog: break
     case .journald:
-      if case .missing = PathKind(of: journal) {
-        problems.append("log: there is no \(journal); \(LogSink.journalRemedy)")
+      if case .missing = PathKind(of: journald) {
+        problems.append("log: there is no \(journald); \(LogSink.journaldRemedy)")
       }
     case .file(let path):
       if case .folder = PathKind(of: path) {

@@ -139,7 +139,7 @@ package struct LogSettings: Equatable, Sendable {
   package typealias Level = LogLevel
 
   /// The socket on which journald takes datagrams.
-  package static let journalSocket = "/run/systemd/journal/socket"
+  package static let journaldSocket = "/run/systemd/journal/socket"
 
   /// How lines are written.
   package enum Format: String, CaseIterable, Sendable {

@@ -7,8 +7,8 @@ import Testing
 @testable import Runtime
 
 /// A socket that receives as journald's does, in a folder of its own.
-private final class Journal {
-  let folder = NSTemporaryDirectory() + "rr-journal-\(UUID().uuidString.prefix(8))"
+private final class Journald {
+  let folder = NSTemporaryDirectory() + "rr-journald-\(UUID().uuidString.prefix(8))"
   var path: String { folder + "/socket" }
   private var descriptor: Int32 = -1
 
@@ -74,21 +74,21 @@ private final class Journal {
   }
 }
 
-@Suite struct JournalTests {
-  private func log(to journal: Journal, _ level: LogSettings.Level = .debug) -> Log {
+@Suite struct JournaldTests {
+  private func log(to journald: Journald, _ level: LogSettings.Level = .debug) -> Log {
     var settings = LogSettings()
     settings.destination = .journald
     settings.level = level
-    let log = Log(settings, journal: journal.path)
+    let log = Log(settings, journald: journald.path)
     log.start()
     return log
   }
 
   @Test func linesAreSentWithAFieldForEachOfTheirs() throws {
-    let journal = try Journal()
-    let log = log(to: journal)
+    let journald = try Journald()
+    let log = log(to: journald)
     log.warning("server down", ["server": "10.0.0.1:11211", "cause": "timed out", "limits.clients": "1"])
-    let fields = try #require(try journal.next())
+    let fields = try #require(try journald.next())
     #expect(
       fields.map { "\($0.name)=\($0.value)" } == [
         "MESSAGE=server down server=10.0.0.1:11211 cause=\"timed out\" limits.clients=1", "PRIORITY=4",
@@ -98,7 +98,7 @@ private final class Journal {
     log.error("a")
     log.info("b")
     log.debug("c")
-    let priorities = try (0..<3).map { _ in try journal.next()?[1].value }
+    let priorities = try (0..<3).map { _ in try journald.next()?[1].value }
     #expect(priorities == ["3", "6", "7"])
     log.finish(within: .seconds(2))
     #expect(log.linesDropped == 0)
@@ -106,10 +106,10 @@ private final class Journal {
 
   @Test(arguments: LogLineTests.hostile + ["\n", "a\nPRIORITY=0", "\n\n=\n", "x=y"])
   func hostileTextStaysInItsField(_ text: String) throws {
-    let journal = try Journal()
-    let log = log(to: journal)
+    let journald = try Journald()
+    let log = log(to: journald)
     log.info(text, ["server": text, "why": "known"])
-    let fields = try #require(try journal.next())
+    let fields = try #require(try journald.next())
     #expect(
       fields.map(\.name) == ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "RINGROAD_SERVER", "RINGROAD_WHY"])
     #expect(fields[1].value == "6" && fields[3].value == text && fields[4].value == "known")
@@ -118,82 +118,82 @@ private final class Journal {
   }
 
   @Test func largeLinesAreBounded() throws {
-    let journal = try Journal()
-    let log = log(to: journal)
+    let journald = try Journald()
+    let log = log(to: journald)
     let large = String(repeating: "é\n", count: 100_000)
     log.info("large", ["reason": large, "why": large, "what": large, "do": large, "host": "small"])
-    let fields = try #require(try journal.next())
-    #expect(fields.map(\.value.utf8.count).reduce(0, +) < JournalEntry.mostBytes)
+    let fields = try #require(try journald.next())
+    #expect(fields.map(\.value.utf8.count).reduce(0, +) < JournaldEntry.mostBytes)
     #expect(fields[0].name == "MESSAGE" && fields[0].value.hasSuffix("…"))
     #expect(fields.map(\.name).dropFirst(3) == ["RINGROAD_REASON", "RINGROAD_WHY", "RINGROAD_HOST"])
-    #expect(fields[3].value.utf8.count <= JournalEntry.mostBytesOfValue && fields[3].value.hasSuffix("…"))
+    #expect(fields[3].value.utf8.count <= JournaldEntry.mostBytesOfValue && fields[3].value.hasSuffix("…"))
     #expect(fields[5].value == "small")
     log.finish(within: .seconds(2))
     #expect(log.linesDropped == 0)
   }
 
   @Test func journaldThatRestartsGetsTheLinesAfterIt() throws {
-    let journal = try Journal()
-    let log = log(to: journal)
+    let journald = try Journald()
+    let log = log(to: journald)
     log.info("before")
-    #expect(try journal.next()?[0].value == "before")
-    journal.stop()
+    #expect(try journald.next()?[0].value == "before")
+    journald.stop()
     log.info("meanwhile")
     while log.linesDropped == 0 { usleep(1000) }
-    journal.start()
+    journald.start()
     log.info("after")
-    #expect(try journal.next()?[0].value == "after")
-    #expect(try journal.next()?[0].value == "log lines dropped lines=1")
+    #expect(try journald.next()?[0].value == "after")
+    #expect(try journald.next()?[0].value == "log lines dropped lines=1")
     log.finish(within: .seconds(2))
   }
 
   @Test func levelOfTheLogAppliesToJournald() throws {
-    let journal = try Journal()
-    let log = log(to: journal, .warning)
+    let journald = try Journald()
+    let log = log(to: journald, .warning)
     log.info("a")
     log.warning("b")
-    #expect(try journal.next()?[0].value == "b")
+    #expect(try journald.next()?[0].value == "b")
     log.finish(within: .seconds(2))
   }
 
   @Test func reloadMovesTheLogToJournaldAndBack() throws {
-    let journal = try Journal()
+    let journald = try Journald()
     var settings = LogSettings()
-    settings.destination = .file(path: journal.folder + "/log")
-    let log = Log(settings, journal: journal.path)
+    settings.destination = .file(path: journald.folder + "/log")
+    let log = Log(settings, journald: journald.path)
     log.start()
     settings.destination = .journald
     log.reopen(settings)
     log.info("one")
-    #expect(try journal.next()?[0].value == "one")
-    settings.destination = .file(path: journal.folder + "/log")
+    #expect(try journald.next()?[0].value == "one")
+    settings.destination = .file(path: journald.folder + "/log")
     log.reopen(settings)
     log.info("two")
     log.finish(within: .seconds(2))
-    let text = try String(contentsOfFile: journal.folder + "/log", encoding: .utf8)
+    let text = try String(contentsOfFile: journald.folder + "/log", encoding: .utf8)
     #expect(text.hasSuffix(" info two\n") && !text.contains("one"))
   }
 
   @Test func journaldThatIsNotThereIsFoundByTheStartAndByCheck() throws {
-    let journal = try Journal()
-    try LogSink.check(.journald, journal: journal.path)
+    let journald = try Journald()
+    try LogSink.check(.journald, journald: journald.path)
     #expect(LogSink.loss(at: .journald, isDetaching: true) == nil)
     let settings = try ProxySettings.decode(
       bytes: Array("servers: [10.0.0.1]\nlog: {to: journald}".utf8), file: "f")
-    #expect(StartCheck.problems(of: settings, journal: journal.path) == [])
-    journal.stop()
+    #expect(StartCheck.problems(of: settings, journald: journald.path) == [])
+    journald.stop()
     let hint = "start systemd-journald, or set log: {to: syslog} or log: {to: /path/of/a/file}"
-    let failure = #expect(throws: StartFailure.self) { try LogSink.check(.journald, journal: journal.path) }
+    let failure = #expect(throws: StartFailure.self) { try LogSink.check(.journald, journald: journald.path) }
     #expect(
       failure?.reason
-        == "cannot log to journald: connect to unix:\(journal.path): No such file or directory; \(hint)")
+        == "cannot log to journald: connect to unix:\(journald.path): No such file or directory; \(hint)")
     #expect(failure?.isPassing == false)
     #expect(
-      StartCheck.problems(of: settings, journal: journal.path) == [
-        "log: there is no \(journal.path); \(hint)"
+      StartCheck.problems(of: settings, journald: journald.path) == [
+        "log: there is no \(journald.path); \(hint)"
       ])
     let long = "/" + String(repeating: "x", count: 200)
-    #expect(throws: StartFailure.self) { try LogSink.check(.journald, journal: long) }
-    journal.start()
+    #expect(throws: StartFailure.self) { try LogSink.check(.journald, journald: long) }
+    journald.start()
   }
 }

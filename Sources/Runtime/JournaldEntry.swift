@@ -10,7 +10,7 @@ import Topology
 ///     RINGROAD_CAUSE=refused
 ///
 /// A value with a line break has its length before it instead: the name, a line break, eight bytes, the value.
-enum JournalEntry {
+enum JournaldEntry {
   /// The most bytes of a value; what is cut off is replaced by `…`.
   static let mostBytesOfValue = 16 << 10
   /// The most bytes of a datagram, well below what a socket takes by default; a field that does not fit is left out.
