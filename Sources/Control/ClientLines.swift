@@ -1,11 +1,12 @@
 import Proxy
 import Settings
+import Topology
 
 // Log lines about clients: what happened, and what the operator can do. Nothing that a client sent is in them.
 
 extension ClientEvent {
   /// The line's level and message, and the fields after the client's address.
-  func line(_ limits: LimitSettings) -> (LogSettings.Level, String, [ControlPlane.LogField]) {
+  func line(_ limits: LimitSettings) -> (LogLevel, String, [ControlPlane.LogField]) {
     switch kind {
     case .spokeBinary:
       (
@@ -46,7 +47,7 @@ extension ClientEvent {
     case .flushedAll: (.warning, "flush_all by a client", [])
     case .resetStats: (.info, "stats reset by a client", [])
     case .setLogLevel:
-      (.warning, "log level set by a client", [("level", "\(LogSettings.Level(verbosity: number).rawValue)")])
+      (.warning, "log level set by a client", [("level", "\(LogLevel(verbosity: number).rawValue)")])
     }
   }
 }

@@ -34,8 +34,8 @@ package struct ControlPlane: Sendable {
     case prepare(ProxySettings)
     /// Publish `report`.
     case report
-    case setLogLevel(LogSettings.Level)
-    case log(LogSettings.Level, String, [LogField])
+    case setLogLevel(LogLevel)
+    case log(LogLevel, String, [LogField])
   }
 
   package typealias LogField = (name: String, value: String)
@@ -84,6 +84,8 @@ package struct ControlPlane: Sendable {
   /// Why the file cannot be read, and the number of checks in a row that found that.
   var fileProblem: (reason: String, checks: Int)?
   private var lineLimits = LineLimits()
+  /// The last tick: the time of what has no other, such as log lines, whose limits are for minutes.
+  private var tickedAt: Instant
   /// Status changes that some workers have not applied yet, by ticket: the server, since when, and how many workers are
   /// left.
   var decisions: [UInt64: (server: ServerID, since: Instant, left: Int)] = [:]
@@ -104,6 +106,7 @@ package struct ControlPlane: Sendable {
     self.settings = settings
     self.workers = workers
     random = seed
+    tickedAt = now
     runtimePlan = RuntimePlan(settings, workers: workers, limits: limits, registry: &registry)
     board = HealthBoard(runtimePlan.plan.pools, marked: runtimePlan.marked, at: now)
     failover = FailoverCoordinator(
@@ -129,6 +132,7 @@ package struct ControlPlane: Sendable {
   /// Ten milliseconds have passed.
   package mutating func tick(now: Instant) {
     ticks &+= 1
+    tickedAt = now
     reloadWhatIsDue(now: now)
     if ticks % 100 == 0 {
       forgetFull(now: now)
@@ -145,29 +149,48 @@ package struct ControlPlane: Sendable {
 
   mutating func emit(_ effect: Effect) { effects.append(effect) }
 
-  /// Logs a line; one about a server begins with its label.
-  mutating func log(
-    _ level: LogSettings.Level, _ server: ServerID?, _ message: String,
-    _ fields: KeyValuePairs<String, String> = [:]
-  ) {
-    let first: [LogField] = server.map { [("server", label($0))] } ?? []
-    emit(.log(level, message, first + fields.map { ($0, $1) }))
+  /// Logs a line that only an operator or the process itself causes. All others are limited.
+  mutating func logAlways(_ level: LogLevel, _ message: String, _ fields: [LogField] = []) {
+    emit(.log(level, message, fields))
   }
 
-  /// Logs a line that may be due very often, at most once a minute; the field `left_out` is the number of events since the
-  /// line before that have none. Lines of one `kind` are limited together; without it, those with the same message.
-  package mutating func logSeldom(
-    _ level: LogSettings.Level, _ message: String, _ fields: [LogField], kind: String? = nil, count: Int = 1,
-    now: Instant
+  /// Logs a line about a server, at most ten of a message in a minute.
+  mutating func log(
+    _ level: LogLevel, _ server: ServerID, _ message: String, _ fields: KeyValuePairs<String, String> = [:]
   ) {
-    guard let leftOut = lineLimits.take(kind ?? message, count: count, now: now) else { return }
+    logOften(level, message, about: ("server", label(server)), fields.map { ($0, $1) }, now: tickedAt)
+  }
+
+  /// Logs a line about one server or host, which begins with that: at most ten of a message in a minute.
+  mutating func logOften(
+    _ level: LogLevel, _ message: String, about field: LogField, _ fields: [LogField] = [], now: Instant
+  ) {
+    let most = level == .debug ? LineLimits.mostOfOneInDebug : LineLimits.mostOfOne
+    logLimited(level, message, [field] + fields, .init(message, about: field), most: most, now: now)
+  }
+
+  /// Logs a line that may be due very often, at most one with its message in a minute.
+  package mutating func logSeldom(
+    _ level: LogLevel, _ message: String, _ fields: [LogField], count: Int = 1, now: Instant
+  ) {
+    logLimited(level, message, fields, .init(message), count: count, now: now)
+  }
+
+  /// The field `left_out` is the number of events since the line before that have none.
+  private mutating func logLimited(
+    _ level: LogLevel, _ message: String, _ fields: [LogField], _ kind: LineLimits.Kind, most: Int = 1,
+    count: Int = 1, now: Instant
+  ) {
+    guard let leftOut = lineLimits.take(kind, level, most: most, count: count, now: now) else { return }
     emit(.log(level, message, fields + (leftOut > 0 ? [("left_out", "\(leftOut)")] : [])))
   }
 
   /// Logs how many lines were left out of each kind, unless a further one has reported that.
   private mutating func logLeftOut(now: Instant) {
-    for (kind, count) in lineLimits.takeLeftOut(now: now) {
-      log(.warning, nil, "log lines left out", ["line": kind, "left_out": "\(count)"])
+    for (kind, level, count) in lineLimits.takeLeftOut(now: now) {
+      let about: [LogField] = kind.name.isEmpty ? [] : [(kind.name, kind.value)]
+      logAlways(
+        level, "log lines left out", about + [("line", kind.message), ("left_out", "\(count)")])
     }
   }
 

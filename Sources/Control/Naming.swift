@@ -37,17 +37,17 @@ extension ControlPlane {
     for change in names.answered(host, result, at: now) {
       switch change {
       case .lost(let host, let reason):
-        log(
-          .warning, nil, "host not found",
-          ["host": host, "reason": reason, "instead": "its last known addresses, if any"])
+        logOften(
+          .warning, "host not found", about: ("host", host),
+          [("reason", reason), ("instead", "its last known addresses, if any")], now: now)
       case .several(let host, let addresses):
-        logSeldom(
-          .warning, "host has several addresses, and only one of them is used",
+        logOften(
+          .warning, "host has several addresses, and only one of them is used", about: ("host", host),
           [
-            ("host", host), ("addresses", addresses.joined(separator: ",")),
+            ("addresses", addresses.joined(separator: ",")),
             ("do", "list each server by a name of its own, as memcached-0.\(host), or by its address"),
-          ], kind: "several addresses of \(host)", now: now)
-      case .found(let host): log(.info, nil, "host found again", ["host": host])
+          ], now: now)
+      case .found(let host): logOften(.info, "host found again", about: ("host", host), now: now)
       case .confirmed(let server, let asked): emit(.tell(.confirmed(server: server, asked: asked)))
       case .moved(let server, let from, let to):
         log(.info, server, "server address changed", ["from": from.map { "\($0)" } ?? "none", "to": "\(to)"])

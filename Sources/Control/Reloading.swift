@@ -77,7 +77,7 @@ extension ControlPlane {
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
       // A signal is answered with a log line; a file may be touched without a change.
-      if cause == .signal { log(.info, nil, "reload: nothing has changed", ["why": cause.rawValue]) }
+      if cause == .signal { logAlways(.info, "reload: nothing has changed", [("why", cause.rawValue)]) }
       // The file is again the configuration in force.
       lastReloadError = ""
       emit(.report)
@@ -113,10 +113,10 @@ extension ControlPlane {
     for change in reload.changes {
       if case .hiddenByFlag = change {
         hiddenChanges += 1
-        log(.warning, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
+        logAlways(.warning, "reload", [("change", change.description), ("why", reload.cause.rawValue)])
         continue
       }
-      log(.info, nil, "reload", ["change": change.description, "why": reload.cause.rawValue])
+      logAlways(.info, "reload", [("change", change.description), ("why", reload.cause.rawValue)])
     }
     noteMovedKeys(from: before)
     emit(.report)
@@ -137,7 +137,7 @@ extension ControlPlane {
         "the configuration file cannot be read: the running configuration stays, a restart would fail",
         [("reason", unreadable)], now: now)
     } else {
-      log(.info, nil, "the configuration file can be read again")
+      logSeldom(.info, "the configuration file can be read again", [], now: now)
     }
     emit(.report)
   }
@@ -149,12 +149,16 @@ extension ControlPlane {
     guard !isPassing || lastReloadError != reasons.first else { return }
     reloadFailures += 1
     lastReloadError = reasons.first ?? ""
-    for reason in isPassing ? [lastReloadError] : reasons {
-      log(
-        isPassing ? .warning : .error, nil,
-        isPassing
-          ? "reload postponed: tried again each second" : "reload refused: the old configuration stays",
-        ["why": cause.rawValue, "reason": reason])
+    if isPassing {
+      logSeldom(
+        .warning, "reload postponed: tried again each second",
+        [("why", cause.rawValue), ("reason", lastReloadError)], now: now)
+    } else {
+      for reason in reasons {
+        logAlways(
+          .error, "reload refused: the old configuration stays",
+          [("why", cause.rawValue), ("reason", reason)])
+      }
     }
     emit(.report)
   }
@@ -266,9 +270,11 @@ extension ControlPlane {
     for pool in settings.pools {
       guard let share = old.first(where: { $0.name == pool.name })?.movedShare(in: pool) else { continue }
       let isMany = share > PoolSettings.notableShare
-      log(
-        isMany ? .warning : .info, nil, "keys have another server now",
-        ["pool": pool.name, "share": "\(share) %", "do": isMany ? "expect misses for them" : "nothing"])
+      logAlways(
+        isMany ? .warning : .info, "keys have another server now",
+        [
+          ("pool", pool.name), ("share", "\(share) %"), ("do", isMany ? "expect misses for them" : "nothing"),
+        ])
     }
   }
 }

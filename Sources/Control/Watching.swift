@@ -64,7 +64,7 @@ extension ControlPlane {
   private mutating func note(_ event: ClientEvent, of address: Endpoint?, now: Instant) {
     if event.kind == .setLogLevel {
       guard settings.log.clientsMaySetLevel else { return }
-      emit(.setLogLevel(LogSettings.Level(verbosity: event.number)))
+      emit(.setLogLevel(LogLevel(verbosity: event.number)))
     }
     let (level, message, fields) = event.line(settings.limits)
     let client: [LogField] = address.map { [("client", "\($0)")] } ?? []

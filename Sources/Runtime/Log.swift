@@ -2,18 +2,22 @@ import Bytes
 import Glibc
 import Net
 import Settings
+import Stats
 import Synchronization
+import Topology
 
 /// The log: one line per event, written by a separate thread.
 ///
 ///     2026-11-20T10:00:00.123Z warning server down server=10.0.0.1:11211 cause=refused
 ///
-/// Logging never blocks: lines queue in memory up to a bound. Lines that a full device or a stopped reader does not
-/// accept are dropped and counted. Text from peers is escaped, so that one event is one line.
+/// Logging never blocks: events queue in memory up to a bound. Those that a full device or a stopped reader does not
+/// accept are dropped and counted. Text from peers is escaped, so that one event is one line. The newest events are also
+/// kept in memory, whatever the level of the log.
 package final class Log: Sendable {
   private struct State {
-    var lines: [UInt8] = []
-    var count = 0
+    var events: [LogEvent] = []
+    /// What the events cost together.
+    var bytes = 0
     var dropped: UInt64 = 0
     var settings: LogSettings
     var isReopening = false
@@ -21,14 +25,20 @@ package final class Log: Sendable {
     var hasEnded = false
   }
 
-  /// The most bytes of lines that may be queued.
+  /// The most bytes of events that may be queued.
   private static let most = 1 << 20
+
+  /// The newest events of level info and above.
+  package let history = EventHistory()
+  private let journald: String
 
   private let state: Mutex<State>
   private let dropped = Atomic<Int>(0)
   private let bell: Semaphore
 
-  package init(_ settings: LogSettings) {
+  /// `journald`: the path of journald's socket.
+  package init(_ settings: LogSettings, journald: String = LogSettings.journaldSocket) {
+    self.journald = journald
     state = Mutex(State(settings: settings))
     bell = Semaphore()
   }
@@ -41,7 +51,7 @@ package final class Log: Sendable {
   /// Lines that were not written, since the start.
   package var linesDropped: Int { dropped.load(ordering: .relaxed) }
 
-  package var level: LogSettings.Level { state.withLock { $0.settings.level } }
+  package var level: LogLevel { state.withLock { $0.settings.level } }
 
   /// Applies new settings and reopens the file, as after a rotation (SIGHUP).
   package func reopen(_ settings: LogSettings) {
@@ -52,7 +62,7 @@ package final class Log: Sendable {
     bell.signal()
   }
 
-  package func setLevel(_ level: LogSettings.Level) {
+  package func setLevel(_ level: LogLevel) {
     state.withLock { $0.settings.level = level }
   }
 
@@ -69,15 +79,17 @@ package final class Log: Sendable {
     log(.debug, message, fields.map { ($0, $1) })
   }
 
-  func log(_ level: LogSettings.Level, _ message: String, _ fields: [(name: String, value: String)]) {
+  func log(_ level: LogLevel, _ message: String, _ fields: [(name: String, value: String)]) {
+    let event = LogEvent(time: LogLine.now(), level: level, message: message, fields: fields)
+    history.add(event)
     let isQueued = state.withLock { state in
       guard level.isWithin(state.settings.level), !state.isEnding else { return false }
-      guard state.lines.count < Self.most else {
+      guard state.bytes < Self.most else {
         state.dropped += 1
         return false
       }
-      state.lines += LogLine.render(level, message, fields, state.settings.format).utf8
-      state.count += 1
+      state.events.append(event)
+      state.bytes += event.cost
       return true
     }
     if isQueued { bell.signal() }
@@ -94,48 +106,36 @@ package final class Log: Sendable {
   // MARK: - The writer
 
   private func write() {
-    var sink = LogSink(state.withLock { $0.settings.destination })
+    var sink = LogSink(state.withLock { $0.settings.destination }, journald: journald)
     // Dropped lines; logged as soon as the device accepts lines again.
     var lost: UInt64 = 0
     while true {
       bell.wait()
-      let (lines, dropped, reopening, isEnding) = state.withLock { state in
-        let taken = (
-          state.lines, state.dropped, state.isReopening ? state.settings.destination : nil, state.isEnding
-        )
-        state.lines.removeAll(keepingCapacity: true)
+      let (events, dropped, settings, isReopening, isEnding) = state.withLock { state in
+        let taken = (state.events, state.dropped, state.settings, state.isReopening, state.isEnding)
+        state.events.removeAll(keepingCapacity: state.bytes < 1 << 14)
+        state.bytes = 0
         state.dropped = 0
         state.isReopening = false
         return taken
       }
-      if let reopening { sink.reopen(reopening) }
+      if isReopening { sink.reopen(settings.destination) }
       sink.seekMissing()
-      let unwritten = dropped + (lines.isEmpty ? 0 : sink.write(lines))
+      let unwritten = dropped + (events.isEmpty ? 0 : sink.write(events, settings.format))
       lost += unwritten
       self.dropped.add(Int(clamping: unwritten), ordering: .relaxed)
       if lost > 0 {
-        let note = LogLine.render(
-          .warning, "log lines dropped", [("lines", "\(lost)")], state.withLock { $0.settings.format })
-        if sink.write(Array(note.utf8)) == 0 { lost = 0 }
+        let note = LogEvent(
+          time: LogLine.now(), level: .warning, message: "log lines dropped", fields: [("lines", "\(lost)")])
+        if sink.write([note], settings.format) == 0 {
+          history.add(note)
+          lost = 0
+        }
       }
       if isEnding {
         state.withLock { $0.hasEnded = true }
         return
       }
-    }
-  }
-}
-
-extension LogSettings.Level {
-  /// Whether a line of this level is written when the log's level is `limit`.
-  func isWithin(_ limit: LogSettings.Level) -> Bool { rank <= limit.rank }
-
-  private var rank: Int {
-    switch self {
-    case .error: 0
-    case .warning: 1
-    case .info: 2
-    case .debug: 3
     }
   }
 }

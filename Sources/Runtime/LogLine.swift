@@ -1,28 +1,47 @@
 import Glibc
 import Settings
+import Stats
 
-/// Renders a log line: `<time> <level> <message> <name>=<value> …`, or one JSON object.
+/// Renders a log event as a line:
+///
+///     text     2026-11-20T10:00:00.123Z warning server down server=10.0.0.1:11211 cause="timed out"
+///     json     {"time":"2026-…Z","level":"warning","message":"server down","server":"10.0.0.1:11211","cause":"timed out"}
+///     logfmt   time=2026-…Z level=warning message="server down" server=10.0.0.1:11211 cause="timed out"
 enum LogLine {
-  static func render(
-    _ level: LogSettings.Level, _ message: String, _ fields: [(name: String, value: String)],
-    _ format: LogSettings.Format
-  ) -> String {
+  /// The names that a line in JSON or logfmt has besides its fields.
+  static let ownNames: Set<String> = ["time", "level", "message"]
+
+  static func render(_ event: LogEvent, _ format: LogSettings.Format) -> String {
+    let (time, level) = (timestamp(event.time), event.level.rawValue)
     switch format {
-    case .text:
-      var line = "\(timestamp()) \(level.rawValue) \(escape(message))"
-      for (name, value) in fields {
-        let text = escape(value)
-        line += text.isEmpty || text.contains(" ") ? " \(name)=\"\(text)\"" : " \(name)=\(text)"
-      }
-      return line + "\n"
+    case .text: return "\(time) \(level) \(message(of: event))\n"
+    case .logfmt:
+      let fields = event.fields.map { pair(uniqueName($0.name), $0.value) }.joined()
+      return "time=\(time) level=\(level)\(pair("message", event.message))\(fields)\n"
     case .json:
-      var line = #"{"time":"\#(timestamp())","level":"\#(level.rawValue)","message":"\#(escape(message))""#
-      for (name, value) in fields { line += #","\#(name)":"\#(escape(value))""# }
-      return line + "}\n"
+      let fields = event.fields.map { #","\#(uniqueName($0.name))":"\#(escape($0.value))""# }.joined()
+      return #"{"time":"\#(time)","level":"\#(level)","message":"\#(escape(event.message))"\#(fields)}"#
+        + "\n"
     }
   }
 
-  /// Escapes control characters, quotes and backslashes as both formats understand.
+  /// The message and the fields, as a line of text has them.
+  static func message(of event: LogEvent) -> String {
+    event.fields.reduce(escape(event.message)) { $0 + pair($1.name, $1.value) }
+  }
+
+  /// ` name=value`, with quotes around a value that has to be escaped, or that a reader could split.
+  private static func pair(_ name: String, _ value: String) -> String {
+    let text = escape(value)
+    let isPlain = text == value && !text.isEmpty && !text.contains { $0 == "=" || $0.isWhitespace }
+    return isPlain ? " \(name)=\(text)" : " \(name)=\"\(text)\""
+  }
+
+  /// The name of a field in a line that has each name once: `level` is `log.level`.
+  private static func uniqueName(_ name: String) -> String { ownNames.contains(name) ? "log." + name : name }
+
+  /// Escapes quotes, backslashes and all characters that control a terminal or break a line, as each format and JSON
+  /// understand.
   static func escape(_ text: String) -> String {
     var line = ""
     for scalar in text.unicodeScalars {
@@ -32,7 +51,7 @@ enum LogLine {
       case "\n": line += "\\n"
       case "\r": line += "\\r"
       case "\t": line += "\\t"
-      case _ where scalar.value < 32 || (scalar.value >= 127 && scalar.value < 160):
+      case "\0"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}":
         let hex = String(scalar.value, radix: 16)
         line += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
       default: line.unicodeScalars.append(scalar)
@@ -41,13 +60,21 @@ enum LogLine {
     return line
   }
 
-  /// The current time, in UTC to the millisecond.
-  private static func timestamp() -> String {
+  /// The current time, in seconds since 1970.
+  static func now() -> Double {
     var now = timespec()
-    // SAFETY: both are locals that the C library fills in.
+    // SAFETY: a local that the C library fills in.
     unsafe clock_gettime(CLOCK_REALTIME, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+  }
+
+  /// A time in UTC, to the millisecond.
+  private static func timestamp(_ time: Double) -> String {
+    let milliseconds = Int(exactly: (time * 1000).rounded(.down)) ?? 0
+    var seconds = time_t(milliseconds / 1000)
     var parts = unsafe tm()
-    unsafe gmtime_r(&now.tv_sec, &parts)
+    // SAFETY: both are locals, read and filled in by the C library.
+    unsafe gmtime_r(&seconds, &parts)
     func pad(_ n: some BinaryInteger, _ width: Int) -> String {
       let digits = String(n)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
@@ -55,6 +82,6 @@ enum LogLine {
     let date =
       unsafe "\(pad(Int(parts.tm_year) + 1900, 4))-\(pad(parts.tm_mon + 1, 2))-\(pad(parts.tm_mday, 2))"
     let time = unsafe "\(pad(parts.tm_hour, 2)):\(pad(parts.tm_min, 2)):\(pad(parts.tm_sec, 2))"
-    return "\(date)T\(time).\(pad(now.tv_nsec / 1_000_000, 3))Z"
+    return "\(date)T\(time).\(pad(milliseconds % 1000, 3))Z"
   }
 }

@@ -4,8 +4,10 @@ import Settings
 /// What would keep a valid configuration from being used on this machine, as far as can be told without the network and
 /// without opening anything: `ringroad check` says it. The start itself finds out by trying.
 package enum StartCheck {
-  /// One sentence for each problem; O(listeners).
-  package static func problems(of settings: ProxySettings) -> [String] {
+  /// One sentence for each problem; O(listeners). `journald`: the path of journald's socket.
+  package static func problems(
+    of settings: ProxySettings, journald: String = LogSettings.journaldSocket
+  ) -> [String] {
     var problems: [String] = []
     for listener in settings.listeners {
       if let complaint = listener.owner.flatMap(Owner.complaint) {
@@ -15,7 +17,13 @@ package enum StartCheck {
         problems.append("listener \(listener.endpoint): \(problem)")
       }
     }
-    if case .file(let path) = settings.log.destination {
+    switch settings.log.destination {
+    case .stderr, .syslog: break
+    case .journald:
+      if case .missing = PathKind(of: journald) {
+        problems.append("log: there is no \(journald); \(LogSink.journaldRemedy)")
+      }
+    case .file(let path):
       if case .folder = PathKind(of: path) {
         problems.append("log: \(path) is a folder; write the path of a file")
       } else if let problem = folderProblem(of: path) {

@@ -133,19 +133,18 @@ extension SettingsDecoder {
 }
 
 extension LogSettings.Destination: CustomStringConvertible {
-  /// Parses `stderr`, `syslog`, or the absolute path of a file.
+  private static let expected = "stderr, syslog, journald or the absolute path of a file"
+
+  /// Parses `stderr`, `syslog`, `journald`, or the absolute path of a file.
   static func parse(_ text: String) throws(Complaint) -> Self {
-    switch text {
-    case "stderr": return .stderr
-    case "syslog": return .syslog
-    default: break
-    }
+    let words: [Self] = [.stderr, .syslog, .journald]
+    if let word = words.first(where: { $0.description == text }) { return word }
     guard text.hasPrefix("/"), text.utf8.count > 1 else {
-      let near = nearestWord(to: text, among: ["stderr", "syslog"]).map { "did you mean \(quoted($0))?" }
-      throw .expected("stderr, syslog or the absolute path of a file", found: quoted(text), hint: near)
+      let near = nearestWord(to: text, among: words.map(\.description)).map { "did you mean \(quoted($0))?" }
+      throw .expected(expected, found: quoted(text), hint: near)
     }
     guard text.utf8.count < 4096, text.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }) else {
-      throw .expected("stderr, syslog or the absolute path of a file", found: quoted(text))
+      throw .expected(expected, found: quoted(text))
     }
     return .file(path: text)
   }
@@ -154,6 +153,7 @@ extension LogSettings.Destination: CustomStringConvertible {
     switch self {
     case .stderr: "stderr"
     case .syslog: "syslog"
+    case .journald: "journald"
     case .file(let path): path
     }
   }

@@ -1,3 +1,5 @@
+import Topology
+
 /// A whole configuration, checked, with its defaults filled in.
 ///
 ///     listeners ── routes ──▶ pools ──▶ servers
@@ -129,23 +131,20 @@ package struct LogSettings: Equatable, Sendable {
   package enum Destination: Equatable, Sendable {
     case stderr
     case syslog
+    /// systemd's journal, by its native protocol.
+    case journald
     /// Appended to, and reopened by SIGHUP.
     case file(path: String)
   }
 
-  /// From the fewest lines to the most.
-  package enum Level: String, CaseIterable, Sendable {
-    case error, warning, info, debug
+  package typealias Level = LogLevel
 
-    /// The level for memcached's verbosity, as `verbosity n` and `-v` give it.
-    package init(verbosity: UInt64) {
-      self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
-    }
-  }
+  /// The socket on which journald takes datagrams.
+  package static let journaldSocket = "/run/systemd/journal/socket"
 
   /// How lines are written.
   package enum Format: String, CaseIterable, Sendable {
-    case text, json
+    case text, json, logfmt
   }
 
   package var destination = Destination.stderr
@@ -155,4 +154,11 @@ package struct LogSettings: Equatable, Sendable {
   package var clientsMaySetLevel = false
 
   package init() {}
+}
+
+extension LogLevel {
+  /// The level for memcached's verbosity, as `verbosity n` and `-v` give it.
+  package init(verbosity: UInt64) {
+    self = verbosity == 0 ? .warning : verbosity == 1 ? .info : .debug
+  }
 }

@@ -2,6 +2,7 @@
 package enum LogFields {
   package static let all: [Definition] = [
     .init("address", .text, "The address on which the proxy listens"),
+    .init("addresses", .text, "The addresses of a host that has several"),
     .init("after", .text, "How long all workers took to apply a server's status, in microseconds"),
     .init("again", .text, "When the proxy tries again by itself"),
     .init("alive", .text, "Whether a probe was answered: true or false"),
@@ -26,12 +27,13 @@ package enum LogFields {
     .init("items", .text, "Items that a server held when it was put back, or unknown"),
     .init("keys", .text, "What happens to a server's keys; or the number of keys that it cannot hold"),
     .init(
-      "left_out", .gauge, "lines",
-      "Lines of this kind that were left out since the last: one a minute is written"),
+      "left_out", .gauge, "lines", "Lines of this kind that were left out since the last that was written"),
     .init("level", .text, "The level of the log: error, warning, info or debug"),
     .init("limit", .gauge, "clients", "The most clients that the proxy accepts"),
     .init("limits.clients", .gauge, "clients", "The setting of that name"),
-    .init("line", .text, "The kind of the lines left out"),
+    .init("limits.half_request_timeout", .text, "The setting of that name"),
+    .init("limits.unread_timeout", .text, "The setting of that name"),
+    .init("line", .text, "The message of the lines left out"),
     .init("lines", .gauge, "lines", "Log lines dropped because the log could not be written"),
     .init("log.to", .text, "The setting of that name"),
     .init("owners", .text, "Servers whose keys an overflowed journal held, or all"),

@@ -1,10 +1,10 @@
 import Bytes
-import Proxy
 import Settings
 import Testing
 import Topology
 
 @testable import Control
+@testable import Proxy
 
 /// What the log says of clients, of the file and of names: each once, with what the operator can do.
 @Suite struct SeenAndSaidTests {
@@ -137,5 +137,63 @@ import Topology
     desk.control.received(
       .seen(worker: 0, .failed(server: 0, .refused), at: desk.control.names.address(of: 0)), now: desk.now)
     #expect(logged(&desk).contains { $0.hasSuffix("cause=refused keys=\(expected)") })
+  }
+
+  // MARK: - Limits
+
+  private func pass(_ seconds: Int, _ desk: inout Desk) {
+    for _ in 0..<seconds * 100 {
+      desk.now = desk.now.advanced(by: .milliseconds(10))
+      desk.control.tick(now: desk.now)
+    }
+  }
+
+  /// A server whose replies never fit is closed each time: ten lines a minute say it, for each server.
+  @Test func serverThatFillsTheLogIsLimitedAndCounted() throws {
+    var desk = try Desk("servers: [10.0.0.1:1, 10.0.0.2:1]")
+    func violate(_ server: ServerID) -> Int {
+      let event = WorkerEvent.violation(
+        server: server, violation: .wrongType, asked: Outline(nil, bytes: 9), got: Outline(nil, bytes: 8))
+      desk.control.received(
+        .seen(worker: 0, event, at: desk.control.names.address(of: server)), now: desk.now)
+      return logged(&desk).count { $0.contains("reply does not fit") }
+    }
+    #expect((0..<100).map { _ in violate(0) }.reduce(0, +) == 10)
+    #expect((0..<5).map { _ in violate(1) }.reduce(0, +) == 5)
+    pass(59, &desk)
+    #expect(logged(&desk) == [])
+    pass(2, &desk)
+    #expect(
+      logged(&desk) == [
+        "warning log lines left out server=10.0.0.1:1 line=reply does not fit: connection closed left_out=90"
+      ])
+    #expect((0..<12).map { _ in violate(0) }.reduce(0, +) == 9)
+  }
+
+  /// Lines of level debug about a server do not end in a warning.
+  @Test func linesOfLevelDebugAreLimitedAtTheirLevel() throws {
+    var desk = try Desk("servers: [10.0.0.1:1]\non_failure: fail_fast\nfailures: 10000")
+    for _ in 0..<500 {
+      desk.control.received(
+        .seen(worker: 0, .failed(server: 0, .timedOut), at: desk.control.names.address(of: 0)), now: desk.now)
+    }
+    #expect(logged(&desk).count { $0.hasPrefix("debug server failure server=10.0.0.1:1 ") } == 100)
+    pass(61, &desk)
+    #expect(
+      logged(&desk).filter { $0.contains("left out") } == [
+        "debug log lines left out server=10.0.0.1:1 line=server failure left_out=400"
+      ])
+  }
+
+  @Test func nameThatIsFoundAndLostAgainAndAgainIsLimited() throws {
+    var desk = try Desk("servers: [cache-a:1]")
+    var lines: [String] = []
+    for i in 0..<100 {
+      desk.control.lookedUp(
+        "cache-a", i % 2 == 0 ? .failed(reason: "none") : .found(["10.0.0.8"]), now: desk.now)
+      lines += logged(&desk)
+    }
+    #expect(lines.count { $0.hasPrefix("warning host not found host=cache-a reason=none") } == 10)
+    #expect(lines.count { $0 == "info host found again host=cache-a" } == 10)
   }
 }

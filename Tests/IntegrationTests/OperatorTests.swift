@@ -56,5 +56,30 @@ extension Integration {
       }
       #expect(isDebug == isAllowed, "\(cluster.proxy.log)")
     }
+
+    @Test func logInJSONIsReadByPython() throws {
+      let logs = try Directory()
+      let options = "log: {to: \(logs.file("log")), format: json, level: debug, clients_may_set_level: true}"
+      let cluster = try Cluster(servers: 2, options: options)
+      #expect(try cluster.client().ask("verbosity 2") == "OK")
+      cluster.servers[0].kill()
+      let isSaid = eventually(within: .seconds(5)) {
+        for i in 0..<20 { _ = try? cluster.client().get("k\(i)") }
+        return logs.read("log").contains("server down")
+      }
+      #expect(isSaid)
+      try cluster.proxy.edit("pools: {\"a\\tb\": \"c\"}\nlimits: {clients: \"\\\\ \u{2028} ключ\"}\n")
+      #expect(eventually(within: .seconds(5)) { logs.read("log").contains("reload refused") })
+      cluster.proxy.child.signal(SIGTERM)
+      #expect(cluster.proxy.child.end(within: .seconds(5)) == .exited(0))
+      let script = Programs.root + "/Tests/IntegrationTests/Clients/log_lines.py"
+      let child = try Child([Programs.python(), script, logs.file("log")], output: logs.file("out"))
+      #expect(child.end(within: .seconds(10)) == .exited(0), "\(logs.read("out"))")
+      let messages = logs.read("out").split(separator: "\n")
+      for message in ["serving", "log level set by a client", "server down", "draining", "ended"] {
+        #expect(messages.contains { $0 == message }, "\(message)")
+      }
+      #expect(messages.contains { $0.hasPrefix("reload refused") })
+    }
   }
 }

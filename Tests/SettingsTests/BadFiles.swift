@@ -376,9 +376,9 @@ let badFiles = #"""
   ## a log that goes nowhere
   | servers: [a]
   | log: {to: stdrr, level: verbose, format: xml}
-  > 2:11: to: expected stderr, syslog or the absolute path of a file, found "stdrr"; did you mean "stderr"?
+  > 2:11: to: expected stderr, syslog, journald or the absolute path of a file, found "stdrr"; did you mean "stderr"?
   > 2:25: unknown level "verbose"; expected one of error, warning, info, debug
-  > 2:42: unknown format "xml"; expected one of text, json
+  > 2:42: unknown format "xml"; expected one of text, json, logfmt
   ## a truth about the log that is none
   | servers: [a]
   | log: {clients_may_set_level: yes}
@@ -386,7 +386,7 @@ let badFiles = #"""
   ## a log in a relative path
   | servers: [a]
   | log: {to: ringroad.log}
-  > 2:11: to: expected stderr, syslog or the absolute path of a file, found "ringroad.log"; the default is stderr
+  > 2:11: to: expected stderr, syslog, journald or the absolute path of a file, found "ringroad.log"; the default is stderr
   ## a route to an unknown pool
   | pools:
   |   main: {servers: [a]}

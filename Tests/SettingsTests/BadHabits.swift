@@ -327,7 +327,7 @@ let badHabits = #"""
   ## a log to standard output
   | servers: [a]
   | log: {to: stdout, level: warn}
-  > 2:11: to: expected stderr, syslog or the absolute path of a file, found "stdout"; the default is stderr
+  > 2:11: to: expected stderr, syslog, journald or the absolute path of a file, found "stdout"; the default is stderr
   > 2:26: unknown level "warn"; did you mean "warning"?
   ## limits that are a number
   | servers: [a]

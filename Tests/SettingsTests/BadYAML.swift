@@ -413,4 +413,14 @@ let badYAML = #"""
   | idle_timeout: 60s
   > 2:1: unknown key "mark" in the file; it belongs to a server: {address: 10.0.0.1:11211, mark: down}
   > 3:1: unknown key "idle_timeout" in the file; leave it out: an idle client is never closed
+  ## a log to systemd's journal by another name
+  | servers: [a]
+  | log: {to: journal, format: logfmtt}
+  > 2:11: to: expected stderr, syslog, journald or the absolute path of a file, found "journal"; did you mean "journald"?
+  > 2:28: unknown format "logfmtt"; did you mean "logfmt"?
+  ## a log in capital letters, and in a format of none
+  | servers: [a]
+  | log: {to: Journald, format: ""}
+  > 2:11: to: expected stderr, syslog, journald or the absolute path of a file, found "Journald"; did you mean "journald"?
+  > 2:29: unknown format ""; expected one of text, json, logfmt
   """#

@@ -160,6 +160,20 @@ import Testing
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
   }
 
+  @Test(arguments: [
+    ("stderr", LogSettings.Destination.stderr), ("syslog", .syslog), ("journald", .journald),
+    ("/journald", .file(path: "/journald")),
+  ])
+  func everyDestinationOfTheLogIsDecodedAndWritten(_ text: String, _ destination: LogSettings.Destination)
+    throws
+  {
+    for format in LogSettings.Format.allCases {
+      let log = try Self.decode("servers: [a]\nlog: {to: \(text), format: \(format)}").log
+      #expect(log.destination == destination && log.format == format)
+      #expect(log.destination.description == text)
+    }
+  }
+
   @Test func aServerInTwoPoolsIsCountedOnce() throws {
     let text = """
       pools:

@@ -4,7 +4,7 @@ import Testing
 
 /// docs/STATS.md and the manual page have the tables of the code: what `stats ringroad` shows, the fields of log lines, and
 /// how `stats` is merged. `make docs` writes them there.
-@Suite struct StatsPagesTests {
+@Suite(.serialized) struct StatsPagesTests {
   /// A part of a page, between the lines `begin <name>` and `end <name>`.
   struct Part: CustomStringConvertible {
     let page: String
@@ -50,9 +50,9 @@ import Testing
     for path in try Repository.files(in: "Sources", where: { $0.hasSuffix(".swift") })
     where path.contains("/Control/") || path.contains("/Runtime/") {
       for match in try Repository.text(of: path).matches(
-        of: /[\[(,\s]"([a-z]+(?:[._][a-z]+)*)"(?:: |, "\\\(|, label)/)
+        of: /[\[(,\s](?:"([a-z]+(?:[._][a-z]+)*)": |\("([a-z]+(?:[._][a-z]+)*)", ["\w])/)
       {
-        logged.insert(String(match.1))
+        logged.insert(String(match.1 ?? match.2 ?? ""))
       }
     }
     #expect(logged.subtracting(LogFields.all.map(\.name)) == [], "not in LogFields")
