@@ -37,7 +37,10 @@ let package = Package(
     .target(
       name: "Proxy", dependencies: ["Bytes", "Topology", "Wire", "Routing", "Stats"],
       swiftSettings: house),
-    .target(name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans),
+    .target(
+      name: "Net", dependencies: ["Bytes", "CLibevent", "CRingroad"], swiftSettings: spans,
+      // libevent_extra, which pkg-config names, has only the HTTP server.
+      linkerSettings: [.linkedLibrary("event_core")]),
     .target(
       name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy", "Stats"],
       swiftSettings: house),

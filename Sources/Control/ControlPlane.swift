@@ -34,8 +34,18 @@ package struct ControlPlane: Sendable {
     case prepare(ProxySettings)
     /// Publish `report`.
     case report
+    /// A reload has ended.
+    case reloaded(ReloadResult)
     case setLogLevel(LogLevel)
     case log(LogLevel, String, [LogField])
+  }
+
+  /// What became of a reload.
+  package enum ReloadResult: Sendable, Equatable {
+    /// What has changed, one sentence each.
+    case applied([String])
+    /// The old configuration stays, for this reason.
+    case refused(String)
   }
 
   package typealias LogField = (name: String, value: String)

@@ -10,6 +10,7 @@ import Topology
 package enum ReloadCause: String, Sendable {
   case signal = "SIGHUP"
   case file = "the file has changed"
+  case request = "asked by the admin interface"
 }
 
 /// Why the proxy cannot start, or cannot apply a configuration, in one line.
@@ -77,11 +78,11 @@ extension ControlPlane {
     let changes = SettingsChange.compare(settings, new)
     guard !changes.isEmpty else {
       // A signal is answered with a log line; a file may be touched without a change.
-      if cause == .signal { logAlways(.info, "reload: nothing has changed", [("why", cause.rawValue)]) }
+      if cause != .file { logAlways(.info, "reload: nothing has changed", [("why", cause.rawValue)]) }
       // The file is again the configuration in force.
       lastReloadError = ""
       emit(.report)
-      return
+      return emit(.reloaded(.applied([])))
     }
     let next = WaitingReload(
       settings: new, changes: changes, cause: cause, deadline: now.advanced(by: Self.patience))
@@ -120,6 +121,7 @@ extension ControlPlane {
     }
     noteMovedKeys(from: before)
     emit(.report)
+    emit(.reloaded(.applied(reload.changes.map(\.description))))
   }
 
   /// Whether a restart would fail, because the file cannot be read.
@@ -145,6 +147,7 @@ extension ControlPlane {
   /// Keeps the old configuration. What may be a temporary failure is tried again in a second, and logged once per
   /// reason.
   private mutating func refuse(_ reasons: [String], isPassing: Bool, _ cause: ReloadCause, now: Instant) {
+    emit(.reloaded(.refused(reasons.first ?? "")))
     if isPassing { postponedReload = (cause, until: now.advanced(by: .seconds(1))) }
     guard !isPassing || lastReloadError != reasons.first else { return }
     reloadFailures += 1
@@ -194,6 +197,19 @@ extension ControlPlane {
         runtimePlan.plan.pools, keeping: runtimePlan.plan.keptPools, out: out, now: now), now: now)
     // The floor may allow other servers to be ejected among the new ones.
     apply(changes, now: now)
+  }
+
+  /// Marks a server down, or removes its mark, until the next reload. As if the file had that mark.
+  package mutating func mark(_ address: String, isDown: Bool, now: Instant) {
+    var new = settings
+    for i in new.pools.indices {
+      for n in new.pools[i].servers.indices where new.pools[i].servers[n].address == address {
+        new.pools[i].servers[n].isMarkedDown = isDown
+      }
+    }
+    guard new != settings else { return }
+    take(new, now: now)
+    emit(.report)
   }
 
   // MARK: - Servers that join, keys that move

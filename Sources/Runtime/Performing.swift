@@ -46,6 +46,7 @@ extension Supervisor {
       let result = Result { () throws(StartFailure) in try apply(settings) }
       control.prepared(result, now: now)
     case .report: report()
+    case .reloaded(let result): reloadEnded(result)
     case .setLogLevel(let level): log.setLevel(level)
     case .log(let level, let message, let fields): log.log(level, message, fields)
     }

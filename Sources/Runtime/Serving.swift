@@ -55,6 +55,7 @@ private struct Launcher {
     for listener in settings.listeners {
       listeningSockets.append(try ListeningSocket(listener, inherited: { inherited.removeValue(forKey: $0) }))
     }
+    let admin = try adminSocket { inherited.removeValue(forKey: $0) }
     if let stranger = inherited.keys.first {
       throw StartFailure(
         "inherited a socket that listens on \(stranger), which is not in the configuration; "
@@ -73,11 +74,25 @@ private struct Launcher {
     }
     let pidFile = try PIDFile(launch.pidFile)
     defer { pidFile.remove() }
-    return try serve(consume listeningSockets, consume signals, starter: starter)
+    return try serve(consume listeningSockets, admin, consume signals, starter: starter)
+  }
+
+  /// The admin interface's listener; nil without one, or if only the default asks for it and it cannot be opened.
+  private func adminSocket(inherited: (Address) -> Int32?) throws(StartFailure) -> Result<
+    ListeningSocket?, StartFailure
+  > {
+    guard let listener = settings.admin.listener else { return .success(nil) }
+    do throws(StartFailure) {
+      return .success(try ListeningSocket(listener, inherited: inherited))
+    } catch {
+      if settings.admin.isRequired { throw error }
+      return .failure(error)
+    }
   }
 
   private func serve(
-    _ listeningSockets: consuming [ListeningSocket], _ signals: consuming Signals, starter: Int32
+    _ listeningSockets: consuming [ListeningSocket], _ admin: Result<ListeningSocket?, StartFailure>,
+    _ signals: consuming Signals, starter: Int32
   ) throws(StartFailure) -> Int32 {
     if let user = launch.user { try become(user) }
     ringroad_map_large_blocks()
@@ -88,6 +103,13 @@ private struct Launcher {
     let supervisor = try Supervisor(
       settings: settings, launch: launch, log: log, signals: signals,
       listeningSockets: consume listeningSockets)
+    switch admin {
+    case .success(let socket): supervisor.adminSocket = socket
+    case .failure(let reason):
+      log.warning(
+        "no admin interface: its address is not free",
+        ["reason": reason.reason, "do": "set admin to another address, or to off"])
+    }
     if starter >= 0 { ringroad_detach(starter) }
     let code = supervisor.run()
     log.info("ended")

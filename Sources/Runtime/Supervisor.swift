@@ -21,6 +21,7 @@ final class Supervisor {
     static let tick: UInt8 = 5
     static let session: UInt8 = 6
     static let names: UInt8 = 7
+    static let admin: UInt8 = 8
   }
 
   let launch: LaunchOptions
@@ -34,6 +35,12 @@ final class Supervisor {
   var listeningSockets: [ListeningSocket] = []
   var workers: [Mailbox<ControlMessage>] = []
   let outbox: Mailbox<WorkerReport>
+  /// To and from the admin thread, and the reloads that it waits for.
+  let adminRequests: Mailbox<AdminRequest>
+  let adminReplies: Mailbox<AdminReply>
+  var reloadRequests: [HTTPRequest.ID] = []
+  /// The admin interface's listener, if there is one: open until the process ends.
+  var adminSocket: ListeningSocket?
   let sharedStats: SharedStats
   var placement: ClientPlacement
   var sessionSockets: [ServerID: SessionSocket] = [:]
@@ -64,6 +71,8 @@ final class Supervisor {
     do throws(SystemError) {
       loop = try EventLoop()
       outbox = try Mailbox()
+      adminRequests = try Mailbox()
+      adminReplies = try Mailbox()
       resolver = try Resolver(lookup)
     } catch {
       throw StartFailure(error.description)
@@ -97,6 +106,7 @@ final class Supervisor {
     for listeningSocket in listeningSockets {
       log.info("listening", ["address": "\(listeningSocket.listener.address)"])
     }
+    if let adminSocket { startAdmin(on: adminSocket) }
     while !hasEnded {
       guard loop.runOnce(maxWait: nil) else { break }
       let now = Clock.now()
@@ -150,6 +160,7 @@ final class Supervisor {
 
   private func watchEverything() {
     _ = loop.watch(outbox.bell, token: Token(kind: Kind.mail))
+    _ = loop.watch(adminRequests.bell, token: Token(kind: Kind.admin))
     _ = loop.watch(resolver.answers.bell, token: Token(kind: Kind.names))
     _ = loop.watch(signals.descriptor, token: Token(kind: Kind.signal))
     for (i, listeningSocket) in listeningSockets.enumerated() { open(listeningSocket, at: i) }
@@ -162,6 +173,7 @@ final class Supervisor {
     case Kind.listener: accept(at: Int(ready.token.index), now: now)
     case Kind.mail: readReports(now: now)
     case Kind.names: readAnswers(now: now)
+    case Kind.admin: readAdminRequests(now: now)
     case Kind.signal: while let number = signals.next() { heard(number, now: now) }
     case Kind.file: fileMoved(now: now)
     case Kind.session: sessionReady(ServerID(ready.token.index), ready.events, now: now)

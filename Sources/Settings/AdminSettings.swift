@@ -13,6 +13,8 @@ package struct AdminSettings: Equatable, Sendable {
   package var listener: ListenerSettings? = usual
   /// The file whose first line is the token that requests which change something need; nil: they are refused.
   package var tokenFile: String? = nil
+  /// Names by which clients may reach it, besides numeric addresses, localhost and the name of its own address.
+  package var hosts: [String] = []
   /// Whether the file or a flag has asked for it: then it must be there, or the proxy does not start.
   package var isRequired = false
 
@@ -44,6 +46,7 @@ extension SettingsDecoder {
       switch key {
       case .address: isThere = true
       case .token: admin.tokenFile = tokenFile(value)
+      case .hosts: admin.hosts = hosts(value)
       case .mode, .owner: break
       }
     }
@@ -53,10 +56,23 @@ extension SettingsDecoder {
       return admin
     }
     // What is left is a listener's.
-    let rest = node.entries?.filter { $0.key.scalar != AdminKey.token.rawValue } ?? []
+    let own = [AdminKey.token.rawValue, AdminKey.hosts.rawValue]
+    let rest = node.entries?.filter { $0.key.scalar.map { !own.contains($0) } ?? true } ?? []
     admin.listener =
       listener(YAMLNode(content: .mapping(rest), position: node.position), port: AdminSettings.port)
     return admin
+  }
+
+  private mutating func hosts(_ node: YAMLNode) -> [String] {
+    let nodes = node.scalar == nil ? items(of: node, "hosts", most: 64, hint: "such as [ringroad.example]") ?? [] : [node]
+    return nodes.compactMap { node in
+      guard let name = text(node, "hosts") else { return nil }
+      guard name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && !"/:@".utf8.contains($0) }) else {
+        refuse(node.position, .expected("the name of a host, without a port", found: quoted(name)), about: "hosts")
+        return nil
+      }
+      return name
+    }
   }
 
   private mutating func tokenFile(_ node: YAMLNode) -> String? {

@@ -1,8 +1,8 @@
 import Glibc
 
 /// The whole content of a file, up to a size limit.
-enum FileBytes {
-  struct Failure: Error {
+package enum FileBytes {
+  package struct Failure: Error {
     /// The system's error text.
     var reason: String
     /// Whether a retry may succeed soon: no descriptor or no memory was free.
@@ -12,7 +12,7 @@ enum FileBytes {
   /// Reads a file to its end, or one byte past `most`, so that the caller can detect that it is too large.
   ///
   /// A pipe is read, and waited for, only if `waits` is true.
-  static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
+  package static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
     // SAFETY: the path lives through the call; it is copied by the kernel.
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw failure() }

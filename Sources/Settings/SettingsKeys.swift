@@ -38,7 +38,7 @@ enum ListenerKey: String, SettingsKey {
 }
 
 enum AdminKey: String, SettingsKey {
-  case address, mode, owner, token
+  case address, mode, owner, hosts, token
 }
 
 enum TokenKey: String, SettingsKey {

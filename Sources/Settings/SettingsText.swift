@@ -7,6 +7,17 @@ extension ServerSettings {
   }
 }
 
+extension ServerSettings {
+  /// In the form of the file.
+  var yaml: YAMLNode {
+    var pairs = [(key: ServerKey.address.rawValue, value: YAMLNode.word(address))]
+    if weight != 1 { pairs.append((ServerKey.weight.rawValue, .word(String(weight)))) }
+    if let name { pairs.append((ServerKey.name.rawValue, .word(name))) }
+    if isMarkedDown { pairs.append((ServerKey.mark.rawValue, .word(ServerMark.down.rawValue))) }
+    return .pairs(pairs)
+  }
+}
+
 extension LimitSettings {
   func written(_ key: LimitKey) -> String {
     switch key {
@@ -38,6 +49,43 @@ extension ProxySettings {
     LimitKey.allCases.map { ("limits.\($0.rawValue)", limits.written($0)) }
       + LogKey.allCases.map { ("log.\($0.rawValue)", log.written($0)) }
       + [(FileKey.drainTimeout.rawValue, Quantity.written(drainTimeout))]
+  }
+
+  /// The whole configuration in the form of the file, with all defaults. A token's file is named, its content is not read.
+  package var yaml: String {
+    func listener(_ one: ListenerSettings) -> YAMLNode {
+      guard one.mode != nil || one.owner != nil else { return .word(one.endpoint.description) }
+      let mode = one.mode.map { [(key: "mode", value: YAMLNode.word("0" + String($0, radix: 8)))] } ?? []
+      let owner = one.owner.map { [(key: "owner", value: YAMLNode.word($0))] } ?? []
+      return .pairs([(key: "address", value: .word(one.endpoint.description))] + mode + owner)
+    }
+    func words(_ pairs: [(key: String, text: String)]) -> YAMLNode {
+      .pairs(pairs.map { (key: $0.key, value: YAMLNode.word($0.text)) })
+    }
+    var lines = [
+      "listen: \(YAMLNode.items(listeners.map(listener)).written)",
+      "threads: \(threads.map(String.init) ?? "auto")", "pin_threads: \(pinsThreads)",
+      "drain_timeout: \(Quantity.written(drainTimeout))", "admin: \(adminYAML.written)",
+      "limits: \(words(LimitKey.allCases.map { ($0.rawValue, limits.written($0)) }).written)",
+      "log: \(words(LogKey.allCases.map { ($0.rawValue, log.written($0)) }).written)", "pools:",
+    ]
+    for pool in pools {
+      lines.append("  \(YAMLNode.word(pool.name).written):")
+      lines += pool.plainSettings.map { "    \($0.key): \(YAMLNode.word($0.text).written)" }
+      lines.append("    servers:")
+      lines += pool.servers.map { "      - \($0.yaml.written)" }
+    }
+    lines.append("routes:")
+    lines += routes.map { "  - \(words([("prefix", $0.prefix), ("pool", $0.pool)]).written)" }
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private var adminYAML: YAMLNode {
+    guard let one = admin.listener else { return .word("off") }
+    let token = admin.tokenFile.map {
+      [(key: "token", value: YAMLNode.pairs([(key: "file", value: .word($0))]))]
+    }
+    return .pairs([(key: "address", value: .word(one.endpoint.description))] + (token ?? []))
   }
 
   /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file. A server in two pools is one.

@@ -1,0 +1,50 @@
+/// A page of the admin interface.
+enum Endpoint: Equatable {
+  case page, health, ready, metrics
+  case status, pools, servers, ring, history, events, config, route
+  case reload
+  case mark(server: String)
+
+  /// The page at a percent-encoded path; nil if there is none.
+  init?(_ path: String) {
+    switch path {
+    case "/": self = .page
+    case "/healthz": self = .health
+    case "/readyz": self = .ready
+    case "/metrics": self = .metrics
+    case "/api/v1/status": self = .status
+    case "/api/v1/pools": self = .pools
+    case "/api/v1/servers": self = .servers
+    case "/api/v1/ring": self = .ring
+    case "/api/v1/history": self = .history
+    case "/api/v1/events": self = .events
+    case "/api/v1/config": self = .config
+    case "/api/v1/route": self = .route
+    case "/api/v1/reload": self = .reload
+    default:
+      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      guard parts.count == 6, parts[1...3] == ["api", "v1", "servers"], parts[5] == "mark",
+        let name = Query.decoded(parts[4]), !name.isEmpty
+      else { return nil }
+      self = .mark(server: String(decoding: name, as: UTF8.self))
+    }
+  }
+
+  var method: String {
+    switch self {
+    case .reload, .mark: "POST"
+    default: "GET"
+    }
+  }
+
+  /// The parameters that its query may have.
+  var parameters: Set<String> {
+    switch self {
+    case .ring: ["pool"]
+    case .history: ["since", "server", "servers"]
+    case .events: ["since"]
+    case .route: ["key"]
+    default: []
+    }
+  }
+}

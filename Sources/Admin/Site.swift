@@ -1,0 +1,206 @@
+import Net
+import Settings
+import Stats
+import Topology
+
+/// The admin interface: requests in, responses out. It opens nothing and knows no thread.
+///
+///     GET  /  /metrics  /healthz  /readyz  /api/v1/…     read
+///     POST /api/v1/reload  /api/v1/servers/NAME/mark     change something, and need the token
+package struct Site: ~Copyable {
+  /// What a request asks for.
+  package enum Answer: Sendable {
+    case response(HTTPResponse)
+    /// Reload the configuration, and answer with what became of it.
+    case reload
+    case mark(server: String, isDown: Bool)
+    /// The events from number `since` on, as they happen.
+    case events(since: Int)
+  }
+
+  /// What the site is asked to read besides the numbers.
+  package struct Sources {
+    package var numbers: MetricSource
+    package var events: (_ since: Int) -> [LogEvent]
+    /// The token that changes need; nil without one.
+    package var token: () -> String?
+
+    package init(
+      _ numbers: MetricSource, events: @escaping (_ since: Int) -> [LogEvent], token: @escaping () -> String?
+    ) {
+      self.numbers = numbers
+      self.events = events
+      self.token = token
+    }
+  }
+
+  private var placement = Placement()
+  /// The name that the listener was given, which clients may use.
+  private let hosts: Set<String>
+
+  /// `hosts`: the names by which clients may reach it, besides numeric addresses and localhost.
+  package init(hosts: [String]) { self.hosts = Set(hosts.map { $0.lowercased() }) }
+
+  package mutating func answer(_ request: HTTPRequest, _ sources: Sources) -> Answer {
+    guard let host = request.host, mayBe(host: host) else {
+      return .response(
+        .error(421, "this name is not the proxy's: use its address, or add the name to admin.hosts"))
+    }
+    guard let endpoint = Endpoint(request.path) else { return .response(.error(404, "there is no such page")) }
+    let allowed = endpoint.method == "GET" ? ["GET", "HEAD"] : [endpoint.method]
+    guard allowed.contains(request.method) else {
+      var response = HTTPResponse.error(405, "only \(allowed.joined(separator: " and ")) here")
+      response.headers.append(("Allow", allowed.joined(separator: ", ")))
+      return .response(response)
+    }
+    guard let query = Query(request.query) else {
+      return .response(.error(400, "the query is not well percent-encoded"))
+    }
+    if let stranger = query.items.first(where: { !endpoint.parameters.contains($0.name) }) {
+      return .response(.error(400, "unknown parameter \(quoted(stranger.name))"))
+    }
+    if endpoint.method == "POST" {
+      if let refusal = refusal(of: request, sources.token()) { return .response(refusal) }
+      return change(endpoint, request, sources.numbers)
+    }
+    return read(endpoint, request, query, sources)
+  }
+
+  /// Whether a browser that was sent here by name was meant to be: a foreign name whose address was changed to ours would
+  /// let any page read from here. Numeric addresses cannot be changed so.
+  private func mayBe(host: String) -> Bool {
+    var name = host.lowercased()
+    if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
+      return name[end...].dropFirst().allSatisfy { $0 == ":" || $0.isNumber }
+    }
+    if let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
+    let isNumeric = !name.isEmpty && name.allSatisfy { $0.isNumber || $0 == "." }
+    return isNumeric || name == "localhost" || hosts.contains(name)
+  }
+
+  /// Why a request may not change anything; nil if it may.
+  private func refusal(of request: HTTPRequest, _ token: String?) -> HTTPResponse? {
+    guard let token, !token.isEmpty else {
+      return .error(403, "nothing can be changed here: the configuration has no admin.token")
+    }
+    let given = request.authorization ?? ""
+    guard given.lowercased().hasPrefix("bearer "), isSame(String(given.dropFirst(7)), token) else {
+      var response = HTTPResponse.error(401, "this needs the token: Authorization: Bearer TOKEN")
+      response.headers.append(("WWW-Authenticate", "Bearer"))
+      return response
+    }
+    return nil
+  }
+
+  /// Compares in a time that does not depend on where they differ.
+  private func isSame(_ a: String, _ b: String) -> Bool {
+    let (a, b) = (Array(a.utf8), Array(b.utf8))
+    guard a.count == b.count else { return false }
+    return zip(a, b).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+  }
+
+  // MARK: - What changes something
+
+  private func change(_ endpoint: Endpoint, _ request: HTTPRequest, _ numbers: MetricSource) -> Answer {
+    switch endpoint {
+    case .reload: return .reload
+    case .mark(let name):
+      guard numbers.snapshot.control.servers.contains(where: { $0.label == name }) else {
+        return .response(.error(404, "there is no server \(quoted(name))"))
+      }
+      let body = JSONDocument.read(request.body)
+      switch body.flatMap({ $0.members.count == 1 ? $0["mark"].text : nil }) {
+      case "down": return .mark(server: name, isDown: true)
+      case "up": return .mark(server: name, isDown: false)
+      default: return .response(.error(400, #"the body must be {"mark": "down"} or {"mark": "up"}"#))
+      }
+    default: return .response(.error(404, "there is no such page"))
+    }
+  }
+
+  // MARK: - What is read
+
+  private mutating func read(
+    _ endpoint: Endpoint, _ request: HTTPRequest, _ query: Query, _ sources: Sources
+  ) -> Answer {
+    let numbers = sources.numbers
+    switch endpoint {
+    case .page: return .response(.page)
+    case .health: return .response(.text(200, "ok\n"))
+    case .ready:
+      let reasons = numbers.snapshot.unreadyReasons(numbers.settings)
+      return .response(
+        .text(reasons.isEmpty ? 200 : 503, reasons.isEmpty ? "ready\n" : reasons.map { $0 + "\n" }.joined()))
+    case .metrics:
+      let format: MetricText =
+        request.accept?.contains("application/openmetrics-text") == true ? .openMetrics : .prometheus
+      return .response(.bytes(200, format.contentType, format.render(numbers)))
+    case .status: return .response(.json(numbers.status()))
+    case .pools: return .response(.json(numbers.pools()))
+    case .config: return .response(.json(numbers.config()))
+    case .events:
+      guard let since = number("since", query) else { return .response(.error(400, "since is a number")) }
+      if request.accept?.contains("text/event-stream") == true { return .events(since: since) }
+      return .response(.json(.object(["events": .array(sources.events(since).map(\.json))])))
+    case .history:
+      guard let since = number("since", query) else { return .response(.error(400, "since is a number")) }
+      return .response(history(since: since, query, numbers))
+    default: return .response(readRing(endpoint, query, numbers))
+    }
+  }
+
+  /// What depends on the rings.
+  private mutating func readRing(_ endpoint: Endpoint, _ query: Query, _ numbers: MetricSource) -> HTTPResponse {
+    placement.update(numbers.settings, numbers.snapshot.control)
+    switch endpoint {
+    case .servers: return .json(numbers.servers(placement))
+    case .ring:
+      guard let ring = numbers.ring(query.texts("pool").first, placement) else {
+        return .error(404, "there is no such pool")
+      }
+      return .json(ring)
+    case .route:
+      guard let key = query.items.first(where: { $0.name == "key" })?.value, !key.isEmpty else {
+        return .error(400, "which key? /api/v1/route?key=KEY")
+      }
+      guard key.count <= 250, !key.contains(where: { $0 <= 32 || $0 == 127 }) else {
+        return .error(400, "a key has at most 250 bytes, and no blanks or control characters")
+      }
+      return route(key, numbers)
+    default: return .error(404, "there is no such page")
+    }
+  }
+
+  private func route(_ key: [UInt8], _ numbers: MetricSource) -> HTTPResponse {
+    guard let place = placement.place(of: key) else { return .error(404, "no route leads from this key to a pool") }
+    let state = numbers.snapshot.control.servers.first { $0.label == place.server?.address }?.state
+    return .json(
+      .object([
+        "key": .string(String(decoding: key, as: UTF8.self)), "pool": .string(place.pool.name),
+        "prefix": .string(place.prefix), "server": .text(place.server?.address), "label": .string(place.label),
+        "owner": .string(place.owner.address), "state": .text(state?.rawValue),
+      ]))
+  }
+
+  private func history(since: Int, _ query: Query, _ numbers: MetricSource) -> HTTPResponse {
+    let labels = numbers.snapshot.control.servers.map(\.label)
+    var wanted = Set(query.texts("server"))
+    if let all = query.texts("servers").first {
+      guard all == "all" else { return .error(400, "servers is all, or left out") }
+      guard labels.count <= 100 else { return .error(400, "more than 100 servers: name those that are meant") }
+      wanted.formUnion(labels)
+    }
+    guard wanted.count <= 100 else { return .error(400, "at most 100 servers at once") }
+    if let stranger = wanted.subtracting(labels).first {
+      return .error(404, "there is no server \(quoted(stranger))")
+    }
+    return .json(numbers.history(since: since, servers: wanted))
+  }
+
+  /// A parameter that is a number, 0 if it is left out; nil if it is none.
+  private func number(_ name: String, _ query: Query) -> Int? {
+    guard let text = query.texts(name).last else { return 0 }
+    guard let number = Int(text), number >= -1, number < 1 << 53 else { return nil }
+    return number
+  }
+}
