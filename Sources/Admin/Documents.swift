@@ -89,7 +89,8 @@ extension MetricSource {
     var shares: [ServerID: (ring: Double, ideal: Double, traffic: Double?)] = [:]
     for (i, pool) in snapshot.control.pools.enumerated() {
       guard let circle = placement.circle(of: i) else { continue }
-      let recent = pool.servers.map { id in recorder.servers[id].map { recorder.recent($0, seconds: 10) } ?? 0 }
+      let recent = pool.servers.map { id in recorder.servers[id].map { recorder.recent($0, seconds: 10) } ?? 0
+      }
       let sum = recent.reduce(0, +)
       for (n, id) in pool.servers.enumerated() where shares[id] == nil && circle.shares.indices.contains(n) {
         let traffic = sum > 0 ? Double(recent[n]) / Double(sum) : nil
@@ -134,7 +135,8 @@ extension MetricSource {
   func ring(_ name: String?, _ placement: borrowing Placement) -> JSON? {
     let pools = snapshot.control.pools
     guard let i = name.map({ name in pools.firstIndex { $0.name == name } }) ?? pools.indices.first,
-      let circle = placement.circle(of: i), let own = settings.pools.first(where: { $0.name == pools[i].name })
+      let circle = placement.circle(of: i),
+      let own = settings.pools.first(where: { $0.name == pools[i].name })
     else { return nil }
     let reports = Dictionary(
       snapshot.control.servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })

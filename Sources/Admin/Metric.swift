@@ -91,7 +91,10 @@ extension Metric {
     Metric("ready", .gauge, "", "1 if enough servers are up in every pool, as /readyz says, else 0") {
       [Sample([], .count($0.snapshot.unreadyReasons($0.settings).isEmpty ? 1 : 0))]
     },
-    Metric("reloads", .counter, "reloads", "Configurations read by a reload, by what became of them", labels: ["result"]) {
+    Metric(
+      "reloads", .counter, "reloads", "Configurations read by a reload, by what became of them",
+      labels: ["result"]
+    ) {
       [
         Sample([("result", "applied")], .count(UInt64(max(0, $0.snapshot.control.reloads)))),
         Sample([("result", "refused")], .count(UInt64(max(0, $0.snapshot.control.reloadFailures)))),
@@ -140,7 +143,8 @@ extension Metric {
     },
     Metric(
       "request_latency_seconds", .histogram, "seconds",
-      "From the arrival of a request to that of its reply in the client's output, errors included", labels: ["pool"]
+      "From the arrival of a request to that of its reply in the client's output, errors included",
+      labels: ["pool"]
     ) { source in
       source.snapshot.control.pools.compactMap { pool in
         source.recorder.pools[pool.id].map {
@@ -149,7 +153,8 @@ extension Metric {
       }
     },
     Metric(
-      "client_requests", .counter, "requests", "Requests of clients, by kind, as they arrive", labels: ["kind"]
+      "client_requests", .counter, "requests", "Requests of clients, by kind, as they arrive",
+      labels: ["kind"]
     ) { source in
       requestKinds.map { Sample([("kind", $0.1)], .count(source.snapshot.totals[$0.0])) }
     },
@@ -157,7 +162,8 @@ extension Metric {
 
   private static let requestKinds: [(Counter, String)] = [
     (.getRequests, "get"), (.multigetRequests, "multiget"), (.setRequests, "set"), (.arithRequests, "arith"),
-    (.deleteRequests, "delete"), (.touchRequests, "touch"), (.metaRequests, "meta"), (.adminRequests, "admin"),
+    (.deleteRequests, "delete"), (.touchRequests, "touch"), (.metaRequests, "meta"),
+    (.adminRequests, "admin"),
   ]
 
   private static let servers = [
@@ -177,7 +183,8 @@ extension Metric {
     },
     Metric(
       "server_ejections", .counter, "ejections",
-      "Times the server was taken out because it had failed; its keys move, or fail fast", labels: ["server", "pool"]
+      "Times the server was taken out because it had failed; its keys move, or fail fast",
+      labels: ["server", "pool"]
     ) { $0.servers.map { Sample($0.labels, .count(UInt64(max(0, $0.report.ejections)))) } },
     Metric(
       "server_requests", .counter, "requests", "Requests and keys that the server has answered, by result",
@@ -213,21 +220,30 @@ extension Metric {
         }
       }
     },
-    ofServer("server_reads_as_misses", .counter, "keys", "Keys answered as a miss because the server could not answer") {
+    ofServer(
+      "server_reads_as_misses", .counter, "keys",
+      "Keys answered as a miss because the server could not answer"
+    ) {
       $0.tally.readsAsMisses
     },
-    ofServer("server_late_replies", .counter, "replies", "Replies that arrived after their deadline; discarded") {
+    ofServer(
+      "server_late_replies", .counter, "replies", "Replies that arrived after their deadline; discarded"
+    ) {
       $0.tally.lateReplies
     },
-    ofServer("server_received_bytes", .counter, "bytes", "Bytes received from the server") { $0.tally.bytesIn },
+    ofServer("server_received_bytes", .counter, "bytes", "Bytes received from the server") {
+      $0.tally.bytesIn
+    },
     ofServer("server_sent_bytes", .counter, "bytes", "Bytes sent to the server") { $0.tally.bytesOut },
     ofServer("server_connections", .gauge, "connections", "Shared connections to the server that are open") {
       UInt64(max(0, $0.connections))
     },
-    ofServer("server_requests_in_flight", .gauge, "requests", "Requests that the server has not answered yet") {
+    ofServer("server_requests_in_flight", .gauge, "requests", "Requests that the server has not answered yet")
+    {
       UInt64(max(0, $0.inFlight))
     },
-    ofServer("server_queued_bytes", .gauge, "bytes", "Bytes of requests that are not sent to the server yet") {
+    ofServer("server_queued_bytes", .gauge, "bytes", "Bytes of requests that are not sent to the server yet")
+    {
       UInt64(max(0, $0.queuedBytes))
     },
   ]
@@ -243,7 +259,9 @@ extension Metric {
 
   private static let workers = [
     Metric("worker_clients", .gauge, "clients", "Clients of the worker", labels: ["worker"]) {
-      $0.snapshot.workers.enumerated().map { Sample([("worker", "\($0)")], .count(UInt64(max(0, $1.clients)))) }
+      $0.snapshot.workers.enumerated().map {
+        Sample([("worker", "\($0)")], .count(UInt64(max(0, $1.clients))))
+      }
     },
     Metric(
       "worker_requests_forwarded", .counter, "requests", "Requests that the worker has sent to servers",
@@ -260,7 +278,11 @@ extension Metric {
 
   /// The counters of `stats ringroad`, but those that are shown above in another form.
   private static let counters: [Metric] = {
-    let shown = Set(requestKinds.map(\.0) + [.memoryInUse, .memoryIdle, .requestsForwarded])
+    let shown = Set(
+      requestKinds.map(\.0) + [
+        .memoryInUse, .memoryIdle, .requestsForwarded, .serverConnections, .serverBytesIn, .serverBytesOut,
+        .lateReplies,
+      ])
     return Counter.allCases.filter { !shown.contains($0) }.map { counter in
       let row = counter.definition
       let name = counter == .clientConnectionsTotal ? "client_connections_accepted" : row.name

@@ -39,7 +39,8 @@ package enum MetricText: Sendable {
 
   private func braced(_ labels: Metric.Labels) -> String {
     guard !labels.isEmpty else { return "" }
-    return "{" + labels.map { "\($0.name)=\"\(escaped($0.value, quotes: true))\"" }.joined(separator: ",") + "}"
+    return "{" + labels.map { "\($0.name)=\"\(escaped($0.value, quotes: true))\"" }.joined(separator: ",")
+      + "}"
   }
 
   private func escaped(_ text: String, quotes: Bool = false) -> String {

@@ -22,7 +22,8 @@ package struct Placement: ~Copyable {
       out = []
     }
     settings = new
-    let states = Dictionary(control.servers.map { ($0.id, $0.state) }, uniquingKeysWith: { first, _ in first })
+    let states = Dictionary(
+      control.servers.map { ($0.id, $0.state) }, uniquingKeysWith: { first, _ in first })
     let outNow = control.pools.map { pool in
       pool.servers.map { id in states[id].map { $0 != .up && $0 != .down } ?? false }
     }
@@ -45,7 +46,9 @@ package struct Placement: ~Copyable {
 
   /// Nil if no route leads anywhere.
   func place(of key: [UInt8]) -> Place? {
-    guard let settings, let now = table.where(key), settings.pools.indices.contains(now.pool) else { return nil }
+    guard let settings, let now = table.where(key), settings.pools.indices.contains(now.pool) else {
+      return nil
+    }
     let pool = settings.pools[now.pool]
     let owner = table.pools[Ref(UInt32(now.pool))].owner(of: key.span.raw, from: 0, count: key.count)
     guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now.server) else { return nil }
@@ -69,7 +72,9 @@ package struct Placement: ~Copyable {
 
   /// O(points). `pool`: its index in the configuration.
   func circle(of pool: Int) -> Circle? {
-    guard let settings, settings.pools.indices.contains(pool), plan.pools.indices.contains(pool) else { return nil }
+    guard let settings, settings.pools.indices.contains(pool), plan.pools.indices.contains(pool) else {
+      return nil
+    }
     let servers = settings.pools[pool].servers
     let excluded = out.indices.contains(pool) ? out[pool] : []
     let isOut = { (i: Int) in excluded.indices.contains(i) && excluded[i] }

@@ -61,7 +61,8 @@ extension Snapshot {
       }
     }
     if !control.lastReloadError.isEmpty {
-      concerns.append(Concern(level: .warning, text: "the last reload was refused: \(control.lastReloadError)"))
+      concerns.append(
+        Concern(level: .warning, text: "the last reload was refused: \(control.lastReloadError)"))
     }
     if totals[.configUnreadable] > 0 {
       concerns.append(Concern(level: .warning, text: "the configuration file cannot be read"))

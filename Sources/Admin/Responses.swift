@@ -4,7 +4,9 @@ import Stats
 
 extension HTTPResponse {
   /// What every response tells browsers: keep nothing, guess no types, run nothing from elsewhere.
-  private static func headers(_ type: String, policy: String = "default-src 'none'") -> [(name: String, value: String)] {
+  private static func headers(_ type: String, policy: String = "default-src 'none'") -> [(
+    name: String, value: String
+  )] {
     [
       ("Content-Type", type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
       ("Referrer-Policy", "no-referrer"), ("Content-Security-Policy", policy),

@@ -46,7 +46,9 @@ package struct Site: ~Copyable {
       return .response(
         .error(421, "this name is not the proxy's: use its address, or add the name to admin.hosts"))
     }
-    guard let endpoint = Endpoint(request.path) else { return .response(.error(404, "there is no such page")) }
+    guard let endpoint = Endpoint(request.path) else {
+      return .response(.error(404, "there is no such page"))
+    }
     let allowed = endpoint.method == "GET" ? ["GET", "HEAD"] : [endpoint.method]
     guard allowed.contains(request.method) else {
       var response = HTTPResponse.error(405, "only \(allowed.joined(separator: " and ")) here")
@@ -150,7 +152,9 @@ package struct Site: ~Copyable {
   }
 
   /// What depends on the rings.
-  private mutating func readRing(_ endpoint: Endpoint, _ query: Query, _ numbers: MetricSource) -> HTTPResponse {
+  private mutating func readRing(_ endpoint: Endpoint, _ query: Query, _ numbers: MetricSource)
+    -> HTTPResponse
+  {
     placement.update(numbers.settings, numbers.snapshot.control)
     switch endpoint {
     case .servers: return .json(numbers.servers(placement))
@@ -172,12 +176,15 @@ package struct Site: ~Copyable {
   }
 
   private func route(_ key: [UInt8], _ numbers: MetricSource) -> HTTPResponse {
-    guard let place = placement.place(of: key) else { return .error(404, "no route leads from this key to a pool") }
+    guard let place = placement.place(of: key) else {
+      return .error(404, "no route leads from this key to a pool")
+    }
     let state = numbers.snapshot.control.servers.first { $0.label == place.server?.address }?.state
     return .json(
       .object([
         "key": .string(String(decoding: key, as: UTF8.self)), "pool": .string(place.pool.name),
-        "prefix": .string(place.prefix), "server": .text(place.server?.address), "label": .string(place.label),
+        "prefix": .string(place.prefix), "server": .text(place.server?.address),
+        "label": .string(place.label),
         "owner": .string(place.owner.address), "state": .text(state?.rawValue),
       ]))
   }
@@ -187,7 +194,9 @@ package struct Site: ~Copyable {
     var wanted = Set(query.texts("server"))
     if let all = query.texts("servers").first {
       guard all == "all" else { return .error(400, "servers is all, or left out") }
-      guard labels.count <= 100 else { return .error(400, "more than 100 servers: name those that are meant") }
+      guard labels.count <= 100 else {
+        return .error(400, "more than 100 servers: name those that are meant")
+      }
       wanted.formUnion(labels)
     }
     guard wanted.count <= 100 else { return .error(400, "at most 100 servers at once") }

@@ -72,7 +72,7 @@ package final class HTTPServer {
     // SAFETY: the events are freed before their base; the HTTP server frees its listener, which leaves the socket open.
     unsafe event_free(timer)
     unsafe event_free(bell)
-    for unsafe connection in unsafe accepted { unsafe bufferevent_decref(connection) }
+    for unsafeconnection in unsafe accepted { unsafe bufferevent_decref(connection) }
     unsafe evhttp_free(server)
     unsafe event_base_free(base)
   }
@@ -162,7 +162,7 @@ package final class HTTPServer {
   }
 
   private func noteAccepted() {
-    for unsafe connection in unsafe accepted {
+    for unsafeconnection in unsafe accepted {
       let descriptor = unsafe bufferevent_getfd(connection)
       if descriptor >= 0, let number = Connection.number(of: descriptor) {
         connections[descriptor] = Connection(descriptor: descriptor, number: number, since: Clock.now())

@@ -64,11 +64,14 @@ extension SettingsDecoder {
   }
 
   private mutating func hosts(_ node: YAMLNode) -> [String] {
-    let nodes = node.scalar == nil ? items(of: node, "hosts", most: 64, hint: "such as [ringroad.example]") ?? [] : [node]
+    let nodes =
+      node.scalar == nil
+      ? items(of: node, "hosts", most: 64, hint: "such as [ringroad.example]") ?? [] : [node]
     return nodes.compactMap { node in
       guard let name = text(node, "hosts") else { return nil }
       guard name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && !"/:@".utf8.contains($0) }) else {
-        refuse(node.position, .expected("the name of a host, without a port", found: quoted(name)), about: "hosts")
+        refuse(
+          node.position, .expected("the name of a host, without a port", found: quoted(name)), about: "hosts")
         return nil
       }
       return name
@@ -78,7 +81,8 @@ extension SettingsDecoder {
   private mutating func tokenFile(_ node: YAMLNode) -> String? {
     guard case .mapping = node.content else {
       // A token in a file that many may read is none.
-      refuse(node.position, .expected("a mapping", found: node.found, hint: "such as {file: /etc/ringroad.token}"),
+      refuse(
+        node.position, .expected("a mapping", found: node.found, hint: "such as {file: /etc/ringroad.token}"),
         about: "token")
       return nil
     }
@@ -94,7 +98,9 @@ extension SettingsDecoder {
         }
       }
     }
-    if path == nil { refuse(node.position, "token without \"file\"", hint: "such as {file: /etc/ringroad.token}") }
+    if path == nil {
+      refuse(node.position, "token without \"file\"", hint: "such as {file: /etc/ringroad.token}")
+    }
     return path
   }
 }

@@ -12,7 +12,8 @@ package indirect enum JSONDocument: Sendable, Equatable {
 
   /// Nil if it is no JSON, or not UTF-8, or nested too deeply.
   package static func read(_ bytes: [UInt8]) -> JSONDocument? {
-    guard let first = bytes.first(where: { $0 > 32 }), first == UInt8(ascii: "{") || first == UInt8(ascii: "["),
+    guard let first = bytes.first(where: { $0 > 32 }),
+      first == UInt8(ascii: "{") || first == UInt8(ascii: "["),
       let text = try? SourceText.checked(bytes), let node = try? YAMLNode.read(text.bytes, end: text.end)
     else { return nil }
     return JSONDocument(node)

@@ -116,7 +116,8 @@ package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
       words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
-      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(AdminKey.self), words(TokenKey.self),
+      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(AdminKey.self),
+      words(TokenKey.self),
     ]
     return Set(groups.joined()).sorted()
   }()
