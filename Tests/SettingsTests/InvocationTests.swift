@@ -27,7 +27,7 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
-  private static let commands = "the commands are check, route, demo and help"
+  private static let commands = "the commands are check, route, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
@@ -165,6 +165,19 @@ import Testing
     ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
     ("demo a", #"unexpected argument "a"; ringroad demo -n 3"#),
+    ("bench", "no address to measure; ringroad bench 127.0.0.1:11311"),
+    ("bench a b", "2 addresses where one is expected; ringroad bench 127.0.0.1:11311"),
+    ("bench a:x", #"address: expected a port from 1 to 65535, found "x" in "a:x"; did you mean "a:11211"?"#),
+    ("bench -c 0 a", #"-c: expected a whole number from 1 to 10000, found "0""#),
+    ("bench -s 0 a", #"-s: expected a size from 1B to 64MiB, found "0""#),
+    ("bench -s 9-5 a", "-s: the range 9-5 is empty; did you mean \"5-9\"?"),
+    ("bench -s 1k a", #"-s: unknown unit "k" in "1k"; did you mean "1KiB"?"#),
+    ("bench -w 10 a", #"-w: expected a share from 0% to 100%, found "10"; did you mean "10%"?"#),
+    ("bench -z -1 a", #"-z: expected a number from 0 to 10, such as 0.99, found "-1""#),
+    ("bench -z nan a", #"-z: expected a number from 0 to 10, such as 0.99, found "nan""#),
+    ("bench -k 5 -m 6 a", "-m: 6 keys in a get, of 5 keys in all"),
+    ("bench -c 10000 -d 1000 a", "10000 connections of depth 1000: at most 1000000 requests may be in flight"),
+    ("bench --rat 5 a", #"unknown option "--rat"; did you mean "--rate"?"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
   func commandLineErrorIsReportedInOneLine(_ line: String, _ message: String) {
@@ -197,7 +210,8 @@ import Testing
   @Test(
     arguments: [
       ("--help", .ringroad), ("-h", .ringroad), ("help", .ringroad), ("-f x --help", .ringroad),
-      ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("help route", .route),
+      ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("bench -h", .bench),
+      ("help route", .route),
     ] as [(String, HelpTopic)])
   func helpFlagAndCommandSelectTheHelpTopic(_ line: String, _ topic: HelpTopic) throws {
     #expect(try Self.parse(line) == .help(topic))
@@ -229,6 +243,7 @@ import Testing
     check(ServeFlag.self, .ringroad)
     check(RouteFlag.self, .route)
     check(CheckFlag.self, .check)
+    check(BenchFlag.self, .bench)
     check(DemoFlag.self, .demo)
     for topic in HelpTopic.allCases {
       #expect(topic.text.split(separator: "\n").allSatisfy { $0.count <= 105 }, "\(topic)")
