@@ -69,10 +69,9 @@ struct BenchReport {
     }
     row("requests", tally.requests, "\(Figures.grouped(Int(perSecond.rounded())))/s\(aim)")
     let found = Figures.share(tally.hits, of: tally.hits + tally.misses)
-    let keys = options.multiget == 1 ? "" : " of \(options.multiget) keys"
-    row(
-      "gets\(keys)", tally.reads,
-      "\(Figures.grouped(tally.hits)) hits (\(found)), \(Figures.grouped(tally.misses)) misses")
+    let keys = options.multiget == 1 ? "" : "\(options.multiget) keys each: "
+    let misses = Figures.grouped(tally.misses)
+    row("gets", tally.reads, "\(keys)\(Figures.grouped(tally.hits)) hits (\(found)), \(misses) misses")
     row("sets", tally.writes)
     row("errors", tally.errorCount)
     for (error, count) in sortedErrors {

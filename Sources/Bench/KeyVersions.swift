@@ -80,7 +80,8 @@ struct KeyVersions {
   /// Chooses `key` for the current multi-get, or the next one that it does not have yet.
   mutating func choose(near key: Int) -> UInt32 {
     var k = key
-    for _ in 0..<keys.count where keys[k].chosenBy == multigets { k = k + 1 == keys.count ? 0 : k + 1 }
+    // It ends: a multi-get has no more keys than there are.
+    while keys[k].chosenBy == multigets { k = k + 1 == keys.count ? 0 : k + 1 }
     keys[k].chosenBy = multigets
     return UInt32(k)
   }
