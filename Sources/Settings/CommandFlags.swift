@@ -143,13 +143,13 @@ package enum BenchFlag: String, CommandFlag {
     switch self {
     case .connections: "connections (50)"
     case .depth: "requests in flight on each connection (1)"
-    case .rate: "requests per second in all; without it each reply is followed by a request"
+    case .rate: "requests per second in all (as many as are answered)"
     case .keys: "number of keys (10000)"
     case .size: "bytes of a value, or a range such as 100-4KiB (100)"
     case .writes: "share of sets among the requests (10%)"
-    case .zipf: "exponent of Zipf's law for the choice of keys, such as 0.99 (0: all keys alike)"
+    case .zipf: "favour some keys by Zipf's law with this exponent, such as 0.99 (0)"
     case .multiget: "keys of a get (1)"
-    case .seconds: "how long (10)"
+    case .seconds: "how long to measure (10)"
     case .json: "print one JSON object"
     case .help: "print this text"
     }

@@ -54,16 +54,16 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     """
 
   private static let benchText = """
-    ringroad bench loads ringroad, a memcached or another proxy, checks every value that it answers, and
-    prints requests per second and latencies.
+    ringroad bench sends requests to ringroad, a memcached or another proxy, checks every byte of the
+    values it gets, and prints requests per second and latencies.
 
-      ringroad bench 127.0.0.1:11311                        ten seconds as fast as 50 connections can
-      ringroad bench --depth 16 --writes 0% 127.0.0.1:11311 pipelined, only reads
-      ringroad bench --rate 5000 unix:/run/cache.sock       5000 requests a second, whatever the answers
+      ringroad bench 127.0.0.1:11311                         for 10 s, as fast as 50 connections can
+      ringroad bench --depth 16 --writes 0% 127.0.0.1:11311  pipelined, only reads
+      ringroad bench --rate 5000 unix:/run/cache.sock        5000 requests a second, however slow it is
 
-    Its keys begin with ringroad-bench: and a random number, and expire ten minutes after the run: it touches no
-    other data, but memcached may evict other data to make room.
-    Exit codes: 0 all replies were right, 1 some were not, 2 a wrong command line, 3 a connection failed.
+    Its keys begin with "ringroad-bench:" and a random number, and expire ten minutes after the run. It
+    touches no other keys, but memcached may evict some to make room.
+    Exit codes: 0 no reply was wrong, 1 some were, 2 a wrong command line, 3 a connection failed.
 
 
     """

@@ -176,7 +176,9 @@ import Testing
     ("bench -z -1 a", #"-z: expected a number from 0 to 10, such as 0.99, found "-1""#),
     ("bench -z nan a", #"-z: expected a number from 0 to 10, such as 0.99, found "nan""#),
     ("bench -k 5 -m 6 a", "-m: 6 keys in a get, of 5 keys in all"),
-    ("bench -c 10000 -d 1000 a", "10000 connections of depth 1000: at most 1000000 requests may be in flight"),
+    (
+      "bench -c 10000 -d 1000 a", "10000 connections of depth 1000: at most 1000000 requests may be in flight"
+    ),
     ("bench --rat 5 a", #"unknown option "--rat"; did you mean "--rate"?"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
