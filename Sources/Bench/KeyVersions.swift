@@ -6,7 +6,7 @@
 /// unknown, and neither counts as stale.
 struct KeyVersions {
   private struct Key: BitwiseCopyable {
-    /// The newest version of which a write was sent; 0 before the first.
+    /// The version of the newest write that was sent; 0 before the first.
     var newest: UInt32 = 0
     /// Versions below this one were overwritten.
     var floor: UInt32 = 0

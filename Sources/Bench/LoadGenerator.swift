@@ -156,7 +156,10 @@ struct LoadGenerator: ~Copyable {
           reason: "\(target.name) has not answered for 10 s while the keys were filled in")
       }
     case .running:
-      if now >= times.runEnd { times.phase = .draining }
+      if now >= times.runEnd {
+        sendWhatIsDue()
+        times.phase = .draining
+      }
     case .draining:
       if !isAwaitingReplies || now.since(times.runEnd) >= Self.patience { times.phase = .over }
     case .over: break

@@ -90,16 +90,10 @@ final class Relay: Sendable {
 
     /// Counts the values that begin in these bytes, and changes the hundredth byte behind the beginning of some.
     private func corrupt(_ chunk: inout [UInt8], _ count: Int) {
-      let word = Array("VALUE ringroad-bench:".utf8)
       var position = 0
-      // SAFETY: the range is inside the array.
-      while let hit = unsafe chunk.withUnsafeBytes({ bytes -> Int? in
-        guard let base = bytes.baseAddress,
-          let hit = unsafe memmem(base + position, count - position, word, word.count)
-        else { return nil }
-        return unsafe UnsafeRawPointer(hit) - base
-      }) {
-        position = hit + word.count
+      while let hit = chunk.span.raw.first(UInt8(ascii: "V"), from: position, to: count) {
+        position = hit + 1
+        guard chunk.span.raw.hasText("VALUE ringroad-bench:", at: hit) else { continue }
         let number = values.add(1, ordering: .relaxed).newValue
         // The next value has to do if this one's byte has not arrived.
         let wanted = rarity > 0 ? number / rarity : 0
