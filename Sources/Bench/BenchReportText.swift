@@ -66,7 +66,9 @@ extension BenchReport {
 
   private var hints: [String] {
     var hints: [String] = []
-    if processor > 0.9 {
+    if tally.requests == 0 {
+      hints.append("nothing was measured: the connections were lost while the keys were filled in")
+    } else if processor > 0.9 {
       hints.append(
         "this program used \(Figures.decimal(processor * 100, places: 0))% of a processor: it may itself be the limit"
       )

@@ -116,9 +116,14 @@ struct LoadGenerator: ~Copyable {
       try advance(now: Clock.now())
     }
     progress.clear()
+    if times.isInterrupted && !run.isMeasuring {
+      throw BenchFailure(reason: "interrupted while the keys were filled in: nothing was measured")
+    }
     let now = Clock.now()
     schedule.recordUnsent(dueBefore: times.runEnd, now: now, &run)
     for connection in connections { connection.conversation.abandon(now: now, &run) }
+    // All connections were lost before: only what went wrong is reported.
+    if !run.isMeasuring { run.tally.beginMeasurement() }
   }
 
   /// Waits for an event, or until the next request is due. There is a tick every 20 ms.
@@ -152,6 +157,7 @@ struct LoadGenerator: ~Copyable {
       if load.isFilled && !isAwaitingReplies {
         begin(now: now)
       } else if now.since(max(times.phaseBegan, times.lastReply)) >= Self.fillPatience {
+        progress.clear()
         throw BenchFailure(
           reason: "\(target.name) has not answered for 10 s while the keys were filled in")
       }

@@ -209,6 +209,20 @@ import Testing
     #expect(try Self.launch("-- status").servers == ["status"])
   }
 
+  @Test func benchFlagsReachItsOptions() throws {
+    #expect(
+      try Self.parse("bench 10.0.0.1") == .bench(BenchOptions(target: .tcp(host: "10.0.0.1", port: 11211))))
+    var options = BenchOptions(target: .unix(path: "/run/cache.sock"))
+    (options.connections, options.depth, options.rate, options.keys) = (8, 16, 5000, 77)
+    (options.sizes, options.writes, options.zipf) = (100...4096, 30, 0.99)
+    (options.multiget, options.seconds, options.json) = (24, 60, true)
+    let short = "bench -c 8 -d16 -r 5000 -k 77 -s 100-4KiB -w 30% -z 0.99 -m 24 -t 60 --json /run/cache.sock"
+    let long =
+      "bench unix:/run/cache.sock --connections=8 --depth 16 --rate 5000 --keys 77 --size 100-4KiB --writes 30% "
+      + "--zipf .99 --multiget 24 --seconds 60 --json"
+    for line in [short, long] { #expect(try Self.parse(line) == .bench(options)) }
+  }
+
   @Test(
     arguments: [
       ("--help", .ringroad), ("-h", .ringroad), ("help", .ringroad), ("-f x --help", .ringroad),

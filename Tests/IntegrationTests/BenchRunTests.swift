@@ -5,7 +5,7 @@ import Testing
 
 extension Integration {
   /// `ringroad bench` against servers that are right, and against some that are not.
-  @Suite struct BenchTests {
+  @Suite struct BenchRunTests {
     private let directory: Directory
 
     init() throws { directory = try Directory() }
@@ -93,8 +93,8 @@ extension Integration {
     @Test func oneCorruptedByteInAHundredThousandValuesIsReported() throws {
       let server = try Memcached()
       let relay = try Relay(to: server.port, corruptingOneIn: 100_000)
-      let end = try run("-t 3 -c 4 -d 2 -m 100 -s 300 --json", "127.0.0.1:\(relay.port)")
-      #expect(relay.values > 100_000 && relay.corrupted > 0, "\(relay.values) values in 3 s")
+      let end = try run("-t 2 -c 4 -d 2 -m 100 -s 300 --json", "127.0.0.1:\(relay.port)")
+      #expect(relay.values > 100_000 && relay.corrupted > 0, "\(relay.values) values in 2 s")
       #expect(end == .exited(1))
       let report = try report()
       #expect(try number("mismatches", of: report) == relay.corrupted)
@@ -181,6 +181,7 @@ extension Integration {
       }
       #expect(try run("-t 1 -c 2 -k 2", server.address) == .exited(1))
       let text = directory.read("out")
+      #expect(text.contains("nothing was measured"), "\(text)")
       #expect(text.contains("a reply that is none of memcached's") && !text.contains("garbage"), "\(text)")
     }
 
@@ -194,6 +195,15 @@ extension Integration {
       let report = try report()
       #expect(report["interrupted"] as? Bool == true)
       #expect(try self.number("requests", of: report) > 100)
+    }
+
+    @Test func interruptWhileKeysAreFilledInMeasuresNothing() throws {
+      let server = try FakeServer { FakeServer.Reply($0.hasPrefix("get") ? "END\r\n" : "") }
+      let child = try start("-t 1", server.address)
+      pause(.milliseconds(500))
+      child.signal(SIGINT)
+      #expect(child.end(within: .seconds(2)) == .exited(3))
+      #expect(directory.read("out").contains("interrupted while the keys were filled in"))
     }
 
     @Test func secondInterruptEndsTheWaitForReplies() throws {
