@@ -179,7 +179,7 @@ extension Integration {
       let server = try FakeServer { line in
         FakeServer.Reply(line.hasPrefix("get") && line.contains(":00000000") ? "END\r\n" : "garbage\r\n")
       }
-      #expect(try run("-t 1 -c 2 -k 2", server.address) == .exited(1))
+      #expect(try run("-t 1 -c 1 -k 2", server.address) == .exited(1))
       let text = directory.read("out")
       #expect(text.contains("nothing was measured"), "\(text)")
       #expect(text.contains("a reply that is none of memcached's") && !text.contains("garbage"), "\(text)")
