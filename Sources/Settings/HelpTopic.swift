@@ -1,12 +1,13 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, demo
+  case ringroad, check, route, bench, demo
 
   package var text: String {
     switch self {
     case .ringroad: Self.ringroadText + Self.options(ServeFlag.self)
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
+    case .bench: Self.benchText + Self.options(BenchFlag.self)
     case .demo: Self.demoText + Self.options(DemoFlag.self)
     }
   }
@@ -20,6 +21,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
+      ringroad bench 127.0.0.1:11311                    measure a proxy or a server, and check every value
       ringroad demo                                     show it at work on this machine
       ringroad help COMMAND                             help on one of these
 
@@ -47,6 +49,21 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     Without --config and --servers the words before -- are servers and those after it are keys.
     The answer is for a pool in which no server is out, but for those that the pool marks down.
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
+
+
+    """
+
+  private static let benchText = """
+    ringroad bench sends requests to ringroad, a memcached or another proxy, checks every byte of the
+    values it gets, and prints requests per second and latencies.
+
+      ringroad bench 127.0.0.1:11311                         for 10 s, as fast as 50 connections can
+      ringroad bench --depth 16 --writes 0% 127.0.0.1:11311  pipelined, only reads
+      ringroad bench --rate 5000 unix:/run/cache.sock        5000 requests a second, however slow it is
+
+    Its keys begin with "ringroad-bench:" and a random number, and expire ten minutes after the run. It
+    touches no other keys, but memcached may evict some to make room.
+    Exit codes: 0 no reply was wrong, 1 some were, 2 a wrong command line, 3 a connection failed.
 
 
     """

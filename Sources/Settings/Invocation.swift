@@ -3,10 +3,12 @@
 ///     ringroad --config FILE        serve
 ///     ringroad check FILE           check
 ///     ringroad route -f FILE KEY    route
+///     ringroad bench HOST:PORT      bench
 package enum Invocation: Equatable, Sendable {
   case serve(LaunchOptions)
   case check(file: String)
   case route(RouteQuestion)
+  case bench(BenchOptions)
   case demo(DemoOptions)
   case help(HelpTopic)
   case version
@@ -21,6 +23,7 @@ package enum Invocation: Equatable, Sendable {
     switch first {
     case "check": return try check(rest)
     case "route": return try route(rest)
+    case "bench": return try bench(rest)
     case "demo": return try demo(rest)
     case "help": return try help(rest)
     default:

@@ -1,10 +1,12 @@
+import Bench
 import Demo
 import Glibc
 import Net
 import Runtime
 import Settings
 
-// The commands. Each returns the exit code: 0 success, 1 a bad configuration or key, 2 a bad command line.
+// The commands. Each returns the exit code: 0 success, 1 a bad configuration, key or reply, 2 a bad command line; of
+// bench also 3, a failed connection.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -23,6 +25,7 @@ func run(_ arguments: [String]) -> Int32 {
     return 0
   case .check(let file): return check(file)
   case .route(let question): return route(question)
+  case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .serve(let options):
     do throws(ConfigFailure) {
