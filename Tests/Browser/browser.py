@@ -6,7 +6,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 
-def open_browser(width=1440, height=1000, dark=False, scale=1):
+def open_browser(width=1440, height=1000, dark=False, scale=1, environment=None):
     options = Options()
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chrome")
     for flag in (
@@ -15,7 +15,7 @@ def open_browser(width=1440, height=1000, dark=False, scale=1):
     ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver"), env=environment))
     driver.set_page_load_timeout(20)
     driver.set_script_timeout(20)
     resize(driver, width, height, scale)

@@ -2,9 +2,11 @@
 """Takes the pictures of the dashboard in docs, or in another folder: shots.py [--to FOLDER] [NAME...]"""
 import argparse
 import base64
+import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import time
 
 from browser import open_browser
@@ -21,12 +23,25 @@ SHOTS = {
 }
 
 
+# The page uses the system's font; a bare machine has none that a desktop would have.
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<include>/etc/fonts/fonts.conf</include>
+<alias binding="strong"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
+<alias binding="strong"><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
+</fontconfig>"""
+
+
 def picture(folder, name):
     make, width, height, dark, scale, outage = SHOTS[name]
     mock = Mock(make())
-    driver = open_browser(width, height or 1000, dark, scale)
+    fonts = tempfile.NamedTemporaryFile("w", suffix=".conf")
+    fonts.write(FONTS)
+    fonts.flush()
+    driver = open_browser(width, height or 1000, dark, scale, {**os.environ, "FONTCONFIG_FILE": fonts.name})
     try:
         driver.get(mock.url)
+        driver.find_element("id", "lookup-key").send_keys("user:1\n")
+        driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
         time.sleep(7)
         if outage:
             mock.stop()

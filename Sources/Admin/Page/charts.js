@@ -5,9 +5,9 @@ const CHARTS = [
     id: "rate", title: "Requests per second", height: 168,
     lines: [
       { name: "requests", class: "l0", value: (series, i) => series.at("requests", i), show: (value) => rate(value) + "/s", isFilled: true },
-      { name: "errors", class: "l3 dashed", value: (series, i) => series.at("errors", i), show: (value) => rate(value) + "/s" },
+      { name: "errors", class: "l3 dashed", value: (series, i) => series.at("errors", i), show: (value) => rate(value) + "/s", isSparse: true },
     ],
-    scale: (values) => ({ low: 0, high: roundUp(Math.max(...values, 1)), show: rate }),
+    scale: (values) => ({ low: 0, high: roundUp(Math.max(...values, 1)), show: (value) => short(rate(value)) }),
   },
   {
     id: "hit", title: "Hit ratio", height: 168,
@@ -21,22 +21,23 @@ const CHARTS = [
     },
   },
   {
-    id: "latency", title: "Latency", height: 168,
+    id: "latency", title: "Latency", height: 168, isLabelled: true,
     lines: [
       { name: "p50", class: "l0", value: (series, i) => series.at("p50", i), show: latency },
-      { name: "p99", class: "l2 dashed", value: (series, i) => series.at("p99", i), show: latency },
-      { name: "p99.9", class: "l3 dotted", value: (series, i) => series.at("p999", i), show: latency },
+      { name: "p99", class: "l2", value: (series, i) => series.at("p99", i), show: latency },
+      { name: "p99.9", class: "l4", value: (series, i) => series.at("p999", i), show: latency },
     ],
     scale: (values) => {
       const known = values.filter((value) => value > 0);
       const low = 10 ** Math.floor(Math.log10(Math.min(...known, 0.001)));
       const high = 10 ** Math.ceil(Math.log10(Math.max(...known, low * 10) * 0.999999));
-      return { low, high, show: latency, isLogarithmic: true };
+      return { low, high, show: (value) => short(latency(value)), isLogarithmic: true };
     },
   },
 ];
 
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
+const LABEL = 36; // at the right of a chart whose lines have their names there
 const reading = { index: null }; // the step that is read, counted from the left; null: the newest
 
 function roundUp(value) {
@@ -54,6 +55,7 @@ function startCharts() {
         element("span", {}, line.name), line.figure));
       line.area = drawn("path", { class: "area " + line.class });
       line.path = drawn("path", { class: "line " + line.class });
+      line.label = drawn("text", { class: "end" });
       line.dot = drawn("circle", { class: "mark " + line.class, r: 3 });
     }
     chart.grid = drawn("g", { class: "grid" });
@@ -62,7 +64,7 @@ function startCharts() {
       class: "chart", tabindex: 0, role: "slider", "aria-label": chart.title + ", the moment that is read",
       "aria-valuemin": -STEPS + 1, "aria-valuemax": 0, "aria-orientation": "horizontal",
     }, chart.grid, ...chart.lines.filter((line) => line.isFilled).map((line) => line.area),
-      ...chart.lines.map((line) => line.path), chart.cross, ...chart.lines.map((line) => line.dot));
+      ...chart.lines.map((line) => line.path), ...chart.lines.map((line) => line.label), chart.cross, ...chart.lines.map((line) => line.dot));
     chart.empty = element("p", { class: "empty", hidden: "" });
     byId("charts").append(element("figure", { class: "panel", id: "chart-" + chart.id },
       element("figcaption", {}, element("h3", {}, chart.title), chart.legend), element("div", { class: "plot" }, chart.picture, chart.empty)));
@@ -107,6 +109,7 @@ function showCharts() {
 
 function drawChart(chart, series, width) {
   const { height } = chart;
+  chart.right = MARGIN.right + (chart.isLabelled ? LABEL : 0);
   setAttribute(chart.picture, "viewBox", `0 0 ${width} ${height}`);
   chart.width = width;
   const columns = chart.lines.map((line) => Array.from({ length: series.length }, (_, i) => line.value(series, i)));
@@ -117,15 +120,29 @@ function drawChart(chart, series, width) {
   setText(chart.empty, series.length === 0 ? "Waiting for values" : "No requests in this time");
   drawGrid(chart, width, height);
   chart.lines.forEach((line, i) => {
-    const { path, area } = pathOf(chart, columns[i]);
+    // Where a sparse line is zero it is left out.
+    const { path, area } = pathOf(chart, line.isSparse ? columns[i].map((value) => value || null) : columns[i]);
     setAttribute(line.path, "d", path);
     if (line.isFilled) setAttribute(line.area, "d", area);
+    if (chart.isLabelled) showLabel(chart, line, columns[i]);
   });
+}
+
+// The name of a line at its right end.
+function showLabel(chart, line, column) {
+  const last = column.length - 1;
+  const isKnown = last >= 0 && column[last] !== null;
+  setText(line.label, isKnown ? line.name : "");
+  if (!isKnown) return;
+  // The mean of the last values, so that the name does not dance.
+  const near = column.slice(-15).filter(isNumber);
+  setAttribute(line.label, "x", chart.width - chart.right + 6);
+  setAttribute(line.label, "y", (yOf(chart, near.reduce((sum, value) => sum + value, 0) / near.length) + 4).toFixed(1));
 }
 
 // The left end is ten minutes ago; a shorter series begins later.
 const xOf = (chart, index, length) =>
-  MARGIN.left + ((index + STEPS - length) / (STEPS - 1)) * (chart.width - MARGIN.left - MARGIN.right);
+  MARGIN.left + ((index + STEPS - length) / (STEPS - 1)) * (chart.width - MARGIN.left - chart.right);
 
 function yOf(chart, value) {
   const { low, high, isLogarithmic } = chart.bounds;
@@ -163,7 +180,7 @@ function drawGrid(chart, width, height) {
   for (const value of values) marks.push({ y: yOf(chart, value), text: show(value) });
   const every = width < 300 ? 5 : 2;
   for (let minute = 10; minute >= 0; minute -= every) {
-    const x = MARGIN.left + ((10 - minute) / 10) * (width - MARGIN.left - MARGIN.right);
+    const x = MARGIN.left + ((10 - minute) / 10) * (width - MARGIN.left - chart.right);
     const isEnd = minute === 0;
     const time = hourAndMinute.format(new Date((history.now - minute * 60) * 1000));
     marks.push({ x, text: isEnd ? "now" : time, anchor: isEnd ? "end" : minute === 10 ? "start" : "middle" });
@@ -171,7 +188,7 @@ function drawGrid(chart, width, height) {
   renderList(chart.grid, marks, () => drawn("g", {}, drawn("path"), drawn("text")), (mark, { x, y, text, anchor }) => {
     const [line, label] = mark.children;
     if (y !== undefined) {
-      setAttribute(line, "d", `M${MARGIN.left} ${Math.round(y) + 0.5}H${width - MARGIN.right}`);
+      setAttribute(line, "d", `M${MARGIN.left} ${Math.round(y) + 0.5}H${width - chart.right}`);
       setAttribute(label, "x", MARGIN.left - 6);
       setAttribute(label, "y", (y + 3.5).toFixed(1));
     } else {
@@ -193,7 +210,7 @@ function read(index) {
 
 function indexAt(chart, event) {
   const box = chart.picture.getBoundingClientRect();
-  const part = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - MARGIN.right);
+  const part = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - chart.right);
   const length = history.shown.length;
   const index = Math.round(part * (STEPS - 1)) - (STEPS - length);
   return index < 0 || index >= length ? null : index;

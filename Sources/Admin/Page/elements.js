@@ -77,19 +77,19 @@ function showSign(node, { sign, tone }) {
   setAttribute(node.firstChild, "href", "#icon-" + sign);
 }
 
-// A bar for a share, with a tick at the ideal one.
+// A bar for a share, with a tick at the ideal one if there is one.
 function shareBar() {
   return drawn("svg", { class: "share", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
     drawn("rect", { class: "track", x: 0, y: 3, width: 100, height: 4 }),
     drawn("rect", { class: "part", x: 0, y: 3, width: 0, height: 4 }),
-    drawn("path", { class: "ideal", d: "M0 0v10", "vector-effect": "non-scaling-stroke" }));
+    drawn("path", { class: "ideal", "vector-effect": "non-scaling-stroke" }));
 }
 
 function showShare(bar, traffic, ideal, most) {
   const scale = most > 0 ? 100 / most : 0;
   const [, part, tick] = bar.children;
   setAttribute(part, "width", Math.min(100, (traffic || 0) * scale).toFixed(1));
-  setAttribute(tick, "d", "M" + Math.min(99, (ideal || 0) * scale).toFixed(1) + " 0v10");
+  setAttribute(tick, "d", isNumber(ideal) ? "M" + Math.min(99, ideal * scale).toFixed(1) + " 0v10" : "");
 }
 
 // The page's own state: what is selected, and the newest answers.

@@ -98,7 +98,7 @@ function showEvents() {
     setText(text, visible(event.text));
     showFields(fields, event.fields || {});
   });
-  if (shown.length === 0) byId("events").append(element("li", { class: "empty" }, events.level === "all" ? "No events yet" : "No warnings"));
+  setText(byId("events-empty"), shown.length > 0 ? "" : events.level === "all" ? "No events yet" : "No warnings");
 }
 
 function makeEvent() {
@@ -118,7 +118,6 @@ function showFields(node, fields) {
 function startEvents() {
   choices(byId("events-level"), [["all", "All"], ["warnings", "Warnings and errors"]], "all", (level) => {
     events.level = level;
-    byId("events").replaceChildren();
     showEvents();
   });
   showEvents();

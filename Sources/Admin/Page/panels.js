@@ -176,16 +176,16 @@ function showHotkeys() {
     setText(key.firstChild, visible(one.key));
     key.firstChild.dataset.key = one.key;
     setAttribute(key.firstChild, "title", "Look up " + visible(one.key));
-    showShare(part.firstChild, one.share, 0, most);
+    showShare(part.firstChild, one.share, null, most);
     setText(part.lastChild, share(one.share));
-    setText(requests.firstChild, count(one.count));
-    setText(requests.lastChild, one.error > 0 ? " ±" + count(one.error) : "");
+    setText(requests.firstChild, amount(one.count));
+    setText(requests.lastChild, one.error > 0 ? " ±" + amount(one.error) : "");
     setText(size, bytes(one.bytes));
     setText(pool, visible(one.pool));
     setText(server, visible(one.server));
-    setText(age, duration(one.age) + " ago");
+    setText(age, roughly(one.age) + " ago");
   });
-  const from = isNumber(sampled) && sampled < 1 ? `estimated from ${percent(sampled)} of the requests` : "of all requests";
+  const from = isNumber(sampled) && sampled < 1 ? `estimated from ${short(percent(sampled))} of the requests` : "of all requests";
   setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `Last ${duration(seconds)}, ${from}.`);
 }
 
@@ -230,7 +230,7 @@ function showProcess(status) {
   });
   renderList(byId("workers"), (status.workers || []).slice(0, 64), () => element("li", {}, element("span"), shareBar(), element("span"), element("span", { class: "dim" })), (row, worker) => {
     setText(row.children[0], "Worker " + worker.number);
-    showShare(row.children[1], worker.busy, 0, 1);
+    showShare(row.children[1], worker.busy, null, 1);
     setText(row.children[2], isNumber(worker.busy) ? Math.round(worker.busy * 100) + SPACE + "% busy" : NONE);
     setText(row.children[3], count(worker.clients) + " clients");
   });

@@ -33,7 +33,7 @@ function arcsOfServers(slices) {
   let start = 0;
   for (let i = 1; i <= slices.length; i += 1) {
     if (i < slices.length && slices[i] === slices[start]) continue;
-    const path = arc(start / slices.length, i / slices.length, 124, 152);
+    const path = arc(start / slices.length, i / slices.length, 138, 154);
     paths.set(slices[start], (paths.get(slices[start]) || "") + path);
     start = i;
   }
@@ -94,12 +94,13 @@ function drawRing() {
     band.append(node);
   }
   picture.replaceChildren(hatch, band, drawn("g", { class: "sectors" }), drawn("g", { class: "centre" },
-    drawn("text", { x: 160, y: 150, class: "big" }), drawn("text", { x: 160, y: 174 }), drawn("text", { x: 160, y: 192 })));
+    drawn("text", { x: 160, y: 152, class: "big" }), drawn("text", { x: 160, y: 180 }), drawn("text", { x: 160, y: 200 })));
   const up = servers.filter((one) => stateInRing(one) === "up").length;
   setAttribute(picture, "aria-label", `Ring of pool ${visible(pool)}: ${up} of ${servers.length} servers are up. ` +
     "The shares are listed below and in the table of servers.");
-  setText(byId("ring-note"), "Outside: who owns which part of the circle. Inside: share of the traffic." +
-    (up < servers.length ? " Striped: owned by a server that is not up." : ""));
+  const isStriped = slices.some((index) => servers[index] && stateInRing(servers[index]) !== "up");
+  setText(byId("ring-note"), "Outside: the owner of each part of the circle. Inside: share of the traffic." +
+    (isStriped ? " Striped: owned by a server that is not up." : ""));
 }
 
 // The inner ring: a sector for each server, as wide as its share of the traffic.
@@ -111,7 +112,7 @@ function showSectors() {
   servers.forEach((one, index) => {
     const traffic = trafficOf(one.name);
     if (!(traffic > 0) || servers.length > MOST_SECTORS) return;
-    sectors.push({ index, path: arc(turn, turn + traffic, 107, 117) });
+    sectors.push({ index, path: arc(turn, turn + traffic, 112, 132) });
     turn += traffic;
   });
   renderList(group, sectors, () => drawn("path"), (node, { index, path }) => {
@@ -147,15 +148,15 @@ function showRingCentre() {
   if (texts.length < 3) return;
   const { servers, pool, placement } = ring.answer;
   const apart = apartInRing();
-  const short = (text) => (text.length > 22 ? text.slice(0, 21) + "…" : text);
+  const fitting = (text) => (text.length > 24 ? text.slice(0, 23) + "…" : text);
   if (apart === null) {
     const up = servers.filter((one) => stateInRing(one) === "up").length;
     setText(texts[0], up + " of " + servers.length + " up");
-    setText(texts[1], short("pool " + visible(pool)));
-    setText(texts[2], short(visible(placement)));
+    setText(texts[1], fitting("pool " + visible(pool)));
+    setText(texts[2], fitting(visible(placement)));
   } else {
     setText(texts[0], share(trafficOf(apart.one.name)));
-    setText(texts[1], short(visible(apart.one.name)));
+    setText(texts[1], fitting(visible(apart.one.name)));
     setText(texts[2], share(apart.one.ring) + " of ring, ideal " + share(apart.one.ideal));
   }
 }
@@ -182,7 +183,7 @@ function showShares() {
   const indexes = new Map(servers.map((one, index) => [one.name, index]));
   setText(byId("shares-title"), shown.length < servers.length ? "Share of traffic, farthest from ideal" : "Share of traffic");
   renderList(byId("shares"), shown, makeShareRow, (row, one) => {
-    const [swatch, state, name, bar, figure] = row.children;
+    const [swatch, state, name, figure, bar] = row.children;
     const index = indexes.get(one.name);
     const known = stateOf(stateInRing(one));
     setAttribute(swatch, "class", "swatch " + colourOf(index, servers.length));
@@ -192,7 +193,7 @@ function showShares() {
     setAttribute(bar, "class", "share " + colourOf(index, servers.length));
     showShare(bar, trafficOf(one.name), one.ideal, most);
     setText(figure.children[0], share(trafficOf(one.name)));
-    setText(figure.children[1], "of " + share(one.ideal));
+    setText(figure.children[1], " of " + share(one.ideal));
     row.dataset.name = one.name;
     row.classList.toggle("apart", isSelected("server", one.name));
   });
@@ -202,8 +203,8 @@ function showShares() {
 
 function makeShareRow() {
   return element("li", {}, drawn("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, drawn("rect", { width: 10, height: 10, rx: 2 })),
-    element("span", { class: "sign" }, icon("up"), element("span", { class: "hidden" })), element("span", { class: "name" }), shareBar(),
-    element("span", { class: "figure" }, element("span"), element("span", { class: "dim" })));
+    element("span", { class: "sign" }, icon("up"), element("span", { class: "hidden" })), element("span", { class: "name" }),
+    element("span", { class: "figure" }, element("span"), element("span", { class: "dim" })), shareBar());
 }
 
 function startRing() {

@@ -118,11 +118,10 @@ function showServers() {
   for (const node of [...body.children]) {
     if (node.dataset.name !== undefined) kept.set(node.dataset.name, node);
   }
-  const most = Math.max(...table.rows.map((row) => Math.max(row.traffic || 0, row.ideal || 0)), 0) * 1.1;
   const nodes = shown.map((row, i) => {
     const node = kept.get(row.server.name) || makeServerRow(row.server.name);
     kept.delete(row.server.name);
-    showServerRow(node, row, first + i, most);
+    showServerRow(node, row, first + i);
     return node;
   });
   for (const node of kept.values()) node.remove();
@@ -138,7 +137,7 @@ function noteOfServers(total) {
   if (view.servers.length === 0) return "";
   if (total === 0) return "No server fits the filter.";
   const shown = total < view.servers.length ? `${count(total)} of ${count(view.servers.length)} servers. ` : "";
-  return shown + "Rates and hit ratios over 5 s; latencies and shares over 10 s.";
+  return shown + `Rates and hit ratios over 5${SPACE}s; latencies and shares over 10${SPACE}s.`;
 }
 
 // Puts the children into this order and moves only those that are elsewhere: a row keeps its focus.
@@ -179,7 +178,7 @@ function makeServerRow(name) {
   return row;
 }
 
-function showServerRow(node, row, index, most) {
+function showServerRow(node, row, index) {
   const { server } = row;
   const button = node.firstChild.firstChild;
   setAttribute(button, "tabindex", server.name === table.focus ? 0 : -1);
@@ -191,13 +190,14 @@ function showServerRow(node, row, index, most) {
   showSign(sign, stateOf(server.state));
   setText(word, server.state);
   setText(why, whyOf(server));
-  setAttribute(node.children[1], "title", server.note ? visible(server.note) : null);
+  setAttribute(node.children[1], "title", server.state === "up" && !server.note ? null : `${server.state}, ${whyOf(server)}`);
   COLUMNS.forEach((column, i) => {
     if (column.show) setText(node.children[i], column.show(column.value(row)));
   });
   node.children[7].classList.toggle("bad", row.errors > 0);
   const [bar, figure] = node.children[9].children;
-  showShare(bar, row.traffic, row.ideal, most);
+  // The ideal share is in the middle of every bar.
+  showShare(bar, row.traffic, row.ideal, 2 * row.ideal);
   setText(figure, share(row.traffic));
 }
 

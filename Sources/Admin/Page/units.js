@@ -52,6 +52,17 @@ function bytes(value) {
   return (unit === 0 ? value.toFixed(0) : threeDigits(value)) + SPACE + units[unit];
 }
 
+// A number of things: 0, 532, 48.2 k, 1.25 M.
+function amount(value) {
+  return isNumber(value) && value < 999.5 ? value.toFixed(0) : rate(value);
+}
+
+// As a label of an axis: without zeros behind the point.
+const short = (text) => text.replace(/\.0+(?=\D|$)|(\.\d*[1-9])0+(?=\D|$)/, "$1");
+
+// The largest unit of a time alone: 12 s, 3 min, 5 h, 7 d.
+const roughly = (seconds) => duration(seconds).split(" ")[0];
+
 const grouped = new Intl.NumberFormat("en");
 const count = (value) => (isNumber(value) ? grouped.format(value) : NONE);
 
