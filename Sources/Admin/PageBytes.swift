@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-IPlVYMG517GCZCJqoNnwOMpTI0dYX6kxqOpJaREVw0Q='; script-src 'sha256-5BXQe3QKvA6P8loSxAC4phbyQfgNOwAjLcLPJi734kc='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-DXrQbhbyrOMt6mbEeAn5sHdF5TlnBX54LYx8Y0SXKXs='; script-src 'sha256-JQfXtt/BK0NmHNUoLB0/Sd4cN7rEX6dLxT08ZYcjxqM='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -41,6 +41,7 @@ color-scheme: light dark;
 --l1: #0d7f78;
 --l2: #7d4ccb;
 --l3: #b8432b;
+--l4: #8a94a3;
 --s0: #3b73d9;
 --s1: #1fa093;
 --s2: #8f6ad8;
@@ -80,6 +81,7 @@ color-scheme: light dark;
 --l1: #43c5b8;
 --l2: #bb98f7;
 --l3: #f59078;
+--l4: #7a8697;
 --s0: #6094f2;
 --s1: #35b3a6;
 --s2: #a585ea;
@@ -106,6 +108,12 @@ color-scheme: light dark;
 --l1: var(--edge-strong);
 --l2: var(--edge-strong);
 --l3: var(--edge-strong);
+--l4: var(--edge-strong);
+}
+.stale main {
+--bad: var(--ink-2);
+--bad-ground: var(--panel);
+--fair-ground: var(--panel);
 }
 .stale main svg { filter: grayscale(1); }
 * { box-sizing: border-box; }
@@ -238,20 +246,21 @@ padding: 14px 20px 40px;
 .panel { min-width: 0; padding: 14px 16px; background: var(--panel); border: 1px solid var(--edge); border-radius: 10px; box-shadow: var(--shadow); }
 .title { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; min-height: 30px; margin-bottom: 8px; }
 .title h2 { margin-right: auto; }
-@media (min-width: 1180px) {
-main { grid-template-columns: 340px repeat(2, minmax(0, 1fr)); }
+@media (min-width: 1320px) {
+main { grid-template-columns: 320px repeat(2, minmax(0, 1fr)); }
 .attention, .head, .charts { grid-column: 1 / -1; }
-.ring { grid-row: span 2; }
+.ring { grid-row: span 3; }
 .servers, .pools { grid-column: 2 / -1; }
 .servers { display: flex; flex-direction: column; }
-main { grid-template-rows: auto auto minmax(0, auto) 1fr; }
+main { grid-template-rows: auto auto 1fr auto auto; }
 .hotkeys { grid-column: 1 / 3; }
 .events { grid-column: 3; }
-.lookup { grid-column: 1 / 2; }
-.process { grid-column: 2 / -1; }
+.lookup { grid-column: 2 / -1; }
+.process { grid-column: 1 / -1; }
 }
 .attention { padding: 10px 16px; border: 1px solid var(--edge); border-left: 4px solid var(--edge-strong); border-radius: 10px; background: var(--panel); color: var(--ink); }
-.attention h2 { font-size: 14px; }
+.attention h2 { display: flex; align-items: center; gap: 8px; font-size: 14px; }
+.attention h2 .icon { color: var(--good); }
 .attention.good { border-left-color: var(--good); }
 .attention.fair { border-color: var(--fair); background: var(--fair-ground); }
 .attention.bad { border-color: var(--bad); background: var(--bad-ground); }
@@ -270,9 +279,10 @@ main { grid-template-rows: auto auto minmax(0, auto) 1fr; }
 .head .unit { color: var(--ink-2); font-size: 13px; }
 .head .bad .number { color: var(--bad); }
 #figure-uptime .number { font-size: 19px; line-height: 1.71; white-space: nowrap; }
-.circle { width: 100%; max-width: 300px; margin: 2px auto 10px; }
-.circle text { fill: var(--ink-2); font-size: 12.5px; text-anchor: middle; }
-.circle .big { fill: var(--ink); font-size: 23px; font-weight: 600; letter-spacing: -0.02em; }
+.circle { width: 100%; max-width: 264px; margin: 2px auto 10px; }
+.circle text { fill: var(--ink-2); font-size: 15px; text-anchor: middle; }
+.circle .small { font-size: 13px; }
+.circle .big { fill: var(--ink); font-size: 28px; font-weight: 600; letter-spacing: -0.02em; }
 .arc { cursor: pointer; }
 .arc.nobody { fill: var(--raised); cursor: default; }
 .arc.out { fill: url("#hatch"); }
@@ -297,9 +307,9 @@ main { grid-template-rows: auto auto minmax(0, auto) 1fr; }
 .ring > .note { text-align: center; text-wrap: balance; }
 .shares { margin-top: 14px; padding-top: 12px; border-top: 1px solid var(--edge); }
 .shares-head { display: flex; justify-content: space-between; margin-bottom: 4px; color: var(--ink-2); font-size: 12.5px; }
-.key { display: flex; align-items: center; gap: 4px; }
-.key svg { width: 8px; height: 11px; stroke: var(--ink); stroke-width: 2; }
-.shares li { display: grid; grid-template-columns: 10px 13px minmax(0, 1fr) 64px 108px; align-items: center; gap: 7px; min-height: 27px; font-size: 13px; border-radius: 4px; }
+.tick-key { display: flex; align-items: center; gap: 4px; }
+.tick-key svg { width: 8px; height: 11px; stroke: var(--ink); stroke-width: 2; }
+.shares li { display: grid; grid-template-columns: 10px 13px minmax(0, 1fr) auto; align-items: center; gap: 0 7px; padding: 4px 6px 5px; margin: 0 -6px; font-size: 13px; border-radius: 5px; }
 .shares li.apart { background: var(--accent-ground); }
 .swatch { width: 10px; height: 10px; }
 .shares .figure { text-align: right; white-space: nowrap; }
@@ -308,8 +318,9 @@ svg.share { width: 64px; height: 12px; }
 .share .track { fill: var(--raised); }
 .share .part { fill: var(--s0); }
 .shares .share .part { fill: inherit; }
+.shares svg.share { grid-column: 1 / -1; width: 100%; height: 10px; margin-top: 3px; }
 .share .ideal { fill: none; stroke: var(--ink); stroke-width: 2; }
-table { width: 100%; border-collapse: separate; border-spacing: 0; }
+table { width: 100%; border-collapse: separate; border-spacing: 0; font-size: 13px; }
 th {
 padding: 0 8px;
 border-bottom: 1px solid var(--edge);
@@ -326,9 +337,10 @@ tbody tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { padding-left: 4px; }
 th.name, td.name, th.state, td.state, th.key, td.key, .pools .up, .placement, .routes, .hotkeys .pool, .hotkeys .server { text-align: left; }
 td.name { overflow: visible; }
-th button { min-height: 26px; padding: 0 3px; margin: 0 -3px; border: 0; background: none; color: inherit; font-weight: inherit; }
+th button { display: inline-flex; flex-direction: row-reverse; align-items: center; gap: 4px; min-height: 26px; padding: 0; border: 0; background: none; color: inherit; font-weight: inherit; }
 th button:hover { background: none; color: var(--ink); }
-th .tiny { margin-left: 4px; visibility: hidden; fill: currentcolor; }
+th.name button, th.state button { flex-direction: row; }
+th .tiny { visibility: hidden; fill: currentcolor; }
 th[aria-sort="ascending"] button, th[aria-sort="descending"] button { color: var(--ink); font-weight: 600; }
 th[aria-sort="ascending"] .tiny, th[aria-sort="descending"] .tiny { visibility: visible; }
 th[aria-sort="ascending"] .tiny { transform: rotate(180deg); }
@@ -345,13 +357,15 @@ td.bad { font-weight: 600; }
 .servers table, .hotkeys table { table-layout: fixed; min-width: 0; }
 .servers tbody tr { height: 34px; }
 .servers tbody tr.spacer { height: 0; }
-.servers th.name { width: 19%; }
+.servers th, .servers td { padding-left: 5px; padding-right: 5px; }
+.servers th.name { width: 14.5%; }
 .servers th.state { width: 19%; }
-.servers th.flight, .servers th.errors { width: 7%; }
-.servers th.ideal { width: 6.5%; }
+.servers th.rate { width: 8.5%; }
+.servers th.errors, .servers th.flight { width: 7%; }
 .servers th.share { width: 11.5%; }
+.servers th.ideal { width: 6.5%; }
 .servers td { overflow: hidden; text-overflow: ellipsis; }
-.servers td.state > * { vertical-align: middle; }
+.servers td.state > *, .pools .up > * { vertical-align: middle; }
 .servers td.state .icon, .pools .up .icon { display: inline-block; margin-right: 6px; }
 .servers td.state .dim { margin-left: 7px; font-size: 12.5px; }
 td.share > svg, td.part > svg { display: inline-block; width: 50px; margin-right: 8px; vertical-align: -1px; }
@@ -370,35 +384,40 @@ td.ideal { color: var(--ink-2); }
 .charts .hint { margin-left: auto; }
 .charts .hint:empty, .charts .hint[hidden] + .hint:empty { display: none; }
 .charts #moment:not(:empty) { margin-left: 0; color: var(--ink); font-weight: 600; }
-.trio { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 14px; }
+.trio { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 14px; }
 .trio .panel { padding: 12px 14px 8px; }
-figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 2px 14px; min-height: 22px; margin-bottom: 6px; }
+figcaption { display: grid; gap: 2px; margin-bottom: 6px; }
 .legend { display: flex; flex-wrap: wrap; gap: 0 14px; font-size: 12.5px; }
 .legend li { display: flex; align-items: center; gap: 6px; color: var(--ink-2); }
 .legend svg { width: 18px; height: 8px; }
-.legend .figure { min-width: 52px; color: var(--ink); font-weight: 600; white-space: nowrap; }
+.legend .figure { min-width: 50px; color: var(--ink); font-weight: 600; white-space: nowrap; }
 .plot { position: relative; }
 .chart { width: 100%; height: 168px; border-radius: 4px; touch-action: pan-y; }
 .chart text { fill: var(--ink-2); font-size: 11px; }
 .grid path { fill: none; stroke: var(--edge); }
 path.line { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
 path.dashed { stroke-dasharray: 5 3; }
-path.dotted { stroke-dasharray: 1.5 2.5; }
+.end { stroke: none; }
 .l0 { stroke: var(--l0); color: var(--l0); }
 .l1 { stroke: var(--l1); color: var(--l1); }
 .l2 { stroke: var(--l2); color: var(--l2); }
 .l3 { stroke: var(--l3); color: var(--l3); }
+.l4 { stroke: var(--l4); color: var(--l4); }
 path.area { stroke: none; fill: currentcolor; fill-opacity: 0.1; }
 .cross { stroke: var(--ink-2); visibility: hidden; }
 .mark { fill: var(--panel); stroke-width: 2; visibility: hidden; }
 .on { visibility: visible; }
 .empty { color: var(--ink-2); font-size: 13px; }
 .plot .empty { position: absolute; inset: 0 0 20px 46px; display: grid; place-items: center; pointer-events: none; }
-.hotkeys .scroller, .events .scroller { max-height: 330px; }
+.hotkeys .scroller, .events .scroller { max-height: 358px; }
 .hotkeys th { position: sticky; top: 0; }
-.hotkeys th.key { width: 28%; }
+.hotkeys th.key { width: 22%; }
 .hotkeys th.part { width: 15%; }
-.hotkeys th.server { width: 18%; }
+.hotkeys th.count { width: 16.5%; }
+.hotkeys th.bytes, .hotkeys th.age { width: 10.5%; }
+.hotkeys th.pool { width: 9.5%; }
+.hotkeys th.server { width: 16%; }
+.hotkeys td, .hotkeys th { padding-left: 6px; padding-right: 6px; }
 .hotkeys td { height: 31px; overflow: hidden; text-overflow: ellipsis; }
 td.part span { display: inline-block; min-width: 44px; }
 td .mono { font-weight: 400; }
@@ -412,25 +431,37 @@ td .mono { font-weight: 400; }
 .events .fields > span { min-width: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .reason { font-weight: 600; }
 .reason .dim { font-weight: 400; }
-.lookup form { display: flex; gap: 8px; }
-.lookup input { flex: 1; min-width: 0; }
-#lookup-answer > * { margin-top: 10px; }
-.lookup dl > div, .process dl > div { display: grid; grid-template-columns: 92px minmax(0, 1fr); gap: 10px; padding: 4px 0; }
+.lookup { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 20px; }
+.lookup form { display: flex; flex-wrap: wrap; flex: 0 0 auto; align-items: center; gap: 8px; max-width: 100%; }
+.lookup h2 { margin-right: 6px; }
+.lookup input { width: 230px; }
+#lookup-answer { display: flex; flex: 1 1 320px; flex-wrap: wrap; align-items: center; gap: 6px 20px; min-width: 0; min-height: 36px; }
+.lookup dl { display: flex; flex-wrap: wrap; gap: 2px 20px; min-width: 0; }
+.lookup dt { font-size: 12.5px; }
+.process dl > div { display: grid; grid-template-columns: 92px minmax(0, 1fr); gap: 10px; padding: 4px 0; }
 dl dt { color: var(--ink-2); }
 .lookup dd, .process dd { overflow-wrap: anywhere; unicode-bidi: isolate; }
 .fault { color: var(--bad); overflow-wrap: anywhere; }
 .process dl { columns: 2 380px; column-gap: 28px; }
 .process dl > div { break-inside: avoid; }
-#workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 4px 28px; margin-top: 10px; padding-top: 10px; border-top: 1px solid var(--edge); }
-#workers li { display: grid; grid-template-columns: 70px 64px 78px minmax(0, 1fr); align-items: center; gap: 10px; }
-@media (max-width: 1179px) {
+#workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 4px 28px; margin-top: 10px; padding-top: 10px; border-top: 1px solid var(--edge); }
+#workers li { display: grid; grid-template-columns: 70px 64px 78px minmax(0, 1fr); align-items: center; gap: 10px; white-space: nowrap; }
+@media (max-width: 1319px) {
 .head dl { grid-template-columns: repeat(4, minmax(0, 1fr)); overflow: hidden; }
+.head dl > div:last-child { grid-column: span 2; }
 .head dl > div { margin: -1px 0 0 -1px; border-top: 1px solid var(--edge); border-left: 1px solid var(--edge); }
 .ring { display: grid; grid-template-columns: minmax(0, 300px) minmax(0, 1fr); gap: 0 28px; }
 .ring .title { grid-column: 1 / -1; }
 .ring .shares { grid-row: 2 / span 2; grid-column: 2; align-self: center; margin: 0; border: 0; }
 }
 @media (max-width: 1000px) {
+.trio { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.trio > :last-child { grid-column: 1 / -1; }
+.servers th.name { width: 18%; }
+.servers th.state { width: 20%; }
+.servers th.rate, .servers th.hit { width: 10.5%; }
+.servers th.errors { width: 9%; }
+.servers th.share { width: 14%; }
 .servers th.p50, .servers td.p50, .servers th.ideal, .servers td.ideal, .servers th.flight, .servers td.flight { display: none; }
 }
 @media (max-width: 719px) {
@@ -450,16 +481,15 @@ main { gap: 10px; padding: 10px 10px 32px; }
 .head .number { font-size: 22px; }
 .ring { display: block; }
 .ring .shares { margin-top: 12px; padding-top: 12px; border-top: 1px solid var(--edge); }
-.shares li { grid-template-columns: 10px 13px minmax(0, 1fr) 40px 102px; gap: 6px; }
-.shares svg.share { width: 40px; }
 .servers .scroller { max-height: 70vh; }
+.hotkeys .scroller, .events .scroller { max-height: 65vh; }
 .servers .title { gap: 8px; }
 #filter { order: 3; flex: 1 0 100%; min-height: 36px; }
 .sort-by { order: 4; display: flex; flex: 1 0 100%; align-items: center; gap: 8px; }
 .sort-by select { flex: 1; }
 .servers thead { display: none; }
 .servers table, .servers tbody { display: block; }
-.servers tbody tr:not(.spacer) { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); align-content: center; height: 64px; border-bottom: 1px solid var(--edge); }
+.servers tbody tr:not(.spacer) { display: grid; grid-template-columns: 11fr 11fr 12fr 8fr; align-content: center; height: 64px; border-bottom: 1px solid var(--edge); }
 .servers tbody tr.spacer { display: block; }
 .servers td { height: auto; padding: 0; border: 0; text-align: left; }
 .servers td.name { grid-column: 1 / 3; }
@@ -481,13 +511,18 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 .hotkeys tr { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 2px 10px; padding: 8px 0; border-bottom: 1px solid var(--edge); }
 .hotkeys td.key { grid-column: 1 / -1; }
 .hotkeys td.key::after { content: none; }
-.hotkeys td.server { grid-column: span 2; white-space: normal; overflow-wrap: anywhere; }
+.hotkeys td.server { grid-column: span 2; max-height: 4.4em; white-space: normal; overflow-wrap: anywhere; }
 .hotkeys td.pool { grid-row: 3; }
 .hotkeys td.age { display: none; }
-.hotkeys td.part > svg { display: none; }
+.hotkeys td.part > svg, .hotkeys td.count .dim { display: none; }
+.trio { grid-template-columns: minmax(0, 1fr); }
 .charts .title h2 { flex: 1 0 100%; }
 .charts .hint { margin-left: 0; }
+.lookup h2 { flex: 1 0 100%; }
+.lookup form { flex: 1 1 100%; }
+.lookup input { flex: 1; min-width: 0; }
 .lookup input, .lookup button { min-height: 38px; }
+#lookup-answer { flex: 1 0 100%; max-width: 100%; }
 #workers { grid-template-columns: 1fr; }
 #workers li { grid-template-columns: 64px 40px 76px minmax(0, 1fr); }
 #workers svg.share { width: 40px; }
@@ -528,7 +563,7 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 <noscript><p class="outage">This page needs JavaScript. The same values are in /api/v1/status, /api/v1/servers and /api/v1/pools.</p></noscript>
 <main id="main">
 <section class="attention" id="attention" aria-labelledby="attention-title">
-<h2 id="attention-title">Waiting for the proxy</h2>
+<h2><svg class="icon" id="attention-check" aria-hidden="true" hidden><use href="#icon-check"/></svg><span id="attention-title">Waiting for the proxy</span></h2>
 <ul id="attention-list"></ul>
 <button type="button" class="quiet" id="attention-more" hidden></button>
 </section>
@@ -544,7 +579,7 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 <svg id="ring" class="circle" viewBox="0 0 320 320" role="img" aria-label="The ring"></svg>
 <p class="note" id="ring-note"></p>
 <div class="shares">
-<p class="shares-head"><span id="shares-title">Share of traffic</span><span class="key"><svg viewBox="0 0 12 10" aria-hidden="true"><path d="M6 0v10"/></svg>ideal</span></p>
+<p class="shares-head"><span id="shares-title">Share of traffic</span><span class="tick-key"><svg viewBox="0 0 12 10" aria-hidden="true"><path d="M6 0v10"/></svg>ideal</span></p>
 <ul id="shares" aria-label="Share of traffic against ideal share"></ul>
 <p class="note" id="shares-note"></p>
 </div>
@@ -573,6 +608,14 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 <tbody role="rowgroup" id="pool-rows"></tbody>
 </table>
 </div>
+</section>
+<section class="panel lookup" aria-labelledby="lookup-title">
+<form id="lookup">
+<h2 id="lookup-title"><label for="lookup-key">Where a key goes</label></h2>
+<input type="text" id="lookup-key" placeholder="A key, such as user:1" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="250">
+<button type="submit">Look up</button>
+</form>
+<div id="lookup-answer" role="status" aria-live="polite"><p class="note">Asks the proxy which server has a key now, and which one owns it when all are up.</p></div>
 </section>
 <section class="charts" id="charts-section" aria-labelledby="charts-title">
 <div class="title">
@@ -604,16 +647,8 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 </div>
 <div class="scroller" id="events-box" tabindex="0" role="region" aria-label="Events, newest first">
 <ol id="events"></ol>
+<p class="empty" id="events-empty"></p>
 </div>
-</section>
-<section class="panel lookup" aria-labelledby="lookup-title">
-<div class="title"><h2 id="lookup-title">Where a key goes</h2></div>
-<form id="lookup">
-<label class="hidden" for="lookup-key">Key</label>
-<input type="text" id="lookup-key" placeholder="A key, such as user:1" autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="250">
-<button type="submit">Look up</button>
-</form>
-<div id="lookup-answer" role="status" aria-live="polite"></div>
 </section>
 <section class="panel process" aria-labelledby="process-title">
 <div class="title"><h2 id="process-title">Process</h2></div>
@@ -665,6 +700,11 @@ unit += 1;
 }
 return (unit === 0 ? value.toFixed(0) : threeDigits(value)) + SPACE + units[unit];
 }
+function amount(value) {
+return isNumber(value) && value < 999.5 ? value.toFixed(0) : rate(value);
+}
+const short = (text) => text.replace(/\.0+(?=\D|$)|(\.\d*[1-9])0+(?=\D|$)/, "$1");
+const roughly = (seconds) => duration(seconds).split(" ")[0];
 const grouped = new Intl.NumberFormat("en");
 const count = (value) => (isNumber(value) ? grouped.format(value) : NONE);
 function duration(seconds) {
@@ -759,13 +799,13 @@ function shareBar() {
 return drawn("svg", { class: "share", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
 drawn("rect", { class: "track", x: 0, y: 3, width: 100, height: 4 }),
 drawn("rect", { class: "part", x: 0, y: 3, width: 0, height: 4 }),
-drawn("path", { class: "ideal", d: "M0 0v10", "vector-effect": "non-scaling-stroke" }));
+drawn("path", { class: "ideal", "vector-effect": "non-scaling-stroke" }));
 }
 function showShare(bar, traffic, ideal, most) {
 const scale = most > 0 ? 100 / most : 0;
 const [, part, tick] = bar.children;
 setAttribute(part, "width", Math.min(100, (traffic || 0) * scale).toFixed(1));
-setAttribute(tick, "d", "M" + Math.min(99, (ideal || 0) * scale).toFixed(1) + " 0v10");
+setAttribute(tick, "d", isNumber(ideal) ? "M" + Math.min(99, ideal * scale).toFixed(1) + " 0v10" : "");
 }
 const view = {
 selected: null, // { kind: "server" | "pool", name }
@@ -923,7 +963,7 @@ const paths = new Map();
 let start = 0;
 for (let i = 1; i <= slices.length; i += 1) {
 if (i < slices.length && slices[i] === slices[start]) continue;
-const path = arc(start / slices.length, i / slices.length, 124, 152);
+const path = arc(start / slices.length, i / slices.length, 138, 154);
 paths.set(slices[start], (paths.get(slices[start]) || "") + path);
 start = i;
 }
@@ -979,12 +1019,13 @@ if (one) node.dataset.index = index;
 band.append(node);
 }
 picture.replaceChildren(hatch, band, drawn("g", { class: "sectors" }), drawn("g", { class: "centre" },
-drawn("text", { x: 160, y: 150, class: "big" }), drawn("text", { x: 160, y: 174 }), drawn("text", { x: 160, y: 192 })));
+drawn("text", { x: 160, y: 152, class: "big" }), drawn("text", { x: 160, y: 180 }), drawn("text", { x: 160, y: 199, class: "small" })));
 const up = servers.filter((one) => stateInRing(one) === "up").length;
 setAttribute(picture, "aria-label", `Ring of pool ${visible(pool)}: ${up} of ${servers.length} servers are up. ` +
 "The shares are listed below and in the table of servers.");
-setText(byId("ring-note"), "Outside: who owns which part of the circle. Inside: share of the traffic." +
-(up < servers.length ? " Striped: owned by a server that is not up." : ""));
+const isStriped = slices.some((index) => servers[index] && stateInRing(servers[index]) !== "up");
+setText(byId("ring-note"), "Outside: the owner of each part of the circle. Inside: share of the traffic." +
+(isStriped ? " Striped: owned by a server that is not up." : ""));
 }
 function showSectors() {
 const group = byId("ring").querySelector(".sectors");
@@ -994,7 +1035,7 @@ let turn = 0;
 servers.forEach((one, index) => {
 const traffic = trafficOf(one.name);
 if (!(traffic > 0) || servers.length > MOST_SECTORS) return;
-sectors.push({ index, path: arc(turn, turn + traffic, 107, 117) });
+sectors.push({ index, path: arc(turn, turn + traffic, 112, 132) });
 turn += traffic;
 });
 renderList(group, sectors, () => drawn("path"), (node, { index, path }) => {
@@ -1025,15 +1066,15 @@ const texts = byId("ring").querySelectorAll("text");
 if (texts.length < 3) return;
 const { servers, pool, placement } = ring.answer;
 const apart = apartInRing();
-const short = (text) => (text.length > 22 ? text.slice(0, 21) + "…" : text);
+const fitting = (text) => (text.length > 24 ? text.slice(0, 23) + "…" : text);
 if (apart === null) {
 const up = servers.filter((one) => stateInRing(one) === "up").length;
 setText(texts[0], up + " of " + servers.length + " up");
-setText(texts[1], short("pool " + visible(pool)));
-setText(texts[2], short(visible(placement)));
+setText(texts[1], fitting("pool " + visible(pool)));
+setText(texts[2], fitting(visible(placement)));
 } else {
 setText(texts[0], share(trafficOf(apart.one.name)));
-setText(texts[1], short(visible(apart.one.name)));
+setText(texts[1], fitting(visible(apart.one.name)));
 setText(texts[2], share(apart.one.ring) + " of ring, ideal " + share(apart.one.ideal));
 }
 }
@@ -1057,7 +1098,7 @@ const most = Math.max(...shown.map((one) => Math.max(trafficOf(one.name) || 0, o
 const indexes = new Map(servers.map((one, index) => [one.name, index]));
 setText(byId("shares-title"), shown.length < servers.length ? "Share of traffic, farthest from ideal" : "Share of traffic");
 renderList(byId("shares"), shown, makeShareRow, (row, one) => {
-const [swatch, state, name, bar, figure] = row.children;
+const [swatch, state, name, figure, bar] = row.children;
 const index = indexes.get(one.name);
 const known = stateOf(stateInRing(one));
 setAttribute(swatch, "class", "swatch " + colourOf(index, servers.length));
@@ -1067,7 +1108,7 @@ setText(state.lastChild, stateInRing(one));
 setAttribute(bar, "class", "share " + colourOf(index, servers.length));
 showShare(bar, trafficOf(one.name), one.ideal, most);
 setText(figure.children[0], share(trafficOf(one.name)));
-setText(figure.children[1], "of " + share(one.ideal));
+setText(figure.children[1], " of " + share(one.ideal));
 row.dataset.name = one.name;
 row.classList.toggle("apart", isSelected("server", one.name));
 });
@@ -1076,8 +1117,8 @@ setText(byId("shares-note"), left > 0 ? `The other ${count(left)} servers are ne
 }
 function makeShareRow() {
 return element("li", {}, drawn("svg", { viewBox: "0 0 10 10", "aria-hidden": "true" }, drawn("rect", { width: 10, height: 10, rx: 2 })),
-element("span", { class: "sign" }, icon("up"), element("span", { class: "hidden" })), element("span", { class: "name" }), shareBar(),
-element("span", { class: "figure" }, element("span"), element("span", { class: "dim" })));
+element("span", { class: "sign" }, icon("up"), element("span", { class: "hidden" })), element("span", { class: "name" }),
+element("span", { class: "figure" }, element("span"), element("span", { class: "dim" })), shareBar());
 }
 function startRing() {
 byId("ring-pool").addEventListener("change", (event) => {
@@ -1210,11 +1251,10 @@ const kept = new Map();
 for (const node of [...body.children]) {
 if (node.dataset.name !== undefined) kept.set(node.dataset.name, node);
 }
-const most = Math.max(...table.rows.map((row) => Math.max(row.traffic || 0, row.ideal || 0)), 0) * 1.1;
 const nodes = shown.map((row, i) => {
 const node = kept.get(row.server.name) || makeServerRow(row.server.name);
 kept.delete(row.server.name);
-showServerRow(node, row, first + i, most);
+showServerRow(node, row, first + i);
 return node;
 });
 for (const node of kept.values()) node.remove();
@@ -1229,7 +1269,7 @@ function noteOfServers(total) {
 if (view.servers.length === 0) return "";
 if (total === 0) return "No server fits the filter.";
 const shown = total < view.servers.length ? `${count(total)} of ${count(view.servers.length)} servers. ` : "";
-return shown + "Rates and hit ratios over 5 s; latencies and shares over 10 s.";
+return shown + `Rates and hit ratios over 5${SPACE}s; latencies and shares over 10${SPACE}s.`;
 }
 function place(parent, nodes) {
 let next = parent.firstElementChild;
@@ -1264,7 +1304,7 @@ stateCell.append(icon("up"), element("span"), element("span", { class: "dim" }))
 row.querySelector(".share").append(shareBar(), element("span"));
 return row;
 }
-function showServerRow(node, row, index, most) {
+function showServerRow(node, row, index) {
 const { server } = row;
 const button = node.firstChild.firstChild;
 setAttribute(button, "tabindex", server.name === table.focus ? 0 : -1);
@@ -1276,13 +1316,13 @@ const [sign, word, why] = node.children[1].children;
 showSign(sign, stateOf(server.state));
 setText(word, server.state);
 setText(why, whyOf(server));
-setAttribute(node.children[1], "title", server.note ? visible(server.note) : null);
+setAttribute(node.children[1], "title", server.state === "up" && !server.note ? null : `${server.state}, ${whyOf(server)}`);
 COLUMNS.forEach((column, i) => {
 if (column.show) setText(node.children[i], column.show(column.value(row)));
 });
 node.children[7].classList.toggle("bad", row.errors > 0);
 const [bar, figure] = node.children[9].children;
-showShare(bar, row.traffic, row.ideal, most);
+showShare(bar, row.traffic, row.ideal, 2 * row.ideal);
 setText(figure, share(row.traffic));
 }
 function whyOf(server) {
@@ -1388,6 +1428,7 @@ const box = byId("attention");
 const worst = items.some((item) => item.level === "error") || !status.ready ? "bad" : urgent > 0 ? "fair" : "good";
 setAttribute(box, "class", "attention " + worst);
 setText(byId("attention-title"), title);
+byId("attention-check").toggleAttribute("hidden", !isCalm);
 const shown = attention.isWhole ? items : items.slice(0, MOST_ITEMS);
 renderList(byId("attention-list"), shown, makeAttentionItem, (node, item) => {
 const level = levelOf(item.level);
@@ -1524,16 +1565,16 @@ const [key, part, requests, size, pool, server, age] = row.children;
 setText(key.firstChild, visible(one.key));
 key.firstChild.dataset.key = one.key;
 setAttribute(key.firstChild, "title", "Look up " + visible(one.key));
-showShare(part.firstChild, one.share, 0, most);
+showShare(part.firstChild, one.share, null, most);
 setText(part.lastChild, share(one.share));
-setText(requests.firstChild, count(one.count));
-setText(requests.lastChild, one.error > 0 ? " ±" + count(one.error) : "");
+setText(requests.firstChild, amount(one.count));
+setText(requests.lastChild, one.error > 0 ? " ±" + amount(one.error) : "");
 setText(size, bytes(one.bytes));
 setText(pool, visible(one.pool));
 setText(server, visible(one.server));
-setText(age, duration(one.age) + " ago");
+setText(age, roughly(one.age) + " ago");
 });
-const from = isNumber(sampled) && sampled < 1 ? `estimated from ${percent(sampled)} of the requests` : "of all requests";
+const from = isNumber(sampled) && sampled < 1 ? `estimated from ${short(percent(sampled))} of the requests` : "of all requests";
 setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `Last ${duration(seconds)}, ${from}.`);
 }
 function makeHotkeyRow() {
@@ -1573,7 +1614,7 @@ setText(row.children[1], text);
 });
 renderList(byId("workers"), (status.workers || []).slice(0, 64), () => element("li", {}, element("span"), shareBar(), element("span"), element("span", { class: "dim" })), (row, worker) => {
 setText(row.children[0], "Worker " + worker.number);
-showShare(row.children[1], worker.busy, 0, 1);
+showShare(row.children[1], worker.busy, null, 1);
 setText(row.children[2], isNumber(worker.busy) ? Math.round(worker.busy * 100) + SPACE + "% busy" : NONE);
 setText(row.children[3], count(worker.clients) + " clients");
 });
@@ -1610,10 +1651,11 @@ rows.push([isAway ? "Server now" : "Server", route.server === null ? "none: its 
 if (isAway) rows.push(["Owner", route.owner === null ? "none" : visible(route.owner)]);
 if (route.label && route.label !== route.server) rows.push(["Ring label", visible(route.label)]);
 const owner = view.byName.get(route.owner);
-const nodes = [element("dl", {}, ...rows.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { class: "mono" }, text))))];
+const row = ([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { class: "mono" }, text));
+const nodes = [element("dl", {}, ...rows.map(row))];
 if (isAway && owner) {
 nodes.push(element("p", { class: "note" }, `The owner is ${owner.state}; ` +
-(route.server === null ? "the key has no server meanwhile." : "the key is on another server meanwhile.")));
+(route.server === null ? "its keys have no server until it is back." : "its keys are on other servers until it is back.")));
 }
 if (typeof route.server === "string" && view.byName.has(route.server)) {
 const button = element("button", { type: "button", class: "quiet" }, "Show server");
@@ -1633,9 +1675,9 @@ const CHARTS = [
 id: "rate", title: "Requests per second", height: 168,
 lines: [
 { name: "requests", class: "l0", value: (series, i) => series.at("requests", i), show: (value) => rate(value) + "/s", isFilled: true },
-{ name: "errors", class: "l3 dashed", value: (series, i) => series.at("errors", i), show: (value) => rate(value) + "/s" },
+{ name: "errors", class: "l3 dashed", value: (series, i) => series.at("errors", i), show: (value) => rate(value) + "/s", isSparse: true },
 ],
-scale: (values) => ({ low: 0, high: roundUp(Math.max(...values, 1)), show: rate }),
+scale: (values) => ({ low: 0, high: roundUp(Math.max(...values, 1)), show: (value) => short(rate(value)) }),
 },
 {
 id: "hit", title: "Hit ratio", height: 168,
@@ -1649,21 +1691,22 @@ return { low, high: 1, show: (value) => percent(value, 0) };
 },
 },
 {
-id: "latency", title: "Latency", height: 168,
+id: "latency", title: "Latency", height: 168, isLabelled: true,
 lines: [
 { name: "p50", class: "l0", value: (series, i) => series.at("p50", i), show: latency },
-{ name: "p99", class: "l2 dashed", value: (series, i) => series.at("p99", i), show: latency },
-{ name: "p99.9", class: "l3 dotted", value: (series, i) => series.at("p999", i), show: latency },
+{ name: "p99", class: "l2", value: (series, i) => series.at("p99", i), show: latency },
+{ name: "p99.9", class: "l4", value: (series, i) => series.at("p999", i), show: latency },
 ],
 scale: (values) => {
 const known = values.filter((value) => value > 0);
 const low = 10 ** Math.floor(Math.log10(Math.min(...known, 0.001)));
 const high = 10 ** Math.ceil(Math.log10(Math.max(...known, low * 10) * 0.999999));
-return { low, high, show: latency, isLogarithmic: true };
+return { low, high, show: (value) => short(latency(value)), isLogarithmic: true };
 },
 },
 ];
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
+const LABEL = 36; // at the right of a chart whose lines have their names there
 const reading = { index: null }; // the step that is read, counted from the left; null: the newest
 function roundUp(value) {
 const power = 10 ** Math.floor(Math.log10(value));
@@ -1679,6 +1722,7 @@ drawn("svg", { viewBox: "0 0 18 8", "aria-hidden": "true" }, drawn("path", { cla
 element("span", {}, line.name), line.figure));
 line.area = drawn("path", { class: "area " + line.class });
 line.path = drawn("path", { class: "line " + line.class });
+line.label = drawn("text", { class: "end" });
 line.dot = drawn("circle", { class: "mark " + line.class, r: 3 });
 }
 chart.grid = drawn("g", { class: "grid" });
@@ -1687,7 +1731,7 @@ chart.picture = drawn("svg", {
 class: "chart", tabindex: 0, role: "slider", "aria-label": chart.title + ", the moment that is read",
 "aria-valuemin": -STEPS + 1, "aria-valuemax": 0, "aria-orientation": "horizontal",
 }, chart.grid, ...chart.lines.filter((line) => line.isFilled).map((line) => line.area),
-...chart.lines.map((line) => line.path), chart.cross, ...chart.lines.map((line) => line.dot));
+...chart.lines.map((line) => line.path), ...chart.lines.map((line) => line.label), chart.cross, ...chart.lines.map((line) => line.dot));
 chart.empty = element("p", { class: "empty", hidden: "" });
 byId("charts").append(element("figure", { class: "panel", id: "chart-" + chart.id },
 element("figcaption", {}, element("h3", {}, chart.title), chart.legend), element("div", { class: "plot" }, chart.picture, chart.empty)));
@@ -1727,6 +1771,7 @@ showReading();
 }
 function drawChart(chart, series, width) {
 const { height } = chart;
+chart.right = MARGIN.right + (chart.isLabelled ? LABEL : 0);
 setAttribute(chart.picture, "viewBox", `0 0 ${width} ${height}`);
 chart.width = width;
 const columns = chart.lines.map((line) => Array.from({ length: series.length }, (_, i) => line.value(series, i)));
@@ -1737,13 +1782,23 @@ setHidden(chart.empty, known.length > 0);
 setText(chart.empty, series.length === 0 ? "Waiting for values" : "No requests in this time");
 drawGrid(chart, width, height);
 chart.lines.forEach((line, i) => {
-const { path, area } = pathOf(chart, columns[i]);
+const { path, area } = pathOf(chart, line.isSparse ? columns[i].map((value) => value || null) : columns[i]);
 setAttribute(line.path, "d", path);
 if (line.isFilled) setAttribute(line.area, "d", area);
+if (chart.isLabelled) showLabel(chart, line, columns[i]);
 });
 }
+function showLabel(chart, line, column) {
+const last = column.length - 1;
+const isKnown = last >= 0 && column[last] !== null;
+setText(line.label, isKnown ? line.name : "");
+if (!isKnown) return;
+const near = column.slice(-15).filter(isNumber);
+setAttribute(line.label, "x", chart.width - chart.right + 6);
+setAttribute(line.label, "y", (yOf(chart, near.reduce((sum, value) => sum + value, 0) / near.length) + 4).toFixed(1));
+}
 const xOf = (chart, index, length) =>
-MARGIN.left + ((index + STEPS - length) / (STEPS - 1)) * (chart.width - MARGIN.left - MARGIN.right);
+MARGIN.left + ((index + STEPS - length) / (STEPS - 1)) * (chart.width - MARGIN.left - chart.right);
 function yOf(chart, value) {
 const { low, high, isLogarithmic } = chart.bounds;
 const part = isLogarithmic ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);
@@ -1775,9 +1830,9 @@ const values = isLogarithmic
 ? Array.from({ length: Math.round(Math.log10(high / low)) + 1 }, (_, i) => low * 10 ** i)
 : [low, (low + high) / 2, high];
 for (const value of values) marks.push({ y: yOf(chart, value), text: show(value) });
-const every = width < 300 ? 5 : 2;
+const every = width < 400 ? 5 : 2;
 for (let minute = 10; minute >= 0; minute -= every) {
-const x = MARGIN.left + ((10 - minute) / 10) * (width - MARGIN.left - MARGIN.right);
+const x = MARGIN.left + ((10 - minute) / 10) * (width - MARGIN.left - chart.right);
 const isEnd = minute === 0;
 const time = hourAndMinute.format(new Date((history.now - minute * 60) * 1000));
 marks.push({ x, text: isEnd ? "now" : time, anchor: isEnd ? "end" : minute === 10 ? "start" : "middle" });
@@ -1785,7 +1840,7 @@ marks.push({ x, text: isEnd ? "now" : time, anchor: isEnd ? "end" : minute === 1
 renderList(chart.grid, marks, () => drawn("g", {}, drawn("path"), drawn("text")), (mark, { x, y, text, anchor }) => {
 const [line, label] = mark.children;
 if (y !== undefined) {
-setAttribute(line, "d", `M${MARGIN.left} ${Math.round(y) + 0.5}H${width - MARGIN.right}`);
+setAttribute(line, "d", `M${MARGIN.left} ${Math.round(y) + 0.5}H${width - chart.right}`);
 setAttribute(label, "x", MARGIN.left - 6);
 setAttribute(label, "y", (y + 3.5).toFixed(1));
 } else {
@@ -1803,7 +1858,7 @@ showReading();
 }
 function indexAt(chart, event) {
 const box = chart.picture.getBoundingClientRect();
-const part = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - MARGIN.right);
+const part = (event.clientX - box.left - MARGIN.left) / (box.width - MARGIN.left - chart.right);
 const length = history.shown.length;
 const index = Math.round(part * (STEPS - 1)) - (STEPS - length);
 return index < 0 || index >= length ? null : index;
@@ -1931,7 +1986,7 @@ setText(sign.lastChild, level.word);
 setText(text, visible(event.text));
 showFields(fields, event.fields || {});
 });
-if (shown.length === 0) byId("events").append(element("li", { class: "empty" }, events.level === "all" ? "No events yet" : "No warnings"));
+setText(byId("events-empty"), shown.length > 0 ? "" : events.level === "all" ? "No events yet" : "No warnings");
 }
 function makeEvent() {
 return element("li", {}, element("time"), element("span", { class: "sign" }, icon("info"), element("span", { class: "hidden" })),
@@ -1948,7 +2003,6 @@ pair.classList.toggle("reason", name === "reason" || name === "why");
 function startEvents() {
 choices(byId("events-level"), [["all", "All"], ["warnings", "Warnings and errors"]], "all", (level) => {
 events.level = level;
-byId("events").replaceChildren();
 showEvents();
 });
 showEvents();

@@ -138,10 +138,15 @@ def sixty_servers_can_be_read(page):
         time.sleep(0.1)
         seen.update(page.row_names())
     expect(len(seen) == 60, f"scrolling shows {len(seen)} of 60 servers")
-    cut = page.js("""
-      return [...document.querySelectorAll("#server-rows td:not(.name, .state)")].filter((c) => c.scrollWidth > c.clientWidth + 1).map((c) => c.textContent);
-    """)
-    expect(not cut, f"numbers are cut off: {cut[:5]}")
+    for width in (360, 720, 1000, 1100, 1320, 1440, 1920):
+        resize(page.driver, width, 1000)
+        time.sleep(0.3)
+        cut = page.js("""
+          return [...document.querySelectorAll("#server-rows td:not(.name, .state), #server-head th")]
+            .filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent);
+        """)
+        expect(not cut, f"numbers are cut off at {width} px: {cut[:5]}")
+    resize(page.driver, 1440, 1000)
     page.find("#states button:last-child").click()
     expect(len(page.rows()) == 3, f"{len(page.rows())} servers are not up")
 

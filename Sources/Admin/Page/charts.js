@@ -178,7 +178,7 @@ function drawGrid(chart, width, height) {
     ? Array.from({ length: Math.round(Math.log10(high / low)) + 1 }, (_, i) => low * 10 ** i)
     : [low, (low + high) / 2, high];
   for (const value of values) marks.push({ y: yOf(chart, value), text: show(value) });
-  const every = width < 300 ? 5 : 2;
+  const every = width < 400 ? 5 : 2;
   for (let minute = 10; minute >= 0; minute -= every) {
     const x = MARGIN.left + ((10 - minute) / 10) * (width - MARGIN.left - chart.right);
     const isEnd = minute === 0;

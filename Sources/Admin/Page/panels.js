@@ -21,6 +21,7 @@ function showAttention(status) {
   const worst = items.some((item) => item.level === "error") || !status.ready ? "bad" : urgent > 0 ? "fair" : "good";
   setAttribute(box, "class", "attention " + worst);
   setText(byId("attention-title"), title);
+  byId("attention-check").toggleAttribute("hidden", !isCalm);
   const shown = attention.isWhole ? items : items.slice(0, MOST_ITEMS);
   renderList(byId("attention-list"), shown, makeAttentionItem, (node, item) => {
     const level = levelOf(item.level);
@@ -275,10 +276,11 @@ function routeRows(route) {
   if (isAway) rows.push(["Owner", route.owner === null ? "none" : visible(route.owner)]);
   if (route.label && route.label !== route.server) rows.push(["Ring label", visible(route.label)]);
   const owner = view.byName.get(route.owner);
-  const nodes = [element("dl", {}, ...rows.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { class: "mono" }, text))))];
+  const row = ([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { class: "mono" }, text));
+  const nodes = [element("dl", {}, ...rows.map(row))];
   if (isAway && owner) {
     nodes.push(element("p", { class: "note" }, `The owner is ${owner.state}; ` +
-      (route.server === null ? "the key has no server meanwhile." : "the key is on another server meanwhile.")));
+      (route.server === null ? "its keys have no server until it is back." : "its keys are on other servers until it is back.")));
   }
   if (typeof route.server === "string" && view.byName.has(route.server)) {
     const button = element("button", { type: "button", class: "quiet" }, "Show server");

@@ -94,7 +94,7 @@ function drawRing() {
     band.append(node);
   }
   picture.replaceChildren(hatch, band, drawn("g", { class: "sectors" }), drawn("g", { class: "centre" },
-    drawn("text", { x: 160, y: 152, class: "big" }), drawn("text", { x: 160, y: 180 }), drawn("text", { x: 160, y: 200 })));
+    drawn("text", { x: 160, y: 152, class: "big" }), drawn("text", { x: 160, y: 180 }), drawn("text", { x: 160, y: 199, class: "small" })));
   const up = servers.filter((one) => stateInRing(one) === "up").length;
   setAttribute(picture, "aria-label", `Ring of pool ${visible(pool)}: ${up} of ${servers.length} servers are up. ` +
     "The shares are listed below and in the table of servers.");
