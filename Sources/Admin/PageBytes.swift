@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-DXrQbhbyrOMt6mbEeAn5sHdF5TlnBX54LYx8Y0SXKXs='; script-src 'sha256-JQfXtt/BK0NmHNUoLB0/Sd4cN7rEX6dLxT08ZYcjxqM='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-OPlIMQllltc1yWbqAVeiRxON3Ym0h68pPguQ3KimO+k='; script-src 'sha256-4Uu1HdUOY1Mcmr64D7Ak9sKsjyOHbAnZzF86+EAdaFI='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -284,7 +284,7 @@ main { grid-template-rows: auto auto 1fr auto auto; }
 .circle .small { font-size: 13px; }
 .circle .big { fill: var(--ink); font-size: 28px; font-weight: 600; letter-spacing: -0.02em; }
 .arc { cursor: pointer; }
-.arc.nobody { fill: var(--raised); cursor: default; }
+.arc.unowned { fill: var(--raised); cursor: default; }
 .arc.out { fill: url("#hatch"); }
 .hatch-ground { fill: var(--bad-ground); }
 .hatch-line { fill: var(--bad); }
@@ -462,7 +462,16 @@ dl dt { color: var(--ink-2); }
 .servers th.rate, .servers th.hit { width: 10.5%; }
 .servers th.errors { width: 9%; }
 .servers th.share { width: 14%; }
+td.share > svg { width: 38px; }
 .servers th.p50, .servers td.p50, .servers th.ideal, .servers td.ideal, .servers th.flight, .servers td.flight { display: none; }
+}
+@media (max-width: 860px) {
+.servers th.p999, .servers td.p999 { display: none; }
+.servers th.name, .servers th.state { width: 16.5%; }
+.servers th.rate { width: 14%; }
+.servers th.hit { width: 12%; }
+.servers th.errors { width: 12%; }
+.servers th.share { width: 17%; }
 }
 @media (max-width: 719px) {
 main { gap: 10px; padding: 10px 10px 32px; }
@@ -1013,7 +1022,7 @@ for (const [index, path] of arcsOfServers(slices)) {
 const one = servers[index];
 const isUp = one && stateInRing(one) === "up";
 const node = drawn("path", {
-d: path, class: one ? "arc " + (isUp ? colourOf(index, servers.length) : "out") : "arc nobody",
+d: path, class: one ? "arc " + (isUp ? colourOf(index, servers.length) : "out") : "arc unowned",
 });
 if (one) node.dataset.index = index;
 band.append(node);

@@ -88,7 +88,7 @@ function drawRing() {
     const one = servers[index];
     const isUp = one && stateInRing(one) === "up";
     const node = drawn("path", {
-      d: path, class: one ? "arc " + (isUp ? colourOf(index, servers.length) : "out") : "arc nobody",
+      d: path, class: one ? "arc " + (isUp ? colourOf(index, servers.length) : "out") : "arc unowned",
     });
     if (one) node.dataset.index = index;
     band.append(node);
