@@ -65,7 +65,8 @@ def silent_proxy_is_said(page):
     page.open()
     time.sleep(1.5)
     rate = page.figure("rate")
-    for mode, words, seconds in (("stop", "no connection", 4), ("error", "out of order", 4), ("hang", "no answer within 5 s", 9)):
+    silence, error = "The proxy does not answer", "The proxy answers with an error"
+    for mode, words, seconds in (("stop", silence + ": no connection.", 4), ("error", error + ": out of order.", 4), ("hang", silence + ": no answer within 5 s.", 9)):
         if mode == "stop":
             page.mock.stop()
         else:
@@ -74,7 +75,7 @@ def silent_proxy_is_said(page):
         expect(page.find("#outage").is_displayed() and page.text("#link-text") == "No answer", page.text("#link-text"))
         expect(page.js("return document.body.classList.contains('stale')"), "the values are not greyed")
         expect(number(page.figure("rate")) is not None, f"the last values are gone: {page.figure('rate')!r}")
-        expect("does not answer" in page.text("#alarm"), "screen readers are not told")
+        expect(page.text("#alarm") == words.split(":")[0], "screen readers are not told")
         first = page.text("#outage-since")
         page.wait(lambda: page.text("#outage-since") != first, "a growing age", 3)
         expect(" old, from " in first, first)
@@ -88,6 +89,10 @@ def silent_proxy_is_said(page):
         page.console()
     expect(rate, "no rate")
     time.sleep(1)
+    page.mock.api.answer = lambda path, query: []
+    page.wait(lambda: "in a form that this page does not know" in page.text("#outage-what"), "words about a strange answer", 4)
+    del page.mock.api.answer
+    page.wait(lambda: page.text("#link-text") == "Live", "values again", 8)
     page.expect_clean()
 
 
@@ -121,6 +126,24 @@ def restarted_proxy_begins_again(page):
     page.expect_clean()
 
 
+def removed_server_leaves_the_page(page):
+    page.open()
+    page.wait(lambda: page.count("#ring .band path") > 0, "the ring")
+    name = page.rows()[-1]["id"]
+    page.find("#server-rows tr:nth-last-child(2) button").click()
+    page.wait(lambda: page.text("#scope") == "server " + name and page.text("#chart-rate .legend .figure") != "–/s", "the server's charts")
+    with page.mock.api.lock:
+        page.mock.world.remove(name)
+    page.wait(lambda: page.text("#scope") == "all traffic", "all traffic", 4)
+    page.wait(lambda: name not in page.row_names(), "a table without the server", 4)
+    page.wait(lambda: name not in page.text("#shares"), "shares without the server", 4)
+    expect(page.text("#link-text") == "Live", page.text("#outage"))
+    # The browser says that the first question about the server was refused.
+    page.console()
+    time.sleep(1.5)
+    page.expect_clean()
+
+
 def calm_is_said(page):
     page.open()
     expect(page.text("#attention-title") == "Nothing needs attention" and page.count("#attention-list li") == 0, page.text("#attention"))
@@ -138,7 +161,7 @@ def sixty_servers_can_be_read(page):
         time.sleep(0.1)
         seen.update(page.row_names())
     expect(len(seen) == 60, f"scrolling shows {len(seen)} of 60 servers")
-    for width in (360, 720, 1000, 1100, 1320, 1440, 1920):
+    for width in (360, 720, 860, 1000, 1100, 1366, 1400, 1440, 1920):
         resize(page.driver, width, 1000)
         time.sleep(0.3)
         cut = page.js("""
@@ -230,6 +253,7 @@ MOCK_ONLY = [
     (silent_proxy_is_said, lambda: World(6, 2)),
     (silent_proxy_is_said_in_the_dark_and_on_a_phone, lambda: World(6, 2)),
     (restarted_proxy_begins_again, lambda: World(6, 2)),
+    (removed_server_leaves_the_page, lambda: World(6, 1, incident=False)),
     (calm_is_said, lambda: World(3, 1, incident=False)),
     (sixty_servers_can_be_read, lambda: World(60, 1)),
     (thousand_servers_can_be_used, lambda: World(1000, 1)),

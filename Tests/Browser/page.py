@@ -152,6 +152,8 @@ class Page:
           }).map((node) => node.tagName + "." + (node.className.baseVal ?? node.className)).slice(0, 5)];
         """, width)
         expect(wide[0] <= width and not wide[1], f"{wide[0]} px wide at {width}: {wide[1]}")
+        boxes = self.js("return [...document.querySelectorAll('.scroller, .sideways')].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.id)")
+        expect(not boxes, f"at {width} px these scroll sideways: {boxes}")
 
 
 def quoted(text):

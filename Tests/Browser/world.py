@@ -154,6 +154,13 @@ class World:
         server.outages.append((int(time.time()), None, "ejected", cause))
         self.event("error", "server ejected", {"server": name, "pool": server.pool, "reason": cause})
 
+    def remove(self, name):
+        server = self.by_name.pop(name)
+        self.servers.remove(server)
+        for pool in self.pools:
+            pool.servers = [one for one in pool.servers if one is not server]
+        self.rings.clear()
+
     def stop_load(self):
         self.stopped = int(time.time()) + 1
 

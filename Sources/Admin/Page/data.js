@@ -4,24 +4,31 @@ const FIELDS = ["requests", "hits", "misses", "errors", "p50", "p99", "p999"];
 const STEPS = 600;
 const ANSWER_TIMEOUT = 5000; // milliseconds
 
-// Fails with a sentence that can be shown.
-async function ask(path, signal) {
+// Why there are no values, in words that can be shown.
+class Failure extends Error {
+  constructor(words, isSilence) {
+    super(words);
+    this.isSilence = isSilence; // there was no answer at all
+  }
+}
+
+async function ask(path) {
   let reply;
-  const limit = AbortSignal.timeout(ANSWER_TIMEOUT);
+  let text;
   try {
-    reply = await fetch(path, { signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store" });
+    reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store" });
+    text = await reply.text();
   } catch (error) {
     const isLate = error.name === "TimeoutError";
-    throw new Error(isLate ? "no answer within " + ANSWER_TIMEOUT / 1000 + " s" : "no connection");
+    throw new Failure(isLate ? `no answer within ${ANSWER_TIMEOUT / 1000} s` : "no connection", true);
   }
-  let answer;
+  let answer = null;
   try {
-    answer = await reply.json();
-  } catch (error) {
-    if (error.name === "TimeoutError") throw new Error("no answer within " + ANSWER_TIMEOUT / 1000 + " s");
-    throw new Error(path.split("?")[0] + " answers " + reply.status + " without JSON");
+    answer = JSON.parse(text);
+  } catch {
+    throw new Failure(`${path.split("?")[0]}: status ${reply.status}, and no JSON`, false);
   }
-  if (!reply.ok) throw new Error(answer && answer.error ? visible(answer.error) : "answer " + reply.status);
+  if (!reply.ok) throw new Failure(answer && answer.error ? visible(answer.error) : `status ${reply.status}`, false);
   return answer;
 }
 

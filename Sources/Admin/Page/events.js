@@ -6,6 +6,7 @@ const events = {
   level: "all",
   source: null,
   isLive: false,
+  isAsking: false,
   failures: 0,
   redraw: 0,
 };
@@ -41,16 +42,19 @@ async function askEvents() {
 
 // Called with every poll: opens the stream if there is none, or asks for what a stream would have brought.
 async function followEvents() {
-  if (events.isLive) return;
-  if (events.source === null) {
+  if (events.isLive || events.isAsking || events.source !== null) return;
+  events.isAsking = true;
+  try {
     await askEvents();
     if (events.failures < STREAM_TRIES) openStream();
+  } finally {
+    events.isAsking = false;
+    showHow();
   }
-  showHow();
 }
 
 function openStream() {
-  if (events.source !== null || document.hidden) return;
+  if (events.source !== null || document.hidden || polling.isPaused || polling.failure !== null) return;
   const source = new EventSource("/api/v1/events?since=" + events.last);
   events.source = source;
   source.addEventListener("open", () => {

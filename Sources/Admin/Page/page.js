@@ -10,8 +10,7 @@ const polling = {
   number: 0,
   answeredAt: null, // performance.now() of the newest complete answer
   answeredTime: null, // the same on the clock
-  failure: null, // why the newest poll failed
-  failedAt: null,
+  failure: null, // the Failure of the newest poll
   states: "",
 };
 
@@ -21,20 +20,26 @@ async function poll() {
   window.clearTimeout(polling.timer);
   const begun = performance.now();
   try {
-    const controller = new AbortController();
-    const asked = ["/api/v1/status", "/api/v1/servers", "/api/v1/pools", history.path].map((path) => ask(path, controller.signal));
-    const answers = await Promise.all(asked).catch((error) => {
-      controller.abort();
-      throw error;
-    });
+    const answers = await Promise.all([...["/api/v1/status", "/api/v1/servers", "/api/v1/pools"].map(ask), askHistory()]);
     show(answers, performance.now());
-    // What fails here alone is asked again with the next poll.
-    await Promise.allSettled(followUps());
+    // What fails here alone is asked again by a later poll.
+    for (const one of followUps()) one.catch(() => {});
   } catch (error) {
-    fail(error);
+    fail(error instanceof Failure ? error : new Failure("in a form that this page does not know: " + error.message, false));
   }
   polling.isAsking = false;
   polling.timer = window.setTimeout(poll, Math.max(50, POLL - (performance.now() - begun)));
+}
+
+// A reload may have removed the selected server: then all traffic is shown.
+async function askHistory() {
+  try {
+    return await ask(history.path);
+  } catch (error) {
+    if (error.isSilence || view.selected === null) throw error;
+    select(null, null);
+    return ask(history.path);
+  }
 }
 
 function show([status, { servers }, { pools }, steps], time) {
@@ -49,6 +54,8 @@ function show([status, { servers }, { pools }, steps], time) {
   history.add(steps);
   addServers(servers, time);
   addPools(pools, time);
+  const isGone = view.selected !== null && view.selected.kind === "pool" && !pools.some((pool) => pool.name === view.selected.name);
+  if (isGone) select(null, null);
   showAttention(status);
   showFigures(status);
   showProcess(status);
@@ -56,7 +63,6 @@ function show([status, { servers }, { pools }, steps], time) {
   if (ring.answer !== null) showRing();
   if (polling.failure !== null && polling.answeredAt !== null) announce("The proxy answers again");
   polling.failure = null;
-  polling.failedAt = null;
   polling.answeredAt = time;
   polling.answeredTime = Date.now() / 1000;
   showConnection();
@@ -78,11 +84,10 @@ function followUps() {
 
 function fail(error) {
   if (polling.failure === null) {
-    polling.failedAt = performance.now();
-    byId("alarm").textContent = "The proxy does not answer";
+    byId("alarm").textContent = error.isSilence ? "The proxy does not answer" : "The proxy answers with an error";
     stopEvents();
   }
-  polling.failure = error.message;
+  polling.failure = error;
   showConnection();
 }
 
@@ -102,7 +107,8 @@ function showConnection() {
     byId("alarm").textContent = "";
     return;
   }
-  setText(byId("outage-what"), `The proxy does not answer (${failure}).`);
+  setText(byId("outage-what"), failure.isSilence
+    ? `The proxy does not answer: ${failure.message}.` : `The proxy answers with an error: ${failure.message}.`);
   setText(byId("outage-since"), age === null
     ? "It has not answered since this page was opened."
     : `All values below are ${duration(age)} old, from ${clock(answeredTime)}.`);

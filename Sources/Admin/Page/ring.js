@@ -123,9 +123,11 @@ function showSectors() {
   showRingSelection();
 }
 
+// A server's share of the traffic is that in its first pool; in other pools it is not known.
 function trafficOf(name) {
   const server = view.byName.get(name);
-  return server && server.share && isNumber(server.share.traffic) ? server.share.traffic : null;
+  const isFirst = server && server.pools && server.pools[0] === ring.answer.pool;
+  return isFirst && server.share && isNumber(server.share.traffic) ? server.share.traffic : null;
 }
 
 // The server that the ring shows apart: the one under the mouse, else the selected one.

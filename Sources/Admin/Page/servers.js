@@ -41,8 +41,9 @@ function rowOf(server) {
   const { rate: requests, hit, errors } = table.rates.of(server.name);
   const { p50 = null, p99 = null, p999 = null } = server.latency || {};
   const { traffic = null, ideal = null } = server.share || {};
-  const rank = STATE_ORDER.get(server.state);
-  return { server, rank: rank === undefined ? -1 : rank, rate: requests, hit, errors, p50, p99, p999, traffic, ideal };
+  const known = STATE_ORDER.has(server.state) ? STATE_ORDER.get(server.state) : -1;
+  const rank = server.note ? known - 0.5 : known;
+  return { server, rank, rate: requests, hit, errors, p50, p99, p999, traffic, ideal };
 }
 
 function isWanted(server) {
