@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-FdEUwXGIFxK/zkLtk0sXBE2V0k3Tqnvi3AIOu4ZSOKI='; script-src 'sha256-6GEFmnXpcU0u9+WGlAjMLAu0oH4C4gGUopJOrocyOwU='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-gfZyRo+4xKYSdIswapz2bUne2poYXpOXQ4DPZF+6Qes='; script-src 'sha256-6GEFmnXpcU0u9+WGlAjMLAu0oH4C4gGUopJOrocyOwU='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -352,7 +352,7 @@ tr.selected td:first-child { box-shadow: inset 3px 0 var(--accent); }
 tr.spacer, tr.spacer:hover { background: none; }
 td.bad { font-weight: 600; }
 .scroller { overflow: auto; overscroll-behavior: contain; margin: 0 -8px; padding: 0 8px; }
-.servers .scroller { max-height: 474px; }
+.servers .scroller { max-height: max(474px, 100vh - 700px); }
 .servers th { position: sticky; z-index: 1; top: 0; }
 .servers table, .hotkeys table { table-layout: fixed; min-width: 0; }
 .servers tbody tr { height: 34px; }

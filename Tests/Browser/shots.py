@@ -19,7 +19,7 @@ SHOTS = {
     "dashboard-dark": (lambda: World(6, 2), 1440, None, True, 1, 0),
     "dashboard-phone": (lambda: World(6, 2), 390, 1900, False, 1.5, 0),
     "dashboard-outage": (lambda: World(6, 2), 1440, 900, False, 1, 9),
-    "dashboard-60-servers": (lambda: World(60, 3), 1440, 1060, True, 1, 0),
+    "dashboard-60-servers": (lambda: World(60, 3), 1440, None, True, 1, 0),
 }
 
 
