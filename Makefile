@@ -30,6 +30,8 @@ help: ## list the targets
 	  test-clients-outage "run client libraries while one of three servers fails" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
+	  test-browser "check the dashboard in a headless browser, two minutes" \
+	  page "bundle the dashboard's files into Sources/Admin/PageBytes.swift" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
 
@@ -107,4 +109,5 @@ bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-i
 test-faults test-faults-short test-faults-canary soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
-include Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk Tests/Browser/browser.mk
+include Sources/Admin/Page/page.mk
