@@ -170,7 +170,8 @@ package struct SpaceSaving: ~Copyable {
     var place = start
     while true {
       var lightest = place
-      for child in [2 * place + 1, 2 * place + 2] where child < used && weight(at: child) < weight(at: lightest) {
+      for child in [2 * place + 1, 2 * place + 2]
+      where child < used && weight(at: child) < weight(at: lightest) {
         lightest = child
       }
       guard lightest != place else { return }

@@ -205,7 +205,9 @@ extension Dispatcher {
 
 extension RequestQueue {
   /// Adds a key of a request to the sample; it is `count` bytes from `start`.
-  fileprivate mutating func sample(_ keys: inout HotKeys, from start: Int, count: Int, bytes weight: Int, now: Instant) {
+  fileprivate mutating func sample(
+    _ keys: inout HotKeys, from start: Int, count: Int, bytes weight: Int, now: Instant
+  ) {
     keys.add(bytes.readable, from: start, count: count, bytes: weight, now: now)
   }
 }
