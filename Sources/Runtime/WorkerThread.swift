@@ -279,7 +279,7 @@ struct WorkerThread: ~Copyable {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
     guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
-    if sharedStats.hotKeys.areWanted(of: number, now: now) {
+    if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
     sharedStats.latencies.withLock { book in
@@ -318,7 +318,10 @@ struct WorkerThread: ~Copyable {
         if connectionSockets[Int(l.index)].descriptor >= 0 {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
-      case .report(let exchange):
+      case .report(let exchange, .hotKeys):
+        let text = sharedStats.hotKeys.merged().answer(now: now)
+        worker.dispatcher.report(exchange, text.span.raw)
+      case .report(let exchange, .numbers):
         sharedStats.publish(worker.dispatcher.common.counters, of: number)
         let text = sharedStats.rendered()
         worker.dispatcher.report(exchange, text.span.raw)
