@@ -51,8 +51,9 @@ let package = Package(
       name: "Runtime", dependencies: ["Admin", "Proxy", "Control", "Settings", "Net", "CRingroad"],
       swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
+    .target(name: "Console", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(
-      name: "ringroad", dependencies: ["Runtime", "Demo", "Settings", "Net"], swiftSettings: house),
+      name: "ringroad", dependencies: ["Runtime", "Demo", "Console", "Settings", "Net"], swiftSettings: house),
 
     // What several test targets use; nothing of the product does.
     .target(
@@ -73,6 +74,7 @@ let package = Package(
       name: "ProxyTests", dependencies: ["Proxy", "Control", "Settings", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "TestSupport"], swiftSettings: house),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Settings", "Net"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
       name: "RuntimeTests",

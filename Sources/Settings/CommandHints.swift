@@ -1,7 +1,7 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
-  static let commands = ["check", "route", "demo", "help"]
-  private static let list = "the commands are check, route, demo and help"
+  static let commands = ["check", "route", "top", "health", "demo", "help"]
+  private static let list = "the commands are check, route, top, health, demo and help"
 
   /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
   static func isCommand(_ word: String) -> Bool {
@@ -12,7 +12,8 @@ enum CommandHints {
     switch word.lowercased() {
     case "version": "ringroad --version prints the version; \(list)"
     case "reload": "SIGHUP reloads the file (kill -HUP PID); \(list)"
-    case "status", "stats", "info", "top": "the proxy answers \"stats ringroad\" on its port; \(list)"
+    case "status", "stats", "info": "ringroad top shows a running proxy; \(list)"
+    case "ping", "ready", "healthcheck", "probe": "ringroad health asks a running proxy; \(list)"
     case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID); \(list)"
     case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy; \(list)"
     case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file; \(list)"

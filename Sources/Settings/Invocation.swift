@@ -3,11 +3,14 @@
 ///     ringroad --config FILE        serve
 ///     ringroad check FILE           check
 ///     ringroad route -f FILE KEY    route
+///     ringroad top                  top
 package enum Invocation: Equatable, Sendable {
   case serve(LaunchOptions)
   case check(file: String)
   case route(RouteQuestion)
   case demo(DemoOptions)
+  case health(HealthOptions)
+  case top(TopOptions)
   case help(HelpTopic)
   case version
 
@@ -22,6 +25,8 @@ package enum Invocation: Equatable, Sendable {
     case "check": return try check(rest)
     case "route": return try route(rest)
     case "demo": return try demo(rest)
+    case "health": return try health(rest)
+    case "top": return try top(rest)
     case "help": return try help(rest)
     default:
       try refuseMistyped(first)

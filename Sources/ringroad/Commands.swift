@@ -1,3 +1,4 @@
+import Console
 import Demo
 import Glibc
 import Net
@@ -24,6 +25,8 @@ func run(_ arguments: [String]) -> Int32 {
   case .check(let file): return check(file)
   case .route(let question): return route(question)
   case .demo(let options): return demo(options)
+  case .health(let options): return health(options)
+  case .top(let options): return top(options)
   case .serve(let options):
     do throws(ConfigFailure) {
       return serve(try options.settings(), options)

@@ -27,7 +27,7 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
-  private static let commands = "the commands are check, route, demo and help"
+  private static let commands = "the commands are check, route, top, health, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
@@ -135,8 +135,8 @@ import Testing
       "10.0.0.1:1:2",
       #"argument "10.0.0.1:1:2": servers: "10.0.0.1:1:2" is host:port followed by something else; did you mean "10.0.0.1:1"?"#
     ),
-    ("status", #"unknown command "status"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
-    ("-v stats", #"unknown command "stats"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
+    ("status", #"unknown command "status"; ringroad top shows a running proxy; \#(commands)"#),
+    ("-v stats", #"unknown command "stats"; ringroad top shows a running proxy; \#(commands)"#),
     ("version", #"unknown command "version"; ringroad --version prints the version; \#(commands)"#),
     ("reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
     ("-f r.yml reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
@@ -164,6 +164,19 @@ import Testing
     ),
     ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
+    ("probe", #"unknown command "probe"; ringroad health asks a running proxy; \#(commands)"#),
+    ("tpo", #"unknown command "tpo"; did you mean "top"?"#),
+    ("top --once --json", "--once and --json cannot be combined"),
+    ("top a b", #"unexpected argument "b"; ringroad top 127.0.0.1:11312"#),
+    ("top r.yml", #""r.yml" is not an address; a file is given as -f r.yml"#),
+    ("top -f r.yml a", #""a" with -f r.yml: one of them"#),
+    ("top --interval 1", #"--interval: no unit in "1"; write "1s""#),
+    ("top -i 1ms", #"-i: expected a duration from 100ms to 1h, found "1ms""#),
+    (
+      "health http://a",
+      #"the proxy's admin address: "http://" in "http://a": an address has no scheme; did you mean "a:11312"?"#
+    ),
+    ("health --timeout 0s", #"--timeout: expected a duration from 1ms to 1h, found "0s""#),
     ("demo a", #"unexpected argument "a"; ringroad demo -n 3"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
@@ -192,6 +205,36 @@ import Testing
       #expect(try Self.launch(server).servers == [server])
     }
     #expect(try Self.launch("-- status").servers == ["status"])
+  }
+
+  @Test func consoleCommandsNameAnAdminAddress() throws {
+    var health = HealthOptions()
+    #expect(try Self.parse("health") == .health(health))
+    (health.address.endpoint, health.ready) = (.tcp(host: "::1", port: 11312), true)
+    health.timeout = .milliseconds(500)
+    #expect(try Self.parse("health --ready --timeout=500ms [::1]") == .health(health))
+    var top = TopOptions()
+    #expect(try Self.parse("top") == .top(top))
+    (top.address.endpoint, top.interval) = (.unix(path: "/run/a"), .seconds(5))
+    #expect(try Self.parse("top -i 5s unix:/run/a") == .top(top))
+    var file = TopOptions()
+    (file.address.configPath, file.json) = ("r.yml", true)
+    #expect(try Self.parse("top --json -f r.yml") == .top(file))
+  }
+
+  @Test(arguments: [
+    ("", "127.0.0.1:11312"), ("admin: 10.0.0.1:5", "10.0.0.1:5"), ("admin: 0.0.0.0:5", "127.0.0.1:5"),
+    ("admin: \"[::]:5\"", "[::1]:5"), ("admin: /run/a", "unix:/run/a"),
+  ])
+  func adminAddressIsFoundInTheFile(_ line: String, _ expected: String) throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "ringroad-\(UUID().uuidString).yml")
+    defer { try? FileManager.default.removeItem(at: path) }
+    try Data("servers: [a]\n\(line)\n".utf8).write(to: path)
+    var address = AdminAddress()
+    address.configPath = path.path()
+    #expect(try address.resolved().description == expected)
+    try Data("servers: [a]\nadmin: off\n".utf8).write(to: path)
+    #expect(throws: ConfigFailure.self) { try address.resolved() }
   }
 
   @Test(
@@ -230,6 +273,8 @@ import Testing
     check(RouteFlag.self, .route)
     check(CheckFlag.self, .check)
     check(DemoFlag.self, .demo)
+    check(TopFlag.self, .top)
+    check(HealthFlag.self, .health)
     for topic in HelpTopic.allCases {
       #expect(topic.text.split(separator: "\n").allSatisfy { $0.count <= 105 }, "\(topic)")
       #expect(topic.text.hasSuffix("\n"))

@@ -1,0 +1,248 @@
+/// Makes a frame of the dashboard: which parts fit into the canvas, and with how many lines.
+///
+///     title, what needs attention, numbers, graphs | pools | servers | hot keys | events | keys
+struct Composition {
+  let dashboard: Dashboard
+  let canvas: Canvas
+
+  /// The frame. It has no more lines and columns than the canvas.
+  static func frame(_ dashboard: Dashboard, _ canvas: Canvas) -> Frame {
+    let composition = Composition(dashboard: dashboard, canvas: canvas)
+    var frame = composition.whole()
+    // From old values no line may look as if it were new; the title and the line about the silence say what is wrong.
+    let fresh = 2
+    if dashboard.silence != nil {
+      frame.lines = frame.lines.enumerated().map { $0 < fresh ? $1 : $1.styled(.faint) }
+    }
+    frame.lines = frame.lines.map { $0.cut(to: canvas.columns) }
+    if let rows = canvas.rows {
+      while frame.lines.count < rows - 1 { frame.lines.append(Line()) }
+      if frame.lines.count < rows { frame.lines.append(composition.keys.cut(to: canvas.columns)) }
+      frame.lines = Array(frame.lines.prefix(rows))
+    }
+    return frame
+  }
+
+  private func whole() -> Frame {
+    var frame = Frame()
+    guard let report = dashboard.report else {
+      frame.lines = [title] + silence
+      return frame
+    }
+    let parts = Parts(report, self)
+    frame.lines = [title] + silence + attention(most: parts.attention) + numbers
+    frame.lines += graphs.prefix(parts.graphs)
+    frame.lines += Panels(composition: self, report: report).pools(most: parts.pools)
+    let (table, offset) = servers(most: parts.servers)
+    frame.lines += table
+    (frame.page, frame.offset) = (parts.servers, offset)
+    let panels = Panels(composition: self, report: report)
+    frame.lines += panels.hotKeys(most: parts.hotKeys)
+    frame.lines += panels.events(most: parts.events)
+    return frame
+  }
+
+  // MARK: The head
+
+  private var title: Line {
+    var line = Line(" ringroad", .title)
+    var right = " waiting "
+    if let status = dashboard.report?.status {
+      line.add(" \(status.version)  \(dashboard.address)  up \(span(status.uptime))", .title)
+      right = dashboard.silence != nil ? " NO ANSWER " : status.isReady ? " ready " : " NOT READY "
+    } else {
+      line.add("  \(dashboard.address)", .title)
+    }
+    line = line.cut(to: max(0, canvas.columns - right.count))
+    line.pad(to: canvas.columns - right.count, .title)
+    line.add(right, .title)
+    return line
+  }
+
+  /// What is said of a proxy that does not answer.
+  private var silence: [Line] {
+    guard let silence = dashboard.silence else {
+      return dashboard.report == nil ? [Line(" no answer yet", .faint)] : []
+    }
+    var line = Line(" no answer for \(age(silence.seconds))", .bad)
+    if dashboard.report != nil { line.add(", the values are old", .bad) }
+    line.add(": \(silence.reason)")
+    return [line]
+  }
+
+  private func attention(most: Int) -> [Line] {
+    let all = dashboard.report?.status.attention ?? []
+    return all.prefix(most).enumerated().map { i, attention in
+      var line = Line(" ")
+      line.add(attention.level, style(ofLevel: attention.level), in: 7)
+      line.add(" \(attention.text)")
+      let hidden = all.count - most
+      if i == most - 1, hidden > 0 {
+        let more = " (and \(hidden) more)"
+        line = line.cut(to: canvas.columns - more.count)
+        line.add(more, .strong)
+      }
+      return line
+    }
+  }
+
+  func style(ofLevel level: String) -> Style {
+    switch level {
+    case "error": .bad
+    case "warning": .warning
+    default: .faint
+    }
+  }
+
+  /// The numbers of the whole proxy: a line of words, and one of values.
+  private var numbers: [Line] {
+    guard let status = dashboard.report?.status else { return [] }
+    let steps = dashboard.history.steps
+    let errors = steps.mean(dashboard.seconds, \.errors)
+    let latencies = steps.latency
+    let all: [(word: String, value: String, style: Style)] = [
+      ("req/s", amount(steps.mean(dashboard.seconds, \.requests)), .strong),
+      ("hits", share(steps.hitRatio), .strong),
+      ("err/s", amount(errors), (errors ?? 0) > 0 ? .bad : .strong),
+      ("p50", latency(latencies.p50), .strong), ("p99", latency(latencies.p99), .strong),
+      ("p99.9", latency(latencies.p999), .strong), ("clients", amount(status.clients), .strong),
+      ("limit", amount(status.clientLimit), .plain), ("memory", size(status.memory), .plain),
+    ]
+    let least = 8
+    let count = max(1, min(all.count, canvas.columns / least))
+    let field = min(12, canvas.columns / count)
+    var (words, values) = (Line(), Line())
+    for cell in all.prefix(count) {
+      words.add(cell.word, .faint, in: field, toRight: true)
+      values.add(cell.value, cell.style, in: field, toRight: true)
+    }
+    return [words, values]
+  }
+
+  /// The last minutes, a line for each graph: the most important first.
+  private var graphs: [Line] {
+    let (label, right) = (7, 14)
+    let count = min(240, canvas.columns - label - right)
+    guard count >= 8 else { return [] }
+    let shown: [(String, History.Combination, (History.Step) -> Double?, (Double) -> String)] = [
+      ("req/s", .mean, { $0.counts.requests }, { amount($0) }),
+      ("p99", .highest, \.latency.p99, { latency($0) }),
+      ("err/s", .mean, { $0.counts.errors }, { amount($0) }),
+    ]
+    return shown.compactMap { word, combine, value, written in
+      guard let (values, seconds) = dashboard.history.columns(count, value: value, of: combine) else { return nil }
+      let highest = values.compactMap(\.self).max() ?? 0
+      // No line for errors that did not happen.
+      if word == "err/s", highest == 0 { return nil }
+      var line = Line()
+      line.add(word, .faint, in: label - 1, toRight: true)
+      line.add(" ")
+      line.add(canvas.glyphs.graph(values, highest: highest), word == "err/s" ? .bad : .good)
+      line.add(" \(written(highest)) max", .plain)
+      if word == "req/s" {
+        let minutes = count * seconds
+        line = line.cut(to: canvas.columns)
+        let text = minutes < 120 ? ", \(minutes)s" : ", \(minutes / 60)m"
+        if line.width + text.count <= canvas.columns { line.add(text, .faint) }
+      }
+      return line
+    }
+  }
+
+  var graphCount: Int { graphs.count }
+
+  // MARK: Servers
+
+  private func servers(most: Int) -> (lines: [Line], offset: Int) {
+    let rows = dashboard.rows
+    let offset = max(0, min(dashboard.offset, rows.count - most))
+    let table = ServerTable(
+      rows.map(\.server), pools: dashboard.report?.pools.map(\.name) ?? [], width: canvas.columns, canvas.glyphs)
+    var head = table.head(dashboard.order)
+    head.pad(to: canvas.columns, .heading)
+    if rows.count > most, most > 0 {
+      let place = " \(offset + 1)-\(offset + min(most, rows.count - offset)) of \(rows.count) "
+      if head.text.hasSuffix(String(repeating: " ", count: place.count + 1)) {
+        head = head.cut(to: canvas.columns - place.count)
+        head.add(place, .heading)
+      }
+    }
+    return ([head] + rows.dropFirst(offset).prefix(most).map(table.line), offset)
+  }
+
+  // MARK: The last line
+
+  /// The keys, with the one in force marked.
+  private var keys: Line {
+    let isNarrow = canvas.columns < 78
+    var line = Line(isNarrow ? " " : " sort:")
+    for column in SortOrder.Column.allCases {
+      let isChosen = column == dashboard.order.column
+      if !isNarrow { line.add(" ") }
+      line.add(String(column.rawValue), isChosen ? .heading : .key)
+      if isNarrow {
+        line.add(" ")
+      } else {
+        // The word without the letter, if it begins with it.
+        let rest = column.word.first == column.rawValue ? String(column.word.dropFirst()) : " " + column.word
+        line.add(rest, isChosen ? .heading : .faint)
+      }
+    }
+    if isNarrow { line.add("sort", .faint) }
+    var quit = Line()
+    quit.add("q", .key)
+    quit.add("uit ", .faint)
+    line.pad(to: canvas.columns - quit.width)
+    line = line.cut(to: canvas.columns - quit.width)
+    line.add(quit)
+    return line
+  }
+}
+
+/// How many lines each part of a frame has.
+struct Parts: Equatable {
+  var attention: Int
+  var graphs: Int
+  var pools: Int
+  var servers: Int
+  var hotKeys: Int
+  var events: Int
+
+  init(_ report: ProxyReport, _ composition: Composition) {
+    guard let rows = composition.canvas.rows else {
+      attention = report.status.attention.count
+      graphs = composition.graphCount
+      (pools, servers) = (report.pools.count, report.servers.count)
+      hotKeys = report.hotKeys.count
+      events = min(20, report.events.count)
+      return
+    }
+    // The title, the numbers, the head of the servers, the keys, and what is said of a silent proxy.
+    var left = rows - 5 - (composition.dashboard.silence == nil ? 0 : 1)
+    func take(_ wanted: Int, leaving: Int) -> Int {
+      let taken = max(0, min(wanted, left - leaving))
+      left -= taken
+      return taken
+    }
+    /// Lines of a panel that has a head, or none.
+    func panel(_ wanted: Int, leaving: Int) -> Int {
+      guard wanted > 0 else { return 0 }
+      let taken = take(wanted + 1, leaving: leaving)
+      if taken == 1 { left += 1 }
+      return max(0, taken - 1)
+    }
+    let few = min(3, report.servers.count)
+    attention = take(min(3, report.status.attention.count), leaving: few + 1)
+    graphs = take(min(2, composition.graphCount), leaving: min(8, report.servers.count) + 2)
+    // With a single pool its numbers are those of the whole proxy.
+    pools = panel(min(report.pools.count, max(2, rows / 8)), leaving: min(6, report.servers.count) + 3)
+    events = panel(min(3, report.events.count), leaving: min(7, report.servers.count))
+    hotKeys = panel(min(5, report.hotKeys.count), leaving: min(10, report.servers.count))
+    servers = max(0, take(report.servers.count, leaving: 0))
+    // What is left shows more of the rest.
+    graphs += take(composition.graphCount - graphs, leaving: 0)
+    if events > 0 { events += take(report.events.count - events, leaving: 0) }
+    if pools > 0 { pools += take(report.pools.count - pools, leaving: 0) }
+    if hotKeys > 0 { hotKeys += take(report.hotKeys.count - hotKeys, leaving: 0) }
+  }
+}
