@@ -50,10 +50,12 @@ let package = Package(
     .target(
       name: "Runtime", dependencies: ["Admin", "Proxy", "Control", "Settings", "Net", "CRingroad"],
       swiftSettings: house),
+    .target(name: "Bench", dependencies: ["Bytes", "Net", "Settings"], swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
     .target(name: "Console", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(
-      name: "ringroad", dependencies: ["Runtime", "Demo", "Console", "Settings", "Net"], swiftSettings: house),
+      name: "ringroad", dependencies: ["Runtime", "Bench", "Console", "Demo", "Settings", "Net"],
+      swiftSettings: house),
 
     // What several test targets use; nothing of the product does.
     .target(
@@ -80,6 +82,7 @@ let package = Package(
       name: "RuntimeTests",
       dependencies: ["Runtime", "Control", "Settings", "Proxy", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
+    .testTarget(name: "BenchTests", dependencies: ["Bench", "Bytes", "TestSupport"], swiftSettings: house),
     .testTarget(name: "TidyTests", dependencies: ["Stats"], swiftSettings: house),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],

@@ -74,7 +74,7 @@ package struct HTTPClient: Sendable {
   ) throws(HTTPFailure) {
     var sent = 0
     while sent < bytes.count {
-      switch Socket.send(descriptor, bytes.span.bytes.extracting(droppingFirst: sent)) {
+      switch Socket.send(descriptor, bytes.span.raw.extracting(droppingFirst: sent)) {
       case .sent(let count): sent += count
       case .wouldBlock: guard wait(descriptor, true, deadline) else { throw .timedOut }
       case .failed(let reason): throw .system(SystemError(errno: reason, operation: "send"))

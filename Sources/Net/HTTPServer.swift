@@ -31,6 +31,11 @@ package final class HTTPServer {
     var isAwaited = false
   }
 
+  /// The buffer event of a connection that was just accepted.
+  @safe private struct Accepted {
+    let event: OpaquePointer
+  }
+
   /// A request that is not answered yet, or is answered by a stream.
   @safe private struct Pending {
     let request: OpaquePointer
@@ -46,7 +51,7 @@ package final class HTTPServer {
   private var bell: UnsafeMutablePointer<event>?
   private var connections: [Int32: Connection] = [:]
   /// Connections accepted in this turn, whose descriptors are not known yet.
-  private var accepted: [OpaquePointer] = unsafe []
+  private var accepted: [Accepted] = []
   private var pending: [HTTPRequest.ID: Pending] = [:]
   private var lastID: HTTPRequest.ID = 0
   private var isAccepting = true
@@ -72,7 +77,7 @@ package final class HTTPServer {
     // SAFETY: the events are freed before their base; the HTTP server frees its listener, which leaves the socket open.
     unsafe event_free(timer)
     unsafe event_free(bell)
-    for unsafeconnection in unsafe accepted { unsafe bufferevent_decref(connection) }
+    for connection in accepted { unsafe bufferevent_decref(connection.event) }
     unsafe evhttp_free(server)
     unsafe event_base_free(base)
   }
@@ -151,8 +156,8 @@ package final class HTTPServer {
     guard let connection = unsafe bufferevent_socket_new(base, -1, 0) else { return nil }
     // SAFETY: kept until the end of this turn, by when it has its descriptor; nothing else happens to it before.
     unsafe bufferevent_incref(connection)
-    unsafe accepted.append(connection)
-    if unsafe connections.count + accepted.count >= limits.connections { stopAccepting() }
+    unsafe accepted.append(Accepted(event: connection))
+    if connections.count + accepted.count >= limits.connections { stopAccepting() }
     return unsafe connection
   }
 
@@ -162,14 +167,14 @@ package final class HTTPServer {
   }
 
   private func noteAccepted() {
-    for unsafeconnection in unsafe accepted {
-      let descriptor = unsafe bufferevent_getfd(connection)
+    for connection in accepted {
+      let descriptor = unsafe bufferevent_getfd(connection.event)
       if descriptor >= 0, let number = Connection.number(of: descriptor) {
         connections[descriptor] = Connection(descriptor: descriptor, number: number, since: Clock.now())
       }
-      unsafe bufferevent_decref(connection)
+      unsafe bufferevent_decref(connection.event)
     }
-    unsafe accepted = []
+    accepted = []
   }
 
   // MARK: - Requests

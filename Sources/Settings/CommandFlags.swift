@@ -109,6 +109,53 @@ package enum CheckFlag: String, CommandFlag {
   package var help: String { self == .config ? "the file, as for the proxy" : "print this text" }
 }
 
+/// Flags of `ringroad bench`.
+package enum BenchFlag: String, CommandFlag {
+  case connections, depth, rate, keys, size, writes, zipf, multiget, seconds, json, help
+
+  package var short: Character? {
+    switch self {
+    case .connections: "c"
+    case .depth: "d"
+    case .rate: "r"
+    case .keys: "k"
+    case .size: "s"
+    case .writes: "w"
+    case .zipf: "z"
+    case .multiget: "m"
+    case .seconds: "t"
+    case .help: "h"
+    case .json: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .connections, .depth, .rate, .keys, .multiget, .seconds: "N"
+    case .size: "N[-N]"
+    case .writes: "N%"
+    case .zipf: "S"
+    case .json, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .connections: "connections (50)"
+    case .depth: "requests in flight on each connection (1)"
+    case .rate: "requests per second in all (as many as are answered)"
+    case .keys: "number of keys (10000)"
+    case .size: "bytes of a value, or a range such as 100-4KiB (100)"
+    case .writes: "share of sets among the requests (10%)"
+    case .zipf: "favour some keys by Zipf's law with this exponent, such as 0.99 (0)"
+    case .multiget: "keys of a get (1)"
+    case .seconds: "how long to measure (10)"
+    case .json: "print one JSON object"
+    case .help: "print this text"
+    }
+  }
+}
+
 /// Flags of `ringroad demo`.
 package enum DemoFlag: String, CommandFlag {
   case servers, once, help

@@ -1,6 +1,6 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, top, health, demo
+  case ringroad, check, route, top, health, bench, demo
 
   package var text: String {
     switch self {
@@ -9,6 +9,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
+    case .bench: Self.benchText + Self.options(BenchFlag.self)
     case .demo: Self.demoText + Self.options(DemoFlag.self)
     }
   }
@@ -24,6 +25,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad route --config FILE KEY...               print the server of each key
       ringroad top                                      watch a running proxy in the terminal
       ringroad health                                   exit 0 if a running proxy is well, else 1
+      ringroad bench 127.0.0.1:11311                    measure a proxy or a server, and check every value
       ringroad demo                                     show it at work on this machine
       ringroad help COMMAND                             help on one of these
 
@@ -77,6 +79,21 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
     The address is that of the proxy's admin interface: host, host:port or unix:/path.
     The exit code is 0 if it is well, 1 if it is not or does not answer, 2 if the command line or the file is wrong.
+
+
+    """
+
+  private static let benchText = """
+    ringroad bench sends requests to ringroad, a memcached or another proxy, checks every byte of the
+    values it gets, and prints requests per second and latencies.
+
+      ringroad bench 127.0.0.1:11311                         for 10 s, as fast as 50 connections can
+      ringroad bench --depth 16 --writes 0% 127.0.0.1:11311  pipelined, only reads
+      ringroad bench --rate 5000 unix:/run/cache.sock        5000 requests a second, however slow it is
+
+    Its keys begin with "ringroad-bench:" and a random number, and expire ten minutes after the run. It
+    touches no other keys, but memcached may evict some to make room.
+    Exit codes: 0 no reply was wrong, 1 some were, 2 a wrong command line, 3 a connection failed.
 
 
     """

@@ -4,10 +4,12 @@
 ///     ringroad check FILE           check
 ///     ringroad route -f FILE KEY    route
 ///     ringroad top                  top
+///     ringroad bench HOST:PORT      bench
 package enum Invocation: Equatable, Sendable {
   case serve(LaunchOptions)
   case check(file: String)
   case route(RouteQuestion)
+  case bench(BenchOptions)
   case demo(DemoOptions)
   case health(HealthOptions)
   case top(TopOptions)
@@ -24,6 +26,7 @@ package enum Invocation: Equatable, Sendable {
     switch first {
     case "check": return try check(rest)
     case "route": return try route(rest)
+    case "bench": return try bench(rest)
     case "demo": return try demo(rest)
     case "health": return try health(rest)
     case "top": return try top(rest)

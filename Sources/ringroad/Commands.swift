@@ -1,3 +1,4 @@
+import Bench
 import Console
 import Demo
 import Glibc
@@ -5,7 +6,8 @@ import Net
 import Runtime
 import Settings
 
-// The commands. Each returns the exit code: 0 success, 1 a bad configuration or key, 2 a bad command line.
+// The commands. Each returns the exit code: 0 success, 1 a bad configuration, key or reply, 2 a bad command line; of
+// bench also 3, a failed connection.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -24,6 +26,7 @@ func run(_ arguments: [String]) -> Int32 {
     return 0
   case .check(let file): return check(file)
   case .route(let question): return route(question)
+  case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .health(let options): return health(options)
   case .top(let options): return top(options)

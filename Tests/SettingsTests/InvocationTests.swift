@@ -27,7 +27,7 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
-  private static let commands = "the commands are check, route, top, health, demo and help"
+  private static let commands = "the commands are check, route, top, health, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
@@ -164,20 +164,22 @@ import Testing
     ),
     ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
-    ("probe", #"unknown command "probe"; ringroad health asks a running proxy; \#(commands)"#),
-    ("tpo", #"unknown command "tpo"; did you mean "top"?"#),
-    ("top --once --json", "--once and --json cannot be combined"),
-    ("top a b", #"unexpected argument "b"; ringroad top 127.0.0.1:11312"#),
-    ("top r.yml", #""r.yml" is not an address; a file is given as -f r.yml"#),
-    ("top -f r.yml a", #""a" with -f r.yml: one of them"#),
-    ("top --interval 1", #"--interval: no unit in "1"; write "1s""#),
-    ("top -i 1ms", #"-i: expected a duration from 100ms to 1h, found "1ms""#),
-    (
-      "health http://a",
-      #"the proxy's admin address: "http://" in "http://a": an address has no scheme; did you mean "a:11312"?"#
-    ),
-    ("health --timeout 0s", #"--timeout: expected a duration from 1ms to 1h, found "0s""#),
     ("demo a", #"unexpected argument "a"; ringroad demo -n 3"#),
+    ("bench", "no address to measure; ringroad bench 127.0.0.1:11311"),
+    ("bench a b", "2 addresses where one is expected; ringroad bench 127.0.0.1:11311"),
+    ("bench a:x", #"address: expected a port from 1 to 65535, found "x" in "a:x"; did you mean "a:11211"?"#),
+    ("bench -c 0 a", #"-c: expected a whole number from 1 to 10000, found "0""#),
+    ("bench -s 0 a", #"-s: expected a size from 1B to 64MiB, found "0""#),
+    ("bench -s 9-5 a", "-s: the range 9-5 is empty; did you mean \"5-9\"?"),
+    ("bench -s 1k a", #"-s: unknown unit "k" in "1k"; did you mean "1KiB"?"#),
+    ("bench -w 10 a", #"-w: expected a share from 0% to 100%, found "10"; did you mean "10%"?"#),
+    ("bench -z -1 a", #"-z: expected a number from 0 to 10, such as 0.99, found "-1""#),
+    ("bench -z nan a", #"-z: expected a number from 0 to 10, such as 0.99, found "nan""#),
+    ("bench -k 5 -m 6 a", "-m: 6 keys in a get, of 5 keys in all"),
+    (
+      "bench -c 10000 -d 1000 a", "10000 connections of depth 1000: at most 1000000 requests may be in flight"
+    ),
+    ("bench --rat 5 a", #"unknown option "--rat"; did you mean "--rate"?"#),
     ("help me", #"no help on "me"; ringroad --help"#),
   ])
   func commandLineErrorIsReportedInOneLine(_ line: String, _ message: String) {
@@ -207,40 +209,25 @@ import Testing
     #expect(try Self.launch("-- status").servers == ["status"])
   }
 
-  @Test func consoleCommandsNameAnAdminAddress() throws {
-    var health = HealthOptions()
-    #expect(try Self.parse("health") == .health(health))
-    (health.address.endpoint, health.ready) = (.tcp(host: "::1", port: 11312), true)
-    health.timeout = .milliseconds(500)
-    #expect(try Self.parse("health --ready --timeout=500ms [::1]") == .health(health))
-    var top = TopOptions()
-    #expect(try Self.parse("top") == .top(top))
-    (top.address.endpoint, top.interval) = (.unix(path: "/run/a"), .seconds(5))
-    #expect(try Self.parse("top -i 5s unix:/run/a") == .top(top))
-    var file = TopOptions()
-    (file.address.configPath, file.json) = ("r.yml", true)
-    #expect(try Self.parse("top --json -f r.yml") == .top(file))
-  }
-
-  @Test(arguments: [
-    ("", "127.0.0.1:11312"), ("admin: 10.0.0.1:5", "10.0.0.1:5"), ("admin: 0.0.0.0:5", "127.0.0.1:5"),
-    ("admin: \"[::]:5\"", "[::1]:5"), ("admin: /run/a", "unix:/run/a"),
-  ])
-  func adminAddressIsFoundInTheFile(_ line: String, _ expected: String) throws {
-    let path = FileManager.default.temporaryDirectory.appending(path: "ringroad-\(UUID().uuidString).yml")
-    defer { try? FileManager.default.removeItem(at: path) }
-    try Data("servers: [a]\n\(line)\n".utf8).write(to: path)
-    var address = AdminAddress()
-    address.configPath = path.path()
-    #expect(try address.resolved().description == expected)
-    try Data("servers: [a]\nadmin: off\n".utf8).write(to: path)
-    #expect(throws: ConfigFailure.self) { try address.resolved() }
+  @Test func benchFlagsReachItsOptions() throws {
+    #expect(
+      try Self.parse("bench 10.0.0.1") == .bench(BenchOptions(target: .tcp(host: "10.0.0.1", port: 11211))))
+    var options = BenchOptions(target: .unix(path: "/run/cache.sock"))
+    (options.connections, options.depth, options.rate, options.keys) = (8, 16, 5000, 77)
+    (options.sizes, options.writes, options.zipf) = (100...4096, 30, 0.99)
+    (options.multiget, options.seconds, options.json) = (24, 60, true)
+    let short = "bench -c 8 -d16 -r 5000 -k 77 -s 100-4KiB -w 30% -z 0.99 -m 24 -t 60 --json /run/cache.sock"
+    let long =
+      "bench unix:/run/cache.sock --connections=8 --depth 16 --rate 5000 --keys 77 --size 100-4KiB --writes 30% "
+      + "--zipf .99 --multiget 24 --seconds 60 --json"
+    for line in [short, long] { #expect(try Self.parse(line) == .bench(options)) }
   }
 
   @Test(
     arguments: [
       ("--help", .ringroad), ("-h", .ringroad), ("help", .ringroad), ("-f x --help", .ringroad),
-      ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("help route", .route),
+      ("check --help", .check), ("route -h", .route), ("demo --help", .demo), ("bench -h", .bench),
+      ("help route", .route),
     ] as [(String, HelpTopic)])
   func helpFlagAndCommandSelectTheHelpTopic(_ line: String, _ topic: HelpTopic) throws {
     #expect(try Self.parse(line) == .help(topic))
@@ -272,6 +259,7 @@ import Testing
     check(ServeFlag.self, .ringroad)
     check(RouteFlag.self, .route)
     check(CheckFlag.self, .check)
+    check(BenchFlag.self, .bench)
     check(DemoFlag.self, .demo)
     check(TopFlag.self, .top)
     check(HealthFlag.self, .health)
