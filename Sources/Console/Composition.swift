@@ -31,12 +31,12 @@ struct Composition {
     }
     let parts = Parts(report, self)
     frame.lines = [title] + silence + attention(most: parts.attention) + numbers
-    frame.lines += graphs.prefix(parts.graphs)
-    frame.lines += Panels(composition: self, report: report).pools(most: parts.pools)
+    frame.lines += graphs(lines: parts.graphs)
+    let panels = Panels(composition: self, report: report)
+    frame.lines += panels.pools(most: parts.pools)
     let (table, offset) = servers(most: parts.servers)
     frame.lines += table
     (frame.page, frame.offset) = (parts.servers, offset)
-    let panels = Panels(composition: self, report: report)
     frame.lines += panels.hotKeys(most: parts.hotKeys)
     frame.lines += panels.events(most: parts.events)
     return frame
@@ -119,37 +119,51 @@ struct Composition {
     return [words, values]
   }
 
-  /// The last minutes, a line for each graph: the most important first.
-  private var graphs: [Line] {
-    let (label, right) = (7, 14)
-    let count = min(240, canvas.columns - label - right)
-    guard count >= 8 else { return [] }
-    let shown: [(String, History.Combination, (History.Step) -> Double?, (Double) -> String)] = [
-      ("req/s", .mean, { $0.counts.requests }, { amount($0) }),
-      ("p99", .highest, \.latency.p99, { latency($0) }),
-      ("err/s", .mean, { $0.counts.errors }, { amount($0) }),
-    ]
-    return shown.compactMap { word, combine, value, written in
-      guard let (values, seconds) = dashboard.history.columns(count, value: value, of: combine) else { return nil }
-      let highest = values.compactMap(\.self).max() ?? 0
-      // No line for errors that did not happen.
-      if word == "err/s", highest == 0 { return nil }
+  /// The last minutes: requests with this many lines, latencies, and errors if there were any. With fewer lines than
+  /// that the first ones remain.
+  private func graphs(lines: Int) -> [Line] {
+    guard lines > 0 else { return [] }
+    let tall = max(1, min(Self.tallest, lines - graphCount + 1))
+    let requests = graph("req/s", .good, of: .mean, lines: tall) { $0.counts.requests }
+    let latencies = graph("p99", .plain, of: .highest, lines: 1, \.latency.p99)
+    let errors = hasErrors ? graph("err/s", .bad, of: .mean, lines: 1) { $0.counts.errors } : []
+    return Array((requests + latencies + errors).prefix(lines))
+  }
+
+  /// The lines of a graph at most.
+  static let tallest = 4
+  /// The columns beside a graph.
+  private static let graphMargins = (left: 7, right: 14)
+
+  private var hasErrors: Bool { dashboard.history.steps.contains { $0.counts.errors > 0 } }
+
+  /// The number of graphs.
+  var graphCount: Int {
+    let isWide = canvas.columns >= Self.graphMargins.left + Self.graphMargins.right + 8
+    return isWide && dashboard.history.last != nil ? hasErrors ? 3 : 2 : 0
+  }
+
+  private func graph(
+    _ word: String, _ style: Style, of combine: History.Combination, lines: Int,
+    _ value: (History.Step) -> Double?
+  ) -> [Line] {
+    let count = min(240, canvas.columns - Self.graphMargins.left - Self.graphMargins.right)
+    guard let (values, seconds) = dashboard.history.columns(count, value: value, of: combine) else { return [] }
+    let highest = values.compactMap(\.self).max() ?? 0
+    let written = word == "p99" ? latency(highest) : amount(highest)
+    let rows = canvas.glyphs.graph(values, highest: highest, lines: lines)
+    return rows.enumerated().map { i, row in
       var line = Line()
-      line.add(word, .faint, in: label - 1, toRight: true)
+      line.add(i == 0 ? word : "", .faint, in: Self.graphMargins.left - 1, toRight: true)
       line.add(" ")
-      line.add(canvas.glyphs.graph(values, highest: highest), word == "err/s" ? .bad : .good)
-      line.add(" \(written(highest)) max", .plain)
-      if word == "req/s" {
-        let minutes = count * seconds
-        line = line.cut(to: canvas.columns)
-        let text = minutes < 120 ? ", \(minutes)s" : ", \(minutes / 60)m"
-        if line.width + text.count <= canvas.columns { line.add(text, .faint) }
-      }
+      line.add(row, style)
+      if i == 0 { line.add(" \(written) max") }
+      let minutes = age(Double(count * seconds))
+      if lines > 1, i == lines - 1 { line.add(" last \(minutes)", .faint) }
+      if lines == 1, word == "req/s" { line.add(", \(minutes)", .faint) }
       return line
     }
   }
-
-  var graphCount: Int { graphs.count }
 
   // MARK: Servers
 
@@ -157,8 +171,9 @@ struct Composition {
     let rows = dashboard.rows
     let offset = max(0, min(dashboard.offset, rows.count - most))
     let table = ServerTable(
-      rows.map(\.server), pools: dashboard.report?.pools.map(\.name) ?? [], width: canvas.columns, canvas.glyphs)
-    var head = table.head(dashboard.order)
+      rows.map(\.server), pools: dashboard.report?.pools.map(\.name) ?? [], width: canvas.columns - 1, canvas.glyphs)
+    var head = Line(" ", .heading)
+    head.add(table.head(dashboard.order))
     head.pad(to: canvas.columns, .heading)
     if rows.count > most, most > 0 {
       let place = " \(offset + 1)-\(offset + min(most, rows.count - offset)) of \(rows.count) "
@@ -167,7 +182,7 @@ struct Composition {
         head.add(place, .heading)
       }
     }
-    return ([head] + rows.dropFirst(offset).prefix(most).map(table.line), offset)
+    return ([head] + rows.dropFirst(offset).prefix(most).map { Line(" ") + table.line($0) }, offset)
   }
 
   // MARK: The last line
@@ -211,7 +226,7 @@ struct Parts: Equatable {
   init(_ report: ProxyReport, _ composition: Composition) {
     guard let rows = composition.canvas.rows else {
       attention = report.status.attention.count
-      graphs = composition.graphCount
+      graphs = composition.graphCount > 0 ? composition.graphCount + 2 : 0
       (pools, servers) = (report.pools.count, report.servers.count)
       hotKeys = report.hotKeys.count
       events = min(20, report.events.count)
@@ -239,8 +254,9 @@ struct Parts: Equatable {
     events = panel(min(3, report.events.count), leaving: min(7, report.servers.count))
     hotKeys = panel(min(5, report.hotKeys.count), leaving: min(10, report.servers.count))
     servers = max(0, take(report.servers.count, leaving: 0))
-    // What is left shows more of the rest.
+    // What is left shows more of the rest, and higher graphs.
     graphs += take(composition.graphCount - graphs, leaving: 0)
+    if graphs == composition.graphCount, graphs > 0 { graphs += take(Composition.tallest - 1, leaving: 0) }
     if events > 0 { events += take(report.events.count - events, leaving: 0) }
     if pools > 0 { pools += take(report.pools.count - pools, leaving: 0) }
     if hotKeys > 0 { hotKeys += take(report.hotKeys.count - hotKeys, leaving: 0) }

@@ -2,13 +2,15 @@
 enum Glyphs: Sendable {
   case unicode, ascii
 
-  /// Levels of a graph, from low to high; none is a blank.
+  /// Levels of a line of a graph, from low to high.
   private var levels: [Character] {
     switch self {
     case .unicode: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-    case .ascii: ["_", ".", "-", "=", "+", "*", "%", "#"]
+    case .ascii: ["_", "-", "=", "+", "*", "%", "@", "#"]
     }
   }
+
+  private var zero: Character { self == .unicode ? "·" : "." }
 
   /// The mark of the column by which a table is sorted.
   func sorted(isReversed: Bool) -> String {
@@ -18,14 +20,23 @@ enum Glyphs: Sendable {
     }
   }
 
-  /// A graph of one character for each value, which are shares of the highest. What is not known, and zero, are blank.
-  func graph(_ values: [Double?], highest: Double) -> String {
-    String(
-      values.map { value -> Character in
-        guard let value, value > 0, highest > 0 else { return " " }
-        let share = min(1, value / highest)
-        return levels[max(0, Int((share * Double(levels.count)).rounded(.up)) - 1)]
-      })
+  /// A graph of one column for each value, of this many lines, the top one first. What is not known is blank, and zero
+  /// is a dot.
+  func graph(_ values: [Double?], highest: Double, lines: Int) -> [String] {
+    let steps = values.map { value -> Int? in
+      guard let value, value >= 0 else { return nil }
+      guard value > 0, highest > 0 else { return 0 }
+      return Int(clampingTo: (min(1, value / highest) * Double(levels.count * lines)).rounded(.up))
+    }
+    return (0..<lines).reversed().map { line in
+      String(
+        steps.map { step -> Character in
+          guard let step else { return " " }
+          if step == 0 { return line == 0 ? zero : " " }
+          let above = step - line * levels.count
+          return above <= 0 ? " " : levels[min(above, levels.count) - 1]
+        })
+    }
   }
 
   /// The columns of a bar.

@@ -44,6 +44,12 @@ struct Line: Equatable, Sendable {
     width += line.width
   }
 
+  static func + (a: Line, b: Line) -> Line {
+    var line = a
+    line.add(b)
+    return line
+  }
+
   /// Fills the line with blanks up to a column.
   mutating func pad(to column: Int, _ style: Style = .plain) {
     if width < column { add(String(repeating: " ", count: column - width), style) }

@@ -6,8 +6,8 @@ struct Panels {
   private var columns: Int { composition.canvas.columns }
 
   /// A head over the whole width.
-  private func head(_ line: Line) -> Line {
-    var line = line
+  private func head(_ words: Line) -> Line {
+    var line = Line(" ", .heading) + words
     line.pad(to: columns, .heading)
     return line
   }
@@ -20,7 +20,7 @@ struct Panels {
     let words = ["up", "req/s", "hits", "err/s", "p50", "p99", "p99.9", "placement"]
     let fields = [9, 6, 6, 6, 7, 7, 7, 11]
     var (count, width) = (0, name)
-    while count < fields.count, width + fields[count] <= columns {
+    while count < fields.count, width + fields[count] < columns {
       width += fields[count]
       count += 1
     }
@@ -28,7 +28,7 @@ struct Panels {
     first.pad(to: name, .heading)
     for i in 0..<count { first.add(words[i], .heading, in: fields[i], toRight: true) }
     let hidden = report.pools.count - most
-    if hidden > 0, columns - first.width >= 16 { first.add("  (\(hidden) more)", .heading) }
+    if hidden > 0, columns - first.width > 16 { first.add("  (\(hidden) more)", .heading) }
     return [head(first)]
       + report.pools.prefix(most).map { pool in
         let recent = steps[pool.name] ?? []
@@ -40,7 +40,7 @@ struct Panels {
           (latency(pool.latency.p50), .plain), (latency(pool.latency.p99), .plain),
           (latency(pool.latency.p999), .plain), (pool.placement, .faint),
         ]
-        var line = Line()
+        var line = Line(" ")
         line.add(pool.name, in: name)
         for i in 0..<count {
           line.add(" ")
@@ -55,7 +55,7 @@ struct Panels {
     let server = max(6, min(report.hotKeys.map { $0.server.unicodeScalars.count }.max() ?? 0, columns / 3))
     return [head(Line("hot keys", .heading))]
       + report.hotKeys.prefix(most).map { key in
-        var line = Line()
+        var line = Line(" ")
         line.add(share(key.share), .strong, in: 5, toRight: true)
         line.add(" ")
         line.add(key.server, .faint, in: server)

@@ -44,20 +44,26 @@ struct ServerTable: Sendable {
 
   private func field(_ column: Column) -> Int { Self.width(column, name: nameWidth, pool: poolWidth) }
 
-  /// The heads of the columns, with a mark at the one by which the rows are sorted.
+  /// The heads of the columns, with a mark at the one by which the rows are sorted: behind a text, before a number, where
+  /// it may take the blank between two columns.
   func head(_ order: SortOrder) -> Line {
     var line = Line()
     for column in columns {
-      if line.width > 0 { line.add(" ", .heading) }
-      let (word, sorted) = Self.head(column)
+      let (word, sorted) = head(column)
       let mark = sorted == order.column ? glyphs.sorted(isReversed: order.isReversed) : ""
-      line.add(mark + word, .heading, in: field(column), toRight: Self.isNumber(column))
+      let gap = line.width > 0 ? 1 : 0
+      if Self.isNumber(column) {
+        line.add(mark + word, .heading, in: field(column) + gap, toRight: true)
+      } else {
+        line.pad(to: line.width + gap, .heading)
+        line.add(word + mark, .heading, in: field(column))
+      }
     }
     return line
   }
 
   /// What the column's head says, and the order that sorts by it.
-  private static func head(_ column: Column) -> (String, SortOrder.Column?) {
+  private func head(_ column: Column) -> (String, SortOrder.Column?) {
     switch column {
     case .name: ("server", .name)
     case .pool: ("pool", nil)
@@ -71,7 +77,8 @@ struct ServerTable: Sendable {
     case .inFlight: ("infl", .inFlight)
     case .share: ("share", .share)
     case .ideal: ("ideal", nil)
-    case .bar: ("  ideal", nil)
+    // Its mark is at the ideal, in the middle.
+    case .bar: (columns.contains(.ideal) ? "" : " ideal", nil)
     }
   }
 
