@@ -32,7 +32,9 @@ struct AdminClient {
       throw ConsoleFailure(Self.words(error))
     }
     if response.status == 404 { return nil }
-    guard response.status == 200 else { throw ConsoleFailure("it answers \(target) with status \(response.status)") }
+    guard response.status == 200 else {
+      throw ConsoleFailure("it answers \(target) with status \(response.status)")
+    }
     guard let document = JSONDocument.read(response.body) else {
       throw ConsoleFailure("its answer to \(target) is no JSON")
     }
@@ -44,7 +46,8 @@ struct AdminClient {
     _ target: String, wait: HTTPClient.Wait = HTTPClient.wait
   ) throws(ConsoleFailure) -> JSONDocument {
     guard let document = try document(target, wait: wait) else {
-      throw ConsoleFailure("it has no \(target): this is no proxy's admin interface, or that of another version")
+      throw ConsoleFailure(
+        "it has no \(target): this is no proxy's admin interface, or that of another version")
     }
     return document
   }

@@ -148,7 +148,9 @@ struct Composition {
     _ value: (History.Step) -> Double?
   ) -> [Line] {
     let count = min(240, canvas.columns - Self.graphMargins.left - Self.graphMargins.right)
-    guard let (values, seconds) = dashboard.history.columns(count, value: value, of: combine) else { return [] }
+    guard let (values, seconds) = dashboard.history.columns(count, value: value, of: combine) else {
+      return []
+    }
     let highest = values.compactMap(\.self).max() ?? 0
     let written = word == "p99" ? latency(highest) : amount(highest)
     let rows = canvas.glyphs.graph(values, highest: highest, lines: lines)
@@ -171,7 +173,8 @@ struct Composition {
     let rows = dashboard.rows
     let offset = max(0, min(dashboard.offset, rows.count - most))
     let table = ServerTable(
-      rows.map(\.server), pools: dashboard.report?.pools.map(\.name) ?? [], width: canvas.columns - 1, canvas.glyphs)
+      rows.map(\.server), pools: dashboard.report?.pools.map(\.name) ?? [], width: canvas.columns - 1,
+      canvas.glyphs)
     var head = Line(" ", .heading)
     head.add(table.head(dashboard.order))
     head.pad(to: canvas.columns, .heading)

@@ -21,7 +21,8 @@ package func health(_ options: HealthOptions) -> Int32 {
     for line in answer(response.body) { StandardStreams.say(line) }
     if response.status == 200 { return 0 }
     if response.status != 503 {
-      throw ConsoleFailure("\(client.name) answers with status \(response.status): it is no proxy's admin interface")
+      throw ConsoleFailure(
+        "\(client.name) answers with status \(response.status): it is no proxy's admin interface")
     }
     return 1
   } catch {

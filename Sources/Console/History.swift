@@ -39,7 +39,8 @@ struct History: Equatable, Sendable {
     if steps.count > Self.most { steps.removeFirst(steps.count - Self.most) }
     self.last = last
     pools = Dictionary(
-      document["pools"].members.map { ($0.name, Self.steps($0.value).suffix(10)) }, uniquingKeysWith: { a, _ in a }
+      document["pools"].members.map { ($0.name, Self.steps($0.value).suffix(10)) },
+      uniquingKeysWith: { a, _ in a }
     ).mapValues(Array.init)
   }
 
@@ -61,7 +62,9 @@ struct History: Equatable, Sendable {
 
   /// The mean, or the highest, of a value in equal spans of time, for a graph of so many columns: the newest on the
   /// right. Spans begin at multiples of their length, so that the graph does not flicker.
-  func columns(_ count: Int, value: (Step) -> Double?, of combine: Combination) -> (values: [Double?], seconds: Int)? {
+  func columns(_ count: Int, value: (Step) -> Double?, of combine: Combination) -> (
+    values: [Double?], seconds: Int
+  )? {
     guard let last, count > 0, !steps.isEmpty else { return nil }
     let seconds = [1, 2, 3, 5, 10, 15, 30, 60].first { $0 * count >= 240 } ?? 60
     let newest = last / seconds
@@ -99,5 +102,7 @@ extension [History.Step] {
   }
 
   /// The latencies of the newest step that has some, among the last ten.
-  var latency: ProxyReport.Latency { suffix(10).last { $0.latency.p50 != nil }?.latency ?? ProxyReport.Latency() }
+  var latency: ProxyReport.Latency {
+    suffix(10).last { $0.latency.p50 != nil }?.latency ?? ProxyReport.Latency()
+  }
 }

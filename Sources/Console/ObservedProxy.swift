@@ -13,10 +13,12 @@ struct ObservedProxy {
     report.status = ProxyReport.Status(try client.required("/api/v1/status", wait: wait))
     // Steps of another process have the same numbers.
     if dashboard.report?.status.started != report.status.started { dashboard.forget() }
-    report.servers = try client.required("/api/v1/servers", wait: wait)["servers"].items.map(ProxyReport.Server.init)
+    report.servers = try client.required("/api/v1/servers", wait: wait)["servers"].items.map(
+      ProxyReport.Server.init)
     report.pools = try client.required("/api/v1/pools", wait: wait)["pools"].items.map(ProxyReport.Pool.init)
     let history = try client.required("/api/v1/history?since=\(dashboard.history.wanted)", wait: wait)
-    report.events = try client.required("/api/v1/events", wait: wait)["events"].items.map(ProxyReport.Event.init)
+    report.events = try client.required("/api/v1/events", wait: wait)["events"].items.map(
+      ProxyReport.Event.init)
     let hotKeys = try client.document("/api/v1/hotkeys", wait: wait)
     report.hotKeys = (hotKeys?["keys"].items ?? []).prefix(100).map(ProxyReport.HotKey.init)
     dashboard.take(report) { $0.take(history) }

@@ -49,7 +49,9 @@ struct ServerRates: Equatable, Sendable {
   }
 
   /// The oldest sample within the window, else the newest one before; nil without any.
-  private func counts(of name: String, before newest: Sample, by window: Double) -> (ProxyReport.Counts, Double)? {
+  private func counts(of name: String, before newest: Sample, by window: Double) -> (
+    ProxyReport.Counts, Double
+  )? {
     // A tenth of a second more: looks are not exactly a second apart.
     let within = samples.dropLast().first { newest.seconds - $0.seconds <= window + 0.1 }
     guard let sample = within ?? samples.dropLast().last, let counts = sample.counts[name],

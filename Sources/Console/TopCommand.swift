@@ -35,7 +35,9 @@ private func once(
   var dashboard = Dashboard(address: proxy.client.name)
   dashboard.seconds = max(1, Int(clampingTo: (options.interval / .seconds(1)).rounded()))
   for i in 0..<2 {
-    if i > 0 { Clock.pause(nanoseconds: Int64(clamping: Int(clampingTo: options.interval / .nanoseconds(1)))) }
+    if i > 0 {
+      Clock.pause(nanoseconds: Int64(clamping: Int(clampingTo: options.interval / .nanoseconds(1))))
+    }
     do throws(ConsoleFailure) {
       try proxy.look(&dashboard)
     } catch {

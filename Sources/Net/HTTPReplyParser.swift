@@ -34,7 +34,9 @@ package struct HTTPReplyParser: Sendable {
     case statusLine, headers
     /// Bytes of the body that are missing; nil: the body ends with the connection.
     case body(Int?)
-    case chunkSize, chunk(Int), chunkEnd, trailers, done
+    case chunkSize
+    case chunk(Int)
+    case chunkEnd, trailers, done
   }
 
   /// 0 until the status line is read.
@@ -135,7 +137,8 @@ package struct HTTPReplyParser: Sendable {
     let text = value.filter { $0 != " " && $0 != "\t" }
     switch String(decoding: line[..<colon], as: UTF8.self).lowercased() {
     case "content-length":
-      guard length == nil, !text.isEmpty, text.utf8.count <= 15, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+      guard length == nil, !text.isEmpty, text.utf8.count <= 15,
+        text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
         let length = Int(text)
       else { throw .broken("its length is not a number") }
       guard length <= Self.mostBody else { throw .tooLarge }
@@ -160,7 +163,8 @@ package struct HTTPReplyParser: Sendable {
     let isHexadecimal = digits.allSatisfy {
       (48...57).contains($0) || (65...70).contains($0) || (97...102).contains($0)
     }
-    guard isHexadecimal, digits.count <= 15, let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
+    guard isHexadecimal, digits.count <= 15,
+      let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
     else { throw .broken("a chunk's size is not a number") }
     guard size <= Self.mostBody - body.count else { throw .tooLarge }
     return size

@@ -14,7 +14,8 @@ package struct AdminAddress: Equatable, Sendable {
       found = try ProxySettings.load(path: configPath).admin.listener?.endpoint
       if found == nil {
         throw ConfigFailure([
-          ConfigError(file: configPath, message: "admin is off", hint: "give it an address, or leave the key out")
+          ConfigError(
+            file: configPath, message: "admin is off", hint: "give it an address, or leave the key out")
         ])
       }
     }

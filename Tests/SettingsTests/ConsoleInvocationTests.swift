@@ -4,10 +4,15 @@ import Testing
 
 /// The command lines of `ringroad top` and `ringroad health`.
 @Suite struct ConsoleInvocationTests {
-  private static func parse(_ line: String) throws(UsageError) -> Invocation { try InvocationTests.parse(line) }
+  private static func parse(_ line: String) throws(UsageError) -> Invocation {
+    try InvocationTests.parse(line)
+  }
 
   @Test(arguments: [
-    ("probe", #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, top, health, bench, demo and help"#),
+    (
+      "probe",
+      #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, top, health, bench, demo and help"#
+    ),
     ("tpo", #"unknown command "tpo"; did you mean "top"?"#),
     ("top --once --json", "--once and --json cannot be combined"),
     ("top a b", #"unexpected argument "b"; ringroad top 127.0.0.1:11312"#),

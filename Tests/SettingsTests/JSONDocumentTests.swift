@@ -15,7 +15,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "nul", "nulls", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "[", "[1", "[1,]", "[,]",
+    "", " ", "nul", "nulls", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN", "[", "[1",
+    "[1,]", "[,]",
     "{", "{a:1}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{1:2}"#, "1 2", "[] []", #"""#, #""\x""#, #""\u12""#,
     #""\ud800""#, #""\udc00""#, #""\ud800\u0041""#, #""\ud800\n""#, "\"\n\"", "'a'", "// a\n1", "a: b", "- 1",
     "\u{FEFF}1", "\u{A0}1",
@@ -45,7 +46,9 @@ import Testing
     }
     #expect(read(nested(32)) != nil && read(nested(33)) == nil)
     #expect(read(String(repeating: "[", count: 1_000_000)) == nil)
-    func many(_ count: Int) -> [UInt8] { Array("[".utf8) + Array(repeatElement("1,".utf8, count: count).joined()) }
+    func many(_ count: Int) -> [UInt8] {
+      Array("[".utf8) + Array(repeatElement("1,".utf8, count: count).joined())
+    }
     #expect(JSONDocument.read(many(999_998) + Array("1]".utf8)) != nil)
     #expect(JSONDocument.read(many(1_000_000) + Array("1]".utf8)) == nil)
   }
