@@ -17,7 +17,7 @@ struct Composition {
     frame.lines = frame.lines.map { $0.cut(to: canvas.columns) }
     if let rows = canvas.rows {
       while frame.lines.count < rows - 1 { frame.lines.append(Line()) }
-      if frame.lines.count < rows { frame.lines.append(composition.keys.cut(to: canvas.columns)) }
+      if frame.lines.count < rows { frame.lines.append(composition.keys(frame).cut(to: canvas.columns)) }
       frame.lines = Array(frame.lines.prefix(rows))
     }
     return frame
@@ -75,13 +75,11 @@ struct Composition {
     return all.prefix(most).enumerated().map { i, attention in
       var line = Line(" ")
       line.add(attention.level, style(ofLevel: attention.level), in: 7)
-      line.add(" \(attention.text)")
       let hidden = all.count - most
-      if i == most - 1, hidden > 0 {
-        let more = " (and \(hidden) more)"
-        line = line.cut(to: canvas.columns - more.count)
-        line.add(more, .strong)
-      }
+      let more = i == most - 1 && hidden > 0 ? " (and \(hidden) more)" : ""
+      line.add(" ")
+      line.add(fitted(printable(attention.text), max(1, canvas.columns - line.width - more.count)))
+      line.add(more, .strong)
       return line
     }
   }
@@ -178,20 +176,13 @@ struct Composition {
     var head = Line(" ", .heading)
     head.add(table.head(dashboard.order))
     head.pad(to: canvas.columns, .heading)
-    if rows.count > most, most > 0 {
-      let place = " \(offset + 1)-\(offset + min(most, rows.count - offset)) of \(rows.count) "
-      if head.text.hasSuffix(String(repeating: " ", count: place.count + 1)) {
-        head = head.cut(to: canvas.columns - place.count)
-        head.add(place, .heading)
-      }
-    }
     return ([head] + rows.dropFirst(offset).prefix(most).map { Line(" ") + table.line($0) }, offset)
   }
 
   // MARK: The last line
 
-  /// The keys, with the one in force marked.
-  private var keys: Line {
+  /// The keys, with the one in force marked, and which servers are shown if that is not all.
+  private func keys(_ frame: Frame) -> Line {
     let isNarrow = canvas.columns < 78
     var line = Line(isNarrow ? " " : " sort:")
     for column in SortOrder.Column.allCases {
@@ -207,12 +198,16 @@ struct Composition {
       }
     }
     if isNarrow { line.add("sort", .faint) }
-    var quit = Line()
-    quit.add("q", .key)
-    quit.add("uit ", .faint)
-    line.pad(to: canvas.columns - quit.width)
-    line = line.cut(to: canvas.columns - quit.width)
-    line.add(quit)
+    var right = Line()
+    let count = dashboard.report?.servers.count ?? 0
+    if frame.page > 0, count > frame.page {
+      right.add("\(frame.offset + 1)-\(min(count, frame.offset + frame.page))/\(count) ")
+    }
+    right.add("q", .key)
+    right.add("uit ", .faint)
+    line = line.cut(to: max(0, canvas.columns - right.width))
+    line.pad(to: canvas.columns - right.width)
+    line.add(right)
     return line
   }
 }

@@ -70,7 +70,7 @@ struct Panels {
     return [head(Line("events", .heading))]
       + report.events.suffix(most).reversed().map { event in
         var line = Line()
-        line.add(age(report.status.now - event.time), .faint, in: 4, toRight: true)
+        line.add(age(report.status.now - event.time), .faint, in: 5, toRight: true)
         line.add(" ")
         line.add(event.level, composition.style(ofLevel: event.level), in: 7)
         line.add(" \(fitted(printable(event.text), max(1, columns - line.width - 1)))")

@@ -9,15 +9,21 @@ enum CommandHints {
   }
 
   static func command(_ word: String) -> String {
+    "\(meaning(of: word).map { "\($0); " } ?? "")\(list)"
+      + (meaning(of: word) == nil ? "; a server is written \(word):\(Endpoint.serverPort)" : "")
+  }
+
+  /// What to write instead of a command of other programs; nil if the word is none.
+  static func meaning(of word: String) -> String? {
     switch word.lowercased() {
-    case "version": "ringroad --version prints the version; \(list)"
-    case "reload": "SIGHUP reloads the file (kill -HUP PID); \(list)"
-    case "status", "stats", "info": "ringroad top shows a running proxy; \(list)"
-    case "ping", "ready", "healthcheck", "probe": "ringroad health asks a running proxy; \(list)"
-    case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID); \(list)"
-    case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy; \(list)"
-    case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file; \(list)"
-    default: "\(list); a server is written \(word):\(Endpoint.serverPort)"
+    case "version": "ringroad --version prints the version"
+    case "reload": "SIGHUP reloads the file (kill -HUP PID)"
+    case "status", "stats", "info": "ringroad top shows a running proxy"
+    case "ping", "ready", "healthcheck", "probe": "ringroad health asks a running proxy"
+    case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID)"
+    case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy"
+    case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file"
+    default: nil
     }
   }
 

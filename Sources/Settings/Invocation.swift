@@ -39,7 +39,9 @@ package enum Invocation: Equatable, Sendable {
 
   /// A first word that is nearly a command, and no address, is a typing error.
   private static func refuseMistyped(_ word: String) throws(UsageError) {
-    guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }) else { return }
+    guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }),
+      CommandHints.meaning(of: word) == nil
+    else { return }
     if let near = nearestWord(to: word, among: CommandHints.commands) {
       throw UsageError("unknown command \(quoted(word))", hint: "did you mean \(quoted(near))?")
     }

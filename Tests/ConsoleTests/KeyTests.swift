@@ -33,7 +33,10 @@ import Testing
       ]
     }
     func order(_ keys: String) -> String {
-      for key in keys { #expect(!dashboard.press(.letter(key), page: 5)) }
+      for key in keys {
+        let isQuit = dashboard.press(.letter(key), page: 5)
+        #expect(!isQuit)
+      }
       return dashboard.rows.map(\.server.name).joined()
     }
     #expect(order("") == "cba")
@@ -48,7 +51,8 @@ import Testing
     #expect(order("s") == "abc")
     #expect(order("xyz") == "abc")
     for key in SortOrder.Column.allCases { #expect(order(String(key.rawValue)).count == 3) }
-    #expect(dashboard.press(.letter("q"), page: 5))
+    let isQuit = dashboard.press(.letter("q"), page: 5)
+    #expect(isQuit)
   }
 
   @Test func scrollingStaysWithinTheServers() {

@@ -46,11 +46,9 @@ import Testing
     }
     #expect(read(nested(32)) != nil && read(nested(33)) == nil)
     #expect(read(String(repeating: "[", count: 1_000_000)) == nil)
-    func many(_ count: Int) -> [UInt8] {
-      Array("[".utf8) + Array(repeatElement("1,".utf8, count: count).joined())
-    }
-    #expect(JSONDocument.read(many(999_998) + Array("1]".utf8)) != nil)
-    #expect(JSONDocument.read(many(1_000_000) + Array("1]".utf8)) == nil)
+    let many =
+      Array("[".utf8) + Array(repeatElement(Array("1,".utf8), count: 1_000_000).joined()) + Array("1]".utf8)
+    #expect(JSONDocument.read(many) == nil)
   }
 
   /// What `ringroad top` reads each second of a proxy with a thousand servers.
