@@ -22,7 +22,7 @@ import Testing
     ("top -i 1ms", #"-i: expected a duration from 100ms to 1h, found "1ms""#),
     (
       "health http://a",
-      #"the proxy's admin address: "http://" in "http://a": an address has no scheme; did you mean "a:11312"?"#
+      #"the proxy's admin address: "http://" in "http://a": an address has no scheme; did you mean "a"?"#
     ),
     ("health --timeout 0s", #"--timeout: expected a duration from 1ms to 1h, found "0s""#),
   ])
