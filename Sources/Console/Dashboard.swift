@@ -21,19 +21,23 @@ struct Dashboard: Equatable, Sendable {
 
   init(address: String) { self.address = address }
 
-  /// Takes all documents of one look at the proxy.
-  mutating func take(_ report: ProxyReport, _ history: (inout History) -> Void) {
-    if let before = self.report, before.status.started != report.status.started { forget() }
-    self.report = report
-    history(&self.history)
-    rates.take(report.servers, seconds: report.status.uptime)
-    silence = nil
+  /// The number of the first step of the history that is to be asked for: all of them, if the proxy is another process
+  /// than before.
+  func firstWantedStep(of status: ProxyReport.Status) -> Int {
+    report?.status.started == status.started ? history.wanted : 0
   }
 
-  /// Forgets what another process had counted.
-  mutating func forget() {
-    history = History()
-    rates.removeAll()
+  /// Takes what the proxy has answered.
+  mutating func take(_ look: Look) {
+    // Another process has counted from zero, and its steps have the same numbers.
+    if let before = report, before.status.started != look.report.status.started {
+      history = History()
+      rates = ServerRates()
+    }
+    report = look.report
+    history.take(look.history)
+    rates.take(look.report.servers, seconds: look.report.status.uptime)
+    silence = nil
   }
 
   /// The servers in the order in which they are shown.

@@ -7,21 +7,22 @@ struct ObservedProxy {
 
   init(_ client: AdminClient) { self.client = client }
 
-  /// Asks for everything that a frame shows, and gives it to the dashboard; which stays as it is after a failure.
-  func look(_ dashboard: inout Dashboard, wait: HTTPClient.Wait = HTTPClient.wait) throws(ConsoleFailure) {
+  /// Asks for everything that a frame shows and the dashboard does not know yet.
+  func look(
+    _ dashboard: Dashboard, wait: HTTPClient.Wait = HTTPClient.wait
+  ) throws(ConsoleFailure) -> Look {
     var report = ProxyReport()
     report.status = ProxyReport.Status(try client.required("/api/v1/status", wait: wait))
-    // Steps of another process have the same numbers.
-    if dashboard.report?.status.started != report.status.started { dashboard.forget() }
     report.servers = try client.required("/api/v1/servers", wait: wait)["servers"].items.map(
       ProxyReport.Server.init)
     report.pools = try client.required("/api/v1/pools", wait: wait)["pools"].items.map(ProxyReport.Pool.init)
-    let history = try client.required("/api/v1/history?since=\(dashboard.history.wanted)", wait: wait)
+    let first = dashboard.firstWantedStep(of: report.status)
+    let history = try client.required("/api/v1/history?since=\(first)", wait: wait)
     report.events = try client.required("/api/v1/events", wait: wait)["events"].items.map(
       ProxyReport.Event.init)
     let hotKeys = try client.document("/api/v1/hotkeys", wait: wait)
     report.hotKeys = (hotKeys?["keys"].items ?? []).prefix(100).map(ProxyReport.HotKey.init)
-    dashboard.take(report) { $0.take(history) }
+    return Look(report: report, history: history)
   }
 
   /// Status, pools and servers as one object in one line.
@@ -37,4 +38,10 @@ struct ObservedProxy {
       throw ConsoleFailure("\(client.name): \(error.words)")
     }
   }
+}
+
+/// What a proxy has answered at one moment.
+struct Look {
+  var report: ProxyReport
+  var history: JSONDocument
 }

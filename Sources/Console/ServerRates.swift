@@ -32,8 +32,6 @@ struct ServerRates: Equatable, Sendable {
     while samples.count > 2, samples[1].seconds <= seconds - Self.hitWindow { samples.removeFirst() }
   }
 
-  mutating func removeAll() { samples = [] }
-
   func rate(of name: String) -> Rate {
     guard let newest = samples.last, let now = newest.counts[name] else { return Rate() }
     var rate = Rate()

@@ -49,12 +49,14 @@ final class TerminalView {
 
   private func look() {
     do throws(ConsoleFailure) {
-      try proxy.look(&dashboard) { descriptor, toWrite, deadline in
+      // Keys change the dashboard meanwhile.
+      let look = try proxy.look(dashboard) { descriptor, toWrite, deadline in
         while !self.isEnding, ContinuousClock.now < deadline {
           if self.wait(for: descriptor, toWrite: toWrite, until: deadline) { return true }
         }
         return false
       }
+      dashboard.take(look)
       lastAnswer = ContinuousClock.now
     } catch {
       let seconds = lastAnswer.duration(to: ContinuousClock.now) / .seconds(1)

@@ -39,7 +39,7 @@ private func once(
       Clock.pause(nanoseconds: Int64(clamping: Int(clampingTo: options.interval / .nanoseconds(1))))
     }
     do throws(ConsoleFailure) {
-      try proxy.look(&dashboard)
+      dashboard.take(try proxy.look(dashboard))
     } catch {
       throw ConsoleFailure("\(proxy.client.name): \(error.words)")
     }

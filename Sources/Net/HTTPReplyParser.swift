@@ -92,7 +92,11 @@ package struct HTTPReplyParser: Sendable {
       state = missing == count ? .chunkEnd : .chunk(missing - count)
       return missing == count
     case .chunkEnd:
-      guard let line = try line(most: 2) else { return false }
+      guard position < input.count else { return false }
+      guard input[position] == 13 || input[position] == 10 else {
+        throw .broken("a chunk is longer than it says")
+      }
+      guard let line = try line(most: 3) else { return false }
       guard line.isEmpty else { throw .broken("a chunk is longer than it says") }
       state = .chunkSize
     case .trailers:

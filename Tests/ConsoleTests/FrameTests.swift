@@ -86,7 +86,7 @@ import Testing
     var dashboard = Reports.two
     var report = Reports.report(servers: [Reports.server(#""a:1""#, requests: 7)])
     report.status.started = 2000
-    dashboard.take(report) { $0.take(Reports.history(last: 1, count: 2)) }
+    dashboard.take(Look(report: report, history: Reports.history(last: 1, count: 2)))
     #expect(dashboard.history.steps.count == 2)
     #expect(dashboard.rows.map(\.rate.requests) == [nil])
   }
@@ -151,9 +151,10 @@ import Testing
         report.events = [ProxyReport.Event(Reports.json(#"{"time":\#(number)}"#))]
         let series =
           #"{"requests":[\#(number)],"hits":[1],"misses":[1],"errors":[\#(number)],"p50":[1],"p99":[\#(number)],"p999":[1]}"#
-        dashboard.take(report) {
-          $0.take(Reports.json(#"{"first":\#(number),"last":\#(number),"total":\#(series)}"#))
-          $0.take(Reports.json(#"{"first":5,"last":5,"total":\#(series),"pools":{"main":\#(series)}}"#))
+        for place in [number, "5"] {
+          let history = Reports.json(
+            #"{"first":\#(place),"last":\#(place),"total":\#(series),"pools":{"main":\#(series)}}"#)
+          dashboard.take(Look(report: report, history: history))
         }
       }
       #expect(lines(dashboard, 100, 30).count == 30)

@@ -35,7 +35,7 @@ import Testing
     report.pools[0].name = attack
     report.pools[0].placement = attack
     report.events = [.init(time: 0, level: attack, text: attack)]
-    dashboard.take(report) { _ in }
+    dashboard.take(Look(report: report, history: .null))
     for silence in [nil, Dashboard.Silence(reason: attack, seconds: 1)] {
       dashboard.silence = silence
       let text = drawn(dashboard, .unicode)

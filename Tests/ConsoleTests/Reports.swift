@@ -59,7 +59,7 @@ enum Reports {
     for i in 0..<2 {
       var report = report(servers: servers(i), hotKeys: hotKeys)
       report.status.uptime += Double(i)
-      dashboard.take(report) { $0.take(history()) }
+      dashboard.take(Look(report: report, history: history()))
     }
     return dashboard
   }
