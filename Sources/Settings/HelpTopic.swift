@@ -66,19 +66,20 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad top --json                 status, pools and servers as one JSON object
 
     The address is that of the proxy's admin interface: host, host:port or unix:/path.
-    Keys: a letter sorts the servers, the same letter again turns the order; arrows and page keys scroll; q quits.
+    A letter sorts the servers by a column, the same letter again turns the order. Arrows and page keys
+    scroll, q quits.
 
 
     """
 
   private static let healthText = """
-    ringroad health asks a running proxy whether it is well, and prints the answer: for probes of containers.
+    ringroad health asks a running proxy whether it is well and prints the answer: for probes of containers.
 
       ringroad health                     the proxy of this machine, 127.0.0.1:\(AdminSettings.port)
       ringroad health --ready -f /etc/ringroad.yml
 
     The address is that of the proxy's admin interface: host, host:port or unix:/path.
-    The exit code is 0 if it is well, 1 if it is not or does not answer, 2 if the command line or the file is wrong.
+    Exit codes: 0 it is well, 1 it is not or does not answer, 2 the command line or the file is wrong.
 
 
     """

@@ -19,8 +19,8 @@ package enum JSONDocument: Sendable, Equatable {
   }
 
   /// Nil if it is no JSON (RFC 8259), or not UTF-8, or nested too deeply, or has too many values.
-  package static func read(_ bytes: [UInt8]) -> JSONDocument? {
-    var reader = JSONReader(bytes)
+  package static func read(_ bytes: [UInt8], mostValues: Int = 1_000_000) -> JSONDocument? {
+    var reader = JSONReader(bytes, mostValues: mostValues)
     return reader.document()
   }
 

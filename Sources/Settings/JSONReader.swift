@@ -4,14 +4,17 @@
 /// Memory is bounded by `mostValues` and `deepest`, whatever the text says.
 struct JSONReader {
   static let deepest = 32
-  static let mostValues = 1_000_000
 
   private let bytes: [UInt8]
+  private let mostValues: Int
   private var position = 0
   private var depth = 0
   private var values = 0
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  init(_ bytes: [UInt8], mostValues: Int) {
+    self.bytes = bytes
+    self.mostValues = mostValues
+  }
 
   /// The value that the whole text is; nil if it is none.
   mutating func document() -> JSONDocument? {
@@ -37,7 +40,7 @@ struct JSONReader {
   private mutating func value() -> JSONDocument? {
     skipBlanks()
     values += 1
-    guard values <= Self.mostValues, let byte = next else { return nil }
+    guard values <= mostValues, let byte = next else { return nil }
     switch byte {
     case UInt8(ascii: "{"): return within { $0.object() }
     case UInt8(ascii: "["): return within { $0.list() }
