@@ -31,6 +31,8 @@ help: ## list the targets
 	  test-top "run ringroad top in a pseudo-terminal, half a minute" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
+	  test-browser "check the dashboard in a headless browser, two minutes" \
+	  page "bundle the dashboard's files into Sources/Admin/PageBytes.swift" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
 
@@ -109,3 +111,4 @@ test-faults test-faults-short test-faults-canary soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
 include Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Tests/Browser/browser.mk Sources/Admin/Page/page.mk

@@ -28,6 +28,7 @@ package struct MetricSource: Sendable {
 /// A metric: its name, kind, unit and meaning, and where its values come from. `Metric.all` is the one table of them; what
 /// is not in it is not shown.
 package struct Metric: Sendable {
+  /// How a metric behaves, in Prometheus' words.
   package enum Kind: String, Sendable {
     case counter, gauge, histogram
   }
@@ -38,10 +39,10 @@ package struct Metric: Sendable {
   package enum Value: Sendable {
     case number(Double)
     case count(UInt64)
-    /// The buckets of `Track.bounds`, and the sum in seconds.
-    case latencies(buckets: [UInt64], sum: Double)
+    case latencies(Buckets)
   }
 
+  /// A value with its labels.
   package struct Sample: Sendable {
     package let labels: Labels
     package let value: Value
@@ -79,7 +80,7 @@ package struct Metric: Sendable {
 
 extension Metric {
   /// All metrics, in the order in which they are shown.
-  package static let all = process + requests + servers + workers + counters
+  package static let all = process + requests + servers + workers + loops + counters
 
   private static let process = [
     Metric("build_info", .gauge, "", "1, with the version that runs", labels: ["version"]) {
@@ -101,13 +102,13 @@ extension Metric {
       ]
     },
     Metric("host_lookups", .counter, "lookups", "Lookups of servers' host names, failed ones included") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hostLookups))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.lookups))))]
     },
     Metric("host_lookup_failures", .counter, "lookups", "Lookups of servers' host names that failed") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hostLookupFailures))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.failures))))]
     },
     Metric("address_changes", .counter, "changes", "Times a server's host name got another address") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.addressChanges))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.addressChanges))))]
     },
     Metric("client_limit", .gauge, "clients", "The most clients that are accepted") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.clientLimit))))]
@@ -148,7 +149,7 @@ extension Metric {
     ) { source in
       source.snapshot.control.pools.compactMap { pool in
         source.recorder.pools[pool.id].map {
-          Sample([("pool", pool.name)], .latencies(buckets: $0.buckets, sum: $0.sum))
+          Sample([("pool", pool.name)], .latencies($0.all))
         }
       }
     },
@@ -216,7 +217,7 @@ extension Metric {
     ) { source in
       source.servers.compactMap { server in
         source.recorder.servers[server.report.id].map {
-          Sample(server.labels, .latencies(buckets: $0.buckets, sum: $0.sum))
+          Sample(server.labels, .latencies($0.all))
         }
       }
     },
@@ -273,6 +274,22 @@ extension Metric {
       "worker_cpu_seconds", .counter, "seconds", "Processor time of the worker's thread", labels: ["worker"]
     ) {
       $0.snapshot.workers.enumerated().map { Sample([("worker", "\($0)")], .number($1.cpu / .seconds(1))) }
+    },
+  ]
+
+  private static let loops = [
+    Metric(
+      "worker_turn_seconds", .histogram, "seconds",
+      "Turns of the worker's event loop, one in each ten milliseconds: from waking to the end of sending",
+      labels: ["worker"]
+    ) {
+      $0.recorder.turns.enumerated().map { Sample([("worker", "\($0)")], .latencies($1)) }
+    },
+    Metric(
+      "worker_lag_seconds", .histogram, "seconds", "How much later than due the worker's ticks came",
+      labels: ["worker"]
+    ) {
+      $0.recorder.lags.enumerated().map { Sample([("worker", "\($0)")], .latencies($1)) }
     },
   ]
 

@@ -38,6 +38,7 @@ final class SharedStats: Sendable {
   private let servers: Mutex<[[ServerNumbers]]>
   /// Each worker's numbers for each pool.
   private let pools: Mutex<[[PoolNumbers]]>
+  let hotKeys: HotKeyLists
   /// Whether the admin interface records the latencies, and those since it last took them.
   let isRecorded = Atomic<Bool>(false)
   let latencies = Mutex(LatencyBook())
@@ -59,6 +60,7 @@ final class SharedStats: Sendable {
   }
 
   init(workers: Int) {
+    hotKeys = HotKeyLists(workers: workers)
     clientLists = Mutex(Array(repeating: ClientList(), count: workers))
     counts = (0..<workers).map { _ in Count() }
     rows = Mutex(Array(repeating: Row(), count: workers))

@@ -41,7 +41,8 @@ package enum LatencyBuckets {
 @usableFromInline
 package struct Histogram: ~Copyable {
   @usableFromInline var counts = FixedArray<UInt32>(Array(repeating: 0, count: LatencyBuckets.count))
-  @usableFromInline var isEmpty = true
+  /// The groups of 64 buckets that have counts: a bit for each.
+  @usableFromInline var touched: UInt32 = 0
 
   package init() {}
 
@@ -53,18 +54,21 @@ package struct Histogram: ~Copyable {
   /// The same, where the bucket is known.
   @inlinable @inline(__always) package mutating func record(bucket: Int, times: UInt32) {
     counts[bucket] = counts[bucket] &+ times
-    isEmpty = false
+    touched |= 1 &<< UInt32(truncatingIfNeeded: bucket &>> 6)
   }
 
   /// Adds everything to `total` and forgets it here.
   package mutating func move(to total: inout LatencyCounts) {
-    guard !isEmpty else { return }
+    guard touched != 0 else { return }
     total.fill()
-    for i in 0..<LatencyBuckets.count where counts[i] > 0 {
-      total.counts[i] &+= counts[i]
-      counts[i] = 0
+    while touched != 0 {
+      let first = touched.trailingZeroBitCount << 6
+      for i in first..<first + 64 where counts[i] > 0 {
+        total.counts[i] &+= counts[i]
+        counts[i] = 0
+      }
+      touched &= touched &- 1
     }
-    isEmpty = true
   }
 }
 
@@ -136,6 +140,18 @@ package struct LatencyBook: Sendable {
   package var servers: [ServerID: LatencyCounts] = [:]
   /// By pool: from a request's arrival to that of its reply in the client's output.
   package var pools: [PoolID: LatencyCounts] = [:]
+  /// By worker.
+  package var loops: [Int: LoopCounts] = [:]
+
+  package init() {}
+}
+
+/// How long the turns of a worker's event loop took, and how late it was to do what was due.
+package struct LoopCounts: Sendable {
+  /// One turn in each ten milliseconds: from the moment it began to the end of its sending.
+  package var turns = LatencyCounts()
+  /// Of every tick, each ten milliseconds: how much later than due it came.
+  package var lags = LatencyCounts()
 
   package init() {}
 }

@@ -17,7 +17,12 @@ struct SharedReply: BitwiseCopyable {
   var skipped = 0
 }
 
-extension Server {
+/// What is counted of a server.
+struct ServerCounts: ~Copyable {
+  var tally = ServerTally()
+  /// From a request's arrival to the server's reply.
+  var latency = Histogram()
+
   /// Counts a request that it has answered.
   @inline(__always) mutating func count(_ result: RequestResult, bucket: Int) {
     latency.record(bucket: bucket, times: 1)
@@ -27,121 +32,6 @@ extension Server {
     case .serverError: tally.errors &+= 1
     default: tally.done &+= 1
     }
-  }
-}
-
-extension Dispatcher {
-  /// Counts the single-key gets at the front of a connection that were answered together, as `shared` says: they are of
-  /// one pool.
-  @inline(never) mutating func countGets(_ count: Int, on l: Ref<ServerConnection>) {
-    let (hits, errors, skipped) = (shared.hits, shared.errors, shared.skipped)
-    let total = count &- skipped
-    guard total > 0 else { return }
-    let s = upstream.connections[l].server
-    let first = upstream.connections[l].queue.legs[0]
-    let place = upstream.pools.place(of: first.pool)
-    upstream.servers[s].tally.hits &+= UInt64(truncatingIfNeeded: hits)
-    upstream.pools.tallies[place].count(Verb.get.rawValue, .hit, hits)
-    if hits < total { countGetsWithoutValue(at: s, place, misses: total &- hits &- errors, errors: errors) }
-    // In the order of their arrival.
-    guard skipped == 0, upstream.connections[l].queue.legs[count &- 1].since == first.since else {
-      return countLatencies(of: count, on: l, place)
-    }
-    let bucket = bucket(since: first.since)
-    upstream.servers[s].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
-    upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
-  }
-
-  @inline(never)
-  private mutating func countGetsWithoutValue(
-    at s: Ref<Server>, _ place: Ref<PoolTally>, misses: Int, errors: Int
-  ) {
-    upstream.servers[s].tally.misses &+= UInt64(truncatingIfNeeded: misses)
-    upstream.servers[s].tally.errors &+= UInt64(truncatingIfNeeded: errors)
-    upstream.pools.tallies[place].count(Verb.get.rawValue, .miss, misses)
-    upstream.pools.tallies[place].count(Verb.get.rawValue, .serverError, errors)
-  }
-
-  @inline(never)
-  private mutating func countLatencies(of count: Int, on l: Ref<ServerConnection>, _ place: Ref<PoolTally>) {
-    let s = upstream.connections[l].server
-    for i in 0..<count {
-      let leg = upstream.connections[l].queue.legs[i]
-      if leg.exchange == Ref<Exchange>.none { continue }
-      let bucket = bucket(since: leg.since)
-      upstream.servers[s].latency.record(bucket: bucket, times: 1)
-      upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
-    }
-  }
-
-  /// The bucket of the time until now.
-  @inline(__always) private func bucket(since: Instant) -> Int {
-    LatencyBuckets.bucket(of: common.clock.nanoseconds &- since.nanoseconds)
-  }
-
-  /// Counts a request of one key that a server has answered; one that was late only as a late reply.
-  @inline(never)
-  mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) {
-    guard !leg.isLate else { return countLate(at: s) }
-    let bucket = bucket(since: leg.since)
-    upstream.servers[s].count(result, bucket: bucket)
-    let place = upstream.pools.place(of: leg.pool)
-    upstream.pools.tallies[place].count(leg.verb.rawValue, result)
-    upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
-  }
-
-  /// The same for a classic request.
-  @inline(__always)
-  mutating func count(_ leg: Leg, _ outcome: Outcome, _ reply: RawSpan, at s: Ref<Server>) {
-    let result: RequestResult =
-      outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(leg.verb, outcome, reply)
-    count(leg, result, at: s)
-  }
-
-  @inline(never) mutating func countLate(at s: Ref<Server>) {
-    common.counters.add(.lateReplies)
-    upstream.servers[s].tally.lateReplies &+= 1
-  }
-
-  /// Counts the keys of a multi-get's leg that were read since the fan-out had read `before`.
-  @inline(__always)
-  mutating func countKeys(of leg: Leg, readSince before: (hits: Int, misses: Int), at s: Ref<Server>) {
-    let hits = fanOuts[leg.fanOut].read.hits &- before.hits
-    let misses = fanOuts[leg.fanOut].read.misses &- before.misses
-    upstream.servers[s].tally.hits &+= UInt64(truncatingIfNeeded: hits)
-    let place = upstream.pools.place(of: leg.pool)
-    upstream.pools.tallies[place].count(leg.verb.rawValue, .hit, hits)
-    if misses > 0 {
-      upstream.servers[s].tally.misses &+= UInt64(truncatingIfNeeded: misses)
-      upstream.pools.tallies[place].count(leg.verb.rawValue, .miss, misses)
-    }
-  }
-
-  /// Counts how long a multi-get took that is about to be answered.
-  mutating func countLatency(of f: Ref<FanOut>) {
-    guard fanOuts[f].kind == .multiGet, fanOuts[f].exchange != Ref<Exchange>.none else { return }
-    recordLatency(since: fanOuts[f].since, in: fanOuts[f].pool)
-  }
-
-  /// Counts how long a server took for a leg.
-  @inline(__always) mutating func recordLatency(since: Instant, at s: Ref<Server>) {
-    upstream.servers[s].latency.record(bucket: bucket(since: since), times: 1)
-  }
-
-  /// Counts how long a request took that is about to be answered.
-  mutating func recordLatency(since: Instant, in pool: PoolIndex) {
-    upstream.pools.tallies[upstream.pools.place(of: pool)].latency.record(
-      bucket: bucket(since: since), times: 1)
-  }
-
-  /// Counts requests of one command, or keys of a multi-get, that a server has not answered.
-  @inline(never)
-  mutating func countFailure(
-    _ verb: Verb, _ failure: ServerFailure, _ times: Int = 1, at s: Ref<Server>, in pool: PoolIndex
-  ) {
-    upstream.servers[s].tally.count(failure, times)
-    upstream.pools.tallies[upstream.pools.place(of: pool)].count(
-      verb.rawValue, RequestResult(failure), times)
   }
 }
 
