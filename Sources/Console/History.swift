@@ -60,7 +60,7 @@ struct History: Equatable, Sendable {
     }
   }
 
-  /// The mean, or the highest, of a value in equal spans of time, for a graph of so many columns: the newest on the
+  /// The mean, or the highest, of a value in equal spans of time, for a graph of `count` columns: the newest on the
   /// right. Spans begin at multiples of their length, so that the graph does not flicker.
   func columns(_ count: Int, value: (Step) -> Double?, of combine: Combination) -> (
     values: [Double?], seconds: Int

@@ -32,7 +32,7 @@ struct KeyReader: Sendable {
       pending.append(byte)
       return nil
     }
-    // Parameters, of which no sequence has many; then its last byte.
+    // Parameters; no sequence has many. Then its last byte.
     if (0x20...0x3F).contains(byte), pending.count < 16 {
       pending.append(byte)
       return nil

@@ -52,7 +52,7 @@ struct JSONReader {
     }
   }
 
-  /// Reads what is in brackets or braces, the first of which is the next byte.
+  /// Reads a list or an object; the next byte is its bracket or brace.
   private mutating func within(_ read: (inout JSONReader) -> JSONDocument?) -> JSONDocument? {
     position += 1
     depth += 1
