@@ -52,10 +52,13 @@ struct AdminClient {
     return document
   }
 
-  /// A failed system call without its name: what was done is clear.
+  /// The failure in a few words, without the name of the system call: what was done is clear.
   static func words(_ failure: HTTPFailure) -> String {
-    if case .system(let error) = failure { return SystemError.reason(error.errno) }
-    return failure.description
+    switch failure {
+    case .system(let error): SystemError.reason(error.errno)
+    case .timedOut: "timed out"
+    default: failure.description
+    }
   }
 }
 

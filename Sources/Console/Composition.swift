@@ -55,7 +55,8 @@ struct Composition {
     }
     line = line.cut(to: max(0, canvas.columns - right.count))
     line.pad(to: canvas.columns - right.count, .title)
-    line.add(right, .title)
+    let isWell = dashboard.silence == nil && dashboard.report?.status.isReady ?? true
+    line.add(right, isWell ? .title : .alarm)
     return line
   }
 

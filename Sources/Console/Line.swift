@@ -1,6 +1,8 @@
 /// How a piece of text looks. What it says never depends on that.
 enum Style: Sendable {
   case plain, strong, faint, good, warning, bad
+  /// What is wrong with the proxy, in the first line.
+  case alarm
   /// The first line, the heads of tables, and the keys of the last line.
   case title, heading, key
 }

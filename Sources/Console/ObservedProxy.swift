@@ -21,7 +21,7 @@ struct ObservedProxy {
     report.events = try client.required("/api/v1/events", wait: wait)["events"].items.map(
       ProxyReport.Event.init)
     let hotKeys = try client.document("/api/v1/hotkeys", wait: wait)
-    report.hotKeys = (hotKeys?["keys"].items ?? []).prefix(100).map(ProxyReport.HotKey.init)
+    report.hotKeys = (hotKeys?["keys"].items ?? []).prefix(10).map(ProxyReport.HotKey.init)
     return Look(report: report, history: history)
   }
 

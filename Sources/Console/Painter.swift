@@ -62,6 +62,7 @@ struct Painter: Sendable {
     case .good: hasColours ? "32" : ""
     case .warning: hasColours ? "33" : "1"
     case .bad: hasColours ? "1;31" : "1"
+    case .alarm: hasColours ? "1;37;41" : "1;7"
     case .title: hasColours ? "1;37;44" : "1;7"
     case .heading: hasColours ? "30;46" : "7"
     case .key: hasColours ? "1;36" : "1"
