@@ -30,6 +30,7 @@ help: ## list the targets
 	  test-clients-outage "run client libraries while one of three servers fails" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
+	  test-admin "scrape it with Prometheus, check its HTTP API, attack its admin port" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
 
@@ -105,6 +106,7 @@ venv:
 # Benchmarks and fault tests use the current release build.
 bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
 test-faults test-faults-short test-faults-canary soak: build
+test-admin test-admin-short test-admin-hostile: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
-include Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Tests/Admin/admin.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk

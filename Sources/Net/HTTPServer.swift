@@ -31,6 +31,11 @@ package final class HTTPServer {
     var isAwaited = false
   }
 
+  /// The buffer event of a connection that was just accepted.
+  @safe private struct Accepted {
+    let event: OpaquePointer
+  }
+
   /// A request that is not answered yet, or is answered by a stream.
   @safe private struct Pending {
     let request: OpaquePointer
@@ -46,7 +51,7 @@ package final class HTTPServer {
   private var bell: UnsafeMutablePointer<event>?
   private var connections: [Int32: Connection] = [:]
   /// Connections accepted in this turn, whose descriptors are not known yet.
-  private var accepted: [OpaquePointer] = unsafe []
+  private var accepted: [Accepted] = []
   private var pending: [HTTPRequest.ID: Pending] = [:]
   private var lastID: HTTPRequest.ID = 0
   private var isAccepting = true
@@ -72,7 +77,7 @@ package final class HTTPServer {
     // SAFETY: the events are freed before their base; the HTTP server frees its listener, which leaves the socket open.
     unsafe event_free(timer)
     unsafe event_free(bell)
-    for unsafeconnection in unsafe accepted { unsafe bufferevent_decref(connection) }
+    for connection in accepted { unsafe bufferevent_decref(connection.event) }
     unsafe evhttp_free(server)
     unsafe event_base_free(base)
   }
@@ -151,8 +156,8 @@ package final class HTTPServer {
     guard let connection = unsafe bufferevent_socket_new(base, -1, 0) else { return nil }
     // SAFETY: kept until the end of this turn, by when it has its descriptor; nothing else happens to it before.
     unsafe bufferevent_incref(connection)
-    unsafe accepted.append(connection)
-    if unsafe connections.count + accepted.count >= limits.connections { stopAccepting() }
+    unsafe accepted.append(Accepted(event: connection))
+    if connections.count + accepted.count >= limits.connections { stopAccepting() }
     return unsafe connection
   }
 
@@ -162,14 +167,14 @@ package final class HTTPServer {
   }
 
   private func noteAccepted() {
-    for unsafeconnection in unsafe accepted {
-      let descriptor = unsafe bufferevent_getfd(connection)
+    for connection in accepted {
+      let descriptor = unsafe bufferevent_getfd(connection.event)
       if descriptor >= 0, let number = Connection.number(of: descriptor) {
         connections[descriptor] = Connection(descriptor: descriptor, number: number, since: Clock.now())
       }
-      unsafe bufferevent_decref(connection)
+      unsafe bufferevent_decref(connection.event)
     }
-    unsafe accepted = []
+    accepted = []
   }
 
   // MARK: - Requests
@@ -180,7 +185,10 @@ package final class HTTPServer {
     let descriptor = unsafe bufferevent_getfd(evhttp_connection_get_bufferevent(connection))
     lastID &+= 1
     let id = lastID
-    switch handler?.answer(unsafe read(request), id: id) ?? .now(HTTPResponse(503)) {
+    guard let message = unsafe read(request) else {
+      return unsafe send(HTTPResponse(400, body: Array("several hosts\n".utf8)), to: request)
+    }
+    switch handler?.answer(message, id: id) ?? .now(HTTPResponse(503)) {
     case .now(let response):
       connections[descriptor]?.since = Clock.now()
       unsafe send(response, to: request)
@@ -188,8 +196,12 @@ package final class HTTPServer {
       connections[descriptor]?.isAwaited = true
       unsafe wait(for: id, request, connection, descriptor)
     case .stream(let response):
-      guard pending.values.count(where: { $0.isStream }) < limits.streams else {
-        return unsafe send(HTTPResponse(503, body: Array("too many streams\n".utf8)), to: request)
+      let isFull = pending.values.count(where: { $0.isStream }) >= limits.streams
+      guard !isFull, message.method != "HEAD" else {
+        handler?.left(id)
+        connections[descriptor]?.since = Clock.now()
+        return unsafe send(
+          isFull ? HTTPResponse(503, body: Array("too many streams\n".utf8)) : response, to: request)
       }
       connections[descriptor]?.isStream = true
       unsafe wait(for: id, request, connection, descriptor)
@@ -248,7 +260,8 @@ package final class HTTPServer {
     unsafe evbuffer_free(buffer)
   }
 
-  private func read(_ request: OpaquePointer) -> HTTPRequest {
+  /// Nil if it names more than one host: then it is not clear which of them the client means.
+  private func read(_ request: OpaquePointer) -> HTTPRequest? {
     let headers = unsafe evhttp_request_get_input_headers(request)
     func header(_ name: String) -> String? {
       guard let value = unsafe evhttp_find_header(headers, name) else { return nil }
@@ -257,6 +270,8 @@ package final class HTTPServer {
     let target = unsafe evhttp_request_get_uri(request).map { unsafe String(cString: $0) } ?? ""
     var path = target[...]
     var host = header("Host")
+    unsafe evhttp_remove_header(headers, "Host")
+    guard header("Host") == nil else { return nil }
     if let scheme = target.firstRange(of: "://"), !target.hasPrefix("/") {
       let rest = target[scheme.upperBound...]
       let slash = rest.firstIndex(of: "/") ?? rest.endIndex

@@ -39,7 +39,7 @@ import Topology
         case .readSettings(let cause): "read, for \(cause.rawValue)"
         case .prepare(let settings): "prepare \(settings.summary)"
         case .log(let level, let message, _) where level != .debug: "\(level): \(message)"
-        case .tell, .log, .report, .setLogLevel: nil
+        case .tell, .log, .report, .reloaded, .setLogLevel: nil
         }
       }
     }

@@ -110,7 +110,7 @@ extension Comeback {
         case .send(let server): send(on: server)
         case .close(let server): lines.removeValue(forKey: server)?.isOpen = false
         case .log(_, let message, let fields): remember(message, fields)
-        case .report: break
+        case .report, .reloaded: break
         case .readSettings(let cause): control.read(.success(settings), cause, now: moment)
         case .prepare: control.prepared(.success(()), now: moment)
         case .lookUp, .setLogLevel: fail("unexpected: \(effect)")
