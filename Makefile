@@ -31,6 +31,8 @@ help: ## list the targets
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
 	  test-admin "scrape it with Prometheus, check its HTTP API, attack its admin port" \
+	  test-browser "check the dashboard in a headless browser, two minutes" \
+	  page "bundle the dashboard's files into Sources/Admin/PageBytes.swift" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
 
@@ -109,4 +111,5 @@ test-faults test-faults-short test-faults-canary soak: build
 test-admin test-admin-short test-admin-hostile: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
-include Tests/Admin/admin.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Tests/Admin/admin.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk Tests/Browser/browser.mk
+include Sources/Admin/Page/page.mk

@@ -45,7 +45,8 @@ let package = Package(
       name: "Control", dependencies: ["Topology", "Health", "Settings", "Proxy", "Stats"],
       swiftSettings: house),
     .target(
-      name: "Admin", dependencies: ["Net", "Routing", "Settings", "Stats", "Topology", "Wire"],
+      name: "Admin", dependencies: ["Bytes", "Net", "Routing", "Settings", "Stats", "Topology", "Wire"],
+      exclude: ["Page"],
       swiftSettings: house),
     .target(
       name: "Runtime", dependencies: ["Admin", "Proxy", "Control", "Settings", "Net", "CRingroad"],

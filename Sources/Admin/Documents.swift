@@ -1,3 +1,4 @@
+import Bytes
 import Settings
 import Stats
 import Topology
@@ -126,6 +127,38 @@ extension MetricSource {
         "traffic": share?.traffic.map(JSON.number) ?? .null,
       ]),
     ])
+  }
+
+  /// The hot keys by requests or by bytes, where they go, and how sure that is.
+  func hotKeys(_ report: HotKeyReport, byBytes: Bool, now: Instant, _ placement: borrowing Placement) -> JSON
+  {
+    let (keys, total) =
+      byBytes ? (report.byBytes, report.bytes) : (report.byRequests, report.requests)
+    let scale = UInt64(HotKeys.interval)
+    var items: [JSON] = []
+    for key in keys.prefix(50) {
+      let place = placement.place(of: key.key)
+      items.append(
+        .object([
+          "key": .string(readable(key.key)), "pool": .text(place?.pool.name),
+          "server": .text(place?.server?.address),
+          "share": .number(total > 0 ? Double(key.count) / Double(total) : 0),
+          "count": .int(key.count &* scale), "error": .int(key.error &* scale),
+          "age": .number(now.since(key.since) / .seconds(1)),
+        ]))
+    }
+    return .object([
+      "sampled": .number(1 / Double(scale)), "half_life": .number(HotKeys.halfLife / .seconds(1)),
+      "by": .string(byBytes ? "bytes" : "requests"), "total": .int(total &* scale), "keys": .array(items),
+    ])
+  }
+
+  /// A key in printable ASCII; other bytes as \xNN.
+  private func readable(_ key: [UInt8]) -> String {
+    key.map { byte in
+      guard byte < 33 || byte > 126 || byte == UInt8(ascii: "\\") else { return String(UnicodeScalar(byte)) }
+      return "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }.joined()
   }
 
   func config() -> JSON {

@@ -1,7 +1,7 @@
 /// A page of the admin interface.
 enum Endpoint: Equatable {
   case page, health, ready, metrics
-  case status, pools, servers, ring, history, events, config, route
+  case status, pools, servers, ring, history, events, config, route, hotKeys
   case reload
   case mark(server: String)
 
@@ -20,6 +20,7 @@ enum Endpoint: Equatable {
     case "/api/v1/events": self = .events
     case "/api/v1/config": self = .config
     case "/api/v1/route": self = .route
+    case "/api/v1/hotkeys": self = .hotKeys
     case "/api/v1/reload": self = .reload
     default:
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -44,6 +45,7 @@ enum Endpoint: Equatable {
     case .history: ["since", "server", "servers"]
     case .events: ["since"]
     case .route: ["key"]
+    case .hotKeys: ["by"]
     default: []
     }
   }

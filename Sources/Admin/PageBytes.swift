@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-OPlIMQllltc1yWbqAVeiRxON3Ym0h68pPguQ3KimO+k='; script-src 'sha256-4Uu1HdUOY1Mcmr64D7Ak9sKsjyOHbAnZzF86+EAdaFI='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-gfZyRo+4xKYSdIswapz2bUne2poYXpOXQ4DPZF+6Qes='; script-src 'sha256-6GEFmnXpcU0u9+WGlAjMLAu0oH4C4gGUopJOrocyOwU='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -246,7 +246,7 @@ padding: 14px 20px 40px;
 .panel { min-width: 0; padding: 14px 16px; background: var(--panel); border: 1px solid var(--edge); border-radius: 10px; box-shadow: var(--shadow); }
 .title { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; min-height: 30px; margin-bottom: 8px; }
 .title h2 { margin-right: auto; }
-@media (min-width: 1320px) {
+@media (min-width: 1400px) {
 main { grid-template-columns: 320px repeat(2, minmax(0, 1fr)); }
 .attention, .head, .charts { grid-column: 1 / -1; }
 .ring { grid-row: span 3; }
@@ -337,10 +337,10 @@ tbody tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { padding-left: 4px; }
 th.name, td.name, th.state, td.state, th.key, td.key, .pools .up, .placement, .routes, .hotkeys .pool, .hotkeys .server { text-align: left; }
 td.name { overflow: visible; }
-th button { display: inline-flex; flex-direction: row-reverse; align-items: center; gap: 4px; min-height: 26px; padding: 0; border: 0; background: none; color: inherit; font-weight: inherit; }
+th button { position: relative; min-height: 26px; padding: 0; border: 0; background: none; color: inherit; font-weight: inherit; }
 th button:hover { background: none; color: var(--ink); }
-th.name button, th.state button { flex-direction: row; }
-th .tiny { visibility: hidden; fill: currentcolor; }
+th .tiny { position: absolute; top: 9px; right: calc(100% + 3px); visibility: hidden; }
+th.name .tiny, th.state .tiny { right: auto; left: calc(100% + 3px); }
 th[aria-sort="ascending"] button, th[aria-sort="descending"] button { color: var(--ink); font-weight: 600; }
 th[aria-sort="ascending"] .tiny, th[aria-sort="descending"] .tiny { visibility: visible; }
 th[aria-sort="ascending"] .tiny { transform: rotate(180deg); }
@@ -352,7 +352,7 @@ tr.selected td:first-child { box-shadow: inset 3px 0 var(--accent); }
 tr.spacer, tr.spacer:hover { background: none; }
 td.bad { font-weight: 600; }
 .scroller { overflow: auto; overscroll-behavior: contain; margin: 0 -8px; padding: 0 8px; }
-.servers .scroller { max-height: 474px; }
+.servers .scroller { max-height: max(474px, 100vh - 700px); }
 .servers th { position: sticky; z-index: 1; top: 0; }
 .servers table, .hotkeys table { table-layout: fixed; min-width: 0; }
 .servers tbody tr { height: 34px; }
@@ -446,7 +446,7 @@ dl dt { color: var(--ink-2); }
 .process dl > div { break-inside: avoid; }
 #workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 4px 28px; margin-top: 10px; padding-top: 10px; border-top: 1px solid var(--edge); }
 #workers li { display: grid; grid-template-columns: 70px 64px 78px minmax(0, 1fr); align-items: center; gap: 10px; white-space: nowrap; }
-@media (max-width: 1319px) {
+@media (max-width: 1399px) {
 .head dl { grid-template-columns: repeat(4, minmax(0, 1fr)); overflow: hidden; }
 .head dl > div:last-child { grid-column: span 2; }
 .head dl > div { margin: -1px 0 0 -1px; border-top: 1px solid var(--edge); border-left: 1px solid var(--edge); }
@@ -466,7 +466,7 @@ td.share > svg { width: 38px; }
 .servers th.p50, .servers td.p50, .servers th.ideal, .servers td.ideal, .servers th.flight, .servers td.flight { display: none; }
 }
 @media (max-width: 860px) {
-.servers th.p999, .servers td.p999 { display: none; }
+.servers th.p999, .servers td.p999, .pools th.placement, .pools td.placement { display: none; }
 .servers th.name, .servers th.state { width: 16.5%; }
 .servers th.rate { width: 14%; }
 .servers th.hit { width: 12%; }
@@ -836,23 +836,29 @@ byId("announce").textContent = text;
 const FIELDS = ["requests", "hits", "misses", "errors", "p50", "p99", "p999"];
 const STEPS = 600;
 const ANSWER_TIMEOUT = 5000; // milliseconds
-async function ask(path, signal) {
+class Failure extends Error {
+constructor(words, isSilence) {
+super(words);
+this.isSilence = isSilence; // there was no answer at all
+}
+}
+async function ask(path) {
 let reply;
-const limit = AbortSignal.timeout(ANSWER_TIMEOUT);
+let text;
 try {
-reply = await fetch(path, { signal: signal ? AbortSignal.any([signal, limit]) : limit, cache: "no-store" });
+reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store" });
+text = await reply.text();
 } catch (error) {
 const isLate = error.name === "TimeoutError";
-throw new Error(isLate ? "no answer within " + ANSWER_TIMEOUT / 1000 + " s" : "no connection");
+throw new Failure(isLate ? `no answer within ${ANSWER_TIMEOUT / 1000} s` : "no connection", true);
 }
-let answer;
+let answer = null;
 try {
-answer = await reply.json();
-} catch (error) {
-if (error.name === "TimeoutError") throw new Error("no answer within " + ANSWER_TIMEOUT / 1000 + " s");
-throw new Error(path.split("?")[0] + " answers " + reply.status + " without JSON");
+answer = JSON.parse(text);
+} catch {
+throw new Failure(`${path.split("?")[0]}: status ${reply.status}, and no JSON`, false);
 }
-if (!reply.ok) throw new Error(answer && answer.error ? visible(answer.error) : "answer " + reply.status);
+if (!reply.ok) throw new Failure(answer && answer.error ? visible(answer.error) : `status ${reply.status}`, false);
 return answer;
 }
 class Series {
@@ -1056,7 +1062,8 @@ showRingSelection();
 }
 function trafficOf(name) {
 const server = view.byName.get(name);
-return server && server.share && isNumber(server.share.traffic) ? server.share.traffic : null;
+const isFirst = server && server.pools && server.pools[0] === ring.answer.pool;
+return isFirst && server.share && isNumber(server.share.traffic) ? server.share.traffic : null;
 }
 function apartInRing() {
 const name = ring.pointed || (view.selected && view.selected.kind === "server" ? view.selected.name : null);
@@ -1196,8 +1203,9 @@ function rowOf(server) {
 const { rate: requests, hit, errors } = table.rates.of(server.name);
 const { p50 = null, p99 = null, p999 = null } = server.latency || {};
 const { traffic = null, ideal = null } = server.share || {};
-const rank = STATE_ORDER.get(server.state);
-return { server, rank: rank === undefined ? -1 : rank, rate: requests, hit, errors, p50, p99, p999, traffic, ideal };
+const known = STATE_ORDER.has(server.state) ? STATE_ORDER.get(server.state) : -1;
+const rank = server.note ? known - 0.5 : known;
+return { server, rank, rate: requests, hit, errors, p50, p99, p999, traffic, ideal };
 }
 function isWanted(server) {
 if (table.state === "up" && server.state !== "up") return false;
@@ -1915,6 +1923,7 @@ last: 0,
 level: "all",
 source: null,
 isLive: false,
+isAsking: false,
 failures: 0,
 redraw: 0,
 };
@@ -1943,15 +1952,18 @@ async function askEvents() {
 addEvents((await ask("/api/v1/events?since=" + events.last)).events);
 }
 async function followEvents() {
-if (events.isLive) return;
-if (events.source === null) {
+if (events.isLive || events.isAsking || events.source !== null) return;
+events.isAsking = true;
+try {
 await askEvents();
 if (events.failures < STREAM_TRIES) openStream();
-}
+} finally {
+events.isAsking = false;
 showHow();
 }
+}
 function openStream() {
-if (events.source !== null || document.hidden) return;
+if (events.source !== null || document.hidden || polling.isPaused || polling.failure !== null) return;
 const source = new EventSource("/api/v1/events?since=" + events.last);
 events.source = source;
 source.addEventListener("open", () => {
@@ -2025,8 +2037,7 @@ isAsking: false,
 number: 0,
 answeredAt: null, // performance.now() of the newest complete answer
 answeredTime: null, // the same on the clock
-failure: null, // why the newest poll failed
-failedAt: null,
+failure: null, // the Failure of the newest poll
 states: "",
 };
 async function poll() {
@@ -2035,19 +2046,23 @@ polling.isAsking = true;
 window.clearTimeout(polling.timer);
 const begun = performance.now();
 try {
-const controller = new AbortController();
-const asked = ["/api/v1/status", "/api/v1/servers", "/api/v1/pools", history.path].map((path) => ask(path, controller.signal));
-const answers = await Promise.all(asked).catch((error) => {
-controller.abort();
-throw error;
-});
+const answers = await Promise.all([...["/api/v1/status", "/api/v1/servers", "/api/v1/pools"].map(ask), askHistory()]);
 show(answers, performance.now());
-await Promise.allSettled(followUps());
+for (const one of followUps()) one.catch(() => {});
 } catch (error) {
-fail(error);
+fail(error instanceof Failure ? error : new Failure("in a form that this page does not know: " + error.message, false));
 }
 polling.isAsking = false;
 polling.timer = window.setTimeout(poll, Math.max(50, POLL - (performance.now() - begun)));
+}
+async function askHistory() {
+try {
+return await ask(history.path);
+} catch (error) {
+if (error.isSilence || view.selected === null) throw error;
+select(null, null);
+return ask(history.path);
+}
 }
 function show([status, { servers }, { pools }, steps], time) {
 const isRestarted = view.status !== null && view.status.started !== status.started;
@@ -2061,6 +2076,8 @@ view.status = status;
 history.add(steps);
 addServers(servers, time);
 addPools(pools, time);
+const isGone = view.selected !== null && view.selected.kind === "pool" && !pools.some((pool) => pool.name === view.selected.name);
+if (isGone) select(null, null);
 showAttention(status);
 showFigures(status);
 showProcess(status);
@@ -2068,7 +2085,6 @@ showCharts();
 if (ring.answer !== null) showRing();
 if (polling.failure !== null && polling.answeredAt !== null) announce("The proxy answers again");
 polling.failure = null;
-polling.failedAt = null;
 polling.answeredAt = time;
 polling.answeredTime = Date.now() / 1000;
 showConnection();
@@ -2087,11 +2103,10 @@ followEvents(),
 }
 function fail(error) {
 if (polling.failure === null) {
-polling.failedAt = performance.now();
-byId("alarm").textContent = "The proxy does not answer";
+byId("alarm").textContent = error.isSilence ? "The proxy does not answer" : "The proxy answers with an error";
 stopEvents();
 }
-polling.failure = error.message;
+polling.failure = error;
 showConnection();
 }
 function showConnection() {
@@ -2108,7 +2123,8 @@ if (!isLost) {
 byId("alarm").textContent = "";
 return;
 }
-setText(byId("outage-what"), `The proxy does not answer (${failure}).`);
+setText(byId("outage-what"), failure.isSilence
+? `The proxy does not answer: ${failure.message}.` : `The proxy answers with an error: ${failure.message}.`);
 setText(byId("outage-since"), age === null
 ? "It has not answered since this page was opened."
 : `All values below are ${duration(age)} old, from ${clock(answeredTime)}.`);

@@ -1,3 +1,4 @@
+import Bytes
 import Net
 import Settings
 import Stats
@@ -22,14 +23,19 @@ package struct Site: ~Copyable {
   package struct Sources {
     package var numbers: MetricSource
     package var events: (_ since: Int) -> [LogEvent]
+    package var hotKeys: () -> HotKeyReport
+    package var now: Instant
     /// The token that changes need; nil without one.
     package var token: () -> String?
 
     package init(
-      _ numbers: MetricSource, events: @escaping (_ since: Int) -> [LogEvent], token: @escaping () -> String?
+      _ numbers: MetricSource, now: Instant, events: @escaping (_ since: Int) -> [LogEvent],
+      hotKeys: @escaping () -> HotKeyReport, token: @escaping () -> String?
     ) {
       self.numbers = numbers
+      self.now = now
       self.events = events
+      self.hotKeys = hotKeys
       self.token = token
     }
   }
@@ -149,14 +155,15 @@ package struct Site: ~Copyable {
     case .history:
       guard let since = number("since", query) else { return .response(.error(400, "since is a number")) }
       return .response(history(since: since, query, numbers))
-    default: return .response(readRing(endpoint, query, numbers))
+    default: return .response(readRing(endpoint, query, sources))
     }
   }
 
   /// What depends on the rings.
-  private mutating func readRing(_ endpoint: Endpoint, _ query: Query, _ numbers: MetricSource)
+  private mutating func readRing(_ endpoint: Endpoint, _ query: Query, _ sources: Sources)
     -> HTTPResponse
   {
+    let numbers = sources.numbers
     placement.update(numbers.settings, numbers.snapshot.control)
     switch endpoint {
     case .servers: return .json(numbers.servers(placement))
@@ -165,6 +172,11 @@ package struct Site: ~Copyable {
         return .error(404, "there is no such pool")
       }
       return .json(ring)
+    case .hotKeys:
+      let by = query.texts("by").last ?? "requests"
+      guard by == "requests" || by == "bytes" else { return .error(400, "by is requests or bytes") }
+      return .json(
+        numbers.hotKeys(sources.hotKeys(), byBytes: by == "bytes", now: sources.now, placement))
     case .route:
       guard let key = query.items.first(where: { $0.name == "key" })?.value, !key.isEmpty else {
         return .error(400, "which key? /api/v1/route?key=KEY")

@@ -5,6 +5,7 @@ import Stats
 package struct Common: ~Copyable {
   package var buffers = BufferPool()
   package var counters = Counters()
+  package var hotKeys: HotKeys
   package internal(set) var limits: Limits
   /// The time of the current event.
   var clock = Instant.origin
@@ -14,5 +15,9 @@ package struct Common: ~Copyable {
   package var events: [WorkerEvent] = []
   package var clientEvents: [ClientEvent] = []
 
-  init(limits: Limits) { self.limits = limits }
+  /// `seed`: by which it is left to chance which requests are looked at.
+  init(limits: Limits, seed: UInt64) {
+    self.limits = limits
+    hotKeys = HotKeys(seed: seed)
+  }
 }

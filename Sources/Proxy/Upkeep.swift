@@ -31,6 +31,7 @@ extension Worker {
     dispatcher.upstream.sweepSpares(now: now, &dispatcher.common)
     dispatcher.upstream.forgetRetired(except: dispatcher.serversInUse)
     dispatcher.trimMemory()
+    dispatcher.common.hotKeys.age(now: now)
     if !dispatcher.invalidation.journal.isEmpty {
       dispatcher.invalidation.journal.turn(now: now, life: dispatcher.common.limits.journalLife)
     }

@@ -66,7 +66,8 @@ final class AdminThread: HTTPHandler {
     let settings = sharedStats.settings
     let numbers = MetricSource(sharedStats.snapshot(), recorder, settings)
     let sources = Site.Sources(
-      numbers, events: { [history] in history.events(since: $0) },
+      numbers, now: Clock.now(), events: { [history] in history.events(since: $0) },
+      hotKeys: { [sharedStats] in sharedStats.hotKeys() },
       token: { settings.admin.tokenFile.flatMap(Self.token) })
     switch site.answer(request, sources) {
     case .response(let response): return .now(response)

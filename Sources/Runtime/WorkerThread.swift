@@ -258,7 +258,7 @@ struct WorkerThread: ~Copyable {
     if ticks % 10 == 0 {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
-      publishNumbers()
+      publishNumbers(now: now)
       publishClients(now: now)
     }
     answerClientRequests(now: now)
@@ -272,10 +272,13 @@ struct WorkerThread: ~Copyable {
   }
 
   /// Publishes what this worker has counted of servers and pools.
-  private mutating func publishNumbers() {
+  private mutating func publishNumbers(now: Instant) {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
     guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
+    if sharedStats.wantsHotKeys(of: number, now: now) {
+      sharedStats.publish(worker.dispatcher.common.hotKeys.report(), of: number)
+    }
     sharedStats.latencies.withLock { worker.dispatcher.upstream.moveLatencies(to: &$0) }
   }
 

@@ -41,7 +41,8 @@ package enum LatencyBuckets {
 @usableFromInline
 package struct Histogram: ~Copyable {
   @usableFromInline var counts = FixedArray<UInt32>(Array(repeating: 0, count: LatencyBuckets.count))
-  @usableFromInline var isEmpty = true
+  /// The groups of 64 buckets that have counts: a bit for each.
+  @usableFromInline var touched: UInt32 = 0
 
   package init() {}
 
@@ -53,18 +54,21 @@ package struct Histogram: ~Copyable {
   /// The same, where the bucket is known.
   @inlinable @inline(__always) package mutating func record(bucket: Int, times: UInt32) {
     counts[bucket] = counts[bucket] &+ times
-    isEmpty = false
+    touched |= 1 &<< UInt32(truncatingIfNeeded: bucket &>> 6)
   }
 
   /// Adds everything to `total` and forgets it here.
   package mutating func move(to total: inout LatencyCounts) {
-    guard !isEmpty else { return }
+    guard touched != 0 else { return }
     total.fill()
-    for i in 0..<LatencyBuckets.count where counts[i] > 0 {
-      total.counts[i] &+= counts[i]
-      counts[i] = 0
+    while touched != 0 {
+      let first = touched.trailingZeroBitCount << 6
+      for i in first..<first + 64 where counts[i] > 0 {
+        total.counts[i] &+= counts[i]
+        counts[i] = 0
+      }
+      touched &= touched &- 1
     }
-    isEmpty = true
   }
 }
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 
-from servers import REPOSITORY
+from stack import REPOSITORY
 
 RULES = os.path.join(REPOSITORY, "config", "prometheus-alerts.yml")
 DASHBOARD = os.path.join(REPOSITORY, "config", "grafana-dashboard.json")

@@ -12,8 +12,7 @@ import urllib.parse
 import urllib.request
 
 import documents
-from servers import end_with_parent
-from stack import LOOPBACK, Load, Report, Stack, eventually, quiet_port
+from stack import LOOPBACK, Load, Report, Stack, end_with_parent, eventually, quiet_port
 
 # Series that only grow.
 GROWING = '{__name__=~"ringroad_.+_(total|bucket|count|sum)"}'

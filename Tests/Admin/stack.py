@@ -11,7 +11,7 @@ import time
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Faults"))
 from rig import LOOPBACK, Memcached, Proxy, eventually, quiet_port  # noqa: E402, F401
-from servers import REPOSITORY, default_binary  # noqa: E402, F401
+from servers import REPOSITORY, default_binary, end_with_parent  # noqa: E402, F401
 
 SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

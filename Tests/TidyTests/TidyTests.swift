@@ -70,7 +70,9 @@ import Testing
   static let mostLinesOfAFile = 450
   static let mostLinesOfAFunction = 80
   /// Longer than that, and why.
-  static let longFiles: [String: String] = [:]
+  static let longFiles: [String: String] = [
+    "Sources/Admin/PageBytes.swift": "the dashboard, written by `make page`"
+  ]
   static let longFunctions: [String: String] = [
     "Sources/Proxy/Dispatch/MultiGetReplies.swift read": "one loop, whose state stays in registers",
     "Tests/SettingsTests/ProxySettingsTests.swift everyValueOfALongFileIsDecoded":

@@ -90,12 +90,70 @@ extension Dispatcher {
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
   }
 
+  /// The same for the front leg of a connection, whose reply has `length` bytes.
+  @inline(__always)
+  mutating func count(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    count(leg, result, at: upstream.connections[l].server)
+    if common.hotKeys.pass(1) { sample(leg, at: 0, on: l, length: length) }
+  }
+
   /// The same for a classic request.
   @inline(__always)
-  mutating func count(_ leg: Leg, _ outcome: Outcome, _ reply: RawSpan, at s: Ref<Server>) {
+  mutating func count(_ leg: Leg, _ outcome: Outcome, _ reply: RawSpan, on l: Ref<ServerConnection>) {
     let result: RequestResult =
       outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(leg.verb, outcome, reply)
-    count(leg, result, at: s)
+    count(leg, result, on: l, length: reply.byteCount)
+  }
+
+  // MARK: - Hot keys
+
+  /// Looks at the key of a leg whose request begins at `start` in its queue and whose reply has `length` bytes.
+  @inline(never)
+  mutating func sample(_ leg: Leg, at start: Int, on l: Ref<ServerConnection>, length: Int) {
+    common.hotKeys.chooseNext()
+    // Keys in base64 would be counted apart from the same keys as they are.
+    guard !leg.isLate, !leg.meta.contains(.base64), leg.keyLength > 0 else { return }
+    let now = common.clock
+    upstream.connections[l].queue.sample(
+      &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
+      bytes: Int(leg.length) &+ length, now: now)
+  }
+
+  /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
+  /// value is, the values before it are passed over.
+  @inline(never)
+  mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
+    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left))
+    var (p, at) = (start, 0)
+    for i in 0...chosen {
+      let leg = upstream.connections[l].queue.legs[i]
+      var length = 0
+      if case .value(let n) = ReplyParser.block(
+        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
+        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
+      {
+        length = n
+      }
+      if i == chosen { return sample(leg, at: at, on: l, length: length) }
+      p &+= length
+      at &+= Int(leg.length)
+    }
+  }
+
+  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
+  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
+    guard common.hotKeys.pass(1) else { return }
+    common.hotKeys.chooseNext()
+    let now = common.clock
+    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
+    while i != .max {
+      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
+      upstream.connections[l].queue.sample(
+        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
+        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
+      keyAt &+= Int(piece.keyLength) &+ 1
+      i = piece.next
+    }
   }
 
   @inline(never) mutating func countLate(at s: Ref<Server>) {
@@ -142,6 +200,15 @@ extension Dispatcher {
     upstream.servers[s].tally.count(failure, times)
     upstream.pools.tallies[upstream.pools.place(of: pool)].count(
       verb.rawValue, RequestResult(failure), times)
+  }
+}
+
+extension RequestQueue {
+  /// Adds a key of a request to the sample; it is `count` bytes from `start`.
+  fileprivate mutating func sample(
+    _ keys: inout HotKeys, from start: Int, count: Int, bytes weight: Int, now: Instant
+  ) {
+    keys.add(bytes.readable, from: start, count: count, bytes: weight, now: now)
   }
 }
 

@@ -36,7 +36,7 @@ package struct Dispatcher: ~Copyable {
   let processID: Int32
 
   init(limits: Limits, processID: Int32, secret: UInt64) {
-    common = Common(limits: limits)
+    common = Common(limits: limits, seed: secret)
     upstream = Upstream(secret: secret)
     self.processID = processID
   }

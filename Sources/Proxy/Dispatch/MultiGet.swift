@@ -296,7 +296,10 @@ extension Dispatcher {
       return (p &- start &+ n, false)
     case .more: return (p &- start, false)
     case .done:
-      if !leg.isLate { recordLatency(since: leg.since, at: upstream.connections[l].server) }
+      if !leg.isLate {
+        recordLatency(since: leg.since, at: upstream.connections[l].server)
+        sampleKeys(of: leg, on: l)
+      }
       return (p &- start, true)
     case .refused:
       if !leg.isLate {

@@ -107,7 +107,7 @@ extension Dispatcher {
       else { return (p, isAwaited, answer) }
       let leg = upstream.connections[l].queue.legs[0]
       let x = leg.exchange
-      count(leg, outcome, reply.first(length), at: upstream.connections[l].server)
+      count(leg, outcome, reply.first(length), on: l)
       if invalidation.isJournaling,
         leg.verb.saysChanged(reply.first(length))
       {
@@ -175,6 +175,7 @@ extension Dispatcher {
       }
     }
     countGets(count, on: l)
+    if common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
   }
@@ -253,7 +254,7 @@ extension Dispatcher {
       downstream.give(leg, reply, bytes, p, request, &common)
       request.release(to: &common.buffers)
     }
-    count(leg, RequestResult(leg.verb, reply), at: upstream.connections[l].server)
+    count(leg, RequestResult(leg.verb, reply), on: l, length: reply.length)
     upstream.connections[l].queue.dropFront(&common.buffers)
   }
 }

@@ -162,11 +162,11 @@ extension Transfers {
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now, &d) }
     switch d.upstream.connections[l].queue.parse(line, at: 0, maxValue: d.common.limits.maxValue) {
     case .opening(let header, let value):
-      d.count(leg, .hit, at: d.streams[i].server)
+      d.count(leg, .hit, on: l, length: header &+ value)
       give(i, line, 0, header, &d)
       expectValue(i, value, now: now, &d)
     case .reply(let length, let outcome):
-      d.count(leg, outcome, line, at: d.streams[i].server)
+      d.count(leg, outcome, line, on: l)
       if d.streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length, &d)
       } else if outcome == .error {
@@ -194,12 +194,12 @@ extension Transfers {
       era: d.upstream.connections[l].handshake.meta, maxValue: d.common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
-      d.count(leg, RequestResult(leg.verb, reply), at: d.streams[i].server)
+      d.count(leg, RequestResult(leg.verb, reply), on: l, length: header &+ value)
       giveLine(i, l, reply, line, to: header, &d)
       d.streams[i].hasBegun = true
       expectValue(i, value, now: now, &d)
     case .reply(let reply):
-      d.count(leg, RequestResult(leg.verb, reply), at: d.streams[i].server)
+      d.count(leg, RequestResult(leg.verb, reply), on: l, length: reply.length)
       let isSilent = d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length, &d) }
       finishValue(i, l, isLast: isLast, now: now, &d)
