@@ -77,7 +77,10 @@ extension ProxySettings {
     ]
     for pool in pools {
       lines.append("  \(YAMLNode.word(pool.name).written):")
-      lines += pool.plainSettings.map { "    \($0.key): \(YAMLNode.word($0.text).written)" }
+      // A hash tag's text has its quotes already.
+      lines += pool.plainSettings.map { key, text in
+        "    \(key): \(key == PoolKey.hashTag.rawValue ? text : YAMLNode.word(text).written)"
+      }
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }

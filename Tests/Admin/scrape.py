@@ -93,8 +93,11 @@ def outage(stack, prometheus, report, server, begin, finish, hold, words):
 def look_at_series(prometheus, report, seconds, before):
     """No counter falls, no series ends, no scrape fails."""
     report.expect(prometheus.number(f"min_over_time(up[{seconds}s])") == 1, "every scrape succeeded")
-    report.expect(prometheus.number(f"max(resets({GROWING}[{seconds}s]))") == 0, "no counter was reset")
-    report.expect(prometheus.number(f"min(rate({GROWING}[5s]))") >= 0, "no rate is negative")
+    names = {one["metric"]["__name__"] for one in prometheus.samples(GROWING)}
+    resets = [name for name in names if prometheus.number(f"max(resets({name}[{seconds}s]))") != 0]
+    report.expect(len(names) > 50 and not resets, f"none of {len(names)} counters was reset {resets}")
+    negative = [name for name in names if not prometheus.number(f"min(rate({name}[5s]))") >= 0]
+    report.expect(not negative, f"no rate is negative {negative}")
     falls = [
         one["metric"]
         for one in prometheus.samples(f"{GROWING}[{seconds}s]")
@@ -162,7 +165,7 @@ def main():
             failed = prometheus.number(
                 f'sum(ringroad_server_failures_total{{server="{stack.name(1)}",cause="timed_out"}})'
             )
-            report.expect(failed >= 3, f"{failed:.0f} requests to the hanging server timed out")
+            report.expect(failed >= 1, f"{failed:.0f} requests to the hanging server timed out")
         finally:
             prometheus.end()
     report.end()

@@ -80,7 +80,7 @@ class Stack:
 class Load:
     """A client that sends gets and sets at an even rate, and counts what it sent."""
 
-    def __init__(self, stack, rate, keys=200):
+    def __init__(self, stack, rate, keys=199):
         self.stack = stack
         self.rate = rate
         self.keys = keys

@@ -1,3 +1,4 @@
+import Bytes
 import Foundation
 import Net
 import Settings
@@ -22,6 +23,8 @@ struct Fixture: ~Copyable {
   var recorder = Recorder()
   var token: String?
   var events: [LogEvent] = []
+  var hotKeys = HotKeyReport()
+  var now = Instant.origin
   var site = Site(hosts: ["Proxy.example"])
 
   init(_ yaml: String = yaml) throws {
@@ -51,9 +54,12 @@ struct Fixture: ~Copyable {
   var source: MetricSource { MetricSource(snapshot, recorder, settings) }
 
   mutating func answer(_ request: HTTPRequest) -> Site.Answer {
-    let (events, token) = (events, token)
+    let (events, token, hotKeys) = (events, token, hotKeys)
     return site.answer(
-      request, Site.Sources(source, events: { since in events.filter { $0.seq > since } }, token: { token }))
+      request,
+      Site.Sources(
+        source, now: now, events: { since in events.filter { $0.seq > since } },
+        hotKeys: { hotKeys }, token: { token }))
   }
 
   static func request(_ method: String, _ target: String, body: String = "") -> HTTPRequest {

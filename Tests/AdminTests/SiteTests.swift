@@ -11,7 +11,8 @@ import Topology
   static let pages = [
     "/", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/pools", "/api/v1/servers",
     "/api/v1/ring",
-    "/api/v1/history", "/api/v1/events", "/api/v1/config", "/api/v1/route?key=a",
+    "/api/v1/history", "/api/v1/events", "/api/v1/config", "/api/v1/route?key=a", "/api/v1/hotkeys",
+    "/api/v1/hotkeys?by=bytes",
   ]
   static let changes = ["/api/v1/reload", "/api/v1/servers/10.0.0.1/mark"]
 
@@ -51,7 +52,8 @@ import Topology
   }
 
   @Test(arguments: [
-    ("/metrics?a=1", 400, "unknown parameter"), ("/api/v1/ring?pol=main", 400, "unknown parameter"),
+    ("/metrics?a=1", 400, "unknown parameter"), ("/api/v1/hotkeys?by=luck", 400, "by is requests or bytes"),
+    ("/api/v1/ring?pol=main", 400, "unknown parameter"),
     ("/api/v1/ring?pool=%", 400, "percent-encoded"), ("/api/v1/ring?pool=%g0", 400, "percent-encoded"),
     ("/api/v1/ring?pool=nothing", 404, "no such pool"), ("/api/v1/history?since=x", 400, "since is a number"),
     ("/api/v1/history?since=-2", 400, "since is a number"),

@@ -108,7 +108,7 @@ import Testing
               connect_timeout: 1.5s, request_timeout: 2500us, failures: 7, probe_interval: 2s, probe_max: 2s,
               on_failure: fail_fast, reads_on_failure: error, writes_on_failure: error, rejoin: as_is, floor: 0%,
               connections: 64, on_join: trust}
-          routes: [{prefix: "a: #\\\\", pool: "10"}, {prefix: "é'\\"", pool: "true"}, {prefix: "~", pool: "10"}]
+          routes: [{prefix: "a:#\\\\", pool: "10"}, {prefix: "é'\\"", pool: "true"}, {prefix: "~", pool: "10"}]
           limits: {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB,
             half_request_timeout: 90s, unread_timeout: 1h}
           log: {to: "/var/log/r: #.log", level: debug, format: json, clients_may_set_level: true}

@@ -88,5 +88,5 @@ let badAdmin = #"""
   | servers: [a]
   | admin: off
   | admin: 127.0.0.1
-  > ?
+  > 3:1: duplicate key "admin", first on line 2
   """#

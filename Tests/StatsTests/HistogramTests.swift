@@ -22,7 +22,7 @@ import Testing
     for bucket in 0..<LatencyBuckets.count {
       let (from, width) = LatencyBuckets.range(of: bucket)
       let middle = LatencyBuckets.seconds(of: bucket) * 1_000_000
-      #expect(middle == Double(from) + Double(width) / 2)
+      #expect(abs(middle - Double(from) - Double(width) / 2) < 1e-6)
       if from >= 63 { #expect(Double(width) / 2 / Double(from) <= 0.008) } else { #expect(width == 1) }
     }
   }
