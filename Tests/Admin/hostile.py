@@ -2,16 +2,14 @@
 client, takes no more memory and descriptors than before, and the load does not notice."""
 
 import contextlib
-import os
 import random
+import re
 import socket
-import threading
 import time
 
 from stack import LOOPBACK, Load, Report, Stack, eventually
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
-BODY = b'{"mark":"down"}'
 POST = b"POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\n"
 
 # What is sent, and the statuses that may answer it; 0: the connection is closed without one.
@@ -53,14 +51,14 @@ REQUESTS = {
     "a huge length": (POST + b"Content-Length: 99999999999999999999\r\n\r\n", {0, 400, 413}),
     "a length above the limit": (POST + b"Content-Length: 1000000\r\n\r\n", {0, 400, 413}),
     "two lengths": (POST + b"Content-Length: 1\r\nContent-Length: 5\r\nConnection: close\r\n\r\n12345", {0, 400, 403}),
-    "more body than its length": (POST + b"Content-Length: 2\r\nConnection: close\r\n\r\n" + BODY, {0, 400, 403}),
+    "more body than its length": (POST + b"Content-Length: 2\r\nConnection: close\r\n\r\n12345", {0, 400, 403}),
     "a body of a GET": (GET + b"Content-Length: 5\r\nConnection: close\r\n\r\nhello", {0, 200, 400}),
     "length and chunks": (
         POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
         {0, 400, 403},
     ),
-    "a bad chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", {0, 400}),
-    "a negative chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n", {0, 400}),
+    "a bad chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", {0, 400, 413}),
+    "a negative chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n", {0, 400, 413}),
     "a huge chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nhello\r\n", {0, 400, 413}),
     "chunks above the limit": (
         POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"4000\r\n" + b"a" * 0x4000 + b"\r\n",
@@ -79,7 +77,7 @@ def connect(stack, patience=8):
 
 
 def statuses(answer):
-    return [int(line[9:12]) for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.") and line[9:12].isdigit()]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
 
 
 def play(stack, request):
@@ -155,9 +153,9 @@ def pipelined(stack, report):
 def slow(stack, report):
     """One byte a second, in every place of the interface: an honest client still gets its turn."""
     every = []
-    with contextlib.ExitStack() as stack_of:
+    with contextlib.ExitStack() as many:
         for _ in range(40):
-            one = stack_of.enter_context(connect(stack))
+            one = many.enter_context(connect(stack))
             every.append(one)
         begin = time.monotonic()
         request = GET + b"X: " + b"a" * 100

@@ -116,8 +116,9 @@ def look_at_load(prometheus, report, load, rate):
         eventually(5, lambda: prometheus.number(known) == sent, 0.2)
         report.expect(prometheus.number(known) == sent, f"{sent} times {command}: {prometheus.number(known):.0f}")
     report.expect(abs(rate / load.rate - 1) < 0.15, f"rate() was {rate:.0f}/s where {load.rate}/s were sent")
-    count = prometheus.number("sum(ringroad_request_latency_seconds_count)")
-    report.expect(count == sum(load.sent.values()), f"{count:.0f} latencies")
+    known, sent = "sum(ringroad_request_latency_seconds_count)", sum(load.sent.values())
+    eventually(5, lambda: prometheus.number(known) == sent, 0.2)
+    report.expect(prometheus.number(known) == sent, f"{sent} latencies: {prometheus.number(known):.0f}")
 
 
 def look_at_dashboard(prometheus, report):
