@@ -9,6 +9,7 @@ package indirect enum JSON: Sendable, Equatable {
   case array([JSON])
   case object([Member])
 
+  /// A member of an object.
   package struct Member: Sendable, Equatable {
     package let name: String
     package let value: JSON

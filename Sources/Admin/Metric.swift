@@ -28,6 +28,7 @@ package struct MetricSource: Sendable {
 /// A metric: its name, kind, unit and meaning, and where its values come from. `Metric.all` is the one table of them; what
 /// is not in it is not shown.
 package struct Metric: Sendable {
+  /// How a metric behaves, in Prometheus' words.
   package enum Kind: String, Sendable {
     case counter, gauge, histogram
   }
@@ -42,6 +43,7 @@ package struct Metric: Sendable {
     case latencies(buckets: [UInt64], sum: Double)
   }
 
+  /// A value with its labels.
   package struct Sample: Sendable {
     package let labels: Labels
     package let value: Value
@@ -105,13 +107,13 @@ extension Metric {
       "1 while the configuration file on disk is refused and the one before it is in force, else 0"
     ) { [Sample([], .count($0.snapshot.control.lastReloadError.isEmpty ? 0 : 1))] },
     Metric("host_lookups", .counter, "lookups", "Lookups of servers' host names, failed ones included") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hostLookups))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.lookups))))]
     },
     Metric("host_lookup_failures", .counter, "lookups", "Lookups of servers' host names that failed") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hostLookupFailures))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.failures))))]
     },
     Metric("address_changes", .counter, "changes", "Times a server's host name got another address") {
-      [Sample([], .count(UInt64(max(0, $0.snapshot.control.addressChanges))))]
+      [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.addressChanges))))]
     },
     Metric("client_limit", .gauge, "clients", "The most clients that are accepted") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.clientLimit))))]

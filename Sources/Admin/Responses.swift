@@ -29,6 +29,20 @@ extension HTTPResponse {
     json(.object(["error": .string(words)]), status: status)
   }
 
+  /// A server was marked.
+  package static func marked(_ server: String, isDown: Bool) -> HTTPResponse {
+    json(
+      .object([
+        "server": .string(server), "mark": .string(isDown ? "down" : "up"),
+        "until": .string("the next reload"),
+      ]))
+  }
+
+  /// A reload has changed this, one sentence each.
+  package static func reloaded(_ changes: [String]) -> HTTPResponse {
+    json(.object(["reloaded": .bool(true), "changes": .array(changes.map(JSON.string))]))
+  }
+
   /// The dashboard.
   static var page: HTTPResponse {
     HTTPResponse(

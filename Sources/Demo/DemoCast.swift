@@ -20,6 +20,8 @@ final class DemoCast {
   private(set) var servers: [Server] = []
   private(set) var port: UInt16 = 11311
   private var proxy: pid_t?
+  /// Where the proxy shows itself in a browser.
+  private var dashboard: String?
 
   var configuration: String { directory + "/ringroad.yml" }
   var logPath: String { directory + "/ringroad.log" }
@@ -52,6 +54,7 @@ final class DemoCast {
     try tell("\(what) and a ringroad in front, on this machine only:\n")
     for server in servers { try tell("  memcached  \(server.name)  pid \(server.pid ?? 0)") }
     try tell("  ringroad   127.0.0.1:\(port)  pid \(proxy ?? 0)  \(configuration)")
+    if let dashboard { try tell("  dashboard  \(dashboard)") }
     if port != 11311 { try tell("             (port 11311 is in use)") }
   }
 
@@ -92,7 +95,10 @@ final class DemoCast {
       port += 1
     }
     var text = "# Written by the demo. Edit and save it: the proxy reloads it and logs the changes.\n"
-    text += "listen: 127.0.0.1:\(port)\nservers:\n"
+    // The first port that is free from the usual one on.
+    let admin = (UInt16(11312)..<11412).first { $0 != port && DemoCast.freePort($0) != nil }
+    if let admin { dashboard = "http://127.0.0.1:\(admin)/" }
+    text += "listen: 127.0.0.1:\(port)\nadmin: \(admin.map { "127.0.0.1:\($0)" } ?? "off")\nservers:\n"
     for server in servers { text += "  - \(server.name)\n" }
     // SAFETY: the path is a C string for the length of the call.
     let file = unsafe open(configuration, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

@@ -30,11 +30,7 @@ extension Supervisor {
         control.reload(.request, now: now)
       case .mark(let id, let server, let isDown):
         control.mark(server, isDown: isDown, now: now)
-        let document = JSON.object([
-          "server": .string(server), "mark": .string(isDown ? "down" : "up"),
-          "until": .string("the next reload"),
-        ])
-        adminReplies.post(AdminReply(id: id, response: .json(document)))
+        adminReplies.post(AdminReply(id: id, response: .marked(server, isDown: isDown)))
       }
       perform(now: now)
     }
@@ -44,8 +40,7 @@ extension Supervisor {
   func reloadEnded(_ result: ControlPlane.ReloadResult) {
     let response: HTTPResponse =
       switch result {
-      case .applied(let changes):
-        .json(.object(["reloaded": .bool(true), "changes": .array(changes.map(JSON.string))]))
+      case .applied(let changes): .reloaded(changes)
       case .refused(let reason): .error(409, reason)
       }
     for id in reloadRequests { adminReplies.post(AdminReply(id: id, response: response)) }

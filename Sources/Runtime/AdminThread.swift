@@ -67,7 +67,7 @@ final class AdminThread: HTTPHandler {
     let numbers = MetricSource(sharedStats.snapshot(), recorder, settings)
     let sources = Site.Sources(
       numbers, now: Clock.now(), events: { [history] in history.events(since: $0) },
-      hotKeys: { [sharedStats] in sharedStats.hotKeys() },
+      hotKeys: { [sharedStats] in sharedStats.hotKeys.merged() },
       token: { settings.admin.tokenFile.flatMap(Self.token) })
     switch site.answer(request, sources) {
     case .response(let response): return .now(response)

@@ -38,9 +38,7 @@ final class SharedStats: Sendable {
   private let servers: Mutex<[[ServerNumbers]]>
   /// Each worker's numbers for each pool.
   private let pools: Mutex<[[PoolNumbers]]>
-  /// Each worker's hot keys, as of its last second, while somebody asks for them.
-  private let hotKeyLists: Mutex<[(report: HotKeyReport, at: Instant)]>
-  private let hotKeysWantedAt = Atomic<UInt64>(0)
+  let hotKeys: HotKeyLists
   /// Whether the admin interface records the latencies, and those since it last took them.
   let isRecorded = Atomic<Bool>(false)
   let latencies = Mutex(LatencyBook())
@@ -62,7 +60,7 @@ final class SharedStats: Sendable {
   }
 
   init(workers: Int) {
-    hotKeyLists = Mutex(Array(repeating: (HotKeyReport(), .origin), count: workers))
+    hotKeys = HotKeyLists(workers: workers)
     clientLists = Mutex(Array(repeating: ClientList(), count: workers))
     counts = (0..<workers).map { _ in Count() }
     rows = Mutex(Array(repeating: Row(), count: workers))
@@ -113,27 +111,6 @@ final class SharedStats: Sendable {
   static let clientListPatience = Duration.milliseconds(500)
   /// How long a list is kept: at least as long as a request may wait for it.
   private static let clientListLife = Duration.seconds(1)
-
-  // MARK: - Hot keys
-
-  /// Whether a worker is to publish its hot keys: somebody has asked for them in the last ten seconds, and the list is a
-  /// second old.
-  func wantsHotKeys(of worker: Int, now: Instant) -> Bool {
-    let wanted = Instant(nanoseconds: hotKeysWantedAt.load(ordering: .relaxed))
-    guard wanted != .origin, now.since(wanted) < .seconds(10) else { return false }
-    return hotKeyLists.withLock { now.since($0[worker].at) >= .seconds(1) }
-  }
-
-  func publish(_ report: HotKeyReport, of worker: Int) {
-    hotKeyLists.withLock { $0[worker] = (report, Clock.now()) }
-  }
-
-  /// All workers' hot keys. The first request for a while gets what is left of the last one; the workers publish theirs
-  /// within a tenth of a second.
-  func hotKeys() -> HotKeyReport {
-    hotKeysWantedAt.store(Clock.now().nanoseconds, ordering: .relaxed)
-    return hotKeyLists.withLock { $0.reduce(into: HotKeyReport()) { $0 += $1.report } }
-  }
 
   // MARK: - Numbers
 

@@ -276,8 +276,8 @@ struct WorkerThread: ~Copyable {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
     guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
-    if sharedStats.wantsHotKeys(of: number, now: now) {
-      sharedStats.publish(worker.dispatcher.common.hotKeys.report(), of: number)
+    if sharedStats.hotKeys.areWanted(of: number, now: now) {
+      sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
     sharedStats.latencies.withLock { worker.dispatcher.upstream.moveLatencies(to: &$0) }
   }

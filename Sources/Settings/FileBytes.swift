@@ -2,6 +2,7 @@ import Glibc
 
 /// The whole content of a file, up to a size limit.
 package enum FileBytes {
+  /// Why a file cannot be read.
   package struct Failure: Error {
     /// The system's error text.
     var reason: String

@@ -5,6 +5,7 @@ package indirect enum JSONDocument: Sendable, Equatable {
   case list([JSONDocument])
   case members([Member])
 
+  /// A member of an object.
   package struct Member: Sendable, Equatable {
     package let name: String
     package let value: JSONDocument

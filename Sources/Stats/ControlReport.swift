@@ -50,6 +50,15 @@ package struct PoolReport: Sendable, Equatable {
   }
 }
 
+/// What has happened to the servers' host names.
+package struct HostCounts: Sendable, Equatable {
+  package var lookups = 0
+  package var failures = 0
+  package var addressChanges = 0
+
+  package init() {}
+}
+
 /// What the control thread publishes whenever it has changed.
 package struct ControlReport: Sendable {
   package var version = ""
@@ -57,9 +66,7 @@ package struct ControlReport: Sendable {
   package var workers = 0
   package var reloads = 0
   package var reloadFailures = 0
-  package var hostLookups = 0
-  package var hostLookupFailures = 0
-  package var addressChanges = 0
+  package var hosts = HostCounts()
   /// Of all workers, in bytes.
   package var memoryLimit = 0
   package var clientLimit = 0

@@ -45,9 +45,10 @@ package struct Snapshot: Sendable {
       ReportLine(.uptime, Int(uptime / .seconds(1))), ReportLine(.version, control.version),
       ReportLine(.pid, control.processID), ReportLine(.threads, control.workers),
       ReportLine(.reloads, control.reloads), ReportLine(.reloadFailures, control.reloadFailures),
-      ReportLine(.hostLookups, control.hostLookups),
-      ReportLine(.hostLookupFailures, control.hostLookupFailures),
-      ReportLine(.addressChanges, control.addressChanges), ReportLine(.memoryLimit, control.memoryLimit),
+      ReportLine(.hostLookups, control.hosts.lookups),
+      ReportLine(.hostLookupFailures, control.hosts.failures),
+      ReportLine(.addressChanges, control.hosts.addressChanges),
+      ReportLine(.memoryLimit, control.memoryLimit),
     ]
     if !control.lastReloadError.isEmpty { rows.append(ReportLine(.lastReloadError, control.lastReloadError)) }
     for server in control.servers {

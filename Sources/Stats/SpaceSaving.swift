@@ -39,13 +39,14 @@ struct KeyWords: BitwiseCopyable {
 /// A key that is not among them takes the place of the lightest and inherits its count as its error. So a key's true weight
 /// is at most its count and at least its count less its error; the error is at most the total weight divided by 512; and
 /// every key that is heavier than that is among them. 155 KB; adding is O(log 512).
+@usableFromInline
 package struct SpaceSaving: ~Copyable {
   package static let capacity = 512
   private static let none = UInt16.max
   /// Twice as many places as keys, so that a search is short.
   private static let places = 1024
 
-  private struct Entry: BitwiseCopyable {
+  @usableFromInline struct Entry: BitwiseCopyable {
     var hash: UInt64 = 0
     var count: UInt64 = 0
     var error: UInt64 = 0
@@ -201,7 +202,7 @@ package struct HeavyKey: Sendable, Equatable {
 /// The keys that were requested most, and those that caused the most bytes, of a sample of the requests.
 @usableFromInline
 package struct HotKeys: ~Copyable {
-  /// On average one request in so many is looked at.
+  /// One request in this number is looked at, on average.
   package static let interval = 512
   /// The time after which what was counted counts half.
   package static let halfLife = Duration.seconds(300)

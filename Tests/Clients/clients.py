@@ -30,7 +30,7 @@ class Ringroad(Process):
             file.write("connect_timeout: 5s\nrequest_timeout: 10s\n")
             file.flush()
             # It answers once it has read the file.
-            super().__init__([binary, "--config", file.name, "-l", f"{LOOPBACK}:{port}", "-t", "2"], port)
+            super().__init__([binary, "--config", file.name, "--admin", "off", "-l", f"{LOOPBACK}:{port}", "-t", "2"], port)
 
 
 # A port is free until somebody else takes it: one at a time.

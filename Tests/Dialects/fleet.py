@@ -26,7 +26,7 @@ class Ringroad(Process):
         path = os.path.join(self.folder, "ringroad.yml")
         port = free_port()
         with open(path, "w") as file:
-            file.write(f"listen: {LOOPBACK}:{port}\n")
+            file.write(f"listen: {LOOPBACK}:{port}\nadmin: off\n")
             file.write("servers: [" + ", ".join(f"{LOOPBACK}:{p}" for p in ports) + "]\n")
             file.writelines(f"{name}: {value}\n" for name, value in keys.items())
         self.errors = open(os.path.join(self.folder, "errors"), "w+b")

@@ -101,7 +101,7 @@ class Ringroad(Process):
             file.write("servers: [" + ", ".join(f"{LOOPBACK}:{p}" for p in ports) + "]\n")
             file.write("connect_timeout: 5s\nrequest_timeout: 10s\n")
         self.errors = open(os.path.join(self.folder, "errors"), "w+b")
-        super().__init__([binary, "--config", path], port, self.errors)
+        super().__init__([binary, "--config", path, "--admin", "off"], port, self.errors)
 
     @property
     def last_words(self):

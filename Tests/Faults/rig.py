@@ -125,7 +125,7 @@ class Proxy:
         if handed:
             hand = ["sh", "-c", f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{handed.fileno()}', "sh"]
         self.child = subprocess.Popen(
-            [*limit, *wrap, *hand, binary, "--config", self.path],
+            [*limit, *wrap, *hand, binary, "--config", self.path, "--admin", "off"],
             pass_fds=[handed.fileno()] if handed else (),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

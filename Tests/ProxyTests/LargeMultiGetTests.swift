@@ -298,7 +298,7 @@ import Testing
     #expect(
       rig.worker.dispatcher.upstream.servers[
         rig.worker.dispatcher.upstream.connections[rig.connection("a")].server
-      ].tally.readsAsMisses
+      ].counts.tally.readsAsMisses
         == 3)
     rig.hangUp(c)
     #expect(rig.leak == nil)

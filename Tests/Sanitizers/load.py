@@ -37,7 +37,7 @@ class Stage:
         self.port = free_port()
         self.servers = [fake_server(free_port()) for _ in range(4)]
         self.configure(3)
-        self.proxy = Process([binary, "--config", self.path], self.port, self.log)
+        self.proxy = Process([binary, "--config", self.path, "--admin", "off"], self.port, self.log)
 
     def configure(self, count):
         servers = ", ".join(f"{LOOPBACK}:{server.port}" for server in self.servers[:count])

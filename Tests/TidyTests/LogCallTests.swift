@@ -14,6 +14,9 @@ import Testing
 
   static let unlimited: [String: Cause] = [
     "a worker cannot start": .startOrEnd,
+    "admin interface": .startOrEnd,
+    "cannot start the admin interface": .startOrEnd,
+    "no admin interface: its address is not free": .startOrEnd,
     "a worker is not pinned": .startOrEnd,
     "a worker has ended unexpectedly: the proxy ends": .startOrEnd,
     "cannot start": .startOrEnd,

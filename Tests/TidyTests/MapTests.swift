@@ -38,7 +38,7 @@ import Testing
     let table = try Repository.text(of: "Sources/Stats/Counter.swift")
     let cases = table.prefix(upTo: try #require(table.range(of: "\n}")).lowerBound).matches(
       of: /\n  case (.+)/)
-    let users = try Repository.swiftFiles(in: "Sources/Proxy", "Sources/Runtime")
+    let users = try Repository.swiftFiles(in: "Sources/Proxy", "Sources/Runtime", "Sources/Control")
     let counters = cases.flatMap { $0.1.split(separator: ", ") }
     #expect(counters.count > 40)
     for counter in counters {

@@ -45,13 +45,8 @@ package struct FanOut: ~Copyable, Recyclable {
   }
 
   var kind = Kind.multiGet
-  var verb = Verb.get
-  /// The pool of its first key, and when the worker received it.
-  var pool = PoolIndex()
-  var since = Instant.origin
   var exchange = Ref<Exchange>.none
-  /// Keys whose values have arrived, and that are known to have missed, in replies that were not late.
-  var read = (hits: 0, misses: 0)
+  var count = Count()
   var bytes = Buffer()
   var pieces = List<Piece>()
   /// Whether values have their cas number.
@@ -74,6 +69,17 @@ package struct FanOut: ~Copyable, Recyclable {
   /// Whether failed keys give an error line rather than misses.
   var isStrict = false
   var command = Command()
+
+  /// What is counted of it when it is answered.
+  struct Count: BitwiseCopyable {
+    var verb = Verb.get
+    /// The pool of its first key, and when the worker received it.
+    var pool = PoolIndex()
+    var since = Instant.origin
+    /// Keys whose values have arrived, and that are known to have missed, in replies that were not late.
+    var hits = 0
+    var misses = 0
+  }
 
   /// What a command for every server has besides.
   struct Command {
@@ -150,7 +156,7 @@ package struct FanOut: ~Copyable, Recyclable {
     hasDeferred = false
     isHolding = false
     exchange = Ref<Exchange>.none
-    read = (0, 0)
+    count = Count()
     pieces.removeAll()
     pending = 0
     open = 0

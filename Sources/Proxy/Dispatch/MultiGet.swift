@@ -152,9 +152,9 @@ extension Dispatcher {
 
   /// Ends the begun requests and queues their legs.
   mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
-    fanOuts[f].verb = verb
-    fanOuts[f].since = now
-    if openLegs.count > 0 { fanOuts[f].pool = openLegs[0].pool }
+    fanOuts[f].count.verb = verb
+    fanOuts[f].count.since = now
+    if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
     for i in 0..<openLegs.count {
       let open = openLegs[i]
       let l = open.connection
@@ -207,9 +207,9 @@ extension Dispatcher {
     _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int = 0
   ) {
     fanOuts[f].unanswered &+= missing
-    countFailure(fanOuts[f].verb, failure, max(1, missing), at: s, in: pool)
+    countFailure(fanOuts[f].count.verb, failure, max(1, missing), at: s, in: pool)
     if upstream.policy(of: pool, at: s).missesOnFailure {
-      upstream.servers[s].tally.readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
+      upstream.servers[s].counts.tally.readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
     }
     if fanOuts[f].failure == nil {
       fanOuts[f].failure = failure
@@ -280,7 +280,7 @@ extension Dispatcher {
     Int, isDone: Bool
   )? {
     let f = leg.fanOut
-    let before = fanOuts[f].read
+    let before = fanOuts[f].count
     let (p, reading) = fanOuts[f].read(
       bytes, from: start, leg, &upstream.connections[l].queue, maxValue: common.limits.maxValue,
       most: common.gatherLimit, &common.buffers)

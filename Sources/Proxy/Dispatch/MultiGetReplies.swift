@@ -40,7 +40,7 @@ extension FanOut {
     if isContinuedByNext {
       guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
       if queue.takeMiss() {
-        read.misses &+= count(from: cursor)
+        count.misses &+= count(from: cursor)
         return (p, .done)
       }
     }
@@ -74,7 +74,7 @@ extension FanOut {
           }
           pieces[Int(cursor)].offset = offset
           pieces[Int(cursor)].length = UInt32(truncatingIfNeeded: length)
-          read.hits &+= 1
+          count.hits &+= 1
         }
         keyAt &+= keyLength &+ 1
         cursor = pieces[Int(cursor)].next
@@ -89,7 +89,7 @@ extension FanOut {
         if isContinuedByNext, next == .max {
           switch queue.findOwner(of: bytes.rest(from: p), behind: 0, at: 0) {
           case nil:
-            read.misses &+= 1
+            count.misses &+= 1
             return (p, .done)
           case .broken(let why): return (p, .broken(why))
           default: return (p, .more)
@@ -97,10 +97,10 @@ extension FanOut {
         }
         keyAt &+= keyLength &+ 1
         cursor = next
-        read.misses &+= 1
+        count.misses &+= 1
       case .end:
         guard queue.hasSentFront else { return (p, .broken(.unsolicited)) }
-        if cursor != .max { read.misses &+= count(from: cursor) }
+        if cursor != .max { count.misses &+= count(from: cursor) }
         return (isContinuedByNext ? p : p &+ 5, .done)
       case .partial: return (p, .more)
       case .other:

@@ -1,4 +1,5 @@
 import Bytes
+import Stats
 import Wire
 
 // Looks at the requests of a queue, one after the other, from any position.
@@ -31,6 +32,13 @@ extension RequestQueue {
     var copy = Buffer()
     copy.append(bytes, from: one.start, count: lineLength(of: one), &buffers)
     return copy
+  }
+
+  /// Adds a key of a request to the sample; it is `count` bytes from `start`.
+  mutating func sample(
+    _ keys: inout HotKeys, from start: Int, count: Int, bytes weight: Int, now: Instant
+  ) {
+    keys.add(bytes.readable, from: start, count: count, bytes: weight, now: now)
   }
 
   /// Bytes of a request up to the value of a storage command.

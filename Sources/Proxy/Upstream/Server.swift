@@ -24,9 +24,7 @@ package struct Server: ~Copyable, Recyclable {
   var isJournaled = false
   /// Whether it was flushed before a return: a later `flush_all` with a delay would take that back.
   var wasFlushed = false
-  var tally = ServerTally()
-  /// From a request's arrival to this server's reply.
-  var latency = Histogram()
+  var counts = ServerCounts()
   /// Whether a failure was reported since its last good reply.
   var isSuspect = false
   var speech = Speech()

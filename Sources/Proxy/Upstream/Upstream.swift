@@ -58,14 +58,17 @@ package struct Upstream: ~Copyable {
   @inline(__always)
   mutating func noteReceived(_ n: Int, on l: Ref<ServerConnection>, _ common: inout Common) {
     common.counters.add(n, to: .serverBytesIn)
-    servers[connections[l].server].tally.bytesIn &+= UInt64(truncatingIfNeeded: n)
+    let s = connections[l].server
+    // The connection may have been released before the edge has read what was left.
+    if s != Ref<Server>.none { servers[s].counts.tally.bytesIn &+= UInt64(truncatingIfNeeded: n) }
   }
 
   /// Counts bytes that the edge has sent to a server.
   @inline(__always)
   mutating func noteSent(_ n: Int, on l: Ref<ServerConnection>, _ common: inout Common) {
     common.counters.add(n, to: .serverBytesOut)
-    servers[connections[l].server].tally.bytesOut &+= UInt64(truncatingIfNeeded: n)
+    let s = connections[l].server
+    if s != Ref<Server>.none { servers[s].counts.tally.bytesOut &+= UInt64(truncatingIfNeeded: n) }
     connections[l].queue.noteSent(n)
   }
 
@@ -146,7 +149,7 @@ package struct Upstream: ~Copyable {
   /// Counts keys of a server that are answered as misses because the server could not answer.
   mutating func countMiss(_ keys: Int = 1, at s: Ref<Server>, _ common: inout Common) {
     common.counters.add(keys, to: .readsAsMisses)
-    servers[s].tally.readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
+    servers[s].counts.tally.readsAsMisses &+= UInt64(truncatingIfNeeded: keys)
   }
 
   /// Reports a failure to the health board. `begun`: when the connection attempt began, if it never succeeded.
@@ -200,6 +203,43 @@ package struct Upstream: ~Copyable {
       connections[l].queue.trim()
     }
   }
+
+  // MARK: - What a worker publishes, several times a second
+
+  /// Replaces `numbers` with this worker's numbers of each server. O(servers and connections).
+  package mutating func giveServerNumbers(to numbers: inout [ServerNumbers]) {
+    numbers.removeAll(keepingCapacity: true)
+    for s in servers.slots where servers.isTaken(s) && !servers[s].isRetired {
+      var one = ServerNumbers(id: servers[s].id)
+      one.tally = servers[s].counts.tally
+      for i in 0..<servers[s].connections.count {
+        let l = servers[s].connections[i]
+        one.heard = max(one.heard, connections[l].progress.heard)
+        one.inFlight &+= connections[l].queue.legs.count &- connections[l].queue.late
+        one.queuedBytes &+= connections[l].queue.bytes.count &- connections[l].queue.sent
+        if connections[l].isMade { one.connections &+= 1 }
+      }
+      numbers.append(one)
+    }
+  }
+
+  /// Replaces `numbers` with this worker's numbers of each pool. O(pools).
+  package mutating func givePoolNumbers(to numbers: inout [PoolNumbers]) {
+    if numbers.map(\.id) != pools.ids { numbers = pools.ids.map { PoolNumbers(id: $0) } }
+    for i in 0..<pools.ids.count { pools.tallies[pools.places[i]].read(into: &numbers[i].results) }
+  }
+
+  /// Moves the latencies since the last call to `book`. O(servers and pools, times buckets).
+  package mutating func moveLatencies(to book: inout LatencyBook) {
+    for s in servers.slots where servers.isTaken(s) && !servers[s].isRetired {
+      servers[s].counts.latency.move(to: &book.servers[servers[s].id, default: LatencyCounts()])
+    }
+    for i in 0..<pools.ids.count {
+      pools.tallies[pools.places[i]].latency.move(to: &book.pools[pools.ids[i], default: LatencyCounts()])
+    }
+  }
+
+  // MARK: - What is known of a connection
 
   /// Whether closing this connection counts as losing it: its server is up, and the connection is shared, not being
   /// replaced or drained, and not closed on purpose to skip an unwanted reply.

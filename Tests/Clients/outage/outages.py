@@ -86,7 +86,7 @@ class Cluster:
                 path = os.path.join(self.folder.name, "ringroad.yml")
                 with open(path, "w") as file:
                     file.write(self.configuration(settings))
-                self.proxy = self.kept(Process([binary, "--config", path], self.port))
+                self.proxy = self.kept(Process([binary, "--config", path, "--admin", "off"], self.port))
             self.owners = self.route(binary, path)
             self.control = socket.create_connection((LOOPBACK, self.port), 5)
         except BaseException:

@@ -28,7 +28,7 @@ final class Proxy {
     port = try Ports.free()
     try Self.write(config(port, directory), to: directory.file("ringroad.yml"))
     child = try Child(
-      runner + [Programs.ringroad(), "--config", directory.file("ringroad.yml")] + flags,
+      runner + [Programs.ringroad(), "--config", directory.file("ringroad.yml"), "--admin", "off"] + flags,
       environment: ProcessInfo.processInfo.environment.map { "\($0.key)=\($0.value)" } + environment,
       output: directory.file("log"))
     let isUp = eventually(within: .seconds(5)) {
