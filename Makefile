@@ -61,7 +61,7 @@ check: lint test ## run what must pass before a change is merged: lint, no warni
 lint: swift ## check the style of the Swift sources
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
-# docs/STATS.md and the manual page: the tables of rows and fields, from Sources/Stats.
+# docs/STATS.md, docs/OBSERVABILITY.md and the manual page: the tables of rows, fields and metrics.
 docs: swift ## write the tables of the code into the pages that have them
 	$(SWIFT) build --build-tests
 	RINGROAD_WRITE_DOCS=1 $(SWIFT) test --skip-build --disable-xctest --filter StatsPagesTests
@@ -79,7 +79,7 @@ install: ## install binary, man page, units, sample files and pages under PREFIX
 	install -D -m 644 config/ringroad.service config/ringroad.socket -t $(DESTDIR)$(UNITS)
 	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' $(DESTDIR)$(UNITS)/ringroad.service
 	install -D -m 644 README.md LICENSE -t $(DESTDIR)$(PAGES)
-	install -D -m 644 docs/*.md docs/*.svg -t $(DESTDIR)$(PAGES)/docs
+	install -D -m 644 docs/*.md docs/*.svg docs/*.yml -t $(DESTDIR)$(PAGES)/docs
 	install -D -m 644 config/* -t $(DESTDIR)$(PAGES)/config
 	@printf '%s\n' '' 'ringroad.service reads /etc/ringroad.yml, which make install leaves to you:' '' \
 	  '  cp -n $(PAGES)/config/ringroad.yml /etc/    # and name your servers in it' \

@@ -34,6 +34,7 @@ class Stack:
                 settings or QUICK,
                 threads=threads,
                 head="".join(lines),
+                flags=(),
             )
         except BaseException:
             for server in self.servers:
