@@ -185,8 +185,10 @@ package final class HTTPServer {
     let descriptor = unsafe bufferevent_getfd(evhttp_connection_get_bufferevent(connection))
     lastID &+= 1
     let id = lastID
-    guard let message = unsafe read(request) else {
-      return unsafe send(HTTPResponse(400, body: Array("several hosts\n".utf8)), to: request)
+    let message = unsafe read(request)
+    if let fault = unsafe HTTPServer.fault(of: request) {
+      let headers = [("Content-Type", "text/plain"), ("Connection", "close")]
+      return unsafe send(HTTPResponse(400, headers: headers, body: Array("\(fault)\n".utf8)), to: request)
     }
     switch handler?.answer(message, id: id) ?? .now(HTTPResponse(503)) {
     case .now(let response):
@@ -260,8 +262,7 @@ package final class HTTPServer {
     unsafe evbuffer_free(buffer)
   }
 
-  /// Nil if it names more than one host: then it is not clear which of them the client means.
-  private func read(_ request: OpaquePointer) -> HTTPRequest? {
+  private func read(_ request: OpaquePointer) -> HTTPRequest {
     let headers = unsafe evhttp_request_get_input_headers(request)
     func header(_ name: String) -> String? {
       guard let value = unsafe evhttp_find_header(headers, name) else { return nil }
@@ -270,8 +271,6 @@ package final class HTTPServer {
     let target = unsafe evhttp_request_get_uri(request).map { unsafe String(cString: $0) } ?? ""
     var path = target[...]
     var host = header("Host")
-    unsafe evhttp_remove_header(headers, "Host")
-    guard header("Host") == nil else { return nil }
     if let scheme = target.firstRange(of: "://"), !target.hasPrefix("/") {
       let rest = target[scheme.upperBound...]
       let slash = rest.firstIndex(of: "/") ?? rest.endIndex
@@ -291,6 +290,30 @@ package final class HTTPServer {
     unsafe body.withUnsafeMutableBytes { _ = unsafe evbuffer_copyout(input, $0.baseAddress, $0.count) }
     result.body = body
     return result
+  }
+
+  /// Why it is not clear which host a request means, or where it ends; nil if it is. libevent reads no body of a GET and of
+  /// other methods: it would take that for the next request. It takes the first of several lengths, and chunks before any
+  /// length. A proxy in front may see that differently, and so may be made to send a request that it never saw.
+  private static func fault(of request: OpaquePointer) -> String? {
+    let headers = unsafe evhttp_request_get_input_headers(request)
+    /// All values of a header, which is removed.
+    func values(_ name: String) -> [String] {
+      var values: [String] = []
+      while let value = unsafe evhttp_find_header(headers, name) {
+        values.append(unsafe String(cString: value))
+        unsafe evhttp_remove_header(headers, name)
+      }
+      return values
+    }
+    if values("Host").count > 1 { return "several hosts" }
+    let (lengths, codings) = (values("Content-Length"), values("Transfer-Encoding"))
+    if lengths.count + codings.count > 1 { return "several lengths" }
+    if codings.contains(where: { $0.lowercased() != "chunked" }) { return "an unknown transfer encoding" }
+    if lengths.contains(where: { !$0.utf8.allSatisfy { (48...57).contains($0) } }) { return "a bad length" }
+    let hasBody = !codings.isEmpty || lengths.contains { $0 != "0" }
+    let mayHaveBody = ["POST", "PUT", "PATCH"].contains(method(unsafe evhttp_request_get_command(request)))
+    return hasBody && !mayHaveBody ? "a body where none is read" : nil
   }
 
   private static func method(_ command: evhttp_cmd_type) -> String {
