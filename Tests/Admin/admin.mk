@@ -21,6 +21,7 @@ test-admin-short: $(ADMIN_VENV)/installed
 	timeout 150 $(ADMIN)/scrape.py --short
 	timeout 100 $(ADMIN)/api.py --short
 	timeout 100 $(ADMIN)/monitors.py
+	timeout 100 $(ADMIN)/hostile.py --short
 
 # Malformed and slow requests, and more connections than the interface takes, beside a load of ordinary clients.
 test-admin-hostile: $(ADMIN_VENV)/installed
