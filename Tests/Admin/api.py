@@ -39,8 +39,6 @@ def schemathesis(stack, report, examples):
         f"Authorization: Bearer {TOKEN}",
         "--request-timeout",
         "5",
-        "--checks",
-        "all",
         "--phases",
         "examples,coverage,fuzzing",
         "--generation-database",
