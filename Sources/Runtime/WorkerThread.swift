@@ -76,6 +76,7 @@ struct WorkerThread: ~Copyable {
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
   var ticks = 0
+  var pace = Pace()
   var isEnding = false
   var hasEnded = false
 
@@ -143,6 +144,7 @@ struct WorkerThread: ~Copyable {
     if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
     if !worker.dispatcher.common.events.isEmpty { sendEvents() }
+    pace.endTurn(begun: now)
     if Batcher.pauses(
       inFlight: worker.dispatcher.downstream.requestsInFlight, events: events,
       forwarded: worker.dispatcher.common.counters[.requestsForwarded] &- forwarded)
@@ -254,6 +256,7 @@ struct WorkerThread: ~Copyable {
 
   private mutating func tick(now: Instant) {
     ticks &+= 1
+    pace.tick(now: now)
     worker.tick(now: now)
     if ticks % 10 == 0 {
       worker.noteMemory()
@@ -279,7 +282,10 @@ struct WorkerThread: ~Copyable {
     if sharedStats.hotKeys.areWanted(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
-    sharedStats.latencies.withLock { worker.dispatcher.upstream.moveLatencies(to: &$0) }
+    sharedStats.latencies.withLock { book in
+      worker.dispatcher.upstream.moveLatencies(to: &book)
+      pace.move(to: &book.loops[number, default: LoopCounts()])
+    }
   }
 
   /// A random number from the kernel.
@@ -295,6 +301,7 @@ struct WorkerThread: ~Copyable {
       case .disconnect(let l): disconnect(l)
       case .close(let c): closeClient(c)
       case .pause(let c):
+        worker.dispatcher.common.counters.add(.clientPauses)
         if clientSockets[Int(c.index)].descriptor >= 0 {
           loop.wantRead(clientSockets[Int(c.index)].watch, false)
         }
@@ -303,6 +310,7 @@ struct WorkerThread: ~Copyable {
           loop.wantRead(clientSockets[Int(c.index)].watch, true)
         }
       case .pauseConnection(let l):
+        worker.dispatcher.common.counters.add(.serverPauses)
         if connectionSockets[Int(l.index)].descriptor >= 0 {
           loop.wantRead(connectionSockets[Int(l.index)].watch, false)
         }
