@@ -75,7 +75,6 @@ struct WorkerThread: ~Copyable {
   var confirmedAt: [ServerID: Instant] = [:]
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
-  var ticks = 0
   var pace = Pace()
   var isEnding = false
   var hasEnded = false
@@ -255,10 +254,9 @@ struct WorkerThread: ~Copyable {
   }
 
   private mutating func tick(now: Instant) {
-    ticks &+= 1
     pace.tick(now: now)
     worker.tick(now: now)
-    if ticks % 10 == 0 {
+    if pace.ticks % 10 == 0 {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
@@ -267,7 +265,7 @@ struct WorkerThread: ~Copyable {
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     if !doubts.isEmpty { settleDoubts(now: now) }
-    if ticks % 100 == 0 {
+    if pace.ticks % 100 == 0 {
       worker.sweep(now: now)
       worker.dispatcher.upstream.secret = Self.random()
     }

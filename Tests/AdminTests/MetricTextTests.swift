@@ -52,6 +52,10 @@ struct MetricLine: Equatable {
         book.pools[pool.id, default: LatencyCounts()].record(nanoseconds: nanoseconds)
       }
     }
+    var loop = LoopCounts()
+    loop.turns.record(nanoseconds: 70_000)
+    loop.lags.record(nanoseconds: 90_000)
+    book.loops[0] = loop
     fixture.recorder.record(fixture.snapshot, book)
     return fixture
   }
@@ -135,9 +139,9 @@ struct MetricLine: Equatable {
     let lines = Self.lines(MetricText.prometheus.render(fixture.source)).compactMap { MetricLine($0) }
       .filter { $0.name.hasPrefix("ringroad_request_latency_seconds") && $0.labels["pool"] == "main" }
     let buckets = lines.filter { $0.name.hasSuffix("_bucket") }
-    #expect(buckets.count == Track.bounds.count + 1 && buckets.last?.labels["le"] == "+Inf")
+    #expect(buckets.count == Buckets.bounds.count + 1 && buckets.last?.labels["le"] == "+Inf")
     let bounds = buckets.dropLast().compactMap { $0.labels["le"].flatMap(Double.init) }
-    #expect(bounds == Track.bounds.map { Double($0) / 1_000_000 } && bounds == bounds.sorted())
+    #expect(bounds == Buckets.bounds.map { Double($0) / 1_000_000 } && bounds == bounds.sorted())
     #expect(buckets.map(\.value) == buckets.map(\.value).sorted())
     #expect(buckets.first { $0.labels["le"] == "0.00005" }?.value == 2)
     #expect(buckets.first { $0.labels["le"] == "0.0001" }?.value == 3)
