@@ -117,6 +117,8 @@ final class AdminThread: HTTPHandler {
         return book
       }
       recorder.record(sharedStats.snapshot(), book)
+      // So that the first answer about them is not an old one.
+      _ = sharedStats.hotKeys.merged()
     }
     guard !streams.isEmpty else { return }
     let latest = history.latest

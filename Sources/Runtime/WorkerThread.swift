@@ -317,6 +317,7 @@ struct WorkerThread: ~Copyable {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
       case .report(let exchange, .hotKeys):
+        sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
         let text = sharedStats.hotKeys.merged().answer(now: now)
         worker.dispatcher.report(exchange, text.span.raw)
       case .report(let exchange, .numbers):
