@@ -48,7 +48,7 @@ package struct Site: ~Copyable {
   package init(hosts: [String]) { self.hosts = Set(hosts.map { $0.lowercased() }) }
 
   package mutating func answer(_ request: HTTPRequest, _ sources: Sources) -> Answer {
-    guard let host = request.host, mayBe(host: host) else {
+    if let host = request.host, !mayBe(host: host) {
       return .response(
         .error(421, "this name is not the proxy's: use its address, or add the name to admin.hosts"))
     }
@@ -75,15 +75,17 @@ package struct Site: ~Copyable {
   }
 
   /// Whether a browser that was sent here by name was meant to be: a foreign name whose address was changed to ours would
-  /// let any page read from here. Numeric addresses cannot be changed so.
+  /// let any page read from here. Numeric addresses cannot be changed so. Browsers always name the host; health checks
+  /// by HTTP/1.0 need not.
   private func mayBe(host: String) -> Bool {
-    var name = host.lowercased()
-    if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
-      return name[end...].dropFirst().allSatisfy { $0 == ":" || $0.isNumber }
+    var name = host.lowercased()[...]
+    let digits = name.utf8.reversed().prefix { (48...57).contains($0) }.count
+    if digits > 0, name.dropLast(digits).last == ":" { name = name.dropLast(digits + 1) }
+    if name.hasPrefix("["), name.hasSuffix("]") {
+      return HostName.isIPv6(String(name.dropFirst().dropLast()))
     }
-    if let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
-    let isNumeric = !name.isEmpty && name.allSatisfy { $0.isNumber || $0 == "." }
-    return isNumeric || name == "localhost" || hosts.contains(name)
+    let isNumeric = !name.isEmpty && name.utf8.allSatisfy { "0123456789.".utf8.contains($0) }
+    return isNumeric || name == "localhost" || hosts.contains(String(name))
   }
 
   /// Why a request may not change anything; nil if it may.
