@@ -75,7 +75,6 @@ struct WorkerThread: ~Copyable {
   var confirmedAt: [ServerID: Instant] = [:]
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
-  var ticks = 0
   var pace = Pace()
   var isEnding = false
   var hasEnded = false
@@ -255,10 +254,9 @@ struct WorkerThread: ~Copyable {
   }
 
   private mutating func tick(now: Instant) {
-    ticks &+= 1
     pace.tick(now: now)
     worker.tick(now: now)
-    if ticks % 10 == 0 {
+    if pace.ticks % 10 == 0 {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
@@ -267,7 +265,7 @@ struct WorkerThread: ~Copyable {
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     if !doubts.isEmpty { settleDoubts(now: now) }
-    if ticks % 100 == 0 {
+    if pace.ticks % 100 == 0 {
       worker.sweep(now: now)
       worker.dispatcher.upstream.secret = Self.random()
     }
@@ -279,7 +277,7 @@ struct WorkerThread: ~Copyable {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
     guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
-    if sharedStats.hotKeys.areWanted(of: number, now: now) {
+    if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
     sharedStats.latencies.withLock { book in
@@ -318,7 +316,10 @@ struct WorkerThread: ~Copyable {
         if connectionSockets[Int(l.index)].descriptor >= 0 {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
-      case .report(let exchange):
+      case .report(let exchange, .hotKeys):
+        let text = sharedStats.hotKeys.merged().answer(now: now)
+        worker.dispatcher.report(exchange, text.span.raw)
+      case .report(let exchange, .numbers):
         sharedStats.publish(worker.dispatcher.common.counters, of: number)
         let text = sharedStats.rendered()
         worker.dispatcher.report(exchange, text.span.raw)

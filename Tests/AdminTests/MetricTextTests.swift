@@ -53,8 +53,8 @@ struct MetricLine: Equatable {
       }
     }
     var loop = LoopCounts()
-    loop.turns.record(nanoseconds: 40_000)
-    loop.lags.record(nanoseconds: 40_000)
+    loop.turns.record(nanoseconds: 70_000)
+    loop.lags.record(nanoseconds: 90_000)
     book.loops[0] = loop
     fixture.recorder.record(fixture.snapshot, book)
     return fixture

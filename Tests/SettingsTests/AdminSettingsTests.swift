@@ -115,28 +115,4 @@ import Testing
           """))
     }
   }
-
-  // MARK: - JSON that was received
-
-  @Test func jsonIsRead() throws {
-    let bytes = Array(#" {"a": 1.5, "b": [true, null, "x\u00e9\n"], "c": {"d": "1"}, "e": ""} "#.utf8)
-    let document = try #require(JSONDocument.read(bytes))
-    #expect(document.members.map(\.name) == ["a", "b", "c", "e"])
-    #expect(document["a"].number == 1.5 && document["b"].items.map(\.text) == ["true", nil, "xé\n"])
-    #expect(document["c"]["d"].text == "1" && document["x"] == .nothing && document["e"].text == "")
-    #expect(document["a"].items.isEmpty && document["b"].members.isEmpty && document["c"].number == nil)
-  }
-
-  @Test(
-    arguments: [
-      "", " ", "1", "\"a\"", "null", "{", "[1", "{\"a\":}}", "[1] [2]", "{\"a\": \"\u{0}\"}",
-      "{\"a\": &b 1, \"c\": *b}",
-      String(repeating: "[", count: 100_000),
-      String(repeating: "[", count: 2000) + String(repeating: "]", count: 2000),
-    ])
-  func whatIsNoJSONIsRefused(_ text: String) { #expect(JSONDocument.read(Array(text.utf8)) == nil) }
-
-  @Test func jsonThatIsNotUTF8IsRefused() {
-    #expect(JSONDocument.read([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]) == nil)
-  }
 }
