@@ -52,6 +52,7 @@ extension ControlPlane {
       log(
         .warning, server, "reply does not fit: connection closed",
         ["why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)"])
+    case .slow(let request): note(request, now: now)
     case .client(let event): note(event, of: nil, now: now)
     case .flushOwed(let server):
       perform(failover.oweFlush(server, now: now), now: now)

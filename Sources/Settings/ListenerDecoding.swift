@@ -126,6 +126,7 @@ extension SettingsDecoder {
       case .level: read(value, key, into: &log.level) { text throws(Complaint) in try parseWord(text) }
       case .format: read(value, key, into: &log.format) { text throws(Complaint) in try parseWord(text) }
       case .clientsMaySetLevel: read(value, key, into: &log.clientsMaySetLevel, Self.truth)
+      case .slow: log.slow = slowLog(value)
       }
     }
     return log

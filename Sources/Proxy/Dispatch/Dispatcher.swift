@@ -135,12 +135,14 @@ package struct Dispatcher: ~Copyable {
       let isTrue = invalidation.noteRefusal(
         asked.readable, lineAt: one.start, leg.verb, KeyRange(leg, start: one.start), at: s, in: leg.pool,
         by: one.next, isAhead: one.isAhead, one.failure, &upstream, router, &common)
-      fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue)
+      fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue, sentAt: one.sentAt)
     case .unsent, .inDoubt, .late, .leftBehind:
       if leg.isLate, !leg.isPromised { break }
       let isTrue = invalidation.settleDoubt(one, asked.readable, &upstream, router, &common)
       // No client waits for a deletion by the proxy itself, but clients were promised it.
-      if !leg.isPromised { fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue) }
+      if !leg.isPromised {
+        fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue, sentAt: one.sentAt)
+      }
     }
     if leg.fanOut != Ref<FanOut>.none {
       if one.fate != .late { fanOuts[leg.fanOut].open &-= 1 }
@@ -154,8 +156,9 @@ package struct Dispatcher: ~Copyable {
   /// everything else with an error line that names server and cause. Its request begins at `start` in `asked`.
   mutating func fail(
     _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure, _ asked: RawSpan = RawSpan(), _ start: Int = 0,
-    isTrue: Bool = false
+    isTrue: Bool = false, sentAt: Instant? = nil
   ) {
+    if isNoticed(since: leg.since) { noticeFailure(leg, failure, at: s, asked, start, sentAt: sentAt) }
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
     countFailure(leg.verb, failure, at: s, in: leg.pool)
@@ -228,7 +231,7 @@ package struct Dispatcher: ~Copyable {
   /// they have, and their connections are then closed.
   mutating func apply(_ plan: WorkerPlan, now: Instant) {
     if invalidation.isJournaling { noteInFlight() }
-    common.limits = plan.limits
+    common.set(plan.limits)
     common.buffers.bound = common.limits.memory
     fastPathBytes = min(common.limits.serverQueue, 64 << 10)
     let before = upstream.pools.ids

@@ -298,11 +298,13 @@ extension Dispatcher {
     case .done:
       if !leg.isLate {
         recordLatency(since: leg.since, at: upstream.connections[l].server)
+        if isNoticed(since: leg.since) { notice(leg, nil, on: l, length: p &- start) }
         sampleKeys(of: leg, on: l)
       }
       return (p &- start, true)
     case .refused:
       if !leg.isLate {
+        if isNoticed(since: leg.since) { notice(leg, .serverError, on: l, length: p &- start) }
         noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
       }
       return (p &- start, true)

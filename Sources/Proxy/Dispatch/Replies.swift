@@ -175,7 +175,7 @@ extension Dispatcher {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
-    countGets(count, on: l)
+    if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
     if common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
@@ -262,11 +262,11 @@ extension Dispatcher {
   // MARK: - Counting
 
   /// Counts the single-key gets at the front of a connection that were answered together, as `shared` says: they are of
-  /// one pool.
-  @inline(never) mutating func countGets(_ count: Int, on l: Ref<ServerConnection>) {
+  /// one pool. Returns whether any is to be reported.
+  @inline(never) mutating func countGets(_ count: Int, on l: Ref<ServerConnection>) -> Bool {
     let (hits, errors, skipped) = (shared.hits, shared.errors, shared.skipped)
     let total = count &- skipped
-    guard total > 0 else { return }
+    guard total > 0 else { return false }
     let s = upstream.connections[l].server
     let first = upstream.connections[l].queue.legs[0]
     let place = upstream.pools.place(of: first.pool)
@@ -280,6 +280,7 @@ extension Dispatcher {
     let bucket = bucket(since: first.since)
     upstream.servers[s].counts.latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
+    return isNoticed(since: first.since)
   }
 
   @inline(never)
@@ -293,7 +294,10 @@ extension Dispatcher {
   }
 
   @inline(never)
-  private mutating func countLatencies(of count: Int, on l: Ref<ServerConnection>, _ place: Ref<PoolTally>) {
+  private mutating func countLatencies(of count: Int, on l: Ref<ServerConnection>, _ place: Ref<PoolTally>)
+    -> Bool
+  {
+    var isAnyNoticed = false
     let s = upstream.connections[l].server
     for i in 0..<count {
       let leg = upstream.connections[l].queue.legs[i]
@@ -301,7 +305,9 @@ extension Dispatcher {
       let bucket = bucket(since: leg.since)
       upstream.servers[s].counts.latency.record(bucket: bucket, times: 1)
       upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+      isAnyNoticed = isAnyNoticed || isNoticed(since: leg.since)
     }
+    return isAnyNoticed
   }
 
   /// The bucket of the time until now.
@@ -309,21 +315,28 @@ extension Dispatcher {
     LatencyBuckets.bucket(of: common.clock.nanoseconds &- since.nanoseconds)
   }
 
-  /// Counts a request of one key that a server has answered; one that was late only as a late reply.
+  /// Counts a request of one key that a server has answered; one that was late only as a late reply. Returns whether it is
+  /// to be reported.
   @inline(never)
-  mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) {
-    guard !leg.isLate else { return countLate(at: s) }
+  mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) -> Bool {
+    guard !leg.isLate else {
+      countLate(at: s)
+      return false
+    }
     let bucket = bucket(since: leg.since)
     upstream.servers[s].counts.count(result, bucket: bucket)
     let place = upstream.pools.place(of: leg.pool)
     upstream.pools.tallies[place].count(leg.verb.rawValue, result)
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+    return isNoticed(since: leg.since)
   }
 
   /// The same for the front leg of a connection, whose reply has `length` bytes.
   @inline(__always)
   mutating func count(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
-    count(leg, result, at: upstream.connections[l].server)
+    if count(leg, result, at: upstream.connections[l].server) {
+      notice(leg, result, on: l, length: length)
+    }
     if common.hotKeys.pass(1) { sample(leg, at: 0, on: l, length: length) }
   }
 
