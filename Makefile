@@ -28,6 +28,7 @@ help: ## list the targets
 	  test-dialects "run it over fakes of seven memcached versions, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  test-clients-outage "run client libraries while one of three servers fails" \
+	  test-top "run ringroad top in a pseudo-terminal, half a minute" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
 	  test-browser "check the dashboard in a headless browser, two minutes" \
@@ -109,5 +110,5 @@ bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-i
 test-faults test-faults-short test-faults-canary soak: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
-include Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk Tests/Browser/browser.mk
-include Sources/Admin/Page/page.mk
+include Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
+include Tests/Browser/browser.mk Sources/Admin/Page/page.mk

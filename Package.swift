@@ -53,8 +53,10 @@ let package = Package(
       swiftSettings: house),
     .target(name: "Bench", dependencies: ["Bytes", "Net", "Settings"], swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
+    .target(name: "Console", dependencies: ["Settings", "Net"], swiftSettings: house),
     .executableTarget(
-      name: "ringroad", dependencies: ["Runtime", "Bench", "Demo", "Settings", "Net"], swiftSettings: house),
+      name: "ringroad", dependencies: ["Runtime", "Bench", "Console", "Demo", "Settings", "Net"],
+      swiftSettings: house),
 
     // What several test targets use; nothing of the product does.
     .target(
@@ -75,6 +77,7 @@ let package = Package(
       name: "ProxyTests", dependencies: ["Proxy", "Control", "Settings", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "TestSupport"], swiftSettings: house),
+    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Settings", "Net"], swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
       name: "RuntimeTests",

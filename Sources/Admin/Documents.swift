@@ -139,7 +139,7 @@ extension MetricSource {
       let place = placement.place(of: key.key)
       items.append(
         .object([
-          "key": .string(readable(key.key)), "pool": .text(place?.pool.name),
+          "key": .string(key.text), "pool": .text(place?.pool.name),
           "server": .text(place?.server?.address),
           "share": .number(total > 0 ? Double(key.count) / Double(total) : 0),
           "count": .int(key.count &* scale), "error": .int(key.error &* scale),
@@ -150,14 +150,6 @@ extension MetricSource {
       "sampled": .number(1 / Double(scale)), "half_life": .number(HotKeys.halfLife / .seconds(1)),
       "by": .string(byBytes ? "bytes" : "requests"), "total": .int(total &* scale), "keys": .array(items),
     ])
-  }
-
-  /// A key in printable ASCII; other bytes as \xNN.
-  private func readable(_ key: [UInt8]) -> String {
-    key.map { byte in
-      guard byte < 33 || byte > 126 || byte == UInt8(ascii: "\\") else { return String(UnicodeScalar(byte)) }
-      return "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
   }
 
   func config() -> JSON {

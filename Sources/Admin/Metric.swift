@@ -39,8 +39,7 @@ package struct Metric: Sendable {
   package enum Value: Sendable {
     case number(Double)
     case count(UInt64)
-    /// The buckets of `Track.bounds`, and the sum in seconds.
-    case latencies(buckets: [UInt64], sum: Double)
+    case latencies(Buckets)
   }
 
   /// A value with its labels.
@@ -81,7 +80,7 @@ package struct Metric: Sendable {
 
 extension Metric {
   /// All metrics, in the order in which they are shown.
-  package static let all = process + requests + servers + workers + counters
+  package static let all = process + requests + servers + workers + loops + counters
 
   private static let process = [
     Metric("build_info", .gauge, "", "1, with the version that runs", labels: ["version"]) {
@@ -150,7 +149,7 @@ extension Metric {
     ) { source in
       source.snapshot.control.pools.compactMap { pool in
         source.recorder.pools[pool.id].map {
-          Sample([("pool", pool.name)], .latencies(buckets: $0.buckets, sum: $0.sum))
+          Sample([("pool", pool.name)], .latencies($0.all))
         }
       }
     },
@@ -218,7 +217,7 @@ extension Metric {
     ) { source in
       source.servers.compactMap { server in
         source.recorder.servers[server.report.id].map {
-          Sample(server.labels, .latencies(buckets: $0.buckets, sum: $0.sum))
+          Sample(server.labels, .latencies($0.all))
         }
       }
     },
@@ -275,6 +274,22 @@ extension Metric {
       "worker_cpu_seconds", .counter, "seconds", "Processor time of the worker's thread", labels: ["worker"]
     ) {
       $0.snapshot.workers.enumerated().map { Sample([("worker", "\($0)")], .number($1.cpu / .seconds(1))) }
+    },
+  ]
+
+  private static let loops = [
+    Metric(
+      "worker_turn_seconds", .histogram, "seconds",
+      "Turns of the worker's event loop, one in each ten milliseconds: from waking to the end of sending",
+      labels: ["worker"]
+    ) {
+      $0.recorder.turns.enumerated().map { Sample([("worker", "\($0)")], .latencies($1)) }
+    },
+    Metric(
+      "worker_lag_seconds", .histogram, "seconds", "How much later than due the worker's ticks came",
+      labels: ["worker"]
+    ) {
+      $0.recorder.lags.enumerated().map { Sample([("worker", "\($0)")], .latencies($1)) }
     },
   ]
 

@@ -25,14 +25,15 @@ package enum MetricText: Sendable {
     switch sample.value {
     case .count(let count): out += "\(metric.name)\(braced(sample.labels)) \(count)\n".utf8
     case .number(let number): out += "\(metric.name)\(braced(sample.labels)) \(decimal(number))\n".utf8
-    case .latencies(let buckets, let sum):
+    case .latencies(let histogram):
       var total: UInt64 = 0
-      for (i, count) in buckets.enumerated() {
+      for (i, count) in histogram.counts.enumerated() {
         total &+= count
-        let bound = Track.bounds.indices.contains(i) ? decimal(Double(Track.bounds[i]) / 1_000_000) : "+Inf"
+        let bound =
+          Buckets.bounds.indices.contains(i) ? decimal(Double(Buckets.bounds[i]) / 1_000_000) : "+Inf"
         out += "\(metric.name)_bucket\(braced(sample.labels + [("le", bound)])) \(total)\n".utf8
       }
-      out += "\(metric.name)_sum\(braced(sample.labels)) \(decimal(sum))\n".utf8
+      out += "\(metric.name)_sum\(braced(sample.labels)) \(decimal(histogram.sum))\n".utf8
       out += "\(metric.name)_count\(braced(sample.labels)) \(total)\n".utf8
     }
   }

@@ -47,23 +47,33 @@ struct Totals: Sendable, Equatable {
   }
 }
 
-/// The last ten minutes of one server, one pool, or all, second by second, and the histogram of all its latencies.
-package struct Track: Sendable {
-  /// The bounds of the histogram's buckets, in microseconds; one more bucket has what is longer.
+/// A histogram as metrics show it: all events so far, in a few buckets.
+package struct Buckets: Sendable, Equatable {
+  /// The bounds of the buckets, in microseconds; one more bucket has what is longer.
   package static let bounds = [
     50, 100, 200, 350, 500, 750, 1000, 2000, 3500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 5_000_000,
   ]
 
+  package private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+  /// In seconds.
+  package private(set) var sum = 0.0
+
+  package init() {}
+
+  mutating func add(_ latencies: LatencyCounts) { sum += latencies.add(to: &counts, bounds: Self.bounds) }
+}
+
+/// The last ten minutes of one server, one pool, or all, second by second, and the histogram of all its latencies.
+package struct Track: Sendable {
   /// In a ring of `Recorder.length`; `Recorder.last` says which is the newest.
   fileprivate(set) var steps: [Step] = []
   private var before: Totals?
   /// Latencies of five seconds each: together they are what is shown as "now".
   private var older = LatencyCounts()
   private var newer = LatencyCounts()
-  /// All latencies: by the buckets of `bounds`, and their sum in seconds.
-  package private(set) var buckets = [UInt64](repeating: 0, count: bounds.count + 1)
-  package private(set) var sum = 0.0
+  /// All latencies.
+  package private(set) var all = Buckets()
   /// The 50th, 99th and 99.9th percentile of the last five to ten seconds.
   package private(set) var now: [Double]?
   fileprivate(set) var isCurrent = true
@@ -84,7 +94,7 @@ package struct Track: Sendable {
     }
     if steps.isEmpty { steps = Array(repeating: Step(), count: Recorder.length) }
     steps[step % Recorder.length] = new
-    sum += latencies.add(to: &buckets, bounds: Self.bounds)
+    all.add(latencies)
     if step % 5 == 0 { (older, newer) = (newer, LatencyCounts()) }
     newer += latencies
     var recent = older
@@ -113,6 +123,9 @@ package struct Recorder: Sendable {
   package private(set) var total = Track()
   package private(set) var servers: [ServerID: Track] = [:]
   package private(set) var pools: [PoolID: Track] = [:]
+  /// Each worker's turns and lags, all of them.
+  package private(set) var turns: [Buckets] = []
+  package private(set) var lags: [Buckets] = []
   /// Each worker's share of the last second that it was at work.
   package private(set) var busy: [Double] = []
   private var cpu: [Duration] = []
@@ -136,6 +149,14 @@ package struct Recorder: Sendable {
     for server in snapshot.control.servers {
       servers[server.id, default: Track()].record(
         Totals(snapshot.numbers(of: server.id).tally), book.servers[server.id] ?? LatencyCounts(), step: last)
+    }
+    for (worker, loop) in book.loops where worker >= 0 && worker < 1024 {
+      while turns.count <= worker {
+        turns.append(Buckets())
+        lags.append(Buckets())
+      }
+      turns[worker].add(loop.turns)
+      lags[worker].add(loop.lags)
     }
     var (all, latencies) = (Totals(), LatencyCounts())
     for pool in snapshot.control.pools {

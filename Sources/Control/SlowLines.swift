@@ -1,34 +1,25 @@
-import Bytes
 import Proxy
 import Settings
 import Topology
 
 // Log lines about slow requests: what was asked of which server, and where the time went.
 
-extension ControlPlane {
-  mutating func note(_ request: AnsweredRequest, now: Instant) {
-    var fields: [LogField] = [
-      ("command", "\(request.verb.word)"), ("pool", pool(request.pool)), ("result", request.result.name),
-      ("took", request.took.milliseconds),
+extension AnsweredRequest {
+  /// The line's fields after the server.
+  func fields(pool: String, _ settings: SlowLogSettings) -> [ControlPlane.LogField] {
+    var fields: [ControlPlane.LogField] = [
+      ("command", "\(verb.word)"), ("pool", pool), ("result", result.name), ("took", took.milliseconds),
     ]
-    if let queue = request.queue {
-      fields += [("queue", queue.milliseconds), ("reply", (request.took - queue).milliseconds)]
+    if let queue { fields += [("queue", queue.milliseconds), ("reply", (took - queue).milliseconds)] }
+    if let unread { fields.append(("unread", unread.milliseconds)) }
+    if keys > 1 { fields += [("keys", "\(keys)"), ("hits", "\(hits)")] }
+    guard !key.isEmpty else { return fields }
+    switch settings.keys {
+    case .hash: fields.append(("key", Self.hash(key)))
+    case .plain: fields.append(("key", Self.printable(key)))
+    case .none: break
     }
-    if let unread = request.unread { fields.append(("unread", unread.milliseconds)) }
-    if request.keys > 1 { fields += [("keys", "\(request.keys)"), ("hits", "\(request.hits)")] }
-    switch settings.log.slow.keys {
-    case .hash where !request.key.isEmpty: fields.append(("key", Self.hash(request.key)))
-    case .plain where !request.key.isEmpty: fields.append(("key", Self.printable(request.key)))
-    default: break
-    }
-    logOften(
-      .warning, "slow request", about: ("server", label(request.server)), fields, count: request.count,
-      now: now)
-  }
-
-  private func pool(_ id: PoolID) -> String {
-    let i = runtimePlan.plan.pools.firstIndex { $0.id == id }
-    return i.map { settings.pools[$0].name } ?? "none"
+    return fields
   }
 
   /// FNV-1a of 64 bits in 16 hexadecimal digits.

@@ -23,30 +23,34 @@ package struct AnsweredRequest: Equatable, Sendable {
   package var key: [UInt8]
   /// Bytes of the request and of the reply.
   package var bytes: Int
-  /// The number of requests that this one stands for.
+  /// The number of slow requests that this one stands for.
   package var count = 1
 }
 
-/// The slow requests of a tick: the first few, and the number of further ones. A server that stalls makes thousands.
-package struct SlowRequests: Sendable {
-  static let most = 8
-  package private(set) var list: [AnsweredRequest] = []
+/// The answered requests that a worker reports: the slow ones of a tick, of which it describes the first few. A server that
+/// stalls makes thousands.
+package struct RequestReports: Sendable {
+  static let mostSlow = 8
+  /// Requests that took this number of nanoseconds are looked at; `.max`: none is.
+  private(set) var after = UInt64.max
+  private(set) package var slow: [AnsweredRequest] = []
 
-  var isFull: Bool { list.count >= Self.most }
+  init() {}
 
-  mutating func add(_ one: AnsweredRequest) {
-    if isFull { countFurther(at: one.server) } else { list.append(one) }
+  mutating func set(_ limits: Limits) { after = limits.slow }
+
+  /// Whether a request is to be described. If not, it may have been counted.
+  mutating func wants(at server: ServerID) -> Bool {
+    guard slow.count >= Self.mostSlow else { return true }
+    if let i = slow.lastIndex(where: { $0.server == server }) ?? slow.indices.last { slow[i].count &+= 1 }
+    return false
   }
 
-  /// Counts one more with another of the same server, if there is one.
-  mutating func countFurther(at server: ServerID) {
-    guard let i = list.lastIndex(where: { $0.server == server }) ?? list.indices.last else { return }
-    list[i].count &+= 1
-  }
+  mutating func add(_ one: AnsweredRequest) { slow.append(one) }
 
-  /// Removes and returns them.
-  package mutating func take() -> [AnsweredRequest] {
-    defer { list = [] }
-    return list
+  /// Removes and returns the slow requests since the last call.
+  package mutating func takeSlow() -> [AnsweredRequest] {
+    defer { slow = [] }
+    return slow
   }
 }

@@ -14,19 +14,17 @@ package struct Common: ~Copyable {
   var effects = Fifo<Effect>()
   package var events: [WorkerEvent] = []
   package var clientEvents: [ClientEvent] = []
-  /// Requests that took this number of nanoseconds are reported; `.max`: none is.
-  private(set) var noticeAfter = UInt64.max
-  package var slowRequests = SlowRequests()
+  package var reports = RequestReports()
 
   /// `seed`: by which it is left to chance which requests are looked at.
   init(limits: Limits, seed: UInt64) {
     self.limits = limits
     hotKeys = HotKeys(seed: seed)
-    noticeAfter = limits.slow
+    reports.set(limits)
   }
 
   mutating func set(_ limits: Limits) {
     self.limits = limits
-    noticeAfter = limits.slow
+    reports.set(limits)
   }
 }

@@ -18,11 +18,19 @@ package enum Effect: BitwiseCopyable, Equatable {
   /// Read no more from this connection to a server until `resumeConnection`.
   case pauseConnection(Ref<ServerConnection>)
   case resumeConnection(Ref<ServerConnection>)
-  /// Answer this exchange with the statistics of the whole process.
-  case report(exchange: SlotID<Exchange>)
+  /// Answer this exchange with statistics of the whole process.
+  case report(exchange: SlotID<Exchange>, OwnReport)
   /// Answer this `stats` request with `Dispatcher.mergeStats`, which is given what all workers share. Its servers have
   /// answered, or were given up.
   case mergeStats(Ref<FanOut>)
+}
+
+/// Statistics that are the proxy's own.
+package enum OwnReport: UInt8, BitwiseCopyable, Sendable {
+  /// `stats ringroad`
+  case numbers
+  /// `stats hotkeys`
+  case hotKeys
 }
 
 /// Why a server that answers cannot be used.

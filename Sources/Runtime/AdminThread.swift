@@ -64,7 +64,9 @@ final class AdminThread: HTTPHandler {
 
   func answer(_ request: HTTPRequest, id: HTTPRequest.ID) -> HTTPAnswer {
     let settings = sharedStats.settings
-    let numbers = MetricSource(sharedStats.snapshot(), recorder, settings)
+    var snapshot = sharedStats.snapshot()
+    if request.path == "/metrics" { snapshot.process = Self.process() }
+    let numbers = MetricSource(snapshot, recorder, settings)
     let sources = Site.Sources(
       numbers, now: Clock.now(), events: { [history] in history.events(since: $0) },
       hotKeys: { [sharedStats] in sharedStats.hotKeys.merged() },
@@ -81,6 +83,15 @@ final class AdminThread: HTTPHandler {
       streams[id] = since
       return .stream(.eventStream)
     }
+  }
+
+  private static func process() -> ProcessNumbers {
+    var numbers = ProcessNumbers()
+    numbers.descriptors = UInt64(max(0, ProcessUse.descriptors()))
+    numbers.descriptorLimit = Descriptors.current().limit
+    numbers.residentBytes = ProcessUse.residentBytes()
+    numbers.cpuSeconds = ProcessUse.cpu() / .seconds(1)
+    return numbers
   }
 
   /// The first line of the file, read each time: a new token needs no reload.

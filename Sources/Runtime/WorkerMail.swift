@@ -116,7 +116,7 @@ extension WorkerThread {
 
   /// Reports the slow requests to the control thread, once a tick.
   mutating func sendSlowRequests() {
-    for request in worker.dispatcher.common.slowRequests.take() {
+    for request in worker.dispatcher.common.reports.takeSlow() {
       outbox.post(.seen(worker: number, .slow(request), at: nil))
     }
   }

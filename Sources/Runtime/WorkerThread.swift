@@ -76,6 +76,7 @@ struct WorkerThread: ~Copyable {
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
   var ticks = 0
+  var pace = Pace()
   var isEnding = false
   var hasEnded = false
 
@@ -144,6 +145,7 @@ struct WorkerThread: ~Copyable {
     if worker.isOverfull { worker.closeLargestClient() }
     execute(now: now)
     if !worker.dispatcher.common.events.isEmpty { sendEvents() }
+    pace.endTurn(begun: now)
     if Batcher.pauses(
       inFlight: worker.dispatcher.downstream.requestsInFlight, events: events,
       forwarded: worker.dispatcher.common.counters[.requestsForwarded] &- forwarded)
@@ -255,6 +257,7 @@ struct WorkerThread: ~Copyable {
 
   private mutating func tick(now: Instant) {
     ticks &+= 1
+    pace.tick(now: now)
     worker.tick(now: now)
     if ticks % 10 == 0 {
       worker.noteMemory()
@@ -264,7 +267,7 @@ struct WorkerThread: ~Copyable {
     }
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
-    if !worker.dispatcher.common.slowRequests.list.isEmpty { sendSlowRequests() }
+    if !worker.dispatcher.common.reports.slow.isEmpty { sendSlowRequests() }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if ticks % 100 == 0 {
       worker.sweep(now: now)
@@ -278,10 +281,13 @@ struct WorkerThread: ~Copyable {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
     guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
-    if sharedStats.hotKeys.areWanted(of: number, now: now) {
+    if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
-    sharedStats.latencies.withLock { worker.dispatcher.upstream.moveLatencies(to: &$0) }
+    sharedStats.latencies.withLock { book in
+      worker.dispatcher.upstream.moveLatencies(to: &book)
+      pace.move(to: &book.loops[number, default: LoopCounts()])
+    }
   }
 
   /// A random number from the kernel.
@@ -297,6 +303,7 @@ struct WorkerThread: ~Copyable {
       case .disconnect(let l): disconnect(l)
       case .close(let c): closeClient(c)
       case .pause(let c):
+        worker.dispatcher.common.counters.add(.clientPauses)
         if clientSockets[Int(c.index)].descriptor >= 0 {
           loop.wantRead(clientSockets[Int(c.index)].watch, false)
         }
@@ -305,6 +312,7 @@ struct WorkerThread: ~Copyable {
           loop.wantRead(clientSockets[Int(c.index)].watch, true)
         }
       case .pauseConnection(let l):
+        worker.dispatcher.common.counters.add(.serverPauses)
         if connectionSockets[Int(l.index)].descriptor >= 0 {
           loop.wantRead(connectionSockets[Int(l.index)].watch, false)
         }
@@ -312,7 +320,10 @@ struct WorkerThread: ~Copyable {
         if connectionSockets[Int(l.index)].descriptor >= 0 {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
-      case .report(let exchange):
+      case .report(let exchange, .hotKeys):
+        let text = sharedStats.hotKeys.merged().answer(now: now)
+        worker.dispatcher.report(exchange, text.span.raw)
+      case .report(let exchange, .numbers):
         sharedStats.publish(worker.dispatcher.common.counters, of: number)
         let text = sharedStats.rendered()
         worker.dispatcher.report(exchange, text.span.raw)

@@ -178,3 +178,65 @@ package enum DemoFlag: String, CommandFlag {
     }
   }
 }
+
+/// Flags of `ringroad health`.
+package enum HealthFlag: String, CommandFlag {
+  case ready, config, timeout, help
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .help: "h"
+    case .ready, .timeout: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .config: "FILE"
+    case .timeout: "TIME"
+    case .ready, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .ready: "ask whether it is ready for clients, not only whether it lives"
+    case .config: "take the address from this configuration"
+    case .timeout: "how long to wait for the answer (2s)"
+    case .help: "print this text"
+    }
+  }
+}
+
+/// Flags of `ringroad top`.
+package enum TopFlag: String, CommandFlag {
+  case config, interval, once, json, help
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .interval: "i"
+    case .help: "h"
+    case .once, .json: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .config: "FILE"
+    case .interval: "TIME"
+    case .once, .json, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .config: "take the address from this configuration"
+    case .interval: "time between two looks at the proxy (1s)"
+    case .once: "print one look as plain text"
+    case .json: "print one JSON object: status, pools and servers"
+    case .help: "print this text"
+    }
+  }
+}

@@ -1,7 +1,7 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
-  static let commands = ["check", "route", "bench", "demo", "help"]
-  private static let list = "the commands are check, route, bench, demo and help"
+  static let commands = ["check", "route", "top", "health", "bench", "demo", "help"]
+  private static let list = "the commands are check, route, top, health, bench, demo and help"
 
   /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
   static func isCommand(_ word: String) -> Bool {
@@ -9,14 +9,21 @@ enum CommandHints {
   }
 
   static func command(_ word: String) -> String {
+    "\(meaning(of: word).map { "\($0); " } ?? "")\(list)"
+      + (meaning(of: word) == nil ? "; a server is written \(word):\(Endpoint.serverPort)" : "")
+  }
+
+  /// What to write instead of a command of other programs; nil if the word is none.
+  static func meaning(of word: String) -> String? {
     switch word.lowercased() {
-    case "version": "ringroad --version prints the version; \(list)"
-    case "reload": "SIGHUP reloads the file (kill -HUP PID); \(list)"
-    case "status", "stats", "info", "top": "the proxy answers \"stats ringroad\" on its port; \(list)"
-    case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID); \(list)"
-    case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy; \(list)"
-    case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file; \(list)"
-    default: "\(list); a server is written \(word):\(Endpoint.serverPort)"
+    case "version": "ringroad --version prints the version"
+    case "reload": "SIGHUP reloads the file (kill -HUP PID)"
+    case "status", "stats", "info": "ringroad top shows a running proxy"
+    case "ping", "ready", "healthcheck", "probe": "ringroad health asks a running proxy"
+    case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID)"
+    case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy"
+    case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file"
+    default: nil
     }
   }
 

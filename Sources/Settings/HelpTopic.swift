@@ -1,12 +1,14 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, bench, demo
+  case ringroad, check, route, top, health, bench, demo
 
   package var text: String {
     switch self {
     case .ringroad: Self.ringroadText + Self.options(ServeFlag.self)
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
+    case .top: Self.topText + Self.options(TopFlag.self)
+    case .health: Self.healthText + Self.options(HealthFlag.self)
     case .bench: Self.benchText + Self.options(BenchFlag.self)
     case .demo: Self.demoText + Self.options(DemoFlag.self)
     }
@@ -21,6 +23,8 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
+      ringroad top                                      watch a running proxy in the terminal
+      ringroad health                                   exit 0 if a running proxy is well, else 1
       ringroad bench 127.0.0.1:11311                    measure a proxy or a server, and check every value
       ringroad demo                                     show it at work on this machine
       ringroad help COMMAND                             help on one of these
@@ -49,6 +53,33 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     Without --config and --servers the words before -- are servers and those after it are keys.
     The answer is for a pool in which no server is out, but for those that the pool marks down.
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
+
+
+    """
+
+  private static let topText = """
+    ringroad top shows a running proxy in the terminal: rates, latencies, pools, servers, events.
+
+      ringroad top                        the proxy of this machine, 127.0.0.1:\(AdminSettings.port)
+      ringroad top unix:/run/ringroad/admin.sock
+      ringroad top --once                 one look as plain text, as without a terminal
+      ringroad top --json                 status, pools and servers as one JSON object
+
+    The address is that of the proxy's admin interface: host, host:port or unix:/path.
+    A letter sorts the servers by a column, the same letter again turns the order. Arrows and page keys
+    scroll, q quits.
+
+
+    """
+
+  private static let healthText = """
+    ringroad health asks a running proxy whether it is well and prints the answer: for probes of containers.
+
+      ringroad health                     the proxy of this machine, 127.0.0.1:\(AdminSettings.port)
+      ringroad health --ready -f /etc/ringroad.yml
+
+    The address is that of the proxy's admin interface: host, host:port or unix:/path.
+    Exit codes: 0 it is well, 1 it is not or does not answer, 2 the command line or the file is wrong.
 
 
     """

@@ -3,6 +3,7 @@
 ///     ringroad --config FILE        serve
 ///     ringroad check FILE           check
 ///     ringroad route -f FILE KEY    route
+///     ringroad top                  top
 ///     ringroad bench HOST:PORT      bench
 package enum Invocation: Equatable, Sendable {
   case serve(LaunchOptions)
@@ -10,6 +11,8 @@ package enum Invocation: Equatable, Sendable {
   case route(RouteQuestion)
   case bench(BenchOptions)
   case demo(DemoOptions)
+  case health(HealthOptions)
+  case top(TopOptions)
   case help(HelpTopic)
   case version
 
@@ -25,6 +28,8 @@ package enum Invocation: Equatable, Sendable {
     case "route": return try route(rest)
     case "bench": return try bench(rest)
     case "demo": return try demo(rest)
+    case "health": return try health(rest)
+    case "top": return try top(rest)
     case "help": return try help(rest)
     default:
       try refuseMistyped(first)
@@ -34,7 +39,9 @@ package enum Invocation: Equatable, Sendable {
 
   /// A first word that is nearly a command, and no address, is a typing error.
   private static func refuseMistyped(_ word: String) throws(UsageError) {
-    guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }) else { return }
+    guard !word.hasPrefix("-"), !word.contains(where: { ".:/[".contains($0) }),
+      CommandHints.meaning(of: word) == nil
+    else { return }
     if let near = nearestWord(to: word, among: CommandHints.commands) {
       throw UsageError("unknown command \(quoted(word))", hint: "did you mean \(quoted(near))?")
     }

@@ -13,6 +13,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
+  case clientPauses, serverPauses
   case journalKeys, journalDeleted, journalOverflows
   case memoryInUse, memoryIdle, streams, streamsWaiting
   case logLinesDropped, hostsWithSeveralAddresses, configUnreadable, settingsHiddenByFlags
@@ -136,6 +137,14 @@ extension Counter {
     case .clientBytesOut: .init("client_bytes_out", .counter, "bytes", "Bytes written to clients")
     case .serverBytesIn: .init("server_bytes_in", .counter, "bytes", "Bytes read from servers")
     case .serverBytesOut: .init("server_bytes_out", .counter, "bytes", "Bytes written to servers")
+    case .clientPauses:
+      .init(
+        "client_pauses", .counter, "pauses",
+        "Times a client was not read for a while, because its replies or requests had to wait")
+    case .serverPauses:
+      .init(
+        "server_pauses", .counter, "pauses",
+        "Times a server was not read for a while, because the client of a large value reads slowly")
     case .journalKeys:
       .init(
         "journal_keys", .counter, "keys",

@@ -140,6 +140,18 @@ package struct LatencyBook: Sendable {
   package var servers: [ServerID: LatencyCounts] = [:]
   /// By pool: from a request's arrival to that of its reply in the client's output.
   package var pools: [PoolID: LatencyCounts] = [:]
+  /// By worker.
+  package var loops: [Int: LoopCounts] = [:]
+
+  package init() {}
+}
+
+/// How long the turns of a worker's event loop took, and how late it was to do what was due.
+package struct LoopCounts: Sendable {
+  /// One turn in each ten milliseconds: from the moment it began to the end of its sending.
+  package var turns = LatencyCounts()
+  /// Of every tick, each ten milliseconds: how much later than due it came.
+  package var lags = LatencyCounts()
 
   package init() {}
 }

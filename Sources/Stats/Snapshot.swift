@@ -15,6 +15,16 @@ package struct WorkerSnapshot: Sendable, Equatable {
   }
 }
 
+/// What the system says of the process.
+package struct ProcessNumbers: Sendable, Equatable {
+  package var descriptors: UInt64 = 0
+  package var descriptorLimit: UInt64 = 0
+  package var residentBytes: UInt64 = 0
+  package var cpuSeconds = 0.0
+
+  package init() {}
+}
+
 /// Every number of the process at one moment, merged over its threads: what `stats ringroad`, the metrics, the JSON
 /// interface and the dashboard show.
 package struct Snapshot: Sendable {
@@ -23,6 +33,7 @@ package struct Snapshot: Sendable {
   package var started: Double = 0
   package var uptime: Duration = .zero
   package var control = ControlReport()
+  package var process = ProcessNumbers()
   package var workers: [WorkerSnapshot] = []
   /// The sum over the workers, with the control thread's own numbers.
   package var totals = Counters()

@@ -1,4 +1,5 @@
 import Bench
+import Console
 import Demo
 import Glibc
 import Net
@@ -27,6 +28,8 @@ func run(_ arguments: [String]) -> Int32 {
   case .route(let question): return route(question)
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
+  case .health(let options): return health(options)
+  case .top(let options): return top(options)
   case .serve(let options):
     do throws(ConfigFailure) {
       return serve(try options.settings(), options)

@@ -34,7 +34,7 @@ import Wire
   ])
   func lineSaysWhereTheTimeWent(_ keys: String, _ shown: String) throws {
     var desk = try Desk("servers: [10.0.0.1:1]\nlog: {slow: {over: 50ms\(keys)}}")
-    let hash = ControlPlane.hash(Array("user:1".utf8))
+    let hash = AnsweredRequest.hash(Array("user:1".utf8))
     let shown = shown.replacing("e4f7ee4d0d8e0e8b", with: hash)
     #expect(
       lines(Self.request(), &desk) == [
@@ -46,7 +46,7 @@ import Wire
   /// The vectors of the hash's authors (draft-eastlake-fnv).
   @Test(arguments: [("", "cbf29ce484222325"), ("a", "af63dc4c8601ec8c"), ("foobar", "85944171f73967e8")])
   func hashIsThePublishedOne(_ key: String, _ hash: String) {
-    #expect(ControlPlane.hash(Array(key.utf8)) == hash)
+    #expect(AnsweredRequest.hash(Array(key.utf8)) == hash)
   }
 
   @Test func lineOfAMultiGetThatTimedOutHasItsKeysAndItsClient() throws {

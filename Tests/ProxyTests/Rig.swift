@@ -312,7 +312,7 @@ final class Rig {
     case .resume(let c): paused.remove(c)
     case .pauseConnection(let l): pausedConnections.insert(l)
     case .resumeConnection(let l): pausedConnections.remove(l)
-    case .report(let x):
+    case .report(let x, _):
       if holdsReports {
         heldReports.append(x)
       } else {

@@ -225,7 +225,7 @@ import Testing
     rig.send(from: "b", String(repeating: "DELETED\r\n", count: 4))
     rig.send(from: "a", String(repeating: "DELETED\r\n", count: 996))
     let slow = rig.slowRequests()
-    #expect(slow.count == SlowRequests.most && rig.count(.slowRequests) == 1000)
+    #expect(slow.count == RequestReports.mostSlow && rig.count(.slowRequests) == 1000)
     let of = Dictionary(grouping: slow, by: \.server).mapValues { $0.map(\.count).reduce(0, +) }
     #expect(of == [Fleet.id(of: "a"): 996, Fleet.id(of: "b"): 4])
   }
@@ -309,7 +309,7 @@ import Testing
 
 extension Rig {
   /// The slow requests since the last call.
-  func slowRequests() -> [AnsweredRequest] { worker.dispatcher.common.slowRequests.take() }
+  func slowRequests() -> [AnsweredRequest] { worker.dispatcher.common.reports.takeSlow() }
 
   /// The number of marks of sends on the server's connection.
   func marks(_ name: String) -> Int {

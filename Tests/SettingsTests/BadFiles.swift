@@ -383,28 +383,6 @@ let badFiles = #"""
   | servers: [a]
   | log: {clients_may_set_level: yes}
   > 2:30: clients_may_set_level: expected true or false, found "yes"; did you mean "true"?
-  ## slow requests by a bare time
-  | servers: [a]
-  | log: {slow: 50ms}
-  > 2:13: slow: expected off, or a mapping such as {over: 50ms}, found "50ms"; write {over: 50ms}
-  ## slow requests without a time
-  | servers: [a]
-  | log: {slow: {keys: plain}}
-  > 2:13: slow without "over"; such as {over: 50ms}
-  ## slow requests in every wrong form
-  | servers: [a]
-  | log:
-  |   slow:
-  |     over: 50
-  |     keys: hashed
-  |     level: info
-  > 4:11: over: no unit in "50"; write "50ms" or "50s"
-  > 5:11: unknown keys "hashed"; did you mean "hash"?
-  > 6:5: unknown key "level" in slow; expected one of over, keys
-  ## slow requests as a list
-  | servers: [a]
-  | log: {slow: [50ms]}
-  > 2:13: slow: expected off, or a mapping such as {over: 50ms}, found a list
   ## a log in a relative path
   | servers: [a]
   | log: {to: ringroad.log}

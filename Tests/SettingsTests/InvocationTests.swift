@@ -27,7 +27,7 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
-  private static let commands = "the commands are check, route, bench, demo and help"
+  private static let commands = "the commands are check, route, top, health, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
@@ -135,8 +135,8 @@ import Testing
       "10.0.0.1:1:2",
       #"argument "10.0.0.1:1:2": servers: "10.0.0.1:1:2" is host:port followed by something else; did you mean "10.0.0.1:1"?"#
     ),
-    ("status", #"unknown command "status"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
-    ("-v stats", #"unknown command "stats"; the proxy answers "stats ringroad" on its port; \#(commands)"#),
+    ("status", #"unknown command "status"; ringroad top shows a running proxy; \#(commands)"#),
+    ("-v stats", #"unknown command "stats"; ringroad top shows a running proxy; \#(commands)"#),
     ("version", #"unknown command "version"; ringroad --version prints the version; \#(commands)"#),
     ("reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
     ("-f r.yml reload", #"unknown command "reload"; SIGHUP reloads the file (kill -HUP PID); \#(commands)"#),
@@ -261,6 +261,8 @@ import Testing
     check(CheckFlag.self, .check)
     check(BenchFlag.self, .bench)
     check(DemoFlag.self, .demo)
+    check(TopFlag.self, .top)
+    check(HealthFlag.self, .health)
     for topic in HelpTopic.allCases {
       #expect(topic.text.split(separator: "\n").allSatisfy { $0.count <= 105 }, "\(topic)")
       #expect(topic.text.hasSuffix("\n"))

@@ -30,7 +30,11 @@ extension Dispatcher {
 
   mutating func stats(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
     if bytes.isText("ringroad", from: line[1].from, to: line[1].to) {
-      common.effects.append(.report(exchange: downstream.exchanges.id(of: downstream.newExchange(c))))
+      common.effects.append(
+        .report(exchange: downstream.exchanges.id(of: downstream.newExchange(c)), .numbers))
+    } else if bytes.isText("hotkeys", from: line[1].from, to: line[1].to) {
+      common.effects.append(
+        .report(exchange: downstream.exchanges.id(of: downstream.newExchange(c)), .hotKeys))
     } else if bytes.isText("servers", from: line[1].from, to: line[1].to) {
       broadcast(c, bytes, request, .serverStats, words: 1, now: now)
     } else if bytes.isText("reset", from: line[1].from, to: line[1].to) {

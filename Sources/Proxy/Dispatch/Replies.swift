@@ -366,7 +366,7 @@ extension Dispatcher {
   /// value is, the values before it are passed over.
   @inline(never)
   mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
-    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left))
+    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left &- 1))
     var (p, at) = (start, 0)
     for i in 0...chosen {
       let leg = upstream.connections[l].queue.legs[i]

@@ -114,7 +114,7 @@ extension World {
         guard let socket = byConnection[l], socket.isPaused else { continue }
         socket.isPaused = false
         if !socket.held.isEmpty { agenda.add(.bytesFromServer(socket, []), at: now) }
-      case .report(let exchange):
+      case .report(let exchange, _):
         let text = Array("STAT own 1\r\nEND\r\n".utf8)
         // SAFETY: a byte has no padding that could be uninitialised.
         unsafe worker.dispatcher.report(exchange, text.span.bytes)

@@ -1,0 +1,32 @@
+import Bytes
+import Net
+import Stats
+
+/// How fast a worker's event loop is: whether a turn takes long, and whether ticks come late.
+struct Pace: ~Copyable {
+  private var turns = Histogram()
+  private var lags = Histogram()
+  private var lastTick = Instant.never
+  private var isTimed = false
+
+  /// A tick has come. The turn that it is in is timed.
+  mutating func tick(now: Instant) {
+    let due = lastTick.advanced(by: WorkerThread.tickLength)
+    if lastTick != .never { lags.record(now.nanoseconds(since: due)) }
+    lastTick = now
+    isTimed = true
+  }
+
+  /// The turn that began at `begun` has ended. Reads the clock if the turn is one that is timed.
+  mutating func endTurn(begun: Instant) {
+    guard isTimed else { return }
+    isTimed = false
+    turns.record(Clock.now().nanoseconds(since: begun))
+  }
+
+  /// Moves what was recorded since the last call.
+  mutating func move(to counts: inout LoopCounts) {
+    turns.move(to: &counts.turns)
+    lags.move(to: &counts.lags)
+  }
+}
