@@ -23,7 +23,7 @@ extension Integration {
           cluster.proxy.log.contains(line) && cluster.proxy.log.contains("key=\(own)")
         }, "\(cluster.proxy.log)")
       #expect(!cluster.proxy.log.contains("key=\(other)"), "\(cluster.proxy.log)")
-      #expect(try cluster.proxy.number("slow_requests") == 1)
+      #expect(eventually(within: .seconds(1)) { (try? cluster.proxy.number("slow_requests")) == 1 })
 
       try cluster.proxy.edit(
         """
@@ -40,6 +40,7 @@ extension Integration {
       victim.stop()
       #expect(try client.get([own, other]).map(\.text) == ["y"])
       victim.resume()
+      pause(.milliseconds(300))
       #expect(try cluster.proxy.number("slow_requests") == 1)
     }
 

@@ -203,9 +203,10 @@ package struct Dispatcher: ~Copyable {
   // MARK: - Requests that are reported
 
   /// Whether a request that arrived then and is answered now is to be reported.
-  @inline(__always) func isNoticed(since: Instant) -> Bool {
-    common.clock.nanoseconds &- since.nanoseconds >= common.reports.after
-  }
+  @inline(__always) func isNoticed(since: Instant) -> Bool { elapsed(since: since) >= common.reports.after }
+
+  /// Nanoseconds until now.
+  @inline(__always) func elapsed(since: Instant) -> UInt64 { common.clock.nanoseconds &- since.nanoseconds }
 
   /// Reports a leg whose request begins at `start` in its queue and whose reply has `length` bytes. `result`: nil for a
   /// multi-get's leg, whose keys tell.

@@ -340,6 +340,22 @@ extension Dispatcher {
     }
   }
 
+  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
+  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
+    guard common.hotKeys.pass(1) else { return }
+    common.hotKeys.chooseNext()
+    let now = common.clock
+    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
+    while i != .max {
+      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
+      upstream.connections[l].queue.sample(
+        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
+        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
+      keyAt &+= Int(piece.keyLength) &+ 1
+      i = piece.next
+    }
+  }
+
   /// Makes the reply of a fan-out when every leg was answered for. The fan-out is released when none of its legs is in a
   /// queue any more.
   mutating func finish(_ f: Ref<FanOut>) {

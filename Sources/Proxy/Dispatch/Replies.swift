@@ -277,10 +277,11 @@ extension Dispatcher {
     guard skipped == 0, upstream.connections[l].queue.legs[count &- 1].since == first.since else {
       return countLatencies(of: count, on: l, place)
     }
-    let bucket = bucket(since: first.since)
+    let elapsed = elapsed(since: first.since)
+    let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
-    return isNoticed(since: first.since)
+    return elapsed >= common.reports.after
   }
 
   @inline(never)
@@ -312,32 +313,37 @@ extension Dispatcher {
 
   /// The bucket of the time until now.
   @inline(__always) private func bucket(since: Instant) -> Int {
-    LatencyBuckets.bucket(of: common.clock.nanoseconds &- since.nanoseconds)
+    LatencyBuckets.bucket(of: elapsed(since: since))
   }
 
   /// Counts a request of one key that a server has answered; one that was late only as a late reply. Returns whether it is
-  /// to be reported.
+  /// to be looked at.
   @inline(never)
   mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) -> Bool {
     guard !leg.isLate else {
       countLate(at: s)
       return false
     }
-    let bucket = bucket(since: leg.since)
+    let elapsed = elapsed(since: leg.since)
+    let isChosen = common.hotKeys.pass(1) || elapsed >= common.reports.after
+    let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.count(result, bucket: bucket)
     let place = upstream.pools.place(of: leg.pool)
     upstream.pools.tallies[place].count(leg.verb.rawValue, result)
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
-    return isNoticed(since: leg.since)
+    return isChosen
   }
 
   /// The same for the front leg of a connection, whose reply has `length` bytes.
   @inline(__always)
   mutating func count(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
-    if count(leg, result, at: upstream.connections[l].server) {
-      notice(leg, result, on: l, length: length)
-    }
-    if common.hotKeys.pass(1) { sample(leg, at: 0, on: l, length: length) }
+    if count(leg, result, at: upstream.connections[l].server) { look(leg, result, on: l, length: length) }
+  }
+
+  @inline(never)
+  private mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    if isNoticed(since: leg.since) { notice(leg, result, on: l, length: length) }
+    if common.hotKeys.isDue { sample(leg, at: 0, on: l, length: length) }
   }
 
   /// The same for a classic request.
@@ -380,22 +386,6 @@ extension Dispatcher {
       if i == chosen { return sample(leg, at: at, on: l, length: length) }
       p &+= length
       at &+= Int(leg.length)
-    }
-  }
-
-  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
-  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
-    guard common.hotKeys.pass(1) else { return }
-    common.hotKeys.chooseNext()
-    let now = common.clock
-    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
-    while i != .max {
-      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
-      upstream.connections[l].queue.sample(
-        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
-        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
-      keyAt &+= Int(piece.keyLength) &+ 1
-      i = piece.next
     }
   }
 

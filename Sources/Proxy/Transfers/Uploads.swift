@@ -231,7 +231,7 @@ extension Transfers {
       violation(l, .unsolicited, bytes, 0, &d)
       return bytes.byteCount
     }
-    if d.count(leg, result, at: d.streams[i].server) {
+    if d.count(leg, result, at: d.streams[i].server), d.isNoticed(since: leg.since) {
       var request = d.streams[i].copyLine(&d.common.buffers)
       d.notice(
         leg, result, at: d.streams[i].server, request.readable, 0,
