@@ -173,10 +173,12 @@ package struct ControlPlane: Sendable {
 
   /// Logs a line about one server or host, which begins with that: at most ten of a message in a minute.
   mutating func logOften(
-    _ level: LogLevel, _ message: String, about field: LogField, _ fields: [LogField] = [], now: Instant
+    _ level: LogLevel, _ message: String, about field: LogField, _ fields: [LogField] = [], count: Int = 1,
+    now: Instant
   ) {
     let most = level == .debug ? LineLimits.mostOfOneInDebug : LineLimits.mostOfOne
-    logLimited(level, message, [field] + fields, .init(message, about: field), most: most, now: now)
+    logLimited(
+      level, message, [field] + fields, .init(message, about: field), most: most, count: count, now: now)
   }
 
   /// Logs a line that may be due very often, at most one with its message in a minute.

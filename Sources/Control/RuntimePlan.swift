@@ -89,6 +89,7 @@ package struct RuntimePlan: Sendable {
     plan.limits.serverQueue = settings.limits.serverQueue
     plan.limits.halfRequestTimeout = settings.limits.halfRequestTimeout
     plan.limits.unreadTimeout = settings.limits.unreadTimeout
+    plan.limits.slow = settings.log.slow.over?.wholeNanoseconds ?? .max
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
   }
 

@@ -52,6 +52,12 @@ extension ControlPlane {
       log(
         .warning, server, "reply does not fit: connection closed",
         ["why": "\(violation.words)", "asked": "\(asked)", "got": "\(got)"])
+    case .slow(let request):
+      let pool = runtimePlan.plan.pools.firstIndex { $0.id == request.pool }
+      let fields = request.fields(pool: pool.map { settings.pools[$0].name } ?? "none", settings.log.slow)
+      logOften(
+        .warning, "slow request", about: ("server", label(request.server)), fields, count: request.count,
+        now: now)
     case .client(let event): note(event, of: nil, now: now)
     case .flushOwed(let server):
       perform(failover.oweFlush(server, now: now), now: now)

@@ -14,10 +14,17 @@ package struct Common: ~Copyable {
   var effects = Fifo<Effect>()
   package var events: [WorkerEvent] = []
   package var clientEvents: [ClientEvent] = []
+  package var reports = RequestReports()
 
   /// `seed`: by which it is left to chance which requests are looked at.
   init(limits: Limits, seed: UInt64) {
     self.limits = limits
     hotKeys = HotKeys(seed: seed)
+    reports.set(limits)
+  }
+
+  mutating func set(_ limits: Limits) {
+    self.limits = limits
+    reports.set(limits)
   }
 }

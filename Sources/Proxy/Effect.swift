@@ -105,6 +105,8 @@ package enum WorkerEvent: Equatable, Sendable {
   case answered(server: ServerID)
   /// The server sent bytes that are no reply to the request; the connection was closed.
   case violation(server: ServerID, violation: ProtocolViolation, asked: Outline, got: Outline)
+  /// A request took longer than `Limits.slow`.
+  case slow(AnsweredRequest)
   /// What clients did, or were closed for.
   case client(ClientEvent)
   /// A `flush_all` did not reach this server: it is flushed before it returns to the ring.

@@ -199,6 +199,9 @@ package struct Worker: ~Copyable {
   /// The edge sent `n` bytes of this connection's requests.
   package mutating func sent(connection l: Ref<ServerConnection>, _ n: Int, now: Instant) {
     dispatcher.upstream.noteSent(n, on: l, &dispatcher.common)
+    if dispatcher.common.reports.after != .max {
+      dispatcher.upstream.connections[l].queue.markSent(n, at: now)
+    }
     if dispatcher.upstream.connections[l].queue.front == .answered {
       dispatcher.upstream.connections[l].queue.dropAnswered(&dispatcher.common.buffers)
     } else if dispatcher.upstream.connections[l].queue.front == .upload {

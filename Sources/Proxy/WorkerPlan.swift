@@ -113,6 +113,8 @@ package struct Limits: Sendable, Equatable {
   /// Writes in doubt on a server that stays up leave the journal after this time, and no sooner than after four request
   /// deadlines: no connection over which such a write could still arrive lives longer than two.
   package var journalLife = Duration.seconds(10)
+  /// Nanoseconds after which a request is slow, and reported.
+  package var slow = UInt64.max
 
   package init() {}
 }

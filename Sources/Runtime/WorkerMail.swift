@@ -114,6 +114,13 @@ extension WorkerThread {
     worker.dispatcher.common.clientEvents.removeAll(keepingCapacity: true)
   }
 
+  /// Reports the slow requests to the control thread, once a tick.
+  mutating func sendSlowRequests() {
+    for request in worker.dispatcher.common.reports.takeSlow() {
+      outbox.post(.seen(worker: number, .slow(request), at: nil))
+    }
+  }
+
   /// Confirms that a message was handled, after reporting the events before it.
   mutating func answer(_ ticket: UInt64, _ entries: [ServerID: Journal.Entries]) {
     sendEvents()

@@ -119,6 +119,7 @@ struct WorkerThread: ~Copyable {
     }
     sharedStats.publish(worker.dispatcher.common.counters, of: number)
     sendClientEvents()
+    sendSlowRequests()
     outbox.post(.ended(worker: number))
   }
 
@@ -264,6 +265,7 @@ struct WorkerThread: ~Copyable {
     }
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
+    if !worker.dispatcher.common.reports.slow.isEmpty { sendSlowRequests() }
     if !doubts.isEmpty { settleDoubts(now: now) }
     if pace.ticks % 100 == 0 {
       worker.sweep(now: now)

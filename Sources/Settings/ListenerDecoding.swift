@@ -126,9 +126,35 @@ extension SettingsDecoder {
       case .level: read(value, key, into: &log.level) { text throws(Complaint) in try parseWord(text) }
       case .format: read(value, key, into: &log.format) { text throws(Complaint) in try parseWord(text) }
       case .clientsMaySetLevel: read(value, key, into: &log.clientsMaySetLevel, Self.truth)
+      case .slow: log.slow = slowLog(value)
       }
     }
     return log
+  }
+
+  /// Decodes `off`, or a mapping with `over`.
+  mutating func slowLog(_ node: YAMLNode) -> SlowLogSettings {
+    var slow = SlowLogSettings()
+    guard case .mapping = node.content else {
+      guard node.scalar != "off" else { return slow }
+      let isTime = node.scalar.map { (try? Self.timeout($0)) != nil } ?? false
+      let hint = isTime ? "write {over: \(node.written)}" : nil
+      refuse(
+        node.position, .expected("off, or a mapping such as {over: 50ms}", found: node.found, hint: hint),
+        about: LogKey.slow.rawValue)
+      return slow
+    }
+    var hasTime = false
+    for (key, _, value) in fields(of: node, LogKey.slow.rawValue, as: SlowKey.self) {
+      switch key {
+      case .over:
+        hasTime = true
+        read(value, key, into: &slow.over, Self.timeout)
+      case .keys: read(value, key, into: &slow.keys) { text throws(Complaint) in try parseWord(text) }
+      }
+    }
+    if !hasTime { refuse(node.position, "slow without \"over\"", hint: "such as {over: 50ms}") }
+    return slow
   }
 }
 

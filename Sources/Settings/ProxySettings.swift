@@ -152,6 +152,7 @@ package struct LogSettings: Equatable, Sendable {
   package var format = Format.text
   /// Whether a client's `verbosity` command changes the level.
   package var clientsMaySetLevel = false
+  package var slow = SlowLogSettings()
 
   package init() {}
 }

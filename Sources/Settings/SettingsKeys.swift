@@ -75,8 +75,15 @@ enum LimitKey: String, SettingsKey {
 enum LogKey: String, SettingsKey {
   case to, level, format
   case clientsMaySetLevel = "clients_may_set_level"
+  case slow
 
   var defaultText: String? { LogSettings().written(self) }
+}
+
+enum SlowKey: String, SettingsKey {
+  case over, keys
+
+  var defaultText: String? { self == .keys ? SlowLogSettings.Keys.hash.rawValue : nil }
 }
 
 /// The keys allowed at the top level: the file's own, and a pool's if there is only one pool.
@@ -116,8 +123,8 @@ package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
       words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
-      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(AdminKey.self),
-      words(TokenKey.self),
+      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(SlowKey.self),
+      words(AdminKey.self), words(TokenKey.self),
     ]
     return Set(groups.joined()).sorted()
   }()

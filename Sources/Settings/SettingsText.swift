@@ -51,8 +51,12 @@ extension LogSettings {
     case .level: level.rawValue
     case .format: format.rawValue
     case .clientsMaySetLevel: String(clientsMaySetLevel)
+    case .slow: slow.yaml.written
     }
   }
+
+  /// The same as it is written in a file.
+  func yaml(_ key: LogKey) -> YAMLNode { key == .slow ? slow.yaml : .word(written(key)) }
 }
 
 extension ProxySettings {
@@ -73,7 +77,8 @@ extension ProxySettings {
       "threads: \(threads.map(String.init) ?? "auto")", "pin_threads: \(pinsThreads)",
       "drain_timeout: \(Quantity.written(drainTimeout))", "admin: \(adminYAML.written)",
       "limits: \(words(LimitKey.allCases.map { ($0.rawValue, limits.written($0)) }).written)",
-      "log: \(words(LogKey.allCases.map { ($0.rawValue, log.written($0)) }).written)", "pools:",
+      "log: \(YAMLNode.pairs(LogKey.allCases.map { (key: $0.rawValue, value: log.yaml($0)) }).written)",
+      "pools:",
     ]
     for pool in pools {
       lines.append("  \(YAMLNode.word(pool.name).written):")

@@ -9,7 +9,7 @@ package enum Counter: Int, CaseIterable, Sendable {
   case requestsForwarded, readsJoined, keysRequested
   case clientErrors, serverErrors, readsAsMisses, writesAsMisses
   case streamedValues, valuesCutShort, repliesCutShort
-  case timeouts, lateReplies, queueFull, noreplyDropped, readRetries
+  case timeouts, lateReplies, slowRequests, queueFull, noreplyDropped, readRetries
   case integrityFailures, unsolicitedBytes
   case serverConnections, serverConnects, serverConnectFailures, serverConnectionsLost
   case clientBytesIn, clientBytesOut, serverBytesIn, serverBytesOut
@@ -102,6 +102,10 @@ extension Counter {
     case .timeouts: .init("timeouts", .counter, "requests", "Requests whose deadline passed")
     case .lateReplies:
       .init("late_replies", .counter, "replies", "Replies that arrived after their deadline; discarded")
+    case .slowRequests:
+      .init(
+        "slow_requests", .counter, "requests",
+        "Requests that took at least log.slow.over, one per server of a multi-get; 0 while that is off")
     case .queueFull:
       .init("queue_full", .counter, "requests", "Requests refused because a server's queue was full")
     case .noreplyDropped:

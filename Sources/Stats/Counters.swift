@@ -7,7 +7,7 @@
 @frozen @usableFromInline
 package struct Counters: BitwiseCopyable, Sendable {
   /// One value per case of `Counter`.
-  @usableFromInline var values: InlineArray<57, UInt64>
+  @usableFromInline var values: InlineArray<58, UInt64>
 
   @inlinable package init() { values = InlineArray(repeating: 0) }
 

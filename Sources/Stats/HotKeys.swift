@@ -34,6 +34,9 @@ package struct HotKeys: ~Copyable {
     byBytes.add(key, weight: UInt64(max(0, bytes)), now: now)
   }
 
+  /// Whether the next request is to be looked at.
+  @inlinable package var isDue: Bool { left <= 0 }
+
   /// Chooses the next request: at random, so that no client's rhythm is followed.
   package mutating func chooseNext() {
     random ^= random &<< 13

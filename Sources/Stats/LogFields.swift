@@ -14,6 +14,7 @@ package enum LogFields {
     .init("client", .text, "A client's address, where the system tells it"),
     .init(
       "clients", .gauge, "clients", "Clients connected now, or the number that descriptors are enough for"),
+    .init("command", .text, "The command of a slow request"),
     .init("deleted", .gauge, "keys", "Outdated keys deleted on a server; everything if it was flushed"),
     .init("descriptors", .gauge, "descriptors", "The process's limit of open files"),
     .init(
@@ -22,10 +23,17 @@ package enum LogFields {
     .init("from", .text, "A server's address before the change"),
     .init(
       "got", .text, "The reply that does not fit: its first word if memcached has it, and its bytes, no data"),
+    .init("hits", .gauge, "keys", "The keys of a slow multi-get that were hits"),
     .init("host", .text, "A host name of the configuration"),
     .init("instead", .text, "What the proxy uses meanwhile"),
     .init("items", .text, "Items that a server held when it was put back, or unknown"),
-    .init("keys", .text, "What happens to a server's keys; or the number of keys that it cannot hold"),
+    .init(
+      "key", .text,
+      "The first key of a slow request: its hash, FNV-1a of 64 bits in 16 hexadecimal digits, or with log.slow.keys: plain the key"
+    ),
+    .init(
+      "keys", .text,
+      "What happens to a server's keys; or the number of keys that it cannot hold, or of a slow multi-get"),
     .init(
       "left_out", .gauge, "lines", "Lines of this kind that were left out since the last that was written"),
     .init("level", .text, "The level of the log: error, warning, info or debug"),
@@ -40,12 +48,20 @@ package enum LogFields {
     .init("pool", .text, "The pool's name"),
     .init("processor", .text, "The number of the processor for a worker"),
     .init("processors", .text, "The processors of the workers, or how many the process may use"),
+    .init("queue", .text, "How long a slow request waited in the proxy before its last byte was sent"),
     .init("reason", .text, "What the system, the resolver or the configuration's check reported"),
     .init("refused", .gauge, "clients", "Connections closed because there was no descriptor for them"),
     .init("rejected", .counter, "clients", "Clients rejected since the start because there were too many"),
+    .init("reply", .text, "How long a slow request's server took after that to answer, or had not answered"),
+    .init(
+      "result", .text,
+      "How a slow request ended: hit, miss, stored, deleted, server_error, timed_out and the like"),
     .init("server", .text, "The server's address as configured"),
     .init("share", .text, "The share of a pool's keys that have another server since a reload"),
     .init("to", .text, "A server's address after the change"),
+    .init("took", .text, "How long a slow request took, from its arrival"),
+    .init(
+      "unread", .text, "How long the client of a slow request has left earlier replies unread, if it has"),
     .init("version", .text, "The proxy's version"),
     .init("waited", .text, "How long the start waited for host names"),
     .init("wanted", .gauge, "descriptors", "The limit of open files that the configuration needs"),

@@ -55,6 +55,13 @@ import Testing
     #expect(settings.drainTimeout == .seconds(5))
   }
 
+  @Test(arguments: ["off", "{over: 20ms, keys: none}", "{keys: plain, over: 1.5s}"])
+  func settingsOfTheLogAreWrittenAsTheyAreRead(_ slow: String) throws {
+    let settings = try Self.decode("servers: [a]\nlog: {level: debug, slow: \(slow)}")
+    #expect(try Self.decode(settings.yaml).log == settings.log)
+    #expect((settings.log.slow.over == nil) == (slow == "off"))
+  }
+
   @Test(arguments: KnownKeys.all)
   func everyKeyIsInTheFullExampleAndTheDocumentation(_ key: String) throws {
     #expect(try Self.text("config/full.yml").contains("\(key):"))
@@ -109,7 +116,7 @@ import Testing
       limits:
         {clients: 5, client_output: 1MB, max_value: 1.5KiB, server_queue: 1 GB, memory: 20MiB,
         half_request_timeout: 90s, unread_timeout: 1h}
-      log: {to: /var/log/ringroad.log, level: debug, format: json, clients_may_set_level: true}
+      log: {to: /var/log/ringroad.log, level: debug, format: json, clients_may_set_level: true, slow: {over: 1.5s, keys: plain}}
       """)
     #expect(
       settings.listeners == [
@@ -157,6 +164,7 @@ import Testing
     #expect(settings.log.destination == .file(path: "/var/log/ringroad.log"))
     #expect(settings.log.level == .debug && settings.log.format == .json)
     #expect(settings.log.clientsMaySetLevel)
+    #expect(settings.log.slow.over == .milliseconds(1500) && settings.log.slow.keys == .plain)
     #expect(settings.summary == "2 pools, 5 servers, 4 listeners, 2 routes")
   }
 

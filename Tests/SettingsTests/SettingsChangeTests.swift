@@ -70,6 +70,10 @@ import Testing
       "listen:", "log: {clients_may_set_level: true}\nlisten:",
       ["log.clients_may_set_level: changed from false to true"]
     ),
+    (
+      "listen:", "log: {slow: {over: 20ms}}\nlisten:",
+      ["log.slow: changed from off to {over: 20ms, keys: hash}"]
+    ),
     ("listen:", "threads: 8\nlisten:", ["threads: changed from auto to 8 (needs a restart)"]),
     (
       "listen:", "pin_threads: true\nlisten:",
@@ -137,6 +141,7 @@ import Testing
     vary { $0.log.level = .error }
     vary { $0.log.format = .json }
     vary { $0.log.clientsMaySetLevel = true }
+    vary { $0.log.slow.over = .milliseconds(50) }
     vary { $0.drainTimeout = .seconds(6) }
     vary { $0.threads = 2 }
     vary { $0.pinsThreads = true }

@@ -135,12 +135,14 @@ package struct Dispatcher: ~Copyable {
       let isTrue = invalidation.noteRefusal(
         asked.readable, lineAt: one.start, leg.verb, KeyRange(leg, start: one.start), at: s, in: leg.pool,
         by: one.next, isAhead: one.isAhead, one.failure, &upstream, router, &common)
-      fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue)
+      fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue, sentAt: one.sentAt)
     case .unsent, .inDoubt, .late, .leftBehind:
       if leg.isLate, !leg.isPromised { break }
       let isTrue = invalidation.settleDoubt(one, asked.readable, &upstream, router, &common)
       // No client waits for a deletion by the proxy itself, but clients were promised it.
-      if !leg.isPromised { fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue) }
+      if !leg.isPromised {
+        fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue, sentAt: one.sentAt)
+      }
     }
     if leg.fanOut != Ref<FanOut>.none {
       if one.fate != .late { fanOuts[leg.fanOut].open &-= 1 }
@@ -154,8 +156,11 @@ package struct Dispatcher: ~Copyable {
   /// everything else with an error line that names server and cause. Its request begins at `start` in `asked`.
   mutating func fail(
     _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure, _ asked: RawSpan = RawSpan(), _ start: Int = 0,
-    isTrue: Bool = false
+    isTrue: Bool = false, sentAt: Instant? = nil
   ) {
+    if isNoticed(since: leg.since) {
+      notice(leg, RequestResult(failure), at: s, asked, start, sentAt: sentAt)
+    }
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
     countFailure(leg.verb, failure, at: s, in: leg.pool)
@@ -195,6 +200,61 @@ package struct Dispatcher: ~Copyable {
     fanOuts[f].pending &-= 1
   }
 
+  // MARK: - Requests that are reported
+
+  /// Whether a request that arrived then and is answered now is to be reported.
+  @inline(__always) func isNoticed(since: Instant) -> Bool { elapsed(since: since) >= common.reports.after }
+
+  /// Nanoseconds until now.
+  @inline(__always) func elapsed(since: Instant) -> UInt64 { common.clock.nanoseconds &- since.nanoseconds }
+
+  /// Reports a leg whose request begins at `start` in its queue and whose reply has `length` bytes. `result`: nil for a
+  /// multi-get's leg, whose keys tell.
+  @inline(never)
+  mutating func notice(
+    _ leg: Leg, _ result: RequestResult?, on l: Ref<ServerConnection>, at start: Int = 0, length: Int
+  ) {
+    let s = upstream.connections[l].server
+    guard isWanted(at: s) else { return }
+    let sentAt = upstream.connections[l].queue.sentAt(start &+ Int(leg.length))
+    let key = upstream.connections[l].queue.copyKey(
+      from: start &+ Int(leg.keyStart), count: keyLength(of: leg))
+    report(leg, result, at: s, length: length, sentAt: sentAt, key)
+  }
+
+  /// The same for a request that is in `asked`, from `start`.
+  @inline(never)
+  mutating func notice(
+    _ leg: Leg, _ result: RequestResult, at s: Ref<Server>, _ asked: RawSpan, _ start: Int, sentAt: Instant?,
+    length: Int = 0
+  ) {
+    // The other commands for several servers take as long as the slowest of them.
+    if leg.fanOut != Ref<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return }
+    guard isWanted(at: s) else { return }
+    let key = asked.copy(from: start &+ Int(leg.keyStart), count: keyLength(of: leg))
+    report(leg, result, at: s, length: length, sentAt: sentAt, key)
+  }
+
+  private mutating func isWanted(at s: Ref<Server>) -> Bool {
+    common.counters.add(.slowRequests)
+    return common.reports.wants(at: upstream.servers[s].id)
+  }
+
+  /// Bytes of a leg's first key.
+  private func keyLength(of leg: Leg) -> Int {
+    let isShare = leg.fanOut != Ref<FanOut>.none && leg.piece != .max
+    return Int(isShare ? fanOuts[leg.fanOut].pieces[Int(leg.piece)].keyLength : leg.keyLength)
+  }
+
+  private mutating func report(
+    _ leg: Leg, _ result: RequestResult?, at s: Ref<Server>, length: Int, sentAt: Instant?, _ key: [UInt8]
+  ) {
+    var one = AnsweredRequest(
+      leg, result, at: s, length: length, sentAt: sentAt, now: common.clock, upstream, downstream, fanOuts)
+    one.key = key
+    common.reports.add(one)
+  }
+
   /// Appends the error line for a server that did not answer.
   mutating func appendError(_ cause: StaticString, at s: Ref<Server>, to target: ReplyTarget) {
     common.counters.add(.serverErrors)
@@ -228,7 +288,7 @@ package struct Dispatcher: ~Copyable {
   /// they have, and their connections are then closed.
   mutating func apply(_ plan: WorkerPlan, now: Instant) {
     if invalidation.isJournaling { noteInFlight() }
-    common.limits = plan.limits
+    common.set(plan.limits)
     common.buffers.bound = common.limits.memory
     fastPathBytes = min(common.limits.serverQueue, 64 << 10)
     let before = upstream.pools.ids

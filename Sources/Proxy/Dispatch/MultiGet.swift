@@ -222,6 +222,32 @@ extension Dispatcher {
     if !upstream.policy(of: pool, at: s).missesOnFailure { fanOuts[f].isStrict = true }
   }
 
+  // MARK: - Gets of one line
+
+  /// Reports those of the single-key gets at the front of a connection that are to be; their values are in `bytes` from
+  /// `start`.
+  @inline(never)
+  mutating func noticeGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
+    var (p, at) = (start, 0)
+    for i in 0..<count {
+      let leg = upstream.connections[l].queue.legs[i]
+      var length = 0
+      // An error ends the reply to the line.
+      var result = i >= count &- shared.errors ? RequestResult.serverError : .miss
+      if case .value(let n) = ReplyParser.block(
+        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
+        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
+      {
+        (length, result) = (n, .hit)
+      }
+      if leg.exchange != Ref<Exchange>.none, isNoticed(since: leg.since) {
+        notice(leg, result, on: l, at: at, length: length)
+      }
+      p &+= length
+      at &+= Int(leg.length)
+    }
+  }
+
   // MARK: - Parts of fan-outs
 
   /// Reads what has arrived of the reply to a fan-out's leg. Returns its bytes, and whether the leg has ended; nil when
@@ -298,17 +324,35 @@ extension Dispatcher {
     case .done:
       if !leg.isLate {
         recordLatency(since: leg.since, at: upstream.connections[l].server)
+        if isNoticed(since: leg.since) { notice(leg, nil, on: l, length: p &- start) }
         sampleKeys(of: leg, on: l)
       }
       return (p &- start, true)
     case .refused:
       if !leg.isLate {
+        if isNoticed(since: leg.since) { notice(leg, .serverError, on: l, length: p &- start) }
         noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
       }
       return (p &- start, true)
     case .broken(let why):
       violation(l, why, bytes, p)
       return nil
+    }
+  }
+
+  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
+  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
+    guard common.hotKeys.pass(1) else { return }
+    common.hotKeys.chooseNext()
+    let now = common.clock
+    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
+    while i != .max {
+      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
+      upstream.connections[l].queue.sample(
+        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
+        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
+      keyAt &+= Int(piece.keyLength) &+ 1
+      i = piece.next
     }
   }
 

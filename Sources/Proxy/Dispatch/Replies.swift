@@ -175,7 +175,7 @@ extension Dispatcher {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
-    countGets(count, on: l)
+    if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
     if common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
@@ -262,11 +262,11 @@ extension Dispatcher {
   // MARK: - Counting
 
   /// Counts the single-key gets at the front of a connection that were answered together, as `shared` says: they are of
-  /// one pool.
-  @inline(never) mutating func countGets(_ count: Int, on l: Ref<ServerConnection>) {
+  /// one pool. Returns whether any is to be reported.
+  @inline(never) mutating func countGets(_ count: Int, on l: Ref<ServerConnection>) -> Bool {
     let (hits, errors, skipped) = (shared.hits, shared.errors, shared.skipped)
     let total = count &- skipped
-    guard total > 0 else { return }
+    guard total > 0 else { return false }
     let s = upstream.connections[l].server
     let first = upstream.connections[l].queue.legs[0]
     let place = upstream.pools.place(of: first.pool)
@@ -277,9 +277,11 @@ extension Dispatcher {
     guard skipped == 0, upstream.connections[l].queue.legs[count &- 1].since == first.since else {
       return countLatencies(of: count, on: l, place)
     }
-    let bucket = bucket(since: first.since)
+    let elapsed = elapsed(since: first.since)
+    let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
+    return elapsed >= common.reports.after
   }
 
   @inline(never)
@@ -293,7 +295,10 @@ extension Dispatcher {
   }
 
   @inline(never)
-  private mutating func countLatencies(of count: Int, on l: Ref<ServerConnection>, _ place: Ref<PoolTally>) {
+  private mutating func countLatencies(of count: Int, on l: Ref<ServerConnection>, _ place: Ref<PoolTally>)
+    -> Bool
+  {
+    var isAnyNoticed = false
     let s = upstream.connections[l].server
     for i in 0..<count {
       let leg = upstream.connections[l].queue.legs[i]
@@ -301,30 +306,44 @@ extension Dispatcher {
       let bucket = bucket(since: leg.since)
       upstream.servers[s].counts.latency.record(bucket: bucket, times: 1)
       upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+      isAnyNoticed = isAnyNoticed || isNoticed(since: leg.since)
     }
+    return isAnyNoticed
   }
 
   /// The bucket of the time until now.
   @inline(__always) private func bucket(since: Instant) -> Int {
-    LatencyBuckets.bucket(of: common.clock.nanoseconds &- since.nanoseconds)
+    LatencyBuckets.bucket(of: elapsed(since: since))
   }
 
-  /// Counts a request of one key that a server has answered; one that was late only as a late reply.
+  /// Counts a request of one key that a server has answered; one that was late only as a late reply. Returns whether it is
+  /// to be looked at.
   @inline(never)
-  mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) {
-    guard !leg.isLate else { return countLate(at: s) }
-    let bucket = bucket(since: leg.since)
+  mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) -> Bool {
+    guard !leg.isLate else {
+      countLate(at: s)
+      return false
+    }
+    let elapsed = elapsed(since: leg.since)
+    let isChosen = common.hotKeys.pass(1) || elapsed >= common.reports.after
+    let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.count(result, bucket: bucket)
     let place = upstream.pools.place(of: leg.pool)
     upstream.pools.tallies[place].count(leg.verb.rawValue, result)
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+    return isChosen
   }
 
   /// The same for the front leg of a connection, whose reply has `length` bytes.
   @inline(__always)
   mutating func count(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
-    count(leg, result, at: upstream.connections[l].server)
-    if common.hotKeys.pass(1) { sample(leg, at: 0, on: l, length: length) }
+    if count(leg, result, at: upstream.connections[l].server) { look(leg, result, on: l, length: length) }
+  }
+
+  @inline(never)
+  private mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    if isNoticed(since: leg.since) { notice(leg, result, on: l, length: length) }
+    if common.hotKeys.isDue { sample(leg, at: 0, on: l, length: length) }
   }
 
   /// The same for a classic request.
@@ -367,22 +386,6 @@ extension Dispatcher {
       if i == chosen { return sample(leg, at: at, on: l, length: length) }
       p &+= length
       at &+= Int(leg.length)
-    }
-  }
-
-  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
-  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
-    guard common.hotKeys.pass(1) else { return }
-    common.hotKeys.chooseNext()
-    let now = common.clock
-    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
-    while i != .max {
-      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
-      upstream.connections[l].queue.sample(
-        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
-        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
-      keyAt &+= Int(piece.keyLength) &+ 1
-      i = piece.next
     }
   }
 

@@ -231,7 +231,13 @@ extension Transfers {
       violation(l, .unsolicited, bytes, 0, &d)
       return bytes.byteCount
     }
-    d.count(leg, result, at: d.streams[i].server)
+    if d.count(leg, result, at: d.streams[i].server), d.isNoticed(since: leg.since) {
+      var request = d.streams[i].copyLine(&d.common.buffers)
+      d.notice(
+        leg, result, at: d.streams[i].server, request.readable, 0,
+        sentAt: d.upstream.connections[l].queue.sentAt(0), length: length)
+      request.release(to: &d.common.buffers)
+    }
     if d.invalidation.isJournaling {
       let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
       if isDone || bytes.hasText("SERVER_ERROR", at: 0) {

@@ -35,6 +35,8 @@ struct Settled: BitwiseCopyable {
   var isAhead = false
   var failure: ServerFailure
   var fate: Fate
+  /// When it was sent, if that is known.
+  var sentAt: Instant?
   /// Where its request begins in `SettledRequests.bytes`.
   var start: Int
 }

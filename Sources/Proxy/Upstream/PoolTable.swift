@@ -24,6 +24,10 @@ struct PoolTable: ~Copyable {
     places = FixedArray(new)
   }
 
+  func id(of pool: PoolIndex) -> PoolID {
+    Int(pool.number) < ids.count ? ids[Int(pool.number)] : PoolID(.max)
+  }
+
   /// A pool's tally.
   @inline(__always) func place(of pool: PoolIndex) -> Ref<PoolTally> { places[Int(pool.number)] }
 }

@@ -27,6 +27,8 @@ package struct RequestQueue: ~Copyable {
   package var bytes = Buffer()
   /// Bytes at the front of `bytes` that were sent.
   package var sent = 0
+  /// When they were sent.
+  private(set) var sendTimes = SendTimes()
   var legs = Fifo<Leg>()
   /// Number of legs at the front that are late or answered, and the bytes of their requests. Legs behind may be late too
   /// (`Leg.isLate`).
@@ -108,7 +110,18 @@ package struct RequestQueue: ~Copyable {
   // MARK: - Requests are sent and answered
 
   /// The edge has sent `n` bytes.
-  @inline(always) mutating func noteSent(_ n: Int) { sent &+= n }
+  @inline(always) mutating func noteSent(_ n: Int) {
+    sent &+= n
+    sendTimes.note(n)
+  }
+
+  /// Notes when the last `n` bytes were sent.
+  @inline(never) mutating func markSent(_ n: Int, at now: Instant) {
+    sendTimes.mark(last: n, answered: sendTimes.total &- sent, at: now)
+  }
+
+  /// When the last byte before position `end` in `bytes` was sent; nil if that is not known, or it was not.
+  func sentAt(_ end: Int) -> Instant? { sendTimes.time(ofByteBefore: sendTimes.total &- sent &+ end) }
 
   /// Whether all bytes of the front leg, and of its line, were sent.
   var hasSentFront: Bool {
@@ -263,7 +276,7 @@ package struct RequestQueue: ~Copyable {
     settled.list.append(
       Settled(
         leg: one.leg, server: s, next: l, isAhead: isAhead, failure: failure, fate: fate,
-        start: settled.bytes.count))
+        sentAt: sentAt(one.start &+ Int(one.leg.length)), start: settled.bytes.count))
     settled.bytes.append(bytes, from: one.start, count: lineLength(of: one), &buffers)
   }
 
@@ -357,5 +370,8 @@ package struct RequestQueue: ~Copyable {
   }
 
   /// Frees memory that a burst of requests has left unused.
-  mutating func trim() { legs.trim() }
+  mutating func trim() {
+    legs.trim()
+    sendTimes.drop(before: sendTimes.total &- sent)
+  }
 }

@@ -6,6 +6,7 @@ extension RequestQueue {
   func checkInvariants() -> String? {
     guard sent >= 0, sent <= bytes.count else { return "\(sent) of \(bytes.count) bytes sent" }
     if front == .upload { return legs.count <= 1 ? nil : "an upload with \(legs.count) legs" }
+    guard sendTimes.marks.count <= SendTimes.most else { return "\(sendTimes.marks.count) marks of sends" }
     if let text = checkLegs() ?? checkLate() ?? checkLine() { return text }
     switch front {
     case .plain, .upload: return nil

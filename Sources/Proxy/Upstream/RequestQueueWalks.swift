@@ -41,6 +41,11 @@ extension RequestQueue {
     keys.add(bytes.readable, from: start, count: count, bytes: weight, now: now)
   }
 
+  /// A copy of the key that is `count` bytes from `start`.
+  mutating func copyKey(from start: Int, count: Int) -> [UInt8] {
+    bytes.readable.copy(from: start, count: count)
+  }
+
   /// Bytes of a request up to the value of a storage command.
   func lineLength(of one: Entry) -> Int {
     let end = one.start &+ Int(one.leg.length)

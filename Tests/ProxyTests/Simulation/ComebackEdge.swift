@@ -175,6 +175,7 @@ extension WorkerEvent {
     case .failed(let server, _), .unanswered(let server, _), .full(let server), .unsuited(let server, _),
       .answered(let server), .violation(let server, _, _, _), .flushOwed(let server), .flushed(let server, _):
       server
+    case .slow(let request): request.server
     case .client: nil
     }
   }
