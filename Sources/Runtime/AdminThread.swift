@@ -117,6 +117,7 @@ final class AdminThread: HTTPHandler {
         return book
       }
       recorder.record(sharedStats.snapshot(), book)
+      sharedStats.beats.add(1, ordering: .relaxed)
     }
     guard !streams.isEmpty else { return }
     let latest = history.latest
