@@ -119,6 +119,7 @@ final class AdminThread: HTTPHandler {
       recorder.record(sharedStats.snapshot(), book)
       // So that the first answer about them is not an old one.
       _ = sharedStats.hotKeys.merged()
+      sharedStats.beats.add(1, ordering: .relaxed)
     }
     guard !streams.isEmpty else { return }
     let latest = history.latest

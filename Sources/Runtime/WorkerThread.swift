@@ -257,7 +257,7 @@ struct WorkerThread: ~Copyable {
   private mutating func tick(now: Instant) {
     pace.tick(now: now)
     worker.tick(now: now)
-    if pace.ticks % 10 == 0 {
+    if pace.isTimeToPublish(beat: sharedStats.beats.load(ordering: .relaxed)) {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
