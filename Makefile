@@ -31,6 +31,7 @@ help: ## list the targets
 	  test-top "run ringroad top in a pseudo-terminal, half a minute" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
+	  test-admin "scrape it with Prometheus, check its HTTP API, attack its admin port" \
 	  test-browser "check the dashboard in a headless browser, two minutes" \
 	  page "bundle the dashboard's files into Sources/Admin/PageBytes.swift" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
@@ -61,7 +62,7 @@ check: lint test ## run what must pass before a change is merged: lint, no warni
 lint: swift ## check the style of the Swift sources
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
-# docs/STATS.md and the manual page: the tables of rows and fields, from Sources/Stats.
+# docs/STATS.md, docs/OBSERVABILITY.md and the manual page: the tables of rows, fields and metrics.
 docs: swift ## write the tables of the code into the pages that have them
 	$(SWIFT) build --build-tests
 	RINGROAD_WRITE_DOCS=1 $(SWIFT) test --skip-build --disable-xctest --filter StatsPagesTests
@@ -79,7 +80,7 @@ install: ## install binary, man page, units, sample files and pages under PREFIX
 	install -D -m 644 config/ringroad.service config/ringroad.socket -t $(DESTDIR)$(UNITS)
 	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' $(DESTDIR)$(UNITS)/ringroad.service
 	install -D -m 644 README.md LICENSE -t $(DESTDIR)$(PAGES)
-	install -D -m 644 docs/*.md docs/*.svg -t $(DESTDIR)$(PAGES)/docs
+	install -D -m 644 docs/*.md docs/*.svg docs/*.yml -t $(DESTDIR)$(PAGES)/docs
 	install -D -m 644 config/* -t $(DESTDIR)$(PAGES)/config
 	@printf '%s\n' '' 'ringroad.service reads /etc/ringroad.yml, which make install leaves to you:' '' \
 	  '  cp -n $(PAGES)/config/ringroad.yml /etc/    # and name your servers in it' \
@@ -108,7 +109,8 @@ venv:
 # Benchmarks and fault tests use the current release build.
 bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
 test-faults test-faults-short test-faults-canary soak: build
+test-admin test-admin-short test-admin-hostile: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
-include Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk Tests/Sanitizers/sanitize.mk
-include Tests/Browser/browser.mk Sources/Admin/Page/page.mk
+include Tests/Admin/admin.mk Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk
+include Tests/Sanitizers/sanitize.mk Tests/Browser/browser.mk Sources/Admin/Page/page.mk

@@ -78,13 +78,19 @@ let package = Package(
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "TestSupport"], swiftSettings: house),
     .testTarget(name: "ConsoleTests", dependencies: ["Console", "Settings", "Net"], swiftSettings: house),
+    .testTarget(
+      name: "AdminTests",
+      dependencies: [
+        "Admin", "Bytes", "Net", "Routing", "Settings", "Stats", "Topology", "Wire", "TestSupport",
+      ],
+      swiftSettings: house),
     .testTarget(name: "NetTests", dependencies: ["Net"], swiftSettings: house),
     .testTarget(
       name: "RuntimeTests",
       dependencies: ["Runtime", "Control", "Settings", "Proxy", "Net", "Bytes", "TestSupport"],
       swiftSettings: house),
     .testTarget(name: "BenchTests", dependencies: ["Bench", "Bytes", "TestSupport"], swiftSettings: house),
-    .testTarget(name: "TidyTests", dependencies: ["Stats"], swiftSettings: house),
+    .testTarget(name: "TidyTests", dependencies: ["Admin", "Stats"], swiftSettings: house),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Net"], exclude: ["Clients", "Support"],
       swiftSettings: house),

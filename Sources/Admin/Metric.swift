@@ -101,6 +101,10 @@ extension Metric {
         Sample([("result", "refused")], .count(UInt64(max(0, $0.snapshot.control.reloadFailures)))),
       ]
     },
+    Metric(
+      "config_refused", .gauge, "files",
+      "1 while the configuration file on disk is refused and the one before it is in force, else 0"
+    ) { [Sample([], .count($0.snapshot.control.lastReloadError.isEmpty ? 0 : 1))] },
     Metric("host_lookups", .counter, "lookups", "Lookups of servers' host names, failed ones included") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.lookups))))]
     },

@@ -14,7 +14,7 @@ package enum MetricText: Sendable {
     var out: [UInt8] = []
     for metric in Metric.all {
       let family = self == .prometheus ? metric.name : metric.family
-      out += "# HELP \(family) \(escaped(metric.meaning))\n# TYPE \(family) \(metric.kind.rawValue)\n".utf8
+      out += "# HELP \(family) \(help(metric.meaning))\n# TYPE \(family) \(metric.kind.rawValue)\n".utf8
       for sample in metric.samples(source) { write(metric, sample, to: &out) }
     }
     if self == .openMetrics { out += "# EOF\n".utf8 }
@@ -44,13 +44,16 @@ package enum MetricText: Sendable {
       + "}"
   }
 
-  private func escaped(_ text: String, quotes: Bool = false) -> String {
+  /// A metric's meaning; only OpenMetrics has its quotes escaped.
+  func help(_ text: String) -> String { escaped(text, quotes: self == .openMetrics) }
+
+  private func escaped(_ text: String, quotes: Bool) -> String {
     var out = ""
     for character in text.unicodeScalars {
       switch character {
       case "\\": out += "\\\\"
       case "\n": out += "\\n"
-      case "\"" where quotes || self == .openMetrics: out += "\\\""
+      case "\"" where quotes: out += "\\\""
       default: out.unicodeScalars.append(character)
       }
     }

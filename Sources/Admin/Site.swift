@@ -17,6 +17,8 @@ package struct Site: ~Copyable {
     case mark(server: String, isDown: Bool)
     /// The events from number `since` on, as they happen.
     case events(since: Int)
+    /// The requests that the filter shows, as they are answered; as JSON events or as lines.
+    case tail(TailFilter, asEvents: Bool)
   }
 
   /// What the site is asked to read besides the numbers.
@@ -48,7 +50,7 @@ package struct Site: ~Copyable {
   package init(hosts: [String]) { self.hosts = Set(hosts.map { $0.lowercased() }) }
 
   package mutating func answer(_ request: HTTPRequest, _ sources: Sources) -> Answer {
-    guard let host = request.host, mayBe(host: host) else {
+    if let host = request.host, !mayBe(host: host) {
       return .response(
         .error(421, "this name is not the proxy's: use its address, or add the name to admin.hosts"))
     }
@@ -68,29 +70,35 @@ package struct Site: ~Copyable {
       return .response(.error(400, "unknown parameter \(quoted(stranger.name))"))
     }
     if endpoint.method == "POST" {
-      if let refusal = refusal(of: request, sources.token()) { return .response(refusal) }
+      let words = "nothing can be changed here: the configuration has no admin.token"
+      if let refusal = refusal(of: request, sources.token(), words) { return .response(refusal) }
       return change(endpoint, request, sources.numbers)
+    }
+    if endpoint == .tail {
+      let words = "requests show clients' keys, so this needs a token: the configuration has no admin.token"
+      if let refusal = refusal(of: request, sources.token(), words) { return .response(refusal) }
+      return tail(request, query, sources.numbers)
     }
     return read(endpoint, request, query, sources)
   }
 
   /// Whether a browser that was sent here by name was meant to be: a foreign name whose address was changed to ours would
-  /// let any page read from here. Numeric addresses cannot be changed so.
+  /// let any page read from here. Numeric addresses cannot be changed so. Browsers always name the host; health checks
+  /// by HTTP/1.0 need not.
   private func mayBe(host: String) -> Bool {
-    var name = host.lowercased()
-    if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
-      return name[end...].dropFirst().allSatisfy { $0 == ":" || $0.isNumber }
+    var name = host.lowercased()[...]
+    let digits = name.utf8.reversed().prefix { (48...57).contains($0) }.count
+    if digits > 0, name.dropLast(digits).last == ":" { name = name.dropLast(digits + 1) }
+    if name.hasPrefix("["), name.hasSuffix("]") {
+      return HostName.isIPv6(String(name.dropFirst().dropLast()))
     }
-    if let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
-    let isNumeric = !name.isEmpty && name.allSatisfy { $0.isNumber || $0 == "." }
-    return isNumeric || name == "localhost" || hosts.contains(name)
+    let isNumeric = !name.isEmpty && name.utf8.allSatisfy { "0123456789.".utf8.contains($0) }
+    return isNumeric || name == "localhost" || hosts.contains(String(name))
   }
 
-  /// Why a request may not change anything; nil if it may.
-  private func refusal(of request: HTTPRequest, _ token: String?) -> HTTPResponse? {
-    guard let token, !token.isEmpty else {
-      return .error(403, "nothing can be changed here: the configuration has no admin.token")
-    }
+  /// Why a request that needs the token is refused; nil if it has that. `words`: what to say if there is none.
+  private func refusal(of request: HTTPRequest, _ token: String?, _ words: String) -> HTTPResponse? {
+    guard let token, !token.isEmpty else { return .error(403, words) }
     let given = request.authorization ?? ""
     guard given.lowercased().hasPrefix("bearer "), isSame(String(given.dropFirst(7)), token) else {
       var response = HTTPResponse.error(401, "this needs the token: Authorization: Bearer TOKEN")

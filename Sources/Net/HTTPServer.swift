@@ -185,7 +185,12 @@ package final class HTTPServer {
     let descriptor = unsafe bufferevent_getfd(evhttp_connection_get_bufferevent(connection))
     lastID &+= 1
     let id = lastID
-    switch handler?.answer(unsafe read(request), id: id) ?? .now(HTTPResponse(503)) {
+    let message = unsafe read(request)
+    if let fault = unsafe HTTPServer.fault(of: request) {
+      let headers = [("Content-Type", "text/plain"), ("Connection", "close")]
+      return unsafe send(HTTPResponse(400, headers: headers, body: Array("\(fault)\n".utf8)), to: request)
+    }
+    switch handler?.answer(message, id: id) ?? .now(HTTPResponse(503)) {
     case .now(let response):
       connections[descriptor]?.since = Clock.now()
       unsafe send(response, to: request)
@@ -193,8 +198,12 @@ package final class HTTPServer {
       connections[descriptor]?.isAwaited = true
       unsafe wait(for: id, request, connection, descriptor)
     case .stream(let response):
-      guard pending.values.count(where: { $0.isStream }) < limits.streams else {
-        return unsafe send(HTTPResponse(503, body: Array("too many streams\n".utf8)), to: request)
+      let isFull = pending.values.count(where: { $0.isStream }) >= limits.streams
+      guard !isFull, message.method != "HEAD" else {
+        handler?.left(id)
+        connections[descriptor]?.since = Clock.now()
+        return unsafe send(
+          isFull ? HTTPResponse(503, body: Array("too many streams\n".utf8)) : response, to: request)
       }
       connections[descriptor]?.isStream = true
       unsafe wait(for: id, request, connection, descriptor)
@@ -281,6 +290,30 @@ package final class HTTPServer {
     unsafe body.withUnsafeMutableBytes { _ = unsafe evbuffer_copyout(input, $0.baseAddress, $0.count) }
     result.body = body
     return result
+  }
+
+  /// Why it is not clear which host a request means, or where it ends; nil if it is. libevent reads no body of a GET and of
+  /// other methods: it would take that for the next request. It takes the first of several lengths, and chunks before any
+  /// length. A proxy in front may see that differently, and so may be made to send a request that it never saw.
+  private static func fault(of request: OpaquePointer) -> String? {
+    let headers = unsafe evhttp_request_get_input_headers(request)
+    /// All values of a header, which is removed.
+    func values(_ name: String) -> [String] {
+      var values: [String] = []
+      while let value = unsafe evhttp_find_header(headers, name) {
+        values.append(unsafe String(cString: value))
+        unsafe evhttp_remove_header(headers, name)
+      }
+      return values
+    }
+    if values("Host").count > 1 { return "several hosts" }
+    let (lengths, codings) = (values("Content-Length"), values("Transfer-Encoding"))
+    if lengths.count + codings.count > 1 { return "several lengths" }
+    if codings.contains(where: { $0.lowercased() != "chunked" }) { return "an unknown transfer encoding" }
+    if lengths.contains(where: { !$0.utf8.allSatisfy { (48...57).contains($0) } }) { return "a bad length" }
+    let hasBody = !codings.isEmpty || lengths.contains { $0 != "0" }
+    let mayHaveBody = ["POST", "PUT", "PATCH"].contains(method(unsafe evhttp_request_get_command(request)))
+    return hasBody && !mayHaveBody ? "a body where none is read" : nil
   }
 
   private static func method(_ command: evhttp_cmd_type) -> String {

@@ -4,6 +4,8 @@ import Stats
 
 /// How fast a worker's event loop is: whether a turn takes long, and whether ticks come late.
 struct Pace: ~Copyable {
+  /// Ticks so far.
+  private(set) var ticks = 0
   private var turns = Histogram()
   private var lags = Histogram()
   private var lastTick = Instant.never
@@ -11,6 +13,7 @@ struct Pace: ~Copyable {
 
   /// A tick has come. The turn that it is in is timed.
   mutating func tick(now: Instant) {
+    ticks &+= 1
     let due = lastTick.advanced(by: WorkerThread.tickLength)
     if lastTick != .never { lags.record(now.nanoseconds(since: due)) }
     lastTick = now

@@ -75,8 +75,9 @@ struct WorkerThread: ~Copyable {
   var confirmedAt: [ServerID: Instant] = [:]
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
-  var ticks = 0
   var pace = Pace()
+  /// The version of the tails that it follows.
+  var tailVersion = 0
   var isEnding = false
   var hasEnded = false
 
@@ -256,10 +257,9 @@ struct WorkerThread: ~Copyable {
   }
 
   private mutating func tick(now: Instant) {
-    ticks &+= 1
     pace.tick(now: now)
     worker.tick(now: now)
-    if ticks % 10 == 0 {
+    if pace.ticks % 10 == 0 {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
@@ -268,8 +268,9 @@ struct WorkerThread: ~Copyable {
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     if !worker.dispatcher.common.reports.slow.isEmpty { sendSlowRequests() }
+    followTails()
     if !doubts.isEmpty { settleDoubts(now: now) }
-    if ticks % 100 == 0 {
+    if pace.ticks % 100 == 0 {
       worker.sweep(now: now)
       worker.dispatcher.upstream.secret = Self.random()
     }

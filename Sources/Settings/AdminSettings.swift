@@ -15,10 +15,11 @@ package struct AdminSettings: Equatable, Sendable {
   package var tokenFile: String? = nil
   /// Names by which clients may reach it, besides numeric addresses, localhost and the name of its own address.
   package var hosts: [String] = []
-  /// Whether the file or a flag has asked for it: then it must be there, or the proxy does not start.
-  package var isRequired = false
 
   package init() {}
+
+  /// Whether the proxy does not start without it: if it was asked for. One that is there by default may be missing.
+  package var isRequired: Bool { listener != nil && self != AdminSettings() }
 
   /// The address, in the form of the file.
   var written: String { listener?.endpoint.description ?? "off" }
@@ -28,7 +29,6 @@ extension SettingsDecoder {
   /// Decodes `off`, an address, or a mapping.
   mutating func admin(_ node: YAMLNode) -> AdminSettings {
     var admin = AdminSettings()
-    admin.isRequired = true
     guard case .mapping = node.content else {
       guard let text = text(node, "admin", expected: "off, or an address such as 127.0.0.1:11312") else {
         return admin
@@ -86,6 +86,7 @@ extension SettingsDecoder {
         about: "token")
       return nil
     }
+    let errorsBefore = errors.count
     var path: String?
     for (key, _, value) in fields(of: node, "token", as: TokenKey.self) {
       switch key {
@@ -98,7 +99,7 @@ extension SettingsDecoder {
         }
       }
     }
-    if path == nil {
+    if path == nil, errors.count == errorsBefore {
       refuse(node.position, "token without \"file\"", hint: "such as {file: /etc/ringroad.token}")
     }
     return path
@@ -108,7 +109,14 @@ extension SettingsDecoder {
 extension AdminSettings {
   /// The listener that a word of the file or of `--admin` names; nil for `off`.
   static func listener(_ text: String) throws(Complaint) -> ListenerSettings? {
-    if text == "off" { return nil }
+    switch text {
+    case "off": return nil
+    case "on", "true", "yes", "enabled":
+      throw .expected("off, or an address", found: quoted(text), hint: "write \(usual.endpoint)")
+    case "false", "no", "none", "disabled":
+      throw .expected("off, or an address", found: quoted(text), hint: "write off")
+    default: break
+    }
     return ListenerSettings(try Endpoint.parse(text, for: .listener(defaultPort: port)))
   }
 }

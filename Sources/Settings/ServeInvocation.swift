@@ -26,7 +26,6 @@ extension Invocation {
         admin.listener = try value(flag.written) { () throws(Complaint) in
           try AdminSettings.listener(flag.argument)
         }
-        admin.isRequired = admin.listener != nil
         options.overrides.admin = admin
       case .user: options.user = flag.argument
       case .daemon: options.daemon = true

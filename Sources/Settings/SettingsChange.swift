@@ -48,9 +48,13 @@ package enum SettingsChange: Equatable, Sendable {
         .needsRestart(
           key: FileKey.pinThreads.rawValue, from: String(old.pinsThreads), to: String(new.pinsThreads)))
     }
-    if old.admin.listener != new.admin.listener {
-      changes.append(
-        .needsRestart(key: FileKey.admin.rawValue, from: old.admin.written, to: new.admin.written))
+    let admins = [old, new].map { $0.admin.listener?.yaml.written ?? "off" }
+    if admins[0] != admins[1] {
+      changes.append(.needsRestart(key: FileKey.admin.rawValue, from: admins[0], to: admins[1]))
+    }
+    if old.admin.hosts != new.admin.hosts {
+      let words = [old, new].map { YAMLNode.items($0.admin.hosts.map(YAMLNode.word)).written }
+      changes.append(.needsRestart(key: "admin.hosts", from: words[0], to: words[1]))
     }
     if old.admin.tokenFile != new.admin.tokenFile {
       let words = [old, new].map { $0.admin.tokenFile ?? "none" }

@@ -18,6 +18,18 @@ extension ServerSettings {
   }
 }
 
+extension ListenerSettings {
+  /// In the form of the file: the address alone, or a mapping.
+  var yaml: YAMLNode { mode == nil && owner == nil ? .word(endpoint.description) : .pairs(pairs) }
+
+  fileprivate var pairs: [(key: String, value: YAMLNode)] {
+    var pairs = [(key: ListenerKey.address.rawValue, value: YAMLNode.word(endpoint.description))]
+    if let mode { pairs.append((ListenerKey.mode.rawValue, .word("0" + String(mode, radix: 8)))) }
+    if let owner { pairs.append((ListenerKey.owner.rawValue, .word(owner))) }
+    return pairs
+  }
+}
+
 extension LimitSettings {
   func written(_ key: LimitKey) -> String {
     switch key {
@@ -57,17 +69,11 @@ extension ProxySettings {
 
   /// The whole configuration in the form of the file, with all defaults. A token's file is named, its content is not read.
   package var yaml: String {
-    func listener(_ one: ListenerSettings) -> YAMLNode {
-      guard one.mode != nil || one.owner != nil else { return .word(one.endpoint.description) }
-      let mode = one.mode.map { [(key: "mode", value: YAMLNode.word("0" + String($0, radix: 8)))] } ?? []
-      let owner = one.owner.map { [(key: "owner", value: YAMLNode.word($0))] } ?? []
-      return .pairs([(key: "address", value: .word(one.endpoint.description))] + mode + owner)
-    }
     func words(_ pairs: [(key: String, text: String)]) -> YAMLNode {
       .pairs(pairs.map { (key: $0.key, value: YAMLNode.word($0.text)) })
     }
     var lines = [
-      "listen: \(YAMLNode.items(listeners.map(listener)).written)",
+      "listen: \(YAMLNode.items(listeners.map(\.yaml)).written)",
       "threads: \(threads.map(String.init) ?? "auto")", "pin_threads: \(pinsThreads)",
       "drain_timeout: \(Quantity.written(drainTimeout))", "admin: \(adminYAML.written)",
       "limits: \(words(LimitKey.allCases.map { ($0.rawValue, limits.written($0)) }).written)",
@@ -76,7 +82,10 @@ extension ProxySettings {
     ]
     for pool in pools {
       lines.append("  \(YAMLNode.word(pool.name).written):")
-      lines += pool.plainSettings.map { "    \($0.key): \(YAMLNode.word($0.text).written)" }
+      // A hash tag's text has its quotes already.
+      lines += pool.plainSettings.map { key, text in
+        "    \(key): \(key == PoolKey.hashTag.rawValue ? text : YAMLNode.word(text).written)"
+      }
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }
@@ -87,10 +96,14 @@ extension ProxySettings {
 
   private var adminYAML: YAMLNode {
     guard let one = admin.listener else { return .word("off") }
-    let token = admin.tokenFile.map {
-      [(key: "token", value: YAMLNode.pairs([(key: "file", value: .word($0))]))]
+    var pairs = one.pairs
+    if !admin.hosts.isEmpty {
+      pairs.append((AdminKey.hosts.rawValue, .items(admin.hosts.map(YAMLNode.word))))
     }
-    return .pairs([(key: "address", value: .word(one.endpoint.description))] + (token ?? []))
+    if let file = admin.tokenFile {
+      pairs.append((AdminKey.token.rawValue, .pairs([(TokenKey.file.rawValue, .word(file))])))
+    }
+    return pairs.count == 1 ? one.yaml : .pairs(pairs)
   }
 
   /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file. A server in two pools is one.

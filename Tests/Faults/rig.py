@@ -106,6 +106,7 @@ class Proxy:
         files=None,
         host=LOOPBACK,
         handed=None,
+        flags=("--admin", "off"),
     ):
         """`handed`: a listening socket that it takes over, as from systemd."""
         self.folder = tempfile.mkdtemp(prefix="ringroad-faults-")
@@ -125,7 +126,7 @@ class Proxy:
         if handed:
             hand = ["sh", "-c", f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{handed.fileno()}', "sh"]
         self.child = subprocess.Popen(
-            [*limit, *wrap, *hand, binary, "--config", self.path, "--admin", "off"],
+            [*limit, *wrap, *hand, binary, "--config", self.path, *flags],
             pass_fds=[handed.fileno()] if handed else (),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
+import Admin
 import Foundation
 import Stats
 import Testing
 
-/// docs/STATS.md and the manual page have the tables of the code: what `stats ringroad` shows, the fields of log lines, and
-/// how `stats` is merged. `make docs` writes them there.
+/// docs/STATS.md, docs/OBSERVABILITY.md and the manual page have the tables of the code: what `stats ringroad` shows, the
+/// fields of log lines, how `stats` is merged, and the metrics. `make docs` writes them there.
 @Suite(.serialized) struct StatsPagesTests {
   /// A part of a page, between the lines `begin <name>` and `end <name>`.
   struct Part: CustomStringConvertible {
@@ -27,6 +28,7 @@ import Testing
     Part(page: page, name: "rows", text: markdown(rows, "row")),
     Part(page: page, name: "fields", text: markdown(LogFields.all, "field")),
     Part(page: page, name: "rules", text: rules),
+    Part(page: "docs/OBSERVABILITY.md", name: "metrics", text: metrics),
     Part(page: manual, name: "rows", text: mdoc(rows)),
     Part(page: manual, name: "fields", text: mdoc(LogFields.all)),
   ]
@@ -64,6 +66,41 @@ import Testing
   static func markdown(_ table: [Definition], _ title: String) -> String {
     "| \(title) | kind | unit | meaning |\n|---|---|---|---|\n"
       + table.map { "| `\($0.name)` | \($0.kind.rawValue) | \($0.unit) | \($0.meaning) |\n" }.joined()
+  }
+
+  static var metrics: String {
+    "| metric | kind | labels | unit | meaning |\n|---|---|---|---|---|\n"
+      + Metric.all.map { metric in
+        let labels = metric.labels.map { "`\($0)`" }.joined(separator: " ")
+        return
+          "| `\(metric.name)` | \(metric.kind.rawValue) | \(labels) | \(metric.unit) | \(metric.meaning) |\n"
+      }.joined()
+  }
+
+  /// Dashboards and alerts name only metrics that there are.
+  @Test(arguments: [
+    "config/prometheus-alerts.yml", "config/grafana-dashboard.json", "Tests/Admin/alerts_test.yml",
+    "docs/OBSERVABILITY.md",
+  ])
+  func everyMetricThatIsNamedExists(_ file: String) throws {
+    let names = Metric.all.flatMap { metric in
+      metric.kind == .histogram
+        ? ["", "_bucket", "_sum", "_count"].map { metric.name + $0 } : [metric.name]
+    }
+    let named = Set(try Repository.text(of: file).matches(of: /\bringroad_[a-z_]+/).map { String($0.0) })
+    #expect(named.count > 10)
+    #expect(named.subtracting(names) == [])
+  }
+
+  /// Each alert is explained on the page, and tested.
+  @Test func everyAlertIsExplainedAndTested() throws {
+    let rules = try Repository.text(of: "config/prometheus-alerts.yml")
+    let alerts = rules.matches(of: /- alert: (\w+)/).map { String($0.1) }
+    #expect(alerts.count > 8 && rules.matches(of: /description: >-/).count == alerts.count)
+    for alert in alerts {
+      #expect(try Repository.text(of: "docs/OBSERVABILITY.md").contains("`\(alert)`"))
+      #expect(try Repository.text(of: "Tests/Admin/alerts_test.yml").contains(alert))
+    }
   }
 
   static func mdoc(_ table: [Definition]) -> String {
