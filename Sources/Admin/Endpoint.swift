@@ -1,7 +1,7 @@
 /// A page of the admin interface.
 enum Endpoint: Equatable {
   case page, health, ready, metrics
-  case status, pools, servers, ring, history, events, config, route, hotKeys
+  case status, pools, servers, ring, history, events, config, route, hotKeys, tail
   case reload
   case mark(server: String)
 
@@ -21,6 +21,7 @@ enum Endpoint: Equatable {
     case "/api/v1/config": self = .config
     case "/api/v1/route": self = .route
     case "/api/v1/hotkeys": self = .hotKeys
+    case "/api/v1/tail": self = .tail
     case "/api/v1/reload": self = .reload
     default:
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -46,6 +47,7 @@ enum Endpoint: Equatable {
     case .events: ["since"]
     case .route: ["key"]
     case .hotKeys: ["by"]
+    case .tail: ["prefix", "server", "sample"]
     default: []
     }
   }

@@ -17,6 +17,8 @@ package struct Site: ~Copyable {
     case mark(server: String, isDown: Bool)
     /// The events from number `since` on, as they happen.
     case events(since: Int)
+    /// The requests that the filter shows, as they are answered; as JSON events or as lines.
+    case tail(TailFilter, asEvents: Bool)
   }
 
   /// What the site is asked to read besides the numbers.
@@ -68,8 +70,14 @@ package struct Site: ~Copyable {
       return .response(.error(400, "unknown parameter \(quoted(stranger.name))"))
     }
     if endpoint.method == "POST" {
-      if let refusal = refusal(of: request, sources.token()) { return .response(refusal) }
+      let words = "nothing can be changed here: the configuration has no admin.token"
+      if let refusal = refusal(of: request, sources.token(), words) { return .response(refusal) }
       return change(endpoint, request, sources.numbers)
+    }
+    if endpoint == .tail {
+      let words = "requests show clients' keys, so this needs a token: the configuration has no admin.token"
+      if let refusal = refusal(of: request, sources.token(), words) { return .response(refusal) }
+      return tail(request, query, sources.numbers)
     }
     return read(endpoint, request, query, sources)
   }
@@ -88,11 +96,9 @@ package struct Site: ~Copyable {
     return isNumeric || name == "localhost" || hosts.contains(String(name))
   }
 
-  /// Why a request may not change anything; nil if it may.
-  private func refusal(of request: HTTPRequest, _ token: String?) -> HTTPResponse? {
-    guard let token, !token.isEmpty else {
-      return .error(403, "nothing can be changed here: the configuration has no admin.token")
-    }
+  /// Why a request that needs the token is refused; nil if it has that. `words`: what to say if there is none.
+  private func refusal(of request: HTTPRequest, _ token: String?, _ words: String) -> HTTPResponse? {
+    guard let token, !token.isEmpty else { return .error(403, words) }
     let given = request.authorization ?? ""
     guard given.lowercased().hasPrefix("bearer "), isSame(String(given.dropFirst(7)), token) else {
       var response = HTTPResponse.error(401, "this needs the token: Authorization: Bearer TOKEN")

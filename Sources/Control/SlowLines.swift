@@ -1,5 +1,6 @@
 import Proxy
 import Settings
+import Stats
 import Topology
 
 // Log lines about slow requests: what was asked of which server, and where the time went.
@@ -16,7 +17,7 @@ extension AnsweredRequest {
     guard !key.isEmpty else { return fields }
     switch settings.keys {
     case .hash: fields.append(("key", Self.hash(key)))
-    case .plain: fields.append(("key", Self.printable(key)))
+    case .plain: fields.append(("key", printableKey))
     case .none: break
     }
     return fields
@@ -27,22 +28,5 @@ extension AnsweredRequest {
     let hash = key.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-
-  /// A key in printable ASCII; other bytes as \xNN.
-  static func printable(_ key: [UInt8]) -> String {
-    key.map { byte in
-      guard byte < 33 || byte > 126 || byte == UInt8(ascii: "\\") else { return String(UnicodeScalar(byte)) }
-      return "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
-  }
-}
-
-extension Duration {
-  /// In milliseconds with three digits after the point: `12.345ms`.
-  fileprivate var milliseconds: String {
-    let microseconds = Int(self / .microseconds(1))
-    let rest = String(1000 + microseconds % 1000).dropFirst()
-    return "\(microseconds / 1000).\(rest)ms"
   }
 }

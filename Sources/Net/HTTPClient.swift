@@ -31,13 +31,66 @@ package struct HTTPClient: Sendable {
         continue
       }
       defer { Socket.close(descriptor) }
-      // A name in this header could be one that the server does not know.
-      let host = address.isTCP ? address.description : "localhost"
-      let request = "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
-      try send(Array(request.utf8), to: descriptor, deadline, wait)
+      try send(request(target, at: address), to: descriptor, deadline, wait)
       return try receive(from: descriptor, deadline, wait)
     }
     throw failure
+  }
+
+  /// Hands over the status and the body of a response as that arrives, until it ends or `take` returns false. Each piece
+  /// must arrive before the timeout.
+  package func stream(
+    _ target: String, headers: [(name: String, value: String)], take: (_ status: Int, [UInt8]) -> Bool
+  ) throws(HTTPFailure) {
+    var failure = HTTPFailure.timedOut
+    for address in addresses {
+      let deadline = ContinuousClock.now + timeout
+      let descriptor: Int32
+      do throws(HTTPFailure) {
+        descriptor = try connect(to: address, deadline, Self.wait)
+      } catch {
+        failure = error
+        continue
+      }
+      defer { Socket.close(descriptor) }
+      try send(request(target, headers, at: address), to: descriptor, deadline, Self.wait)
+      var parser = HTTPReplyParser()
+      while true {
+        let isWhole = try receivePiece(&parser, from: descriptor)
+        let body = parser.takeBody()
+        guard body.isEmpty || take(parser.status, body), !isWhole else { return }
+      }
+    }
+    throw failure
+  }
+
+  /// Receives what has arrived, or arrives before the timeout; returns whether the response is whole.
+  private func receivePiece(
+    _ parser: inout HTTPReplyParser, from descriptor: Int32
+  ) throws(HTTPFailure) -> Bool {
+    let deadline = ContinuousClock.now + timeout
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      // SAFETY: the array's own bytes and count.
+      let result = unsafe chunk.withUnsafeMutableBytes { unsafe Socket.receive(descriptor, into: $0) }
+      switch result {
+      case .bytes(let count): return try parser.take(chunk[..<count])
+      case .closed:
+        try parser.end()
+        return true
+      case .wouldBlock: guard Self.wait(descriptor, false, until: deadline) else { throw .timedOut }
+      case .failed(let reason): throw .system(SystemError(errno: reason, operation: "receive"))
+      }
+    }
+  }
+
+  private func request(
+    _ target: String, _ headers: [(name: String, value: String)] = [], at address: Address
+  ) -> [UInt8] {
+    // A name in this header could be one that the server does not know.
+    let host = address.isTCP ? address.description : "localhost"
+    let more = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+    return Array("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\(more)\r\n".utf8)
   }
 
   /// Waits for nothing else.

@@ -61,6 +61,12 @@ package struct HTTPReplyParser: Sendable {
     return state == .done
   }
 
+  /// Removes and returns what has arrived of the body.
+  package mutating func takeBody() -> [UInt8] {
+    defer { body = [] }
+    return body
+  }
+
   /// The connection was closed: throws if the response is not whole.
   package func end() throws(HTTPFailure) {
     guard state == .done || state == .body(nil) else { throw .closed }

@@ -1,4 +1,5 @@
 import Bytes
+import Stats
 import Topology
 import Wire
 

@@ -31,6 +31,15 @@ final class AdminThread: HTTPHandler {
   private var ticks = 0
   /// The streams of events, with the number of the last one that each was sent.
   private var streams: [HTTPRequest.ID: Int] = [:]
+  private var tails: [HTTPRequest.ID: Tail] = [:]
+
+  /// A tail that a client has open.
+  private struct Tail {
+    let asEvents: Bool
+    /// How many requests it may show until the end of this second, and those that were too many.
+    var room = TailFilter.mostInASecond
+    var leftOut = 0
+  }
 
   /// Starts the thread, which serves on this socket as long as the process lives. The socket must stay open.
   static func start(
@@ -82,6 +91,11 @@ final class AdminThread: HTTPHandler {
     case .events(let since):
       streams[id] = since
       return .stream(.eventStream)
+    case .tail(var filter, let asEvents):
+      filter.id = id
+      guard sharedStats.tails.open(filter) else { return .now(.tooManyTails) }
+      tails[id] = Tail(asEvents: asEvents)
+      return .stream(.tail(asEvents: asEvents))
     }
   }
 
@@ -101,7 +115,10 @@ final class AdminThread: HTTPHandler {
     return line.isEmpty ? nil : String(decoding: line, as: UTF8.self)
   }
 
-  func left(_ id: HTTPRequest.ID) { streams[id] = nil }
+  func left(_ id: HTTPRequest.ID) {
+    streams[id] = nil
+    if tails.removeValue(forKey: id) != nil { sharedStats.tails.close(id) }
+  }
 
   func woken() {
     for reply in inbox.take() { server.answer(reply.id, reply.response) }
@@ -121,6 +138,7 @@ final class AdminThread: HTTPHandler {
       _ = sharedStats.hotKeys.merged()
       sharedStats.beats.add(1, ordering: .relaxed)
     }
+    if !tails.isEmpty { sendTails() }
     guard !streams.isEmpty else { return }
     let latest = history.latest
     for (id, last) in streams where last < latest {
@@ -130,5 +148,32 @@ final class AdminThread: HTTPHandler {
     }
     // A client that has left is noticed when it is sent something.
     if ticks % 20 == 0 { for id in streams.keys { server.send(Array(":\n\n".utf8), to: id) } }
+  }
+
+  /// Sends each tail the requests that were found for it since the last tick.
+  private func sendTails() {
+    let control = sharedStats.snapshot().control
+    let (now, time) = (Clock.now(), LogLine.now())
+    for id in Array(tails.keys) {
+      guard var tail = tails[id] else { continue }
+      let writer = TailWriter(control, asEvents: tail.asEvents)
+      let batch = sharedStats.tails.take(id)
+      var bytes: [UInt8] = []
+      for one in batch.requests.sorted(by: { $0.at < $1.at }).prefix(tail.room) {
+        let seconds = time - now.since(one.at) / .seconds(1)
+        bytes += writer.request(one, seconds: seconds, time: LogLine.timestamp(seconds))
+      }
+      tail.leftOut += batch.leftOut + max(0, batch.requests.count - tail.room)
+      tail.room -= min(tail.room, batch.requests.count)
+      if ticks % 10 == 0 {
+        if tail.leftOut > 0 { bytes += writer.leftOut(tail.leftOut) }
+        tail.leftOut = 0
+        tail.room = TailFilter.mostInASecond
+      }
+      // A client that has left is noticed when it is sent something, twice.
+      if bytes.isEmpty, ticks % 3 == 0 { bytes = writer.pause }
+      tails[id] = tail
+      server.send(bytes, to: id)
+    }
   }
 }

@@ -69,7 +69,7 @@ enum LogLine {
   }
 
   /// A time in UTC, to the millisecond.
-  private static func timestamp(_ time: Double) -> String {
+  static func timestamp(_ time: Double) -> String {
     let milliseconds = Int(exactly: (time * 1000).rounded(.down)) ?? 0
     var seconds = time_t(milliseconds / 1000)
     var parts = unsafe tm()

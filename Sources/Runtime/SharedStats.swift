@@ -39,6 +39,7 @@ final class SharedStats: Sendable {
   /// Each worker's numbers for each pool.
   private let pools: Mutex<[[PoolNumbers]]>
   let hotKeys: HotKeyLists
+  let tails = TailDesk()
   /// Whether the admin interface records the latencies, and those since it last took them.
   let isRecorded = Atomic<Bool>(false)
   let latencies = Mutex(LatencyBook())

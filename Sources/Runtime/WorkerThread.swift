@@ -76,6 +76,8 @@ struct WorkerThread: ~Copyable {
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
   var pace = Pace()
+  /// The version of the tails that it follows.
+  var tailVersion = 0
   var isEnding = false
   var hasEnded = false
 
@@ -266,6 +268,7 @@ struct WorkerThread: ~Copyable {
     answerClientRequests(now: now)
     if !worker.dispatcher.common.clientEvents.isEmpty { sendClientEvents() }
     if !worker.dispatcher.common.reports.slow.isEmpty { sendSlowRequests() }
+    followTails()
     if !doubts.isEmpty { settleDoubts(now: now) }
     if pace.ticks % 100 == 0 {
       worker.sweep(now: now)

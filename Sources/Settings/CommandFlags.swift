@@ -240,3 +240,40 @@ package enum TopFlag: String, CommandFlag {
     }
   }
 }
+
+/// Flags of `ringroad tail`.
+package enum TailFlag: String, CommandFlag {
+  case keyPrefix = "key-prefix"
+  case server, sample
+  case tokenFile = "token-file"
+  case config, help
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .help: "h"
+    case .keyPrefix, .server, .sample, .tokenFile: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .keyPrefix: "PREFIX"
+    case .server: "ADDRESS"
+    case .sample: "N"
+    case .tokenFile, .config: "FILE"
+    case .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .keyPrefix: "only requests whose first key begins with this"
+    case .server: "only requests to this server, by its address as configured"
+    case .sample: "one of N requests (1: all)"
+    case .tokenFile: "the file with the token of the admin interface, else RINGROAD_TOKEN"
+    case .config: "take the address and the token's file from this configuration"
+    case .help: "print this text"
+    }
+  }
+}

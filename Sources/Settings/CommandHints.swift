@@ -1,7 +1,7 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
-  static let commands = ["check", "route", "top", "health", "bench", "demo", "help"]
-  private static let list = "the commands are check, route, top, health, bench, demo and help"
+  static let commands = ["check", "route", "top", "tail", "health", "bench", "demo", "help"]
+  private static let list = "the commands are check, route, top, tail, health, bench, demo and help"
 
   /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
   static func isCommand(_ word: String) -> Bool {
@@ -19,6 +19,7 @@ enum CommandHints {
     case "version": "ringroad --version prints the version"
     case "reload": "SIGHUP reloads the file (kill -HUP PID)"
     case "status", "stats", "info": "ringroad top shows a running proxy"
+    case "watch", "monitor", "trace", "follow": "ringroad tail shows requests as they are answered"
     case "ping", "ready", "healthcheck", "probe": "ringroad health asks a running proxy"
     case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID)"
     case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy"

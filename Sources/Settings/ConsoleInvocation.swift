@@ -49,7 +49,62 @@ package struct TopOptions: Equatable, Sendable {
   package init() {}
 }
 
+/// The options of `ringroad tail`.
+package struct TailOptions: Equatable, Sendable {
+  package var address = AdminAddress()
+  /// What the keys begin with.
+  package var prefix = ""
+  /// The server's address as configured; nil: all servers.
+  package var server: String? = nil
+  /// One request of this number is shown.
+  package var sample = 1
+  package var tokenFile: String? = nil
+
+  package init() {}
+
+  /// What is asked of the admin interface.
+  package var target: String {
+    var parts: [String] = []
+    if !prefix.isEmpty { parts.append("prefix=\(Self.encoded(prefix))") }
+    if let server { parts.append("server=\(Self.encoded(server))") }
+    if sample > 1 { parts.append("sample=\(sample)") }
+    return "/api/v1/tail" + (parts.isEmpty ? "" : "?\(parts.joined(separator: "&"))")
+  }
+
+  private static func encoded(_ text: String) -> String {
+    text.utf8.map { byte in
+      switch byte {
+      case 48...57, 65...90, 97...122: String(UnicodeScalar(byte))
+      default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }.joined()
+  }
+}
+
 extension Invocation {
+  static func tail(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<TailFlag>(arguments)
+    if given.has(.help) { return .help(.tail) }
+    var options = TailOptions()
+    for flag in given.flags {
+      switch flag.flag {
+      case .config: options.address.configPath = flag.argument
+      case .keyPrefix: options.prefix = flag.argument
+      case .server: options.server = flag.argument
+      case .tokenFile: options.tokenFile = flag.argument
+      case .sample:
+        do throws(Complaint) {
+          options.sample = try Quantity.count(flag.argument, in: 1...1_000_000)
+        } catch {
+          throw UsageError(error, about: flag.written)
+        }
+      case .help: break
+      }
+    }
+    try address(given, "ringroad tail 127.0.0.1:\(AdminSettings.port)", into: &options.address)
+    return .tail(options)
+  }
+
   static func health(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
     let given = try CommandWords<HealthFlag>(arguments)
     if given.has(.help) { return .help(.health) }

@@ -1,6 +1,6 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, top, health, bench, demo
+  case ringroad, check, route, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -8,6 +8,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
+    case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
     case .bench: Self.benchText + Self.options(BenchFlag.self)
     case .demo: Self.demoText + Self.options(DemoFlag.self)
@@ -24,6 +25,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
       ringroad top                                      watch a running proxy in the terminal
+      ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
       ringroad bench 127.0.0.1:11311                    measure a proxy or a server, and check every value
       ringroad demo                                     show it at work on this machine
@@ -68,6 +70,21 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     The address is that of the proxy's admin interface: host, host:port or unix:/path.
     A letter sorts the servers by a column, the same letter again turns the order. Arrows and page keys
     scroll, q quits.
+
+
+    """
+
+  private static let tailText = """
+    ringroad tail prints the requests of a running proxy as they are answered, a line for each:
+
+      ringroad tail --key-prefix user: --token-file /etc/ringroad.token
+      ringroad tail --server 10.0.0.1:11211 --sample 100 -f /etc/ringroad.yml
+
+      TIME COMMAND KEY RESULT TOOK BYTES POOL SERVER, and keys=N for a server's share of a multi-get
+
+    Keys are clients' data, so this needs the token of the proxy's admin interface, admin.token in its
+    configuration. At most two tails are open at once, and each shows at most 1000 requests a second; a
+    line says how many were left out. Ctrl-C ends it.
 
 
     """

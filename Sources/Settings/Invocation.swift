@@ -13,6 +13,7 @@ package enum Invocation: Equatable, Sendable {
   case demo(DemoOptions)
   case health(HealthOptions)
   case top(TopOptions)
+  case tail(TailOptions)
   case help(HelpTopic)
   case version
 
@@ -30,6 +31,7 @@ package enum Invocation: Equatable, Sendable {
     case "demo": return try demo(rest)
     case "health": return try health(rest)
     case "top": return try top(rest)
+    case "tail": return try tail(rest)
     case "help": return try help(rest)
     default:
       try refuseMistyped(first)

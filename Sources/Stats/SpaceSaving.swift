@@ -199,10 +199,5 @@ package struct HeavyKey: Sendable, Equatable {
   package var since: Instant
 
   /// The key in printable ASCII; other bytes as \\xNN.
-  package var text: String {
-    key.map { byte in
-      guard byte < 33 || byte > 126 || byte == UInt8(ascii: "\\") else { return String(UnicodeScalar(byte)) }
-      return "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
-  }
+  package var text: String { AnsweredRequest.printable(key) }
 }

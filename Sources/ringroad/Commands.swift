@@ -30,6 +30,7 @@ func run(_ arguments: [String]) -> Int32 {
   case .demo(let options): return demo(options)
   case .health(let options): return health(options)
   case .top(let options): return top(options)
+  case .tail(let options): return tail(options)
   case .serve(let options):
     do throws(ConfigFailure) {
       return serve(try options.settings(), options)

@@ -13,8 +13,9 @@ import Wire
 
   private static func request(_ change: (inout AnsweredRequest) -> Void = { _ in }) -> AnsweredRequest {
     var one = AnsweredRequest(
-      verb: .get, pool: PoolID(0), server: ServerID(0), result: .hit, took: .microseconds(63_210),
-      key: Array("user:1".utf8), bytes: 40)
+      .get, pool: PoolID(0), server: ServerID(0), result: .hit, at: .origin, took: .microseconds(63_210),
+      bytes: 40)
+    one.key = Array("user:1".utf8)
     one.queue = .microseconds(118)
     change(&one)
     return one

@@ -12,8 +12,8 @@ extension AnsweredRequest {
     _ upstream: borrowing Upstream, _ downstream: borrowing Downstream, _ fanOuts: borrowing Slab<FanOut>
   ) {
     self.init(
-      verb: leg.verb, pool: upstream.pools.id(of: leg.pool), server: upstream.servers[s].id,
-      result: result ?? .miss, took: now.since(leg.since), key: [], bytes: Int(leg.length) &+ length)
+      leg.verb, pool: upstream.pools.id(of: leg.pool), server: upstream.servers[s].id,
+      result: result ?? .miss, at: now, took: now.since(leg.since), bytes: Int(leg.length) &+ length)
     queue = sentAt?.since(leg.since)
     var x = leg.exchange
     if leg.fanOut != Ref<FanOut>.none {

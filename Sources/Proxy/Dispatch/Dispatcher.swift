@@ -215,7 +215,7 @@ package struct Dispatcher: ~Copyable {
     _ leg: Leg, _ result: RequestResult?, on l: Ref<ServerConnection>, at start: Int = 0, length: Int
   ) {
     let s = upstream.connections[l].server
-    guard isWanted(at: s) else { return }
+    guard isWanted(leg, at: s) else { return }
     let sentAt = upstream.connections[l].queue.sentAt(start &+ Int(leg.length))
     let key = upstream.connections[l].queue.copyKey(
       from: start &+ Int(leg.keyStart), count: keyLength(of: leg))
@@ -230,14 +230,15 @@ package struct Dispatcher: ~Copyable {
   ) {
     // The other commands for several servers take as long as the slowest of them.
     if leg.fanOut != Ref<FanOut>.none, fanOuts[leg.fanOut].kind != .multiGet { return }
-    guard isWanted(at: s) else { return }
+    guard isWanted(leg, at: s) else { return }
     let key = asked.copy(from: start &+ Int(leg.keyStart), count: keyLength(of: leg))
     report(leg, result, at: s, length: length, sentAt: sentAt, key)
   }
 
-  private mutating func isWanted(at s: Ref<Server>) -> Bool {
-    common.counters.add(.slowRequests)
-    return common.reports.wants(at: upstream.servers[s].id)
+  private mutating func isWanted(_ leg: Leg, at s: Ref<Server>) -> Bool {
+    let elapsed = elapsed(since: leg.since)
+    if common.reports.isSlow(elapsed) { common.counters.add(.slowRequests) }
+    return common.reports.wants(at: upstream.servers[s].id, took: elapsed)
   }
 
   /// Bytes of a leg's first key.
@@ -252,7 +253,7 @@ package struct Dispatcher: ~Copyable {
     var one = AnsweredRequest(
       leg, result, at: s, length: length, sentAt: sentAt, now: common.clock, upstream, downstream, fanOuts)
     one.key = key
-    common.reports.add(one)
+    common.reports.add(one, took: elapsed(since: leg.since))
   }
 
   /// Appends the error line for a server that did not answer.
