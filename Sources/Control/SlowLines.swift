@@ -3,7 +3,7 @@ import Settings
 import Stats
 import Topology
 
-// Log lines about slow requests: what was asked of which server, and where the time went.
+// Log lines about slow requests: the request, its server, and where the time went.
 
 extension AnsweredRequest {
   /// The line's fields after the server.
@@ -11,7 +11,10 @@ extension AnsweredRequest {
     var fields: [ControlPlane.LogField] = [
       ("command", "\(verb.word)"), ("pool", pool), ("result", result.name), ("took", took.milliseconds),
     ]
-    if let queue { fields += [("queue", queue.milliseconds), ("reply", (took - queue).milliseconds)] }
+    if let queue {
+      let reply = took - queue
+      fields += [("queue", queue.milliseconds), ("reply", reply.milliseconds)]
+    }
     if let unread { fields.append(("unread", unread.milliseconds)) }
     if keys > 1 { fields += [("keys", "\(keys)"), ("hits", "\(hits)")] }
     guard !key.isEmpty else { return fields }

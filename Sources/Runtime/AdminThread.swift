@@ -46,7 +46,7 @@ final class AdminThread: HTTPHandler {
     on socket: Int32, names: [String], sharedStats: SharedStats, history: EventHistory,
     inbox: Mailbox<AdminReply>, outbox: Mailbox<AdminRequest>
   ) throws(SystemError) {
-    sharedStats.isRecorded.store(true, ordering: .relaxed)
+    sharedStats.recording.isOn.store(true, ordering: .relaxed)
     let isStarted = Thread.start(name: "ringroad-admin") {
       guard
         let thread = try? AdminThread(
@@ -129,14 +129,10 @@ final class AdminThread: HTTPHandler {
   func tick() {
     ticks &+= 1
     if ticks % 10 == 0 {
-      let book = sharedStats.latencies.withLock { book in
-        defer { book = LatencyBook() }
-        return book
-      }
-      recorder.record(sharedStats.snapshot(), book)
+      recorder.record(sharedStats.snapshot(), sharedStats.recording.takeLatencies())
       // So that the first answer about them is not an old one.
       _ = sharedStats.hotKeys.merged()
-      sharedStats.beats.add(1, ordering: .relaxed)
+      sharedStats.recording.beats.add(1, ordering: .relaxed)
     }
     if !tails.isEmpty { sendTails() }
     guard !streams.isEmpty else { return }

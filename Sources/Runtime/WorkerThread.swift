@@ -76,8 +76,6 @@ struct WorkerThread: ~Copyable {
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
   var pace = Pace()
-  /// The version of the tails that it follows.
-  var tailVersion = 0
   var isEnding = false
   var hasEnded = false
 
@@ -259,7 +257,7 @@ struct WorkerThread: ~Copyable {
   private mutating func tick(now: Instant) {
     pace.tick(now: now)
     worker.tick(now: now)
-    if pace.isTimeToPublish(beat: sharedStats.beats.load(ordering: .relaxed)) {
+    if pace.isTimeToPublish(beat: sharedStats.recording.beats.load(ordering: .relaxed)) {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
@@ -281,11 +279,11 @@ struct WorkerThread: ~Copyable {
   private mutating func publishNumbers(now: Instant) {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
-    guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
+    guard sharedStats.recording.isOn.load(ordering: .relaxed) else { return }
     if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
-    sharedStats.latencies.withLock { book in
+    sharedStats.recording.latencies.withLock { book in
       worker.dispatcher.upstream.moveLatencies(to: &book)
       pace.move(to: &book.loops[number, default: LoopCounts()])
     }
