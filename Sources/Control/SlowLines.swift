@@ -3,7 +3,7 @@ import Settings
 import Stats
 import Topology
 
-// Log lines about slow requests: what was asked of which server, and where the time went.
+// Log lines about slow requests: which server got what command, and where the time went.
 
 extension AnsweredRequest {
   /// The line's fields after the server.

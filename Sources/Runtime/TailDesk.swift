@@ -42,16 +42,3 @@ final class TailDesk: Sendable {
   /// Removes and returns what was found for a tail since the last call.
   func take(_ id: UInt64) -> TailBatch { state.withLock { $0.found.removeValue(forKey: id) ?? TailBatch() } }
 }
-
-extension WorkerThread {
-  /// Follows the tails that are open: finds for them what they show. Called each tick.
-  mutating func followTails() {
-    let version = sharedStats.tails.version.load(ordering: .acquiring)
-    if version != tailVersion {
-      tailVersion = version
-      worker.dispatcher.common.reports.set(sharedStats.tails.filters)
-    }
-    let found = worker.dispatcher.common.reports.takeTailed()
-    if !found.isEmpty { sharedStats.tails.add(found) }
-  }
-}

@@ -76,8 +76,6 @@ struct WorkerThread: ~Copyable {
   /// `stats conns` requests that wait for the workers' clients.
   var clientRequests: [ClientRequest] = []
   var pace = Pace()
-  /// The version of the tails that it follows.
-  var tailVersion = 0
   var isEnding = false
   var hasEnded = false
 

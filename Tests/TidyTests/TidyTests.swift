@@ -99,6 +99,7 @@ import Testing
     "Limits": "a table of numbers, each read where it acts",
     "ControlPlane": "all that the control thread knows, in one value",
     "ProbeSession": "one connection's whole conversation",
+    "SharedStats": "what the threads publish, each part with a lock of its own",
     "Supervisor": "the process: its threads, sockets and signals",
     "Member": "a server on its way out and back",
   ]
