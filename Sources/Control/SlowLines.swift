@@ -11,9 +11,15 @@ extension AnsweredRequest {
     var fields: [ControlPlane.LogField] = [
       ("command", "\(verb.word)"), ("pool", pool), ("result", result.name), ("took", took.milliseconds),
     ]
-    if let queue { fields += [("queue", queue.milliseconds), ("reply", (took - queue).milliseconds)] }
+    if let queue {
+      fields.append(("queue", queue.milliseconds))
+      fields.append(("reply", (took - queue).milliseconds))
+    }
     if let unread { fields.append(("unread", unread.milliseconds)) }
-    if keys > 1 { fields += [("keys", "\(keys)"), ("hits", "\(hits)")] }
+    if keys > 1 {
+      fields.append(("keys", "\(keys)"))
+      fields.append(("hits", "\(hits)"))
+    }
     guard !key.isEmpty else { return fields }
     switch settings.keys {
     case .hash: fields.append(("key", Self.hash(key)))
