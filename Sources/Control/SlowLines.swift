@@ -12,8 +12,9 @@ extension AnsweredRequest {
       ("command", "\(verb.word)"), ("pool", pool), ("result", result.name), ("took", took.milliseconds),
     ]
     if let queue {
+      let reply = took - queue
       fields.append(("queue", queue.milliseconds))
-      fields.append(("reply", (took - queue).milliseconds))
+      fields.append(("reply", reply.milliseconds))
     }
     if let unread { fields.append(("unread", unread.milliseconds)) }
     if keys > 1 {
