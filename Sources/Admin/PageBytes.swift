@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-gfZyRo+4xKYSdIswapz2bUne2poYXpOXQ4DPZF+6Qes='; script-src 'sha256-6GEFmnXpcU0u9+WGlAjMLAu0oH4C4gGUopJOrocyOwU='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-OXGfNUySS9WuiGRbEaiq7C6rtFvWAGIXojWoJs6OUpo='; script-src 'sha256-1sqZAj8kLs+nCJcqV0wqEtoGUQ5is7krfEahaGHSmAQ='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -411,12 +411,12 @@ path.area { stroke: none; fill: currentcolor; fill-opacity: 0.1; }
 .plot .empty { position: absolute; inset: 0 0 20px 46px; display: grid; place-items: center; pointer-events: none; }
 .hotkeys .scroller, .events .scroller { max-height: 358px; }
 .hotkeys th { position: sticky; top: 0; }
-.hotkeys th.key { width: 22%; }
+.hotkeys th.key { width: 29%; }
 .hotkeys th.part { width: 15%; }
-.hotkeys th.count { width: 16.5%; }
-.hotkeys th.bytes, .hotkeys th.age { width: 10.5%; }
-.hotkeys th.pool { width: 9.5%; }
-.hotkeys th.server { width: 16%; }
+.hotkeys th.count { width: 17%; }
+.hotkeys th.age { width: 11%; }
+.hotkeys th.pool { width: 10%; }
+.hotkeys th.server { width: 18%; }
 .hotkeys td, .hotkeys th { padding-left: 6px; padding-right: 6px; }
 .hotkeys td { height: 31px; overflow: hidden; text-overflow: ellipsis; }
 td.part span { display: inline-block; min-width: 44px; }
@@ -1345,7 +1345,7 @@ setText(figure, share(row.traffic));
 function whyOf(server) {
 const age = view.status && isNumber(server.since) ? view.status.now - server.since : null;
 const since = server.state !== "up" && age !== null ? duration(age) : "";
-return [since, server.note ? visible(server.note) : ""].filter((part) => part !== "").join(", ");
+return [since, server.cause, server.note].filter(Boolean).map(visible).join(", ");
 }
 function focusRow(index) {
 if (table.rows.length === 0) return;
@@ -1431,10 +1431,10 @@ showSort();
 const attention = { isWhole: false, announced: "" };
 const MOST_ITEMS = 6;
 function itemsOfAttention(status) {
-const reasons = status.ready ? [] : status.reasons || [];
+const reasons = new Set(status.ready ? [] : status.reasons);
 const order = ["error", "warning", "info"];
 const items = (status.attention || []).slice().sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
-return reasons.map((text) => ({ level: "error", text: "Not ready: " + text, server: null })).concat(items);
+return items.map((item) => (reasons.has(item.text) ? { ...item, text: "Not ready: " + item.text } : item));
 }
 function showAttention(status) {
 const items = itemsOfAttention(status);
@@ -1562,9 +1562,9 @@ function startPools() {
 for (const [id, label] of POOL_COLUMNS) byId("pool-head").append(element("th", { role: "columnheader", scope: "col", class: id }, label));
 selectionListeners.push(showPools);
 }
-const hotkeys = { by: "requests", answer: null };
+const hotkeys = { by: "requests", answer: null, head: null };
 const HOTKEY_COLUMNS = [
-["key", "Key"], ["part", "Share"], ["count", "Requests"], ["bytes", "Bytes"], ["pool", "Pool"], ["server", "Server"], ["age", "First seen"],
+["key", "Key"], ["part", "Share"], ["count", "Requests"], ["pool", "Pool"], ["server", "Server"], ["age", "First seen"],
 ];
 const MOST_KEYS = 50;
 async function askHotkeys() {
@@ -1574,25 +1574,27 @@ hotkeys.answer = answer;
 showHotkeys();
 }
 function showHotkeys() {
-const { keys, sampled, window: seconds } = hotkeys.answer;
+const { keys, sampled, half_life: halfLife, by } = hotkeys.answer;
+const amountOf = by === "bytes" ? bytes : amount;
 const shown = keys.slice(0, MOST_KEYS);
 const most = Math.max(...shown.map((one) => one.share || 0), 0);
 renderList(byId("hotkey-rows"), shown, makeHotkeyRow, (row, one) => {
-const [key, part, requests, size, pool, server, age] = row.children;
+const [key, part, size, pool, server, age] = row.children;
 setText(key.firstChild, visible(one.key));
 key.firstChild.dataset.key = one.key;
 setAttribute(key.firstChild, "title", "Look up " + visible(one.key));
 showShare(part.firstChild, one.share, null, most);
 setText(part.lastChild, share(one.share));
-setText(requests.firstChild, amount(one.count));
-setText(requests.lastChild, one.error > 0 ? " ±" + amount(one.error) : "");
-setText(size, bytes(one.bytes));
-setText(pool, visible(one.pool));
-setText(server, visible(one.server));
+setText(size.firstChild, amountOf(one.count));
+setText(size.lastChild, one.error > 0 ? " −" + amountOf(one.error) : "");
+setAttribute(size, "data-label", by === "bytes" ? "Bytes" : "Requests");
+setText(pool, one.pool === null ? NONE : visible(one.pool));
+setText(server, one.server === null ? "none" : visible(one.server));
 setText(age, roughly(one.age) + " ago");
 });
-const from = isNumber(sampled) && sampled < 1 ? `estimated from ${short(percent(sampled))} of the requests` : "of all requests";
-setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `Last ${duration(seconds)}, ${from}.`);
+setText(hotkeys.head, by === "bytes" ? "Bytes" : "Requests");
+const from = isNumber(sampled) && sampled < 1 ? `Estimated from 1 request in ${count(Math.round(1 / sampled))}` : "Of all requests";
+setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `${from}; what is ${duration(halfLife)} old counts half.`);
 }
 function makeHotkeyRow() {
 const row = element("tr", { role: "row" });
@@ -1605,11 +1607,12 @@ const button = element("button", { type: "button", class: "name mono" });
 button.addEventListener("click", () => lookUp(button.dataset.key));
 row.children[0].append(button);
 row.children[1].append(shareBar(), element("span"));
-row.children[2].append(element("span"), element("span", { class: "dim" }));
+row.children[2].append(element("span"), element("span", { class: "dim", title: "by which it may be too high" }));
 return row;
 }
 function startHotkeys() {
 for (const [id, label] of HOTKEY_COLUMNS) byId("hotkey-head").append(element("th", { role: "columnheader", scope: "col", class: id }, label));
+hotkeys.head = byId("hotkey-head").querySelector(".count");
 choices(byId("hotkeys-by"), [["requests", "By requests"], ["bytes", "By bytes"]], "requests", (by) => {
 hotkeys.by = by;
 askHotkeys().catch(() => {});
@@ -2018,7 +2021,7 @@ const pairs = Object.entries(fields).slice(0, 12);
 renderList(node, pairs, () => element("span", {}, element("span", { class: "dim" }), element("span")), (pair, [name, value]) => {
 setText(pair.children[0], visible(name) + " ");
 setText(pair.children[1], visible(value));
-pair.classList.toggle("reason", name === "reason" || name === "why");
+pair.classList.toggle("reason", ["cause", "reason", "why"].includes(name));
 });
 }
 function startEvents() {

@@ -42,10 +42,11 @@ extension Snapshot {
       switch server.state {
       case .up: break
       case .ejected, .down:
+        let cause = server.cause.map { " (\($0))" } ?? ""
         let effect = server.state == .ejected ? "its keys are on other servers" : "its keys fail fast"
         concerns.append(
           Concern(
-            level: .warning, text: "server \(server.label) is \(server.state.rawValue): \(effect)",
+            level: .warning, text: "server \(server.label) is \(server.state.rawValue)\(cause): \(effect)",
             server: server.label, pool: server.pools.first))
       case .markedDown, .joining:
         concerns.append(

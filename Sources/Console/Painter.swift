@@ -33,7 +33,7 @@ struct Painter: Sendable {
       // Behind the last column it would erase that.
       if line.width < columns { out += "\u{1B}[K".utf8 }
     }
-    return out + "\u{1B}[J".utf8
+    return out
   }
 
   /// The lines without styles, and without blanks at their ends.

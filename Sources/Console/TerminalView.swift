@@ -14,10 +14,11 @@ final class TerminalView {
   private var keys = KeyReader()
   private var page = 0
   private var isEnding = false
+  /// Whether the terminal shows frames.
+  private var isShown = false
   /// When the proxy last answered, or the first look.
   private var lastAnswer = ContinuousClock.now
 
-  /// Changes the terminal's mode; `run` restores it.
   init(_ proxy: ObservedProxy, _ options: TopOptions, _ painter: Painter) throws(ConsoleFailure) {
     self.proxy = proxy
     self.painter = painter
@@ -26,7 +27,7 @@ final class TerminalView {
     dashboard.seconds = max(1, Int(clampingTo: (interval / .seconds(1)).rounded()))
     do throws(SystemError) {
       signals = try Signals(
-        [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH], ignoring: [SIGTTOU])
+        [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH])
       terminal = try Terminal()
     } catch {
       throw ConsoleFailure(error.description)
@@ -35,7 +36,7 @@ final class TerminalView {
 
   /// Shows the proxy until `q`, a signal that ends it, or the end of the terminal.
   func run() {
-    show(Painter.begin)
+    enter()
     draw()
     while !isEnding {
       let next = ContinuousClock.now + interval
@@ -43,8 +44,7 @@ final class TerminalView {
       draw()
       while !isEnding, ContinuousClock.now < next { _ = wait(until: next) }
     }
-    StandardStreams.write(Painter.end)
-    terminal.restore()
+    leave()
   }
 
   private func look() {
@@ -100,22 +100,41 @@ final class TerminalView {
   }
 
   private func handleSignals() {
+    var isStopping = false
+    var isContinued = false
     while let signal = signals.next() {
       switch signal {
-      case SIGWINCH: draw()
-      case SIGTSTP: pause()
+      case SIGWINCH: break
+      case SIGTSTP: isStopping = true
+      case SIGCONT: isContinued = true
       default: isEnding = true
       }
     }
+    guard !isEnding else { return }
+    if isStopping {
+      leave()
+      Terminal.stopProcess()
+      return handleSignals()
+    }
+    // Another program may have had the terminal meanwhile.
+    if isContinued { isShown = false }
+    enter()
+    draw()
   }
 
-  /// Gives the terminal back until the process is continued.
-  private func pause() {
-    StandardStreams.write(Painter.end)
-    terminal.restore()
-    Terminal.stopProcess()
+  /// Takes the terminal, if it is not taken. In the background this stops the process until it is in the foreground.
+  private func enter() {
+    guard !isShown else { return }
+    isShown = true
     terminal.resume()
     show(Painter.begin)
-    draw()
+  }
+
+  /// Gives the terminal back as it was.
+  private func leave() {
+    guard isShown else { return }
+    isShown = false
+    StandardStreams.write(Painter.end)
+    terminal.restore()
   }
 }

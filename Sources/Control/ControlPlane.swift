@@ -252,6 +252,7 @@ package struct ControlPlane: Sendable {
     var report = ServerReport(id: server, label: label, pools: pools)
     report.state = state
     report.note = record.caveat?.words
+    if state == .ejected || state == .down { report.cause = record.cause.map { "\($0.words)" } }
     report.since = record.shown?.since ?? time
     report.ejections = record.ejections
     return report

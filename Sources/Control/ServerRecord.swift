@@ -36,6 +36,8 @@ struct ServerRecord: Sendable {
   var shown: (state: ServerState, since: Double)?
   /// How often it was taken out because it had failed.
   var ejections = 0
+  /// Why it was last taken out.
+  var cause: ServerFailure?
   /// When the server last refused a connection because of its limit.
   var fullAt: Instant?
   /// Whether the server ever answered a handshake.

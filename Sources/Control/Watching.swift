@@ -86,6 +86,7 @@ extension ControlPlane {
         names.lost(server, at: now)
         records[server, default: ServerRecord()].wentOut()
         records[server]?.ejections += 1
+        records[server]?.cause = cause
         log(
           .warning, server, "server down",
           [

@@ -332,7 +332,12 @@ package final class HTTPServer {
   private func send(_ response: HTTPResponse, to request: OpaquePointer) {
     unsafe add(response.headers, to: request)
     guard let buffer = unsafe evbuffer_new() else { return }
-    unsafe HTTPServer.add(response.body, to: buffer)
+    // libevent would send the body after the headers of a HEAD, where the client expects the next response.
+    if unsafe evhttp_request_get_command(request) == EVHTTP_REQ_HEAD {
+      unsafe add([("Content-Length", "\(response.body.count)")], to: request)
+    } else {
+      unsafe HTTPServer.add(response.body, to: buffer)
+    }
     unsafe evhttp_send_reply(request, Int32(response.status), response.reason, buffer)
     unsafe evbuffer_free(buffer)
   }

@@ -2,8 +2,9 @@ import Glibc
 
 /// The terminal of standard input and output.
 ///
-///     let terminal = try Terminal()    // keys arrive one by one and are not shown
-///     terminal.restore()               // as it was
+///     let terminal = try Terminal()
+///     terminal.resume()     // keys arrive one by one and are not shown
+///     terminal.restore()    // as it was
 @safe
 package struct Terminal: ~Copyable {
   /// The mode that it had before, and the one for single keys.
@@ -23,7 +24,7 @@ package struct Terminal: ~Copyable {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  /// Makes keys arrive one by one, unseen; ctrl-C and ctrl-Z still are signals.
+  /// Notes the terminal's mode, and changes nothing yet.
   package init() throws(SystemError) {
     var mode = termios()
     // SAFETY: the call fills the structure that it is given.
@@ -37,10 +38,9 @@ package struct Terminal: ~Copyable {
       unsafe characters[Int(VTIME)] = 0
     }
     keys = mode
-    resume()
   }
 
-  /// Sets the mode for single keys again, after `restore`.
+  /// Makes keys arrive one by one, unseen; ctrl-C and ctrl-Z still are signals.
   package func resume() { Self.set(keys) }
 
   /// Gives the terminal the mode that it had before.

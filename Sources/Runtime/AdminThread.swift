@@ -134,6 +134,9 @@ final class AdminThread: HTTPHandler {
         return book
       }
       recorder.record(sharedStats.snapshot(), book)
+      // So that the first answer about them is not an old one.
+      _ = sharedStats.hotKeys.merged()
+      sharedStats.beats.add(1, ordering: .relaxed)
     }
     if !tails.isEmpty { sendTails() }
     guard !streams.isEmpty else { return }

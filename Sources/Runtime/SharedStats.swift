@@ -43,6 +43,9 @@ final class SharedStats: Sendable {
   /// Whether the admin interface records the latencies, and those since it last took them.
   let isRecorded = Atomic<Bool>(false)
   let latencies = Mutex(LatencyBook())
+  /// Counted up once a second by the admin interface at a tick of its own. The workers then publish halfway between its
+  /// ticks, so that the seconds that it records are equally long.
+  let beats = Atomic<Int>(0)
   /// What the control thread knows, and the configuration in force.
   private let control = Mutex((report: ControlReport(), settings: ProxySettings(pools: [])))
   private let startedAt = Clock.now()

@@ -257,7 +257,7 @@ struct WorkerThread: ~Copyable {
   private mutating func tick(now: Instant) {
     pace.tick(now: now)
     worker.tick(now: now)
-    if pace.ticks % 10 == 0 {
+    if pace.isTimeToPublish(beat: sharedStats.beats.load(ordering: .relaxed)) {
       worker.noteMemory()
       sharedStats.publish(worker.dispatcher.common.counters, of: number)
       publishNumbers(now: now)
@@ -320,6 +320,7 @@ struct WorkerThread: ~Copyable {
           loop.wantRead(connectionSockets[Int(l.index)].watch, true)
         }
       case .report(let exchange, .hotKeys):
+        sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
         let text = sharedStats.hotKeys.merged().answer(now: now)
         worker.dispatcher.report(exchange, text.span.raw)
       case .report(let exchange, .numbers):

@@ -21,6 +21,8 @@ package struct ServerReport: Sendable, Equatable {
   package var state = ServerState.up
   /// A condition that needs attention besides the state.
   package var note: String?
+  /// Why it was taken out, while it is ejected or down.
+  package var cause: String?
   /// When it took on that state.
   package var since: Double = 0
   /// How often it was taken out of a ring because it had failed.

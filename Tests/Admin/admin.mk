@@ -7,7 +7,7 @@ ADMIN = $(ADMIN_VENV)/bin/python Tests/Admin
 
 .PHONY: test-admin test-admin-short test-admin-hostile admin-packages
 
-# All of it: takes five minutes.
+# All of it: takes three minutes.
 test-admin: $(ADMIN_VENV)/installed
 	timeout 100 $(ADMIN)/formats.py
 	timeout 300 $(ADMIN)/scrape.py

@@ -168,6 +168,17 @@ def pipelined(stack, report):
         while more := one.recv(65536):
             answer += more
     report.expect(statuses(answer) == [200] * 100, "a hundred requests at once are answered in order")
+    head = GET.replace(b"GET", b"HEAD")
+    with connect(stack) as one:
+        one.sendall(head + b"\r\n" + head + b"Connection: close\r\n\r\n")
+        answer = b""
+        while more := one.recv(65536):
+            answer += more
+    parts = answer.split(b"\r\n\r\n")
+    report.expect(
+        len(parts) == 3 and not parts[2] and all(b"Content-Length: 3" in part for part in parts[:2]),
+        "HEAD has the length of the body, and no body",
+    )
 
 
 def slow(stack, report):

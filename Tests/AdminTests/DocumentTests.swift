@@ -55,6 +55,7 @@ import Wire
     var fixture = try Fixture()
     try fixture.setState(.markedDown, of: "10.0.0.4")
     try fixture.setState(.ejected, of: "10.0.0.1")
+    fixture.snapshot.control.servers[0].cause = "timed out"
     fixture.snapshot.control.servers[1].note = "its name is unknown"
     fixture.snapshot.control.lastReloadError = "2:1: bad"
     fixture.snapshot.totals.set(.configUnreadable, to: 1)
@@ -62,7 +63,7 @@ import Wire
     let attention = try #require(status["attention"] as? [[String: Any]])
     #expect(
       attention.map { $0["text"] as? String } == [
-        "server 10.0.0.1 is ejected: its keys are on other servers",
+        "server 10.0.0.1 is ejected (timed out): its keys are on other servers",
         "server 10.0.0.2:11212: its name is unknown", "the last reload was refused: 2:1: bad",
         "the configuration file cannot be read", "server 10.0.0.4 is marked down",
       ])

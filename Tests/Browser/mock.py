@@ -55,11 +55,10 @@ class Api:
         attention = []
         for server, (_, state, cause) in out:
             if state == "ejected":
-                attention.append({"level": "error", "text": f"server {server.name} is ejected: {cause}", "server": server.name, "pool": server.pool})
-            elif state == "marked down":
-                attention.append({"level": "info", "text": f"server {server.name} is marked down until its mark is removed", "server": server.name, "pool": server.pool})
+                attention.append({"level": "warning", "text": f"server {server.name} is ejected ({cause}): its keys are on other servers", "server": server.name, "pool": server.pool})
             else:
-                attention.append({"level": "warning", "text": f"server {server.name} has not joined yet: it is being flushed", "server": server.name, "pool": server.pool})
+                attention.append({"level": "info", "text": f"server {server.name} is {state}", "server": server.name, "pool": server.pool})
+        attention.sort(key=lambda one: one["level"] == "info")
         is_loaded = world.stopped is None or step < world.stopped
         workers = []
         for i in range(2):
@@ -102,10 +101,9 @@ class Api:
                 recent = world.server_step(server, step - 1, before, earlier)
                 outage = server.outage(step)
                 first, state, cause = outage or (world.started, "up", None)
-                notes = {"ejected": cause, "marked down": "by hand", "joining": "it is being flushed"}
                 traffic = recent["requests"] / before["requests"] if before["requests"] else None
                 answer.append({
-                    "name": server.name, "pools": [pool.name], "state": state, "note": notes.get(state), "since": first, "weight": server.weight,
+                    "name": server.name, "pools": [pool.name], "state": state, "cause": cause, "note": None, "since": first, "weight": server.weight,
                     **world.counters_now(server.counters, own, part),
                     "failures": {"timed out": server.counters["errors"]}, "reads_as_misses": 0, "late_replies": 0,
                     "bytes_in": server.counters["hits"] * 700, "bytes_out": server.counters["requests"] * 40, "connections": 4,
@@ -171,16 +169,18 @@ class Api:
         keys = ["session:9f31c2", "user:1", "front:page:en", "flags:all", "cart:88172", "price:EUR", "user:20733", "menu:de", "feed:top", "rate:10.1.4.7"]
         if world.hostile:
             keys[:3] = ["<img src=x onerror=alert(5)>", "\\xff\\x00\\x1b[31m", "k" * 250]
+        total = int(18e9 if by == "bytes" else 25e6)
         answer = []
         for i, key in enumerate(keys):
             pool = world.pools[0]
-            share = 0.041 * 0.72 ** i * (0.97 + 0.06 * noise("key", key, step // 5))
+            size = noise("size", key) if by == "bytes" else 1
+            share = 0.041 * 0.72 ** i * size * (0.97 + 0.06 * noise("key", key, step // 5))
             answer.append({
                 "key": key, "pool": pool.name, "server": world.ring(pool, step).owner_of_key(key), "share": share,
-                "count": int(share * 25e6), "error": int(share * 4000), "bytes": int(share * 25e6 * (300 + 9000 * noise("size", key))), "age": 590 - 17 * i,
+                "count": int(share * total), "error": int(share * 4000) if i > 4 else 0, "age": 590.0 - 17 * i,
             })
-        answer.sort(key=lambda one: -one["bytes" if by == "bytes" else "count"])
-        return {"sampled": 0.01, "window": 600, "by": by, "keys": answer}
+        answer.sort(key=lambda one: -one["count"])
+        return {"sampled": 1 / 512, "half_life": 300.0, "by": by, "total": total, "keys": answer}
 
     def events(self, query, now):
         since = int(query.get("since", ["0"])[0])

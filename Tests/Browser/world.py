@@ -126,19 +126,18 @@ class World:
     def make_past_events(self):
         end = self.base + STEPS
         if not self.hostile:
-            self.event("info", "reload applied", {"change": 'pool "main": request_timeout changed from 500ms to 300ms', "why": "the file has changed"}, end - 5400)
+            self.event("info", "reload", {"change": 'pool "main": request_timeout changed from 500ms to 300ms', "why": "the file has changed"}, end - 5400)
         found = []
         for server in self.servers:
             for first, last, state, cause in server.outages:
                 if state == "ejected":
-                    found.append((first, "error", "server ejected", {"server": server.name, "pool": server.pool, "reason": cause, "failures": "3"}))
-                    found.append((first + 1, "warning", "keys moved", {"server": server.name, "to": f"{len(self.pools[0].servers) - 1} servers"}))
+                    found.append((first, "warning", "server down", {"server": server.name, "cause": cause, "keys": "move to the others"}))
                 elif state == "marked down":
-                    found.append((first, "warning", "server marked down", {"server": server.name, "reason": "by hand"}))
+                    found.append((first, "info", "server marked down", {"server": server.name, "keys": "move to the others"}))
                 else:
-                    found.append((first, "info", "server joins", {"server": server.name, "reason": "it is being flushed"}))
+                    found.append((first, "info", "server added", {"server": server.name}))
                 if last is not None:
-                    found.append((last, "info", "server returned", {"server": server.name, "deleted": "412 keys", "after": f"{last - first}s"}))
+                    found.append((last, "info", "server up", {"server": server.name, "deleted": "412 keys"}))
         if self.hostile:
             found.append((end - 30, "error", "<img src=x onerror=alert(3)>", {"<b>server</b>": "</script><script>alert(4)</script>", "reason": "\u202eevil"}))
         for when, *rest in sorted(found, key=lambda one: one[0]):
@@ -152,7 +151,7 @@ class World:
     def eject(self, name, cause):
         server = self.by_name[name]
         server.outages.append((int(time.time()), None, "ejected", cause))
-        self.event("error", "server ejected", {"server": name, "pool": server.pool, "reason": cause})
+        self.event("warning", "server down", {"server": name, "cause": cause, "keys": "move to the others"})
 
     def remove(self, name):
         server = self.by_name.pop(name)

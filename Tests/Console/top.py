@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 import traceback
 
@@ -111,7 +112,36 @@ class Tests:
         session.check_restored()
         os.kill(session.pid, signal.SIGCONT)
         session.wait(lambda text: session.screen.modes["1049"], 2, "the screen again")
-        self.quit(session)
+        session.press("\x1a")
+        session.read(0.3)
+        # In the terminal of another program it changes nothing when it ends.
+        os.kill(session.pid, signal.SIGTERM)
+        os.kill(session.pid, signal.SIGCONT)
+        assert session.end(0.5) == 0
+
+    def test_stop_from_outside_is_survived(self):
+        session = self.top()
+        session.wait(lambda text: self.names[0] in text, 2, "the first frame")
+        os.kill(session.pid, signal.SIGSTOP)
+        # As a shell does when its program has stopped.
+        termios.tcsetattr(session.slave, termios.TCSANOW, session.before)
+        os.kill(session.pid, signal.SIGCONT)
+        session.read(0.3)
+        assert termios.tcgetattr(session.slave) != session.before
+        os.kill(session.pid, signal.SIGSTOP)
+        os.kill(session.pid, signal.SIGTERM)
+        os.kill(session.pid, signal.SIGCONT)
+        assert session.end(0.5) == 0
+
+    def test_end_of_the_terminal_ends_it(self):
+        session = self.top()
+        session.wait(lambda text: self.names[0] in text, 2, "the first frame")
+        os.close(session.slave)
+        os.close(session.master)
+        deadline = time.monotonic() + 2
+        while os.waitpid(session.pid, os.WNOHANG)[0] == 0:
+            assert time.monotonic() < deadline, "it runs on without a terminal"
+            time.sleep(0.02)
 
     def test_values_stay_while_the_proxy_is_stopped(self):
         session = self.top()

@@ -24,7 +24,7 @@ import Testing
     let frame = Frame(lines: [line, Line("1234", .title)])
     let text = String(decoding: painter.paint(frame, columns: 4), as: UTF8.self)
     // Nothing is erased behind the last column.
-    #expect(text == "\u{1B}[1;1Hab\u{1B}[1;31mcd\u{1B}[0m\u{1B}[2;1H\u{1B}[1;37;44m1234\u{1B}[0m\u{1B}[J")
+    #expect(text == "\u{1B}[1;1Hab\u{1B}[1;31mcd\u{1B}[0m\u{1B}[2;1H\u{1B}[1;37;44m1234\u{1B}[0m")
     #expect(
       String(decoding: painter.paint(frame, columns: 5), as: UTF8.self).contains("1234\u{1B}[0m\u{1B}[K"))
   }

@@ -167,13 +167,3 @@ import Testing
     #expect(error == SystemError(errno: ENOENT, operation: "bind unix:/nonexistent/s"))
   }
 }
-
-extension Socket.ConnectResult {
-  /// The descriptor, or -1.
-  fileprivate var descriptor: Int32 {
-    switch self {
-    case .connected(let fd), .inProgress(let fd): fd
-    case .failed: -1
-    }
-  }
-}

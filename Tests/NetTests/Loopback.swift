@@ -121,3 +121,13 @@ func presentNotes(_ loop: inout EventLoop) -> [Ready] {
   defer { loop.clearReady() }
   return notes(loop)
 }
+
+extension Socket.ConnectResult {
+  /// The descriptor, or -1.
+  var descriptor: Int32 {
+    switch self {
+    case .connected(let fd), .inProgress(let fd): fd
+    case .failed: -1
+    }
+  }
+}

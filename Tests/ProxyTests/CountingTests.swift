@@ -1,4 +1,5 @@
 import Bytes
+import Routing
 import Stats
 import Testing
 import Topology
@@ -197,6 +198,23 @@ import Wire
     rig.send(from: "a", "END\r\n")
     rig.apply(["a", "b"])
     #expect(Self.results(rig) == ["get miss 1"])
+  }
+
+  /// Its pool has another number when the reply arrives, or is gone.
+  @Test func aMultiGetOverAReloadIsCounted() {
+    let before = SharedServerTests.plan([["s"], ["s"]], [PoolPolicy(), PoolPolicy()])
+    let rig = Rig(plan: before)
+    let c = rig.open()
+    rig.say(c, "get x:a x:b")
+    _ = rig.asked("s")
+    var after = before
+    after.pools = [before.pools[1]]
+    after.routing = RoutingPlan(pools: [Fleet.pool(["s"])], defaultPool: 0)
+    rig.worker.apply(after, now: rig.now)
+    rig.settle()
+    rig.send(from: "s", lines("VALUE x:a 0 1", "v", "END"))
+    #expect(rig.got(c) == lines("VALUE x:a 0 1", "v", "END"))
+    #expect(Self.results(rig) == ["get hit 1", "get miss 1"])
   }
 
   // MARK: - Hot keys

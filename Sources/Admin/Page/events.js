@@ -115,7 +115,7 @@ function showFields(node, fields) {
   renderList(node, pairs, () => element("span", {}, element("span", { class: "dim" }), element("span")), (pair, [name, value]) => {
     setText(pair.children[0], visible(name) + " ");
     setText(pair.children[1], visible(value));
-    pair.classList.toggle("reason", name === "reason" || name === "why");
+    pair.classList.toggle("reason", ["cause", "reason", "why"].includes(name));
   });
 }
 

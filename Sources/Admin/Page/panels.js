@@ -6,10 +6,10 @@ const attention = { isWhole: false, announced: "" };
 const MOST_ITEMS = 6;
 
 function itemsOfAttention(status) {
-  const reasons = status.ready ? [] : status.reasons || [];
+  const reasons = new Set(status.ready ? [] : status.reasons);
   const order = ["error", "warning", "info"];
   const items = (status.attention || []).slice().sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
-  return reasons.map((text) => ({ level: "error", text: "Not ready: " + text, server: null })).concat(items);
+  return items.map((item) => (reasons.has(item.text) ? { ...item, text: "Not ready: " + item.text } : item));
 }
 
 function showAttention(status) {
@@ -155,9 +155,9 @@ function startPools() {
 
 // MARK: - Hot keys
 
-const hotkeys = { by: "requests", answer: null };
+const hotkeys = { by: "requests", answer: null, head: null };
 const HOTKEY_COLUMNS = [
-  ["key", "Key"], ["part", "Share"], ["count", "Requests"], ["bytes", "Bytes"], ["pool", "Pool"], ["server", "Server"], ["age", "First seen"],
+  ["key", "Key"], ["part", "Share"], ["count", "Requests"], ["pool", "Pool"], ["server", "Server"], ["age", "First seen"],
 ];
 const MOST_KEYS = 50;
 
@@ -169,25 +169,27 @@ async function askHotkeys() {
 }
 
 function showHotkeys() {
-  const { keys, sampled, window: seconds } = hotkeys.answer;
+  const { keys, sampled, half_life: halfLife, by } = hotkeys.answer;
+  const amountOf = by === "bytes" ? bytes : amount;
   const shown = keys.slice(0, MOST_KEYS);
   const most = Math.max(...shown.map((one) => one.share || 0), 0);
   renderList(byId("hotkey-rows"), shown, makeHotkeyRow, (row, one) => {
-    const [key, part, requests, size, pool, server, age] = row.children;
+    const [key, part, size, pool, server, age] = row.children;
     setText(key.firstChild, visible(one.key));
     key.firstChild.dataset.key = one.key;
     setAttribute(key.firstChild, "title", "Look up " + visible(one.key));
     showShare(part.firstChild, one.share, null, most);
     setText(part.lastChild, share(one.share));
-    setText(requests.firstChild, amount(one.count));
-    setText(requests.lastChild, one.error > 0 ? " ±" + amount(one.error) : "");
-    setText(size, bytes(one.bytes));
-    setText(pool, visible(one.pool));
-    setText(server, visible(one.server));
+    setText(size.firstChild, amountOf(one.count));
+    setText(size.lastChild, one.error > 0 ? " −" + amountOf(one.error) : "");
+    setAttribute(size, "data-label", by === "bytes" ? "Bytes" : "Requests");
+    setText(pool, one.pool === null ? NONE : visible(one.pool));
+    setText(server, one.server === null ? "none" : visible(one.server));
     setText(age, roughly(one.age) + " ago");
   });
-  const from = isNumber(sampled) && sampled < 1 ? `estimated from ${short(percent(sampled))} of the requests` : "of all requests";
-  setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `Last ${duration(seconds)}, ${from}.`);
+  setText(hotkeys.head, by === "bytes" ? "Bytes" : "Requests");
+  const from = isNumber(sampled) && sampled < 1 ? `Estimated from 1 request in ${count(Math.round(1 / sampled))}` : "Of all requests";
+  setText(byId("hotkeys-note"), keys.length === 0 ? "No key stands out." : `${from}; what is ${duration(halfLife)} old counts half.`);
 }
 
 function makeHotkeyRow() {
@@ -201,12 +203,13 @@ function makeHotkeyRow() {
   button.addEventListener("click", () => lookUp(button.dataset.key));
   row.children[0].append(button);
   row.children[1].append(shareBar(), element("span"));
-  row.children[2].append(element("span"), element("span", { class: "dim" }));
+  row.children[2].append(element("span"), element("span", { class: "dim", title: "by which it may be too high" }));
   return row;
 }
 
 function startHotkeys() {
   for (const [id, label] of HOTKEY_COLUMNS) byId("hotkey-head").append(element("th", { role: "columnheader", scope: "col", class: id }, label));
+  hotkeys.head = byId("hotkey-head").querySelector(".count");
   choices(byId("hotkeys-by"), [["requests", "By requests"], ["bytes", "By bytes"]], "requests", (by) => {
     hotkeys.by = by;
     askHotkeys().catch(() => {});

@@ -202,11 +202,11 @@ function showServerRow(node, row, index) {
   setText(figure, share(row.traffic));
 }
 
-// Since when a server is not up, and the note.
+// Since when a server is not up, why, and the note.
 function whyOf(server) {
   const age = view.status && isNumber(server.since) ? view.status.now - server.since : null;
   const since = server.state !== "up" && age !== null ? duration(age) : "";
-  return [since, server.note ? visible(server.note) : ""].filter((part) => part !== "").join(", ");
+  return [since, server.cause, server.note].filter(Boolean).map(visible).join(", ");
 }
 
 // MARK: - Keys

@@ -325,6 +325,7 @@ package struct Dispatcher: ~Copyable {
     let numbers = before.map { id in PoolIndex(ids.firstIndex(of: id) ?? 0) }
     upstream.renumberPools(numbers)
     for i in streams.slots where streams.isTaken(i) { streams[i].leg.pool.renumber(numbers) }
+    for f in fanOuts.slots where fanOuts.isTaken(f) { fanOuts[f].count.pool.renumber(numbers) }
   }
 
   /// Sets a server's status, settles its requests if it is out, and has it forget what it must if it is up.
