@@ -3,7 +3,7 @@ import Settings
 import Stats
 import Topology
 
-// Log lines about slow requests: the request, its server, and where the time went.
+// Log lines about slow requests: which server got what command, and where the time went.
 
 extension AnsweredRequest {
   /// The line's fields after the server.
@@ -13,10 +13,14 @@ extension AnsweredRequest {
     ]
     if let queue {
       let reply = took - queue
-      fields += [("queue", queue.milliseconds), ("reply", reply.milliseconds)]
+      fields.append(("queue", queue.milliseconds))
+      fields.append(("reply", reply.milliseconds))
     }
     if let unread { fields.append(("unread", unread.milliseconds)) }
-    if keys > 1 { fields += [("keys", "\(keys)"), ("hits", "\(hits)")] }
+    if keys > 1 {
+      fields.append(("keys", "\(keys)"))
+      fields.append(("hits", "\(hits)"))
+    }
     guard !key.isEmpty else { return fields }
     switch settings.keys {
     case .hash: fields.append(("key", Self.hash(key)))

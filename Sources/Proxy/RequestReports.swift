@@ -2,8 +2,8 @@ import Bytes
 import Stats
 import Topology
 
-/// The answered requests that a worker reports: those that tails show, and the slow ones of a tick. It describes the first few
-/// slow ones and counts the others, because a server that stalls makes thousands.
+/// The answered requests that a worker reports: those that tails show, and the slow ones of a tick. It describes only the
+/// first few slow ones, as a server that stalls makes thousands.
 package struct RequestReports: Sendable {
   private struct Tail: Sendable {
     let filter: TailFilter
@@ -21,8 +21,8 @@ package struct RequestReports: Sendable {
   private var slowAfter = UInt64.max
   private(set) package var slow: [AnsweredRequest] = []
   private var tails: [Tail] = []
-  /// Which version of the list of tails it has.
-  private(set) package var tailVersion = 0
+  /// The version of the filters that it was given last.
+  package private(set) var tailVersion = 0
 
   init() {}
 
@@ -32,7 +32,7 @@ package struct RequestReports: Sendable {
   }
 
   /// Follows the tails that are open; those that were open before continue.
-  package mutating func set(_ filters: [TailFilter], version: Int = 0) {
+  package mutating func set(_ filters: [TailFilter], version: Int) {
     tailVersion = version
     tails = filters.map { filter in tails.first { $0.filter == filter } ?? Tail(filter: filter) }
     after = tails.isEmpty ? slowAfter : 0

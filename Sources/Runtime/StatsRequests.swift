@@ -66,16 +66,4 @@ extension WorkerThread {
 
   /// An address in the form of memcached's `stats conns`; over a Unix socket that of the listener, as a client has none.
   private static func named(_ address: Address) -> String { address.isTCP ? "tcp:\(address)" : "\(address)" }
-
-  // MARK: - Tails
-
-  /// Follows the tails that are open: finds for them what they show. Called each tick.
-  mutating func followTails() {
-    let version = sharedStats.tails.version.load(ordering: .acquiring)
-    if version != worker.dispatcher.common.reports.tailVersion {
-      worker.dispatcher.common.reports.set(sharedStats.tails.filters, version: version)
-    }
-    let found = worker.dispatcher.common.reports.takeTailed()
-    if !found.isEmpty { sharedStats.tails.add(found) }
-  }
 }

@@ -121,6 +121,16 @@ extension WorkerThread {
     }
   }
 
+  /// Follows the tails that are open, and hands over what it has found for them: once a tick.
+  mutating func followTails() {
+    let version = sharedStats.tails.version.load(ordering: .acquiring)
+    if version != worker.dispatcher.common.reports.tailVersion {
+      worker.dispatcher.common.reports.set(sharedStats.tails.filters, version: version)
+    }
+    let found = worker.dispatcher.common.reports.takeTailed()
+    if !found.isEmpty { sharedStats.tails.add(found) }
+  }
+
   /// Confirms that a message was handled, after reporting the events before it.
   mutating func answer(_ ticket: UInt64, _ entries: [ServerID: Journal.Entries]) {
     sendEvents()

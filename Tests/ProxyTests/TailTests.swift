@@ -17,7 +17,7 @@ import Testing
   }
 
   private func open(_ rig: Rig, _ filters: TailFilter...) {
-    rig.worker.dispatcher.common.reports.set(filters)
+    rig.worker.dispatcher.common.reports.set(filters, version: 1)
   }
 
   private func talk(_ rig: Rig, _ c: Ref<Client>) {
