@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-OXGfNUySS9WuiGRbEaiq7C6rtFvWAGIXojWoJs6OUpo='; script-src 'sha256-1sqZAj8kLs+nCJcqV0wqEtoGUQ5is7krfEahaGHSmAQ='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-mLfeuLWg5Id827lelSoyvf/sTjfFrSCrv9o9hpaJ/tI='; script-src 'sha256-1sqZAj8kLs+nCJcqV0wqEtoGUQ5is7krfEahaGHSmAQ='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -419,6 +419,8 @@ path.area { stroke: none; fill: currentcolor; fill-opacity: 0.1; }
 .hotkeys th.server { width: 18%; }
 .hotkeys td, .hotkeys th { padding-left: 6px; padding-right: 6px; }
 .hotkeys td { height: 31px; overflow: hidden; text-overflow: ellipsis; }
+.hotkeys .pool { padding-left: 18px; }
+.hotkeys .note { margin-top: 8px; }
 td.part span { display: inline-block; min-width: 44px; }
 td .mono { font-weight: 400; }
 .events ol { display: grid; }
@@ -521,7 +523,7 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 .hotkeys td.key { grid-column: 1 / -1; }
 .hotkeys td.key::after { content: none; }
 .hotkeys td.server { grid-column: span 2; max-height: 4.4em; white-space: normal; overflow-wrap: anywhere; }
-.hotkeys td.pool { grid-row: 3; }
+.hotkeys td.pool { grid-row: 3; padding-left: 0; }
 .hotkeys td.age { display: none; }
 .hotkeys td.part > svg, .hotkeys td.count .dim { display: none; }
 .trio { grid-template-columns: minmax(0, 1fr); }
