@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-mLfeuLWg5Id827lelSoyvf/sTjfFrSCrv9o9hpaJ/tI='; script-src 'sha256-1sqZAj8kLs+nCJcqV0wqEtoGUQ5is7krfEahaGHSmAQ='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-mLfeuLWg5Id827lelSoyvf/sTjfFrSCrv9o9hpaJ/tI='; script-src 'sha256-pVc7jEG5DCuAidJzVGro6bONmhrrG6OJXERVdYum+1Q='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -1729,6 +1729,7 @@ return { low, high, show: (value) => short(latency(value)), isLogarithmic: true 
 ];
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
 const LABEL = 36; // at the right of a chart whose lines have their names there
+const LABEL_HEIGHT = 12;
 const reading = { index: null }; // the step that is read, counted from the left; null: the newest
 function roundUp(value) {
 const power = 10 ** Math.floor(Math.log10(value));
@@ -1809,6 +1810,15 @@ setAttribute(line.path, "d", path);
 if (line.isFilled) setAttribute(line.area, "d", area);
 if (chart.isLabelled) showLabel(chart, line, columns[i]);
 });
+if (chart.isLabelled) spreadLabels(chart);
+}
+function spreadLabels(chart) {
+let above = chart.height;
+for (const { label } of chart.lines) {
+if (label.textContent === "") continue;
+above = Math.min(Number(label.getAttribute("y")), above - LABEL_HEIGHT);
+setAttribute(label, "y", above.toFixed(1));
+}
 }
 function showLabel(chart, line, column) {
 const last = column.length - 1;

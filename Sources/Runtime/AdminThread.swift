@@ -37,7 +37,7 @@ final class AdminThread: HTTPHandler {
     on socket: Int32, names: [String], sharedStats: SharedStats, history: EventHistory,
     inbox: Mailbox<AdminReply>, outbox: Mailbox<AdminRequest>
   ) throws(SystemError) {
-    sharedStats.isRecorded.store(true, ordering: .relaxed)
+    sharedStats.beats.store(1, ordering: .relaxed)
     let isStarted = Thread.start(name: "ringroad-admin") {
       guard
         let thread = try? AdminThread(

@@ -39,12 +39,11 @@ final class SharedStats: Sendable {
   /// Each worker's numbers for each pool.
   private let pools: Mutex<[[PoolNumbers]]>
   let hotKeys: HotKeyLists
-  /// Whether the admin interface records the latencies, and those since it last took them.
-  let isRecorded = Atomic<Bool>(false)
-  let latencies = Mutex(LatencyBook())
-  /// Counted up once a second by the admin interface at a tick of its own. The workers then publish halfway between its
-  /// ticks, so that the seconds that it records are equally long.
+  /// 0 if there is no admin interface. Else it counts this up once a second, at a tick of its own: the workers then publish
+  /// halfway between its ticks, so that the seconds that it records are equally long.
   let beats = Atomic<Int>(0)
+  /// The latencies since the admin interface last took them.
+  let latencies = Mutex(LatencyBook())
   /// What the control thread knows, and the configuration in force.
   private let control = Mutex((report: ControlReport(), settings: ProxySettings(pools: [])))
   private let startedAt = Clock.now()

@@ -276,7 +276,7 @@ struct WorkerThread: ~Copyable {
   private mutating func publishNumbers(now: Instant) {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
-    guard sharedStats.isRecorded.load(ordering: .relaxed) else { return }
+    guard sharedStats.beats.load(ordering: .relaxed) > 0 else { return }
     if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }

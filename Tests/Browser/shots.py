@@ -48,7 +48,7 @@ def picture(folder, name, url, width, height, dark, scale):
         driver.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
         time.sleep(7)
         if isinstance(height, str):
-            height = 20 + driver.execute_script("return Math.round(scrollY + document.querySelector(arguments[0]).getBoundingClientRect().bottom)", height)
+            height = 8 + driver.execute_script("return Math.round(scrollY + document.querySelector(arguments[0]).getBoundingClientRect().bottom)", height)
         shot = driver.execute_cdp_cmd("Page.captureScreenshot", {
             "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
         })
