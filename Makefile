@@ -33,6 +33,7 @@ help: ## list the targets
 	  sanitize "run tests and binary under AddressSanitizer and ThreadSanitizer" \
 	  test-admin "scrape it with Prometheus, check its HTTP API, attack its admin port" \
 	  test-browser "check the dashboard in a headless browser, two minutes" \
+	  test-browser-real "check the dashboard of a real proxy, two minutes" \
 	  page "bundle the dashboard's files into Sources/Admin/PageBytes.swift" \
 	  test-faults "make servers, networks and clients fail, for minutes; see docs/FAILURES.md" \
 	  soak "make them fail for half an hour"
@@ -80,7 +81,7 @@ install: ## install binary, man page, units, sample files and pages under PREFIX
 	install -D -m 644 config/ringroad.service config/ringroad.socket -t $(DESTDIR)$(UNITS)
 	sed -i 's|/usr/local/bin|$(PREFIX)/bin|' $(DESTDIR)$(UNITS)/ringroad.service
 	install -D -m 644 README.md LICENSE -t $(DESTDIR)$(PAGES)
-	install -D -m 644 docs/*.md docs/*.svg docs/*.yml -t $(DESTDIR)$(PAGES)/docs
+	install -D -m 644 docs/*.md docs/*.svg docs/*.png docs/*.yml -t $(DESTDIR)$(PAGES)/docs
 	install -D -m 644 config/* -t $(DESTDIR)$(PAGES)/config
 	@printf '%s\n' '' 'ringroad.service reads /etc/ringroad.yml, which make install leaves to you:' '' \
 	  '  cp -n $(PAGES)/config/ringroad.yml /etc/    # and name your servers in it' \
@@ -110,6 +111,7 @@ venv:
 bench bench-quick bench-long bench-real bench-scaling bench-instructions bench-instructions-check: build
 test-faults test-faults-short test-faults-canary soak: build
 test-admin test-admin-short test-admin-hostile: build
+test-browser-real test-browser-short browser-pictures: build
 
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
 include Tests/Admin/admin.mk Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk

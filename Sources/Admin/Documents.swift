@@ -114,7 +114,8 @@ extension MetricSource {
     return .object([
       "name": .string(server.label), "pools": .array(server.pools.map(JSON.string)),
       "state": .string(server.state.rawValue), "cause": .text(server.cause), "note": .text(server.note),
-      "since": .number(server.since), "weight": .int(UInt64(weight)), "requests": .int(totals.requests), "hits": .int(totals.hits),
+      "since": .number(server.since), "weight": .int(UInt64(weight)), "requests": .int(totals.requests),
+      "hits": .int(totals.hits),
       "misses": .int(totals.misses), "errors": .int(totals.errors), "failures": .object(failures),
       "reads_as_misses": .int(numbers.tally.readsAsMisses), "late_replies": .int(numbers.tally.lateReplies),
       "bytes_in": .int(numbers.tally.bytesIn), "bytes_out": .int(numbers.tally.bytesOut),

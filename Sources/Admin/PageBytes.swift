@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-OXGfNUySS9WuiGRbEaiq7C6rtFvWAGIXojWoJs6OUpo='; script-src 'sha256-1sqZAj8kLs+nCJcqV0wqEtoGUQ5is7krfEahaGHSmAQ='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-mLfeuLWg5Id827lelSoyvf/sTjfFrSCrv9o9hpaJ/tI='; script-src 'sha256-pVc7jEG5DCuAidJzVGro6bONmhrrG6OJXERVdYum+1Q='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -419,6 +419,8 @@ path.area { stroke: none; fill: currentcolor; fill-opacity: 0.1; }
 .hotkeys th.server { width: 18%; }
 .hotkeys td, .hotkeys th { padding-left: 6px; padding-right: 6px; }
 .hotkeys td { height: 31px; overflow: hidden; text-overflow: ellipsis; }
+.hotkeys .pool { padding-left: 18px; }
+.hotkeys .note { margin-top: 8px; }
 td.part span { display: inline-block; min-width: 44px; }
 td .mono { font-weight: 400; }
 .events ol { display: grid; }
@@ -521,7 +523,7 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 .hotkeys td.key { grid-column: 1 / -1; }
 .hotkeys td.key::after { content: none; }
 .hotkeys td.server { grid-column: span 2; max-height: 4.4em; white-space: normal; overflow-wrap: anywhere; }
-.hotkeys td.pool { grid-row: 3; }
+.hotkeys td.pool { grid-row: 3; padding-left: 0; }
 .hotkeys td.age { display: none; }
 .hotkeys td.part > svg, .hotkeys td.count .dim { display: none; }
 .trio { grid-template-columns: minmax(0, 1fr); }
@@ -1727,6 +1729,7 @@ return { low, high, show: (value) => short(latency(value)), isLogarithmic: true 
 ];
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
 const LABEL = 36; // at the right of a chart whose lines have their names there
+const LABEL_HEIGHT = 12;
 const reading = { index: null }; // the step that is read, counted from the left; null: the newest
 function roundUp(value) {
 const power = 10 ** Math.floor(Math.log10(value));
@@ -1807,6 +1810,15 @@ setAttribute(line.path, "d", path);
 if (line.isFilled) setAttribute(line.area, "d", area);
 if (chart.isLabelled) showLabel(chart, line, columns[i]);
 });
+if (chart.isLabelled) spreadLabels(chart);
+}
+function spreadLabels(chart) {
+let above = chart.height;
+for (const { label } of chart.lines) {
+if (label.textContent === "") continue;
+above = Math.min(Number(label.getAttribute("y")), above - LABEL_HEIGHT);
+setAttribute(label, "y", above.toFixed(1));
+}
 }
 function showLabel(chart, line, column) {
 const last = column.length - 1;

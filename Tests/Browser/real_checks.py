@@ -172,6 +172,26 @@ def marked_server_is_shown_as_such(page, stage):
     page.expect_clean()
 
 
+def unready_proxy_is_said_once(page, stage):
+    page.open()
+    words = "Not ready: pool sessions: 0 of 2 servers up"
+    for name in stage.names[:2]:
+        stage.mark(name, "down")
+    try:
+        page.wait(lambda: words in page.text("#attention-list"), "why it is not ready", 4)
+        # By its floor, the other pool has too few servers as well.
+        page.wait(lambda: page.text("#attention-title") == "2 things need attention", "two things", 2)
+        for pool in ("pool sessions", "pool main"):
+            expect(page.text("#attention-list").count(pool) == 1, page.text("#attention-list"))
+        shown = look_up(page, "session:1")
+        expect(shown.get("Server now", "").startswith("none") and shown["Owner"] in stage.names, f"{shown}")
+        page.expect_clean()
+    finally:
+        for name in stage.names[:2]:
+            stage.mark(name, "up")
+    page.wait(lambda: page.text("#attention-title") == "Nothing needs attention", "calm", 8)
+
+
 def added_server_appears(page, stage):
     page.open()
     page.wait(lambda: page.count("#shares li") == 3, "three shares of the ring")
@@ -262,5 +282,6 @@ def difference(real, made):
 # In this order: each leaves the stage as the next one expects it.
 REAL = [
     values_are_of_this_second, even_load_is_an_even_line, hot_keys_are_those_of_the_api, key_box_agrees_with_the_command, mock_answers_alike,
-    stopped_server_is_said_and_returns, marked_server_is_shown_as_such, end_of_the_load_is_seen, added_server_appears, restarted_proxy_is_followed,
+    stopped_server_is_said_and_returns, marked_server_is_shown_as_such, unready_proxy_is_said_once,
+    end_of_the_load_is_seen, added_server_appears, restarted_proxy_is_followed,
 ]

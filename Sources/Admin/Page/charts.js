@@ -38,6 +38,7 @@ const CHARTS = [
 
 const MARGIN = { left: 46, right: 8, top: 8, bottom: 20 };
 const LABEL = 36; // at the right of a chart whose lines have their names there
+const LABEL_HEIGHT = 12;
 const reading = { index: null }; // the step that is read, counted from the left; null: the newest
 
 function roundUp(value) {
@@ -126,6 +127,17 @@ function drawChart(chart, series, width) {
     if (line.isFilled) setAttribute(line.area, "d", area);
     if (chart.isLabelled) showLabel(chart, line, columns[i]);
   });
+  if (chart.isLabelled) spreadLabels(chart);
+}
+
+// Moves names up that would cover the one below: each line is above the one before it.
+function spreadLabels(chart) {
+  let above = chart.height;
+  for (const { label } of chart.lines) {
+    if (label.textContent === "") continue;
+    above = Math.min(Number(label.getAttribute("y")), above - LABEL_HEIGHT);
+    setAttribute(label, "y", above.toFixed(1));
+  }
 }
 
 // The name of a line at its right end.
