@@ -29,7 +29,7 @@ extension MetricSource {
       "now": .number(snapshot.time), "config": .text(control.configPath),
       "ready": .bool(reasons.isEmpty), "reasons": .array(reasons.map(JSON.string)),
       "attention": .array(snapshot.concerns(settings).map(\.json)), "workers": .array(workers),
-      "listeners": .array(control.listeners.map(JSON.string)),
+      "listeners": .array(control.listeners.map { .string($0.address) }),
       "clients": .object([
         "now": .int(totals[.clientConnections]), "accepted": .int(totals[.clientConnectionsTotal]),
         "rejected": .int(totals[.rejectedClients]), "limit": .count(control.clientLimit),

@@ -114,6 +114,12 @@ extension Metric {
     Metric("address_changes", .counter, "changes", "Times a server's host name got another address") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.addressChanges))))]
     },
+    Metric(
+      "listener_clients_accepted", .counter, "clients",
+      "Clients that have connected to a listener, rejected ones included", labels: ["listener"]
+    ) {
+      $0.snapshot.control.listeners.map { Sample([("listener", $0.address)], .count($0.accepted)) }
+    },
     Metric("client_limit", .gauge, "clients", "The most clients that are accepted") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.clientLimit))))]
     },

@@ -232,7 +232,7 @@ package struct ControlPlane: Sendable {
     report.memoryLimit = runtimePlan.plan.limits.memory * max(1, workers)
     report.lastReloadError = lastReloadError
     report.isDraining = isDraining
-    report.listeners = settings.listeners.map(\.endpoint.description)
+    report.listeners = settings.listeners.map { ListenerReport($0.endpoint.description) }
     report.numbers.set(.hostsWithSeveralAddresses, to: names.hostsWithSeveralAddresses)
     report.numbers.set(.configUnreadable, to: isFileUnreadable ? 1 : 0)
     report.numbers.set(.settingsHiddenByFlags, to: hiddenChanges)

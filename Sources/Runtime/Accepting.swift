@@ -9,6 +9,8 @@ final class ListeningSocket {
   let settings: ListenerSettings
   let listener: Listener
   var watch = Watch.none
+  /// Clients that have connected to it.
+  var accepted: UInt64 = 0
 
   /// `find` looks a host name up; at the start it may block. `inherited` returns the socket that already listens on the
   /// address, if the parent process (systemd) has passed one.
@@ -68,7 +70,9 @@ extension Supervisor {
     guard i < listeningSockets.count, drainDeadline == nil else { return }
     for _ in 0..<64 {
       switch listeningSockets[i].listener.accept() {
-      case .accepted(let descriptor, let address): deal(descriptor, address, now: now)
+      case .accepted(let descriptor, let address):
+        listeningSockets[i].accepted &+= 1
+        deal(descriptor, address, now: now)
       case .wouldBlock: return
       case .outOfDescriptors:
         // The listener stays readable, so the loop would spin: wait until clients have left.

@@ -33,6 +33,8 @@ final class Supervisor {
   var isFileUnwatched = false
   let resolver: Resolver
   var listeningSockets: [ListeningSocket] = []
+  /// Clients that had connected to them when that was last reported.
+  private var acceptedSoFar: UInt64 = 0
   var workers: [Mailbox<ControlMessage>] = []
   let outbox: Mailbox<WorkerReport>
   /// To and from the admin thread, and the reloads that it waits for.
@@ -192,6 +194,11 @@ final class Supervisor {
       sharedStats.linesDropped.store(log.linesDropped, ordering: .relaxed)
       reserve.refill()
       placement.note(sharedStats.work())
+      let accepted = listeningSockets.reduce(0) { $0 &+ $1.accepted }
+      if accepted != acceptedSoFar {
+        acceptedSoFar = accepted
+        control.isReportDue = true
+      }
     }
     // Every 10 s, return memory that a burst has left: malloc would keep free blocks in the middle of its heaps.
     if ticks % 1000 == 0 { ringroad_trim_memory() }
@@ -265,6 +272,12 @@ final class Supervisor {
     report.workers = workers.count
     report.clientLimit = mostClients
     report.configPath = launch.configPath
+    for socket in listeningSockets {
+      guard let i = report.listeners.firstIndex(where: { $0.address == "\(socket.settings.endpoint)" }) else {
+        continue
+      }
+      report.listeners[i].accepted = socket.accepted
+    }
     sharedStats.publish(report, control.settings)
   }
 

@@ -52,6 +52,15 @@ package struct PoolReport: Sendable, Equatable {
   }
 }
 
+/// An address that clients connect to.
+package struct ListenerReport: Sendable, Equatable {
+  package var address: String
+  /// Clients that have connected there, rejected ones included.
+  package var accepted: UInt64 = 0
+
+  package init(_ address: String) { self.address = address }
+}
+
 /// What has happened to the servers' host names.
 package struct HostCounts: Sendable, Equatable {
   package var lookups = 0
@@ -74,7 +83,7 @@ package struct ControlReport: Sendable {
   package var clientLimit = 0
   package var lastReloadError = ""
   package var isDraining = false
-  package var listeners: [String] = []
+  package var listeners: [ListenerReport] = []
   package var configPath: String?
   package var servers: [ServerReport] = []
   package var pools: [PoolReport] = []

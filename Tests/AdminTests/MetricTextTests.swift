@@ -46,6 +46,7 @@ struct MetricLine: Equatable {
     }
     fixture.snapshot.workers = [WorkerSnapshot(clients: 1, requestsForwarded: 2, cpu: .milliseconds(2500))]
     for counter in Counter.allCases { fixture.snapshot.totals.set(counter, to: 11) }
+    fixture.snapshot.control.listeners = [ListenerReport("127.0.0.1:11311")]
     var book = LatencyBook()
     for pool in fixture.snapshot.control.pools {
       for nanoseconds in [1_000, 40_000, 60_000, 2_000_000, 9_000_000_000] as [UInt64] {

@@ -225,7 +225,7 @@ package struct Upstream: ~Copyable {
 
   /// Replaces `numbers` with this worker's numbers of each pool. O(pools).
   package mutating func givePoolNumbers(to numbers: inout [PoolNumbers]) {
-    if numbers.map(\.id) != pools.ids { numbers = pools.ids.map { PoolNumbers(id: $0) } }
+    if !numbers.lazy.map(\.id).elementsEqual(pools.ids) { numbers = pools.ids.map { PoolNumbers(id: $0) } }
     for i in 0..<pools.ids.count { pools.tallies[pools.places[i]].read(into: &numbers[i].results) }
   }
 
