@@ -121,7 +121,6 @@ extension MetricSource {
       "bytes_in": .int(numbers.tally.bytesIn), "bytes_out": .int(numbers.tally.bytesOut),
       "connections": .count(numbers.connections), "in_flight": .count(numbers.inFlight),
       "queued_bytes": .count(numbers.queuedBytes), "ejections": .count(server.ejections),
-      "journal_keys": .count(numbers.journalKeys),
       "latency": percentiles(recorder.servers[server.id]?.now),
       "share": .object([
         "ring": .number(share?.ring ?? 0), "ideal": .number(share?.ideal ?? 0),

@@ -92,6 +92,18 @@ extension Metric {
     Metric("ready", .gauge, "", "1 if enough servers are up in every pool, as /readyz says, else 0") {
       [Sample([], .count($0.snapshot.unreadyReasons($0.settings).isEmpty ? 1 : 0))]
     },
+    Metric("open_descriptors", .gauge, "descriptors", "File descriptors that the process has open") {
+      [Sample([], .count($0.snapshot.process.descriptors))]
+    },
+    Metric("descriptor_limit", .gauge, "descriptors", "The most file descriptors that it may have open") {
+      [Sample([], .count($0.snapshot.process.descriptorLimit))]
+    },
+    Metric("resident_memory_bytes", .gauge, "bytes", "Memory of the process") {
+      [Sample([], .count($0.snapshot.process.residentBytes))]
+    },
+    Metric("cpu_seconds", .counter, "seconds", "Processor time of the process") {
+      [Sample([], .number($0.snapshot.process.cpuSeconds))]
+    },
     Metric(
       "reloads", .counter, "reloads", "Configurations read by a reload, by what became of them",
       labels: ["result"]

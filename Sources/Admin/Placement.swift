@@ -22,10 +22,10 @@ package struct Placement: ~Copyable {
       out = []
     }
     settings = new
-    let states = Dictionary(
-      control.servers.map { ($0.id, $0.state) }, uniquingKeysWith: { first, _ in first })
+    let ejected = Dictionary(
+      control.servers.map { ($0.id, $0.ejectedFrom) }, uniquingKeysWith: { first, _ in first })
     let outNow = control.pools.map { pool in
-      pool.servers.map { id in states[id].map { $0 != .up && $0 != .down } ?? false }
+      pool.servers.map { ejected[$0]?.contains(pool.id) ?? false }
     }
     guard out != outNow, outNow.count == plan.pools.count else { return }
     out = outNow

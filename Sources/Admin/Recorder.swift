@@ -76,7 +76,6 @@ package struct Track: Sendable {
   package private(set) var all = Buckets()
   /// The 50th, 99th and 99.9th percentile of the last five to ten seconds.
   package private(set) var now: [Double]?
-  fileprivate(set) var isCurrent = true
 
   static let shares = [0.5, 0.99, 0.999]
 
@@ -100,7 +99,6 @@ package struct Track: Sendable {
     var recent = older
     recent += newer
     now = recent.quantiles(Self.shares)
-    isCurrent = true
   }
 }
 
@@ -129,7 +127,6 @@ package struct Recorder: Sendable {
   /// Each worker's share of the last second that it was at work.
   package private(set) var busy: [Double] = []
   private var cpu: [Duration] = []
-  private var cpuTime = 0.0
 
   package init() {}
 
@@ -139,13 +136,13 @@ package struct Recorder: Sendable {
   /// Records a second. O(servers and pools, times buckets).
   package mutating func record(_ snapshot: Snapshot, _ book: LatencyBook) {
     last += 1
-    let elapsed = snapshot.time - cpuTime
+    let elapsed = snapshot.time - time
     busy = snapshot.workers.enumerated().map { i, worker in
       guard cpu.indices.contains(i), elapsed > 0 else { return 0 }
       return min(1, max(0, (worker.cpu - cpu[i]) / .seconds(1) / elapsed))
     }
     cpu = snapshot.workers.map(\.cpu)
-    (time, cpuTime) = (snapshot.time, snapshot.time)
+    time = snapshot.time
     for server in snapshot.control.servers {
       servers[server.id, default: Track()].record(
         Totals(snapshot.numbers(of: server.id).tally), book.servers[server.id] ?? LatencyCounts(), step: last)
@@ -167,18 +164,18 @@ package struct Recorder: Sendable {
       latencies += counts
     }
     total.record(all, latencies, step: last)
-    servers = servers.filter { $0.value.isCurrent }
-    pools = pools.filter { $0.value.isCurrent }
-    for id in servers.keys { servers[id]?.isCurrent = false }
-    for id in pools.keys { pools[id]?.isCurrent = false }
+    let (serverIDs, poolIDs) = (
+      Set(snapshot.control.servers.map(\.id)), Set(snapshot.control.pools.map(\.id))
+    )
+    servers = servers.filter { serverIDs.contains($0.key) }
+    pools = pools.filter { poolIDs.contains($0.key) }
   }
 
   /// The steps of a track from number `from` on; those before the track began are empty.
   package func steps(of track: Track, from: Int) -> [Step] {
-    guard last >= 0, !track.steps.isEmpty else { return [] }
-    return (max(first, from)...max(first, from, last)).filter { $0 <= last }.map {
-      track.steps[$0 % Self.length]
-    }
+    let start = max(first, from)
+    guard start <= last, !track.steps.isEmpty else { return [] }
+    return (start...last).map { track.steps[$0 % Self.length] }
   }
 
   /// What happened in the last `seconds` to a server.

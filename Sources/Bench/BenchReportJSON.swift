@@ -1,3 +1,5 @@
+import Settings
+
 extension BenchReport {
   /// The report as one JSON object on one line.
   var json: String {
@@ -29,16 +31,6 @@ extension BenchReport {
 
   /// A JSON string.
   private static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": out += "\\\(scalar)"
-      case _ where scalar.value < 32:
-        let hex = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
+    String(decoding: JSONDocument.text(text).bytes, as: UTF8.self)
   }
 }

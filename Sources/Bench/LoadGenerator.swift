@@ -184,7 +184,6 @@ struct LoadGenerator: ~Copyable {
     times.phaseBegan = now
     times.runEnd = now.advanced(by: .seconds(options.seconds))
     times.workedBefore = Clock.worked()
-    times.filled = run.tally.writes
     run.tally.beginMeasurement()
     run.isMeasuring = true
     if let rate = options.rate {
@@ -203,7 +202,7 @@ struct LoadGenerator: ~Copyable {
     let now = Clock.now()
     while let (i, due) = schedule.take(now: now, end: times.runEnd) {
       let connection = connections[i]
-      load.request(on: connection.conversation, due: due, now: now, expiry: expiry, &run)
+      load.request(on: connection.conversation, due: due, now: now, expiry: expiry(now), &run)
       if !connection.hasUnsentBytes { send(connection) }
     }
   }
@@ -217,19 +216,23 @@ struct LoadGenerator: ~Copyable {
       while conversation.inFlight < depth, conversation.output.count < Self.outputLimit,
         let key = load.nextToFill()
       {
-        conversation.set(key, expiry: expiry, due: now, now: now, &run)
+        conversation.set(key, expiry: expiry(now), due: now, now: now, &run)
       }
     case .running:
       if schedule.isActive { return }
       while conversation.inFlight < options.depth, conversation.output.count < Self.outputLimit {
-        load.request(on: conversation, due: now, now: now, expiry: expiry, &run)
+        load.request(on: conversation, due: now, now: now, expiry: expiry(now), &run)
       }
     case .draining, .over: return
     }
     if !connection.hasUnsentBytes { send(connection) }
   }
 
-  private var expiry: Int { options.seconds + Self.expiryAfterEnd }
+  /// Seconds until what is set now expires.
+  private func expiry(_ now: Instant) -> Int {
+    let left = run.isMeasuring ? Int(times.runEnd.since(now).components.seconds) : options.seconds
+    return left + Self.expiryAfterEnd
+  }
 
   // MARK: Bytes
 

@@ -18,7 +18,7 @@ struct ProgressLine {
       return
     }
     if run.tally.requests < requestsBefore { requestsBefore = 0 }
-    if lastShow != .origin, nextShow != .origin {
+    if lastShow != .origin {
       let seconds = now.since(lastShow).asSeconds
       let rate = Int(Double(run.tally.requests - requestsBefore) / max(seconds, 0.001))
       let recent = run.sinceDue.since(timesBefore)

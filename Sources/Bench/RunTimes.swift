@@ -10,8 +10,6 @@ struct RunTimes {
   var isInterrupted = false
   /// The processor time used before the measurement.
   var workedBefore = Duration.zero
-  /// Keys that were set before the measurement.
-  var filled = 0
 
   /// The length of the measurement: to the last reply, or the planned end if that is later.
   var measured: Duration { max(runEnd, lastReply).since(phaseBegan) }

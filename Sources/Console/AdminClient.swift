@@ -5,7 +5,7 @@ import Settings
 struct AdminClient {
   /// The address in words.
   let name: String
-  var http: HTTPClient
+  let http: HTTPClient
 
   /// Looks the host up, which may take as long as the system's resolver does.
   init(_ endpoint: Endpoint, timeout: Duration) throws(ConsoleFailure) {

@@ -5,7 +5,7 @@ import Settings
 package func health(_ options: HealthOptions) -> Int32 {
   let endpoint: Endpoint
   do throws(ConfigFailure) {
-    endpoint = try options.address.resolved()
+    endpoint = try options.address.resolved().endpoint
   } catch {
     StandardStreams.complain(error.description)
     return 2

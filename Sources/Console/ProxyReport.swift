@@ -62,7 +62,6 @@ struct ProxyReport: Equatable, Sendable {
     var placement: String
     var up: Int
     var servers: Int
-    var counts: Counts
     var latency: Latency
   }
 
@@ -73,7 +72,6 @@ struct ProxyReport: Equatable, Sendable {
     var counts: Counts
     var latency: Latency
     var inFlight: Double
-    var ring: Double
     var ideal: Double
     var traffic: Double?
   }
@@ -116,7 +114,6 @@ extension ProxyReport.Pool {
     placement = document["placement"].text ?? ""
     up = Int(clampingTo: document["up"].number ?? 0)
     servers = document["servers"].items.count
-    counts = ProxyReport.Counts(document)
     latency = ProxyReport.Latency(document["latency"])
   }
 }
@@ -129,7 +126,6 @@ extension ProxyReport.Server {
     counts = ProxyReport.Counts(document)
     latency = ProxyReport.Latency(document["latency"])
     inFlight = document["in_flight"].number ?? 0
-    ring = document["share"]["ring"].number ?? 0
     ideal = document["share"]["ideal"].number ?? 0
     traffic = document["share"]["traffic"].number
   }

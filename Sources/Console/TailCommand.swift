@@ -7,10 +7,9 @@ package func tail(_ options: TailOptions) -> Int32 {
   let endpoint: Endpoint
   var tokenFile = options.tokenFile
   do throws(ConfigFailure) {
-    endpoint = try options.address.resolved()
-    if tokenFile == nil, let path = options.address.configPath {
-      tokenFile = try ProxySettings.load(path: path).admin.tokenFile
-    }
+    let address = try options.address.resolved()
+    endpoint = address.endpoint
+    tokenFile = tokenFile ?? address.tokenFile
   } catch {
     StandardStreams.complain(error.description)
     return 2
@@ -20,7 +19,8 @@ package func tail(_ options: TailOptions) -> Int32 {
     let client = try AdminClient(endpoint, timeout: .seconds(5))
     var headers = [(name: "Accept", value: "text/plain")]
     if let token { headers.append((name: "Authorization", value: "Bearer \(token)")) }
-    var lines = LineBuffer()
+    // Longer than any line of a proxy.
+    var lines = LineSplitter(longest: 65_536)
     var refusal: (status: Int, text: [UInt8])?
     do throws(HTTPFailure) {
       try client.http.stream(options.target, headers: headers) { status, bytes in
@@ -28,7 +28,11 @@ package func tail(_ options: TailOptions) -> Int32 {
           refusal = (status, (refusal?.text ?? []) + bytes)
           return (refusal?.text.count ?? 0) < 65_536
         }
-        let text = lines.take(bytes).map { printable($0) + "\n" }.joined()
+        var text = ""
+        // Empty lines only show that the proxy is there.
+        lines.take(bytes[...]) {
+          if !$0.isEmpty { text += printable(String(decoding: $0, as: UTF8.self)) + "\n" }
+        }
         return text.isEmpty || StandardStreams.write(Array(text.utf8))
       }
     } catch {
@@ -47,10 +51,10 @@ private func token(file: String?) throws(ConsoleFailure) -> String? {
   var token = Environment.variable("RINGROAD_TOKEN")
   if let file {
     let bytes: [UInt8]
-    do {
+    do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(file, most: 4096, waits: true)
     } catch {
-      throw ConsoleFailure("cannot read the token: \(error)")
+      throw ConsoleFailure("cannot read the token \(file): \(error.reason)")
     }
     token = String(decoding: bytes.prefix { $0 != 10 && $0 != 13 }, as: UTF8.self)
   }
@@ -71,22 +75,5 @@ private func words(_ status: Int, _ body: [UInt8]) -> String {
   case 404 where JSONDocument.read(body)?["error"].text == "there is no such page":
     return "it has no /api/v1/tail: this is a proxy of another version"
   default: return said
-  }
-}
-
-/// Puts lines together that arrive in pieces; empty ones only show that the proxy is there.
-struct LineBuffer {
-  private var rest: [UInt8] = []
-
-  mutating func take(_ bytes: [UInt8]) -> [String] {
-    rest += bytes
-    guard let end = rest.lastIndex(of: 10) else {
-      // No line of a proxy is so long.
-      if rest.count > 65_536 { rest = [] }
-      return []
-    }
-    let lines = rest[..<end].split(separator: 10).map { String(decoding: $0, as: UTF8.self) }
-    rest.removeFirst(end + 1)
-    return lines
   }
 }

@@ -6,7 +6,7 @@ import Settings
 package func top(_ options: TopOptions) -> Int32 {
   let endpoint: Endpoint
   do throws(ConfigFailure) {
-    endpoint = try options.address.resolved()
+    endpoint = try options.address.resolved().endpoint
   } catch {
     StandardStreams.complain(error.description)
     return 2

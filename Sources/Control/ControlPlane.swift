@@ -251,6 +251,7 @@ package struct ControlPlane: Sendable {
     let pools = runtimePlan.members.filter { $0.id == server }.map { settings.pools[$0.pool].name }
     var report = ServerReport(id: server, label: label, pools: pools)
     report.state = state
+    if failover.status(of: server) == .ejected { report.ejectedFrom = failover.ejectedFrom(server) }
     report.note = record.caveat?.words
     if state == .ejected || state == .down { report.cause = record.cause.map { "\($0.words)" } }
     report.since = record.shown?.since ?? time

@@ -54,7 +54,7 @@ extension ControlPlane {
   /// Begins a reload; a signal also has all names looked up again.
   package mutating func reload(_ cause: ReloadCause, now: Instant) {
     if cause == .signal { names.refresh(at: now) }
-    guard !isDraining else { return }
+    guard !isDraining else { return emit(.reloaded(.refused("the proxy is stopping"))) }
     postponedReload = nil
     emit(.readSettings(cause))
   }

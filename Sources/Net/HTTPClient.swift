@@ -58,7 +58,8 @@ package struct HTTPClient: Sendable {
       while true {
         let isWhole = try receivePiece(&parser, from: descriptor)
         let body = parser.takeBody()
-        guard body.isEmpty || take(parser.status, body), !isWhole else { return }
+        // A response without a body has a status too.
+        guard body.isEmpty && !isWhole || take(parser.status, body), !isWhole else { return }
       }
     }
     throw failure

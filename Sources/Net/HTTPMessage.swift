@@ -11,7 +11,6 @@ package struct HTTPRequest: Sendable, Equatable {
   package var host: String?
   package var accept: String?
   package var authorization: String?
-  package var origin: String?
   package var body: [UInt8]
 
   package init(
@@ -45,15 +44,12 @@ package struct HTTPResponse: Sendable, Equatable {
   var reason: String {
     switch status {
     case 200: "OK"
-    case 202: "Accepted"
     case 400: "Bad Request"
     case 401: "Unauthorized"
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
-    case 406: "Not Acceptable"
     case 409: "Conflict"
-    case 413: "Content Too Large"
     case 421: "Misdirected Request"
     case 503: "Service Unavailable"
     default: status < 400 ? "OK" : "Error"

@@ -156,6 +156,8 @@ package final class HTTPServer {
     guard let connection = unsafe bufferevent_socket_new(base, -1, 0) else { return nil }
     // SAFETY: kept until the end of this turn, by when it has its descriptor; nothing else happens to it before.
     unsafe bufferevent_incref(connection)
+    // libevent reads on while it writes; it needs room for a whole body.
+    unsafe bufferevent_setwatermark(connection, Int16(EV_READ), 0, limits.head + limits.body)
     unsafe accepted.append(Accepted(event: connection))
     if connections.count + accepted.count >= limits.connections { stopAccepting() }
     return unsafe connection
@@ -228,11 +230,13 @@ package final class HTTPServer {
       }, context)
   }
 
-  /// libevent frees the requests of a connection that is closed.
+  /// A client has left. libevent gives its request up, unlinked from the connection, unless it ends itself.
   private func closed(_ descriptor: Int32) {
     connections[descriptor] = nil
     for (id, one) in pending where one.descriptor == descriptor {
       pending[id] = nil
+      // SAFETY: nothing else has it any more.
+      if unsafe evhttp_request_get_connection(one.request) == nil { unsafe evhttp_request_free(one.request) }
       handler?.left(id)
     }
   }
@@ -283,7 +287,6 @@ package final class HTTPServer {
       path: parts.first.map(String.init) ?? "", query: parts.count > 1 ? String(parts[1]) : nil, host: host)
     result.accept = header("Accept")
     result.authorization = header("Authorization")
-    result.origin = header("Origin")
     let input = unsafe evhttp_request_get_input_buffer(request)
     var body = [UInt8](repeating: 0, count: unsafe min(limits.body, evbuffer_get_length(input)))
     // SAFETY: the array's own bytes and count.

@@ -43,13 +43,20 @@ package struct RequestReports: Sendable {
   /// Whether a request is to be described. A slow one that is not is counted.
   mutating func wants(at server: ServerID, took nanoseconds: UInt64) -> Bool {
     let isTailed = tails.contains { $0.filter.server == nil || $0.filter.server == server }
-    guard isSlow(nanoseconds), slow.count >= Self.mostSlow else { return isTailed || isSlow(nanoseconds) }
-    if let i = slow.lastIndex(where: { $0.server == server }) ?? slow.indices.last { slow[i].count &+= 1 }
-    return isTailed
+    if isSlow(nanoseconds), slow.count >= Self.mostSlow,
+      let i = slow.lastIndex(where: { $0.server == server })
+    {
+      slow[i].count &+= 1
+      return isTailed
+    }
+    return isTailed || isSlow(nanoseconds)
   }
 
   mutating func add(_ one: AnsweredRequest, took nanoseconds: UInt64) {
-    if isSlow(nanoseconds), slow.count < Self.mostSlow { slow.append(one) }
+    // One of each server at least.
+    if isSlow(nanoseconds), slow.count < Self.mostSlow || !slow.contains(where: { $0.server == one.server }) {
+      slow.append(one)
+    }
     for i in tails.indices where tails[i].filter.shows(one) {
       tails[i].left -= 1
       guard tails[i].left <= 0 else { continue }

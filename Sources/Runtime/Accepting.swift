@@ -9,8 +9,6 @@ final class ListeningSocket {
   let settings: ListenerSettings
   let listener: Listener
   var watch = Watch.none
-  /// Clients that have connected to it.
-  var accepted: UInt64 = 0
 
   /// `find` looks a host name up; at the start it may block. `inherited` returns the socket that already listens on the
   /// address, if the parent process (systemd) has passed one.
@@ -71,7 +69,7 @@ extension Supervisor {
     for _ in 0..<64 {
       switch listeningSockets[i].listener.accept() {
       case .accepted(let descriptor, let address):
-        listeningSockets[i].accepted &+= 1
+        accepted[listeningSockets[i].settings.endpoint, default: 0] &+= 1
         deal(descriptor, address, now: now)
       case .wouldBlock: return
       case .outOfDescriptors:

@@ -46,15 +46,12 @@ final class AdminThread: HTTPHandler {
     on socket: Int32, names: [String], sharedStats: SharedStats, history: EventHistory,
     inbox: Mailbox<AdminReply>, outbox: Mailbox<AdminRequest>
   ) throws(SystemError) {
-    sharedStats.recording.isOn.store(true, ordering: .relaxed)
-    let isStarted = Thread.start(name: "ringroad-admin") {
-      guard
-        let thread = try? AdminThread(
-          on: socket, names: names, sharedStats: sharedStats, history: history, inbox: inbox, outbox: outbox)
-      else { return }
-      thread.server.run(thread)
+    let thread = try AdminThread(
+      on: socket, names: names, sharedStats: sharedStats, history: history, inbox: inbox, outbox: outbox)
+    guard Thread.start(name: "ringroad-admin", { thread.server.run(thread) }) else {
+      throw SystemError(errno: EAGAIN, operation: "start a thread")
     }
-    guard isStarted else { throw SystemError(errno: EAGAIN, operation: "start a thread") }
+    sharedStats.recording.isOn.store(true, ordering: .relaxed)
   }
 
   private init(
@@ -131,7 +128,7 @@ final class AdminThread: HTTPHandler {
     if ticks % 10 == 0 {
       recorder.record(sharedStats.snapshot(), sharedStats.recording.takeLatencies())
       // So that the first answer about them is not an old one.
-      _ = sharedStats.hotKeys.merged()
+      sharedStats.hotKeys.want()
       sharedStats.recording.beats.add(1, ordering: .relaxed)
     }
     if !tails.isEmpty { sendTails() }
@@ -148,8 +145,8 @@ final class AdminThread: HTTPHandler {
 
   /// Sends each tail the requests that were found for it since the last tick.
   private func sendTails() {
-    let control = sharedStats.snapshot().control
-    let (now, time) = (Clock.now(), LogLine.now())
+    let control = sharedStats.report
+    let (now, time) = (Clock.now(), Clock.time())
     for id in Array(tails.keys) {
       guard var tail = tails[id] else { continue }
       let writer = TailWriter(control, asEvents: tail.asEvents)

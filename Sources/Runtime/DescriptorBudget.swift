@@ -1,3 +1,4 @@
+import Net
 import Settings
 
 /// How the process's file descriptors are divided: how many clients fit, so that some are always left for the servers.
@@ -11,6 +12,9 @@ struct DescriptorBudget: Equatable {
   private static let process = 24
   /// Descriptors of a worker: its loop and bell, and a few private connections for large values.
   private static let worker = 8
+
+  /// Descriptors of the admin interface without its clients: its listener, loop and bells.
+  private static let admin = 4
 
   /// Descriptors needed without any client.
   let own: Int
@@ -27,9 +31,11 @@ struct DescriptorBudget: Equatable {
       // One more for the replacement that is tried beside a silent connection.
       perWorker += pool.servers.count * (pool.policy.connections + 1)
     }
+    let hasAdmin = settings.admin.listener != nil
+    let fixed = Self.process + Self.reserve + settings.listeners.count + (hasAdmin ? Self.admin : 0)
     // `servers` counts the probes' connections.
-    own = Self.process + Self.reserve + settings.listeners.count + servers + workers * perWorker
-    least = Self.process + Self.reserve + settings.listeners.count + workers * Self.worker
+    own = fixed + servers + workers * perWorker + (hasAdmin ? HTTPLimits().connections : 0)
+    least = fixed + workers * Self.worker
   }
 
   /// The limit to ask the system for: enough for all clients, and 1,024 more for private connections for large values.

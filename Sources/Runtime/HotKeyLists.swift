@@ -22,10 +22,13 @@ final class HotKeyLists: Sendable {
     lists.withLock { $0[worker] = (report, Clock.now()) }
   }
 
+  /// Has the workers publish theirs for the next minute.
+  func want() { wantedAt.store(Clock.now().nanoseconds, ordering: .relaxed) }
+
   /// All workers' hot keys. If they were not asked for in the last minute, that is what was published then: each worker
   /// publishes its own within a tenth of a second.
   func merged() -> HotKeyReport {
-    wantedAt.store(Clock.now().nanoseconds, ordering: .relaxed)
+    want()
     return lists.withLock { $0.reduce(into: HotKeyReport()) { $0 += $1.report } }
   }
 }

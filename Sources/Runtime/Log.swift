@@ -80,7 +80,7 @@ package final class Log: Sendable {
   }
 
   func log(_ level: LogLevel, _ message: String, _ fields: [(name: String, value: String)]) {
-    let event = LogEvent(time: LogLine.now(), level: level, message: message, fields: fields)
+    let event = LogEvent(time: Clock.time(), level: level, message: message, fields: fields)
     history.add(event)
     let isQueued = state.withLock { state in
       guard level.isWithin(state.settings.level), !state.isEnding else { return false }
@@ -126,7 +126,7 @@ package final class Log: Sendable {
       self.dropped.add(Int(clamping: unwritten), ordering: .relaxed)
       if lost > 0 {
         let note = LogEvent(
-          time: LogLine.now(), level: .warning, message: "log lines dropped", fields: [("lines", "\(lost)")])
+          time: Clock.time(), level: .warning, message: "log lines dropped", fields: [("lines", "\(lost)")])
         if sink.write([note], settings.format) == 0 {
           history.add(note)
           lost = 0

@@ -60,14 +60,6 @@ enum LogLine {
     return line
   }
 
-  /// The current time, in seconds since 1970.
-  static func now() -> Double {
-    var now = timespec()
-    // SAFETY: a local that the C library fills in.
-    unsafe clock_gettime(CLOCK_REALTIME, &now)
-    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
-  }
-
   /// A time in UTC, to the millisecond.
   static func timestamp(_ time: Double) -> String {
     let milliseconds = Int(exactly: (time * 1000).rounded(.down)) ?? 0

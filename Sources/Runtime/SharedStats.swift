@@ -144,6 +144,9 @@ final class SharedStats: Sendable {
     control.withLock { $0 = (report, settings) }
   }
 
+  /// What the control thread knows.
+  var report: ControlReport { control.withLock { $0.report } }
+
   /// The configuration in force.
   var settings: ProxySettings { control.withLock { $0.settings } }
 
@@ -166,11 +169,12 @@ final class SharedStats: Sendable {
     snapshot.totals.add(linesDropped.load(ordering: .relaxed), to: .logLinesDropped)
     snapshot.totals.add(rejected.load(ordering: .relaxed), to: .rejectedClients)
     snapshot.totals.add(deleted.load(ordering: .relaxed), to: .journalDeleted)
-    servers.withLock { all in
-      for one in all.joined() { snapshot.servers[one.id, default: ServerNumbers(id: one.id)] += one }
+    // Copied, and merged afterwards, so that no worker waits for that.
+    for one in servers.withLock({ $0 }).joined() {
+      snapshot.servers[one.id, default: ServerNumbers(id: one.id)] += one
     }
-    pools.withLock { all in
-      for one in all.joined() { snapshot.pools[one.id, default: ResultCounts()] += one.results }
+    for one in pools.withLock({ $0 }).joined() {
+      snapshot.pools[one.id, default: ResultCounts()] += one.results
     }
     return snapshot
   }

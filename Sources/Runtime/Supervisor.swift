@@ -33,7 +33,8 @@ final class Supervisor {
   var isFileUnwatched = false
   let resolver: Resolver
   var listeningSockets: [ListeningSocket] = []
-  /// Clients that had connected to them when that was last reported.
+  /// Clients that have connected to each address, and to all when that was last reported.
+  var accepted: [Endpoint: UInt64] = [:]
   private var acceptedSoFar: UInt64 = 0
   var workers: [Mailbox<ControlMessage>] = []
   let outbox: Mailbox<WorkerReport>
@@ -194,9 +195,9 @@ final class Supervisor {
       sharedStats.linesDropped.store(log.linesDropped, ordering: .relaxed)
       reserve.refill()
       placement.note(sharedStats.work())
-      let accepted = listeningSockets.reduce(0) { $0 &+ $1.accepted }
-      if accepted != acceptedSoFar {
-        acceptedSoFar = accepted
+      let all = accepted.values.reduce(0, &+)
+      if all != acceptedSoFar {
+        acceptedSoFar = all
         control.isReportDue = true
       }
     }
@@ -246,6 +247,7 @@ final class Supervisor {
     for i in listeningSockets.indices { accept(at: i, now: now) }
     drainDeadline = now.advanced(by: control.settings.drainTimeout)
     control.isDraining = true
+    reloadEnded(.refused("the proxy is stopping"))
     report()
     for listeningSocket in listeningSockets { close(listeningSocket) }
     listeningSockets.removeAll()
@@ -272,11 +274,8 @@ final class Supervisor {
     report.workers = workers.count
     report.clientLimit = mostClients
     report.configPath = launch.configPath
-    for socket in listeningSockets {
-      guard let i = report.listeners.firstIndex(where: { $0.address == "\(socket.settings.endpoint)" }) else {
-        continue
-      }
-      report.listeners[i].accepted = socket.accepted
+    for (i, listener) in control.settings.listeners.enumerated() where report.listeners.indices.contains(i) {
+      report.listeners[i].accepted = accepted[listener.endpoint] ?? 0
     }
     sharedStats.publish(report, control.settings)
   }

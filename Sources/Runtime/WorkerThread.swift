@@ -279,10 +279,10 @@ struct WorkerThread: ~Copyable {
   private mutating func publishNumbers(now: Instant) {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
-    guard sharedStats.recording.isOn.load(ordering: .relaxed) else { return }
     if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
+    guard sharedStats.recording.isOn.load(ordering: .relaxed) else { return }
     sharedStats.recording.latencies.withLock { book in
       worker.dispatcher.upstream.moveLatencies(to: &book)
       pace.move(to: &book.loops[number, default: LoopCounts()])

@@ -16,10 +16,17 @@ package struct AdminSettings: Equatable, Sendable {
   /// Names by which clients may reach it, besides numeric addresses, localhost and the name of its own address.
   package var hosts: [String] = []
 
+  /// Whether file or flags name it. It makes no other settings: the default may be written.
+  package var isWritten = false
+
   package init() {}
 
-  /// Whether the proxy does not start without it: if it was asked for. One that is there by default may be missing.
-  package var isRequired: Bool { listener != nil && self != AdminSettings() }
+  /// Whether the proxy does not start without it. One that is there by default may be missing.
+  package var isRequired: Bool { listener != nil && isWritten }
+
+  package static func == (a: AdminSettings, b: AdminSettings) -> Bool {
+    a.listener == b.listener && a.tokenFile == b.tokenFile && a.hosts == b.hosts
+  }
 
   /// The address, in the form of the file.
   var written: String { listener?.endpoint.description ?? "off" }
@@ -29,6 +36,7 @@ extension SettingsDecoder {
   /// Decodes `off`, an address, or a mapping.
   mutating func admin(_ node: YAMLNode) -> AdminSettings {
     var admin = AdminSettings()
+    admin.isWritten = true
     guard case .mapping = node.content else {
       guard let text = text(node, "admin", expected: "off, or an address such as 127.0.0.1:11312") else {
         return admin

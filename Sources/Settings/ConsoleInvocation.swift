@@ -7,11 +7,13 @@ package struct AdminAddress: Equatable, Sendable {
 
   package init() {}
 
-  /// The address to connect to. An address of all interfaces means this machine.
-  package func resolved() throws(ConfigFailure) -> Endpoint {
-    var found = endpoint
+  /// The address to connect to, and the file of the token if the configuration has one. An address of all interfaces means
+  /// this machine.
+  package func resolved() throws(ConfigFailure) -> (endpoint: Endpoint, tokenFile: String?) {
+    var (found, tokenFile) = (endpoint, String?.none)
     if let configPath {
-      found = try ProxySettings.load(path: configPath).admin.listener?.endpoint
+      let admin = try ProxySettings.load(path: configPath).admin
+      (found, tokenFile) = (admin.listener?.endpoint, admin.tokenFile)
       if found == nil {
         throw ConfigFailure([
           ConfigError(
@@ -20,9 +22,9 @@ package struct AdminAddress: Equatable, Sendable {
       }
     }
     switch found ?? AdminSettings.usual.endpoint {
-    case .tcp("0.0.0.0", let port): return .tcp(host: "127.0.0.1", port: port)
-    case .tcp("::", let port): return .tcp(host: "::1", port: port)
-    case let endpoint: return endpoint
+    case .tcp("0.0.0.0", let port): return (.tcp(host: "127.0.0.1", port: port), tokenFile)
+    case .tcp("::", let port): return (.tcp(host: "::1", port: port), tokenFile)
+    case let endpoint: return (endpoint, tokenFile)
     }
   }
 }
@@ -92,12 +94,7 @@ extension Invocation {
       case .keyPrefix: options.prefix = flag.argument
       case .server: options.server = flag.argument
       case .tokenFile: options.tokenFile = flag.argument
-      case .sample:
-        do throws(Complaint) {
-          options.sample = try Quantity.count(flag.argument, in: 1...1_000_000)
-        } catch {
-          throw UsageError(error, about: flag.written)
-        }
+      case .sample: options.sample = try number(flag.argument, in: 1...1_000_000, flag.written)
       case .help: break
       }
     }

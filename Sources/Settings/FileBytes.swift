@@ -5,7 +5,7 @@ package enum FileBytes {
   /// Why a file cannot be read.
   package struct Failure: Error {
     /// The system's error text.
-    var reason: String
+    package var reason: String
     /// Whether a retry may succeed soon: no descriptor or no memory was free.
     var isPassing = false
   }

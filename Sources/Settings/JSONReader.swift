@@ -133,7 +133,7 @@ struct JSONReader {
         continue
       }
       guard let part = String(validating: bytes[start..<position], as: UTF8.self) else { return nil }
-      text = text.isEmpty ? part : text + part
+      text += part
       position += 1
       if byte == UInt8(ascii: "\"") { return text }
       guard let scalar = escaped() else { return nil }

@@ -64,6 +64,7 @@ package struct SettingsOverrides: Equatable, Sendable {
     if let clients { settings.limits.clients = clients }
     if let admin {
       settings.admin.listener = admin.listener
+      settings.admin.isWritten = true
     }
     switch (verbosity, settings.log.level) {
     case (0, _), (1, .debug): break

@@ -19,6 +19,8 @@ package struct ServerReport: Sendable, Equatable {
   /// Its pools' names, in the order of the file.
   package var pools: [String]
   package var state = ServerState.up
+  /// The pools whose rings are without it: not all of its pools may be.
+  package var ejectedFrom: Set<PoolID> = []
   /// A condition that needs attention besides the state.
   package var note: String?
   /// Why it was taken out, while it is ejected or down.

@@ -61,8 +61,6 @@ package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
   package var connections = 0
   package var inFlight = 0
   package var queuedBytes = 0
-  /// Keys to be deleted on it before it is used again.
-  package var journalKeys = 0
 
   package init(id: ServerID) { self.id = id }
 
@@ -73,7 +71,6 @@ package struct ServerNumbers: BitwiseCopyable, Sendable, Equatable {
     a.connections &+= b.connections
     a.inFlight &+= b.inFlight
     a.queuedBytes &+= b.queuedBytes
-    a.journalKeys &+= b.journalKeys
   }
 }
 

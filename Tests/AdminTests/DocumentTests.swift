@@ -32,7 +32,6 @@ import Wire
     numbers.tally.errors = 1
     numbers.tally.count(.timedOut, 2)
     numbers.tally.readsAsMisses = 2
-    numbers.journalKeys = 9
     fixture.snapshot.servers[ServerID(2)] = numbers
     var book = LatencyBook()
     book.servers[ServerID(2), default: LatencyCounts()].record(nanoseconds: 1_000_000, times: 100)
@@ -41,7 +40,7 @@ import Wire
     let third = servers[2]
     #expect(third["pools"] as? [String] == ["main", "sessions"] && third["weight"] as? Int == 2)
     #expect(
-      third["requests"] as? Int == 8 && third["errors"] as? Int == 3 && third["journal_keys"] as? Int == 9)
+      third["requests"] as? Int == 8 && third["errors"] as? Int == 3)
     #expect(third["failures"] as? [String: Int] == ["timed_out": 2])
     let latency = try #require(third["latency"] as? [String: Double])
     #expect(latency.count == 3 && latency.values.allSatisfy { abs($0 - 0.001) < 0.00001 })

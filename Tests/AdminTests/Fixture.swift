@@ -84,6 +84,8 @@ struct Fixture: ~Copyable {
   mutating func setState(_ state: ServerState, of label: String) throws {
     let i = try #require(snapshot.control.servers.firstIndex { $0.label == label })
     snapshot.control.servers[i].state = state
+    let isOut = state != .up && state != .down
+    snapshot.control.servers[i].ejectedFrom = isOut ? Set(snapshot.control.pools.map(\.id)) : []
   }
 
   mutating func count(pool: UInt32, _ verb: Verb, _ result: RequestResult, _ times: Int) {

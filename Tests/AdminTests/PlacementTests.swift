@@ -26,6 +26,12 @@ import Topology
   /// `#require` takes no calls of what cannot be copied.
   private func unwrap<Value>(_ value: Value?) throws -> Value { try #require(value) }
 
+  /// Gives a server a state, in all its pools.
+  private static func set(_ state: ServerState, _ i: Int, _ control: inout ControlReport) {
+    control.servers[i].state = state
+    control.servers[i].ejectedFrom = isOut(state) ? Set(control.pools.map(\.id)) : []
+  }
+
   private static func isOut(_ state: ServerState) -> Bool { state != .up && state != .down }
 
   @Test(arguments: ["ketama", "twemproxy-ketama"], [1, 2, 5, 40])
@@ -37,7 +43,7 @@ import Topology
     var random = Seeded(99)
     for _ in 0..<5 {
       let states = Self.states(count, &random)
-      for i in states.indices { control.servers[i].state = states[i] }
+      for i in states.indices { Self.set(states[i], i, &control) }
       placement.update(settings, control)
       table.pools[Ref(0)].exclude(states.map(Self.isOut))
       for _ in 0..<500 {
@@ -60,7 +66,7 @@ import Topology
     var random = Seeded(3)
     for _ in 0..<4 {
       let states = Self.states(count, &random)
-      for i in states.indices { control.servers[i].state = states[i] }
+      for i in states.indices { Self.set(states[i], i, &control) }
       placement.update(settings, control)
       let circle = try unwrap(placement.circle(of: 0))
       #expect(abs(circle.shares.reduce(0, +) - 1) < 1e-9 && abs(circle.ideal.reduce(0, +) - 1) < 1e-9)
@@ -83,7 +89,7 @@ import Topology
   @Test func withoutServersNothingIsPlaced() throws {
     let settings = try Self.settings("ketama", 3, seed: 1)
     var control = Fixture.report(of: settings)
-    for i in 0..<3 { control.servers[i].state = .ejected }
+    for i in 0..<3 { Self.set(.ejected, i, &control) }
     var placement = Placement()
     placement.update(settings, control)
     let circle = try unwrap(placement.circle(of: 0))
@@ -93,10 +99,25 @@ import Topology
     #expect(place.server == nil)
     let none = placement.circle(of: 1)
     #expect(none == nil)
-    control.servers[1].state = .up
+    Self.set(.up, 1, &control)
     placement.update(settings, control)
     let found = placement.place(of: Array("a".utf8))
     #expect(found?.server?.address == "10.0.0.1")
+  }
+
+  /// A server may be out of one pool's ring and stay in the other's, where its keys fail fast.
+  @Test func aServerIsOutOfTheRingsThatItIsEjectedFrom() throws {
+    let text =
+      "pools: {a: {servers: [x:1, y:1]}, b: {servers: [x:1, z:1]}}\nroutes: [{prefix: \"\", pool: a}, {prefix: b, pool: b}]"
+    let settings = try ProxySettings.decode(bytes: Array(text.utf8), file: "f")
+    var control = Fixture.report(of: settings)
+    let x = try #require(control.servers.firstIndex { $0.label == "x:1" })
+    control.servers[x].state = .ejected
+    control.servers[x].ejectedFrom = [control.pools[0].id]
+    var placement = Placement()
+    placement.update(settings, control)
+    let (first, second) = (placement.circle(of: 0)?.shares, placement.circle(of: 1)?.shares)
+    #expect(first?.first == 0 && (second?.first ?? 0) > 0)
   }
 
   /// The settings and the report may be of two moments.
@@ -105,7 +126,7 @@ import Topology
     var placement = Placement()
     for (settings, other) in [(few, many), (many, few), (few, few)] {
       var control = Fixture.report(of: other)
-      control.servers[control.servers.count - 1].state = .ejected
+      Self.set(.ejected, control.servers.count - 1, &control)
       placement.update(settings, control)
       var place = placement.place(of: Array("a".utf8))
       #expect(place != nil)

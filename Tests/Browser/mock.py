@@ -108,7 +108,7 @@ class Api:
                     "failures": {"timed out": server.counters["errors"]}, "reads_as_misses": 0, "late_replies": 0,
                     "bytes_in": server.counters["hits"] * 700, "bytes_out": server.counters["requests"] * 40, "connections": 4,
                     "in_flight": int(recent["requests"] * 0.0004 * (1 + noise("flight", server.name, step))) if not outage else 0,
-                    "queued_bytes": 0, "ejections": len(server.outages), "journal_keys": 0,
+                    "queued_bytes": 0, "ejections": len(server.outages),
                     "latency": None if recent["p50"] is None else {name: recent[name] for name in ("p50", "p99", "p999")},
                     "share": {"ring": ring.shares.get(server.name, 0), "ideal": server.weight / weights, "traffic": traffic},
                 })

@@ -56,7 +56,7 @@ class Fleet:
 
     def start_server(self, port):
         command = ["memcached", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "16"]
-        self.memcacheds[port] = subprocess.Popen(command + (["-u", "nobody"] if os.getuid() == 0 else []))
+        self.memcacheds[port] = subprocess.Popen(command + (["-u", "root"] if os.getuid() == 0 else []))
         wait_for(port)
 
     def stop_server(self, port):

@@ -1,4 +1,5 @@
 import Foundation
+import Net
 import Settings
 import Stats
 import Testing
@@ -75,7 +76,7 @@ import Testing
   @Test func textLogLineHasTimeLevelMessageAndFields() throws {
     let line = LogLine.render(
       LogEvent(
-        time: LogLine.now(), level: .info, message: "server down",
+        time: Clock.time(), level: .info, message: "server down",
         fields: [("server", "10.0.0.1:11211"), ("cause", "timed out")]), .text)
     let rest = " info server down server=10.0.0.1:11211 cause=\"timed out\"\n"
     #expect(line.hasSuffix(rest))

@@ -8,11 +8,11 @@ import Testing
   }
 
   @Test(arguments: [
-    ("off", "off", false), ("127.0.0.1:11312", "127.0.0.1:11312", false),
-    ("127.0.0.1", "127.0.0.1:11312", false),
+    ("off", "off", false), ("127.0.0.1:11312", "127.0.0.1:11312", true),
+    ("127.0.0.1", "127.0.0.1:11312", true),
     ("0.0.0.0:9", "0.0.0.0:9", true), (#""[::1]""#, "[::1]:11312", true),
     ("/run/a.sock", "unix:/run/a.sock", true),
-    ("proxy.example", "proxy.example:11312", true), ("{address: 127.0.0.1:11312}", "127.0.0.1:11312", false),
+    ("proxy.example", "proxy.example:11312", true), ("{address: 127.0.0.1:11312}", "127.0.0.1:11312", true),
     ("{address: 127.0.0.1, hosts: a}", "127.0.0.1:11312", true),
     ("{address: unix:/run/a.sock, mode: 0660}", "unix:/run/a.sock", true),
     ("{address: 10.0.0.1:1, token: {file: /t}}", "10.0.0.1:1", true),
@@ -30,7 +30,8 @@ import Testing
     #expect(
       admin.listener == ListenerSettings(.unix(path: "/run/a.sock"), mode: 0o660, owner: "r:www"))
     #expect(admin.hosts == ["a.example", "b"] && admin.tokenFile == "/etc/t")
-    #expect(try ProxySettingsTests.decode("servers: [a]").admin == AdminSettings())
+    let usual = try ProxySettingsTests.decode("servers: [a]").admin
+    #expect(usual == AdminSettings() && !usual.isRequired)
   }
 
   @Test func flagReplacesTheAddressAndKeepsTheToken() throws {
@@ -41,6 +42,7 @@ import Testing
     ] as [(String, String?)] {
       let settings = try InvocationTests.launch("\(flag) a").overrides.applied(to: file)
       #expect(settings.admin.listener?.endpoint.description == address && settings.admin.tokenFile == "/t")
+      #expect(settings.admin.isRequired == (address != nil))
       #expect(
         settings.hidden == [
           HiddenSetting(key: "admin", text: "10.0.0.1:5", flag: "--admin \(address ?? "off")")

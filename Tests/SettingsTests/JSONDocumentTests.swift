@@ -60,4 +60,10 @@ import Testing
     // Unoptimised; the release build takes a tenth of it.
     #expect(ContinuousClock.now - start < .seconds(5))
   }
+
+  @Test func aLongTextOfEscapesIsRead() {
+    let text = String(repeating: "a\\n", count: 200_000)
+    let document = JSONDocument.read(Array("{\"t\": \"\(text)\"}".utf8))
+    #expect(document?["t"].text?.utf8.count == 400_000)
+  }
 }

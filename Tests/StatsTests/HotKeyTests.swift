@@ -1,23 +1,12 @@
 import Bytes
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Stats
 
 /// The sketch of the heaviest keys: what it promises, on streams whose true counts are known.
 @Suite struct HotKeyTests {
-  /// Numbers by chance, the same in each run.
-  private struct Chance: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ z &>> 30) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ z &>> 27) &* 0x94d0_49bb_1331_11eb
-      return z ^ z &>> 31
-    }
-  }
-
   private static func add(_ key: String, _ weight: UInt64 = 1, to sketch: inout SpaceSaving) {
     let bytes = Array(key.utf8)
     if let words = KeyWords(bytes.span.raw, from: 0, count: bytes.count) {
@@ -37,7 +26,7 @@ import Testing
       }
     }
 
-    func next(_ chance: inout Chance) -> Int {
+    func next(_ chance: inout Seeded) -> Int {
       let at = Double.random(in: 0..<(sums.last ?? 1), using: &chance)
       var (low, high) = (0, sums.count - 1)
       while low < high {
@@ -52,7 +41,7 @@ import Testing
   @Test(arguments: [0.9, 1.1])
   func theHeaviestKeysAreFoundWithTheirErrors(_ exponent: Double) {
     let zipf = Zipf(keys: 1_000_000, exponent: exponent)
-    var chance = Chance(state: 17)
+    var chance = Seeded(17)
     var sketch = SpaceSaving()
     var truth: [Int: UInt64] = [:]
     let samples = 200_000
@@ -80,7 +69,7 @@ import Testing
   @Test func itCountsExactlyWhileItHasRoom() {
     var sketch = SpaceSaving()
     var truth: [String: UInt64] = [:]
-    var chance = Chance(state: 3)
+    var chance = Seeded(3)
     for _ in 0..<20_000 {
       let n = Int.random(in: 0..<SpaceSaving.capacity, using: &chance)
       let key = String(repeating: "k", count: n % 200) + "\(n)"
@@ -131,5 +120,20 @@ import Testing
     merged += other.report()
     #expect(merged.byRequests.map(\.count) == [5, 4] && merged.requests == 9)
     #expect(merged.byBytes.first?.key == b && merged.bytes == 41)
+  }
+
+  @Test func statsHotkeysListsBothKinds() {
+    var keys = HotKeys(seed: 1)
+    let text = Array("a\u{1}b".utf8)
+    for _ in 0..<3 { keys.add(text.span.raw, from: 0, count: 3, bytes: 10, now: .origin) }
+    keys.add(text.span.raw, from: 0, count: 1, bytes: 90, now: .origin)
+    let now = Instant.origin.advanced(by: .seconds(7))
+    let rows = String(decoding: keys.report().answer(now: now), as: UTF8.self).split(separator: "\r\n")
+    #expect(
+      rows.prefix(5) == [
+        "STAT requests:1:key a\\x01b", "STAT requests:1:requests 1536", "STAT requests:1:error 0",
+        "STAT requests:1:share 75.0%", "STAT requests:1:age 7",
+      ])
+    #expect(rows.contains("STAT bytes:1:key a") && rows.last == "END" && rows.count == 21)
   }
 }

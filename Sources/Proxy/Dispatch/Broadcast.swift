@@ -61,7 +61,6 @@ extension Dispatcher {
   ) {
     let f = fanOuts.take()
     fanOuts[f].kind = kind
-    fanOuts[f].count.verb = request.verb
     let kept = min(words, RequestLine.most)
     if kind == .stats || kind == .dump {
       for i in 1..<max(1, kept) { fanOuts[f].command.words.append(text(bytes, line[i])) }

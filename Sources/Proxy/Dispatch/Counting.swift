@@ -37,7 +37,7 @@ struct ServerCounts: ~Copyable {
 
 extension RequestResult {
   /// The result that a server's whole reply to a classic request means.
-  @inline(never) init(_ verb: Verb, _ outcome: Outcome, _ reply: RawSpan) {
+  @inline(never) init(_ outcome: Outcome, _ reply: RawSpan) {
     switch outcome {
     case .hit: self = .hit
     case .miss: self = .miss

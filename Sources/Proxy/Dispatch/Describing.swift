@@ -18,7 +18,8 @@ extension AnsweredRequest {
     var x = leg.exchange
     if leg.fanOut != Ref<FanOut>.none {
       x = fanOuts[leg.fanOut].exchange
-      (keys, hits) = fanOuts[leg.fanOut].keys(from: leg.piece)
+      let share = fanOuts[leg.fanOut].keys(from: leg.piece)
+      (keys, hits, bytes) = (share.count, share.hits, Int(leg.length) &+ share.bytes)
       if result == nil, hits > 0 { self.result = .hit }
     }
     guard x != Ref<Exchange>.none, downstream.exchanges[x].client != Ref<Client>.none else { return }
@@ -28,15 +29,16 @@ extension AnsweredRequest {
 }
 
 extension FanOut {
-  /// The number of keys in the chain that begins with a piece, and how many of them have a value.
-  fileprivate func keys(from piece: UInt32) -> (count: Int, hits: Int) {
-    var (i, count, hits) = (piece, 0, 0)
+  /// The number of keys in the chain that begins with a piece, how many of them have a value, and the bytes of the values.
+  fileprivate func keys(from piece: UInt32) -> (count: Int, hits: Int, bytes: Int) {
+    var (i, count, hits, bytes) = (piece, 0, 0, 0)
     while i != .max {
       count &+= 1
+      bytes &+= Int(pieces[Int(i)].length)
       if pieces[Int(i)].length > 0 || pieces[Int(i)].isDeferred { hits &+= 1 }
       i = pieces[Int(i)].next
     }
-    return (count, hits)
+    return (count, hits, bytes)
   }
 }
 

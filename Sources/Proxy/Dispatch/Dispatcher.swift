@@ -76,6 +76,7 @@ package struct Dispatcher: ~Copyable {
     leg.since = common.clock
     if request.isQuiet, !request.verb.isMeta {
       common.counters.add(.noreplyDropped)
+      countFailure(request.verb, failure, at: s, in: destination.pool)
     } else {
       leg.exchange = downstream.newExchange(c)
       fail(leg, at: s, failure, asked.readable, isTrue: isTrue)

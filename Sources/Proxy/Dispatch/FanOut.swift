@@ -76,7 +76,8 @@ package struct FanOut: ~Copyable, Recyclable {
     /// The pool of its first key, and when the worker received it.
     var pool = PoolIndex()
     var since = Instant.origin
-    /// Keys whose values have arrived, and that are known to have missed, in replies that were not late.
+    /// Keys whose values have arrived, and that are known to have missed: what a leg that is not late adds to them is
+    /// counted.
     var hits = 0
     var misses = 0
   }

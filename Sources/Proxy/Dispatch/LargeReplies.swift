@@ -182,12 +182,16 @@ extension Dispatcher {
       let i = fanOuts[f].add(key)
       switch router.route(of: bytes, from: key.from, count: Int(key.length)) {
       case .none: common.counters.add(.readsAsMisses)
-      case .single: fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &common.buffers)
+      case .single(let n):
+        if i == 0 { fanOuts[f].count.pool = upstream.destinations[n].pool }
+        fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &common.buffers)
       }
     }
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     fanOuts[f].exchange = downstream.newExchange(c)
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
+    fanOuts[f].count.verb = request.verb
+    fanOuts[f].count.since = common.clock
     noteDeferred(f)
     finish(f)
   }

@@ -192,6 +192,11 @@ extension Dispatcher {
   mutating func noteFailure(
     _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keysFrom first: UInt32
   ) {
+    noteFailure(f, at: s, in: pool, failure, keys: takeMissing(f, from: first))
+  }
+
+  /// The number of keys without a value in the chain that begins with this piece, and in its rest, which is given up.
+  private mutating func takeMissing(_ f: Ref<FanOut>, from first: UInt32) -> Int {
     var i = first
     var missing = 0
     while i != .max {
@@ -199,15 +204,30 @@ extension Dispatcher {
       i = fanOuts[f].pieces[Int(i)].next
     }
     if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
-    noteFailure(f, at: s, in: pool, failure, keys: missing)
+    return missing
   }
 
   /// Records that a server does not answer its share of a fan-out. `keys`: the keys of a multi-get without an answer.
   mutating func noteFailure(
     _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int = 0
   ) {
+    if missing > 0 { countFailure(fanOuts[f].count.verb, failure, missing, at: s, in: pool) }
+    lack(f, at: s, in: pool, failure, keys: missing)
+  }
+
+  /// Records that a server has answered keys of a multi-get with an error line.
+  mutating func noteRefusal(_ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, keys: Int) {
+    upstream.servers[s].counts.tally.errors &+= UInt64(truncatingIfNeeded: keys)
+    upstream.pools.tallies[upstream.pools.place(of: pool)].count(
+      fanOuts[f].count.verb.rawValue, .serverError, keys)
+    lack(f, at: s, in: pool, .protocolError, keys: keys)
+  }
+
+  /// Records that a fan-out lacks a server's share, or keys of it, and how it is answered because of that.
+  private mutating func lack(
+    _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int
+  ) {
     fanOuts[f].unanswered &+= missing
-    countFailure(fanOuts[f].count.verb, failure, max(1, missing), at: s, in: pool)
     if upstream.policy(of: pool, at: s).missesOnFailure {
       upstream.servers[s].counts.tally.readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
     }
@@ -331,7 +351,8 @@ extension Dispatcher {
     case .refused:
       if !leg.isLate {
         if isNoticed(since: leg.since) { notice(leg, .serverError, on: l, length: p &- start) }
-        noteFailure(f, at: upstream.connections[l].server, in: leg.pool, .protocolError, keysFrom: leg.piece)
+        noteRefusal(
+          f, at: upstream.connections[l].server, in: leg.pool, keys: takeMissing(f, from: leg.piece))
       }
       return (p &- start, true)
     case .broken(let why):
@@ -362,7 +383,6 @@ extension Dispatcher {
     let step = fanOuts[f].step()
     if step == .wait { return }
     let x = fanOuts[f].exchange
-    countLatency(of: f)
     if fanOuts[f].kind == .stats, x != Ref<Exchange>.none { return leaveToEdge(f) }
     if x != Ref<Exchange>.none {
       fanOuts[f].exchange = Ref<Exchange>.none
@@ -378,7 +398,12 @@ extension Dispatcher {
         deferLargeValue(f, x)
       } else {
         let target = downstream.target(of: x)
-        if fanOuts[f].kind == .multiGet { merge(f, into: target) } else { summarise(f, into: target) }
+        if fanOuts[f].kind == .multiGet {
+          recordLatency(since: fanOuts[f].count.since, in: fanOuts[f].count.pool)
+          merge(f, into: target)
+        } else {
+          summarise(f, into: target)
+        }
         downstream.conclude(x, target, &common)
       }
     }

@@ -176,7 +176,7 @@ extension Dispatcher {
       }
     }
     if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
-    if common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
+    if count > 0, common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
     return (p, isAwaited, stop)
   }
@@ -320,8 +320,9 @@ extension Dispatcher {
   /// to be looked at.
   @inline(never)
   mutating func count(_ leg: Leg, _ result: RequestResult, at s: Ref<Server>) -> Bool {
-    guard !leg.isLate else {
-      countLate(at: s)
+    // A deletion by the proxy itself is no request of a client.
+    guard !leg.isLate, !leg.isPromised else {
+      if leg.isLate { countLate(at: s) }
       return false
     }
     let elapsed = elapsed(since: leg.since)
@@ -340,6 +341,14 @@ extension Dispatcher {
     if count(leg, result, at: upstream.connections[l].server) { look(leg, result, on: l, length: length) }
   }
 
+  /// The same for a key of a multi-get that is streamed: the time that its client waits is that of the whole.
+  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
+    _ = common.hotKeys.pass(1)
+    look(leg, result, on: l, length: length)
+  }
+
   @inline(never)
   private mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
     if isNoticed(since: leg.since) { notice(leg, result, on: l, length: length) }
@@ -350,7 +359,7 @@ extension Dispatcher {
   @inline(__always)
   mutating func count(_ leg: Leg, _ outcome: Outcome, _ reply: RawSpan, on l: Ref<ServerConnection>) {
     let result: RequestResult =
-      outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(leg.verb, outcome, reply)
+      outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(outcome, reply)
     count(leg, result, on: l, length: reply.byteCount)
   }
 
@@ -366,6 +375,16 @@ extension Dispatcher {
     upstream.connections[l].queue.sample(
       &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
       bytes: Int(leg.length) &+ length, now: now)
+  }
+
+  /// The same for a request that is not in a queue as a whole: its line is `request`, and with its value and its reply it
+  /// has `bytes` bytes.
+  mutating func sample(_ leg: Leg, _ request: RawSpan, bytes: Int) {
+    common.hotKeys.chooseNext()
+    guard !leg.meta.contains(.base64) else { return }
+    let now = common.clock
+    common.hotKeys.add(
+      request, from: Int(leg.keyStart), count: Int(leg.keyLength), bytes: bytes, now: now)
   }
 
   /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
@@ -406,12 +425,6 @@ extension Dispatcher {
       upstream.servers[s].counts.tally.misses &+= UInt64(truncatingIfNeeded: misses)
       upstream.pools.tallies[place].count(leg.verb.rawValue, .miss, misses)
     }
-  }
-
-  /// Counts how long a multi-get took that is about to be answered.
-  mutating func countLatency(of f: Ref<FanOut>) {
-    guard fanOuts[f].kind == .multiGet, fanOuts[f].exchange != Ref<Exchange>.none else { return }
-    recordLatency(since: fanOuts[f].count.since, in: fanOuts[f].count.pool)
   }
 
   /// Counts how long a server took for a leg.

@@ -162,15 +162,15 @@ extension Transfers {
     if leg.verb.isMeta { return digestMetaHead(i, l, line, isLast: isLast, now: now, &d) }
     switch d.upstream.connections[l].queue.parse(line, at: 0, maxValue: d.common.limits.maxValue) {
     case .opening(let header, let value):
-      d.count(leg, .hit, on: l, length: header &+ value)
+      count(i, leg, .hit, on: l, length: header &+ value, &d)
       give(i, line, 0, header, &d)
       expectValue(i, value, now: now, &d)
     case .reply(let length, let outcome):
-      d.count(leg, outcome, line, on: l)
+      count(i, leg, RequestResult(outcome, line), on: l, length: length, &d)
       if d.streams[i].fanOut == Ref<FanOut>.none {
         give(i, line, 0, length, &d)
       } else if outcome == .error {
-        d.noteFailure(d.streams[i].fanOut, at: d.streams[i].server, in: leg.pool, .protocolError, keys: 1)
+        d.noteRefusal(d.streams[i].fanOut, at: d.streams[i].server, in: leg.pool, keys: 1)
       }
       finishValue(i, l, isLast: isLast, now: now, &d)
     case .partial:
@@ -181,6 +181,15 @@ extension Transfers {
       return nil
     }
     return line.byteCount
+  }
+
+  /// Counts what the first line of a reply says. An error for a key of a multi-get is counted with the failed keys.
+  private func count(
+    _ i: Ref<Stream>, _ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int,
+    _ d: inout Dispatcher
+  ) {
+    guard d.streams[i].fanOut != Ref<FanOut>.none else { return d.count(leg, result, on: l, length: length) }
+    if result != .serverError { d.countPart(leg, result, on: l, length: length) }
   }
 
   mutating func digestMetaHead(
@@ -252,7 +261,10 @@ extension Transfers {
   /// Ends a download whose reply is complete.
   mutating func finishDownload(_ i: Ref<Stream>, isClean: Bool, _ d: inout Dispatcher) {
     let c = d.streams[i].client.slot
-    let x = d.streams[i].exchange
+    let (x, f) = (d.streams[i].exchange, d.streams[i].fanOut)
+    if f != Ref<FanOut>.none, d.fanOuts[f].kind == .multiGet {
+      d.recordLatency(since: d.fanOuts[f].count.since, in: d.fanOuts[f].count.pool)
+    }
     d.downstream.clients[c].large.stream = Ref<Stream>.none
     d.downstream.exchanges[x].stream = Ref<Stream>.none
     d.downstream.unhold(c)

@@ -94,8 +94,9 @@ extension Transfers {
     d.streams[i].course = .upload
     d.streams[i].client = d.downstream.clients.id(of: c)
     d.streams[i].exchange = leg.exchange
-    d.streams[i].leg = leg
     d.streams[i].progress.left = Int(leg.length) &+ request.bodyLength
+    d.streams[i].leg = leg
+    d.streams[i].leg.length = UInt32(clamping: d.streams[i].progress.left)
     d.streams[i].isOptional = request.length <= d.common.heldLimit
     d.downstream.clients[c].large.stream = i
     d.downstream.clients[c].large.isUploading = true
@@ -219,7 +220,7 @@ extension Transfers {
       switch ReplyParser.line(bytes, at: 0, leg.verb.expectation) {
       case .reply(let n, let outcome):
         (length, isError) = (n, outcome == .error)
-        result = RequestResult(leg.verb, outcome, bytes)
+        result = RequestResult(outcome, bytes)
       case .partial, .opening: return 0
       case .broken(let why):
         violation(l, why, bytes, 0, &d)
@@ -231,13 +232,7 @@ extension Transfers {
       violation(l, .unsolicited, bytes, 0, &d)
       return bytes.byteCount
     }
-    if d.count(leg, result, at: d.streams[i].server), d.isNoticed(since: leg.since) {
-      var request = d.streams[i].copyLine(&d.common.buffers)
-      d.notice(
-        leg, result, at: d.streams[i].server, request.readable, 0,
-        sentAt: d.upstream.connections[l].queue.sentAt(0), length: length)
-      request.release(to: &d.common.buffers)
-    }
+    if d.count(leg, result, at: d.streams[i].server) { look(i, result, on: l, length: length, &d) }
     if d.invalidation.isJournaling {
       let isDone = meta.map { $0.status == .done || $0.status == .value } ?? bytes.hasText("STORED", at: 0)
       if isDone || bytes.hasText("SERVER_ERROR", at: 0) {
@@ -259,6 +254,22 @@ extension Transfers {
     d.upstream.connections[l].queue.endUpload()
     finishUpload(i, isClean: d.streams[i].progress.left == 0, &d)
     return length
+  }
+
+  /// Reports an upload that was answered, or adds its key to the sample, as far as it is to be.
+  private func look(
+    _ i: Ref<Stream>, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int,
+    _ d: inout Dispatcher
+  ) {
+    let leg = d.streams[i].leg
+    var request = d.streams[i].copyLine(&d.common.buffers)
+    if d.isNoticed(since: leg.since) {
+      d.notice(
+        leg, result, at: d.streams[i].server, request.readable, 0,
+        sentAt: d.upstream.connections[l].queue.sentAt(0), length: length)
+    }
+    if d.common.hotKeys.isDue { d.sample(leg, request.readable, bytes: Int(leg.length) &+ length) }
+    request.release(to: &d.common.buffers)
   }
 
   /// Ends an upload that was answered: its client's next requests are served.
