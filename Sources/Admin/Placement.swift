@@ -22,10 +22,9 @@ package struct Placement: ~Copyable {
       out = []
     }
     settings = new
-    let ejected = Dictionary(
-      control.servers.map { ($0.id, $0.ejectedFrom) }, uniquingKeysWith: { first, _ in first })
+    let servers = Dictionary(control.servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     let outNow = control.pools.map { pool in
-      pool.servers.map { ejected[$0]?.contains(pool.id) ?? false }
+      pool.servers.map { servers[$0]?.isOut(of: pool.id) ?? false }
     }
     guard out != outNow, outNow.count == plan.pools.count else { return }
     out = outNow
@@ -101,5 +100,12 @@ package struct Placement: ~Copyable {
     for point in points { give(Int(point.server), to: Double(point.value) + 1) }
     give(Int(points.first?.server ?? last.server), to: whole)
     return circle
+  }
+}
+
+extension ServerReport {
+  /// Whether a pool's requests go elsewhere, or nowhere: the ring of a pool whose servers are all held out keeps one.
+  fileprivate func isOut(of pool: PoolID) -> Bool {
+    ejectedFrom.contains(pool) || state == .markedDown || state == .joining
   }
 }

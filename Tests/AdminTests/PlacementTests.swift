@@ -105,6 +105,18 @@ import Topology
     #expect(found?.server?.address == "10.0.0.1")
   }
 
+  /// The ring of a pool whose servers are all marked down keeps one, which no request reaches.
+  @Test func aPoolWithoutUnmarkedServersPlacesNothing() throws {
+    let settings = try Self.settings("ketama", 2, seed: 1)
+    var control = Fixture.report(of: settings)
+    for i in 0..<2 { Self.set(.markedDown, i, &control) }
+    control.servers[1].ejectedFrom = []
+    var placement = Placement()
+    placement.update(settings, control)
+    let place = try unwrap(placement.place(of: Array("a".utf8)))
+    #expect(place.server == nil)
+  }
+
   /// A server may be out of one pool's ring and stay in the other's, where its keys fail fast.
   @Test func aServerIsOutOfTheRingsThatItIsEjectedFrom() throws {
     let text =
