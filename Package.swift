@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Topology", swiftSettings: house),
     .target(name: "Bytes", swiftSettings: spans + instrumented),
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
-    .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: house),
+    .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: spans),
     .target(name: "Health", dependencies: ["Bytes", "Topology"], swiftSettings: house),
     .target(name: "Stats", dependencies: ["Bytes", "Topology", "Wire"], swiftSettings: house),
     .target(name: "Settings", dependencies: ["Routing", "Topology", "CLibyaml"], swiftSettings: house),
@@ -67,8 +67,9 @@ let package = Package(
       name: "WireTests", dependencies: ["Wire", "TestSupport"], resources: [.copy("Vectors")],
       swiftSettings: house),
     .testTarget(
-      name: "RoutingTests", dependencies: ["Routing", "TestSupport"], resources: [.copy("Vectors")],
-      swiftSettings: house),
+      name: "PlacementTests", dependencies: ["Bytes", "Routing", "Settings", "TestSupport"],
+      resources: [.copy("Vectors")],
+      swiftSettings: spans),
     .testTarget(name: "HealthTests", dependencies: ["Health", "TestSupport"], swiftSettings: house),
     .testTarget(name: "StatsTests", dependencies: ["Stats", "TestSupport"], swiftSettings: house),
     .testTarget(

@@ -56,7 +56,7 @@ package struct Placement: ~Copyable {
     return Place(
       pool: pool, prefix: routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
       owner: pool.servers[owner], server: isOut ? nil : pool.servers[now.server],
-      label: pool.placement.label(of: pool.servers[now.server].ringServer))
+      label: pool.label(of: pool.servers[now.server]))
   }
 
   /// A pool's circle in equal slices: which of its servers has most of each; -1 without any.

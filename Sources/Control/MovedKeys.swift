@@ -13,6 +13,7 @@ extension PoolSettings {
   func movedShare(in new: PoolSettings) -> Int? {
     guard
       servers.map(\.ringServer) != new.servers.map(\.ringServer) || placement != new.placement
+        || placementOptions != new.placementOptions
         || hash != new.hash || hashTag != new.hashTag
     else { return nil }
     let before = RoutingTable(RoutingPlan(pools: [plan()], defaultPool: 0))

@@ -2,7 +2,7 @@
 ///
 /// The cluster's existing clients determine which one to use: `md5` for libmemcached and PHP in ketama mode,
 /// `fnv1a_64` for twemproxy. The names are those of twemproxy's and ringroad's configuration files. All agree bit for
-/// bit with libhashkit and twemproxy on x86-64, where `char` is signed.
+/// bit with the named libraries on x86-64, where `char` is signed.
 @usableFromInline @frozen
 package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case md5
@@ -18,6 +18,20 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case murmur
   case murmur3
   case jenkins
+  case xxh3
+  /// Java's `String.hashCode`, and the FNV hashes over the UTF-16 units of a key, as spymemcached has them.
+  case java, javaFNV64, javaFNV1a64, javaFNV32, javaFNV1a32
+  /// The lower 31 bits of the CRC-32, and 64-bit MurmurHash2: mcrouter's.
+  case crc31, murmur64a
+
+  /// Those that a configuration file can name; the others belong to placements without a choice.
+  package static let offered = allCases.filter { $0 != .crc31 && $0 != .murmur64a }
+
+  /// Those of libhashkit and twemproxy.
+  package static let libraryCases: [KeyHash] = [
+    .md5, .fnv1a64, .fnv64, .fnv1a32, .fnv32, .oneAtATime, .crc16, .crc32, .crc32a, .hsieh, .murmur, .murmur3,
+    .jenkins,
+  ]
 
   /// Its name in a configuration file.
   package var name: String {
@@ -35,6 +49,14 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .murmur: "murmur"
     case .murmur3: "murmur3"
     case .jenkins: "jenkins"
+    case .xxh3: "xxh3"
+    case .java: "java"
+    case .javaFNV64: "java_fnv1_64"
+    case .javaFNV1a64: "java_fnv1a_64"
+    case .javaFNV32: "java_fnv1_32"
+    case .javaFNV1a32: "java_fnv1a_32"
+    case .crc31: "crc31"
+    case .murmur64a: "murmur64a"
     }
   }
 
@@ -73,6 +95,15 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case .murmur: hashMurmur2(bytes, from: from, count: count)
     case .murmur3: hashMurmur3(bytes, from: from, count: count)
     case .jenkins: hashJenkins(bytes, from: from, count: count)
+    case .xxh3: UInt32(truncatingIfNeeded: hashXXH3(bytes, from: from, count: count, seed: 0))
+    case .java: hashJavaString(bytes, from: from, count: count)
+    case .javaFNV64: hashJavaFNV64(bytes, from: from, count: count)
+    case .javaFNV1a64: hashJavaFNV1a64(bytes, from: from, count: count)
+    case .javaFNV32: hashJavaFNV32(bytes, from: from, count: count)
+    case .javaFNV1a32: hashJavaFNV1a32(bytes, from: from, count: count)
+    case .crc31: hashCRC32(bytes, from: from, count: count) & 0x7fff_ffff
+    case .murmur64a:
+      UInt32(truncatingIfNeeded: hashMurmur64A(bytes, from: from, count: count, seed: 4_193_360_111))
     }
   }
 }

@@ -12,12 +12,18 @@ package struct RingServer: Hashable, Sendable {
   package var weight: UInt32 { didSet { weight = max(1, weight) } }
   /// Replaces the address in the label, so that a host can be replaced without moving a key.
   package var name: String?
+  /// The address that the host resolved to, as text, for labels that need it.
+  package var resolved: String?
 
-  package init(host: String, port: UInt16, isUnix: Bool = false, weight: UInt32 = 1, name: String? = nil) {
+  package init(
+    host: String, port: UInt16, isUnix: Bool = false, weight: UInt32 = 1, name: String? = nil,
+    resolved: String? = nil
+  ) {
     self.host = host
     self.port = isUnix ? 0 : port
     self.isUnix = isUnix
     self.weight = max(1, weight)
     self.name = name
+    self.resolved = resolved
   }
 }

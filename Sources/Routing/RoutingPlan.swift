@@ -37,19 +37,70 @@ package struct PoolPlan: Equatable, Sendable {
   package let scheme: PlacementScheme
   package let hash: KeyHash
   package let tag: HashTag?
+  package let options: PlacementOptions
   package let servers: [RingServer]
-  /// The full ring, computed once for all workers.
-  package let points: [ContinuumPoint]
+  /// How the keys are divided, computed once for all workers.
+  package let layout: Layout
+  /// The points of a ring that stands in for servers that are out, if the layout does not say who does.
+  let standIns: [ContinuumPoint]
+  /// What is hashed of a key.
+  let rule: KeyRule
 
   /// `hash` defaults to the scheme's default hash.
   package init(
-    name: String, scheme: PlacementScheme, hash: KeyHash? = nil, tag: HashTag? = nil, servers: [RingServer]
+    name: String, scheme: PlacementScheme, hash: KeyHash? = nil, tag: HashTag? = nil,
+    _ options: PlacementOptions = PlacementOptions(), servers: [RingServer]
   ) {
     self.name = name
     self.scheme = scheme
     self.hash = hash ?? scheme.defaultHash
     self.tag = tag
+    self.options = options
     self.servers = servers
-    points = scheme.points(for: servers)
+    layout = scheme.layout(for: servers, hash: hash, options)
+    standIns = layout.needsStandIns ? standInPoints(for: servers) : []
+    rule = KeyRule(scheme, tag, options)
+  }
+
+  /// Whether a plan with these settings would be this one.
+  package func isOf(
+    name: String, scheme: PlacementScheme, hash: KeyHash?, tag: HashTag?, _ options: PlacementOptions,
+    servers: [RingServer]
+  ) -> Bool {
+    self.name == name && self.scheme == scheme && self.hash == hash ?? scheme.defaultHash && self.tag == tag
+      && self.options == options && self.servers == servers
+  }
+
+  /// Whether a ring places what the hash makes of a key, or of the part in its tag.
+  var isPlainRing: Bool {
+    if case .ring = layout { rule.isPlain } else { false }
+  }
+
+  /// The points of its ring; none if it has no ring.
+  package var points: [ContinuumPoint] {
+    if case .ring(let points) = layout { points } else { [] }
+  }
+}
+
+extension KeyRule {
+  init(_ scheme: PlacementScheme, _ tag: HashTag?, _ options: PlacementOptions) {
+    if let tags = options.tags {
+      part = .tagOrNothing(tags)
+    } else if !options.stop.isEmpty {
+      part = .before(Array(options.stop.utf8))
+    } else if let tag {
+      part = .tag(tag)
+    } else if options.keys != .whole {
+      part = scheme.keyPart
+    }
+    skipped = Array(options.skippedPrefix.utf8)
+    before = Array(options.addedPrefix.utf8)
+    after = Array(options.salt.utf8)
+    if !before.isEmpty { most = 250 }
+    if scheme.keyKinds.contains(.text) { form = options.keys == .bytes ? .pythonBytes : .characters }
+    if !options.seed.isEmpty {
+      let text = Array(options.seed.utf8)
+      seed = hashXXH3(text.span.raw, from: 0, count: text.count, seed: 0)
+    }
   }
 }

@@ -42,9 +42,9 @@ package struct RoutingTable: ~Copyable {
       if let kept = oldIndex(number) {
         pools[i] = exchange(&old[Ref(UInt32(truncatingIfNeeded: kept))], with: Pool())
       } else {
-        pools[i] = Pool(hash: pool.hash, tag: pool.tag, points: pool.points)
+        pools[i] = Pool(pool)
       }
-      if pool.hash == .md5, pool.servers.count > 1 { prefersBatches = true }
+      if pool.hash == .md5, pool.servers.count > 1, pools[i].isPlainRing { prefersBatches = true }
     }
     self.pools = pools
     self.prefersBatches = prefersBatches
@@ -116,6 +116,12 @@ package struct RoutingTable: ~Copyable {
   @inlinable @inline(__always)
   package func server(in pool: Int, owning key: RawSpan, from: Int, count: Int) -> Int {
     pools[Ref(UInt32(truncatingIfNeeded: pool))].server(owning: key, from: from, count: count)
+  }
+
+  /// The same for a pool that is no plain ring, out of the way of those that are.
+  @inline(never)
+  package func otherServer(in pool: Int, owning key: RawSpan, from: Int, count: Int) -> Int {
+    pools[Ref(UInt32(truncatingIfNeeded: pool))].locator.server(owning: key, from: from, count: count)
   }
 
   /// A pool and a position in its list of servers.

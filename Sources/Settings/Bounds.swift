@@ -7,6 +7,9 @@ package enum Bounds {
   package static let listeners = 256
   package static let routes = 4096
   package static let weight = 1...1_000_000
+  package static let pointsOfServer = 1...10_000
+  /// The points of a ring, or the entries of a list.
+  package static let placementEntries = 4_000_000
   package static let failures = 1...10_000
   package static let connections = 1...64
   package static let clients = 1...1_000_000

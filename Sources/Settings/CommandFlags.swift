@@ -100,6 +100,15 @@ package enum RouteFlag: String, CommandFlag {
   }
 }
 
+/// Flags of `ringroad placements`.
+package enum PlacementsFlag: String, CommandFlag {
+  case json, help
+
+  package var short: Character? { self == .help ? "h" : nil }
+  package var argument: String? { nil }
+  package var help: String { self == .json ? "print one JSON object per line" : "print this text" }
+}
+
 /// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
   case config, help

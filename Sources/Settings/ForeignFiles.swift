@@ -48,8 +48,8 @@ enum ForeignFile {
         what, at: position, "it has Redis servers, and ringroad speaks memcached's protocol only")
     }
     var found = translated(entries)
-    let isKetama = ["ketama", nil].contains(value("distribution"))
-    if isKetama, !found.contains(where: { $0.key.scalar == "placement" }) {
+    let isOffered = ["ketama", "modula", nil].contains(value("distribution"))
+    if isOffered, !found.contains(where: { $0.key.scalar == "placement" }) {
       found.append(YAMLNode.Entry(key: .word("placement"), value: .word("twemproxy-ketama")))
     }
     // Twemproxy ejects no server unless told to.
@@ -65,7 +65,7 @@ enum ForeignFile {
     guard let file = file(found) else {
       return problem(what, at: position, "see \"Coming from twemproxy\" in docs/CONFIGURATION.md")
     }
-    let moves = isKetama ? "" : "its distribution is not offered, so keys move; "
+    let moves = isOffered ? "" : "its distribution is not offered, so keys move; "
     return problem(what, at: position, "\(moves)write \(file)")
   }
 

@@ -1,12 +1,13 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, top, tail, health, bench, demo
+  case ringroad, check, route, placements, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
     case .ringroad: Self.ringroadText + Self.options(ServeFlag.self)
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
+    case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
@@ -24,6 +25,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
+      ringroad placements                               list the ways to place keys, and whose each is
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
@@ -55,6 +57,16 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     Without --config and --servers the words before -- are servers and those after it are keys.
     The answer is for a pool in which no server is out, but for those that the pool marks down.
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
+
+
+    """
+
+  private static let placementsText = """
+    ringroad placements lists the words for "placement:" in a configuration: which hash each uses for keys,
+    what finding a server costs, and whose keys are placed so.
+
+      ringroad placements
+      ringroad placements --json          with the options of each, and what happens when a server fails
 
 
     """

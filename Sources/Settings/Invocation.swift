@@ -9,6 +9,7 @@ package enum Invocation: Equatable, Sendable {
   case serve(LaunchOptions)
   case check(file: String)
   case route(RouteQuestion)
+  case placements(json: Bool)
   case bench(BenchOptions)
   case demo(DemoOptions)
   case health(HealthOptions)
@@ -27,6 +28,7 @@ package enum Invocation: Equatable, Sendable {
     switch first {
     case "check": return try check(rest)
     case "route": return try route(rest)
+    case "placements": return try placements(rest)
     case "bench": return try bench(rest)
     case "demo": return try demo(rest)
     case "health": return try health(rest)
@@ -93,6 +95,15 @@ package enum Invocation: Equatable, Sendable {
     }
     if question.configPath == nil { try checkServers(question.servers, listeners: []) }
     return .route(question)
+  }
+
+  private static func placements(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<PlacementsFlag>(arguments)
+    if given.has(.help) { return .help(.placements) }
+    if let word = (given.words + (given.rest ?? [])).first {
+      throw UsageError("unexpected argument \(quoted(word))", hint: "ringroad placements")
+    }
+    return .placements(json: given.has(.json))
   }
 
   private static func demo(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {

@@ -124,7 +124,10 @@ struct KeyAdvice {
       .pool, "request_timeout", .milliseconds
     ),
     (["timeout_connect", "connect_timeout_ms"], .pool, "connect_timeout", .milliseconds),
-    (["distribution", "balance"], .pool, "placement", .words(["ketama": "twemproxy-ketama"])),
+    (
+      ["distribution", "balance"], .pool, "placement",
+      .words(["ketama": "twemproxy-ketama", "modula": "twemproxy-modula"])
+    ),
     (["auto_eject_hosts"], .pool, "on_failure", .words(["true": "eject", "false": "fail_fast"])),
     (["server_failure_limit", "fall", "max_fails", "connect_max_errors"], .pool, "failures", .same),
     (

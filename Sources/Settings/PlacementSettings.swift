@@ -5,20 +5,16 @@ import Routing
 /// The words for rings, hashes and hash tags in a file.
 package enum PlacementWords {
   package static let schemes = PlacementScheme.allCases.map(\.name)
-  package static let hashes = KeyHash.allCases.map(\.name)
+  package static let hashes = KeyHash.offered.map(\.name)
   /// Selects the hash that the placement's own clients use.
   package static let ownHash = "auto"
   package static let noTag = "none"
 
   static func scheme(_ text: String) throws(Complaint) -> PlacementScheme {
-    guard let scheme = PlacementScheme(name: text) else { throw .unknownWord(text, known: schemes) }
-    return scheme
-  }
-
-  static func hash(_ text: String) throws(Complaint) -> KeyHash? {
-    if text == ownHash { return nil }
-    guard let hash = KeyHash(name: text) else { throw .unknownWord(text, known: [ownHash] + hashes) }
-    return hash
+    if let scheme = PlacementScheme(name: text) { return scheme }
+    var complaint = Complaint.unknownWord(text, known: schemes)
+    if complaint.hint?.hasPrefix("expected") ?? true { complaint.hint = "\"ringroad placements\" lists them" }
+    throw complaint
   }
 
   static func hashTag(_ text: String) throws(Complaint) -> HashTag? {
@@ -34,11 +30,34 @@ package enum PlacementWords {
   }
 }
 
+/// The keys of a pool's placement, if that is more than a word.
+enum PlacementKey: String, SettingsKey {
+  case scheme, seed, salt, points, order, weights, names, keys
+  case addPrefix = "add_prefix"
+  case skipPrefix = "skip_prefix"
+  case filterStop = "filter_stop"
+  case filterTags = "filter_tags"
+
+  /// The option of a scheme without which the key is refused; nil if all schemes have it.
+  var option: PlacementOption? { PlacementOption(rawValue: rawValue) }
+}
+
+/// The order of a pool's servers.
+enum ServerOrder: String, CaseIterable {
+  case listed, sorted
+}
+
+/// Whether a scheme uses a value that a server may have.
+enum UseOfValue: String, CaseIterable {
+  case used, ignored
+}
+
 extension ServerSettings {
   /// This server as the ring takes it.
   package var ringServer: RingServer {
     switch endpoint {
-    case .tcp(let host, let port): RingServer(host: host, port: port, weight: weight, name: name)
+    case .tcp(let host, let port):
+      RingServer(host: host, port: port, weight: weight, name: name, resolved: resolved)
     case .unix(let path): RingServer(host: path, port: 0, isUnix: true, weight: weight, name: name)
     }
   }
@@ -49,11 +68,12 @@ extension PoolSettings {
   package func plan(reusing known: [PoolPlan] = []) -> PoolPlan {
     let ringServers = servers.map(\.ringServer)
     let same = known.first {
-      $0.name == name && $0.scheme == placement && $0.hash == hash ?? placement.defaultHash
-        && $0.tag == hashTag && $0.servers == ringServers
+      $0.isOf(
+        name: name, scheme: placement, hash: hash, tag: hashTag, placementOptions, servers: ringServers)
     }
     return same
-      ?? PoolPlan(name: name, scheme: placement, hash: hash, tag: hashTag, servers: ringServers)
+      ?? PoolPlan(
+        name: name, scheme: placement, hash: hash, tag: hashTag, placementOptions, servers: ringServers)
   }
 }
 
@@ -65,5 +85,33 @@ extension ProxySettings {
       pools: pools.map { $0.plan(reusing: known) },
       routes: prefixed.map { RoutingPlan.Route(prefix: Array($0.prefix.utf8), pool: $0.poolIndex) },
       defaultPool: routes.first { $0.prefix.isEmpty }?.poolIndex)
+  }
+}
+
+extension PoolSettings {
+  /// Its placement, in the form of the file.
+  var placementText: String {
+    var pairs = [(key: PlacementKey.scheme.rawValue, value: YAMLNode.word(placement.name))]
+    func add(_ key: PlacementKey, _ text: String?) {
+      if let text, !text.isEmpty { pairs.append((key.rawValue, .word(text))) }
+    }
+    let options = placementOptions
+    add(.seed, options.seed)
+    add(.salt, options.salt)
+    add(.points, options.points.map { String($0) })
+    add(.order, options.sortsServers ? ServerOrder.sorted.rawValue : nil)
+    add(.weights, options.ignoresWeights ? UseOfValue.ignored.rawValue : nil)
+    add(.names, options.ignoresNames ? UseOfValue.ignored.rawValue : nil)
+    add(.keys, options.keys?.rawValue)
+    add(.addPrefix, options.addedPrefix)
+    add(.skipPrefix, options.skippedPrefix)
+    add(.filterStop, options.stop)
+    add(.filterTags, options.tags.map { String(decoding: [$0.opening, $0.closing], as: UTF8.self) })
+    return pairs.count == 1 ? placement.name : YAMLNode.pairs(pairs).written
+  }
+
+  /// The text that stands for a server in its placement.
+  package func label(of server: ServerSettings) -> String {
+    placement.label(of: server.ringServer, placementOptions)
   }
 }

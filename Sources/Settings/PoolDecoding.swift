@@ -9,13 +9,14 @@ extension SettingsDecoder {
   mutating func pool(_ name: String, _ fields: [PoolField], at place: FilePosition) -> PoolSettings {
     var pool = PoolSettings(name: name, servers: [])
     var probeAt: FilePosition?
+    var hash: YAMLNode?
     var servers: [PlacedServer]?
     for (key, keyPlace, value) in fields {
       switch key {
       case .servers:
         servers = self.servers(value)
-      case .placement: read(value, key, into: &pool.placement, PlacementWords.scheme)
-      case .hash: read(value, key, into: &pool.hash, PlacementWords.hash)
+      case .placement: readPlacement(value, into: &pool)
+      case .hash: hash = value
       case .hashTag: readHashTag(value, into: &pool.hashTag)
       case .connectTimeout: read(value, key, into: &pool.policy.connectTimeout, Self.timeout)
       case .requestTimeout: read(value, key, into: &pool.policy.requestTimeout, Self.timeout)
@@ -47,7 +48,11 @@ extension SettingsDecoder {
       }
     }
     if servers == nil { refuse(place, "pool \(quoted(name)) has no \"servers\"") }
-    pool.servers = withDistinctLabels(servers ?? [], on: pool.placement)
+    // Which hashes there are depends on the placement, which may stand below.
+    if let hash { readHash(hash, into: &pool) }
+    pool.servers = (servers ?? []).map(\.server)
+    checkLabels(of: servers ?? [], in: pool)
+    checkPlacement(of: pool, servers: servers ?? [])
     if let probeAt, pool.policy.probeInterval > pool.policy.probeMax {
       let (first, last) = (
         Quantity.written(pool.policy.probeInterval), Quantity.written(pool.policy.probeMax)
@@ -68,6 +73,133 @@ extension SettingsDecoder {
       refuse(node.position, complaint, about: PoolKey.hashTag.rawValue)
     default:
       read(node, PoolKey.hashTag, into: &place, PlacementWords.hashTag)
+    }
+  }
+
+  // MARK: - Placement
+
+  /// Decodes a word, or a mapping of it and what the placement's clients were told.
+  ///
+  ///     placement: dalli
+  ///     placement: {scheme: mcproxy-jump, seed: blue}
+  private mutating func readPlacement(_ node: YAMLNode, into pool: inout PoolSettings) {
+    guard case .mapping = node.content else {
+      read(node, PoolKey.placement, into: &pool.placement, PlacementWords.scheme)
+      return
+    }
+    var options = PlacementOptions()
+    var scheme: PlacementScheme?
+    let errorsBefore = errors.count
+    let fields = fields(of: node, "placement", as: PlacementKey.self)
+    for (key, _, value) in fields where key == .scheme {
+      read(value, key, into: &scheme, PlacementWords.scheme)
+    }
+    guard let scheme else {
+      if errors.count == errorsBefore {
+        refuse(
+          node.position, "placement without \"scheme\"", hint: "such as {scheme: mcproxy-jump, seed: blue}")
+      }
+      return
+    }
+    pool.placement = scheme
+    for (key, place, value) in fields {
+      if let option = key.option, !scheme.options.contains(option) {
+        let known = PlacementKey.allCases.filter { $0.option.map(scheme.options.contains) ?? ($0 != .scheme) }
+        refuse(
+          place,
+          "placement \(scheme.name) has no \(quoted(key.rawValue)), but \(known.map(\.rawValue).joined(separator: ", "))",
+          hint: "leave it out")
+        continue
+      }
+      read(value, key, of: scheme, into: &options)
+    }
+    pool.placementOptions = options
+  }
+
+  private mutating func read(
+    _ value: YAMLNode, _ key: PlacementKey, of scheme: PlacementScheme, into options: inout PlacementOptions
+  ) {
+    switch key {
+    case .scheme: break
+    case .seed: read(value, key, into: &options.seed, Self.keyText)
+    case .salt: read(value, key, into: &options.salt, Self.keyText)
+    case .addPrefix: read(value, key, into: &options.addedPrefix, Self.keyText)
+    case .skipPrefix: read(value, key, into: &options.skippedPrefix, Self.keyText)
+    case .filterStop: read(value, key, into: &options.stop, Self.keyText)
+    case .filterTags: read(value, key, into: &options.tags, PlacementWords.hashTag)
+    case .points:
+      read(value, key, into: &options.points) { text throws(Complaint) in
+        let points = try Quantity.count(text, in: Bounds.pointsOfServer)
+        if points % scheme.pointsInDigest != 0 {
+          throw .expected("a multiple of \(scheme.pointsInDigest)", found: quoted(text))
+        }
+        return points
+      }
+    case .order:
+      read(value, key, into: &options.sortsServers) { text throws(Complaint) in
+        try parseWord(text, as: ServerOrder.self) == .sorted
+      }
+    case .weights:
+      read(value, key, into: &options.ignoresWeights) { text throws(Complaint) in
+        try parseWord(text, as: UseOfValue.self) == .ignored
+      }
+    case .names:
+      read(value, key, into: &options.ignoresNames) { text throws(Complaint) in
+        try parseWord(text, as: UseOfValue.self) == .ignored
+      }
+    case .keys:
+      read(value, key, into: &options.keys) { text throws(Complaint) in
+        guard let kind = KeyKind(rawValue: text), scheme.keyKinds.contains(kind) else {
+          throw .unknownWord(text, known: scheme.keyKinds.map(\.rawValue))
+        }
+        return kind
+      }
+    }
+  }
+
+  /// What is hashed with a key: as much as a key may have.
+  private static func keyText(_ text: String) throws(Complaint) -> String {
+    guard !text.isEmpty, text.utf8.count <= Bounds.prefixBytes else {
+      throw .expected("1 to \(Bounds.prefixBytes) bytes", found: quoted(text))
+    }
+    return text
+  }
+
+  /// Decodes the hash, which must be one of the placement's.
+  private mutating func readHash(_ node: YAMLNode, into pool: inout PoolSettings) {
+    let scheme = pool.placement
+    let names = scheme.hashes.map(\.name)
+    read(node, PoolKey.hash, into: &pool.hash) { text throws(Complaint) in
+      if text == PlacementWords.ownHash { return nil }
+      guard let hash = KeyHash(name: text) else {
+        throw .unknownWord(text, known: [PlacementWords.ownHash] + names)
+      }
+      guard scheme.hashes.contains(hash) else {
+        throw .said(
+          "placement \(scheme.name) does not hash keys by \(text)",
+          hint: "expected one of \(([PlacementWords.ownHash] + names).joined(separator: ", "))")
+      }
+      return hash
+    }
+  }
+
+  /// Checks what a pool's placement and its servers say of each other.
+  private mutating func checkPlacement(of pool: PoolSettings, servers: [PlacedServer]) {
+    let scheme = pool.placement
+    var points = 0
+    for (server, place) in servers {
+      if let complaint = scheme.complaint(about: server.ringServer, pool.placementOptions) {
+        refuse(place, "server \(server.endpoint): placement \(scheme.name) \(complaint)")
+      }
+      points += scheme.hasWeights && !pool.placementOptions.ignoresWeights ? Int(server.weight) : 1
+    }
+    let each = scheme.entriesOfWeight == 0 ? 0 : pool.placementOptions.points ?? scheme.entriesOfWeight
+    if each > 0, points * each > Bounds.placementEntries, let place = servers.first?.at {
+      refuse(
+        place,
+        "the weights of pool \(quoted(pool.name)) add up to \(points): with placement \(scheme.name) at most "
+          + "\(Bounds.placementEntries / each)",
+        hint: "divide all weights by the same number; keys move unless the clients' weights change too")
     }
   }
 
@@ -99,19 +231,17 @@ extension SettingsDecoder {
   }
 
   /// Checks that each ring label occurs once: two servers with one label would share all their points.
-  private mutating func withDistinctLabels(
-    _ servers: [PlacedServer], on scheme: PlacementScheme
-  ) -> [ServerSettings] {
+  private mutating func checkLabels(of servers: [PlacedServer], in pool: PoolSettings) {
+    guard pool.placement.hashesLabels else { return }
     var labels: [String: FilePosition] = [:]
     for (server, place) in servers {
-      let label = scheme.label(of: server.ringServer)
+      let label = pool.label(of: server)
       if let first = labels[label] {
         refuse(place, duplicate: "server name \(quoted(label))", first: first)
       } else {
         labels[label] = place
       }
     }
-    return servers.map(\.server)
   }
 
   /// Decodes an address, or a mapping of address, weight and name.
@@ -153,6 +283,7 @@ extension SettingsDecoder {
     var server: ServerSettings?
     var weight: UInt32 = 1
     var name: String?
+    var resolved: String?
     var mark: ServerMark?
     let fields = fields(of: node, "a server", as: ServerKey.self)
     for (key, _, value) in fields {
@@ -173,6 +304,7 @@ extension SettingsDecoder {
           if let complaint = Self.nameComplaint(text) { throw complaint }
           return text
         }
+      case .resolved: read(value, key, into: &resolved, Self.numericAddress)
       case .mark: read(value, key, into: &mark) { text throws(Complaint) in try parseWord(text) }
       }
     }
@@ -181,11 +313,22 @@ extension SettingsDecoder {
     }
     guard var server, errors.count == errorsBefore else { return nil }
     (server.weight, server.name, server.isMarkedDown) = (weight, name, mark == .down)
+    server.resolved = resolved
     return server
   }
 
   private static func server(_ text: String) throws(Complaint) -> ServerSettings {
     ServerSettings(address: text, endpoint: try Endpoint.parse(text, for: .server))
+  }
+
+  /// An address in numbers, without a port.
+  private static func numericAddress(_ text: String) throws(Complaint) -> String {
+    let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (48...57).contains($0) }
+    let colons = text.utf8.filter { $0 == UInt8(ascii: ":") }.count
+    guard !text.isEmpty, text.utf8.count <= 45, isNumeric || colons > 1 && !text.contains("]") else {
+      throw .expected("a numeric address without a port, such as 10.0.0.1", found: quoted(text))
+    }
+    return text
   }
 
   /// The error in the name of a pool or server; nil if there is none.

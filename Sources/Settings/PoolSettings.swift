@@ -6,8 +6,10 @@ package struct PoolSettings: Equatable, Sendable {
   package var name: String
   /// In the order of the file; never empty, no address and no ring label twice.
   package var servers: [ServerSettings]
-  /// The ring that places the keys.
+  /// The rule that places the keys.
   package var placement = PlacementScheme.ketama
+  /// What the placement's clients were told besides.
+  package var placementOptions = PlacementOptions()
   /// The hash of keys; nil is the one that the placement's own clients use.
   package var hash: KeyHash? = nil
   /// If a key contains both of these characters, only the part between them is hashed.
@@ -45,7 +47,7 @@ extension PoolSettings {
   func written(_ key: PoolKey) -> String? {
     switch key {
     case .servers: nil
-    case .placement: placement.name
+    case .placement: placementText
     case .hash: hash?.name ?? PlacementWords.ownHash
     case .hashTag: PlacementWords.written(hashTag)
     case .connectTimeout: Quantity.written(policy.connectTimeout)
@@ -78,6 +80,8 @@ package struct ServerSettings: Equatable, Sendable {
   package var weight: UInt32 = 1
   /// The ring's label, if not the address, so that a machine can be replaced without moving keys.
   package var name: String? = nil
+  /// The address that its host resolved to for the clients, as text, for placements that hash it.
+  package var resolved: String? = nil
   /// Whether the operator has taken it out: it is ejected and not probed.
   package var isMarkedDown = false
 

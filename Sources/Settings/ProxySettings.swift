@@ -46,7 +46,7 @@ package struct ProxySettings: Equatable, Sendable {
     }
     for pool in pools {
       let plan = pool.plan()
-      let owners = Set(plan.points.map { Int($0.server) })
+      let owners = plan.layout.owners
       for (index, server) in pool.servers.enumerated() where !owners.contains(index) {
         notes.append(
           "server \(server.address) of pool \(quoted(pool.name)) owns no key: "

@@ -41,7 +41,7 @@ package struct RouteGuide: ~Copyable {
     else { return .refused("\(shown): no route matches, and there is no default route") }
     let pool = settings.pools[place.pool]
     let server = pool.servers[place.server].address
-    let label = pool.placement.label(of: pool.servers[place.server].ringServer)
+    let label = pool.label(of: pool.servers[place.server])
     guard json else { return .line(key + [9] + Array(server.utf8) + [10]) }
     let fields =
       #"{"key":\#(jsonString(String(decoding: key, as: UTF8.self))),"pool":\#(jsonString(pool.name)),"#
@@ -51,7 +51,7 @@ package struct RouteGuide: ~Copyable {
 }
 
 /// A text as a JSON string. Bytes that are not UTF-8 are U+FFFD already.
-private func jsonString(_ text: String) -> String {
+func jsonString(_ text: String) -> String {
   var out = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

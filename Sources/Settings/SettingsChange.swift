@@ -140,7 +140,7 @@ package enum SettingsChange: Equatable, Sendable {
         changes.append(
           .serverMarked(pool: pool, address: server.address, isDown: server.isMarkedDown))
       }
-      let labels = [was, server].map { newPool.placement.label(of: $0.ringServer) }
+      let labels = [was, server].map { newPool.label(of: $0) }
       if labels[0] != labels[1] {
         changes.append(
           .serverRenamed(pool: pool, address: server.address, from: labels[0], to: labels[1]))

@@ -46,7 +46,7 @@ enum TokenKey: String, SettingsKey {
 }
 
 enum ServerKey: String, SettingsKey {
-  case address, weight, name, mark
+  case address, weight, name, resolved, mark
 
   var defaultText: String? { self == .weight ? "1" : nil }
 }

@@ -13,6 +13,7 @@ extension ServerSettings {
     var pairs = [(key: ServerKey.address.rawValue, value: YAMLNode.word(address))]
     if weight != 1 { pairs.append((ServerKey.weight.rawValue, .word(String(weight)))) }
     if let name { pairs.append((ServerKey.name.rawValue, .word(name))) }
+    if let resolved { pairs.append((ServerKey.resolved.rawValue, .word(resolved))) }
     if isMarkedDown { pairs.append((ServerKey.mark.rawValue, .word(ServerMark.down.rawValue))) }
     return .pairs(pairs)
   }
@@ -82,9 +83,10 @@ extension ProxySettings {
     ]
     for pool in pools {
       lines.append("  \(YAMLNode.word(pool.name).written):")
-      // A hash tag's text has its quotes already.
+      // These two have their quotes already.
+      let whole = [PoolKey.hashTag.rawValue, PoolKey.placement.rawValue]
       lines += pool.plainSettings.map { key, text in
-        "    \(key): \(key == PoolKey.hashTag.rawValue ? text : YAMLNode.word(text).written)"
+        "    \(key): \(whole.contains(key) ? text : YAMLNode.word(text).written)"
       }
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }

@@ -26,6 +26,9 @@ func run(_ arguments: [String]) -> Int32 {
     return 0
   case .check(let file): return check(file)
   case .route(let question): return route(question)
+  case .placements(let json):
+    let list = PlacementList()
+    return StandardStreams.write(Array((json ? list.json : list.text).utf8)) ? 0 : 1
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .health(let options): return health(options)

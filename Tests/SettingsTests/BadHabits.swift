@@ -363,8 +363,12 @@ let badHabits = #"""
   > 2:1: unknown key "timeout" in the file; write request_timeout: 500ms
   ## a distribution that is not offered
   | servers: [a]
-  | distribution: modula
+  | distribution: random
   > 2:1: unknown key "distribution" in the file; write placement: ketama
+  ## twemproxy's other distribution
+  | servers: [a]
+  | distribution: modula
+  > 2:1: unknown key "distribution" in the file; write placement: twemproxy-modula
   ## Redis
   | servers: [a]
   | redis: true

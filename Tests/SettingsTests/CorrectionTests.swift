@@ -8,7 +8,8 @@ import Testing
   static let advice = [
     "expected one of", "move it into", "put the value here", "repeat the", "ringroad speaks", "the units are",
     "it belongs to", "at most three digits", "see \"Coming", "leave it out, and repeat",
-    "leave it out, and write", "expected letters",
+    "leave it out, and write", "expected letters", "\"ringroad placements\" lists them",
+    "divide all weights by the same number",
     "merge keys", "leave it out: the file has", "an address such as", "it has Redis",
   ]
 
@@ -128,6 +129,8 @@ struct Correction {
       lines.removeLast(lines.count - line)
       lines.append("")
     } else if hint.hasPrefix("leave it out"), error.message.hasPrefix("unknown key") {
+      return entryRemoved()
+    } else if hint == "leave it out", error.message.hasPrefix("placement") {
       return entryRemoved()
     } else if hint == "leave it out", error.message.hasPrefix("tags") {
       lines[line] = String(text[..<at] + text[at...].drop { $0 != " " }.dropFirst())

@@ -32,7 +32,15 @@ let foreignFiles = #"""
   |   client_connections: 512
   |   servers:
   |    - 10.0.0.1:11211:2
-  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; write {listen: {address: /tmp/gamma.sock, mode: 0666}, placement: ketama, request_timeout: 500ms, limits: {clients: 512}, servers: [{address: 10.0.0.1:11211, weight: 2}], on_failure: fail_fast}
+  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: {address: /tmp/gamma.sock, mode: 0666}, placement: twemproxy-modula, request_timeout: 500ms, limits: {clients: 512}, servers: [{address: 10.0.0.1:11211, weight: 2}], on_failure: fail_fast}
+  ## nutcracker.yml with servers drawn by lot
+  | gamma:
+  |   listen: 127.0.0.1:22123
+  |   distribution: random
+  |   auto_eject_hosts: false
+  |   servers:
+  |    - 10.0.0.1:11211:1
+  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; write {listen: 127.0.0.1:22123, placement: ketama, on_failure: fail_fast, servers: [{address: 10.0.0.1:11211, weight: 1}]}
   ## nutcracker.yml without a name for its servers
   | delta:
   |   listen: 0.0.0.0:22124

@@ -27,7 +27,8 @@ import Testing
     #expect(try Self.launch(line) == options)
   }
 
-  private static let commands = "the commands are check, route, top, tail, health, bench, demo and help"
+  private static let commands =
+    "the commands are check, route, placements, top, tail, health, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"

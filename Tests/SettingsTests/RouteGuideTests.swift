@@ -77,7 +77,8 @@ import Testing
   ])
   func filePlacementMatchesTwemproxyAndPHP(_ file: String, _ settings: String, _ hasNames: Bool) throws {
     func data(_ name: String) throws -> Data {
-      try Data(contentsOf: ProxySettingsTests.root.appending(path: "Tests/RoutingTests/Vectors/\(name).json"))
+      try Data(
+        contentsOf: ProxySettingsTests.root.appending(path: "Tests/PlacementTests/Vectors/\(name).json"))
     }
     let keys = try JSONDecoder().decode([String: [String]].self, from: data("keys"))
     let vectors = try JSONDecoder().decode(Vectors.self, from: data(file))

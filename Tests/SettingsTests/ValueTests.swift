@@ -1,3 +1,4 @@
+import Routing
 import Settings
 import Testing
 
@@ -105,12 +106,12 @@ import Testing
     ("one_at_time", "one_at_a_time"), ("crc-16", "crc16"), ("jenkin", "jenkins"), ("sieh", "hsieh"),
   ])
   func wordWithOneTypingErrorFindsItsMatch(_ word: String, _ meant: String) {
-    #expect(nearestWord(to: word, among: PlacementWords.hashes) == meant)
+    #expect(nearestWord(to: word, among: PlacementScheme.ketama.hashes.map(\.name)) == meant)
   }
 
   @Test(arguments: ["", "blake3", "x", "sha1", "fnv", String(repeating: "m", count: 100_000)])
   func wordNearNoKnownWordFindsNoMatch(_ word: String) {
-    #expect(nearestWord(to: word, among: PlacementWords.hashes) == nil)
+    #expect(nearestWord(to: word, among: PlacementScheme.ketama.hashes.map(\.name)) == nil)
   }
 
   @Test func nearestOfSeveralWordsIsChosen() {

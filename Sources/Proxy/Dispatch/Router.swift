@@ -25,6 +25,10 @@ struct Router: ~Copyable {
     let pool = table.hasPrefixes ? table.pool(for: bytes, from: from, count: count) : table.defaultPool
     guard pool >= 0 else { return .none }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
+    guard table.pools[i].isPlainRing else {
+      return .single(
+        Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
+    }
     let server =
       table.pools[i].live.isSingle
       ? table.pools[i].live.firstServer

@@ -2,7 +2,7 @@ import Bytes
 import COpenSSL
 
 // MD5 in two forms: the first word of a key's digest, for every key of a ketama pool, and all four words of a label's
-// digest, for the points of a ring. The only file in Routing that passes memory to C.
+// digest (and one of a SHA-1), for the points of a ring. The only file in Routing that passes memory to C.
 
 /// The first four bytes of the key's MD5 as a little-endian number.
 ///
@@ -55,6 +55,16 @@ func digestWords(_ label: [UInt8]) -> InlineArray<4, UInt32> {
     unsafe _ = MD5(label, label.count, digest.baseAddress?.assumingMemoryBound(to: UInt8.self))
   }
   return digest
+}
+
+/// The first four bytes of a label's SHA-1 as a big-endian number.
+func firstWordOfSHA1(_ label: [UInt8]) -> UInt32 {
+  var digest = InlineArray<5, UInt32>(repeating: 0)
+  // SAFETY: SHA1 reads the array's own bytes and writes 20, which `digest` has.
+  unsafe withUnsafeMutableBytes(of: &digest) { digest in
+    unsafe _ = SHA1(label, label.count, digest.baseAddress?.assumingMemoryBound(to: UInt8.self))
+  }
+  return digest[0].byteSwapped
 }
 
 extension RawSpan {

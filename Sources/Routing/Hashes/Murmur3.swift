@@ -1,9 +1,14 @@
 import Bytes
 
-/// Austin Appleby's 32-bit MurmurHash3 with seed 0xdeadbeef times the length: libhashkit's `murmur3`.
+/// MurmurHash3 with seed 0xdeadbeef times the length: libhashkit's `murmur3`.
 func hashMurmur3(_ bytes: RawSpan, from: Int, count: Int) -> UInt32 {
+  hashMurmur3(bytes, from: from, count: count, seed: 0xdead_beef &* UInt32(truncatingIfNeeded: count))
+}
+
+/// Austin Appleby's 32-bit MurmurHash3.
+func hashMurmur3(_ bytes: RawSpan, from: Int, count: Int, seed: UInt32) -> UInt32 {
   let length = UInt32(truncatingIfNeeded: count)
-  var hash = 0xdead_beef &* length
+  var hash = seed
   var i = from
   for _ in 0..<count / 4 {
     hash ^= scrambled(bytes.halfWord(at: i))
