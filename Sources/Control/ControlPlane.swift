@@ -222,6 +222,9 @@ package struct ControlPlane: Sendable {
   }
 
   /// Everything that operators see of it. `time`: seconds since 1970, by which changes of a server's state are dated.
+  /// The id of a pool of the configuration.
+  package mutating func id(ofPool name: String) -> PoolID { registry.id(ofPool: name) }
+
   package mutating func report(time: Double) -> ControlReport {
     var report = ControlReport()
     report.reloads = reloads

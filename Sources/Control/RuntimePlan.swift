@@ -83,6 +83,10 @@ package struct RuntimePlan: Sendable {
     where known.contains(where: { $0.id == pool.id && $0.servers == pool.servers && $1 == ring }) {
       plan.keptPools.insert(pool.id)
     }
+    let targets = Set(settings.listeners.compactMap(\.pool))
+    plan.targets = plan.pools.indices.filter { targets.contains(settings.pools[$0].name) }.map {
+      plan.pools[$0].id
+    }
     plan.limits = limits
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue

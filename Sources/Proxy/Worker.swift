@@ -29,7 +29,13 @@ package struct Worker: ~Copyable {
   // MARK: - Clients connect and disconnect
 
   /// Allocates a slot for a new client.
-  package mutating func open() -> Ref<Client> { dispatcher.downstream.open(&dispatcher.common) }
+  /// `pool`: that of the client's listener; nil if keys decide.
+  package mutating func open(pool: PoolID? = nil) -> Ref<Client> {
+    let c = dispatcher.downstream.open(&dispatcher.common)
+    dispatcher.downstream.clients[c].pool = pool
+    dispatcher.aim(c)
+    return c
+  }
 
   /// The client's connection is closed. Replies that arrive for it later are dropped.
   package mutating func closed(client c: Ref<Client>) {

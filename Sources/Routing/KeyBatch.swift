@@ -39,20 +39,34 @@ package struct KeyBatch: BitwiseCopyable {
   }
 }
 
+/// How the pools of some keys are found: by their prefixes, or all are in one.
+@usableFromInline @frozen
+package struct PoolChoice: BitwiseCopyable {
+  /// The pool of all keys, if prefixes do not matter; below 0 they are in none.
+  @usableFromInline package let fallback: Int
+  @usableFromInline package let usesPrefixes: Bool
+
+  @inlinable package init(fallback: Int, usesPrefixes: Bool) {
+    self.fallback = fallback
+    self.usesPrefixes = usesPrefixes
+  }
+}
+
 extension RoutingTable {
   /// The number of keys from which hashing them in parallel is faster.
   private static var fewestTogether: Int { 4 }
 
   /// Finds each key's pool and current server. The keys are in `bytes`.
-  package mutating func locate(_ batch: inout KeyBatch, in bytes: RawSpan) {
-    if batch.count >= Self.fewestTogether { return locateTogether(&batch, in: bytes) }
-    for i in 0..<batch.count { locateAlone(&batch.entries[i], in: bytes) }
+  package mutating func locate(_ batch: inout KeyBatch, in bytes: RawSpan, _ choice: PoolChoice) {
+    if batch.count >= Self.fewestTogether { return locateTogether(&batch, in: bytes, choice) }
+    for i in 0..<batch.count { locateAlone(&batch.entries[i], in: bytes, choice) }
   }
 
   @inline(never)
-  private mutating func locateAlone(_ key: inout KeyBatch.Entry, in bytes: RawSpan) {
+  private mutating func locateAlone(_ key: inout KeyBatch.Entry, in bytes: RawSpan, _ choice: PoolChoice) {
     let (from, count) = (Int(key.from), Int(key.length))
-    let pool = pool(for: bytes, from: from, count: count)
+    let pool =
+      choice.usesPrefixes ? pool(for: bytes, from: from, count: count) : choice.fallback
     key.pool = Int32(truncatingIfNeeded: pool)
     guard pool >= 0 else { return }
     key.server = Int32(truncatingIfNeeded: server(in: pool, owning: bytes, from: from, count: count))
@@ -60,12 +74,13 @@ extension RoutingTable {
 
   /// The same: lays out the keys that need MD5 and hashes them at once; places all others immediately.
   @inline(never)
-  private mutating func locateTogether(_ batch: inout KeyBatch, in bytes: RawSpan) {
+  private mutating func locateTogether(_ batch: inout KeyBatch, in bytes: RawSpan, _ choice: PoolChoice) {
     var lanes = MD5Lanes()
     var isLaid: UInt32 = 0
     for i in 0..<batch.count {
       var (from, count) = (Int(batch.entries[i].from), Int(batch.entries[i].length))
-      let pool = pool(for: bytes, from: from, count: count)
+      let pool =
+        choice.usesPrefixes ? pool(for: bytes, from: from, count: count) : choice.fallback
       if pool >= 0 {
         let p = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
         if let tag = pools[p].tag { (from, count) = tag.hashed(in: bytes, from: from, count: count) }
@@ -77,7 +92,7 @@ extension RoutingTable {
           continue
         }
       }
-      locateAlone(&batch.entries[i], in: bytes)
+      locateAlone(&batch.entries[i], in: bytes, choice)
     }
     guard isLaid != 0 else { return }
     let hashes = lanes.firstWords()

@@ -6,7 +6,7 @@ import Settings
 /// A listening socket: its settings, its descriptor and its watch in the event loop. A class, because several lists
 /// refer to the same one.
 final class ListeningSocket {
-  let settings: ListenerSettings
+  var settings: ListenerSettings
   let listener: Listener
   var watch = Watch.none
 
@@ -70,7 +70,7 @@ extension Supervisor {
       switch listeningSockets[i].listener.accept() {
       case .accepted(let descriptor, let address):
         accepted[listeningSockets[i].settings.endpoint, default: 0] &+= 1
-        deal(descriptor, address, now: now)
+        deal(descriptor, address, pool: listeningSockets[i].settings.pool, now: now)
       case .wouldBlock: return
       case .outOfDescriptors:
         // The listener stays readable, so the loop would spin: wait until clients have left.
@@ -90,7 +90,7 @@ extension Supervisor {
   }
 
   /// Hands a client to the least loaded worker. Above the client limit it sends memcached's error line and closes.
-  private func deal(_ descriptor: Int32, _ address: Address?, now: Instant) {
+  private func deal(_ descriptor: Int32, _ address: Address?, pool: String?, now: Instant) {
     guard sharedStats.clients < mostClients else {
       let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
@@ -106,7 +106,7 @@ extension Supervisor {
     }
     let worker = placement.worker { sharedStats.clients(of: $0) }
     sharedStats.clientCame(to: worker)
-    workers[worker].post(.client(descriptor: descriptor))
+    workers[worker].post(.client(descriptor: descriptor, pool: pool.map { control.id(ofPool: $0) }))
   }
 
   /// Logs a line about clients that may be due very often.
@@ -127,8 +127,13 @@ extension Supervisor {
       }
       log.reopen(new.log)
     }
-    for listeningSocket in listeningSockets where !new.listeners.contains(listeningSocket.settings) {
-      close(listeningSocket)
+    for listeningSocket in listeningSockets {
+      if let settings = new.listeners.first(where: { $0.isSameSocket(as: listeningSocket.settings) }) {
+        // Only clients that come later go where it says.
+        listeningSocket.settings = settings
+      } else {
+        close(listeningSocket)
+      }
     }
     listeningSockets.removeAll { !new.listeners.contains($0.settings) }
     for listeningSocket in listeningSockets { loop.unwatch(listeningSocket.watch) }
@@ -139,7 +144,8 @@ extension Supervisor {
   private func openListeners(of new: ProxySettings) throws(StartFailure) -> [ListeningSocket] {
     let known = control.names
     var opened: [ListeningSocket] = []
-    for listener in new.listeners where !listeningSockets.contains(where: { $0.settings == listener }) {
+    for listener in new.listeners
+    where !listeningSockets.contains(where: { $0.settings.isSameSocket(as: listener) }) {
       opened.append(
         try ListeningSocket(listener) { host, port in
           known.address(ofHost: host, port: port).flatMap { Address($0) }

@@ -332,13 +332,13 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  mutating func accept(_ descriptor: Int32) {
+  mutating func accept(_ descriptor: Int32, pool: PoolID?) {
     guard !isEnding else {
       Socket.close(descriptor)
       sharedStats.clientLeft(number)
       return
     }
-    let c = worker.open()
+    let c = worker.open(pool: pool)
     while clientSockets.count <= Int(c.index) { clientSockets.append(Connection()) }
     let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c.index))
     clientSockets[Int(c.index)] = Connection(descriptor: descriptor, watch: watch)

@@ -37,7 +37,12 @@ extension SettingsDecoder {
       settings.pools = [pool("main", poolFields, at: root.position)]
     }
     checkServerCount(settings.pools, at: pools?.at ?? root.position)
-    decodeRoutes(routes, into: &settings, poolsAt: pools?.at ?? root.position)
+    let names = settings.pools.map(\.name)
+    for (name, place) in targetPlaces where !names.contains(name) {
+      refuse(place, .unknownWord(name, known: names), about: "pool")
+    }
+    let usesRoutes = (others ?? settings.listeners).contains { $0.pool == nil }
+    decodeRoutes(routes, into: &settings, areNeeded: usesRoutes, poolsAt: pools?.at ?? root.position)
     refuseOwnListeners(others ?? settings.listeners)
     return errors.isEmpty ? settings : nil
   }
@@ -108,10 +113,14 @@ extension SettingsDecoder {
   }
 
   private mutating func decodeRoutes(
-    _ node: YAMLNode?, into settings: inout ProxySettings, poolsAt place: FilePosition
+    _ node: YAMLNode?, into settings: inout ProxySettings, areNeeded: Bool, poolsAt place: FilePosition
   ) {
     let pools = settings.pools.map(\.name)
     guard let node else {
+      if pools.count > 1, !areNeeded {
+        settings.routes = []
+        return
+      }
       if pools.count > 1 {
         refuse(
           place, "\(pools.count) pools and no \"routes\"",

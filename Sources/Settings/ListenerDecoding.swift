@@ -46,6 +46,7 @@ extension SettingsDecoder {
     var endpoint: Endpoint?
     var mode: UInt16?
     var owner: String?
+    var pool: String?
     var socketKeys: [(ListenerKey, FilePosition)] = []
     let fields = fields(of: node, "a listener", as: ListenerKey.self)
     for (key, place, value) in fields {
@@ -60,6 +61,9 @@ extension SettingsDecoder {
       case .owner:
         socketKeys.append((key, place))
         read(value, key, into: &owner, Self.owner)
+      case .pool:
+        read(value, key, into: &pool) { text throws(Complaint) in text }
+        if let pool { targetPlaces.append((pool, value.position)) }
       }
     }
     if !fields.contains(where: { $0.key == .address }) {
@@ -73,7 +77,7 @@ extension SettingsDecoder {
       }
     }
     guard let endpoint, errors.count == errorsBefore else { return nil }
-    return ListenerSettings(endpoint, mode: mode, owner: owner)
+    return ListenerSettings(endpoint, mode: mode, owner: owner, pool: pool)
   }
 
   /// Parses `user` or `user:group`; whether they exist is checked when the socket is created.

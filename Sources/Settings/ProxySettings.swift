@@ -15,7 +15,7 @@ package struct ProxySettings: Equatable, Sendable {
   package var pinsThreads = false
   /// In the order of the file; never empty. A route refers to a pool by its index here.
   package var pools: [PoolSettings]
-  /// In the order of the file; never empty, no prefix twice.
+  /// In the order of the file, no prefix twice; empty only if every listener names a pool.
   package var routes: [RouteSettings]
   package var limits = LimitSettings()
   package var log = LogSettings()
@@ -35,10 +35,14 @@ package struct ProxySettings: Equatable, Sendable {
   /// Warnings about what is allowed but may be unintended, one sentence each. Computes every ring.
   package var notes: [String] {
     var notes: [String] = []
-    if !routes.contains(where: { $0.prefix.isEmpty }) {
+    let usesRoutes = listeners.contains { $0.pool == nil }
+    if usesRoutes, !routes.contains(where: { $0.prefix.isEmpty }) {
       notes.append("no default route: a key that begins with none of the prefixes is refused")
     }
-    for (index, pool) in pools.enumerated() where !routes.contains(where: { $0.poolIndex == index }) {
+    for (index, pool) in pools.enumerated()
+    where !(usesRoutes && routes.contains { $0.poolIndex == index })
+      && !listeners.contains(where: { $0.pool == pool.name })
+    {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
     for pool in pools where pool.servers.allSatisfy(\.isMarkedDown) {
@@ -82,11 +86,19 @@ package struct ListenerSettings: Equatable, Sendable {
   package var mode: UInt16? = nil
   /// The `user` or `user:group` that will own a Unix socket; nil keeps the process's own.
   package var owner: String? = nil
+  /// The pool that all requests of its clients concern; nil if routes decide.
+  package var pool: String? = nil
 
-  package init(_ endpoint: Endpoint, mode: UInt16? = nil, owner: String? = nil) {
+  package init(_ endpoint: Endpoint, mode: UInt16? = nil, owner: String? = nil, pool: String? = nil) {
     self.endpoint = endpoint
     self.mode = mode
     self.owner = owner
+    self.pool = pool
+  }
+
+  /// Whether a socket that was opened for one can serve the other.
+  package func isSameSocket(as other: ListenerSettings) -> Bool {
+    endpoint == other.endpoint && mode == other.mode && owner == other.owner
   }
 }
 

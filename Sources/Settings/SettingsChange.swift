@@ -7,7 +7,7 @@ import Routing
 package enum SettingsChange: Equatable, Sendable {
   case listenerAdded(ListenerSettings)
   case listenerRemoved(ListenerSettings)
-  /// The same address with another mode or owner.
+  /// The same address with another mode, owner or pool.
   case listenerChanged(ListenerSettings)
   case poolAdded(String, servers: Int)
   case poolRemoved(String)
@@ -184,7 +184,7 @@ extension SettingsChange: CustomStringConvertible {
     switch self {
     case .listenerAdded(let listener): "added listener \(listener.endpoint)"
     case .listenerRemoved(let listener): "removed listener \(listener.endpoint)"
-    case .listenerChanged(let listener): "listener \(listener.endpoint): changed mode or owner"
+    case .listenerChanged(let listener): "listener \(listener.endpoint): changed to \(listener.yaml.written)"
     case .poolAdded(let pool, let count): "added pool \(quoted(pool)) with \(counted(count, "server"))"
     case .poolRemoved(let pool): "removed pool \(quoted(pool))"
     case .poolsReordered: "pools: changed order"

@@ -13,6 +13,8 @@ struct SettingsDecoder {
   /// Whether unknown keys are looked up in other places; not for a value that is only tried.
   private let givesAdvice: Bool
   /// Each server so far, with its position.
+  /// The pools that listeners name, and where.
+  var targetPlaces: [(pool: String, at: FilePosition)] = []
   var serverPlaces: [(endpoint: Endpoint, at: FilePosition)] = []
   private(set) var errors: [ConfigError] = []
   private(set) var isFull = false

@@ -33,6 +33,7 @@ enum FileKey: String, SettingsKey {
 
 enum ListenerKey: String, SettingsKey {
   case address, mode, owner
+  case pool = "to"
 
   var defaultText: String? { self == .mode ? "0700" : nil }
 }

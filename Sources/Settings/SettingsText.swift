@@ -21,12 +21,15 @@ extension ServerSettings {
 
 extension ListenerSettings {
   /// In the form of the file: the address alone, or a mapping.
-  var yaml: YAMLNode { mode == nil && owner == nil ? .word(endpoint.description) : .pairs(pairs) }
+  var yaml: YAMLNode {
+    mode == nil && owner == nil && pool == nil ? .word(endpoint.description) : .pairs(pairs)
+  }
 
   fileprivate var pairs: [(key: String, value: YAMLNode)] {
     var pairs = [(key: ListenerKey.address.rawValue, value: YAMLNode.word(endpoint.description))]
     if let mode { pairs.append((ListenerKey.mode.rawValue, .word("0" + String(mode, radix: 8)))) }
     if let owner { pairs.append((ListenerKey.owner.rawValue, .word(owner))) }
+    if let pool { pairs.append((ListenerKey.pool.rawValue, .word(pool))) }
     return pairs
   }
 }
@@ -91,7 +94,7 @@ extension ProxySettings {
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }
-    lines.append("routes:")
+    if !routes.isEmpty { lines.append("routes:") }
     lines += routes.map { "  - \(words([("prefix", $0.prefix), ("pool", $0.pool)]).written)" }
     return lines.map { $0 + "\n" }.joined()
   }

@@ -16,7 +16,8 @@ extension RoutingTable {
         line += key + [32]
       }
       // SAFETY: a byte has no padding.
-      locate(&batch, in: unsafe line.span.bytes)
+      locate(
+        &batch, in: unsafe line.span.bytes, PoolChoice(fallback: defaultPool, usesPrefixes: hasPrefixes))
       for i in 0..<batch.count {
         let entry = batch.entries[i]
         places.append(entry.pool < 0 ? nil : Place(pool: Int(entry.pool), server: Int(entry.server)))

@@ -85,4 +85,16 @@ let badPlacement = #"""
   | servers: [{address: a:1, name: x}, {address: b:1, name: x}]
   | placement: dalli
   > 1:36: duplicate server name "x", first on line 1
+  ## a listener of a pool that is not there
+  | listen: [{address: 127.0.0.1:1, to: b}]
+  | pools: {a: {servers: [x]}}
+  > 1:37: unknown pool "b"; expected one of a
+  ## a listener of a pool that is nearly there
+  | listen: {address: 127.0.0.1:1, to: sesions}
+  | pools: {sessions: {servers: [x]}}
+  > 1:36: unknown pool "sesions"; did you mean "sessions"?
+  ## a listener without a pool, and no routes
+  | listen: [{address: 127.0.0.1:1, to: a}, 127.0.0.1:2]
+  | pools: {a: {servers: [x]}, b: {servers: [y]}}
+  > 2:1: 2 pools and no "routes"; add a line such as routes: [{prefix: "a:", pool: b}, {pool: a}]
   """#

@@ -36,3 +36,37 @@ import Testing
     #expect(throws: ConfigFailure.self) { try ProxySettingsTests.decode(servers + "placement: dalli\n") }
   }
 }
+
+/// A listener that names a pool.
+@Suite struct ListenerTargetSettingsTests {
+  static let pools = "pools: {a: {servers: [10.0.0.1]}, b: {servers: [10.0.0.2]}}\n"
+
+  @Test func listenersWithPoolsNeedNoRoutes() throws {
+    let text = "listen:\n  - {address: 127.0.0.1:1, to: a}\n  - {address: 127.0.0.1:2, to: b}\n" + Self.pools
+    let settings = try ProxySettingsTests.decode(text)
+    #expect(
+      settings.listeners.map(\.pool) == ["a", "b"] && settings.routes.isEmpty && settings.notes.isEmpty)
+    #expect(try ProxySettingsTests.decode(settings.yaml) == settings)
+  }
+
+  @Test func oneWithoutAPoolNeedsRoutes() throws {
+    #expect(throws: ConfigFailure.self) {
+      try ProxySettingsTests.decode("listen: [{address: 127.0.0.1:1, to: a}, 127.0.0.1:2]\n" + Self.pools)
+    }
+    let routed = try ProxySettingsTests.decode(
+      "listen: [{address: 127.0.0.1:1, to: b}, 127.0.0.1:2]\nroutes: [{pool: a}]\n" + Self.pools)
+    #expect(routed.routes.count == 1 && routed.notes.isEmpty)
+  }
+
+  @Test func aPoolThatHasNoListenerIsSaid() throws {
+    let settings = try ProxySettingsTests.decode("listen: [{address: 127.0.0.1:1, to: b}]\n" + Self.pools)
+    #expect(settings.notes == ["pool \"a\" has no route: it gets no keys"])
+  }
+
+  @Test func aChangedPoolIsDescribed() throws {
+    let changes = try SettingsChangeTests.words(
+      "listen: [{address: 127.0.0.1:1, to: b}]\n" + Self.pools,
+      "listen: [{address: 127.0.0.1:1, to: a}]\n" + Self.pools)
+    #expect(changes == ["listener 127.0.0.1:1: changed to {address: 127.0.0.1:1, to: a}"])
+  }
+}

@@ -33,7 +33,7 @@ import Testing
     ("10.0.0.1, 10.0.0.2", "10.0.0.2, 10.0.0.1", [#"pool "main": servers changed order"#]),
     ("127.0.0.1:11311, ", "", ["removed listener 127.0.0.1:11311"]),
     ("127.0.0.1:11311,", "127.0.0.1:11311, 0.0.0.0:11411,", ["added listener 0.0.0.0:11411"]),
-    ("0700", "0770", ["listener unix:/run/r.sock: changed mode or owner"]),
+    ("0700", "0770", ["listener unix:/run/r.sock: changed to {address: unix:/run/r.sock, mode: 0770}"]),
     (
       "[127.0.0.1:11311, {address: /run/r.sock, mode: 0700}]",
       "[{address: /run/r.sock, mode: 0700}, 127.0.0.1:11311]",

@@ -68,10 +68,22 @@ extension Dispatcher {
     fanOuts[f].command.asked = now
     fanOuts[f].command.isImmediate = kind == .flushAll && words == 1
     if !request.isQuiet { fanOuts[f].exchange = downstream.newExchange(c) }
-    for i in 0..<upstream.everyServer.count {
-      ask(upstream.everyServer[i], for: c, f, bytes, request.verb, words: kept, now: now)
+    for s in servers(for: c) {
+      ask(s, for: c, f, bytes, request.verb, words: kept, now: now)
     }
     finish(f)
+  }
+
+  /// The servers that a command for all concerns: every one, or those of the pool that the client's listener names.
+  func servers(for c: Ref<Client>) -> [Ref<Server>] {
+    let target = downstream.clients[c].target
+    if target == .byKey { return (0..<upstream.everyServer.count).map { upstream.everyServer[$0] } }
+    var found: [Ref<Server>] = []
+    for i in 0..<upstream.destinations.count
+    where Int32(upstream.destinations[i].pool.number) == target.number {
+      if !found.contains(upstream.destinations[i].server) { found.append(upstream.destinations[i].server) }
+    }
+    return found
   }
 
   mutating func ask(
@@ -130,9 +142,9 @@ extension Dispatcher {
     fanOuts[f].kind = .keyDump
     // The pieces name servers until the end.
     fanOuts[f].hasDeferred = true
-    for n in 0..<upstream.everyServer.count {
+    for s in servers(for: c) {
       var piece = FanOut.Piece()
-      piece.server = upstream.everyServer[n]
+      piece.server = s
       fanOuts[f].pieces.append(piece)
     }
     let x = downstream.newExchange(c)
@@ -257,7 +269,7 @@ extension Dispatcher {
     let kind = StatsKind(words: fanOuts[f].command.words)
     var merged = MergedStats(kind: kind, ownPID: processID)
     if kind == .conns { merged.add(clients) }
-    if kind == .general { known.keep(servers(of: f)) }
+    if kind == .general { known.keep(everyServerID()) }
     for i in 0..<fanOuts[f].pieces.count {
       let piece = fanOuts[f].pieces[i]
       let answer = fanOuts[f].bytes.readable.extracting(piece.offset..<piece.offset + Int(piece.length))
@@ -293,8 +305,8 @@ extension Dispatcher {
     downstream.append(listing.rendered().span.raw, to: target, &common)
   }
 
-  private func servers(of f: Ref<FanOut>) -> Set<ServerID> {
-    Set((0..<fanOuts[f].pieces.count).map { upstream.servers[fanOuts[f].pieces[$0].server].id })
+  private func everyServerID() -> Set<ServerID> {
+    Set((0..<upstream.everyServer.count).map { upstream.servers[upstream.everyServer[$0]].id })
   }
 
   private func label(of piece: FanOut.Piece) -> String {

@@ -63,8 +63,8 @@ package struct Dispatcher: ~Copyable {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
     let isTrue = invalidation.noteRefusal(
-      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, by: l, failure, &upstream, router,
-      &common)
+      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, downstream.clients[c].target, by: l,
+      failure, &upstream, router, &common)
     var asked = Buffer()
     var leg = Leg()
     leg.verb = request.verb
@@ -135,7 +135,7 @@ package struct Dispatcher: ~Copyable {
     case .unsent where !leg.isPromised && !leg.isLate:
       let isTrue = invalidation.noteRefusal(
         asked.readable, lineAt: one.start, leg.verb, KeyRange(leg, start: one.start), at: s, in: leg.pool,
-        by: one.next, isAhead: one.isAhead, one.failure, &upstream, router, &common)
+        leg.target, by: one.next, isAhead: one.isAhead, one.failure, &upstream, router, &common)
       fail(leg, at: s, one.failure, asked.readable, one.start, isTrue: isTrue, sentAt: one.sentAt)
     case .unsent, .inDoubt, .late, .leftBehind:
       if leg.isLate, !leg.isPromised { break }
@@ -298,6 +298,8 @@ package struct Dispatcher: ~Copyable {
     let slots = upstream.takeServers(of: plan, now: now, &common)
     let starts = upstream.takeMembers(of: plan, slots)
     router.poolStarts = FixedArray(starts)
+    router.targets = plan.targets.compactMap { upstream.pools.index(of: $0) }
+    for c in downstream.clients.slots where downstream.clients.isTaken(c) { aim(c) }
     if before != upstream.pools.ids { renumberPools(from: before) }
     let kept = plan.keptPools
     router.table = RoutingTable(plan.routing, rings: &router.table.pools) { i in
@@ -325,6 +327,7 @@ package struct Dispatcher: ~Copyable {
     let ids = upstream.pools.ids
     let numbers = before.map { id in PoolIndex(ids.firstIndex(of: id) ?? 0) }
     upstream.renumberPools(numbers)
+    invalidation.renumberPools(numbers)
     for i in streams.slots where streams.isTaken(i) { streams[i].leg.pool.renumber(numbers) }
     for f in fanOuts.slots where fanOuts.isTaken(f) { fanOuts[f].count.pool.renumber(numbers) }
   }
@@ -337,7 +340,9 @@ package struct Dispatcher: ~Copyable {
       invalidation.deleteRefused(at: s, &upstream, router, &common)
       return true
     }
-    for key in upstream.takeOwed(of: s) { invalidation.recordDoubt(key, at: s, upstream, router, &common) }
+    for one in upstream.takeOwed(of: s) {
+      invalidation.recordDoubt(one.key, Target(one.pool), at: s, upstream, router, &common)
+    }
     // A job deletes the keys of what was refused until now.
     if status == .returning { _ = invalidation.takeRefusals(of: s) }
     invalidation.journal.keep(

@@ -98,6 +98,12 @@ package struct Leg: BitwiseCopyable {
     set { mark(32, newValue) }
   }
 
+  /// Whether its client's listener names its pool, so that its keys do not.
+  var isAimed: Bool {
+    get { marks & 64 != 0 }
+    set { mark(64, newValue) }
+  }
+
   /// Only requests that a client still waits for, within their deadline, and only once.
   var mayBeSentAgain: Bool {
     !isLate && !isRetried && (exchange != Ref<Exchange>.none || fanOut != Ref<FanOut>.none)

@@ -83,11 +83,13 @@ extension Dispatcher {
   ) -> Int {
     var p = start
     var count = 0
+    let choice = router.choice(for: downstream.clients[c].target)
     while count < room {
       let line = bytes.rest(from: p)
       let keyLength = RequestParser.plainGet(line, from: 0)
       if keyLength == 0 { break }
-      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), now: now)
+      let route = router.route(of: line, from: 4, count: keyLength, choice)
+      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, now: now)
       p &+= keyLength &+ 6
       count &+= 1
     }
@@ -109,6 +111,7 @@ extension Dispatcher {
     // Most long input is another kind of request.
     if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
     var batch = KeyBatch()
+    let choice = router.choice(for: downstream.clients[c].target)
     repeat {
       batch.removeAll()
       while batch.count < KeyBatch.most, count < room {
@@ -118,7 +121,7 @@ extension Dispatcher {
         p &+= keyLength &+ 6
         count &+= 1
       }
-      router.table.locate(&batch, in: bytes)
+      router.table.locate(&batch, in: bytes, choice)
       for i in 0..<batch.count {
         let key = batch.entries[i]
         let line = bytes.rest(from: Int(key.from) &- 4)
@@ -169,7 +172,8 @@ extension Dispatcher {
   /// Forwards a request of one key to the key's server.
   @inline(always)
   mutating func forward(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
-    let route = router.route(of: bytes, from: request.keyStart, count: request.keyLength)
+    let route = router.route(
+      of: bytes, from: request.keyStart, count: request.keyLength, downstream.clients[c].target)
     forward(c, bytes, p, request, by: route, now: now)
   }
 
@@ -204,6 +208,7 @@ extension Dispatcher {
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg(request, for: x, in: destination.pool, since: now)
+    leg.isAimed = downstream.clients[c].target.isPool
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
@@ -216,7 +221,7 @@ extension Dispatcher {
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
-    guard let destination = destination(for: bytes, request) else {
+    guard let destination = destination(for: bytes, request, of: c) else {
       return downstream.refuse(c, .noRoute, isQuiet: false, &common)
     }
     let l =
@@ -235,21 +240,17 @@ extension Dispatcher {
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, in: destination.pool, bytes, p, request, opaque: upstream.opaque, for: era, secret: upstream.secret,
-      since: now,
+      x, in: destination.pool, isAimed: downstream.clients[c].target.isPool, bytes, p, request,
+      opaque: upstream.opaque, for: era, secret: upstream.secret, since: now,
       &common.buffers)
     upstream.queued(on: l, &common)
   }
 
   /// The member of a pool that has a request's key; nil if no pool does.
-  mutating func destination(for bytes: RawSpan, _ request: Request) -> Destination? {
-    destination(
-      for: bytes, Word(start: request.keyStart, length: request.keyLength),
-      isEncoded: request.verb.isMeta && request.meta.contains(.base64))
-  }
-
-  mutating func destination(for bytes: RawSpan, _ key: Word, isEncoded: Bool) -> Destination? {
-    switch router.route(of: bytes, key, isEncoded: isEncoded) {
+  mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
+    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
     case .none: return nil
     case .single(let i): return upstream.destinations[i]
     }
@@ -259,7 +260,8 @@ extension Dispatcher {
   /// does this for `set`, and for `ms` in every mode. No client waits for the reply; this client's next request is
   /// queued behind.
   mutating func forget(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) {
-    guard request.verb == .set || request.verb == .metaSet, let destination = destination(for: bytes, request)
+    guard request.verb == .set || request.verb == .metaSet,
+      let destination = destination(for: bytes, request, of: c)
     else {
       return
     }
@@ -273,7 +275,8 @@ extension Dispatcher {
       upstream.admit(l, now: now, &common) != nil
     {
       common.counters.add(.noreplyDropped)
-      return invalidation.recordDoubt(key, at: destination.server, upstream, router, &common)
+      return invalidation.recordDoubt(
+        key, downstream.clients[c].target, at: destination.server, upstream, router, &common)
     }
     upstream.appendDeletion(Deletion(key: key, pool: destination.pool), on: l, &common)
     upstream.queued(on: l, &common)
@@ -291,7 +294,7 @@ extension Dispatcher {
   /// large values, each gets its turn. False when there is room, or when it has waited for a whole deadline.
   @inline(never)
   mutating func holdBack(_ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant) -> Bool {
-    guard let destination = destination(for: bytes, request),
+    guard let destination = destination(for: bytes, request, of: c),
       upstream.servers[destination.server].status == .up,
       !upstream.isGivingUp,
       upstream.isFull(

@@ -17,6 +17,7 @@ import Wire
 struct RefusedDeletion {
   var server: Ref<Server>
   var key: [UInt8]
+  var target: Target
   var since: Instant
 }
 
@@ -35,7 +36,8 @@ struct Invalidation: ~Copyable {
   @inline(never)
   mutating func noteRefusal(
     _ bytes: RawSpan, lineAt p: Int, _ verb: Verb, _ keys: KeyRange, at s: Ref<Server>, in pool: PoolIndex,
-    by l: Ref<ServerConnection>, isAhead: Bool = false, _ failure: ServerFailure, _ upstream: inout Upstream,
+    _ target: Target, by l: Ref<ServerConnection>, isAhead: Bool = false, _ failure: ServerFailure,
+    _ upstream: inout Upstream,
     _ router: borrowing Router, _ common: inout Common
   ) -> Bool {
     guard verb.removes(bytes, lineAt: p, keyEnd: keys.firstEnd) else { return true }
@@ -47,10 +49,10 @@ struct Invalidation: ~Copyable {
       && (!isFailingFast || hasRoomForRefusals(now: common.clock))
     var keys = keys
     while let key = keys.next(bytes) {
-      recordDoubt(key, at: s, upstream, router, &common)
+      recordDoubt(key, target, at: s, upstream, router, &common)
       guard isPromised else { continue }
       if isFailingFast {
-        refusals.append(RefusedDeletion(server: s, key: key, since: common.clock))
+        refusals.append(RefusedDeletion(server: s, key: key, target: target, since: common.clock))
       } else {
         upstream.promised.append(
           Promise(
@@ -111,7 +113,7 @@ struct Invalidation: ~Copyable {
     var list: [RefusedDeletion] = []
     swap(&list, &refusals)
     for one in list where upstream.servers.isTaken(one.server) {
-      let standIn = router.liveOwner(of: one.key, besides: one.server, upstream)
+      let standIn = router.liveOwner(of: one.key, one.target, besides: one.server, upstream)
       guard standIn != one.server, upstream.servers[standIn].status == .up else {
         refusals.append(one)
         continue
@@ -119,6 +121,15 @@ struct Invalidation: ~Copyable {
       if common.clock.since(one.since) <= Self.refusalLife {
         deleteOnAllConnections([one.key], of: standIn, &upstream, router, &common)
       }
+    }
+  }
+
+  /// A reload has given the pools other numbers: see `PoolIndex.renumber`.
+  mutating func renumberPools(_ numbers: [PoolIndex]) {
+    for i in refusals.indices where refusals[i].target.isPool {
+      var pool = PoolIndex(Int(refusals[i].target.number))
+      pool.renumber(numbers)
+      refusals[i].target = Target(pool)
     }
   }
 

@@ -173,6 +173,7 @@ extension Dispatcher {
   @inline(never)
   mutating func streamMultiGet(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request) {
     let f = fanOuts.take()
+    let target = downstream.clients[c].target
     var words = beginKeys(bytes, p, request)
     while let key = words.next(bytes) {
       guard words.isGood(bytes, key) else {
@@ -180,7 +181,7 @@ extension Dispatcher {
         return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
-      switch router.route(of: bytes, from: key.from, count: Int(key.length)) {
+      switch router.route(of: bytes, from: key.from, count: Int(key.length), target) {
       case .none: common.counters.add(.readsAsMisses)
       case .single(let n):
         if i == 0 { fanOuts[f].count.pool = upstream.destinations[n].pool }

@@ -25,6 +25,7 @@ extension Dispatcher {
   mutating func multiGet(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     if router.table.prefersBatches { return multiGetInBatches(c, bytes, p, request, now: now) }
     let f = fanOuts.take()
+    let choice = router.choice(for: downstream.clients[c].target)
     var words = beginKeys(bytes, p, request)
     while let key = words.next(bytes) {
       guard words.isGood(bytes, key) else {
@@ -32,7 +33,7 @@ extension Dispatcher {
         return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
-      let route = router.route(of: bytes, from: key.from, count: Int(key.length))
+      let route = router.route(of: bytes, from: key.from, count: Int(key.length), choice)
       addKey(i, c, key, by: route, bytes, p, request, f, now: now)
     }
     ask(c, f, request, now: now)
@@ -46,6 +47,7 @@ extension Dispatcher {
     let f = fanOuts.take()
     var words = beginKeys(bytes, p, request)
     var batch = KeyBatch()
+    let choice = router.choice(for: downstream.clients[c].target)
     repeat {
       batch.removeAll()
       while batch.count < KeyBatch.most, let key = words.next(bytes) {
@@ -55,7 +57,7 @@ extension Dispatcher {
         }
         batch.add(from: key.from, length: Int(key.length))
       }
-      router.table.locate(&batch, in: bytes)
+      router.table.locate(&batch, in: bytes, choice)
       for n in 0..<batch.count {
         let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
         let i = fanOuts[f].add(key)
@@ -167,6 +169,7 @@ extension Dispatcher {
       leg.verb = verb
       leg.fanOut = f
       leg.pool = open.pool
+      leg.isAimed = downstream.clients[c].target.isPool
       leg.piece = open.first
       leg.since = now
       upstream.connections[l].queue.enqueue(leg, open.share, &common.buffers)

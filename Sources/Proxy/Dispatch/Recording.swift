@@ -26,18 +26,19 @@ extension Invalidation {
         piece = one.next
         if one.length == 0 && !one.isDeferred { continue }
       }
-      noteStandIn(key, at: s, upstream, router, &common)
+      noteStandIn(key, leg.target, at: s, upstream, router, &common)
     }
   }
 
   /// Records a key that a server has changed, or may have, for another server that is out: the owner's copy is old
   /// now, and this server's will be once the owner is back.
   private mutating func noteStandIn(
-    _ key: [UInt8], at s: Ref<Server>, _ upstream: borrowing Upstream, _ router: borrowing Router,
+    _ key: [UInt8], _ target: Target, at s: Ref<Server>, _ upstream: borrowing Upstream,
+    _ router: borrowing Router,
     _ common: inout Common
   ) {
-    guard isJournaled(key, at: s, upstream, router), !upstream.servers[s].isRetired else { return }
-    let owner = router.owner(of: key, besides: s, upstream)
+    guard isJournaled(key, target, at: s, upstream, router), !upstream.servers[s].isRetired else { return }
+    let owner = router.owner(of: key, target, besides: s, upstream)
     guard owner != s else { return }
     if upstream.servers[owner].status != .up {
       record(key, of: owner, against: owner, isLasting: true, upstream, router, &common)
@@ -47,10 +48,11 @@ extension Invalidation {
 
   /// Whether changes of a key are recorded: its server is journaled, and its pool wants that.
   private func isJournaled(
-    _ key: [UInt8], at s: Ref<Server>, _ upstream: borrowing Upstream, _ router: borrowing Router
+    _ key: [UInt8], _ target: Target, at s: Ref<Server>, _ upstream: borrowing Upstream,
+    _ router: borrowing Router
   ) -> Bool {
     upstream.servers[s].isJournaled
-      && (router.pool(of: key).map { upstream.policy(of: $0).isJournaled } ?? true)
+      && (router.pool(of: key, target).map { upstream.policy(of: $0).isJournaled } ?? true)
   }
 
   /// Records changes still in flight to stand-ins as if they were made, before the rings change or journal entries
@@ -87,7 +89,7 @@ extension Invalidation {
   ) {
     if leg.verb == .metaGet, !Verb.changes(bytes, leg.metaLine.sentFlags(bytes, from: start)) { return }
     var keys = KeyRange(leg, start: start)
-    while let key = keys.next(bytes) { noteStandIn(key, at: s, upstream, router, &common) }
+    while let key = keys.next(bytes) { noteStandIn(key, leg.target, at: s, upstream, router, &common) }
   }
 
   // MARK: - Changes that were not answered
@@ -101,16 +103,17 @@ extension Invalidation {
     guard leg.verb.mayChange, upstream.servers[s].isJournaled else { return }
     if leg.verb == .metaGet, !Verb.changes(asked, leg.metaLine.sentFlags(asked, from: start)) { return }
     var keys = KeyRange(leg, start: start)
-    while let key = keys.next(asked) { recordDoubt(key, at: s, upstream, router, &common) }
+    while let key = keys.next(asked) { recordDoubt(key, leg.target, at: s, upstream, router, &common) }
   }
 
   /// On a server that is up and owns the key, a change in doubt matters only if the server goes out soon.
   mutating func recordDoubt(
-    _ key: [UInt8], at s: Ref<Server>, _ upstream: borrowing Upstream, _ router: borrowing Router,
+    _ key: [UInt8], _ target: Target, at s: Ref<Server>, _ upstream: borrowing Upstream,
+    _ router: borrowing Router,
     _ common: inout Common
   ) {
-    guard isJournaled(key, at: s, upstream, router) else { return }
-    let owner = router.owner(of: key, besides: s, upstream)
+    guard isJournaled(key, target, at: s, upstream, router) else { return }
+    let owner = router.owner(of: key, target, besides: s, upstream)
     record(
       key, of: owner, against: s, isLasting: owner != s || upstream.servers[s].status != .up, upstream,
       router, &common)
@@ -150,8 +153,7 @@ extension Invalidation {
       guard let s = upstream.slot(of: id), upstream.servers[s].status == .up else { continue }
       var orphan: [[UInt8]: Bool] = [:]
       journal.forEachLasting(of: id) { key in
-        let isMeant = pool == nil || router.pool(of: key).map { upstream.pools.ids[Int($0.number)] } == pool
-        orphan[key] = isMeant && router.liveOwner(of: key, besides: s, upstream) != s
+        orphan[key] = router.isOrphan(key, at: s, in: pool, upstream)
       }
       let entries = journal.takeLasting(id, withFlags: true) { orphan[$0] ?? false }
       if !entries.isEmpty { orphans[id] = entries }

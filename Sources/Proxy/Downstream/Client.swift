@@ -1,5 +1,6 @@
 import Bytes
 import Stats
+import Topology
 
 /// One client connection, as a worker sees it: its input, its output, and its requests in flight in the order in which
 /// they arrived.
@@ -28,6 +29,9 @@ package struct Client: ~Copyable, Recyclable {
   package var intake = Intake()
   package var large = LargeValues()
   package var sending = Sending()
+  /// The pool that its listener names, and its number now.
+  var pool: PoolID?
+  var target = Target.byKey
   var life = Life()
 
   /// The unfinished request at the front of `input`.

@@ -18,7 +18,7 @@ extension Transfers {
     _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, now: Instant, _ d: inout Dispatcher
   ) -> Bool {
     guard d.downstream.clients[c].inFlight == 0, streamsAtWork < d.common.limits.streams / 2,
-      let destination = d.destination(for: bytes, request)
+      let destination = d.destination(for: bytes, request, of: c)
     else { return false }
     let s = destination.server
     d.upstream.noteSize(request.bodyLength, at: s, &d.common)

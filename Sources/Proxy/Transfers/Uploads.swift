@@ -20,7 +20,7 @@ extension Transfers {
       return 0
     }
     let isNoreply = request.isQuiet && !request.verb.isMeta
-    guard let destination = d.destination(for: bytes, request) else {
+    guard let destination = d.destination(for: bytes, request, of: c) else {
       count(request, &d)
       d.downstream.refuse(c, .noRoute, isQuiet: isNoreply, &d.common)
       return skipOver(c, request.length, of: available, &d)
@@ -78,16 +78,18 @@ extension Transfers {
     let i = d.streams.take()
     let l = takeConnection(for: i, to: s, now: now, &d)
     let x = !request.isQuiet || request.verb.isMeta ? d.downstream.newExchange(c) : Ref<Exchange>.none
+    let isAimed = d.downstream.clients[c].target.isPool
     if request.verb.isMeta {
       d.upstream.opaque &+= 1
       d.upstream.connections[l].queue.enqueueMeta(
-        x, in: destination.pool, bytes, p, request.withoutBody, opaque: d.upstream.opaque,
-        secret: d.upstream.secret, since: now,
+        x, in: destination.pool, isAimed: isAimed, bytes, p, request.withoutBody,
+        opaque: d.upstream.opaque, secret: d.upstream.secret, since: now,
         &d.common.buffers)
     } else {
+      var leg = Leg(request, for: x, in: destination.pool, since: now)
+      leg.isAimed = isAimed
       d.upstream.connections[l].queue.enqueue(
-        Leg(request, for: x, in: destination.pool, since: now), rewriting: bytes, p, request.withoutBody,
-        d.line, &d.common.buffers)
+        leg, rewriting: bytes, p, request.withoutBody, d.line, &d.common.buffers)
     }
     let leg = d.upstream.connections[l].queue.beginUpload(
       copyingLineTo: &d.streams[i].line, &d.common.buffers)
@@ -305,7 +307,7 @@ extension Transfers {
     guard d.upstream.servers[s].isJournaled, d.streams[i].connection != Ref<ServerConnection>.none else {
       return false
     }
-    switch d.streams[i].route(&d.router) {
+    switch d.streams[i].route(&d.router, d.streams[i].leg.target) {
     case .none: return true
     case .single(let place): return d.upstream.destinations[place].server != s
     }

@@ -28,6 +28,9 @@ struct PoolTable: ~Copyable {
     Int(pool.number) < ids.count ? ids[Int(pool.number)] : PoolID(.max)
   }
 
+  /// The number of a pool; nil if the plan does not have it.
+  func index(of id: PoolID) -> PoolIndex? { ids.firstIndex(of: id).map { PoolIndex($0) } }
+
   /// A pool's tally.
   @inline(__always) func place(of pool: PoolIndex) -> Ref<PoolTally> { places[Int(pool.number)] }
 }

@@ -97,8 +97,9 @@ extension RequestQueue {
 
   /// Writes a meta request for a server of that era, and queues its leg. A `Fence` follows one that stays quiet.
   mutating func enqueueMeta(
-    _ exchange: Ref<Exchange>, in pool: PoolIndex, _ source: RawSpan, _ p: Int, _ request: Request,
-    opaque: UInt64, for era: Era = .v1_6_40, secret: UInt64, since now: Instant, _ buffers: inout BufferPool
+    _ exchange: Ref<Exchange>, in pool: PoolIndex, isAimed: Bool = false, _ source: RawSpan, _ p: Int,
+    _ request: Request, opaque: UInt64, for era: Era = .v1_6_40, secret: UInt64, since now: Instant,
+    _ buffers: inout BufferPool
   ) {
     let before = end
     let line = MetaLine.write(source, p, request, opaque: opaque, for: era, to: &bytes, &buffers)
@@ -106,6 +107,7 @@ extension RequestQueue {
     var leg = Leg(line)
     leg.exchange = exchange
     leg.pool = pool
+    leg.isAimed = isAimed
     leg.isFenced = line.keepsQuiet
     leg.since = now
     enqueue(leg, from: before)

@@ -51,15 +51,25 @@ extension Upstream {
     return starts
   }
 
-  /// Takes the keys whose deletion a server's connections owe.
-  mutating func takeOwed(of s: Ref<Server>) -> [[UInt8]] {
-    var keys: [[UInt8]] = []
+  /// Whether a server is a member of a pool, whose first member has the number in `starts`.
+  func isMember(_ s: Ref<Server>, of pool: PoolIndex, _ starts: borrowing FixedArray<UInt32>) -> Bool {
+    var i = Int(starts[Int(pool.number)])
+    while i < destinations.count, destinations[i].pool == pool {
+      if destinations[i].server == s { return true }
+      i += 1
+    }
+    return false
+  }
+
+  /// Takes the deletions that a server's connections owe.
+  mutating func takeOwed(of s: Ref<Server>) -> [Deletion] {
+    var owed: [Deletion] = []
     for i in 0..<servers[s].connections.count {
       let l = servers[s].connections[i]
-      keys += connections[l].owed.deletions.map(\.key)
+      owed += connections[l].owed.deletions
       connections[l].owed.deletions = []
     }
-    return keys
+    return owed
   }
 
   /// Sets a server's status. Connections of one that is out are lost. Returns whether the status is new.
