@@ -246,6 +246,12 @@ extension Dispatcher {
     upstream.queued(on: l, &common)
   }
 
+  /// Has a client's requests go to the pool that its listener names, if it names one.
+  mutating func aim(_ c: Ref<Client>) {
+    guard let id = downstream.clients[c].pool else { return }
+    downstream.clients[c].target = upstream.pools.index(of: id).map { Target($0) } ?? .nowhere
+  }
+
   /// The member of a pool that has a request's key; nil if no pool does.
   mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
     let key = Word(start: request.keyStart, length: request.keyLength)

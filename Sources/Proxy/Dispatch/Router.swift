@@ -128,11 +128,3 @@ struct Router: ~Copyable {
     }
   }
 }
-
-extension Dispatcher {
-  /// Has a client's requests go to the pool that its listener names, if it names one.
-  mutating func aim(_ c: Ref<Client>) {
-    guard let id = downstream.clients[c].pool else { return }
-    downstream.clients[c].target = upstream.pools.index(of: id).map { Target($0) } ?? .nowhere
-  }
-}
