@@ -122,6 +122,11 @@ package struct PlacementScheme: Sendable {
     }
   }
 
+  /// Whether nearly all keys move when the number of servers changes.
+  package var movesNearlyAll: Bool {
+    if case .modulo = layout(for: PlacementScheme.samples) { true } else { false }
+  }
+
   /// Where the keys of a server go while it is out.
   package var standInRule: String {
     switch layout(for: PlacementScheme.samples) {

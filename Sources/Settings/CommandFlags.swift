@@ -109,6 +109,34 @@ package enum PlacementsFlag: String, CommandFlag {
   package var help: String { self == .json ? "print one JSON object per line" : "print this text" }
 }
 
+/// Flags of `ringroad plan`.
+package enum PlanFlag: String, CommandFlag {
+  case keys
+  case maxMoved = "max-moved"
+  case admin, json, help
+
+  package var short: Character? { self == .help ? "h" : nil }
+
+  package var argument: String? {
+    switch self {
+    case .keys: "FILE"
+    case .maxMoved: "P%"
+    case .admin: "ADDR"
+    case .json, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .keys: "count these keys, one per line; - is standard input"
+    case .maxMoved: "exit with 2 if more of them move, of any pool or of the keys read"
+    case .admin: "the running proxy to ask, if only the new file is given (127.0.0.1:\(AdminSettings.port))"
+    case .json: "print one JSON object"
+    case .help: "print this text"
+    }
+  }
+}
+
 /// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
   case config, help

@@ -20,20 +20,42 @@ package enum FileBytes {
     defer { close(descriptor) }
     if !waits { try checkFile(descriptor) }
     var bytes: [UInt8] = []
+    try pieces(of: descriptor) { piece in
+      bytes.append(contentsOf: piece)
+      return bytes.count <= most
+    }
+    return bytes
+  }
+
+  /// Reads a file, or a pipe, of any size, and calls `take` with one piece after the other.
+  package static func stream(_ path: String, _ take: (ArraySlice<UInt8>) -> Void) throws(Failure) {
+    // SAFETY: the path lives through the call; it is copied by the kernel.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
+    try pieces(of: descriptor) { piece in
+      take(piece)
+      return true
+    }
+  }
+
+  /// Calls `take` with each piece, until it returns false or the file ends.
+  private static func pieces(
+    of descriptor: Int32, _ take: (ArraySlice<UInt8>) -> Bool
+  ) throws(Failure) {
     var chunk = [UInt8](repeating: 0, count: 64 << 10)
-    while bytes.count <= most {
+    while true {
       // SAFETY: read fills at most `count` bytes of the chunk, which outlives the call.
       let count = unsafe chunk.withUnsafeMutableBytes {
         unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
       }
-      if count == 0 { return bytes }
+      if count == 0 { return }
       if count < 0 {
         if errno == EINTR { continue }
         throw failure()
       }
-      bytes.append(contentsOf: chunk.prefix(count))
+      if !take(chunk.prefix(count)) { return }
     }
-    return bytes
   }
 
   /// Refuses anything that could block its reader, such as a pipe.

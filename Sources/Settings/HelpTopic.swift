@@ -1,6 +1,6 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, placements, top, tail, health, bench, demo
+  case ringroad, check, route, placements, plan, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -8,6 +8,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
+    case .plan: Self.planText + Self.options(PlanFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
@@ -26,6 +27,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
       ringroad placements                               list the ways to place keys, and whose each is
+      ringroad plan OLD NEW                             what a change of the file moves, before it is made
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
@@ -67,6 +69,22 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad placements
       ringroad placements --json          with the options of each, and what happens when a server fails
+
+
+    """
+
+  private static let planText = """
+    ringroad plan says what a change of the configuration moves: which share of each pool's keys, from which
+    server to which. It changes nothing.
+
+      ringroad plan ringroad.yml new.yml
+      ringroad plan new.yml                            against the running proxy of this machine
+      ringroad plan ringroad.yml new.yml --keys keys.txt
+      ringroad plan ringroad.yml new.yml --max-moved 12%   for scripts: exit code 2 if more moves
+
+    A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's "lru_crawler metadump".
+    The shares are of all possible keys, counted exactly where old and new hash keys alike, else tried with
+    200000 keys and called "about".
 
 
     """

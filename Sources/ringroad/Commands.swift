@@ -31,6 +31,7 @@ func run(_ arguments: [String]) -> Int32 {
     return StandardStreams.write(Array((json ? list.json : list.text).utf8)) ? 0 : 1
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
+  case .plan(let options): return plan(options)
   case .health(let options): return health(options)
   case .top(let options): return top(options)
   case .tail(let options): return tail(options)
