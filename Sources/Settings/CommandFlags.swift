@@ -109,6 +109,15 @@ package enum PlacementsFlag: String, CommandFlag {
   package var help: String { self == .json ? "print one JSON object per line" : "print this text" }
 }
 
+/// Flags of `ringroad import`.
+package enum ImportFlag: String, CommandFlag {
+  case help
+
+  package var short: Character? { "h" }
+  package var argument: String? { nil }
+  package var help: String { "print this text" }
+}
+
 /// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
   case config, help

@@ -1,6 +1,8 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, placements, top, tail, health, bench, demo
+  case ringroad, check, route, placements
+  case importing = "import"
+  case top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -8,6 +10,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
+    case .importing: Self.importText + Self.options(ImportFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
@@ -26,6 +29,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
       ringroad placements                               list the ways to place keys, and whose each is
+      ringroad import nutcracker.yml                    print a twemproxy configuration as one of ringroad's
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
@@ -67,6 +71,19 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad placements
       ringroad placements --json          with the options of each, and what happens when a server fails
+
+
+    """
+
+  private static let importText = """
+    ringroad import reads a configuration of twemproxy, and prints one of ringroad that places every key on
+    the same server.
+
+      ringroad import nutcracker.yml > ringroad.yml
+      ringroad import - < nutcracker.yml
+
+    What cannot be carried over is listed on stderr as file:line:column, and the rest is printed.
+    Exit codes: 0 all was carried over, 1 the file is unreadable or not twemproxy's, 2 something is missing.
 
 
     """
