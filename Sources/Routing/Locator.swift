@@ -8,7 +8,9 @@ final class Locator {
   /// The way to a key's server, without the servers that are out. Chosen once for each layout and state of its servers.
   private enum Way: ~Copyable {
     case ring(Continuum)
-    /// An entry for each value of the hash's upper bits.
+    /// An entry for each value of the hash's upper bits. Bytes if they can number the servers: a smaller table stays in
+    /// the cache.
+    case bytes(FixedArray<UInt8>)
     case slots(FixedArray<UInt16>)
     /// An entry for each remainder of the hash.
     case modulo(FixedArray<UInt16>)
@@ -43,12 +45,17 @@ final class Locator {
       // A pool looks up plain rings by itself.
       .ring(Continuum(points: plan.isPlainRing ? [] : points, excluding: out))
     case .slots(let table):
-      .slots(FixedArray(out.contains(true) ? table.owners(excluding: out) : table.owners))
+      slots(out.contains(true) ? table.owners(excluding: out) : table.owners, of: plan.servers.count)
     case .modulo(let list): .modulo(FixedArray(list))
     case .jump(let servers): .jump(servers: servers)
     case .furc(let furc): .furc(furc)
     case .scores(let scores): .scores(scores)
     }
+  }
+
+  private static func slots(_ owners: [UInt16], of servers: Int) -> Way {
+    servers <= 256
+      ? .bytes(FixedArray(owners.map { UInt8(truncatingIfNeeded: $0) })) : .slots(FixedArray(owners))
   }
 
   /// Excludes servers, and includes all others. Returns whether that changes anything.
@@ -83,6 +90,9 @@ final class Locator {
     let server: Int
     switch way {
     case .ring(let ring): return Int(ring.server(owning: number(of: text, from: from, count: count)))
+    case .bytes(let table):
+      let slot = number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits)
+      return Int(table[Int(slot)])
     case .slots(let table):
       let slot = number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits)
       return Int(table[Int(slot)])

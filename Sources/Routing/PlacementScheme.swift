@@ -117,7 +117,7 @@ package struct PlacementScheme: Sendable {
     case .slots: "one look"
     case .modulo: "one division"
     case .jump: "ln(servers) steps"
-    case .furc: "log2(servers) coins"
+    case .furc: "log2(servers) steps"
     case .scores: "a score for each server"
     }
   }

@@ -137,6 +137,15 @@ package enum PlanFlag: String, CommandFlag {
   }
 }
 
+/// Flags of `ringroad import`.
+package enum ImportFlag: String, CommandFlag {
+  case help
+
+  package var short: Character? { "h" }
+  package var argument: String? { nil }
+  package var help: String { "print this text" }
+}
+
 /// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
   case config, help

@@ -1,10 +1,10 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
   static let commands = [
-    "check", "route", "placements", "plan", "top", "tail", "health", "bench", "demo", "help",
+    "check", "route", "placements", "import", "plan", "top", "tail", "health", "bench", "demo", "help",
   ]
   private static let list =
-    "the commands are check, route, placements, plan, top, tail, health, bench, demo and help"
+    "the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"
 
   /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
   static func isCommand(_ word: String) -> Bool {
@@ -27,6 +27,7 @@ enum CommandHints {
     case "stop", "quit", "shutdown", "kill": "SIGTERM stops the proxy (kill PID)"
     case "start", "run", "serve", "restart": "ringroad --config FILE runs the proxy"
     case "test", "configtest", "validate", "verify": "ringroad check FILE checks a file"
+    case "convert", "translate", "migrate": "ringroad import FILE reads a configuration of twemproxy"
     default: nil
     }
   }

@@ -34,6 +34,19 @@ package struct ConfigError: Error, Equatable, Sendable {
   }
 }
 
+extension ConfigError {
+  init(_ problem: YAMLProblem, in file: String) {
+    self.init(
+      file: file, line: problem.position.line, column: problem.position.column, message: problem.message,
+      hint: problem.hint)
+  }
+
+  /// The same without the file.
+  var problem: YAMLProblem {
+    YAMLProblem(message, at: FilePosition(line: line, column: column), hint: hint)
+  }
+}
+
 extension ConfigError: CustomStringConvertible {
   package var description: String {
     let place = line > 0 ? "\(file):\(line):\(column)" : file

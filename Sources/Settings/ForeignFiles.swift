@@ -1,17 +1,24 @@
 /// Configurations of other programs, and the same servers as a configuration of ringroad.
-enum ForeignFile {
+struct ForeignFile {
+  /// Such as "a configuration of mcrouter".
+  var what: String
+  var position: FilePosition
+  /// What to write instead.
+  var hint: String
+
   /// The errors for a file of another program; nil if it is not recognised. `root` is nil if it is no YAML.
   static func problems(_ root: YAMLNode?, _ lines: SourceLines) -> [YAMLProblem]? {
-    if let entries = root?.entries {
-      let pools = entries.filter(isTwemproxyPool)
-      if !pools.isEmpty { return pools.map(twemproxy) }
-      if let problem = mcrouter(entries) ?? moxi(entries) { return [problem] }
+    let pools = (root?.entries ?? []).filter { entry in
+      TwemproxyPool.isPool(entry) && entry.key.scalar.flatMap(TopKey.init) == nil
     }
-    return text(lines).map { [$0] }
+    let found = pools.isEmpty ? other(root, lines).map { [$0] } : pools.map(twemproxy)
+    return found?.map { YAMLProblem("this is \($0.what), not ringroad's", at: $0.position, hint: $0.hint) }
   }
 
-  private static func problem(_ what: String, at position: FilePosition, _ hint: String) -> YAMLProblem {
-    YAMLProblem("this is \(what), not ringroad's", at: position, hint: hint)
+  /// The file of a program other than twemproxy.
+  static func other(_ root: YAMLNode?, _ lines: SourceLines) -> ForeignFile? {
+    let entries = root?.entries ?? []
+    return mcrouter(entries) ?? moxi(entries) ?? text(lines)
   }
 
   /// A whole file on one line, with these settings.
@@ -25,58 +32,17 @@ enum ForeignFile {
 
   // MARK: twemproxy
 
-  /// A pool of nutcracker.yml: a mapping at the top level with servers, and its own address or distribution.
-  private static func isTwemproxyPool(_ entry: YAMLNode.Entry) -> Bool {
-    guard let name = entry.key.scalar, TopKey(rawValue: name) == nil, let pool = entry.value.entries else {
-      return false
-    }
-    let keys = Set(pool.compactMap(\.key.scalar))
-    let own: Set = [
-      "listen", "distribution", "auto_eject_hosts", "redis", "server_retry_timeout", "server_failure_limit",
-      "timeout",
-    ]
-    return keys.contains("servers") && !keys.isDisjoint(with: own)
-  }
-
-  private static func twemproxy(_ pool: YAMLNode.Entry) -> YAMLProblem {
-    let what = "pool \(quoted(pool.key.scalar ?? "")) of a twemproxy configuration (nutcracker.yml)"
-    let position = pool.key.position
-    let entries = pool.value.entries ?? []
-    func value(_ key: String) -> String? { entries.first { $0.key.scalar == key }?.value.scalar }
-    if value("redis") == "true" {
-      return problem(
-        what, at: position, "it has Redis servers, and ringroad speaks memcached's protocol only")
-    }
-    var found = translated(entries)
-    let isOffered = ["ketama", "modula", nil].contains(value("distribution"))
-    if isOffered, !found.contains(where: { $0.key.scalar == "placement" }) {
-      found.append(YAMLNode.Entry(key: .word("placement"), value: .word("twemproxy-ketama")))
-    }
-    // Twemproxy ejects no server unless told to.
-    if value("auto_eject_hosts") == nil {
-      found.append(YAMLNode.Entry(key: .word("on_failure"), value: .word("fail_fast")))
-    }
-    if let pause = value("server_retry_timeout").flatMap(Int.init), pause > 30_000 {
-      found.removeAll { $0.key.scalar == "probe_interval" }
-      for key in ["probe_interval", "probe_max"] {
-        found.append(YAMLNode.Entry(key: .word(key), value: .word("\(pause)ms")))
-      }
-    }
-    guard let file = file(found) else {
-      return problem(what, at: position, "see \"Coming from twemproxy\" in docs/CONFIGURATION.md")
-    }
-    let moves = isOffered ? "" : "its distribution is not offered, so keys move; "
-    return problem(what, at: position, "\(moves)write \(file)")
-  }
-
-  /// The keys of a pool as entries of a file; what has no counterpart is left out.
-  private static func translated(_ entries: [YAMLNode.Entry]) -> [YAMLNode.Entry] {
-    var found: [YAMLNode.Entry] = []
-    for entry in entries {
-      guard let word = entry.key.scalar, let new = KeyAdvice(for: word, value: entry.value)?.entry,
-        !found.contains(where: { $0.key.scalar == new.key.scalar })
-      else { continue }
-      found.append(new)
+  private static func twemproxy(_ entry: YAMLNode.Entry) -> ForeignFile {
+    let name = entry.key.scalar ?? ""
+    let pool = TwemproxyPool(name, at: entry.key.position, entry.value.entries ?? [])
+    var found = ForeignFile(
+      what: "pool \(quoted(name)) of a twemproxy configuration (nutcracker.yml)", position: pool.position,
+      hint: "ringroad import FILE translates it, and lists what cannot be carried over")
+    if pool.isForRedis {
+      found.hint = "it has Redis servers, and ringroad speaks memcached's protocol only"
+    } else if pool.problems.count == (pool.keepsKeys ? 0 : 1), let file = file(pool.entriesOfFile) {
+      let moves = pool.keepsKeys ? "" : "its distribution is not offered, so keys move; "
+      found.hint = "\(moves)ringroad import FILE translates it, or write \(file)"
     }
     return found
   }
@@ -84,7 +50,7 @@ enum ForeignFile {
   // MARK: mcrouter and moxi
 
   /// mcrouter's `{"pools": {"A": {"servers": […]}}, "route": "PoolRoute|A"}`.
-  private static func mcrouter(_ entries: [YAMLNode.Entry]) -> YAMLProblem? {
+  private static func mcrouter(_ entries: [YAMLNode.Entry]) -> ForeignFile? {
     func value(_ key: String) -> YAMLNode? { entries.first { $0.key.scalar == key }?.value }
     let isRoute: (YAMLNode) -> Bool = { item in
       item.entries?.contains { ["route", "aliases"].contains($0.key.scalar) } ?? false
@@ -104,7 +70,8 @@ enum ForeignFile {
     }
     let what = "a configuration of mcrouter"
     guard let first = pools.first, let name = first.key.scalar else {
-      return problem(what, at: position, "such as {servers: [10.0.0.1:11211]}")
+      return ForeignFile(
+        what: what, position: position, hint: "such as {servers: [10.0.0.1:11211]}")
     }
     var new = first.value.entries ?? []
     if pools.count > 1 {
@@ -114,11 +81,12 @@ enum ForeignFile {
         YAMLNode.Entry(key: .word("routes"), value: .items([.pairs([("pool", .word(name))])])),
       ]
     }
-    return problem(what, at: position, "keys move; write \(file(new) ?? "{servers: [10.0.0.1:11211]}")")
+    return ForeignFile(
+      what: what, position: position, hint: "keys move; write \(file(new) ?? "{servers: [10.0.0.1:11211]}")")
   }
 
   /// moxi's `{"vBucketServerMap": {"serverList": […]}}`, whole or its inner part.
-  private static func moxi(_ entries: [YAMLNode.Entry]) -> YAMLProblem? {
+  private static func moxi(_ entries: [YAMLNode.Entry]) -> ForeignFile? {
     let words = Set(entries.compactMap(\.key.scalar))
     guard !words.isDisjoint(with: ["vBucketServerMap", "serverList", "vBucketMap", "nodeLocator"]),
       let position = entries.first?.key.position
@@ -126,14 +94,15 @@ enum ForeignFile {
     let inner = entries.first { $0.key.scalar == "vBucketServerMap" }?.value.entries ?? entries
     let list = inner.first { $0.key.scalar == "serverList" }?.value
     let servers = list.flatMap(ServerForms.servers).map { YAMLNode.pairs([("servers", $0)]).written }
-    return problem(
-      "a configuration of moxi", at: position, "keys move; write \(servers ?? "{servers: [10.0.0.1:11211]}")")
+    return ForeignFile(
+      what: "a configuration of moxi", position: position,
+      hint: "keys move; write \(servers ?? "{servers: [10.0.0.1:11211]}")")
   }
 
   // MARK: Files that are no YAML
 
   /// What the first words of the lines say.
-  private static func text(_ lines: SourceLines) -> YAMLProblem? {
+  private static func text(_ lines: SourceLines) -> ForeignFile? {
     let first = lines.lines.prefix(200)
     guard let place = first.first.map({ FilePosition(line: $0.number, column: $0.indent + 1) }) else {
       return nil
@@ -158,7 +127,9 @@ enum ForeignFile {
     }
     let servers = first.flatMap { serversInText($0.content) }
     let written = file([YAMLNode.Entry(key: .word("servers"), value: .items(servers))])
-    return problem(what, at: place, written.map { "write \($0)" } ?? "such as {servers: [10.0.0.1:11211]}")
+    return ForeignFile(
+      what: what, position: place,
+      hint: written.map { "write \($0)" } ?? "such as {servers: [10.0.0.1:11211]}")
   }
 
   /// `url=http://…` or `11211=mc1:11211,mc2:11211`.

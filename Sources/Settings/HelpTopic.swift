@@ -1,6 +1,8 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, placements, plan, top, tail, health, bench, demo
+  case ringroad, check, route, placements
+  case importing = "import"
+  case plan, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -8,6 +10,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
+    case .importing: Self.importText + Self.options(ImportFlag.self)
     case .plan: Self.planText + Self.options(PlanFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
@@ -27,6 +30,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
       ringroad placements                               list the ways to place keys, and whose each is
+      ringroad import nutcracker.yml                    print a twemproxy configuration as one of ringroad's
       ringroad plan OLD NEW                             what a change of the file moves, before it is made
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
@@ -73,6 +77,19 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
     """
 
+  private static let importText = """
+    ringroad import reads a configuration of twemproxy, and prints one of ringroad that places every key on
+    the same server.
+
+      ringroad import nutcracker.yml > ringroad.yml
+      ringroad import - < nutcracker.yml
+
+    What cannot be carried over is listed on stderr as file:line:column, and the rest is printed.
+    Exit codes: 0 all was carried over, 1 the file is unreadable or not twemproxy's, 2 something is missing.
+
+
+    """
+
   private static let planText = """
     ringroad plan says what a change of the configuration moves: which share of each pool's keys, from which
     server to which. It changes nothing.
@@ -82,9 +99,9 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad plan ringroad.yml new.yml --keys keys.txt
       ringroad plan ringroad.yml new.yml --max-moved 12%   for scripts: exit code 2 if more moves
 
-    A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's "lru_crawler metadump".
-    The shares are of all possible keys, counted exactly where old and new hash keys alike, else tried with
-    200000 keys and called "about".
+    A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's
+    "lru_crawler metadump". The shares are of all possible keys, counted exactly where old and new hash keys
+    alike, else tried with 200000 keys and called "about".
 
 
     """

@@ -3,6 +3,7 @@
 ///     ringroad --config FILE        serve
 ///     ringroad check FILE           check
 ///     ringroad route -f FILE KEY    route
+///     ringroad import FILE          importing
 ///     ringroad top                  top
 ///     ringroad bench HOST:PORT      bench
 package enum Invocation: Equatable, Sendable {
@@ -11,6 +12,7 @@ package enum Invocation: Equatable, Sendable {
   case route(RouteQuestion)
   case placements(json: Bool)
   case plan(PlanOptions)
+  case importing(file: String)
   case bench(BenchOptions)
   case demo(DemoOptions)
   case health(HealthOptions)
@@ -31,6 +33,7 @@ package enum Invocation: Equatable, Sendable {
     case "route": return try route(rest)
     case "placements": return try placements(rest)
     case "plan": return try plan(rest)
+    case "import": return try importing(rest)
     case "bench": return try bench(rest)
     case "demo": return try demo(rest)
     case "health": return try health(rest)
@@ -106,6 +109,17 @@ package enum Invocation: Equatable, Sendable {
       throw UsageError("unexpected argument \(quoted(word))", hint: "ringroad placements")
     }
     return .placements(json: given.has(.json))
+  }
+
+  private static func importing(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
+    let given = try CommandWords<ImportFlag>(arguments)
+    if given.has(.help) { return .help(.importing) }
+    let files = given.words + (given.rest ?? [])
+    guard files.count == 1 else {
+      let found = files.isEmpty ? "no file to import" : "\(files.count) files where one is expected"
+      throw UsageError(found, hint: "ringroad import nutcracker.yml")
+    }
+    return .importing(file: files[0] == "-" ? "/dev/stdin" : files[0])
   }
 
   private static func demo(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {

@@ -51,17 +51,13 @@ enum ServerForms {
 
   /// twemproxy's `host:port:weight name`, and `host:port weight=2`.
   private static func weighted(_ text: String) -> YAMLNode? {
-    let words = text.split(separator: " ", maxSplits: 1).map(String.init)
-    guard var parts = words.first?.split(separator: ":", omittingEmptySubsequences: false) else { return nil }
-    var name = words.count == 2 ? words[1] : nil
-    if parts.count == 2, let given = name, given.hasPrefix("weight=") {
-      parts.append(given.dropFirst(7))
-      name = nil
-    }
-    guard parts.count == 3, let weight = Int(parts[2]), Bounds.weight.contains(weight) else { return nil }
-    let address = "\(parts[0]):\(parts[1])"
-    guard (try? Endpoint.exactly(address, for: .server)) != nil else { return nil }
-    return entry(address, [.weight: String(weight), .name: name].compactMapValues(\.self))
+    let words = text.split(separator: " ").map(String.init)
+    let isAssigned = words.count == 2 && words[1].hasPrefix("weight=")
+    guard let server = TwemproxyServer(isAssigned ? "\(words[0]):\(words[1].dropFirst(7))" : text),
+      let weight = Int(server.weight), Bounds.weight.contains(weight),
+      (try? Endpoint.exactly(server.address, for: .server)) != nil
+    else { return nil }
+    return entry(server.address, [.weight: String(weight), .name: server.name].compactMapValues(\.self))
   }
 
   /// A server with these settings; its address alone if there are none.

@@ -22,12 +22,7 @@ extension ProxySettings {
     bytes: [UInt8], file: String, listeners: [ListenerSettings]? = nil
   ) throws(ConfigFailure) -> ProxySettings {
     func failure(_ problems: [YAMLProblem]) -> ConfigFailure {
-      ConfigFailure(
-        problems.map { problem in
-          let place = problem.position
-          return ConfigError(
-            file: file, line: place.line, column: place.column, message: problem.message, hint: problem.hint)
-        })
+      ConfigFailure(problems.map { ConfigError($0, in: file) })
     }
     let text: (bytes: [UInt8], end: FilePosition)
     do throws(YAMLProblem) { text = try SourceText.checked(bytes) } catch { throw failure([error]) }

@@ -43,7 +43,7 @@ enum SourceText {
   }
 
   /// YAML's printable characters (YAML 1.1, 5.1), except line breaks that no editor counts as one.
-  private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+  static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 9, 10, 13, 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD: true
     case 0x10000...: true

@@ -46,6 +46,21 @@ extension YAMLNode {
     }
   }
 
+  /// The value in YAML's block form: each entry and item on a line of its own, an item that is a mapping on one line.
+  var block: String {
+    switch content {
+    case .scalar: written + "\n"
+    case .list(let items): items.map { "- \($0.written)\n" }.joined()
+    case .mapping(let entries): entries.map(Self.block(of:)).joined()
+    }
+  }
+
+  private static func block(of entry: Entry) -> String {
+    if case .scalar = entry.value.content { return "\(entry.key.written): \(entry.value.written)\n" }
+    let lines = entry.value.block.split(separator: "\n")
+    return "\(entry.key.written):\n" + lines.map { "  \($0)\n" }.joined()
+  }
+
   /// A text without quotes if YAML reads it as the same text anywhere, else in quotes.
   private static func written(_ text: String) -> String {
     let isPlain = text.unicodeScalars.allSatisfy { scalar in
@@ -65,13 +80,21 @@ extension YAMLNode {
 
   /// A text in YAML's double quotes, whole.
   static func quotedText(_ text: String) -> String {
-    let escaped = text.unicodeScalars.map { scalar in
+    let parts = text.unicodeScalars.map { scalar in
       switch scalar {
       case "\"", "\\": "\\\(scalar)"
-      case _ where scalar.value < 32: "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+      case _ where scalar.value < 32 || !SourceText.isAllowed(scalar): escaped(scalar)
       default: String(scalar)
       }
     }
-    return "\"\(escaped.joined())\""
+    return "\"\(parts.joined())\""
+  }
+
+  /// `\x07`, `\u2028` or `\U0001F600`.
+  private static func escaped(_ scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 16)
+    let (letter, width) =
+      digits.count <= 2 ? ("x", 2) : digits.count <= 4 ? ("u", 4) : ("U", 8)
+    return "\\\(letter)" + String(repeating: "0", count: width - digits.count) + digits
   }
 }

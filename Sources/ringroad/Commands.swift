@@ -7,7 +7,7 @@ import Runtime
 import Settings
 
 // The commands. Each returns the exit code: 0 success, 1 a bad configuration, key or reply, 2 a bad command line; of
-// bench also 3, a failed connection.
+// bench also 3, a failed connection; of import 2 if not all could be carried over.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -29,6 +29,7 @@ func run(_ arguments: [String]) -> Int32 {
   case .placements(let json):
     let list = PlacementList()
     return StandardStreams.write(Array((json ? list.json : list.text).utf8)) ? 0 : 1
+  case .importing(let file): return importing(file)
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .plan(let options): return plan(options)
@@ -55,6 +56,20 @@ private func check(_ file: String) -> Int32 {
     guard problems.isEmpty else { return 1 }
     StandardStreams.say("\(file): ok: \(settings.summary)")
     return 0
+  } catch {
+    StandardStreams.complain(error.description)
+    return 1
+  }
+}
+
+/// Prints a configuration of twemproxy as one of ringroad.
+private func importing(_ file: String) -> Int32 {
+  do throws(ConfigFailure) {
+    let result = try TwemproxyImport.load(path: file)
+    for note in result.notes { StandardStreams.complain("\(file): note: \(note)") }
+    for error in result.errors { StandardStreams.complain(error.description) }
+    guard StandardStreams.write(Array(result.text.utf8)) else { return 1 }
+    return result.errors.isEmpty ? 0 : 2
   } catch {
     StandardStreams.complain(error.description)
     return 1

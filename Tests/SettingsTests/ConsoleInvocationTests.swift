@@ -11,7 +11,7 @@ import Testing
   @Test(arguments: [
     (
       "probe",
-      #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, placements, plan, top, tail, health, bench, demo and help"#
+      #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"#
     ),
     ("tpo", #"unknown command "tpo"; did you mean "top"?"#),
     ("top --once --json", "--once and --json cannot be combined"),

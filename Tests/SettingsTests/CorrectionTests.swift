@@ -7,7 +7,8 @@ import Testing
   /// Hints that leave the text to the reader.
   static let advice = [
     "expected one of", "move it into", "put the value here", "repeat the", "ringroad speaks", "the units are",
-    "it belongs to", "at most three digits", "see \"Coming", "leave it out, and repeat",
+    "it belongs to", "at most three digits", "ringroad import FILE translates it, and lists",
+    "leave it out, and repeat",
     "leave it out, and write", "expected letters", "\"ringroad placements\" lists them",
     "divide all weights by the same number",
     "merge keys", "leave it out: the file has", "an address such as", "it has Redis",
@@ -84,7 +85,7 @@ struct Correction {
     if let words = hint.firstMatch(of: /add a line such as (.*)$/) {
       files = [lines.joined(separator: "\n") + words.1 + "\n"]
     } else if let words = hint.firstMatch(
-      of: /(?:^|; )(?:write|such as|the default is) (.*?)( at the top level)?$/)
+      of: /(?:^|; |, or )(?:write|such as|the default is) (.*?)( at the top level)?$/)
     {
       let texts =
         error.message.contains("no unit")

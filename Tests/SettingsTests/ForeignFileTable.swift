@@ -22,7 +22,7 @@ let foreignFiles = #"""
   |    - 127.0.0.1:11212:1 server1
   |    - 127.0.0.1:11213:1 server2
   > 1:1: this is pool "alpha" of a twemproxy configuration (nutcracker.yml), not ringroad's; it has Redis servers, and ringroad speaks memcached's protocol only
-  > 11:1: this is pool "beta" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: 127.0.0.1:22122, hash: fnv1a_64, hash_tag: "{}", placement: twemproxy-ketama, on_failure: fail_fast, request_timeout: 400ms, servers: [{address: 127.0.0.1:11212, weight: 1, name: server1}, {address: 127.0.0.1:11213, weight: 1, name: server2}]}
+  > 11:1: this is pool "beta" of a twemproxy configuration (nutcracker.yml), not ringroad's; ringroad import FILE translates it, or write {listen: 127.0.0.1:22122, servers: [{address: 127.0.0.1:11212, name: server1}, {address: 127.0.0.1:11213, name: server2}], placement: twemproxy-ketama, hash_tag: "{}", request_timeout: 400ms, on_failure: fail_fast}
   ## nutcracker.yml with another distribution
   | gamma:
   |   listen: /tmp/gamma.sock 0666
@@ -32,7 +32,7 @@ let foreignFiles = #"""
   |   client_connections: 512
   |   servers:
   |    - 10.0.0.1:11211:2
-  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: {address: /tmp/gamma.sock, mode: 0666}, placement: twemproxy-modula, request_timeout: 500ms, limits: {clients: 512}, servers: [{address: 10.0.0.1:11211, weight: 2}], on_failure: fail_fast}
+  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; ringroad import FILE translates it, or write {listen: {address: unix:/tmp/gamma.sock, mode: 0666}, servers: [{address: 10.0.0.1:11211, weight: 2}], placement: twemproxy-modula, on_failure: fail_fast, limits: {clients: 512}}
   ## nutcracker.yml with servers drawn by lot
   | gamma:
   |   listen: 127.0.0.1:22123
@@ -40,20 +40,20 @@ let foreignFiles = #"""
   |   auto_eject_hosts: false
   |   servers:
   |    - 10.0.0.1:11211:1
-  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; write {listen: 127.0.0.1:22123, placement: ketama, on_failure: fail_fast, servers: [{address: 10.0.0.1:11211, weight: 1}]}
+  > 1:1: this is pool "gamma" of a twemproxy configuration (nutcracker.yml), not ringroad's; its distribution is not offered, so keys move; ringroad import FILE translates it, or write {listen: 127.0.0.1:22123, servers: [10.0.0.1:11211], on_failure: fail_fast}
   ## nutcracker.yml without a name for its servers
   | delta:
   |   listen: 0.0.0.0:22124
   |   timeout: 100
   |   servers: [cache-a, 10.0.0.2]
-  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; write {listen: 0.0.0.0:22124, request_timeout: 100ms, servers: [cache-a, 10.0.0.2], placement: twemproxy-ketama, on_failure: fail_fast}
+  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; ringroad import FILE translates it, or write {listen: 0.0.0.0:22124, servers: [cache-a, 10.0.0.2], placement: twemproxy-ketama, request_timeout: 100ms, on_failure: fail_fast}
   ## nutcracker.yml with a server that is none
   | delta:
   |   listen: 0.0.0.0:22124
   |   distribution: ketama
   |   servers:
   |    - 10.0.0.256:11211:1
-  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; see "Coming from twemproxy" in docs/CONFIGURATION.md
+  > 1:1: this is pool "delta" of a twemproxy configuration (nutcracker.yml), not ringroad's; ringroad import FILE translates it, and lists what cannot be carried over
   ## mcrouter's JSON
   | {
   |   "pools": {

@@ -28,7 +28,7 @@ import Testing
   }
 
   private static let commands =
-    "the commands are check, route, placements, plan, top, tail, health, bench, demo and help"
+    "the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"

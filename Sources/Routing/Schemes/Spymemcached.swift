@@ -55,7 +55,8 @@ enum SpymemcachedPlacements {
 
   /// The default connection factory: the hash modulo the number of servers.
   static let spymemcached = PlacementScheme(
-    "spymemcached", users: "spymemcached's default connection factory", whenServerFails: keysFail,
+    "spymemcached", users: "spymemcached's default connection factory",
+    whenServerFails: "its keys go to the next in the list",
     hash: .java, hashes: javaHashes, hasWeights: false,
     objection: socketObjection
   ) { .modulo($0.order.map { UInt16(truncatingIfNeeded: $0) }) }
@@ -63,12 +64,12 @@ enum SpymemcachedPlacements {
   static let spymemcachedKetama = ketama(
     "spymemcached-ketama", "KetamaConnectionFactory", javaLabel, false)
   static let spymemcachedKetamaWeighted = ketama(
-    "spymemcached-ketama-weighted", "KetamaConnectionFactory with weights", javaLabel, true)
+    "spymemcached-ketama-weighted", "KetamaConnectionFactory, with weights", javaLabel, true)
   static let spymemcachedLibmemcached = ketama(
     "spymemcached-libmemcached", "KetamaNodeKeyFormatter.Format.LIBMEMCACHED", libmemcachedFormat, false,
     objection: socketObjection)
   static let spymemcachedLibmemcachedWeighted = ketama(
-    "spymemcached-libmemcached-weighted", "Format.LIBMEMCACHED with weights", libmemcachedFormat, true,
+    "spymemcached-libmemcached-weighted", "Format.LIBMEMCACHED, with weights", libmemcachedFormat, true,
     objection: socketObjection)
 
   private static func ketama(
@@ -76,7 +77,7 @@ enum SpymemcachedPlacements {
     objection: @escaping @Sendable (RingServer) -> String? = addressObjection
   ) -> PlacementScheme {
     PlacementScheme(
-      name, users: "spymemcached with \(what)", whenServerFails: keysFail, hash: .md5,
+      name, users: "spymemcached: \(what)", whenServerFails: keysFail, hash: .md5,
       hashes: javaHashes, hasWeights: isWeighted, labels: label,
       objection: objection
     ) { input in
