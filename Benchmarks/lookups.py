@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""What finding a key's server costs with each placement, at several numbers of servers.
+
+For each: processor time per key of `ringroad route` over the same keys, less that of a pool with one server, where nothing
+is hashed; the time to build the placement; and its memory. The least of several rounds; the keys are in random order, so
+large tables are not all in the cache.
+"""
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+
+def measure(binary, config, keys, rounds):
+    """(seconds of processor time, KiB of memory), each the least of the rounds."""
+    best = (float("inf"), float("inf"))
+    for _ in range(rounds):
+        with open(keys, "rb") as source:
+            child = subprocess.Popen([binary, "route", "-f", config], stdin=source, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            sys.exit(f"{config}: exit code {child.returncode}")
+        best = (min(best[0], usage.ru_utime + usage.ru_stime), min(best[1], usage.ru_maxrss))
+    return best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--binary", default=".build/release/ringroad")
+    parser.add_argument("--keys", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--servers", default="3,10,100,1000")
+    parser.add_argument("--only", help="placements whose names contain this")
+    arguments = parser.parse_args()
+    listed = subprocess.run([arguments.binary, "placements", "--json"], capture_output=True, text=True, check=True)
+    names = [json.loads(line)["name"] for line in listed.stdout.splitlines()]
+    names = [name for name in names if not arguments.only or arguments.only in name]
+    sizes = [int(word) for word in arguments.servers.split(",")]
+    with tempfile.TemporaryDirectory() as folder:
+        order = list(range(arguments.keys))
+        random.Random(1).shuffle(order)
+        files = {"many": os.path.join(folder, "many"), "one": os.path.join(folder, "one")}
+        with open(files["many"], "w") as keys:
+            keys.writelines(f"user:{i}:profile\n" for i in order)
+        with open(files["one"], "w") as keys:
+            keys.write("user:1:profile\n")
+
+        def config(name, count):
+            path = os.path.join(folder, f"{name}-{count}.yml")
+            with open(path, "w") as out:
+                out.write(f"placement: {name}\nservers:\n")
+                out.writelines(f"  - 10.{i // 62500}.{i // 250 % 250}.{i % 250 + 1}:11211\n" for i in range(count))
+            return path
+
+        print(f"{'':36}" + "".join(f"{size:>8}" for size in sizes) + "   ns a key, by servers")
+        rest = []
+        for name in names:
+            idle, memory = (measure(arguments.binary, config(name, 1), files[kind], arguments.rounds) for kind in ("many", "one"))
+            cells = []
+            for size in sizes:
+                path = config(name, size)
+                build = measure(arguments.binary, path, files["one"], arguments.rounds)
+                busy = measure(arguments.binary, path, files["many"], arguments.rounds)
+                cells.append(max(0, (busy[0] - build[0]) - (idle[0] - memory[0])) * 1e9 / arguments.keys)
+            rest.append((name, (build[0] - memory[0]) * 1e3, (build[1] - memory[1]) / 1024))
+            print(f"{name:36}" + "".join(f"{cell:8.0f}" for cell in cells), flush=True)
+        print(f"\nat {sizes[-1]} servers, with reading the file:   ms to build   MiB")
+        for name, seconds, memory in rest:
+            print(f"{name:36}{seconds:12.0f}{memory:14.1f}")
+
+
+if __name__ == "__main__":
+    main()
