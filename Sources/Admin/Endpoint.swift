@@ -2,6 +2,7 @@
 enum Endpoint: Equatable {
   case page, health, ready, metrics
   case status, pools, servers, ring, history, events, config, route, hotKeys, tail
+  case plan
   case reload
   case mark(server: String)
 
@@ -22,6 +23,7 @@ enum Endpoint: Equatable {
     case "/api/v1/route": self = .route
     case "/api/v1/hotkeys": self = .hotKeys
     case "/api/v1/tail": self = .tail
+    case "/api/v1/plan": self = .plan
     case "/api/v1/reload": self = .reload
     default:
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -34,8 +36,16 @@ enum Endpoint: Equatable {
 
   var method: String {
     switch self {
-    case .reload, .mark: "POST"
+    case .plan, .reload, .mark: "POST"
     default: "GET"
+    }
+  }
+
+  /// Whether it changes something, and so needs the token.
+  var isChange: Bool {
+    switch self {
+    case .reload, .mark: true
+    default: false
     }
   }
 

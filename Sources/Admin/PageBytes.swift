@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-mLfeuLWg5Id827lelSoyvf/sTjfFrSCrv9o9hpaJ/tI='; script-src 'sha256-pVc7jEG5DCuAidJzVGro6bONmhrrG6OJXERVdYum+1Q='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-7LFFWsEbIKhwSNoaZSvpKnaFCpfNkbdlk//5KOhwSEw='; script-src 'sha256-jotXaLsI3myiGev4Z1neQ+Mh6CCi2xfZt4qNtZsZBqA='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -249,13 +249,13 @@ padding: 14px 20px 40px;
 @media (min-width: 1400px) {
 main { grid-template-columns: 320px repeat(2, minmax(0, 1fr)); }
 .attention, .head, .charts { grid-column: 1 / -1; }
-.ring { grid-row: span 3; }
+.ring { grid-row: span 4; }
 .servers, .pools { grid-column: 2 / -1; }
 .servers { display: flex; flex-direction: column; }
-main { grid-template-rows: auto auto 1fr auto auto; }
+main { grid-template-rows: auto auto 1fr auto auto auto; }
 .hotkeys { grid-column: 1 / 3; }
 .events { grid-column: 3; }
-.lookup { grid-column: 2 / -1; }
+.lookup, .plan { grid-column: 2 / -1; }
 .process { grid-column: 1 / -1; }
 }
 .attention { padding: 10px 16px; border: 1px solid var(--edge); border-left: 4px solid var(--edge-strong); border-radius: 10px; background: var(--panel); color: var(--ink); }
@@ -448,6 +448,17 @@ dl dt { color: var(--ink-2); }
 .process dl > div { break-inside: avoid; }
 #workers { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 4px 28px; margin-top: 10px; padding-top: 10px; border-top: 1px solid var(--edge); }
 #workers li { display: grid; grid-template-columns: 70px 64px 78px minmax(0, 1fr); align-items: center; gap: 10px; white-space: nowrap; }
+.plan summary { cursor: pointer; }
+.plan summary h2 { display: inline; }
+.plan form { display: grid; gap: 8px; margin-top: 10px; }
+.plan textarea { box-sizing: border-box; width: 100%; padding: 8px 10px; border: 1px solid var(--edge-strong); border-radius: 8px; background: var(--page); color: var(--ink); font-size: 13px; line-height: 1.45; resize: vertical; }
+#plan-answer { display: grid; gap: 6px; margin-top: 12px; }
+#plan-answer table { width: 100%; max-width: 760px; }
+#plan-answer th { text-align: left; }
+#plan-answer .number { width: 90px; }
+#plan-answer .bars { width: 40%; }
+#plan-answer .bar { display: block; height: 10px; border-radius: 3px; background: var(--accent); }
+#plan-answer .warn { font-weight: 600; overflow-wrap: anywhere; }
 @media (max-width: 1399px) {
 .head dl { grid-template-columns: repeat(4, minmax(0, 1fr)); overflow: hidden; }
 .head dl > div:last-child { grid-column: span 2; }
@@ -627,6 +638,17 @@ td[data-label]::after { content: " " attr(data-label); color: var(--ink-2); font
 <button type="submit">Look up</button>
 </form>
 <div id="lookup-answer" role="status" aria-live="polite"><p class="note">Asks the proxy which server has a key now, and which one owns it when all are up.</p></div>
+</section>
+<section class="panel plan" aria-labelledby="plan-title">
+<details id="plan">
+<summary><h2 id="plan-title">What an edit would move</h2> <span class="dim">before it is made</span></summary>
+<form id="plan-form">
+<label class="note" for="plan-text">The configuration in force. Edit it here: nothing is changed.</label>
+<textarea id="plan-text" class="mono" rows="14" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="65536"></textarea>
+<p><button type="submit" id="plan-ask">Show what moves</button> <button type="button" class="quiet" id="plan-reset">Start again</button></p>
+</form>
+<div id="plan-answer" role="status" aria-live="polite"></div>
+</details>
 </section>
 <section class="charts" id="charts-section" aria-labelledby="charts-title">
 <div class="title">
@@ -844,11 +866,11 @@ super(words);
 this.isSilence = isSilence; // there was no answer at all
 }
 }
-async function ask(path) {
+async function ask(path, options = {}) {
 let reply;
 let text;
 try {
-reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store" });
+reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store", ...options });
 text = await reply.text();
 } catch (error) {
 const isLate = error.name === "TimeoutError";
@@ -1692,6 +1714,73 @@ event.preventDefault();
 showRoute(byId("lookup-key").value.trim());
 });
 }
+const plan = { isAsking: false, text: null };
+async function openPlan() {
+const box = byId("plan-text");
+if (plan.text !== null || !byId("plan").open) return;
+try {
+plan.text = (await ask("/api/v1/config")).yaml;
+box.value = plan.text;
+} catch (error) {
+showPlanFault(error.message);
+}
+}
+function showPlanFault(words) {
+byId("plan-answer").replaceChildren(element("p", { class: "fault" }, words));
+}
+async function askPlan() {
+if (plan.isAsking) return;
+plan.isAsking = true;
+byId("plan-ask").disabled = true;
+try {
+const answer = await ask("/api/v1/plan", { method: "POST", headers: { "Content-Type": "application/yaml" }, body: byId("plan-text").value });
+byId("plan-answer").replaceChildren(...answer.pools.flatMap(planOfPool), ...planNotes(answer));
+} catch (error) {
+showPlanFault(error.message);
+}
+byId("plan-ask").disabled = false;
+plan.isAsking = false;
+}
+const MOST_MOVES = 12;
+function planOfPool(pool) {
+const servers = pool.servers_before === pool.servers_after ? `${pool.servers_after} servers` : `${pool.servers_before} servers now, ${pool.servers_after} then`;
+const words = `${pool.exact ? "" : "about "}${share(pool.moved)} of the keys move`;
+const nodes = [element("p", { class: "moved" }, element("b", {}, "Pool " + visible(pool.pool) + ": "), words, element("span", { class: "dim" }, ` (${visible(pool.placement)}, ${servers})`))];
+for (const warning of pool.warnings) nodes.push(element("p", { class: "warn" }, "Warning: " + visible(warning)));
+if (pool.moves.length === 0) return nodes;
+const most = pool.moves[0].share;
+const rows = pool.moves.slice(0, MOST_MOVES).map((move) => {
+const bar = element("span", { class: "bar", "aria-hidden": "true" });
+bar.style.setProperty("width", Math.max(1, 100 * move.share / most) + "%");
+return element("tr", {}, element("td", { class: "mono" }, visible(move.from)), element("td", { class: "mono" }, visible(move.to)),
+element("td", { class: "number" }, share(move.share)), element("td", { class: "bars" }, bar));
+});
+const head = element("tr", {}, ...["From", "To", "Of all keys", ""].map((text) => element("th", { scope: "col" }, text)));
+nodes.push(element("table", { "aria-label": "Keys that move in pool " + visible(pool.pool) }, element("thead", {}, head), element("tbody", {}, ...rows)));
+const rest = pool.moves.slice(MOST_MOVES);
+if (rest.length > 0) nodes.push(element("p", { class: "note" }, `And ${rest.length} more pairs of servers: ${share(rest.reduce((sum, move) => sum + move.share, 0))}.`));
+return nodes;
+}
+function planNotes(answer) {
+const notes = [
+...answer.added_pools.map((name) => `Pool ${visible(name)} is new.`),
+...answer.removed_pools.map((name) => `Pool ${visible(name)} is removed.`),
+...answer.warnings.map((text) => "Warning: " + visible(text)),
+];
+return notes.map((text) => element("p", { class: text.startsWith("Warning") ? "warn" : "note" }, text));
+}
+function startPlan() {
+byId("plan").addEventListener("toggle", openPlan);
+byId("plan-form").addEventListener("submit", (event) => {
+event.preventDefault();
+askPlan();
+});
+byId("plan-reset").addEventListener("click", () => {
+plan.text = null;
+byId("plan-answer").replaceChildren();
+openPlan();
+});
+}
 const CHARTS = [
 {
 id: "rate", title: "Requests per second", height: 168,
@@ -2164,6 +2253,7 @@ startCharts();
 startHotkeys();
 startEvents();
 startLookup();
+startPlan();
 byId("pause").addEventListener("click", () => setPaused(!polling.isPaused));
 document.addEventListener("visibilitychange", () => {
 if (document.hidden) {

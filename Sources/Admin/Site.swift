@@ -7,6 +7,7 @@ import Topology
 /// The admin interface: requests in, responses out. It opens nothing and knows no thread.
 ///
 ///     GET  /  /metrics  /healthz  /readyz  /api/v1/…     read
+///     POST /api/v1/plan                                  what a configuration would move; changes nothing
 ///     POST /api/v1/reload  /api/v1/servers/NAME/mark     change something, and need the token
 package struct Site: ~Copyable {
   /// What a request asks for.
@@ -69,7 +70,8 @@ package struct Site: ~Copyable {
     if let stranger = query.items.first(where: { !endpoint.parameters.contains($0.name) }) {
       return .response(.error(400, "unknown parameter \(quoted(stranger.name))"))
     }
-    if endpoint.method == "POST" {
+    if endpoint == .plan { return .response(plan(request, sources.numbers)) }
+    if endpoint.isChange {
       let words = "nothing can be changed here: the configuration has no admin.token"
       if let refusal = refusal(of: request, sources.token(), words) { return .response(refusal) }
       return change(endpoint, request, sources.numbers)
@@ -131,6 +133,22 @@ package struct Site: ~Copyable {
       default: return .response(.error(400, #"the body must be {"mark": "down"} or {"mark": "up"}"#))
       }
     default: return .response(.error(404, "there is no such page"))
+    }
+  }
+
+  // MARK: - What would change
+
+  /// What the configuration in the body would move. A browser sends a body of this type for another page only after it has
+  /// asked, and it is not told that it may.
+  private func plan(_ request: HTTPRequest, _ numbers: MetricSource) -> HTTPResponse {
+    guard request.contentType?.lowercased().hasPrefix("application/yaml") == true else {
+      return .error(415, "the body is a configuration: Content-Type: application/yaml")
+    }
+    do throws(ConfigFailure) {
+      let new = try ProxySettings.decode(bytes: request.body, file: "configuration")
+      return .bytes(200, "application/json", Array(ChangePlan(from: numbers.settings, to: new).json.utf8))
+    } catch {
+      return .error(400, error.description)
     }
   }
 

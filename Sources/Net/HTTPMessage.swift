@@ -11,6 +11,7 @@ package struct HTTPRequest: Sendable, Equatable {
   package var host: String?
   package var accept: String?
   package var authorization: String?
+  package var contentType: String?
   package var body: [UInt8]
 
   package init(
@@ -50,6 +51,7 @@ package struct HTTPResponse: Sendable, Equatable {
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 409: "Conflict"
+    case 415: "Unsupported Media Type"
     case 421: "Misdirected Request"
     case 503: "Service Unavailable"
     default: status < 400 ? "OK" : "Error"

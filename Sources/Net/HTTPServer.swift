@@ -287,6 +287,7 @@ package final class HTTPServer {
       path: parts.first.map(String.init) ?? "", query: parts.count > 1 ? String(parts[1]) : nil, host: host)
     result.accept = header("Accept")
     result.authorization = header("Authorization")
+    result.contentType = header("Content-Type")
     let input = unsafe evhttp_request_get_input_buffer(request)
     var body = [UInt8](repeating: 0, count: unsafe min(limits.body, evbuffer_get_length(input)))
     // SAFETY: the array's own bytes and count.

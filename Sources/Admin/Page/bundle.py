@@ -11,7 +11,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 SWIFT = FOLDER.parent / "PageBytes.swift"
-SCRIPTS = ["units.js", "elements.js", "data.js", "ring.js", "servers.js", "panels.js", "charts.js", "events.js", "page.js"]
+SCRIPTS = ["units.js", "elements.js", "data.js", "ring.js", "servers.js", "panels.js", "plan.js", "charts.js", "events.js", "page.js"]
 
 TEMPLATE = '''// swift-format-ignore-file
 // Written by `make page` from the files in Page.

@@ -12,11 +12,12 @@ class Failure extends Error {
   }
 }
 
-async function ask(path) {
+// `options`: those of fetch, for a request that is no plain GET.
+async function ask(path, options = {}) {
   let reply;
   let text;
   try {
-    reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store" });
+    reply = await fetch(path, { signal: AbortSignal.timeout(ANSWER_TIMEOUT), cache: "no-store", ...options });
     text = await reply.text();
   } catch (error) {
     const isLate = error.name === "TimeoutError";

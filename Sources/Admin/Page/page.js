@@ -135,6 +135,7 @@ function start() {
   startHotkeys();
   startEvents();
   startLookup();
+  startPlan();
   byId("pause").addEventListener("click", () => setPaused(!polling.isPaused));
   // A hidden page asks nothing; what it missed comes with the first poll.
   document.addEventListener("visibilitychange", () => {
