@@ -1,6 +1,6 @@
 /// The help texts: one for each command, examples first.
 package enum HelpTopic: String, CaseIterable, Sendable {
-  case ringroad, check, route, placements, top, tail, health, bench, demo
+  case ringroad, check, route, placements, adopt, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -8,6 +8,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .check: Self.checkText + Self.options(CheckFlag.self)
     case .route: Self.routeText + Self.options(RouteFlag.self)
     case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
+    case .adopt: Self.adoptText + Self.options(AdoptFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
@@ -26,6 +27,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad check FILE                               check a file; exit 0 or 1
       ringroad route --config FILE KEY...               print the server of each key
       ringroad placements                               list the ways to place keys, and whose each is
+      ringroad adopt 10.0.0.1 10.0.0.2                  find out which placement running memcacheds have
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
@@ -67,6 +69,21 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
       ringroad placements
       ringroad placements --json          with the options of each, and what happens when a server fails
+
+
+    """
+
+  private static let adoptText = """
+    ringroad adopt reads keys of running memcacheds, finds out which placement put them there, and prints a
+    configuration with it. It lists keys only: no item is changed or fetched, and no key is printed.
+
+      ringroad adopt 10.0.0.1:11211 10.0.0.2:11211 > ringroad.yml
+      ringroad adopt -f servers.yml -o ringroad.yml       weights and names are those of the file
+      ringroad adopt --json 10.0.0.1 10.0.0.2             every placement that comes near, and its share
+
+    Give all servers of the cluster, each as its clients have it. Findings are printed on stderr.
+    Exit codes: 0 a placement explains every key, 1 none does or there are no keys, 2 a wrong command line,
+    3 one explains only a part of them.
 
 
     """

@@ -7,7 +7,7 @@ import Runtime
 import Settings
 
 // The commands. Each returns the exit code: 0 success, 1 a bad configuration, key or reply, 2 a bad command line; of
-// bench also 3, a failed connection.
+// bench also 3, a failed connection; of adopt also 3, a part of the keys.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -29,6 +29,7 @@ func run(_ arguments: [String]) -> Int32 {
   case .placements(let json):
     let list = PlacementList()
     return StandardStreams.write(Array((json ? list.json : list.text).utf8)) ? 0 : 1
+  case .adopt(let options): return adopt(options)
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .health(let options): return health(options)
