@@ -28,6 +28,7 @@ help: ## list the targets
 	  test-dialects "run it over fakes of seven memcached versions, for minutes" \
 	  test-clients "run real client libraries and their own tests through it" \
 	  test-clients-outage "run client libraries while one of three servers fails" \
+	  test-adopt "find the placements of a hundred clusters that real clients filled, minutes" \
 	  test-top "run ringroad top in a pseudo-terminal, half a minute" \
 	  test-import "import pools of a real twemproxy, and compare where their keys are, 20 s" \
 	  test-recipes "run the recipes of docs/CLIENTS.md through outages and returns" \
@@ -117,4 +118,4 @@ test-browser-real test-browser-short browser-pictures: build
 include Benchmarks/bench.mk Fuzz/fuzz.mk Tests/Differential/differential.mk Tests/Dialects/dialects.mk
 include Tests/Admin/admin.mk Tests/Console/console.mk Tests/Clients/clients.mk Tests/Faults/faults.mk
 include Tests/Sanitizers/sanitize.mk Tests/Browser/browser.mk Sources/Admin/Page/page.mk
-include Tests/Placement/placement.mk
+include Tests/Placement/placement.mk Tests/Placement/adopt.mk

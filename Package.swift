@@ -53,7 +53,7 @@ let package = Package(
       swiftSettings: house),
     .target(name: "Bench", dependencies: ["Bytes", "Net", "Settings"], swiftSettings: house),
     .target(name: "Demo", dependencies: ["Settings", "Net"], swiftSettings: house),
-    .target(name: "Console", dependencies: ["Settings", "Net"], swiftSettings: house),
+    .target(name: "Console", dependencies: ["Bytes", "Net", "Routing", "Settings"], swiftSettings: house),
     .executableTarget(
       name: "ringroad", dependencies: ["Runtime", "Bench", "Console", "Demo", "Settings", "Net"],
       swiftSettings: house),
@@ -78,7 +78,9 @@ let package = Package(
       name: "ProxyTests", dependencies: ["Proxy", "Control", "Settings", "TestSupport"], swiftSettings: house),
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "TestSupport"], swiftSettings: house),
-    .testTarget(name: "ConsoleTests", dependencies: ["Console", "Settings", "Net"], swiftSettings: house),
+    .testTarget(
+      name: "ConsoleTests", dependencies: ["Console", "Settings", "Net", "Routing", "TestSupport"],
+      swiftSettings: house),
     .testTarget(
       name: "AdminTests",
       dependencies: [

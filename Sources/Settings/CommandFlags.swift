@@ -146,6 +146,39 @@ package enum ImportFlag: String, CommandFlag {
   package var help: String { "print this text" }
 }
 
+/// Flags of `ringroad adopt`.
+package enum AdoptFlag: String, CommandFlag {
+  case config, sample, output, json, help
+
+  package var short: Character? {
+    switch self {
+    case .config: "f"
+    case .sample: "n"
+    case .output: "o"
+    case .help: "h"
+    case .json: nil
+    }
+  }
+
+  package var argument: String? {
+    switch self {
+    case .config, .output: "FILE"
+    case .sample: "N"
+    case .json, .help: nil
+    }
+  }
+
+  package var help: String {
+    switch self {
+    case .config: "take the servers from this configuration, which has one pool"
+    case .sample: "keys that are read from each server, at most (1000)"
+    case .output: "write the configuration to this file, which must not exist"
+    case .json: "print one JSON object with placements and shares"
+    case .help: "print this text"
+    }
+  }
+}
+
 /// Flags of `ringroad check`.
 package enum CheckFlag: String, CommandFlag {
   case config, help

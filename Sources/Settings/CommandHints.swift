@@ -1,10 +1,10 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
   static let commands = [
-    "check", "route", "placements", "import", "plan", "top", "tail", "health", "bench", "demo", "help",
+    "check", "route", "placements", "import", "plan", "adopt", "top", "tail", "health", "bench", "demo", "help",
   ]
   private static let list =
-    "the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"
+    "the commands are check, route, placements, import, plan, adopt, top, tail, health, bench, demo and help"
 
   /// Whether a word is no server but a command: letters only. A host with such a name is written with its port.
   static func isCommand(_ word: String) -> Bool {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The whole content of a file, up to a size limit.
+/// The whole content of a file: read up to a size limit, or written.
 package enum FileBytes {
   /// Why a file cannot be read.
   package struct Failure: Error {
@@ -55,6 +55,24 @@ package enum FileBytes {
         throw failure()
       }
       if !take(chunk.prefix(count)) { return }
+    }
+  }
+
+  /// Writes a new file; fails if there is one.
+  package static func create(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+    // SAFETY: the path lives through the call; it is copied by the kernel.
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw failure() }
+    defer { close(descriptor) }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      // SAFETY: write reads `count` bytes of the slice, which outlives the call.
+      let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure()
+      }
+      rest = rest.dropFirst(count)
     }
   }
 

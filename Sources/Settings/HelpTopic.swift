@@ -2,7 +2,7 @@
 package enum HelpTopic: String, CaseIterable, Sendable {
   case ringroad, check, route, placements
   case importing = "import"
-  case plan, top, tail, health, bench, demo
+  case plan, adopt, top, tail, health, bench, demo
 
   package var text: String {
     switch self {
@@ -12,6 +12,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     case .placements: Self.placementsText + Self.options(PlacementsFlag.self)
     case .importing: Self.importText + Self.options(ImportFlag.self)
     case .plan: Self.planText + Self.options(PlanFlag.self)
+    case .adopt: Self.adoptText + Self.options(AdoptFlag.self)
     case .top: Self.topText + Self.options(TopFlag.self)
     case .tail: Self.tailText + Self.options(TailFlag.self)
     case .health: Self.healthText + Self.options(HealthFlag.self)
@@ -32,6 +33,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad placements                               list the ways to place keys, and whose each is
       ringroad import nutcracker.yml                    print a twemproxy configuration as one of ringroad's
       ringroad plan OLD NEW                             what a change of the file moves, before it is made
+      ringroad adopt 10.0.0.1 10.0.0.2                  find out which placement running memcacheds have
       ringroad top                                      watch a running proxy in the terminal
       ringroad tail                                     print its requests as they are answered
       ringroad health                                   exit 0 if a running proxy is well, else 1
@@ -102,6 +104,21 @@ package enum HelpTopic: String, CaseIterable, Sendable {
     A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's
     "lru_crawler metadump". The shares are of all possible keys, counted exactly where old and new hash keys
     alike, else tried with 200000 keys and called "about".
+
+
+    """
+
+  private static let adoptText = """
+    ringroad adopt reads keys of running memcacheds, finds out which placement put them there, and prints a
+    configuration with it. It lists keys only: no item is changed or fetched, and no key is printed.
+
+      ringroad adopt 10.0.0.1:11211 10.0.0.2:11211 > ringroad.yml
+      ringroad adopt -f servers.yml -o ringroad.yml       weights and names are those of the file
+      ringroad adopt --json 10.0.0.1 10.0.0.2             every placement that comes near, and its share
+
+    Give all servers of the cluster, each as its clients have it. Findings are printed on stderr.
+    Exit codes: 0 a placement explains every key, 1 none does or there are no keys, 2 a wrong command line,
+    3 one explains only a part of them.
 
 
     """

@@ -51,7 +51,7 @@ package struct RouteGuide: ~Copyable {
 }
 
 /// A text as a JSON string. Bytes that are not UTF-8 are U+FFFD already.
-func jsonString(_ text: String) -> String {
+package func jsonString(_ text: String) -> String {
   var out = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

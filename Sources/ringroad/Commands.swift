@@ -7,7 +7,8 @@ import Runtime
 import Settings
 
 // The commands. Each returns the exit code: 0 success, 1 a bad configuration, key or reply, 2 a bad command line; of
-// bench also 3, a failed connection; of import 2 if not all could be carried over.
+// bench and adopt also 3, a failed connection, or keys that a placement explains only in part; of import and plan 2 if
+// not all could be carried over, or too much moves.
 
 func run(_ arguments: [String]) -> Int32 {
   let invocation: Invocation
@@ -30,6 +31,7 @@ func run(_ arguments: [String]) -> Int32 {
     let list = PlacementList()
     return StandardStreams.write(Array((json ? list.json : list.text).utf8)) ? 0 : 1
   case .importing(let file): return importing(file)
+  case .adopt(let options): return adopt(options)
   case .bench(let options): return bench(options)
   case .demo(let options): return demo(options)
   case .plan(let options): return plan(options)

@@ -2,7 +2,7 @@ import Foundation
 import Settings
 import Testing
 
-/// The command lines of `ringroad top` and `ringroad health`.
+/// The command lines of `ringroad top`, `ringroad health` and `ringroad adopt`.
 @Suite struct ConsoleInvocationTests {
   private static func parse(_ line: String) throws(UsageError) -> Invocation {
     try InvocationTests.parse(line)
@@ -11,7 +11,7 @@ import Testing
   @Test(arguments: [
     (
       "probe",
-      #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"#
+      #"unknown command "probe"; ringroad health asks a running proxy; the commands are check, route, placements, import, plan, adopt, top, tail, health, bench, demo and help"#
     ),
     ("tpo", #"unknown command "tpo"; did you mean "top"?"#),
     ("top --once --json", "--once and --json cannot be combined"),
@@ -24,6 +24,11 @@ import Testing
       "health http://a",
       #"the proxy's admin address: "http://" in "http://a": an address has no scheme; did you mean "a"?"#
     ),
+    ("adopt", "no servers given; ringroad adopt 10.0.0.1:11211 10.0.0.2:11211"),
+    ("adopt -f r.yml a", #""a" with -f r.yml: one of them"#),
+    ("adopt r.yml", #""r.yml" is not a server; a file is given as --config r.yml"#),
+    ("adopt -n 0 a", #"-n: expected a whole number from 1 to 100000, found "0""#),
+    ("adopt a a", #"argument "a": duplicate server a:11211"#),
     ("health --timeout 0s", #"--timeout: expected a duration from 1ms to 1h, found "0s""#),
   ])
   func errorIsReportedInOneLine(_ line: String, _ message: String) {
@@ -44,6 +49,23 @@ import Testing
     var file = TopOptions()
     (file.address.configPath, file.json) = ("r.yml", true)
     #expect(try Self.parse("top --json -f r.yml") == .top(file))
+  }
+
+  @Test func adoptHasServersOrAFile() throws {
+    var options = AdoptOptions()
+    (options.servers, options.sample, options.json) = (["a:1", "b"], 50, true)
+    #expect(try Self.parse("adopt --sample=50 --json a:1 b") == .adopt(options))
+    #expect(try options.pool().servers.map(\.address) == ["a:1", "b"])
+    var file = AdoptOptions()
+    (file.configPath, file.output) = ("r.yml", "new.yml")
+    #expect(try Self.parse("adopt -f r.yml -o new.yml") == .adopt(file))
+    let path = FileManager.default.temporaryDirectory.appending(path: "ringroad-\(UUID().uuidString).yml")
+    defer { try? FileManager.default.removeItem(at: path) }
+    file.configPath = path.path()
+    try Data("pools: {a: {servers: [a]}, b: {servers: [b]}}\nroutes: [{pool: a}]\n".utf8).write(to: path)
+    #expect(throws: ConfigFailure.self) { try file.pool() }
+    try Data("servers: [{address: a, weight: 3}]\nhash: crc16\n".utf8).write(to: path)
+    #expect(try file.pool().servers.map(\.weight) == [3])
   }
 
   @Test(arguments: [

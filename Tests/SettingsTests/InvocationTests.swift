@@ -28,7 +28,7 @@ import Testing
   }
 
   private static let commands =
-    "the commands are check, route, placements, import, plan, top, tail, health, bench, demo and help"
+    "the commands are check, route, placements, import, plan, adopt, top, tail, health, bench, demo and help"
 
   private static func files(_ file: String) -> String {
     "ringroad check \(file) checks a file, ringroad --config \(file) uses it"
@@ -262,6 +262,7 @@ import Testing
     check(CheckFlag.self, .check)
     check(BenchFlag.self, .bench)
     check(DemoFlag.self, .demo)
+    check(AdoptFlag.self, .adopt)
     check(TopFlag.self, .top)
     check(HealthFlag.self, .health)
     for topic in HelpTopic.allCases {
