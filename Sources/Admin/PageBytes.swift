@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-7LFFWsEbIKhwSNoaZSvpKnaFCpfNkbdlk//5KOhwSEw='; script-src 'sha256-jotXaLsI3myiGev4Z1neQ+Mh6CCi2xfZt4qNtZsZBqA='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-V4fTtfLT2eT05PFFYfOW5FsMzlczu4t9mJNwGkMxue0='; script-src 'sha256-jotXaLsI3myiGev4Z1neQ+Mh6CCi2xfZt4qNtZsZBqA='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -454,7 +454,7 @@ dl dt { color: var(--ink-2); }
 .plan textarea { box-sizing: border-box; width: 100%; padding: 8px 10px; border: 1px solid var(--edge-strong); border-radius: 8px; background: var(--page); color: var(--ink); font-size: 13px; line-height: 1.45; resize: vertical; }
 #plan-answer { display: grid; gap: 6px; margin-top: 12px; }
 #plan-answer table { width: 100%; max-width: 760px; }
-#plan-answer th { text-align: left; }
+#plan-answer th, #plan-answer td.mono { text-align: left; }
 #plan-answer .number { width: 90px; }
 #plan-answer .bars { width: 40%; }
 #plan-answer .bar { display: block; height: 10px; border-radius: 3px; background: var(--accent); }

@@ -1,6 +1,7 @@
 """What must hold for the dashboard of a real proxy while its load, its servers, its configuration and its process change."""
 import json
 import time
+import urllib.request
 
 from selenium.webdriver.common.keys import Keys
 
@@ -137,6 +138,31 @@ def look_up(page, key):
     field.send_keys(key + Keys.ENTER)
     page.wait(lambda: page.text("#lookup-answer dd") == key, f"the route of {key}")
     return dict(page.js("return [...document.querySelectorAll('#lookup-answer dl > div')].map((d) => [d.children[0].textContent, d.children[1].textContent])"))
+
+
+def edit_is_planned_before_it_is_made(page, stage):
+    """The preview says of an edited configuration what the proxy answers, and changes nothing."""
+    page.open()
+    page.js("document.getElementById('plan').open = true")
+    page.wait(lambda: "servers:" in page.js("return document.getElementById('plan-text').value"), "the configuration in force")
+    edited = page.js("""
+      const box = document.getElementById("plan-text");
+      box.value = box.value.replace(/^( *- )\\{?address: 127[^\\n]*$/m, (line) => line + "\\n" + line.match(/^ *- /)[0] + "{address: 127.0.0.1:1, name: added}");
+      document.getElementById("plan-ask").click();
+      return box.value;
+    """)
+    request = urllib.request.Request(page.url + "/api/v1/plan", edited.encode(), {"Content-Type": "application/yaml"})
+    with urllib.request.urlopen(request) as reply:
+        pools = json.load(reply)["pools"]
+    moved = next(pool for pool in pools if any(move["to"] == "127.0.0.1:1" for move in pool["moves"]))
+    page.wait(lambda: "of the keys move" in page.text("#plan-answer"), "the answer")
+    shown = page.text("#plan-answer")
+    expect(0.1 < moved["moved"] < 0.9 and f"{moved['servers_after']} then" in shown, shown)
+    for move in moved["moves"]:
+        expect(move["from"] in shown and move["to"] in shown, f"{move} is not shown: {shown}")
+    expect("name: added" not in page.api("config")["yaml"], "the edit was made")
+    page.js("document.getElementById('plan-text').value = 'servers: [a'; document.getElementById('plan-ask').click()")
+    page.wait(lambda: "1:10" in page.text("#plan-answer"), "where the edit is wrong")
 
 
 def word_of(page, name):
@@ -296,7 +322,7 @@ def difference(real, made):
 
 # In this order: each leaves the stage as the next one expects it.
 REAL = [
-    values_are_of_this_second, even_load_is_an_even_line, hot_keys_are_those_of_the_api, key_box_agrees_with_the_command, mock_answers_alike,
+    values_are_of_this_second, even_load_is_an_even_line, hot_keys_are_those_of_the_api, key_box_agrees_with_the_command, edit_is_planned_before_it_is_made, mock_answers_alike,
     stopped_server_is_said_and_returns, marked_server_is_shown_as_such, unready_proxy_is_said_once,
     end_of_the_load_is_seen, added_server_appears, restarted_proxy_is_followed,
 ]
