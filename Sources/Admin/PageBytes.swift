@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-V4fTtfLT2eT05PFFYfOW5FsMzlczu4t9mJNwGkMxue0='; script-src 'sha256-jotXaLsI3myiGev4Z1neQ+Mh6CCi2xfZt4qNtZsZBqA='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-V4fTtfLT2eT05PFFYfOW5FsMzlczu4t9mJNwGkMxue0='; script-src 'sha256-BiKWA2aQ9EMe96iogtxUkLbNmnfSEj1uiO9V3VsjVlY='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -1725,8 +1725,8 @@ box.value = plan.text;
 showPlanFault(error.message);
 }
 }
-function showPlanFault(words) {
-byId("plan-answer").replaceChildren(element("p", { class: "fault" }, words));
+function showPlanFault(...lines) {
+byId("plan-answer").replaceChildren(...lines.map((words) => element("p", { class: "fault" }, visible(words))));
 }
 async function askPlan() {
 if (plan.isAsking) return;
@@ -1734,7 +1734,8 @@ plan.isAsking = true;
 byId("plan-ask").disabled = true;
 try {
 const answer = await ask("/api/v1/plan", { method: "POST", headers: { "Content-Type": "application/yaml" }, body: byId("plan-text").value });
-byId("plan-answer").replaceChildren(...answer.pools.flatMap(planOfPool), ...planNotes(answer));
+if (answer.errors.length > 0) showPlanFault(...answer.errors);
+else byId("plan-answer").replaceChildren(...answer.pools.flatMap(planOfPool), ...planNotes(answer));
 } catch (error) {
 showPlanFault(error.message);
 }

@@ -148,7 +148,9 @@ package struct Site: ~Copyable {
       let new = try ProxySettings.decode(bytes: request.body, file: "configuration")
       return .bytes(200, "application/json", Array(ChangePlan(from: numbers.settings, to: new).json.utf8))
     } catch {
-      return .error(400, error.description)
+      // The question was understood: this is the answer.
+      let errors = error.description.split(separator: "\n").map { String($0) }
+      return .bytes(200, "application/json", Array(ChangePlan.json(errors: errors).utf8))
     }
   }
 

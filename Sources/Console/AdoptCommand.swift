@@ -26,7 +26,8 @@ package func adopt(_ options: AdoptOptions) -> Int32 {
       "reading keys of server \(i + 1) of \(pool.servers.count): \(printable(server.address.prefix(30)))")
     samples.append(sampler.sample(server.endpoint))
   }
-  let sample = AdoptionSample(servers: pool.servers, ips: samples.map(\.ip), keys: samples.map(\.keys))
+  var sample = AdoptionSample(servers: pool.servers, ips: samples.map(\.ip), keys: samples.map(\.keys))
+  if options.configPath != nil { sample.own = pool }
   let search = AdoptionSearch(sample) { done, all in
     if done % 16 == 0 { line.show("comparing placements: \(done) of \(all)") }
   }
@@ -50,23 +51,9 @@ private func publish(_ report: AdoptionReport, _ options: AdoptOptions) -> Int32
   }
   let text = options.json ? report.json : options.output == nil ? report.configuration ?? "" : ""
   guard StandardStreams.write(Array(text.utf8)) else { return 1 }
-  return switch report.result.verdict {
+  return switch report.verdict {
   case .exact: 0
   case .partial: 3
   case .nothing: 1
-  }
-}
-
-/// The line on a terminal that shows how far a command is; nothing is written elsewhere.
-private struct StatusLine {
-  private let isShown = isatty(STDERR_FILENO) == 1
-
-  func show(_ text: String) {
-    if isShown { StandardStreams.write(Array("\r\(text)\u{1b}[K".utf8), to: STDERR_FILENO) }
-  }
-
-  /// Removes the line.
-  func clear() {
-    if isShown { StandardStreams.write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
   }
 }

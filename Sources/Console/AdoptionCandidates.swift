@@ -88,7 +88,12 @@ struct AdoptionCandidates {
   ) -> [AdoptionCandidate] {
     guard !sample.servers.isEmpty else { return [] }
     let all = schemes.flatMap(AdoptionCandidates(sample).of)
-    return all.filter(\.isWord) + all.filter { !$0.isWord }
+    // What a file says is tried first, with options that are not tried otherwise.
+    var own: [AdoptionCandidate] = []
+    if let pool = sample.own, pool.servers.count == sample.servers.count {
+      own.append(AdoptionCandidate(pool, order: Array(pool.servers.indices)))
+    }
+    return own + all.filter(\.isWord) + all.filter { !$0.isWord }
   }
 
   private func of(_ scheme: PlacementScheme) -> [AdoptionCandidate] {

@@ -11,6 +11,12 @@ struct AdoptionReport {
   private static let mostListed = 50
 
   private var sample: AdoptionSample { result.sample }
+
+  /// Of servers that were not read nothing is known.
+  var verdict: AdoptionResult.Verdict {
+    result.verdict == .exact && remarks.contains { $0?.hasPrefix("not read") ?? false }
+      ? .partial : result.verdict
+  }
   private var isSingle: Bool { sample.servers.count == 1 }
 
   // MARK: Text
@@ -26,7 +32,7 @@ struct AdoptionReport {
     }
     guard let best = result.best else { return lines + ["no keys could be read: nothing can be found out"] }
     lines += findings(of: best)
-    if result.verdict != .exact { lines += advice }
+    if verdict != .exact { lines += advice }
     return lines
   }
 
@@ -36,15 +42,25 @@ struct AdoptionReport {
     if result.isSmall {
       lines.append("with fewer than 50 keys other placements may fit by chance: read more of them")
     }
-    if result.verdict == .nothing {
+    if sample.serversWithKeys < 2 {
+      return lines + [
+        "all keys are of one server: every placement that favours it fits, so nothing can be found out"
+      ]
+    }
+    if verdict == .nothing {
       lines.append(
         "nothing explains the sample: of \(result.tried) placements the best is about as right as chance")
       lines.append("  \(Self.count(best))  \(summary(best)); chance is \(share(chance))")
       return lines
     }
     lines.append(
-      result.verdict == .exact
-        ? "explains all keys:" : "explains most keys of \(result.tried) placements, but not all:")
+      verdict == .exact
+        ? "explains all keys:"
+        : best.explained == best.keys
+          ? "explains all keys that were read:"
+          : best.share > 0.5
+            ? "explains most keys of \(result.tried) placements, but not all:"
+            : "comes nearest of \(result.tried) placements, and explains less than half of the keys:")
     lines.append("  \(Self.count(best))  \(summary(best))")
     lines += equals(of: best)
     if let mixture = result.mixture {
@@ -64,9 +80,14 @@ struct AdoptionReport {
     let counts = self.counts
     if result.mixture == nil {
       lines.append(
-        result.verdict == .partial
+        verdict == .partial
           ? "no placement explains the others: they may be stale, as after a change of the servers"
           : "are these all servers of the cluster, and each as its clients have it?")
+    }
+    if result.mixture == nil, !sample.servers.contains(where: { $0.name != nil || $0.weight > 1 }) {
+      lines.append(
+        "do the clients give servers names or weights, or put a prefix before keys that they do not hash? Write that in a "
+          + "file, and: ringroad adopt -f FILE")
     }
     for (i, server) in sample.servers.enumerated() where counts[i] == 0 {
       lines.append("\(server.address): if the clients do not have it, leave it out and try again")
@@ -140,13 +161,16 @@ struct AdoptionReport {
 
   /// The configuration of the best placement; nil if nothing explains the sample.
   var configuration: String? {
-    guard let best = result.best, result.verdict != .nothing else { return nil }
+    guard let best = result.best, verdict != .nothing else { return nil }
     var remarks =
       isSingle
       ? ["Written by ringroad adopt. With one server all placements are the same."]
       : [
         "Written by ringroad adopt: \(summary(best)) explains \(best.explained) of \(best.keys) keys."
       ]
+    if best.share < 0.9, result.mixture == nil, !isSingle {
+      remarks.append("Do not use it before you know why the other keys are elsewhere.")
+    }
     if result.isSmall, !isSingle {
       remarks.append("With fewer than 50 keys other placements may fit by chance.")
     }
@@ -171,7 +195,7 @@ struct AdoptionReport {
       #"{"first_share":\#(fixed(mixture.firstShare, 3)),"second_share":\#(fixed(mixture.secondShare, 3)),"#
         + #""second":\#(object(mixture.second))}"#
     }
-    return #"{"verdict":\#(jsonString(result.verdict.rawValue)),"keys":\#(sample.keys.count),"#
+    return #"{"verdict":\#(jsonString(verdict.rawValue)),"keys":\#(sample.keys.count),"#
       + #""servers":[\#(servers.joined(separator: ","))],"tried":\#(result.tried),"chance":\#(fixed(chance, 3)),"#
       + #""small":\#(result.isSmall),"candidates":[\#(listed.joined(separator: ","))],"#
       + #""mixture":\#(mixture ?? "null"),"configuration":\#(Self.text(configuration))}"# + "\n"

@@ -6,6 +6,8 @@ import Settings
 struct AdoptionSample {
   /// In the order in which they were given.
   let servers: [ServerSettings]
+  /// The placement, hash and tag that a file gives them, which are tried first; nil without a file.
+  var own: PoolSettings?
   /// The address of each server in numbers, if it is known.
   let ips: [String?]
   /// In turn from each server, so that any first part of them is of all servers.
@@ -26,6 +28,9 @@ struct AdoptionSample {
       }
     }
   }
+
+  /// The number of servers with any keys.
+  var serversWithKeys: Int { Set(owners).count }
 
   /// Whether some keys have a part in this tag.
   func has(_ tag: HashTag) -> Bool {

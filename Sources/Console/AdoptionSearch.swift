@@ -46,6 +46,8 @@ struct AdoptionResult {
 
   var verdict: Verdict {
     guard let best = fits.first, best.explained > 0 else { return .nothing }
+    // Keys of one server alone fit whatever favours it.
+    if sample.servers.count > 1, sample.serversWithKeys < 2 { return .nothing }
     if best.explained == best.keys { return .exact }
     return best.isSignificant ? .partial : .nothing
   }
@@ -66,6 +68,8 @@ struct AdoptionSearch {
   private static let screenShare = 0.6
   /// A best that explains less is looked at as a part of a mixture.
   private static let mixtureBelow = 0.98
+  /// Two parts that explain less than this are no mixture, but something else.
+  private static let leastMixture = 0.9
   /// A part of a mixture below this is noise.
   private static let leastPart = 0.05
 
@@ -204,7 +208,9 @@ struct AdoptionSearch {
     let (firstShare, secondShare) = (
       Double(ofFirst) / Double(parted.count), Double(ofSecond) / Double(parted.count)
     )
-    guard secondShare >= Self.leastPart, second.explained * 2 > rest.count else { return nil }
+    guard secondShare >= Self.leastPart, firstShare + secondShare >= Self.leastMixture,
+      second.explained * 2 > rest.count
+    else { return nil }
     return AdoptionMixture(second: second, firstShare: firstShare, secondShare: secondShare)
   }
 }

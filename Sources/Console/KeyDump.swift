@@ -24,6 +24,8 @@ struct KeyDump {
 
   private let limit: Int
   private(set) var keys: [[UInt8]] = []
+  /// Each key's bytes: of its item, or of its value where only that is said.
+  private(set) var sizes: [Int] = []
   /// The number of items in each slab class that has some.
   private(set) var classes: [(id: Int, items: Int)] = []
   private(set) var end: End?
@@ -36,11 +38,11 @@ struct KeyDump {
     if line == Array("END".utf8) {
       end = .whole
     } else if line.starts(with: "key=".utf8) {
-      if line.count <= Self.longestLine { add(Self.decoded(line.dropFirst(4).prefix { $0 != 32 })) }
+      if line.count <= Self.longestLine, let item = MetadumpLine.item(line) { add(item.key, item.bytes) }
     } else if line.starts(with: "ITEM ".utf8) {
       let words = line.dropFirst(5)
       if line.count <= Self.longestLine, let bracket = Self.lastBracket(in: words) {
-        add(Array(words[..<bracket]))
+        add(Array(words[..<bracket]), MetadumpLine.number(words[(bracket + 2)...]))
       }
     } else if line.starts(with: "STAT items:".utf8) {
       addClass(String(decoding: line.dropFirst(11), as: UTF8.self))
@@ -51,9 +53,10 @@ struct KeyDump {
     }
   }
 
-  private mutating func add(_ key: [UInt8]?) {
-    guard let key, (1...250).contains(key.count) else { return }
+  private mutating func add(_ key: [UInt8], _ bytes: Int) {
+    guard (1...250).contains(key.count) else { return }
     keys.append(key)
+    sizes.append(bytes)
     if keys.count >= limit { end = .enough }
   }
 
@@ -70,32 +73,6 @@ struct KeyDump {
   private static func lastBracket(in words: ArraySlice<UInt8>) -> Int? {
     words.indices.last {
       words[$0] == UInt8(ascii: " ") && $0 + 1 < words.endIndex && words[$0 + 1] == UInt8(ascii: "[")
-    }
-  }
-
-  /// The bytes of a key in URL encoding; nil if that is broken.
-  static func decoded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    var key: [UInt8] = []
-    var rest = text
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        key.append(byte)
-        continue
-      }
-      guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
-        return nil
-      }
-      key.append(high << 4 | low)
-    }
-    return key
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    default: nil
     }
   }
 }

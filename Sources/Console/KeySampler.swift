@@ -6,6 +6,8 @@ import Settings
 /// The keys that were read from one server, and what there is to say about that.
 struct ServerSample {
   var keys: [[UInt8]] = []
+  /// The bytes of each.
+  var sizes: [Int] = []
   /// Its address in numbers, without the port; nil without a connection, and for a Unix socket.
   var ip: String?
   /// Why there are no keys, or how they were read if not as usual.
@@ -90,7 +92,10 @@ struct KeySampler {
     into sample: inout ServerSample
   ) throws(SystemError) -> KeyDump {
     var reply = KeyDump(limit: count)
-    defer { sample.keys += reply.keys }
+    defer {
+      sample.keys += reply.keys
+      sample.sizes += reply.sizes
+    }
     func soon() -> Instant { min(deadline, Clock.now().advanced(by: patience)) }
     try connection.send(Array((request + "\r\n").utf8), until: soon())
     var lines = LineSplitter(longest: KeyDump.longestLine)

@@ -3,7 +3,7 @@ import Net
 import Settings
 
 /// Runs `ringroad plan`: prints what a change of the configuration moves. 0: the plan was made; 1: a file is wrong, or the
-/// proxy does not answer; 2: more moves than `--max-moved` allows.
+/// proxy does not answer; 2: more moves than `--max-moved` allows; 3: whether that is so cannot be said.
 package func plan(_ options: PlanOptions) -> Int32 {
   let old: ProxySettings
   let new: ProxySettings
@@ -24,10 +24,23 @@ package func plan(_ options: PlanOptions) -> Int32 {
     guard let keys = countKeys(of: path, from: old, to: new) else { return 1 }
     plan.keys = keys
   }
+  if let limit = options.sample { plan.keys = sampleKeys(limit, from: old, to: new) }
   StandardStreams.write(Array((options.json ? plan.json : plan.text).utf8))
-  guard let most = options.mostMoved, plan.mostMoved * 100 > most else { return 0 }
-  StandardStreams.complain("ringroad: more than \(options.mostMovedText) of the keys move")
-  return 2
+  guard let most = options.mostMoved else { return 0 }
+  if plan.mostMoved * 100 > most {
+    StandardStreams.complain("ringroad: more than \(options.mostMovedText) of the keys move")
+    return 2
+  }
+  if let keys = plan.keys, keys.read == 0 || keys.unrouted > 0 {
+    StandardStreams.complain("ringroad: \(keys.read == 0 ? "no keys" : "not all keys") could be counted")
+    return 3
+  }
+  if plan.keys == nil, plan.isUncertain {
+    StandardStreams.complain(
+      "ringroad: how many keys move cannot be said without keys: give --keys or --sample")
+    return 3
+  }
+  return 0
 }
 
 /// The configuration that a proxy runs with, asked of its admin interface; nil if it does not answer.
@@ -49,6 +62,24 @@ private func runningSettings(_ options: PlanOptions) throws(ConfigFailure) -> Pr
     return nil
   }
   return try ProxySettings.decode(bytes: Array(text.utf8), file: "the running configuration")
+}
+
+/// Reads keys from each server of the old configuration. A server that cannot be read is named on standard error.
+private func sampleKeys(_ limit: Int, from old: ProxySettings, to new: ProxySettings) -> ChangePlan.Keys {
+  var counter = KeyCounter(from: old, to: new)
+  let line = StatusLine()
+  var seen: Set<Endpoint> = []
+  let servers = old.pools.flatMap(\.servers).filter { seen.insert($0.endpoint.comparable).inserted }
+  for (i, server) in servers.enumerated() {
+    line.show("reading keys of server \(i + 1) of \(servers.count): \(printable(server.address.prefix(30)))")
+    let sample = KeySampler(limit: limit).sample(server.endpoint)
+    for (key, bytes) in zip(sample.keys, sample.sizes) { counter.count(key, bytes) }
+    guard let remark = sample.remark else { continue }
+    line.clear()
+    StandardStreams.complain("ringroad: server \(server.address): \(remark)")
+  }
+  line.clear()
+  return counter.keys
 }
 
 /// Reads keys from a file, `-` for standard input, a line each; nil if that is not possible. On a terminal a line says how

@@ -13,6 +13,9 @@ package struct AdoptOptions: Equatable, Sendable {
 
   package init() {}
 
+  /// Which pool of the file; nil if it has one.
+  package var poolName: String?
+
   /// The servers whose keys are read.
   package func pool() throws(ConfigFailure) -> PoolSettings {
     var options = LaunchOptions()
@@ -21,11 +24,21 @@ package struct AdoptOptions: Equatable, Sendable {
     // Nothing is opened.
     options.overrides.listeners = []
     let pools = try options.settings().pools
+    if let name = poolName {
+      guard let pool = pools.first(where: { $0.name == name }) else {
+        throw ConfigFailure([
+          ConfigError(
+            file: configPath ?? "", message: "there is no pool \(quoted(name))",
+            hint: "it has \(pools.map(\.name).joined(separator: ", "))")
+        ])
+      }
+      return pool
+    }
     guard pools.count == 1, let pool = pools.first else {
       throw ConfigFailure([
         ConfigError(
           file: configPath ?? "", message: "\(pools.count) pools where one is expected",
-          hint: "give the servers of one pool: ringroad adopt 10.0.0.1:11211 10.0.0.2:11211")
+          hint: "name one of them with --pool \(pools.first?.name ?? "NAME")")
       ])
     }
     return pool
@@ -40,6 +53,7 @@ extension Invocation {
     for flag in given.flags {
       switch flag.flag {
       case .config: options.configPath = flag.argument
+      case .pool: options.poolName = flag.argument
       case .sample: options.sample = try number(flag.argument, in: 1...100_000, flag.written)
       case .output: options.output = flag.argument
       case .json: options.json = true

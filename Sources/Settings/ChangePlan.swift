@@ -31,6 +31,8 @@ package struct ChangePlan {
     package var moved = 0
     package var bytes = 0
     package var movedBytes = 0
+    /// Keys that no route leads anywhere, before and after.
+    package var unrouted = 0
     /// Lines that are no keys.
     package var skipped = 0
 
@@ -42,6 +44,8 @@ package struct ChangePlan {
   package private(set) var addedPools: [String] = []
   package private(set) var removedPools: [String] = []
   package private(set) var warnings: [String] = []
+  /// Whether keys move that only a list of keys can count.
+  package private(set) var isUncertain = false
   /// Nil unless keys were counted.
   package var keys: Keys?
 
@@ -50,12 +54,25 @@ package struct ChangePlan {
     for pool in new.pools {
       if let before = old.pools.first(where: { $0.name == pool.name }) {
         pools.append(Self.change(from: before, to: pool))
+        if before.hashesOtherParts(than: pool) { isUncertain = true }
       } else {
         addedPools.append(pool.name)
       }
     }
     removedPools = old.pools.map(\.name).filter { name in !new.pools.contains { $0.name == name } }
+    if !removedPools.isEmpty { isUncertain = true }
+    for listener in new.listeners {
+      guard let before = old.listeners.first(where: { $0.endpoint == listener.endpoint }),
+        before.pool != listener.pool
+      else { continue }
+      let words = [before, listener].map { $0.pool.map { "pool \(quoted($0))" } ?? "the routes" }
+      isUncertain = true
+      warnings.append(
+        "listener \(listener.endpoint) leads to \(words[1]) instead of \(words[0]): the keys of its clients move"
+      )
+    }
     if old.routes.map({ [$0.prefix, $0.pool] }) != new.routes.map({ [$0.prefix, $0.pool] }) {
+      isUncertain = true
       warnings.append(
         "routes are different: keys whose prefix goes to another pool move too; --keys counts them")
     }
@@ -70,6 +87,13 @@ package struct ChangePlan {
     for (pair, share) in moves.shares
     where old.servers.indices.contains(pair.from) && new.servers.indices.contains(pair.to) {
       let (from, to) = (old.servers[pair.from], new.servers[pair.to])
+      // While a server is marked down, others have its keys.
+      if from.isMarkedDown != to.isMarkedDown, !new.servers.allSatisfy(\.isMarkedDown) {
+        let others = "the others"
+        let names = to.isMarkedDown ? [from.address, others] : [others, to.address]
+        shares[names, default: 0] += share
+        continue
+      }
       if from.endpoint.comparable != to.endpoint.comparable {
         shares[[from.address, to.address], default: 0] += share
       }
@@ -85,12 +109,23 @@ package struct ChangePlan {
 
   private static func warnings(from old: PoolSettings, to new: PoolSettings, moved: Double) -> [String] {
     var warnings: [String] = []
-    for key in [PoolKey.placement, .hash, .hashTag] {
-      let (from, to) = (old.written(key) ?? "", new.written(key) ?? "")
-      if from != to, moved > 0 {
+    let hashes = [old, new].map { ($0.hash ?? $0.placement.defaultHash).name }
+    for (key, from, to) in [
+      (PoolKey.placement, old.placementText, new.placementText), (.hash, hashes[0], hashes[1]),
+      (.hashTag, PlacementWords.written(old.hashTag), PlacementWords.written(new.hashTag)),
+    ] where from != to {
+      let effect =
+        moved > 0.8
+        ? "nearly every key moves"
+        : old.hashesOtherParts(than: new) && key != .hash
+          ? "keys move that it concerns; --keys counts them" : moved > 0 ? "keys move" : nil
+      if let effect { warnings.append("\(key.rawValue) changes from \(from) to \(to): \(effect)") }
+    }
+    for server in new.servers where server.isMarkedDown {
+      let before = old.servers.first { $0.endpoint.comparable == server.endpoint.comparable }
+      if before?.isMarkedDown == false {
         warnings.append(
-          "\(key.rawValue) changes from \(from) to \(to): \(moved > 0.5 ? "nearly every key moves" : "keys move")"
-        )
+          "server \(server.address) is marked down: the others have its keys until the mark is removed")
       }
     }
     if old.placement == new.placement, new.placement.hashesLabels {
@@ -100,7 +135,9 @@ package struct ChangePlan {
           continue
         }
         let labels = (old.label(of: before), new.label(of: server))
-        if labels.0 != labels.1 {
+        if labels.0 != labels.1, old.placementOptions == new.placementOptions,
+          before.resolved == server.resolved
+        {
           warnings.append(
             "server \(server.address) is renamed from \(labels.0) to \(labels.1): its keys move; "
               + "name: \(labels.0) would keep them")
@@ -128,6 +165,16 @@ package struct ChangePlan {
   }
 }
 
+extension PoolSettings {
+  /// Whether other parts of keys are hashed, which only keys can show.
+  fileprivate func hashesOtherParts(than new: PoolSettings) -> Bool {
+    let (a, b) = (placementOptions, new.placementOptions)
+    return hashTag != new.hashTag || a.skippedPrefix != b.skippedPrefix || a.stop != b.stop
+      || a.tags != b.tags
+      || a.keys != b.keys
+  }
+}
+
 /// Counts the keys that move between two configurations, one by one.
 package struct KeyCounter: ~Copyable {
   private let old: ProxySettings
@@ -139,8 +186,8 @@ package struct KeyCounter: ~Copyable {
   package init(from old: ProxySettings, to new: ProxySettings) {
     self.old = old
     self.new = new
-    before = RoutingTable(old.routingPlan())
-    after = RoutingTable(new.routingPlan())
+    before = old.routingTable()
+    after = new.routingTable()
   }
 
   /// A line is a key, a key and its bytes with a tab between them, or a line of `lru_crawler metadump`.
@@ -149,9 +196,19 @@ package struct KeyCounter: ~Copyable {
       keys.skipped += 1
       return
     }
+    count(key, bytes)
+  }
+
+  /// A key, and the bytes of its item.
+  package mutating func count(_ key: [UInt8], _ bytes: Int) {
+    guard !key.isEmpty, key.count <= 250, !key.contains(where: { $0 <= 32 || $0 == 127 }) else {
+      keys.skipped += 1
+      return
+    }
     keys.read += 1
     keys.bytes += bytes
     let (from, to) = (server(of: key, old, before.where(key)), server(of: key, new, after.where(key)))
+    if from == nil, to == nil { keys.unrouted += 1 }
     if from != to {
       keys.moved += 1
       keys.movedBytes += bytes
@@ -168,41 +225,13 @@ package struct KeyCounter: ~Copyable {
   private static func key(of line: [UInt8]) -> (key: [UInt8], bytes: Int)? {
     var (key, bytes) = (line, 0)
     if line.starts(with: "key=".utf8) {
-      let words = line.split(separator: 32)
-      guard let decoded = words.first.flatMap({ decoded($0.dropFirst(4)) }) else { return nil }
-      key = decoded
-      if let size = words.first(where: { $0.starts(with: "size=".utf8) }) {
-        bytes = number(size.dropFirst(5))
-      }
+      guard let item = MetadumpLine.item(line) else { return nil }
+      (key, bytes) = item
     } else if let tab = line.firstIndex(of: 9) {
       key = Array(line[..<tab])
-      bytes = number(line[(tab + 1)...])
+      bytes = MetadumpLine.number(line[(tab + 1)...])
     }
     if key.last == 13 { key.removeLast() }
-    guard !key.isEmpty, key.count <= 250, !key.contains(where: { $0 <= 32 || $0 == 127 }) else { return nil }
-    return (key, bytes)
-  }
-
-  private static func number(_ digits: ArraySlice<UInt8>) -> Int {
-    min(Int(String(decoding: digits.prefix { (48...57).contains($0) }, as: UTF8.self)) ?? 0, 1 << 40)
-  }
-
-  /// A percent-encoded key.
-  private static func decoded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    var key: [UInt8] = []
-    var i = text.startIndex
-    while i < text.endIndex {
-      if text[i] == UInt8(ascii: "%") {
-        guard i + 2 < text.endIndex,
-          let byte = UInt8(String(decoding: text[(i + 1)...(i + 2)], as: UTF8.self), radix: 16)
-        else { return nil }
-        key.append(byte)
-        i += 3
-      } else {
-        key.append(text[i])
-        i += 1
-      }
-    }
-    return key
+    return key.isEmpty ? nil : (key, bytes)
   }
 }

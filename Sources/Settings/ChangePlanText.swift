@@ -9,7 +9,8 @@ extension ChangePlan {
       let about = pool.isExact ? "" : "about "
       let count =
         pool.serversBefore == pool.serversAfter
-        ? "\(pool.serversAfter) servers" : "\(pool.serversBefore) servers before, \(pool.serversAfter) after"
+        ? counted(pool.serversAfter, "server")
+        : "\(counted(pool.serversBefore, "server")) before, \(pool.serversAfter) after"
       lines.append(
         "pool \(quoted(pool.name)): \(about)\(Self.percent(pool.moved)) of the keys move (\(pool.placement), \(count))"
       )
@@ -28,6 +29,11 @@ extension ChangePlan {
       if keys.moved > 0 {
         lines.append(
           "  a read of one of these misses once: expect \(keys.moved) more misses for as many keys as were read here"
+        )
+      }
+      if keys.unrouted > 0 {
+        lines.append(
+          "  \(keys.unrouted) keys have no route: on listeners with \"to\" the pool does not depend on the key"
         )
       }
       if keys.skipped > 0 { lines.append("  \(keys.skipped) lines are no keys") }
@@ -86,10 +92,16 @@ extension ChangePlan {
     }.joined(separator: ",")
     let keys = keys.map {
       #","keys":{"read":\#($0.read),"moved":\#($0.moved),"share":\#($0.share),"bytes":\#($0.bytes),"#
-        + #""moved_bytes":\#($0.movedBytes),"extra_misses":\#($0.moved),"skipped":\#($0.skipped)}"#
+        + #""moved_bytes":\#($0.movedBytes),"extra_misses":\#($0.moved),"unrouted":\#($0.unrouted),"skipped":\#($0.skipped)}"#
     }
     return #"{"pools":[\#(pools)],"added_pools":[\#(Self.list(addedPools))],"#
-      + #""removed_pools":[\#(Self.list(removedPools))],"warnings":[\#(Self.list(warnings))]\#(keys ?? "")}"#
+      + #""removed_pools":[\#(Self.list(removedPools))],"warnings":[\#(Self.list(warnings))]\#(keys ?? ""),"#
+      + #""uncertain":\#(isUncertain),"errors":[]}"# + "\n"
+  }
+
+  /// The same object where the new configuration is wrong.
+  package static func json(errors: [String]) -> String {
+    #"{"pools":[],"added_pools":[],"removed_pools":[],"warnings":[],"uncertain":true,"errors":[\#(list(errors))]}"#
       + "\n"
   }
 

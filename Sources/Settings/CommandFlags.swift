@@ -72,13 +72,13 @@ package enum ServeFlag: String, CommandFlag {
 
 /// Flags of `ringroad route`.
 package enum RouteFlag: String, CommandFlag {
-  case config, servers, json, help
+  case config, servers, pool, json, help
 
   package var short: Character? {
     switch self {
     case .config: "f"
     case .help: "h"
-    case .servers, .json: nil
+    case .servers, .pool, .json: nil
     }
   }
 
@@ -86,6 +86,7 @@ package enum RouteFlag: String, CommandFlag {
     switch self {
     case .config: "FILE"
     case .servers: "ADDR,..."
+    case .pool: "NAME"
     case .json, .help: nil
     }
   }
@@ -94,6 +95,7 @@ package enum RouteFlag: String, CommandFlag {
     switch self {
     case .config: "the configuration file"
     case .servers: "servers instead of a file"
+    case .pool: "all keys are in this pool, as on a listener that names it"
     case .json: "print one JSON object per line"
     case .help: "print this text"
     }
@@ -111,7 +113,7 @@ package enum PlacementsFlag: String, CommandFlag {
 
 /// Flags of `ringroad plan`.
 package enum PlanFlag: String, CommandFlag {
-  case keys
+  case keys, sample
   case maxMoved = "max-moved"
   case admin, json, help
 
@@ -121,6 +123,7 @@ package enum PlanFlag: String, CommandFlag {
     switch self {
     case .keys: "FILE"
     case .maxMoved: "P%"
+    case .sample: "N"
     case .admin: "ADDR"
     case .json, .help: nil
     }
@@ -129,6 +132,7 @@ package enum PlanFlag: String, CommandFlag {
   package var help: String {
     switch self {
     case .keys: "count these keys, one per line; - is standard input"
+    case .sample: "count keys of the old servers themselves, at most N of each"
     case .maxMoved: "exit with 2 if more of them move, of any pool or of the keys read"
     case .admin: "the running proxy to ask, if only the new file is given (127.0.0.1:\(AdminSettings.port))"
     case .json: "print one JSON object"
@@ -148,7 +152,7 @@ package enum ImportFlag: String, CommandFlag {
 
 /// Flags of `ringroad adopt`.
 package enum AdoptFlag: String, CommandFlag {
-  case config, sample, output, json, help
+  case config, pool, sample, output, json, help
 
   package var short: Character? {
     switch self {
@@ -156,7 +160,7 @@ package enum AdoptFlag: String, CommandFlag {
     case .sample: "n"
     case .output: "o"
     case .help: "h"
-    case .json: nil
+    case .json, .pool: nil
     }
   }
 
@@ -164,13 +168,15 @@ package enum AdoptFlag: String, CommandFlag {
     switch self {
     case .config, .output: "FILE"
     case .sample: "N"
+    case .pool: "NAME"
     case .json, .help: nil
     }
   }
 
   package var help: String {
     switch self {
-    case .config: "take the servers from this configuration, which has one pool"
+    case .config: "take the servers from this configuration"
+    case .pool: "those of this pool, if the configuration has several"
     case .sample: "keys that are read from each server, at most (1000)"
     case .output: "write the configuration to this file, which must not exist"
     case .json: "print one JSON object with placements and shares"

@@ -1,7 +1,8 @@
 /// Words of a command line that other programs understand, and what to write instead.
 enum CommandHints {
   static let commands = [
-    "check", "route", "placements", "import", "plan", "adopt", "top", "tail", "health", "bench", "demo", "help",
+    "check", "route", "placements", "import", "plan", "adopt", "top", "tail", "health", "bench", "demo",
+    "help",
   ]
   private static let list =
     "the commands are check, route, placements, import, plan, adopt, top, tail, health, bench, demo and help"

@@ -22,6 +22,11 @@ package struct Complaint: Error, Equatable, Sendable {
       kind: .unknownWord(word), hint: near ?? "expected one of \(known.joined(separator: ", "))")
   }
 
+  /// The value is not one of the known words; the hint names those that may be meant.
+  static func unknownWord(_ word: String, hint: String) -> Complaint {
+    Complaint(kind: .unknownWord(word), hint: hint)
+  }
+
   package static func said(_ message: String, hint: String? = nil) -> Complaint {
     Complaint(kind: .said(message), hint: hint)
   }

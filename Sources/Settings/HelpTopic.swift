@@ -99,6 +99,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad plan ringroad.yml new.yml
       ringroad plan new.yml                            against the running proxy of this machine
       ringroad plan ringroad.yml new.yml --keys keys.txt
+      ringroad plan ringroad.yml new.yml --sample 10000
       ringroad plan ringroad.yml new.yml --max-moved 12%   for scripts: exit code 2 if more moves
 
     A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's

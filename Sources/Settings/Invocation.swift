@@ -84,6 +84,7 @@ package enum Invocation: Equatable, Sendable {
       case .config: question.configPath = flag.argument
       case .servers: question.servers += flag.argument.split(separator: ",").map(String.init)
       case .json: question.json = true
+      case .pool: question.pool = flag.argument
       case .help: break
       }
     }
@@ -189,6 +190,8 @@ package struct RouteQuestion: Equatable, Sendable {
   /// If empty, the keys are read from standard input, one per line.
   package var keys: [String] = []
   package var json = false
+  /// The pool that all keys are in; nil if routes decide.
+  package var pool: String? = nil
 
   package init() {}
 

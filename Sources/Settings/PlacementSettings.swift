@@ -1,3 +1,4 @@
+import Bytes
 import Routing
 
 // A file's placement settings, converted to the types of the ring.
@@ -10,8 +11,19 @@ package enum PlacementWords {
   package static let ownHash = "auto"
   package static let noTag = "none"
 
+  /// Words that people use for a program whose placements have another name.
+  private static let relatives = [
+    "nutcracker": "twemproxy", "django": "python-memcached", "rails": "dalli", "libketama": "rj-ketama",
+    "perl": "cache-memcached", "go": "gomemcache", "moxi": "rj-ketama", "memcached-proxy": "mcproxy",
+  ]
+
   static func scheme(_ text: String) throws(Complaint) -> PlacementScheme {
     if let scheme = PlacementScheme(name: text) { return scheme }
+    let word = text.lowercased()
+    let alike = schemes.filter { word.utf8.count > 2 && $0.contains(relatives[word] ?? word) }
+    if !alike.isEmpty, !schemes.contains(word) {
+      throw .unknownWord(text, hint: "expected one of \(alike.joined(separator: ", "))")
+    }
     var complaint = Complaint.unknownWord(text, known: schemes)
     if complaint.hint?.hasPrefix("expected") ?? true { complaint.hint = "\"ringroad placements\" lists them" }
     throw complaint
@@ -78,6 +90,15 @@ extension PoolSettings {
 }
 
 extension ProxySettings {
+  /// The lookups while no server is out but those that are marked down.
+  package func routingTable() -> RoutingTable {
+    var table = RoutingTable(routingPlan())
+    for (i, pool) in pools.enumerated() where !pool.servers.allSatisfy(\.isMarkedDown) {
+      table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
+    }
+    return table
+  }
+
   /// The routing plan with every ring computed, unless it is one of `known`; pools and servers keep their indexes.
   package func routingPlan(reusing known: [PoolPlan] = []) -> RoutingPlan {
     let prefixed = routes.filter { !$0.prefix.isEmpty }

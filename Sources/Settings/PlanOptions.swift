@@ -6,6 +6,8 @@ package struct PlanOptions: Equatable, Sendable {
   package var address = AdminAddress()
   /// A file of keys, or `-`.
   package var keysPath: String?
+  /// Keys to be read from each server of the old configuration.
+  package var sample: Int?
   /// In percent.
   package var mostMoved: Double?
   package var mostMovedText = ""
@@ -23,6 +25,7 @@ extension Invocation {
       switch flag.flag {
       case .keys: options.keysPath = flag.argument
       case .json: options.json = true
+      case .sample: options.sample = try number(flag.argument, in: 1...1_000_000, flag.written)
       case .admin:
         do throws(Complaint) {
           options.address.endpoint = try Endpoint.parse(
@@ -38,6 +41,9 @@ extension Invocation {
         (options.mostMoved, options.mostMovedText) = (share, text)
       case .help: break
       }
+    }
+    if options.keysPath != nil, options.sample != nil {
+      throw UsageError("--keys and --sample cannot be combined")
     }
     let files = given.words + (given.rest ?? [])
     switch files.count {

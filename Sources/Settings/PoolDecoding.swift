@@ -87,6 +87,15 @@ extension SettingsDecoder {
       read(node, PoolKey.placement, into: &pool.placement, PlacementWords.scheme)
       return
     }
+    if let entry = node.entries?.first(where: { ["name", "type"].contains($0.key.scalar) }),
+      !(node.entries?.contains { $0.key.scalar == PlacementKey.scheme.rawValue } ?? false)
+    {
+      let words = quoted(entry.key.scalar ?? "")
+      refuse(
+        entry.key.position, "unknown key \(words) in placement",
+        hint: "write scheme: \(entry.value.written)")
+      return
+    }
     var options = PlacementOptions()
     var scheme: PlacementScheme?
     let errorsBefore = errors.count

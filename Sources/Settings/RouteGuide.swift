@@ -11,15 +11,14 @@ package struct RouteGuide: ~Copyable {
   private let settings: ProxySettings
   private let table: RoutingTable
   private let json: Bool
+  private let pool: Int?
 
-  package init(_ settings: ProxySettings, json: Bool) {
+  /// `pool`: the position of the pool that all keys are in, as on a listener that names it; nil if their prefixes decide.
+  package init(_ settings: ProxySettings, json: Bool, pool: Int? = nil) {
     self.settings = settings
     self.json = json
-    var table = RoutingTable(settings.routingPlan())
-    for (i, pool) in settings.pools.enumerated() where !pool.servers.allSatisfy(\.isMarkedDown) {
-      table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
-    }
-    self.table = table
+    table = settings.routingTable()
+    self.pool = pool
   }
 
   /// What is printed for a key.
@@ -36,9 +35,17 @@ package struct RouteGuide: ~Copyable {
     if key.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 || $0 == 32 }) {
       return .refused("\(shown): a key has no space, line end or NUL")
     }
-    guard let place = table.where(key), settings.pools.indices.contains(place.pool),
+    let found = pool.map {
+      RoutingTable.Place(
+        pool: $0, server: table.server(in: $0, owning: key.span.raw, from: 0, count: key.count))
+    }
+    guard let place = found ?? table.where(key), settings.pools.indices.contains(place.pool),
       settings.pools[place.pool].servers.indices.contains(place.server)
-    else { return .refused("\(shown): no route matches, and there is no default route") }
+    else {
+      let words =
+        settings.routes.isEmpty ? "the listeners name its pool: --pool NAME" : "there is no default route"
+      return .refused("\(shown): no route matches, and \(words)")
+    }
     let pool = settings.pools[place.pool]
     let server = pool.servers[place.server].address
     let label = pool.label(of: pool.servers[place.server])

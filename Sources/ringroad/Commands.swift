@@ -87,7 +87,12 @@ private func route(_ question: RouteQuestion) -> Int32 {
     StandardStreams.complain(error.description)
     return 1
   }
-  let guide = RouteGuide(settings, json: question.json)
+  let pool = question.pool.map { name in settings.pools.firstIndex { $0.name == name } }
+  if let name = question.pool, pool == .some(.none) {
+    StandardStreams.complain("ringroad: there is no pool \(quoted(name))")
+    return 2
+  }
+  let guide = RouteGuide(settings, json: question.json, pool: pool ?? nil)
   var output: [UInt8] = []
   var code: Int32 = 0
   var count = 0

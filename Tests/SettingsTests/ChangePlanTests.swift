@@ -27,7 +27,7 @@ import Testing
     ("servers: [a, b]", "servers: [a, b]\nplacement: dalli", "placement changes from ketama to dalli: "),
     (
       "servers: [a, b, c]", "servers: [a, b, c]\nhash: fnv1a_64",
-      "hash changes from auto to fnv1a_64: nearly every key moves"
+      "hash changes from md5 to fnv1a_64: keys move"
     ),
     (
       "servers: [a, b]", "servers: [a, {address: b, name: x}]",
@@ -53,6 +53,38 @@ import Testing
       "pools: {a: {servers: [x]}, c: {servers: [y]}}\nroutes: [{pool: a}, {prefix: q, pool: c}]\n")
     #expect(plan.addedPools == ["c"] && plan.removedPools == ["b"] && plan.warnings.count == 1)
     #expect(plan.json.contains(#""added_pools":["c"],"removed_pools":["b"]"#))
+  }
+
+  /// What depends on the keys themselves is not called nothing.
+  @Test(arguments: [
+    ("servers: [a, b, c]", "servers: [a, b, c]\nhash_tag: \"{}\""),
+    ("servers: [a, b, c]", "servers: [a, b, c]\nplacement: {scheme: ketama, skip_prefix: \"x:\"}"),
+    (
+      "listen: {address: 127.0.0.1:1, to: p}\npools: {p: {servers: [a]}, q: {servers: [b]}}",
+      "listen: {address: 127.0.0.1:1, to: q}\npools: {p: {servers: [a]}, q: {servers: [b]}}"
+    ),
+    ("pools: {p: {servers: [a]}}", "pools: {q: {servers: [a]}}"),
+  ])
+  func whatOnlyKeysCanCountIsUncertain(old: String, new: String) throws {
+    let plan = try Self.plan(old, new)
+    #expect(plan.isUncertain)
+    #expect(plan.text.contains("warning: ") || plan.text.contains("is removed"), "\(plan.text)")
+    #expect(try !Self.plan(old, old).isUncertain)
+  }
+
+  @Test func keysOfAServerThatIsMarkedDownGoToTheOthers() throws {
+    let (old, new) = ("servers: [a, b]\n", "servers: [a, {address: b, mark: down}]\n")
+    let plan = try Self.plan(old, new)
+    #expect(
+      abs(plan.pools[0].moved - 0.5) < 0.1
+        && plan.pools[0].moves == [ChangePlan.Move(from: "b", to: "the others", share: plan.pools[0].moved)])
+    #expect(
+      plan.pools[0].warnings == [
+        "server b is marked down: the others have its keys until the mark is removed"
+      ])
+    var counter = KeyCounter(from: try ProxySettingsTests.decode(old), to: try ProxySettingsTests.decode(new))
+    for i in 0..<1000 { counter.take(Array("k\(i)".utf8)) }
+    #expect(abs(counter.keys.share - plan.pools[0].moved) < 0.06)
   }
 
   @Test func keysAreCountedInEveryForm() throws {

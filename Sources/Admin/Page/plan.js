@@ -14,8 +14,8 @@ async function openPlan() {
   }
 }
 
-function showPlanFault(words) {
-  byId("plan-answer").replaceChildren(element("p", { class: "fault" }, words));
+function showPlanFault(...lines) {
+  byId("plan-answer").replaceChildren(...lines.map((words) => element("p", { class: "fault" }, visible(words))));
 }
 
 async function askPlan() {
@@ -24,7 +24,8 @@ async function askPlan() {
   byId("plan-ask").disabled = true;
   try {
     const answer = await ask("/api/v1/plan", { method: "POST", headers: { "Content-Type": "application/yaml" }, body: byId("plan-text").value });
-    byId("plan-answer").replaceChildren(...answer.pools.flatMap(planOfPool), ...planNotes(answer));
+    if (answer.errors.length > 0) showPlanFault(...answer.errors);
+    else byId("plan-answer").replaceChildren(...answer.pools.flatMap(planOfPool), ...planNotes(answer));
   } catch (error) {
     showPlanFault(error.message);
   }

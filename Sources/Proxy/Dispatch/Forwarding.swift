@@ -246,10 +246,13 @@ extension Dispatcher {
     upstream.queued(on: l, &common)
   }
 
-  /// Has a client's requests go to the pool that its listener names, if it names one.
+  /// Has a client's requests go to the pool that its listener names, if it names one. If the plan has no such pool, the
+  /// client is closed.
   mutating func aim(_ c: Ref<Client>) {
     guard let id = downstream.clients[c].pool else { return }
     downstream.clients[c].target = upstream.pools.index(of: id).map { Target($0) } ?? .nowhere
+    // It gets the replies that it is owed. On the next connection it may find another pool.
+    if downstream.clients[c].target == .nowhere { downstream.hangUp(c, &common) }
   }
 
   /// The member of a pool that has a request's key; nil if no pool does.
