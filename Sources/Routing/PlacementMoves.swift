@@ -14,23 +14,27 @@ package struct PlacementMoves: Sendable {
   /// Whether all hashes were counted; if not, `samples` keys were tried.
   package private(set) var isExact = true
 
+  /// Keys that are tried at most; fewer where each is compared with every server.
   package static let samples = 200_000
+  /// Pairs of servers that are counted one by one.
+  private static let mostPairs = 1 << 18
 
   /// O(points) for rings and tables of slots, O(entries of both lists) for lists that are not very uneven; otherwise
-  /// 200,000 lookups in each plan.
+  /// up to 200,000 lookups in each plan.
   package init(from old: PoolPlan, to new: PoolPlan) {
     guard old.servers.count > 1 || new.servers.count > 1 else {
       shares = [Pair(from: 0, to: 0): 1]
       return
     }
     let isSameNumber = old.rule == new.rule && old.hash == new.hash && old.hash.isEven
+    let isFew = old.servers.count * new.servers.count <= Self.mostPairs
     if isSameNumber, let (a, b) = Self.both(old.segments, new.segments) {
       count(a, b, below: old.hash.limit)
-    } else if isSameNumber, let (a, b) = Self.both(old.list, new.list),
+    } else if isSameNumber, isFew, let (a, b) = Self.both(old.list, new.list),
       let period = Self.period(a.count, b.count)
     {
       count(a, b, period: period, below: old.hash.limit)
-    } else if isSameNumber, case .jump(let a) = old.layout, case .jump(let b) = new.layout {
+    } else if isSameNumber, isFew, case .jump(let a) = old.layout, case .jump(let b) = new.layout {
       countJumps(a, b)
     } else {
       sample(old, new)
@@ -90,10 +94,12 @@ package struct PlacementMoves: Sendable {
     isExact = false
     let before = RoutingTable(RoutingPlan(pools: [old], defaultPool: 0))
     let after = RoutingTable(RoutingPlan(pools: [new], defaultPool: 0))
-    for i in 0..<Self.samples {
+    let comparisons = [old, new].map { $0.comparesEveryServer ? $0.servers.count : 1 }.reduce(0, +)
+    let samples = max(1000, min(Self.samples, 8_000_000 / max(1, comparisons)))
+    for i in 0..<samples {
       let key = Array("sample:\(i)".utf8)
       if let from = before.where(key), let to = after.where(key) {
-        add(1 / Double(Self.samples), from.server, to.server)
+        add(1 / Double(samples), from.server, to.server)
       }
     }
   }
@@ -127,6 +133,11 @@ extension PoolPlan {
     }
   }
 
+  /// Whether a lookup compares all servers.
+  fileprivate var comparesEveryServer: Bool {
+    if case .scores = layout { true } else { false }
+  }
+
   /// The list that the hash's remainder indexes.
   fileprivate var list: [UInt16]? {
     if servers.count <= 1 { return [0] }
@@ -139,6 +150,6 @@ extension KeyHash {
   /// Its values are below this number.
   fileprivate var limit: UInt64 { self == .crc32 ? 1 << 15 : self == .crc31 ? 1 << 31 : 1 << 32 }
 
-  /// Whether keys have all its values equally often, as far as anyone knows.
-  fileprivate var isEven: Bool { self != .crc16 }
+  /// Whether keys have all its values equally often. Java's hash of similar keys is in a small part of the circle.
+  fileprivate var isEven: Bool { self != .crc16 && self != .java }
 }

@@ -18,6 +18,9 @@ package final class SlotTable: Sendable {
     var name: [UInt8]
   }
 
+  /// Scores that are compared to find stand-ins, before the table is made again instead.
+  private static let mostComparisons = 4_000_000
+
   private let servers: [Server]
   /// The owner of each slot.
   package let owners: [UInt16]
@@ -31,13 +34,18 @@ package final class SlotTable: Sendable {
   }
 
   /// The owner of each slot while some servers are out: theirs go to the server with the next score.
-  /// O(slots of those that are out × servers).
+  /// About 10 ns for each of their slots and each server, at most as long as it takes to make the table.
   func owners(excluding excluded: [Bool]) -> [UInt16] {
     let live = servers.indices.filter { $0 >= excluded.count || !excluded[$0] }
     guard !live.isEmpty else { return owners }
+    let isOut = { (slot: Int) in Int(self.owners[slot]) < excluded.count && excluded[Int(self.owners[slot])] }
+    // Where many servers are out, making the table again is quicker. The other slots have the same owners in it.
+    guard owners.indices.count(where: isOut) * live.count < Self.mostComparisons else {
+      return Self.owners(of: live.map { servers[$0] }).map { UInt16(truncatingIfNeeded: live[Int($0)]) }
+    }
     let costs = Self.costs(of: servers)
     var result = owners
-    for slot in result.indices where Int(owners[slot]) < excluded.count && excluded[Int(owners[slot])] {
+    for slot in result.indices where isOut(slot) {
       var best = live[0]
       var cost = costs.of(servers[best].key.rank(of: slot))
       for i in live.dropFirst() {

@@ -206,13 +206,19 @@ package struct KeyCounter: ~Copyable {
       return
     }
     keys.read += 1
-    keys.bytes += bytes
+    keys.bytes = Self.sum(keys.bytes, bytes)
     let (from, to) = (server(of: key, old, before.where(key)), server(of: key, new, after.where(key)))
     if from == nil, to == nil { keys.unrouted += 1 }
     if from != to {
       keys.moved += 1
-      keys.movedBytes += bytes
+      keys.movedBytes = Self.sum(keys.movedBytes, bytes)
     }
+  }
+
+  /// Sizes are whatever a file says.
+  private static func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? .max : sum
   }
 
   private func server(of key: [UInt8], _ settings: ProxySettings, _ place: RoutingTable.Place?) -> Endpoint? {

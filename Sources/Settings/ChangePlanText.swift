@@ -1,6 +1,8 @@
 extension ChangePlan {
   /// Moves shown of each pool; the rest is one line.
   private static var mostMoves: Int { 20 }
+  /// The same of the JSON form.
+  private static var mostListed: Int { 1000 }
 
   /// What a person reads, with line ends.
   package var text: String {
@@ -82,13 +84,15 @@ extension ChangePlan {
 
   /// One JSON object, with its line end.
   package var json: String {
+    let mostListed = Self.mostListed
     let pools = pools.map { pool in
-      let moves = pool.moves.map {
+      let moves = pool.moves.prefix(mostListed).map {
         #"{"from":\#(jsonString($0.from)),"to":\#(jsonString($0.to)),"share":\#($0.share)}"#
       }.joined(separator: ",")
       return #"{"pool":\#(jsonString(pool.name)),"moved":\#(pool.moved),"exact":\#(pool.isExact),"#
         + #""placement":\#(jsonString(pool.placement)),"servers_before":\#(pool.serversBefore),"#
-        + #""servers_after":\#(pool.serversAfter),"moves":[\#(moves)],"warnings":[\#(Self.list(pool.warnings))]}"#
+        + #""servers_after":\#(pool.serversAfter),"moves":[\#(moves)],"#
+        + #""moves_left_out":\#(max(0, pool.moves.count - mostListed)),"warnings":[\#(Self.list(pool.warnings))]}"#
     }.joined(separator: ",")
     let keys = keys.map {
       #","keys":{"read":\#($0.read),"moved":\#($0.moved),"share":\#($0.share),"bytes":\#($0.bytes),"#

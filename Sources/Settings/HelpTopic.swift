@@ -104,7 +104,7 @@ package enum HelpTopic: String, CaseIterable, Sendable {
 
     A line of --keys is a key, a key and its bytes after a tab, or a line of memcached's
     "lru_crawler metadump". The shares are of all possible keys, counted exactly where old and new hash keys
-    alike, else tried with 200000 keys and called "about".
+    alike, else tried with up to 200000 keys and called "about".
 
 
     """

@@ -100,6 +100,9 @@ import Testing
     #expect(
       counter.keys.read == 4 && counter.keys.moved == 4 && counter.keys.bytes == 1063
         && counter.keys.skipped == 3)
+    // Sizes that no sum can hold.
+    for _ in 0..<3 { counter.take(Array("huge\t\(Int.max)".utf8)) }
+    #expect(counter.keys.bytes >= 3 << 40)
     var same = KeyCounter(from: old, to: old)
     same.take(Array("user:1".utf8))
     #expect(same.keys.moved == 0)
