@@ -208,7 +208,7 @@ extension Dispatcher {
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg(request, for: x, in: destination.pool, since: now)
-    leg.isAimed = downstream.clients[c].target.isPool
+    if downstream.clients[c].target.isPool { leg.isAimed = true }
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)

@@ -157,6 +157,7 @@ extension Dispatcher {
     fanOuts[f].count.verb = verb
     fanOuts[f].count.since = now
     if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
+    let isAimed = downstream.clients[c].target.isPool
     for i in 0..<openLegs.count {
       let open = openLegs[i]
       let l = open.connection
@@ -169,7 +170,7 @@ extension Dispatcher {
       leg.verb = verb
       leg.fanOut = f
       leg.pool = open.pool
-      leg.isAimed = downstream.clients[c].target.isPool
+      if isAimed { leg.isAimed = true }
       leg.piece = open.first
       leg.since = now
       upstream.connections[l].queue.enqueue(leg, open.share, &common.buffers)
