@@ -1,3 +1,5 @@
+import Settings
+
 /// A page of the admin interface.
 enum Endpoint: Equatable {
   case page, health, ready, metrics
@@ -28,7 +30,7 @@ enum Endpoint: Equatable {
     default:
       let parts = path.split(separator: "/", omittingEmptySubsequences: false)
       guard parts.count == 6, parts[1...3] == ["api", "v1", "servers"], parts[5] == "mark",
-        let name = Query.decoded(parts[4]), !name.isEmpty
+        let name = percentDecoded(parts[4].utf8), !name.isEmpty
       else { return nil }
       self = .mark(server: String(decoding: name, as: UTF8.self))
     }

@@ -11,6 +11,8 @@ package struct Placement: ~Copyable {
   private var table = RoutingTable(RoutingPlan(pools: [], defaultPool: nil))
   private var plan = RoutingPlan(pools: [], defaultPool: nil)
   private var out: [[Bool]] = []
+  /// For each pool without a ring, its servers' shares as sample keys have them.
+  private var shares: [[Double]] = []
 
   package init() {}
 
@@ -19,7 +21,7 @@ package struct Placement: ~Copyable {
     if settings?.pools != new.pools || settings?.routes != new.routes {
       plan = new.routingPlan(reusing: plan.pools)
       table = RoutingTable(plan)
-      out = []
+      (out, shares) = ([], [])
     }
     settings = new
     let servers = Dictionary(control.servers.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -31,6 +33,23 @@ package struct Placement: ~Copyable {
     for (i, excluded) in out.enumerated() where !excluded.allSatisfy({ $0 }) {
       table.pools[Ref(UInt32(i))].exclude(excluded)
     }
+    shares = []
+    for pool in plan.pools.indices { shares.append(sampledShares(of: pool)) }
+  }
+
+  /// Empty for a ring, which is counted, and for a pool whose servers are all out.
+  private func sampledShares(of pool: Int) -> [Double] {
+    let own = plan.pools[pool]
+    if case .ring = own.layout { return [] }
+    if out[pool].allSatisfy({ $0 }) { return [] }
+    let samples = min(50_000, own.samples)
+    var shares = [Double](repeating: 0, count: own.servers.count)
+    for i in 0..<samples {
+      let key = Array("sample:\(i)".utf8)
+      let server = table.pools[Ref(UInt32(pool))].server(owning: key.span.raw, from: 0, count: key.count)
+      if shares.indices.contains(server) { shares[server] += 1 / Double(samples) }
+    }
+    return shares
   }
 
   /// Where a key goes.
@@ -69,7 +88,7 @@ package struct Placement: ~Copyable {
     var ideal: [Double]
   }
 
-  /// O(points); for placements without a ring 50,000 lookups. `pool`: its index in the configuration.
+  /// O(points). `pool`: its index in the configuration.
   func circle(of pool: Int) -> Circle? {
     guard let settings, settings.pools.indices.contains(pool), plan.pools.indices.contains(pool) else {
       return nil
@@ -77,13 +96,15 @@ package struct Placement: ~Copyable {
     let servers = settings.pools[pool].servers
     let excluded = out.indices.contains(pool) ? out[pool] : []
     let isOut = { (i: Int) in excluded.indices.contains(i) && excluded[i] }
-    let weights = servers.enumerated().map { isOut($0) ? 0 : Double($1.weight) }
+    let own = settings.pools[pool]
+    let hasWeights = own.placement.hasWeights && !own.placementOptions.ignoresWeights
+    let weights = servers.enumerated().map { isOut($0) ? 0 : hasWeights ? Double($1.weight) : 1 }
     let sum = max(1, weights.reduce(0, +))
     var circle = Circle(
       owners: Array(repeating: -1, count: Circle.slices), shares: Array(repeating: 0, count: servers.count),
       ideal: weights.map { $0 / sum })
     guard case .ring = plan.pools[pool].layout else {
-      if !servers.indices.allSatisfy(isOut) { fill(&circle, of: pool) }
+      if shares.indices.contains(pool), shares[pool].count == servers.count { circle.fill(shares[pool]) }
       return circle
     }
     let points = plan.pools[pool].points.filter { !isOut(Int($0.server)) }
@@ -105,23 +126,20 @@ package struct Placement: ~Copyable {
     give(Int(points.first?.server ?? last.server), to: whole)
     return circle
   }
+}
 
-  /// For a placement without a ring: shares as sample keys have them, and the servers one after the other.
-  private func fill(_ circle: inout Circle, of pool: Int) {
-    let samples = 50_000
-    for i in 0..<samples {
-      let key = Array("sample:\(i)".utf8)
-      let server = table.pools[Ref(UInt32(pool))].server(owning: key.span.raw, from: 0, count: key.count)
-      if circle.shares.indices.contains(server) { circle.shares[server] += 1 / Double(samples) }
-    }
-    var (server, end) = (0, circle.shares.first ?? 0)
-    for slice in circle.owners.indices {
-      let middle = (Double(slice) + 0.5) / Double(Circle.slices)
-      while middle > end, server < circle.shares.count - 1 {
+extension Placement.Circle {
+  /// For a placement without a ring: the servers one after the other, each as long as its share.
+  fileprivate mutating func fill(_ shares: [Double]) {
+    self.shares = shares
+    var (server, end) = (0, shares.first ?? 0)
+    for slice in owners.indices {
+      let middle = (Double(slice) + 0.5) / Double(Self.slices)
+      while middle > end, server < shares.count - 1 {
         server += 1
-        end += circle.shares[server]
+        end += shares[server]
       }
-      circle.owners[slice] = server
+      owners[slice] = server
     }
   }
 }

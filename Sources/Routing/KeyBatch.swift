@@ -84,8 +84,7 @@ extension RoutingTable {
       if pool >= 0 {
         let p = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
         if let tag = pools[p].tag { (from, count) = tag.hashed(in: bytes, from: from, count: count) }
-        if pools[p].hash == .md5, pools[p].isPlainRing, !pools[p].live.isSingle, count <= MD5Lanes.longestKey
-        {
+        if pools[p].usesLanes, count <= MD5Lanes.longestKey {
           batch.entries[i].pool = Int32(truncatingIfNeeded: pool)
           lanes.lay(bytes, from: from, count: count, in: i)
           isLaid |= 1 &<< UInt32(truncatingIfNeeded: i)

@@ -28,7 +28,7 @@ package enum KeyHash: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   package static let offered = allCases.filter { $0 != .crc31 && $0 != .murmur64a }
 
   /// Those of libhashkit and twemproxy.
-  package static let libraryCases: [KeyHash] = [
+  package static let commonCases: [KeyHash] = [
     .md5, .fnv1a64, .fnv64, .fnv1a32, .fnv32, .oneAtATime, .crc16, .crc32, .crc32a, .hsieh, .murmur, .murmur3,
     .jenkins,
   ]

@@ -75,14 +75,22 @@ final class Locator {
   /// The position of the server that has this key now: the key is bytes `from ..< from + count`.
   @inline(never) @usableFromInline
   func server(owning key: RawSpan, from: Int, count: Int) -> Int {
+    withText(of: key, from: from, count: count) { server(ofText: $0, from: $1, count: $2) }
+  }
+
+  /// Calls `find` with what is hashed of a key; one server needs none of it.
+  @inline(__always)
+  private func withText(
+    of key: RawSpan, from: Int, count: Int, _ find: (_ text: RawSpan, _ from: Int, _ count: Int) -> Int
+  ) -> Int {
     if hasOneServer { return 0 }
     if isPart {
       let (start, length) = rule.range(in: key, from: from, count: count)
-      return server(ofText: key, from: start, count: length)
+      return find(key, start, length)
     }
     var text = KeyText()
     rule.append(key, from: from, count: count, to: &text)
-    return server(ofText: text.raw, from: 0, count: text.count)
+    return find(text.raw, 0, text.count)
   }
 
   /// The server that has what is hashed of a key.
@@ -90,12 +98,8 @@ final class Locator {
     let server: Int
     switch way {
     case .ring(let ring): return Int(ring.server(owning: number(of: text, from: from, count: count)))
-    case .bytes(let table):
-      let slot = number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits)
-      return Int(table[Int(slot)])
-    case .slots(let table):
-      let slot = number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits)
-      return Int(table[Int(slot)])
+    case .bytes(let table): return Int(table[slot(of: text, from: from, count: count)])
+    case .slots(let table): return Int(table[slot(of: text, from: from, count: count)])
     case .scores(let scores):
       return scores.server(of: text, from: from, count: count, excluding: outList)
     case .modulo(let list):
@@ -116,7 +120,12 @@ final class Locator {
     return hash.hash(text, from: from, count: count)
   }
 
-  /// The same in 64 bits, where the hash has them.
+  /// The slot that the upper bits of the hash number.
+  private func slot(of text: RawSpan, from: Int, count: Int) -> Int {
+    Int(number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits))
+  }
+
+  /// The same as `number` in 64 bits, where the hash has them.
   private func wideNumber(of text: RawSpan, from: Int, count: Int) -> UInt64 {
     hash == .xxh3
       ? hashXXH3(text, from: from, count: count, seed: rule.seed)
@@ -127,21 +136,14 @@ final class Locator {
 
   /// The key's server while all are in.
   func owner(of key: RawSpan, from: Int, count: Int) -> Int {
-    if hasOneServer { return 0 }
-    if isPart {
-      let (start, length) = rule.range(in: key, from: from, count: count)
-      return owner(ofText: key, from: start, count: length)
-    }
-    var text = KeyText()
-    rule.append(key, from: from, count: count, to: &text)
-    return owner(ofText: text.raw, from: 0, count: text.count)
+    withText(of: key, from: from, count: count) { owner(ofText: $0, from: $1, count: $2) }
   }
 
   private func owner(ofText text: RawSpan, from: Int, count: Int) -> Int {
     switch plan.layout {
     case .ring(let points): Self.owner(of: number(of: text, from: from, count: count), on: points)
     case .slots(let table):
-      Int(table.owners[Int(number(of: text, from: from, count: count) &>> UInt32(32 - SlotTable.bits))])
+      Int(table.owners[slot(of: text, from: from, count: count)])
     case .scores(let scores): scores.server(of: text, from: from, count: count, excluding: [])
     case .modulo(let list): Int(list[Int(number(of: text, from: from, count: count)) % list.count])
     case .jump(let servers): hashJump(wideNumber(of: text, from: from, count: count), buckets: servers)

@@ -11,11 +11,9 @@ package struct PlacementMoves: Sendable {
 
   /// The shares add up to 1.
   package private(set) var shares: [Pair: Double] = [:]
-  /// Whether all hashes were counted; if not, `samples` keys were tried.
+  /// Whether all hashes were counted; if not, keys were tried.
   package private(set) var isExact = true
 
-  /// Keys that are tried at most; fewer where each is compared with every server.
-  package static let samples = 200_000
   /// Pairs of servers that are counted one by one.
   private static let mostPairs = 1 << 18
 
@@ -94,8 +92,7 @@ package struct PlacementMoves: Sendable {
     isExact = false
     let before = RoutingTable(RoutingPlan(pools: [old], defaultPool: 0))
     let after = RoutingTable(RoutingPlan(pools: [new], defaultPool: 0))
-    let comparisons = [old, new].map { $0.comparesEveryServer ? $0.servers.count : 1 }.reduce(0, +)
-    let samples = max(1000, min(Self.samples, 8_000_000 / max(1, comparisons)))
+    let samples = min(old.samples, new.samples)
     for i in 0..<samples {
       let key = Array("sample:\(i)".utf8)
       if let from = before.where(key), let to = after.where(key) {
@@ -133,9 +130,10 @@ extension PoolPlan {
     }
   }
 
-  /// Whether a lookup compares all servers.
-  fileprivate var comparesEveryServer: Bool {
-    if case .scores = layout { true } else { false }
+  /// The number of keys that are tried where a layout cannot be counted: fewer where a lookup compares all servers.
+  package var samples: Int {
+    guard case .scores = layout else { return 200_000 }
+    return max(1000, min(200_000, 4_000_000 / max(1, servers.count)))
   }
 
   /// The list that the hash's remainder indexes.

@@ -4,9 +4,9 @@
 /// Each is described in a file in `Schemes`; `allCases` is the registry. Two are equal if their names are.
 package struct PlacementScheme: Sendable {
   /// Its name in a configuration file.
-  package let name: String
+  package private(set) var name: String
   /// Whose keys are placed so.
-  package let users: String
+  package private(set) var users: String
   /// What the original does when a server fails, in one sentence.
   package let whenServerFails: String
   /// The clients' default hash for keys.
@@ -17,8 +17,6 @@ package struct PlacementScheme: Sendable {
   package let options: Set<PlacementOption>
   /// What is hashed of a server; nil if servers count by their position in the list.
   let labels: (@Sendable (RingServer) -> String)?
-  /// Whether a server's weight has an effect.
-  package let hasWeights: Bool
   /// What the number of points must be a multiple of, because each digest gives several.
   package let pointsInDigest: Int
   /// The entries of its layout for each unit of weight, if points are not set; 0 if weights do not change their number.
@@ -45,7 +43,6 @@ package struct PlacementScheme: Sendable {
     defaultHash = hash
     self.hashes = hashes ?? [hash]
     self.options = hasWeights ? options.union([.weights]) : options
-    self.hasWeights = hasWeights
     self.pointsInDigest = pointsInDigest
     self.entriesOfWeight = entriesOfWeight
     self.keyPart = keyPart
@@ -54,13 +51,14 @@ package struct PlacementScheme: Sendable {
     self.build = build
   }
 
+  /// Whether a server's weight has an effect.
+  package var hasWeights: Bool { options.contains(.weights) }
+
   /// The same rule under the name by which other people know it.
   func named(_ name: String, users: String) -> PlacementScheme {
-    PlacementScheme(
-      name, users: users, whenServerFails: whenServerFails, hash: defaultHash, hashes: hashes,
-      options: options, hasWeights: hasWeights, pointsInDigest: pointsInDigest,
-      entriesOfWeight: entriesOfWeight,
-      keyPart: keyPart, labels: labels, objection: objection, build: build)
+    var other = self
+    (other.name, other.users) = (name, users)
+    return other
   }
 
   /// The largest number of servers in one pool. `layout` ignores servers past it.
@@ -139,11 +137,6 @@ package struct PlacementScheme: Sendable {
   private static let samples = [
     RingServer(host: "10.0.0.1", port: 11211), RingServer(host: "10.0.0.2", port: 11211),
   ]
-
-  /// The points of a ring, sorted; none if the scheme has no ring.
-  package func points(for servers: [RingServer]) -> [ContinuumPoint] {
-    if case .ring(let points) = layout(for: servers) { points } else { [] }
-  }
 }
 
 /// What a scheme builds its layout from.

@@ -6,7 +6,7 @@ package enum MetadumpLine {
   package static func item(_ line: [UInt8]) -> (key: [UInt8], bytes: Int)? {
     guard line.starts(with: "key=".utf8) else { return nil }
     let words = line.split(separator: 32)
-    guard let key = words.first.flatMap({ decoded($0.dropFirst(4)) }) else { return nil }
+    guard let key = words.first.flatMap({ percentDecoded($0.dropFirst(4)) }) else { return nil }
     let size = words.first { $0.starts(with: "size=".utf8) }
     return (key, size.map { number($0.dropFirst(5)) } ?? 0)
   }
@@ -15,31 +15,5 @@ package enum MetadumpLine {
   package static func number(_ text: ArraySlice<UInt8>) -> Int {
     let digits = text.prefix { (48...57).contains($0) }
     return min(Int(String(decoding: digits, as: UTF8.self)) ?? 0, 1 << 40)
-  }
-
-  /// The bytes of a key in URL encoding; nil if that is broken.
-  package static func decoded(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    var key: [UInt8] = []
-    var rest = text
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        key.append(byte)
-        continue
-      }
-      guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
-        return nil
-      }
-      key.append(high << 4 | low)
-    }
-    return key
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    default: nil
-    }
   }
 }

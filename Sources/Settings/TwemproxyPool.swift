@@ -42,7 +42,7 @@ struct TwemproxyPool {
   /// The values by their keys, with the positions of the keys.
   private var values: [TwemproxyKey: (at: FilePosition, value: YAMLNode)] = [:]
 
-  static let hashes = KeyHash.libraryCases.filter { $0 != .murmur3 }.map(\.name)
+  static let hashes = KeyHash.commonCases.filter { $0 != .murmur3 }.map(\.name)
   /// The longest duration in milliseconds.
   private static let milliseconds = 1...86_400_000
 

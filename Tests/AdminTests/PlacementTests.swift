@@ -58,7 +58,7 @@ import Topology
     }
   }
 
-  @Test(arguments: ["ketama", "twemproxy-ketama"], [1, 3, 12])
+  @Test(arguments: ["ketama", "twemproxy-ketama", "rendezvous", "php-default", "mcproxy-jump"], [1, 3, 12])
   func sharesAreThoseOfTheCircle(_ scheme: String, _ count: Int) throws {
     let settings = try Self.settings(scheme, count, seed: UInt64(count))
     var control = Fixture.report(of: settings)

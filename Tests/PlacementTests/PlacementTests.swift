@@ -99,3 +99,10 @@ struct PlacementTests {
     #expect(RingServer(host: "a", port: 1, weight: 0).weight == 1)
   }
 }
+
+extension PlacementScheme {
+  /// The points of a ring, sorted; none if the scheme has no ring.
+  fileprivate func points(for servers: [RingServer]) -> [ContinuumPoint] {
+    if case .ring(let points) = layout(for: servers) { points } else { [] }
+  }
+}

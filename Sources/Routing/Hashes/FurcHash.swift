@@ -9,56 +9,73 @@ import Bytes
 /// the following bits are the number. A number that is too large is drawn again.
 func hashFurc(_ bytes: RawSpan, from: Int, count: Int, buckets: Int) -> Int {
   if buckets <= 1 { return 0 }
-  var bits = FurcBits(first: hashMurmur64A(bytes, from: from, count: count, seed: FurcBits.seed))
-  // The gap between the bits of a number. Together with the depth it places the bits, so it cannot be changed.
-  let stride = 23
-  var depth = 64 &- (buckets &- 1).leadingZeroBitCount
-  var i = depth
-  for _ in 0..<32 {
-    while bits[i] == 0 {
-      depth &-= 1
-      if depth == 0 { return 0 }
-      i = depth
-    }
-    i &+= stride
-    var bucket = 1
-    for _ in 1..<depth {
-      bucket = bucket &<< 1 | bits[i]
-      i &+= stride
-    }
-    if bucket < buckets { return bucket }
-  }
-  // As in mcrouter, after 32 numbers that were too large.
-  return 0
+  var bits = FurcBits(bytes, from: from, count: count)
+  var start = 0
+  return bits.walk(from: &start, buckets: buckets)
 }
 
-/// An endless sequence of bits: the key's hash, then that hash's hash, and so forth.
-///
-/// Only the first word and the current one are kept: the walk only ever goes back to the first.
-private struct FurcBits {
-  static var seed: UInt64 { 4_193_360_111 }
-
+/// The endless sequence of bits that a walk reads: MurmurHash64A of the key, then of the word before.
+struct FurcBits {
   private let first: UInt64
   private var word: UInt64
   private var index = 0
 
-  init(first: UInt64) {
-    self.first = first
+  private static var seed: UInt64 { 4_193_360_111 }
+  /// The gap between the bits of a number. Together with the depth it places the bits, so it cannot be changed.
+  private static var step: Int { 23 }
+  private static var tries: Int { 32 }
+
+  init(_ bytes: RawSpan, from: Int, count: Int) {
+    first = hashMurmur64A(bytes, from: from, count: count, seed: Self.seed)
     word = first
   }
 
-  subscript(i: Int) -> Int {
-    mutating get {
-      let wanted = i &>> 6
-      if wanted < index {
-        word = first
-        index = 0
-      }
-      while index < wanted {
-        word = hashMurmur64A(word, seed: Self.seed)
-        index &+= 1
-      }
-      return Int(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: i & 63)) & 1
+  /// Word `i`. A walk reads forward but for a few bits, so going back starts again from the first.
+  private mutating func word(_ i: Int) -> UInt64 {
+    if i < index { (word, index) = (first, 0) }
+    while index < i {
+      word = hashMurmur64A(word, seed: Self.seed)
+      index &+= 1
     }
+    return word
+  }
+
+  private mutating func bit(_ p: Int) -> Int { Int(word(p &>> 6) &>> UInt64(p & 63) & 1) }
+
+  /// The 32 bits from `p`, the first the least significant.
+  mutating func number(at p: Int) -> UInt32 {
+    let shift = UInt64(p & 63)
+    var value = word(p &>> 6) &>> shift
+    if shift > 32 { value |= word((p &>> 6) &+ 1) &<< (64 &- shift) }
+    return UInt32(truncatingIfNeeded: value)
+  }
+
+  /// One walk from bit `start`, which becomes the bit after the last that was read.
+  mutating func walk(from start: inout Int, buckets n: Int) -> Int {
+    var depth = Int.bitWidth &- (n &- 1).leadingZeroBitCount
+    var p = start &+ depth
+    for _ in 0..<Self.tries {
+      while bit(p) == 0 {
+        depth &-= 1
+        if depth == 0 {
+          start = p &+ Self.step
+          return 0
+        }
+        p = start &+ depth
+      }
+      p &+= Self.step
+      var number = 1
+      for _ in 0..<depth &- 1 {
+        number = number &<< 1 | bit(p)
+        p &+= Self.step
+      }
+      if number < n {
+        start = p
+        return number
+      }
+    }
+    // As in mcrouter, after numbers that were all too large.
+    start = p
+    return 0
   }
 }

@@ -31,7 +31,7 @@ enum LibmemcachedPlacements {
   /// libmemcached's weighted ketama ring, as PHP makes it.
   static let ketama = PlacementScheme(
     "ketama", users: "PHP with OPT_LIBKETAMA_COMPATIBLE, libmemcached with KETAMA_WEIGHTED",
-    whenServerFails: keysFail, hash: .md5, hashes: KeyHash.libraryCases, options: [.order],
+    whenServerFails: keysFail, hash: .md5, hashes: KeyHash.commonCases, options: [.order],
     labels: ketamaLabel, build: weighted)
 
   /// libmemcached without any options: the servers count by their position.

@@ -21,12 +21,12 @@ enum TwemproxyPlacements {
 
   static let twemproxyKetama = PlacementScheme(
     "twemproxy-ketama", users: "twemproxy with distribution: ketama", whenServerFails: keysFail,
-    hash: .fnv1a64, hashes: KeyHash.libraryCases, labels: twemproxyLabel
+    hash: .fnv1a64, hashes: KeyHash.commonCases, labels: twemproxyLabel
   ) { .ring(weightedPoints(of: $0.servers, $0.labels, order: order($0.labels))) }
 
   static let twemproxyModula = PlacementScheme(
     "twemproxy-modula", users: "twemproxy with distribution: modula", whenServerFails: keysFail,
-    hash: .fnv1a64, hashes: KeyHash.libraryCases, entriesOfWeight: 1, labels: twemproxyLabel
+    hash: .fnv1a64, hashes: KeyHash.commonCases, entriesOfWeight: 1, labels: twemproxyLabel
   ) { .modulo($0.repeated(order($0.labels))) }
 
   /// Twemproxy sorts its servers by the length of their names, then by their bytes. Two servers with the same name,
