@@ -15,7 +15,8 @@ import Testing
     let lines = try #require(Self.schemes[name])
     let lists = try vectors("keys", as: [String: [String]].self)
     let file = try vectors(name, as: PlacementVectors.self)
-    #expect(!file.cases.isEmpty)
+    // Every original can express at least twelve of the fifteen lists of servers; the seven of our own are others.
+    #expect(file.cases.count >= (name == "rendezvous" ? 7 : 12))
     for example in file.cases {
       let keys = try #require(lists[example.keys]).map { Array($0.utf8) }
       #expect(keys.count == example.expected.count && keys.count == 300)
