@@ -33,8 +33,11 @@ package struct Pool: ~Copyable {
   /// A ring with one server needs no hash. Allocates nothing.
   @inlinable @inline(__always)
   package func server(owning key: RawSpan, from: Int, count: Int) -> Int {
-    if !isPlainRing { return locator.server(owning: key, from: from, count: count) }
-    if live.isSingle { return Int(live.firstServer) }
+    // Of a pool that is no plain ring `live` has no points, so that the others need not ask what they are.
+    if live.isSingle {
+      return isPlainRing
+        ? Int(live.firstServer) : locator.server(owning: key, from: from, count: count)
+    }
     return Int(live.server(owning: hash(of: key, from: from, count: count)))
   }
 

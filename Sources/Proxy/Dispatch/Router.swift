@@ -49,14 +49,16 @@ struct Router: ~Copyable {
       choice.usesPrefixes ? table.pool(for: bytes, from: from, count: count) : choice.fallback
     guard pool >= 0 else { return .none }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
-    guard table.pools[i].isPlainRing else {
-      return .single(
-        Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
+    // Of a pool that is no plain ring `live` has no points, so that the others need not ask what they are.
+    if table.pools[i].live.isSingle {
+      guard table.pools[i].isPlainRing else {
+        return .single(
+          Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
+      }
+      return .single(Int(poolStarts[pool]) &+ Int(table.pools[i].live.firstServer))
     }
-    let server =
-      table.pools[i].live.isSingle
-      ? table.pools[i].live.firstServer
-      : table.pools[i].live.server(owning: table.pools[i].hash(of: bytes, from: from, count: count))
+    let server = table.pools[i].live.server(
+      owning: table.pools[i].hash(of: bytes, from: from, count: count))
     return .single(Int(poolStarts[pool]) &+ Int(server))
   }
 
