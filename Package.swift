@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "Topology", swiftSettings: house),
     .target(name: "Bytes", swiftSettings: spans + instrumented),
     .target(name: "Wire", dependencies: ["Bytes"], swiftSettings: house + instrumented),
-    .target(name: "Routing", dependencies: ["Bytes", "COpenSSL"], swiftSettings: spans),
+    .target(name: "Routing", dependencies: ["Bytes", "Topology", "COpenSSL"], swiftSettings: spans),
     .target(name: "Health", dependencies: ["Bytes", "Topology"], swiftSettings: house),
     .target(name: "Stats", dependencies: ["Bytes", "Topology", "Wire"], swiftSettings: house),
     .target(name: "Settings", dependencies: ["Routing", "Topology", "CLibyaml"], swiftSettings: house),

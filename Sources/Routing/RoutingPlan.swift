@@ -4,30 +4,51 @@
 /// Two equal plans place every key on the same server.
 package struct RoutingPlan: Equatable, Sendable {
   package var pools: [PoolPlan]
-  /// The pools of keys by prefix. The longest matching prefix wins, whatever the order; of two equal prefixes the
-  /// first.
+  /// What targets name besides pools.
+  package var nodes: [RouteNode]
+  /// The targets of keys by prefix. The longest matching prefix wins, whatever the order; of two equal prefixes the
+  /// first. A whole key beats all prefixes.
   package var routes: [Route]
-  /// The pool of keys without a matching prefix; nil if they have none.
-  package var defaultPool: Int?
+  /// The target of keys without a matching prefix; nil if they have none.
+  package var defaultTarget: RouteTarget?
 
-  /// Indices are positions in `pools`; the caller must have resolved them.
-  package init(pools: [PoolPlan], routes: [Route] = [], defaultPool: Int?) {
-    precondition(routes.allSatisfy { pools.indices.contains($0.pool) })
-    precondition(defaultPool.map(pools.indices.contains) ?? true)
+  /// Indices are positions in `pools` and `nodes`; the caller must have resolved them.
+  package init(
+    pools: [PoolPlan], nodes: [RouteNode] = [], routes: [Route] = [], defaultTarget: RouteTarget?
+  ) {
+    func isGood(_ target: RouteTarget) -> Bool {
+      switch target {
+      case .pool(let i): pools.indices.contains(i)
+      case .node(let i): nodes.indices.contains(i)
+      }
+    }
+    precondition(routes.allSatisfy { isGood($0.target) })
+    precondition(defaultTarget.map(isGood) ?? true)
+    precondition(nodes.allSatisfy { $0.verb.targets.allSatisfy(isGood) })
     self.pools = pools
+    self.nodes = nodes
     self.routes = routes
-    self.defaultPool = defaultPool
+    self.defaultTarget = defaultTarget
   }
 
-  /// The pool for keys with a prefix.
+  package init(pools: [PoolPlan], routes: [Route] = [], defaultPool: Int?) {
+    self.init(pools: pools, routes: routes, defaultTarget: defaultPool.map(RouteTarget.pool))
+  }
+
+  /// The target of keys with a prefix, or of one key.
   package struct Route: Hashable, Sendable {
     package var prefix: [UInt8]
-    package var pool: Int
+    /// Whether `prefix` is the whole key.
+    package var isWhole = false
+    package var target: RouteTarget
 
-    package init(prefix: [UInt8], pool: Int) {
+    package init(prefix: [UInt8], isWhole: Bool = false, to target: RouteTarget) {
       self.prefix = prefix
-      self.pool = pool
+      self.isWhole = isWhole
+      self.target = target
     }
+
+    package init(prefix: [UInt8], pool: Int) { self.init(prefix: prefix, to: .pool(pool)) }
   }
 }
 

@@ -13,19 +13,21 @@ package struct RoutingTable: ~Copyable {
   @usableFromInline let starts: FixedArray<UInt32>
   /// The bytes of all prefixes, concatenated.
   @usableFromInline let text: Buffer
-  /// The pool of keys without a matching prefix, or `noPool`.
+  /// The number of the target of keys without a matching prefix, or `noPool`.
   @usableFromInline package let defaultPool: Int
   /// Whether placing several keys together (`locate`) is faster than one by one: true if some pool hashes with MD5.
   @usableFromInline package let prefersBatches: Bool
 
-  /// The pool index that means that no route matches the key.
+  /// The number that means that no route matches the key. Those below are nodes: see `RouteTarget`.
   @inlinable package static var noPool: Int { -1 }
 
   @usableFromInline @frozen
   struct Prefix: BitwiseCopyable {
     @usableFromInline let offset: UInt32
-    @usableFromInline let length: UInt32
-    @usableFromInline let pool: UInt32
+    @usableFromInline let length: UInt16
+    /// Whether only the key that has no more bytes matches.
+    @usableFromInline let isWhole: Bool
+    @usableFromInline let target: Int32
   }
 
   package init(_ plan: RoutingPlan) {
@@ -49,8 +51,8 @@ package struct RoutingTable: ~Copyable {
     self.pools = pools
     self.prefersBatches = prefersBatches
     // A route with an empty prefix is another way to write the default pool.
-    let fallback = plan.routes.first { $0.prefix.isEmpty }?.pool ?? plan.defaultPool
-    defaultPool = fallback ?? Self.noPool
+    let fallback = plan.routes.first { $0.prefix.isEmpty }?.target ?? plan.defaultTarget
+    defaultPool = fallback?.number ?? Self.noPool
     let routes = plan.routes.enumerated()
       .filter { !$0.element.prefix.isEmpty }
       .sorted { Self.comesBefore($0, $1) }
@@ -62,8 +64,8 @@ package struct RoutingTable: ~Copyable {
     for route in routes {
       prefixes.append(
         Prefix(
-          offset: UInt32(clamping: text.count), length: UInt32(clamping: route.prefix.count),
-          pool: UInt32(clamping: route.pool)))
+          offset: UInt32(clamping: text.count), length: UInt16(clamping: route.prefix.count),
+          isWhole: route.isWhole, target: Int32(clamping: route.target.number)))
       for byte in route.prefix { text.append(byte: byte, &blocks) }
       for after in Int(route.prefix[0]) + 1...256 { starts[after] += 1 }
     }
@@ -79,10 +81,11 @@ package struct RoutingTable: ~Copyable {
     let (p, q) = (a.element.prefix, b.element.prefix)
     if p[0] != q[0] { return p[0] < q[0] }
     if p.count != q.count { return p.count > q.count }
+    if a.element.isWhole != b.element.isWhole { return a.element.isWhole }
     return a.offset < b.offset
   }
 
-  /// The pool of a key, or `noPool`: the key is bytes `from ..< from + count`.
+  /// The number of a key's target, or `noPool`: the key is bytes `from ..< from + count`.
   ///
   /// Without prefixes this is one load; with them, only prefixes with the key's first byte are compared.
   @inlinable @inline(__always)
@@ -102,10 +105,10 @@ package struct RoutingTable: ~Copyable {
     while i < end {
       let prefix = prefixes[i]
       let length = Int(truncatingIfNeeded: prefix.length)
-      if length <= count,
+      if prefix.isWhole ? length == count : length <= count,
         key.matches(at: from, text.readable, at: Int(truncatingIfNeeded: prefix.offset), count: length)
       {
-        return Int(truncatingIfNeeded: prefix.pool)
+        return Int(truncatingIfNeeded: prefix.target)
       }
       i &+= 1
     }
@@ -135,11 +138,11 @@ package struct RoutingTable: ~Copyable {
     }
   }
 
-  /// The current pool and server of a key, for diagnostics; nil if no route matches the key.
+  /// The current pool and server of a key, for diagnostics; nil if no route matches the key, or a node decides.
   package func `where`(_ key: [UInt8]) -> Place? {
     let bytes = key.span.raw
     let pool = pool(for: bytes, from: 0, count: bytes.byteCount)
-    guard pool != Self.noPool else { return nil }
+    guard pool >= 0 else { return nil }
     let server = server(in: pool, owning: bytes, from: 0, count: bytes.byteCount)
     return Place(pool: pool, server: server)
   }
