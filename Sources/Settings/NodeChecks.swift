@@ -96,7 +96,7 @@ extension NodeDecoder {
       case .node(let i): behind = reaches[i]
       }
       if case .attempt = placed.node.verb {
-        checkMember(reference, &decoder)
+        guard isMember(reference, &decoder) else { continue }
         for twice in behind.leaves.intersection(seen).sorted(by: { $0.number > $1.number }) {
           guard case .pool = twice else { continue }
           decoder.refuse(
@@ -113,7 +113,8 @@ extension NodeDecoder {
       reach.add(behind)
     }
     if case .answer = placed.node.verb, let target { reach.leaves = [target] }
-    reach.depth += 1
+    // A route that only names a target is no node.
+    if target != nil || !placed.node.isPlain { reach.depth += 1 }
     if reach.depth == Bounds.depth + 1 {
       decoder.refuse(
         placed.at, "\(subject(of: placed)) leads through more than \(Bounds.depth) nodes to a pool",
@@ -132,8 +133,8 @@ extension NodeDecoder {
     placed.node.name.isEmpty ? "a route" : "policy \(quoted(placed.node.name))"
   }
 
-  /// Refuses a member of `try` that does more than lead on to pools.
-  private func checkMember(_ reference: Reference, _ decoder: inout SettingsDecoder) {
+  /// Whether a member of `try` only leads on to pools; refuses it if not.
+  private func isMember(_ reference: Reference, _ decoder: inout SettingsDecoder) -> Bool {
     var open = [reference.target]
     var seen: Set<RouteTarget> = []
     while let target = open.popLast() {
@@ -151,10 +152,11 @@ extension NodeDecoder {
         decoder.refuse(
           reference.at, "try: policy \(quoted(node.name)) \(problem)",
           hint: "a member leads to pools and answers only")
-        return
+        return false
       }
       open += node.verb.targets
     }
+    return true
   }
 }
 

@@ -182,6 +182,7 @@ struct NodeDecoder {
     var prefixAt: FilePosition?
     var keys: [(text: String, at: FilePosition)]?
     var fields: [Field] = []
+    var poolAt: FilePosition?
     for (key, place, value) in decoder.fields(of: node, "a route", as: RouteKey.self) {
       switch key {
       case .prefix:
@@ -193,10 +194,16 @@ struct NodeDecoder {
           decoder.refuse(
             place, "pool: \(quoted(name)) is a policy", hint: "write to: \(YAMLNode.word(name).written)")
         } else {
+          poolAt = place
           fields.append((.to, place, value))
         }
       case .node(let key): fields.append((key, place, value))
       }
+    }
+    if let poolAt, let other = fields.first(where: { $0.at != poolAt && NodeKey.verbs.contains($0.key) }) {
+      decoder.refuse(
+        other.at, "\(quoted(other.key.rawValue)) beside \"pool\" in a route", hint: "leave it out")
+      fields.removeAll { $0.at == other.at }
     }
     if let prefixAt, keys != nil {
       decoder.refuse(prefixAt, "\"prefix\" beside \"keys\": these are whole keys", hint: "leave it out")
@@ -311,9 +318,9 @@ struct NodeDecoder {
     let nodes: [YAMLNode] = if case .list(let items) = node.content { items } else { [] }
     guard Bounds.membersOfTry.contains(nodes.count) else {
       let own = nodes.first?.scalar ?? node.scalar
-      let other = pools.first { $0 != own }
       let isShort = nodes.count < 2 && own.map(names.contains) ?? true
-      let first = own ?? pools.first { $0 != other }
+      let first = own ?? pools.first
+      let other = pools.first { $0 != first }
       let hint: String? =
         if isShort, let first, let other {
           "such as \(YAMLNode.items([.word(first), .word(other)]).written)"
@@ -460,7 +467,7 @@ struct NodeDecoder {
     if case .scalar(_, isPlain: true) = node.content, !text.contains(" ") {
       let hint =
         nearestWord(to: text, among: words).map { "did you mean \(quoted($0))?" }
-        ?? "as a text it is \(YAMLNode.quotedText(text))"
+        ?? "write \(YAMLNode.quotedText(text))"
       decoder.refuse(node.position, .unknownWord(text, hint: hint), about: "answer")
       return
     }
