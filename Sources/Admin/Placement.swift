@@ -84,7 +84,7 @@ package struct Placement: ~Copyable {
         : routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
       owner: pool.servers[owner], server: isOut ? nil : pool.servers[now],
       label: pool.label(of: pool.servers[now]),
-      plan: route.steps.count > 1 ? settings.text(of: route, .get, servers(of: route)) : nil)
+      plan: route.steps.count > 1 ? route.text(.get, servers(of: route), of: settings.pools) : nil)
   }
 
   /// For each step of a route the position of the key's server in its pool.

@@ -35,6 +35,11 @@ package struct ResolvedRoute: Equatable, Sendable {
   /// The shortest of the deadlines on the way.
   package var deadline: Duration?
 
+  package init(steps: [Step], key: [UInt8]) {
+    self.steps = steps
+    self.key = key
+  }
+
   /// The pool that is asked first; nil if none is.
   package var firstPool: Int? {
     if case .pool(let i)? = steps.first?.leaf { i } else { nil }

@@ -75,13 +75,15 @@ package struct ChangePlan {
         "listener \(listener.endpoint) leads to \(words[1]) instead of \(words[0]): the keys of its clients move"
       )
     }
-    if old.routes.map(old.written) != new.routes.map(new.written) {
+    let texts = (NodeText(settings: old), NodeText(settings: new))
+    if old.routes.map(texts.0.written) != new.routes.map(texts.1.written) {
       isUncertain = true
       warnings.append(
         "routes are different: keys whose prefix goes to another pool move too; --keys counts them")
     }
     let changed = new.policies.filter { policy in
-      old.policies.first { $0.name == policy.name }.map { old.written($0) != new.written(policy) } ?? false
+      old.policies.first { $0.name == policy.name }.map { texts.0.written($0) != texts.1.written(policy) }
+        ?? false
     }
     if !changed.isEmpty {
       isUncertain = true

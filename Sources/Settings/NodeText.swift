@@ -3,10 +3,13 @@ import Topology
 
 // Policies and routes in the form of the file.
 
-extension ProxySettings {
+/// Writes the nodes of a configuration.
+struct NodeText {
+  let settings: ProxySettings
+
   /// A node's verb and clauses in the form of the file, without what is the default: `try: [main, spare], on: down`.
   private func entries(of node: RouteNode) -> [String] {
-    func name(_ target: RouteTarget) -> String { YAMLNode.word(self.name(of: target)).written }
+    func name(_ target: RouteTarget) -> String { YAMLNode.word(settings.name(of: target)).written }
     func entry(_ key: NodeKey, _ text: String) -> String { "\(key.rawValue): \(text)" }
     func mapping(_ pairs: [String]) -> String { "{\(pairs.joined(separator: ", "))}" }
     var entries: [String] = []
@@ -38,7 +41,7 @@ extension ProxySettings {
     var start = "prefix: \(YAMLNode.word(route.prefix).written)"
     if !route.keys.isEmpty { start = "keys: \(YAMLNode.items(route.keys.map(YAMLNode.word)).written)" }
     if route.node.isPlain, case .to(.pool(let i)) = route.node.verb {
-      return "{\(start), pool: \(YAMLNode.word(name(of: .pool(i))).written)}"
+      return "{\(start), pool: \(YAMLNode.word(settings.name(of: .pool(i))).written)}"
     }
     return "{\(start), \(entries(of: route.node).joined(separator: ", "))}"
   }
@@ -50,10 +53,10 @@ extension ProxySettings {
   }
 
   /// `pool "main"` or `policy "cache"`.
-  package func kindAndName(of target: RouteTarget) -> String {
+  func kindAndName(of target: RouteTarget) -> String {
     switch target {
-    case .pool: "pool \(quoted(name(of: target)))"
-    case .node: "policy \(quoted(name(of: target)))"
+    case .pool: "pool \(quoted(settings.name(of: target)))"
+    case .node: "policy \(quoted(settings.name(of: target)))"
     }
   }
 }

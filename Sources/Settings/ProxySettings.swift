@@ -49,7 +49,7 @@ package struct ProxySettings: Equatable, Sendable {
     for (index, pool) in pools.enumerated() where !used.contains(.pool(index)) {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
-    notes += routeNotes
+    notes += RouteNotes(self).all
     for pool in pools where pool.servers.allSatisfy(\.isMarkedDown) {
       notes.append("all servers of pool \(quoted(pool.name)) are marked down: its keys fail")
     }

@@ -52,7 +52,7 @@ package struct RouteGuide: ~Copyable {
         "\(shown): its key for the servers has \(route.key.count) bytes, but 1 to 250 are allowed")
     }
     let servers = route.steps.map { step in server(of: step.leaf, route.key) }
-    if !json { return .line(key + [9] + Array(settings.text(of: route, command, servers).utf8) + [10]) }
+    if !json { return .line(key + [9] + Array(route.text(command, servers, of: settings.pools).utf8) + [10]) }
     return .line(Array(object(key, route, servers).utf8) + [10])
   }
 
@@ -95,12 +95,12 @@ package struct RouteGuide: ~Copyable {
   }
 }
 
-extension ProxySettings {
+extension ResolvedRoute {
   /// What is done with a request, as text: its servers in the order in which they are asked. `servers`: for each step the
-  /// position in its pool.
-  package func text(of route: ResolvedRoute, _ command: Command, _ servers: [Int?]) -> String {
+  /// position in its pool of `pools`.
+  package func text(_ command: Command, _ servers: [Int?], of pools: [PoolSettings]) -> String {
     var text = ""
-    for (i, (step, server)) in zip(route.steps, servers).enumerated() {
+    for (i, (step, server)) in zip(steps, servers).enumerated() {
       if i > 0 { text += " → \(step.when.text) " }
       switch step.leaf {
       case .pool(let pool):

@@ -3,35 +3,34 @@ import Topology
 
 // What is allowed in routes and policies but may be unintended, for `ringroad check`.
 
-extension ProxySettings {
-  /// Gives every pool that is before another member in a `try` the rule that its keys stay where they are, but for pools
-  /// whose rule is written.
-  mutating func keepKeysOfTriedPools(butOf written: Set<String>) {
-    for i in triedPools where !written.contains(pools[i].name) { pools[i].policy.onFailure = .failFast }
+/// Notes about the routes and policies of a configuration.
+struct RouteNotes {
+  private let settings: ProxySettings
+  private let triedPools: [Int]
+
+  init(_ settings: ProxySettings) {
+    self.settings = settings
+    triedPools = settings.triedPools
   }
 
   /// Every node, with what it is called in a message.
   private var describedNodes: [(node: RouteNode, subject: String)] {
-    policies.map { ($0, "policy \(quoted($0.name))") } + routes.map { ($0.node, $0.subject) }
+    settings.policies.map { ($0, "policy \(quoted($0.name))") }
+      + settings.routes.map { ($0.node, $0.subject) }
   }
 
-  /// The pools that are before another member in a `try`.
-  private var triedPools: [Int] {
-    var before: Set<RouteTarget> = []
-    for (node, _) in describedNodes {
-      if case .attempt(let members, _) = node.verb { before.formUnion(reached(from: members.dropLast())) }
-    }
-    return pools.indices.filter { before.contains(.pool($0)) }
-  }
-
-  /// Notes about routes and policies.
-  var routeNotes: [String] {
+  /// One sentence each.
+  var all: [String] {
+    let (pools, policies, routes) = (settings.pools, settings.policies, settings.routes)
     var notes: [String] = []
-    let used = usedTargets
+    let used = settings.usedTargets
     for (i, policy) in policies.enumerated() where !used.contains(.node(i)) {
       notes.append("policy \(quoted(policy.name)) is not used: no route, listener or used policy names it")
     }
-    if !routes.isEmpty, policies.isEmpty == false, !listeners.contains(where: { $0.pool == nil }) {
+    // A route that is not written is the first pool's.
+    if !routes.isEmpty, routes != [RouteSettings(to: .pool(0))], !policies.isEmpty,
+      !settings.listeners.contains(where: { $0.pool == nil })
+    {
       notes.append("no listener uses the routes: each has \"to\"")
     }
     for i in triedPools where pools[i].policy.onFailure == .eject {
@@ -64,19 +63,21 @@ extension ProxySettings {
           "\(subject) has later_ttl: none: what another proxy stored in a later member may be read there long after "
             + "it changed")
       }
-      for case .pool(let i) in reached(from: Array(members.dropFirst())).sorted(by: { $0.number < $1.number })
-      where pools[i].policy.rejoin == .asIs {
+      for case .pool(let i) in settings.reached(from: Array(members.dropFirst())).sorted(by: {
+        $0.number < $1.number
+      })
+      where settings.pools[i].policy.rejoin == .asIs {
         notes.append(
-          "pool \(quoted(pools[i].name)) is a later member in \(subject) and has rejoin: as_is: "
+          "pool \(quoted(settings.pools[i].name)) is a later member in \(subject) and has rejoin: as_is: "
             + "copies that it should forget are not deleted from it")
       }
       for (i, member) in members.enumerated().dropLast() {
-        guard case .node(let n) = direct(member), policies.indices.contains(n),
-          case .answer = policies[n].verb
+        guard case .node(let n) = settings.direct(member), settings.policies.indices.contains(n),
+          case .answer = settings.policies[n].verb
         else { continue }
         notes.append(
-          "\(subject) never gets behind \(quoted(name(of: member))), which answers: "
-            + "\(quoted(name(of: members[i + 1]))) is not asked")
+          "\(subject) never gets behind \(quoted(settings.name(of: member))), which answers: "
+            + "\(quoted(settings.name(of: members[i + 1]))) is not asked")
       }
     default: break
     }

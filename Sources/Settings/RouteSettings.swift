@@ -81,6 +81,20 @@ extension ProxySettings {
     return used
   }
 
+  /// The pools that are before another member in a `try`.
+  var triedPools: [Int] {
+    var before: Set<RouteTarget> = []
+    for node in policies + routes.map(\.node) {
+      if case .attempt(let members, _) = node.verb { before.formUnion(reached(from: members.dropLast())) }
+    }
+    return pools.indices.filter { before.contains(.pool($0)) }
+  }
+
+  /// Gives these pools the rule that their keys stay where they are, but for those whose rule is written.
+  mutating func keepKeysOfTriedPools(butOf written: Set<String>) {
+    for i in triedPools where !written.contains(pools[i].name) { pools[i].policy.onFailure = .failFast }
+  }
+
   /// The prefixes of the routes through which some key may come to a pool.
   package func prefixes(leadingTo pool: String) -> [String] {
     guard let index = pools.firstIndex(where: { $0.name == pool }) else { return [] }

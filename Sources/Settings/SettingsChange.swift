@@ -161,6 +161,7 @@ package enum SettingsChange: Equatable, Sendable {
   private static func comparePolicies(
     _ old: ProxySettings, _ new: ProxySettings, _ changes: inout [SettingsChange]
   ) {
+    let texts = (NodeText(settings: old), NodeText(settings: new))
     let before = Dictionary(old.policies.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let names = new.policies.map(\.name)
     for policy in old.policies where !names.contains(policy.name) {
@@ -168,13 +169,11 @@ package enum SettingsChange: Equatable, Sendable {
     }
     for policy in new.policies {
       guard let was = before[policy.name] else {
-        changes.append(.policyAdded(policy.name, text: new.written(policy)))
+        changes.append(.policyAdded(policy.name, text: texts.1.written(policy)))
         continue
       }
-      let texts = (old.written(was), new.written(policy))
-      if texts.0 != texts.1 {
-        changes.append(.policyChanged(policy.name, from: texts.0, to: texts.1))
-      }
+      let (from, to) = (texts.0.written(was), texts.1.written(policy))
+      if from != to { changes.append(.policyChanged(policy.name, from: from, to: to)) }
     }
     if inBoth(old.policies.map(\.name), names) != inBoth(names, old.policies.map(\.name)) {
       changes.append(.policiesReordered)
@@ -185,17 +184,18 @@ package enum SettingsChange: Equatable, Sendable {
     _ before: ProxySettings, _ after: ProxySettings, _ changes: inout [SettingsChange]
   ) {
     let (old, new) = (before.routes, after.routes)
+    let texts = (NodeText(settings: before), NodeText(settings: after))
     let known = Dictionary(old.map { ($0.taken, $0) }, uniquingKeysWith: { first, _ in first })
     let taken = Set(new.map(\.taken))
     for route in old where !taken.contains(route.taken) {
-      changes.append(.routeRemoved(route: route.subject, to: before.destination(of: route)))
+      changes.append(.routeRemoved(route: route.subject, to: texts.0.destination(of: route)))
     }
     for route in new {
       guard let was = known[route.taken] else {
-        changes.append(.routeAdded(route: route.subject, to: after.destination(of: route)))
+        changes.append(.routeAdded(route: route.subject, to: texts.1.destination(of: route)))
         continue
       }
-      let words = (before.destination(of: was), after.destination(of: route))
+      let words = (texts.0.destination(of: was), texts.1.destination(of: route))
       if words.0 != words.1 {
         // "from pool "a" to "b"": the second kind is the first's.
         let isPool = words.0.hasPrefix("pool ") && words.1.hasPrefix("pool ")

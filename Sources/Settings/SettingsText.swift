@@ -94,10 +94,11 @@ extension ProxySettings {
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }
+    let nodes = NodeText(settings: self)
     if !policies.isEmpty { lines.append("policies:") }
-    lines += policies.map { "  \(YAMLNode.word($0.name).written): \(written($0))" }
+    lines += policies.map { "  \(YAMLNode.word($0.name).written): \(nodes.written($0))" }
     if !routes.isEmpty { lines.append("routes:") }
-    lines += routes.map { "  - \(written($0))" }
+    lines += routes.map { "  - \(nodes.written($0))" }
     return lines.map { $0 + "\n" }.joined()
   }
 

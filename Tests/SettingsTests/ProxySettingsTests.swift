@@ -68,8 +68,9 @@ import Testing
     #expect(try Self.text("docs/CONFIGURATION.md").contains("`\(key)`"))
   }
 
-  @Test func everyDocumentedExampleIsValid() throws {
-    let parts = try Self.text("docs/CONFIGURATION.md").components(separatedBy: "```yaml\n").dropFirst()
+  @Test(arguments: ["docs/CONFIGURATION.md", "docs/ROUTES.md"])
+  func everyDocumentedExampleIsValid(_ page: String) throws {
+    let parts = try Self.text(page).components(separatedBy: "```yaml\n").dropFirst()
     #expect(parts.count >= 4)
     for part in parts {
       let yaml = part.components(separatedBy: "```")[0]
