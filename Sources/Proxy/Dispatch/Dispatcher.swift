@@ -20,6 +20,7 @@ package struct Dispatcher: ~Copyable {
   /// Requests of several parts, and large values on their way.
   var fanOuts = Slab<FanOut>(capacity: 16)
   var streams = Slab<Stream>(capacity: 4)
+  var gates = Slab<Gate>(capacity: 4)
   /// The words of the current request line.
   var line = RequestLine()
   /// Connections that the current multi-get has begun to write to.
@@ -63,8 +64,8 @@ package struct Dispatcher: ~Copyable {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
     let isTrue = invalidation.noteRefusal(
-      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, downstream.clients[c].target, by: l,
-      failure, &upstream, router, &common)
+      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, target(of: destination, for: c),
+      by: l, failure, &upstream, router, &common)
     var asked = Buffer()
     var leg = Leg()
     leg.verb = request.verb
@@ -73,6 +74,7 @@ package struct Dispatcher: ~Copyable {
       leg = Leg(MetaLine.write(bytes, p, request.withoutBody, opaque: 0, to: &asked, &common.buffers))
     }
     leg.pool = destination.pool
+    leg.isAimed = target(of: destination, for: c).isPool
     leg.since = common.clock
     if request.isQuiet, !request.verb.isMeta {
       common.counters.add(.noreplyDropped)
@@ -83,6 +85,11 @@ package struct Dispatcher: ~Copyable {
     }
     asked.release(to: &common.buffers)
     upstream.keepPromises(&common)
+  }
+
+  /// What says where the keys of a client's request to this destination belong.
+  func target(of destination: Destination, for c: Ref<Client>) -> Target {
+    destination.isAimed ? Target(destination.pool) : downstream.clients[c].target
   }
 
   // MARK: - Requests that get no reply
@@ -121,6 +128,9 @@ package struct Dispatcher: ~Copyable {
   /// Decides about one of them, and releases the exchange or fan-out that it belongs to.
   private mutating func settle(_ one: Settled, _ asked: borrowing Buffer) {
     let (leg, s) = (one.leg, one.server)
+    if leg.isPromised, leg.isRouted, !leg.isLate, let gate = leg.route.gate {
+      pass(gate, hasDeleted: false)
+    }
     switch one.fate {
     case .stale, .unspoken:
       // A replacement that is used already may have found a server that does not understand the request.
@@ -164,6 +174,12 @@ package struct Dispatcher: ~Copyable {
     }
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
+    if leg.isRouted, x != Ref<Exchange>.none {
+      if let gate = leg.route.gate { leave(gate) }
+      if goesOn(leg, at: s, failure.meansUnsent ? .unsent : .doubt, asked, start) {
+        return countFailure(leg.verb, failure, at: s, in: leg.pool)
+      }
+    }
     countFailure(leg.verb, failure, at: s, in: leg.pool)
     guard x != Ref<Exchange>.none else { return }
     recordLatency(since: leg.since, in: leg.pool)
@@ -193,6 +209,7 @@ package struct Dispatcher: ~Copyable {
   private mutating func fail(partOf f: Ref<FanOut>, _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure) {
     if fanOuts[f].kind == .multiGet {
       if failure == .protocolError { fanOuts[f].forgetValues(from: leg.piece) }
+      if !fanOuts[f].routed.isEmpty { goOn(f, from: leg.piece, failure.meansUnsent ? .unsent : .doubt) }
       noteFailure(f, at: s, in: leg.pool, failure, keysFrom: leg.piece)
     } else {
       fanOuts[f].pieces[Int(leg.piece)].failure = failure
@@ -299,6 +316,7 @@ package struct Dispatcher: ~Copyable {
     let starts = upstream.takeMembers(of: plan, slots)
     router.poolStarts = FixedArray(starts)
     router.targets = plan.targets.compactMap { upstream.pools.index(of: $0) }
+    router.take(plan.routing.nodes, of: plan.policies, pools: plan.pools)
     for c in downstream.clients.slots where downstream.clients.isTaken(c) { aim(c) }
     if before != upstream.pools.ids { renumberPools(from: before) }
     let kept = plan.keptPools
@@ -356,20 +374,28 @@ package struct Dispatcher: ~Copyable {
       if invalidation.isJournaling { noteInFlight() }
       invalidation.isJournaling = false
       for pool in stale { applyStatuses(pool: pool) }
-      for i in 0..<router.poolStarts.count where !router.table.pools[PoolIndex(i).ring].isWhole {
-        invalidation.isJournaling = true
-      }
+      for i in 0..<router.poolStarts.count where hasStandIns(pool: i) { invalidation.isJournaling = true }
     }
     if !invalidation.refusals.isEmpty { invalidation.deleteRefusedOnStandIns(&upstream, router, &common) }
   }
 
+  /// Whether other servers have keys of a pool's servers now.
+  private func hasStandIns(pool i: Int) -> Bool {
+    router.passesOn[i]
+      ? members(ofPool: i).contains { upstream.destinations[$0].isEjected }
+      : !router.table.pools[PoolIndex(i).ring].isWhole
+  }
+
+  private func members(ofPool i: Int) -> Range<Int> {
+    let end = i + 1 < router.poolStarts.count ? Int(router.poolStarts[i + 1]) : upstream.destinations.count
+    return Int(router.poolStarts[i])..<end
+  }
+
   /// Takes the ejected servers out of a pool's ring, and puts the others in.
   private mutating func applyStatuses(pool i: Int) {
-    let start = Int(router.poolStarts[i])
-    let end = i + 1 < router.poolStarts.count ? Int(router.poolStarts[i + 1]) : upstream.destinations.count
-    let out = (start..<end).map { upstream.destinations[$0].isEjected }
-    router.table.pools[PoolIndex(i).ring].exclude(out)
-    if !router.table.pools[PoolIndex(i).ring].isWhole { invalidation.isJournaling = true }
+    let out = members(ofPool: i).map { upstream.destinations[$0].isEjected }
+    router.table.pools[PoolIndex(i).ring].exclude(router.passesOn[i] ? [] : out)
+    if hasStandIns(pool: i) { invalidation.isJournaling = true }
   }
 
   /// Records the changes in flight to stand-ins: see `Invalidation.noteInFlight`.

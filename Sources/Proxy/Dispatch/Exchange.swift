@@ -30,7 +30,7 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 package struct Leg: BitwiseCopyable {
   /// The exchange that waits for it; none after `noreply` or a passed deadline.
   var exchange = Ref<Exchange>.none
-  /// Its fan-out, and its piece there: that of its first key, or that of its server.
+  /// Its fan-out, and its piece there: that of its first key, or that of its server. Without a fan-out: see `route`.
   var fanOut = Ref<FanOut>.none
   var piece = UInt32.max
   /// Bytes of its request.
@@ -102,6 +102,21 @@ package struct Leg: BitwiseCopyable {
   var isAimed: Bool {
     get { marks & 64 != 0 }
     set { mark(64, newValue) }
+  }
+
+  /// Whether a node decides what follows from its outcome; `route` says which.
+  var isRouted: Bool {
+    @inline(always) get { marks & 128 != 0 }
+    set { mark(128, newValue) }
+  }
+
+  /// Of a leg that `isRouted` and is no part of a fan-out.
+  var route: RouteMark {
+    get { RouteMark(bits: piece) }
+    set {
+      piece = newValue.bits
+      isRouted = true
+    }
   }
 
   /// Only requests that a client still waits for, within their deadline, and only once.

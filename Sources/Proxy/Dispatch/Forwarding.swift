@@ -186,6 +186,7 @@ extension Dispatcher {
     switch route {
     case .none: return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common)
     case .single(let i): destination = upstream.destinations[i]
+    case .through(let node): return forward(c, bytes, p, request, through: node, now: now)
     }
     let l =
       destination.isAlone
@@ -221,8 +222,13 @@ extension Dispatcher {
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
-    guard let destination = destination(for: bytes, request, of: c) else {
-      return downstream.refuse(c, .noRoute, isQuiet: false, &common)
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.meta.contains(.base64)
+    let destination: Destination
+    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
+    case .none: return downstream.refuse(c, .noRoute, isQuiet: false, &common)
+    case .single(let i): destination = upstream.destinations[i]
+    case .through(let node): return forward(c, bytes, p, request, through: node, now: now)
     }
     let l =
       destination.isAlone
@@ -240,7 +246,8 @@ extension Dispatcher {
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, in: destination.pool, isAimed: downstream.clients[c].target.isPool, bytes, p, request,
+      x, in: destination.pool, isAimed: downstream.clients[c].target.isPool, nil, bytes, p,
+      request,
       opaque: upstream.opaque, for: era, secret: upstream.secret, since: now,
       &common.buffers)
     upstream.queued(on: l, &common)
@@ -250,18 +257,25 @@ extension Dispatcher {
   /// client is closed.
   mutating func aim(_ c: Ref<Client>) {
     guard let id = downstream.clients[c].pool else { return }
-    downstream.clients[c].target = upstream.pools.index(of: id).map { Target($0) } ?? .nowhere
+    downstream.clients[c].target =
+      upstream.pools.index(of: id).map { Target($0) } ?? router.target(ofPolicy: id) ?? .nowhere
     // It gets the replies that it is owed. On the next connection it may find another pool.
     if downstream.clients[c].target == .nowhere { downstream.hangUp(c, &common) }
   }
 
-  /// The member of a pool that has a request's key; nil if no pool does.
+  /// The member of a pool that has a request's key: of a `try`, the one that a change goes to. Nil if no pool does.
   mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
     switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
     case .none: return nil
-    case .single(let i): return upstream.destinations[i]
+    case .single(let i):
+      var destination = upstream.destinations[i]
+      destination.isAimed = downstream.clients[c].target.isPool
+      return destination
+    case .through(let node):
+      let end = end(of: node, Command(request, bytes), bytes, request)
+      return inCharge(of: bytes, key, isEncoded: isEncoded, end)?.destination
     }
   }
 
@@ -285,7 +299,7 @@ extension Dispatcher {
     {
       common.counters.add(.noreplyDropped)
       return invalidation.recordDoubt(
-        key, downstream.clients[c].target, at: destination.server, upstream, router, &common)
+        key, target(of: destination, for: c), at: destination.server, upstream, router, &common)
     }
     upstream.appendDeletion(Deletion(key: key, pool: destination.pool), on: l, &common)
     upstream.queued(on: l, &common)

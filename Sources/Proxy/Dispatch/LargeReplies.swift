@@ -160,7 +160,7 @@ extension Dispatcher {
     -> Bool
   {
     let size = Int(downstream.clients[c].large.valueSize)
-    guard !request.verb.touches else { return false }
+    guard !request.verb.touches, router.hasNoNodes else { return false }
     // A key and its separator are at least two bytes.
     guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > common.gatherLimit else { return false }
     var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
@@ -186,6 +186,8 @@ extension Dispatcher {
       case .single(let n):
         if i == 0 { fanOuts[f].count.pool = upstream.destinations[n].pool }
         fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &common.buffers)
+      // Such keys are never requested so: see `isTooLargeToGather`.
+      case .through: common.counters.add(.readsAsMisses)
       }
     }
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)

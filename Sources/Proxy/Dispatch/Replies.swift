@@ -1,4 +1,5 @@
 import Bytes
+import Routing
 import Stats
 import Topology
 import Wire
@@ -114,6 +115,12 @@ extension Dispatcher {
       {
         noteChange(byFrontOf: l)
       }
+      if leg.isRouted, isKept(l, leg, LegState(outcome, reply.first(length)), reply.first(length)) {
+        upstream.connections[l].queue.dropFront(&common.buffers)
+        isAwaited = true
+        p &+= length
+        continue
+      }
       upstream.connections[l].queue.dropFront(&common.buffers)
       if x != Ref<Exchange>.none {
         downstream.answer(x, reply.first(length), &common)
@@ -167,6 +174,13 @@ extension Dispatcher {
         continue
       }
       isAwaited = true
+      if leg.isRouted, outcome != .hit,
+        isKept(
+          l, leg, outcome == .error ? .refused : .no, RawSpan(), at: length &- Int(leg.length))
+      {
+        if outcome == .error { shared.errors &+= 1 }
+        continue
+      }
       // Two calls, each with a constant for what it adds: one call would cost each value a dozen instructions.
       if outcome == .error {
         shared.errors &+= 1
@@ -248,7 +262,10 @@ extension Dispatcher {
   /// Forwards the reply to the front leg, and removes the leg.
   mutating func take(_ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
     if invalidation.isJournaling, reply.saysChanged(leg.verb, bytes, at: p) { noteChange(byFrontOf: l) }
-    if leg.exchange != Ref<Exchange>.none {
+    let whole = bytes.extracting(p..<p &+ reply.length)
+    if leg.isRouted, isKept(l, leg, LegState(leg.verb, reply), whole) {
+      // Another server's reply is the client's, or this one later.
+    } else if leg.exchange != Ref<Exchange>.none {
       // The reply is completed from the request only where the server was not asked for the key.
       var request =
         leg.meta.contains(.hiddenKey) ? upstream.connections[l].queue.copyFront(&common.buffers) : Buffer()

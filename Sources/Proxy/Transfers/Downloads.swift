@@ -52,9 +52,9 @@ extension Transfers {
   /// Requests the value on a private connection, or waits for a free stream.
   mutating func ask(_ i: Ref<Stream>, now: Instant, _ d: inout Dispatcher) {
     let destination: Destination
-    switch d.streams[i].route(&d.router, d.downstream.clients[d.streams[i].client.slot].target) {
+    switch d.streams[i].route(&d.router, target(of: i, d)) {
     case .single(let place): destination = d.upstream.destinations[place]
-    case .none:
+    case .none, .through:
       // Its route was removed by a reload: the key is a miss.
       guard d.streams[i].fanOut == Ref<FanOut>.none else {
         d.common.counters.add(.readsAsMisses)
@@ -83,6 +83,16 @@ extension Transfers {
     d.streams[i].stage = .head
     d.streams[i].hasBegun = false
     d.upstream.queued(on: l, &d.common)
+  }
+
+  /// Where the key of a download is: in the pool that has shown its value, or that its client's listener names.
+  private func target(of i: Ref<Stream>, _ d: borrowing Dispatcher) -> Target {
+    if d.streams[i].leg.isAimed { return Target(d.streams[i].leg.pool) }
+    let f = d.streams[i].fanOut
+    if f != Ref<FanOut>.none, d.fanOuts[f].pieces[d.streams[i].piece].isAimed {
+      return Target(d.fanOuts[f].pieces[d.streams[i].piece].pool)
+    }
+    return d.downstream.clients[d.streams[i].client.slot].target
   }
 
   // MARK: - On the private connection

@@ -54,6 +54,14 @@ extension RequestQueue {
     leg.pool = pool
     leg.keyLength = UInt8(truncatingIfNeeded: keyLength)
     leg.since = now
+    return enqueueGet(leg, line, &buffers)
+  }
+
+  /// The same for a leg that is begun.
+  @inline(always)
+  mutating func enqueueGet(_ begun: Leg, _ line: RawSpan, _ buffers: inout BufferPool) -> Bool {
+    var leg = begun
+    let keyLength = Int(leg.keyLength)
     let continuesPreviousLine = reopenLine()
     // All of it, or only from the space.
     let from = continuesPreviousLine ? 3 : 0

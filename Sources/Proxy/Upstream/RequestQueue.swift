@@ -74,7 +74,7 @@ package struct RequestQueue: ~Copyable {
 
   /// Queues a request of another queue, whose bytes begin at `start` there, with a line of its own.
   mutating func enqueue(
-    _ leg: Leg, copiedFrom other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
+    _ leg: Leg, copiedFrom other: RawSpan, at start: Int, _ buffers: inout BufferPool
   ) {
     var leg = leg
     let before = end
@@ -93,7 +93,9 @@ package struct RequestQueue: ~Copyable {
   mutating func requeue(
     _ leg: Leg, from other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
   ) {
-    guard leg.verb == .get else { return enqueue(leg, copiedFrom: other, at: start, &buffers) }
+    guard leg.verb == .get else {
+      return enqueue(leg, copiedFrom: other.readable, at: start, &buffers)
+    }
     var leg = leg
     let keys = Int(leg.keyStart) &- 1
     let count = Int(leg.length) &- keys &- (leg.isContinuedByNext ? 0 : 2)
@@ -106,6 +108,9 @@ package struct RequestQueue: ~Copyable {
     leg.length = UInt32(truncatingIfNeeded: count &+ (leg.continuesPreviousLine ? 2 : 5))
     enqueueGet(leg)
   }
+
+  /// Marks the youngest leg as part of a routed request.
+  mutating func markLast(_ route: RouteMark) { legs.last.route = route }
 
   // MARK: - Requests are sent and answered
 

@@ -97,8 +97,8 @@ extension RequestQueue {
 
   /// Writes a meta request for a server of that era, and queues its leg. A `Fence` follows one that stays quiet.
   mutating func enqueueMeta(
-    _ exchange: Ref<Exchange>, in pool: PoolIndex, isAimed: Bool = false, _ source: RawSpan, _ p: Int,
-    _ request: Request, opaque: UInt64, for era: Era = .v1_6_40, secret: UInt64, since now: Instant,
+    _ exchange: Ref<Exchange>, in pool: PoolIndex, isAimed: Bool = false, _ mark: RouteMark?,
+    _ source: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, for era: Era = .v1_6_40, secret: UInt64, since now: Instant,
     _ buffers: inout BufferPool
   ) {
     let before = end
@@ -108,6 +108,7 @@ extension RequestQueue {
     leg.exchange = exchange
     leg.pool = pool
     leg.isAimed = isAimed
+    if let mark { leg.route = mark }
     leg.isFenced = line.keepsQuiet
     leg.since = now
     enqueue(leg, from: before)

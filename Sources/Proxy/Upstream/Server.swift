@@ -10,6 +10,8 @@ package struct Server: ~Copyable, Recyclable {
   /// Its name in error lines and logs: the address as configured.
   package var label: [UInt8] = []
   var status = ServerStatus.up
+  /// When it was last used again after it had been out; the origin if it never was.
+  var upSince = Instant.origin
   /// The worker's shared connections to it.
   var connections = Fifo<Ref<ServerConnection>>()
   /// Private connections that no stream uses now.

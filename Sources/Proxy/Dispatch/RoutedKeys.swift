@@ -1,0 +1,214 @@
+import Bytes
+import Routing
+import Topology
+import Wire
+
+// The keys of a multi-get whose route is a `try`: those that one server does not have, or does not answer for, join the
+// request to the next one at once.
+
+/// What is known of them.
+///
+/// A key that goes on becomes a piece behind those of the client's keys, so that a late reply can still be read by the
+/// pieces that its request had. When all is answered, its value is put in the client's place.
+struct RoutedKeys: ~Copyable {
+  struct Key: BitwiseCopyable {
+    /// Its piece in the client's order, and the one that was asked last.
+    var place: UInt32
+    var piece: UInt32
+    /// Where the key is in `line`.
+    var from: Int32
+    var tree: UInt16
+    /// The leaf that was asked last, and whether the next may be asked after it.
+    var leaf: UInt8 = 0
+    var mayGoOn = false
+    var states = LegStates()
+  }
+
+  /// In the order of their places.
+  var keys = List<Key>()
+  /// For each piece behind the client's, its key in `keys`.
+  var moved = List<UInt32>()
+  /// The number of the client's keys.
+  var count = 0
+  /// The client's line, and the part of the request that all its keys have.
+  var line = Buffer()
+  var request = Request()
+  /// The reload after which the keys were routed.
+  var generation: UInt8 = 0
+
+  var isEmpty: Bool { keys.count == 0 }
+
+  mutating func removeAll() {
+    keys.removeAll()
+    moved.removeAll()
+    count = 0
+  }
+
+  /// A piece's key in `keys`; nil if its route is no `try`.
+  func key(of piece: UInt32) -> Int? {
+    if count > 0, Int(piece) >= count {
+      return Int(piece) &- count < moved.count ? Int(moved[Int(piece) &- count]) : nil
+    }
+    var (low, high) = (0, keys.count)
+    while low < high {
+      let middle = (low &+ high) / 2
+      if keys[middle].place < piece { low = middle &+ 1 } else { high = middle }
+    }
+    return low < keys.count && keys[low].place == piece ? low : nil
+  }
+}
+
+extension FanOut {
+  /// Puts the values of the keys that went on where the client asked for them.
+  mutating func settleMoved() {
+    guard routed.count > 0 else { return }
+    for n in 0..<routed.keys.count {
+      let (place, piece) = (Int(routed.keys[n].place), Int(routed.keys[n].piece))
+      if place == piece { continue }
+      pieces[place].offset = pieces[piece].offset
+      pieces[place].length = pieces[piece].length
+      pieces[place].isDeferred = pieces[piece].isDeferred
+      pieces[place].isAimed = pieces[piece].isAimed
+      pieces[place].pool = pieces[piece].pool
+      pieces[piece].length = 0
+      pieces[piece].isDeferred = false
+    }
+  }
+}
+
+extension Dispatcher {
+  /// Adds a key, piece `i`, to the request for its server, as its node says. False if the client was answered.
+  @inline(never)
+  mutating func addKey(
+    _ i: UInt32, _ c: Ref<Client>, _ key: Word, through node: Int, _ bytes: RawSpan, _ p: Int,
+    _ request: Request, _ f: Ref<FanOut>, now: Instant
+  ) -> Bool {
+    let end = end(of: node, Command(request, bytes), bytes, key, isEncoded: false)
+    switch end.way {
+    case .pool:
+      guard let destination = destination(for: bytes, key, isEncoded: false, in: Int(end.number)) else {
+        return true
+      }
+      aim(i, at: destination, f)
+      addKey(i, c, key, to: destination, bytes, p, request, f, now: now)
+    case .attempt:
+      if fanOuts[f].routed.isEmpty {
+        fanOuts[f].routed.line.append(bytes, from: p, count: request.lineLength, &common.buffers)
+        fanOuts[f].routed.request = request
+        fanOuts[f].routed.request.keyStart = request.keyStart &- p
+        fanOuts[f].routed.generation = router.generation
+      }
+      fanOuts[f].routed.keys.append(
+        RoutedKeys.Key(
+          place: i, piece: i, from: Int32(truncatingIfNeeded: key.from &- p), tree: end.number))
+      _ = ask(keyAt: fanOuts[f].routed.keys.count &- 1, isFirst: true, c, bytes, p, key, request, f, now: now)
+    case .refusedQuietly: break
+    case .answer:
+      // A fixed answer is a miss, or an error for the whole line.
+      guard case .error = router.ends.answers[Int(end.number)] else { break }
+      answer(c, bytes, p, request, by: end)
+      return false
+    case .refused, .share:
+      answer(c, bytes, p, request, by: end)
+      return false
+    }
+    return true
+  }
+
+  private mutating func aim(_ i: UInt32, at destination: Destination, _ f: Ref<FanOut>) {
+    fanOuts[f].pieces[Int(i)].isAimed = true
+    fanOuts[f].pieces[Int(i)].pool = destination.pool
+  }
+
+  /// Asks the next server for a key, `n` in the list; false if none is to be asked.
+  private mutating func ask(
+    keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ key: Word,
+    _ request: Request, _ f: Ref<FanOut>, now: Instant
+  ) -> Bool {
+    let tree = Int(fanOuts[f].routed.keys[n].tree)
+    var states = fanOuts[f].routed.keys[n].states
+    var kind = RequestKind.read
+    var first: Destination?
+    while true {
+      switch router.ends.trees[tree].next(kind, states) {
+      case .ask(let leaf, _):
+        guard case .pool(let pool) = router.ends.trees[tree].leaves[leaf],
+          let destination = destination(for: bytes, key, isEncoded: false, in: pool)
+        else { return false }
+        first = first ?? destination
+        if destination.isEjected {
+          states[leaf] = .skipped
+          continue
+        }
+        if !mayGoOn(from: destination.server, tree) { kind = .lease }
+        let l = connection(to: destination, for: c)
+        if kind == .read, leaf < router.ends.trees[tree].leaves.count &- 1,
+          !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth),
+          upstream.admit(l, isModest: true, now: now, &common) != nil
+        {
+          states[leaf] = .unsent
+          continue
+        }
+        states[leaf] = .asked
+        fanOuts[f].routed.keys[n].leaf = UInt8(truncatingIfNeeded: leaf)
+        fanOuts[f].routed.keys[n].mayGoOn = kind == .read && router.ends.trees[tree].readsGoOn
+        fanOuts[f].routed.keys[n].states = states
+        add(keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: destination, f, now: now)
+        return true
+      case .answer where isFirst:
+        // No member's server can be asked: the first one's rules apply.
+        guard let first else { return false }
+        add(keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: first, f, now: now)
+        return true
+      case .answer, .wait, .say: return false
+      }
+    }
+  }
+
+  /// Adds a key to the request for a server: as the client's piece, or behind those.
+  private mutating func add(
+    keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ key: Word,
+    _ request: Request, to destination: Destination, _ f: Ref<FanOut>, now: Instant
+  ) {
+    var piece = fanOuts[f].routed.keys[n].piece
+    if !isFirst {
+      if fanOuts[f].routed.count == 0 { fanOuts[f].routed.count = fanOuts[f].pieces.count }
+      fanOuts[f].pieces[Int(piece)].hasMoved = true
+      piece = fanOuts[f].add(key)
+      fanOuts[f].routed.keys[n].piece = piece
+      fanOuts[f].routed.moved.append(UInt32(truncatingIfNeeded: n))
+    }
+    aim(piece, at: destination, f)
+    addKey(piece, c, key, to: destination, bytes, p, request, f, now: now)
+  }
+
+  /// Asks other servers for the keys of a leg without a value, which begin with piece `first`, after what its server has
+  /// said of them.
+  @inline(never)
+  mutating func goOn(_ f: Ref<FanOut>, from first: UInt32, _ state: LegState) {
+    let x = fanOuts[f].exchange
+    guard x != Ref<Exchange>.none, downstream.exchanges[x].client != Ref<Client>.none,
+      fanOuts[f].routed.generation == router.generation
+    else { return }
+    let c = downstream.exchanges[x].client
+    var line = exchange(&fanOuts[f].routed.line, with: Buffer())
+    let request = fanOuts[f].routed.request
+    round &+= 256
+    var i = first
+    while i != .max {
+      let piece = fanOuts[f].pieces[Int(i)]
+      if piece.length == 0, !piece.isDeferred, !piece.hasMoved, let n = fanOuts[f].routed.key(of: i),
+        fanOuts[f].routed.keys[n].mayGoOn
+      {
+        let one = fanOuts[f].routed.keys[n]
+        fanOuts[f].routed.keys[n].mayGoOn = false
+        fanOuts[f].routed.keys[n].states[Int(one.leaf)] = state
+        let key = Word(start: Int(one.from), length: Int(piece.keyLength))
+        _ = ask(keyAt: n, isFirst: false, c, line.readable, 0, key, request, f, now: common.clock)
+      }
+      i = piece.next
+    }
+    swap(&line, &fanOuts[f].routed.line)
+    send(f, fanOuts[f].count.verb, for: c, now: common.clock)
+  }
+}
