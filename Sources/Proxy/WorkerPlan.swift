@@ -24,7 +24,8 @@ package struct WorkerPlan: Sendable {
   package var servers: [Server]
   /// One for each pool of the routing plan, with the servers in the order of its ring.
   package var pools: [PoolMembers]
-  /// The pools that listeners name.
+  /// All listeners, and the pools that they name.
+  package var listeners: [ListenerID] = []
   package var targets: [PoolID] = []
   /// The pools that have the same ring and the same servers as in the plan before.
   package var keptPools: Set<PoolID> = []

@@ -152,6 +152,16 @@ extension Dispatcher {
   /// Time for which a server that has shown a large value is taken to have more.
   private static var largeMemory: Duration { .seconds(300) }
 
+  // MARK: - Counting
+
+  /// Counts a key of a multi-get that is streamed: the time that its client waits is that of the whole.
+  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
+    _ = common.hotKeys.pass(1)
+    look(leg, result, on: l, length: length)
+  }
+
   // MARK: - Every key requested in its turn
 
   /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they
@@ -193,6 +203,7 @@ extension Dispatcher {
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = common.clock
+    fanOuts[f].count.listener = downstream.clients[c].listener
     noteDeferred(f)
     finish(f)
   }

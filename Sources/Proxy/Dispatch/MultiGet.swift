@@ -156,6 +156,7 @@ extension Dispatcher {
   mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
     fanOuts[f].count.verb = verb
     fanOuts[f].count.since = now
+    fanOuts[f].count.listener = downstream.clients[c].listener
     if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
     let isAimed = downstream.clients[c].target.isPool
     for i in 0..<openLegs.count {
@@ -403,7 +404,7 @@ extension Dispatcher {
       } else {
         let target = downstream.target(of: x)
         if fanOuts[f].kind == .multiGet {
-          recordLatency(since: fanOuts[f].count.since, in: fanOuts[f].count.pool)
+          recordLatency(of: fanOuts[f].count)
           merge(f, into: target)
         } else {
           summarise(f, into: target)
@@ -412,6 +413,11 @@ extension Dispatcher {
       }
     }
     if fanOuts[f].open == 0 { release(f) }
+  }
+
+  /// Counts how long a multi-get took that is about to be answered.
+  mutating func recordLatency(of asked: FanOut.Count) {
+    recordLatency(since: asked.since, in: asked.pool, asked.listener)
   }
 
   mutating func release(_ f: Ref<FanOut>) {

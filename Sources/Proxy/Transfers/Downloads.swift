@@ -263,7 +263,7 @@ extension Transfers {
     let c = d.streams[i].client.slot
     let (x, f) = (d.streams[i].exchange, d.streams[i].fanOut)
     if f != Ref<FanOut>.none, d.fanOuts[f].kind == .multiGet {
-      d.recordLatency(since: d.fanOuts[f].count.since, in: d.fanOuts[f].count.pool)
+      d.recordLatency(of: d.fanOuts[f].count)
     }
     d.downstream.clients[c].large.stream = Ref<Stream>.none
     d.downstream.exchanges[x].stream = Ref<Stream>.none

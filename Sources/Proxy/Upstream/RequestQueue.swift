@@ -369,6 +369,11 @@ package struct RequestQueue: ~Copyable {
     for i in 0..<legs.count { legs[i].pool.renumber(numbers) }
   }
 
+  /// A reload has removed the listeners at these places: see `ListenerIndex.forget`.
+  mutating func forgetListeners(_ gone: Set<UInt8>) {
+    for i in 0..<legs.count { legs[i].listener.forget(gone) }
+  }
+
   /// Frees memory that a burst of requests has left unused.
   mutating func trim() {
     legs.trim()
