@@ -221,10 +221,13 @@ package struct ControlPlane: Sendable {
     runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
   }
 
-  /// Everything that operators see of it. `time`: seconds since 1970, by which changes of a server's state are dated.
-  /// The id of a pool of the configuration.
+  /// The ids of a pool and of a listener of the configuration.
   package mutating func id(ofPool name: String) -> PoolID { registry.id(ofPool: name) }
+  package mutating func id(ofListener endpoint: Endpoint) -> ListenerID {
+    registry.id(ofListener: endpoint)
+  }
 
+  /// Everything that operators see of it. `time`: seconds since 1970, by which changes of a server's state are dated.
   package mutating func report(time: Double) -> ControlReport {
     var report = ControlReport()
     report.reloads = reloads
@@ -235,7 +238,9 @@ package struct ControlPlane: Sendable {
     report.memoryLimit = runtimePlan.plan.limits.memory * max(1, workers)
     report.lastReloadError = lastReloadError
     report.isDraining = isDraining
-    report.listeners = settings.listeners.map { ListenerReport($0.endpoint.description) }
+    report.listeners = zip(runtimePlan.plan.listeners, settings.listeners).map { id, listener in
+      ListenerReport(id: id, listener.endpoint.description)
+    }
     report.numbers.set(.hostsWithSeveralAddresses, to: names.hostsWithSeveralAddresses)
     report.numbers.set(.configUnreadable, to: isFileUnreadable ? 1 : 0)
     report.numbers.set(.settingsHiddenByFlags, to: hiddenChanges)

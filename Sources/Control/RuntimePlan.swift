@@ -3,8 +3,8 @@ import Routing
 import Settings
 import Topology
 
-/// Servers' and pools' numbers: a server keeps its id as long as some pool has its address, a pool as long as it keeps
-/// its name. Numbers are not used again.
+/// Servers', pools' and listeners' numbers: a server keeps its id as long as some pool has its address, a pool as long as
+/// it keeps its name, and a listener as long as its address is configured. Numbers are not used again.
 struct ServerRegistry: Sendable {
   private struct Numbers<Key: Hashable & Sendable>: Sendable {
     private var known: [Key: UInt32] = [:]
@@ -22,15 +22,20 @@ struct ServerRegistry: Sendable {
 
   private var servers = Numbers<Endpoint>()
   private var pools = Numbers<String>()
+  private var listeners = Numbers<Endpoint>()
 
   /// The id of the server at an address, which is what makes a server one.
   mutating func id(of endpoint: Endpoint) -> ServerID { ServerID(servers.number(of: endpoint.comparable)) }
   mutating func id(ofPool name: String) -> PoolID { PoolID(pools.number(of: name)) }
+  mutating func id(ofListener endpoint: Endpoint) -> ListenerID {
+    ListenerID(listeners.number(of: endpoint.comparable))
+  }
 
-  /// Forgets all servers and pools but these.
-  mutating func keep(_ endpoints: [Endpoint], pools names: [String]) {
+  /// Forgets all servers, pools and listeners but these.
+  mutating func keep(_ endpoints: [Endpoint], pools names: [String], listeners: [Endpoint]) {
     servers.keep(Set(endpoints.map(\.comparable)))
     pools.keep(Set(names))
+    self.listeners.keep(Set(listeners.map(\.comparable)))
   }
 }
 
@@ -77,7 +82,10 @@ package struct RuntimePlan: Sendable {
       }
       plan.pools.append(PoolMembers(id: registry.id(ofPool: pool.name), servers: ids, policy: pool.policy))
     }
-    registry.keep(members.map(\.settings.endpoint), pools: settings.pools.map(\.name))
+    plan.listeners = settings.listeners.map { registry.id(ofListener: $0.endpoint) }
+    registry.keep(
+      members.map(\.settings.endpoint), pools: settings.pools.map(\.name),
+      listeners: settings.listeners.map(\.endpoint))
     let known = old.map { Array(zip($0.pools, $0.routing.pools)) } ?? []
     for (pool, ring) in zip(plan.pools, plan.routing.pools)
     where known.contains(where: { $0.id == pool.id && $0.servers == pool.servers && $1 == ring }) {

@@ -24,6 +24,7 @@ package struct WorkerPlan: Sendable {
   package var servers: [Server]
   /// One for each pool of the routing plan, with the servers in the order of its ring.
   package var pools: [PoolMembers]
+  package var listeners: [ListenerID] = []
   /// The pools that listeners or nodes name.
   package var targets: [PoolID] = []
   /// The policies, which are the first nodes of the routing plan. Their ids are of the pools' numbers: a listener's

@@ -17,7 +17,8 @@ import Wire
       let text = Array("get \(key)\r\n".utf8)
       // SAFETY: a byte has no padding that could be uninitialised.
       _ = unsafe queue.enqueueGet(
-        Ref(1), in: PoolIndex(), keyLength: key.utf8.count, text.span.bytes, since: .origin, &buffers)
+        Ref(1), from: ListenerIndex(), in: PoolIndex(), keyLength: key.utf8.count, text.span.bytes,
+        since: .origin, &buffers)
     }
 
     func delete(_ key: String) {

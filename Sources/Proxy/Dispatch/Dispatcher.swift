@@ -49,7 +49,7 @@ package struct Dispatcher: ~Copyable {
   mutating func turnAwayGet(_ c: Ref<Client>, at destination: Destination, _ failure: ServerFailure) {
     var leg = Leg()
     leg.exchange = downstream.newExchange(c)
-    leg.pool = destination.pool
+    leg.account = Account(destination.pool, downstream.clients[c].listener)
     leg.since = common.clock
     fail(leg, at: destination.server, failure, isTrue: true)
   }
@@ -73,7 +73,7 @@ package struct Dispatcher: ~Copyable {
     if request.verb.isMeta {
       leg = Leg(MetaLine.write(bytes, p, request.withoutBody, opaque: 0, to: &asked, &common.buffers))
     }
-    leg.pool = destination.pool
+    leg.account = Account(destination.pool, downstream.clients[c].listener)
     leg.isAimed = target(of: destination, for: c).isPool
     leg.since = common.clock
     if request.isQuiet, !request.verb.isMeta {
@@ -182,7 +182,7 @@ package struct Dispatcher: ~Copyable {
     }
     countFailure(leg.verb, failure, at: s, in: leg.pool)
     guard x != Ref<Exchange>.none else { return }
-    recordLatency(since: leg.since, in: leg.pool)
+    recordLatency(since: leg.since, in: leg.pool, leg.listener)
     let target = downstream.target(of: x)
     let step = Exchange.step(
       leg.verb.kind, after: .failed(isTrue: isTrue), upstream.policy(of: leg.pool, at: s))
@@ -310,6 +310,7 @@ package struct Dispatcher: ~Copyable {
     common.set(plan.limits)
     common.buffers.bound = common.limits.memory
     fastPathBytes = min(common.limits.serverQueue, 64 << 10)
+    setListeners(plan.listeners)
     let before = upstream.pools.ids
     upstream.pools.set(plan.pools)
     let slots = upstream.takeServers(of: plan, now: now, &common)

@@ -44,8 +44,7 @@ package struct Leg: BitwiseCopyable {
   /// server.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
-  /// The pool of its key, or of its first: whose rules apply if it fails.
-  var pool = PoolIndex()
+  var account = Account()
   /// When the worker received the request.
   var since = Instant.origin
 
@@ -53,12 +52,27 @@ package struct Leg: BitwiseCopyable {
 
   /// For a request of one key.
   @inline(__always)
-  init(_ request: Request, for exchange: Ref<Exchange>, in pool: PoolIndex, since now: Instant) {
+  init(
+    _ request: Request, for exchange: Ref<Exchange>, from listener: ListenerIndex, in pool: PoolIndex,
+    since now: Instant
+  ) {
     self.exchange = exchange
     verb = request.verb
     keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-    self.pool = pool
+    account = Account(pool, listener)
     since = now
+  }
+
+  /// The pool of its key, or of its first: whose rules apply if it fails.
+  var pool: PoolIndex {
+    @inline(always) get { account.pool }
+    @inline(always) set { account = Account(newValue, account.listener) }
+  }
+
+  /// Its client's listener.
+  var listener: ListenerIndex {
+    @inline(always) get { account.listener }
+    @inline(always) set { account = Account(account.pool, newValue) }
   }
 
   /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
@@ -152,5 +166,23 @@ package struct Leg: BitwiseCopyable {
   @inline(always) mutating func continueByNext() {
     length &-= 2
     isContinuedByNext = true
+  }
+}
+
+/// Whom a request is counted for: its pool and its listener, which are compared at once.
+struct Account: BitwiseCopyable, Equatable {
+  private var numbers: UInt16 = 0
+
+  init() {}
+  @inline(always) init(_ pool: PoolIndex, _ listener: ListenerIndex) {
+    numbers = UInt16(pool.number) | UInt16(listener.number) &<< 8
+  }
+
+  var pool: PoolIndex {
+    @inline(always) get { PoolIndex(number: UInt8(truncatingIfNeeded: numbers)) }
+  }
+
+  var listener: ListenerIndex {
+    @inline(always) get { ListenerIndex(number: UInt8(truncatingIfNeeded: numbers &>> 8)) }
   }
 }

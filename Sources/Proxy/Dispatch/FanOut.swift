@@ -98,8 +98,9 @@ package struct FanOut: ~Copyable, Recyclable {
   /// What is counted of it when it is answered.
   struct Count: BitwiseCopyable {
     var verb = Verb.get
-    /// The pool of its first key, and when the worker received it.
+    /// The pool of its first key, its client's listener, and when the worker received it.
     var pool = PoolIndex()
+    var listener = ListenerIndex()
     var since = Instant.origin
     /// Keys whose values have arrived, and that are known to have missed: what a leg that is not late adds to them is
     /// counted.

@@ -84,12 +84,13 @@ extension Dispatcher {
     var p = start
     var count = 0
     let choice = router.choice(for: downstream.clients[c].target)
+    let listener = downstream.clients[c].listener
     while count < room {
       let line = bytes.rest(from: p)
       let keyLength = RequestParser.plainGet(line, from: 0)
       if keyLength == 0 { break }
       let route = router.route(of: line, from: 4, count: keyLength, choice)
-      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, now: now)
+      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, from: listener, now: now)
       p &+= keyLength &+ 6
       count &+= 1
     }
@@ -112,6 +113,7 @@ extension Dispatcher {
     if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
     var batch = KeyBatch()
     let choice = router.choice(for: downstream.clients[c].target)
+    let listener = downstream.clients[c].listener
     repeat {
       batch.removeAll()
       while batch.count < KeyBatch.most, count < room {
@@ -126,7 +128,9 @@ extension Dispatcher {
         let key = batch.entries[i]
         let line = bytes.rest(from: Int(key.from) &- 4)
         forward(
-          c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), by: router.route(of: key), now: now)
+          c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), by: router.route(of: key),
+          from: listener,
+          now: now)
       }
     } while batch.count == KeyBatch.most
     common.counters.add(count, to: .getRequests)
@@ -174,13 +178,14 @@ extension Dispatcher {
   mutating func forward(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     let route = router.route(
       of: bytes, from: request.keyStart, count: request.keyLength, downstream.clients[c].target)
-    forward(c, bytes, p, request, by: route, now: now)
+    forward(c, bytes, p, request, by: route, from: downstream.clients[c].listener, now: now)
   }
 
-  /// The same for a key whose route is known.
+  /// The same for a key whose route is known, and for a client whose listener is.
   @inline(always)
   mutating func forward(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route,
+    from listener: ListenerIndex, now: Instant
   ) {
     let destination: Destination
     switch route {
@@ -204,11 +209,12 @@ extension Dispatcher {
     let x = request.isQuiet ? Ref<Exchange>.none : downstream.newExchange(c)
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
-        x, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now,
+        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
+        since: now,
         &common.buffers)
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
-    var leg = Leg(request, for: x, in: destination.pool, since: now)
+    var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
     if downstream.clients[c].target.isPool { leg.isAimed = true }
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
@@ -246,10 +252,9 @@ extension Dispatcher {
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, in: destination.pool, isAimed: downstream.clients[c].target.isPool, nil, bytes, p,
-      request,
-      opaque: upstream.opaque, for: era, secret: upstream.secret, since: now,
-      &common.buffers)
+      x, from: downstream.clients[c].listener, in: destination.pool,
+      isAimed: downstream.clients[c].target.isPool, nil, bytes, p, request, opaque: upstream.opaque, for: era,
+      secret: upstream.secret, since: now, &common.buffers)
     upstream.queued(on: l, &common)
   }
 
@@ -261,6 +266,21 @@ extension Dispatcher {
       upstream.pools.index(of: id).map { Target($0) } ?? router.target(ofPolicy: id) ?? .nowhere
     // It gets the replies that it is owed. On the next connection it may find another pool.
     if downstream.clients[c].target == .nowhere { downstream.hangUp(c, &common) }
+  }
+
+  /// Has the listeners of a new plan counted. What is in flight for the clients of one that was removed is counted for
+  /// none: its place may become another's. O(requests in flight) if any was removed.
+  @inline(never) mutating func setListeners(_ ids: [ListenerID]) {
+    let gone = downstream.listeners.remove(allBut: ids)
+    if !gone.isEmpty {
+      for c in downstream.clients.slots where downstream.clients.isTaken(c) {
+        downstream.clients[c].listener.forget(gone)
+      }
+      upstream.forgetListeners(gone)
+      for i in streams.slots where streams.isTaken(i) { streams[i].leg.listener.forget(gone) }
+      for f in fanOuts.slots where fanOuts.isTaken(f) { fanOuts[f].count.listener.forget(gone) }
+    }
+    downstream.listeners.add(ids)
   }
 
   /// The member of a pool that has a request's key: of a `try`, the one that a change goes to. Nil if no pool does.

@@ -152,6 +152,34 @@ extension Dispatcher {
   /// Time for which a server that has shown a large value is taken to have more.
   private static var largeMemory: Duration { .seconds(300) }
 
+  // MARK: - Counting
+
+  /// Counts a value that is streamed, or the refusal of one. The server's time is that of the private request; `since`:
+  /// when the client's request arrived, from which its own time counts.
+  mutating func countStreamed(
+    _ leg: Leg, since: Instant, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int
+  ) {
+    recordLatency(since: since, in: leg.pool, leg.listener)
+    var asked = leg
+    asked.since = since
+    countOnServer(leg, asked, result, on: l, length: length)
+  }
+
+  /// The same for a key of a multi-get: the time that its client waits is that of the whole.
+  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    countOnServer(leg, leg, result, on: l, length: length)
+  }
+
+  /// Counts a private request. `asked`: as it is reported.
+  private mutating func countOnServer(
+    _ leg: Leg, _ asked: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int
+  ) {
+    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
+    _ = common.hotKeys.pass(1)
+    look(asked, result, on: l, length: length)
+  }
+
   // MARK: - Every key requested in its turn
 
   /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they
@@ -195,6 +223,7 @@ extension Dispatcher {
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = common.clock
+    fanOuts[f].count.listener = downstream.clients[c].listener
     noteDeferred(f)
     finish(f)
   }

@@ -87,6 +87,7 @@ extension Dispatcher {
     fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = now
+    fanOuts[f].count.listener = downstream.clients[c].listener
     if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
     send(f, request.verb, for: c, now: now)
     finish(f)
@@ -419,7 +420,7 @@ extension Dispatcher {
       } else {
         let target = downstream.target(of: x)
         if fanOuts[f].kind == .multiGet {
-          recordLatency(since: fanOuts[f].count.since, in: fanOuts[f].count.pool)
+          recordLatency(of: fanOuts[f].count)
           merge(f, into: target)
         } else {
           summarise(f, into: target)
@@ -428,6 +429,11 @@ extension Dispatcher {
       }
     }
     if fanOuts[f].open == 0 { release(f) }
+  }
+
+  /// Counts how long a multi-get took that is about to be answered.
+  mutating func recordLatency(of asked: FanOut.Count) {
+    recordLatency(since: asked.since, in: asked.pool, asked.listener)
   }
 
   mutating func release(_ f: Ref<FanOut>) {

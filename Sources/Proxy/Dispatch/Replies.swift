@@ -138,7 +138,8 @@ extension Dispatcher {
   }
 
   /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg, one that is part of a
-  /// fan-out, or one of another pool. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
+  /// fan-out, or one of another pool or listener. Returns where it stopped, whether a client waited for any of them, and
+  /// what is there if it is no reply.
   @inline(never)
   mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
     end: Int, isAwaited: Bool, Answer?
@@ -149,10 +150,12 @@ extension Dispatcher {
     var length = 0
     var isAwaited = false
     var stop: Answer?
-    shared = SharedReply(pool: upstream.connections[l].queue.legs[0].pool)
+    shared = SharedReply(account: upstream.connections[l].queue.legs[0].account)
     while p < bytes.byteCount, count < upstream.connections[l].queue.legs.count {
       let leg = upstream.connections[l].queue.legs[count]
-      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none, leg.pool == shared.pool else { break }
+      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none, leg.account == shared.account else {
+        break
+      }
       let reply = bytes.rest(from: p)
       let answer = upstream.connections[l].queue.parseShare(
         leg, count, at: length, of: reply, maxValue: common.limits.maxValue)
@@ -298,6 +301,7 @@ extension Dispatcher {
     let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
+    downstream.listeners.count(first.listener, bucket: bucket, times: count)
     return elapsed >= common.reports.after
   }
 
@@ -323,13 +327,14 @@ extension Dispatcher {
       let bucket = bucket(since: leg.since)
       upstream.servers[s].counts.latency.record(bucket: bucket, times: 1)
       upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+      downstream.listeners.count(leg.listener, bucket: bucket)
       isAnyNoticed = isAnyNoticed || isNoticed(since: leg.since)
     }
     return isAnyNoticed
   }
 
   /// The bucket of the time until now.
-  @inline(__always) private func bucket(since: Instant) -> Int {
+  @inline(__always) func bucket(since: Instant) -> Int {
     LatencyBuckets.bucket(of: elapsed(since: since))
   }
 
@@ -346,9 +351,9 @@ extension Dispatcher {
     let isChosen = common.hotKeys.pass(1) || elapsed >= common.reports.after
     let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.count(result, bucket: bucket)
-    let place = upstream.pools.place(of: leg.pool)
-    upstream.pools.tallies[place].count(leg.verb.rawValue, result)
-    upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(
+      leg.verb.rawValue, result, bucket: bucket)
+    downstream.listeners.count(leg.listener, bucket: bucket)
     return isChosen
   }
 
@@ -358,16 +363,8 @@ extension Dispatcher {
     if count(leg, result, at: upstream.connections[l].server) { look(leg, result, on: l, length: length) }
   }
 
-  /// The same for a key of a multi-get that is streamed: the time that its client waits is that of the whole.
-  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
-    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
-    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
-    _ = common.hotKeys.pass(1)
-    look(leg, result, on: l, length: length)
-  }
-
   @inline(never)
-  private mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+  mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
     if isNoticed(since: leg.since) { notice(leg, result, on: l, length: length) }
     if common.hotKeys.isDue { sample(leg, at: 0, on: l, length: length) }
   }
@@ -450,9 +447,10 @@ extension Dispatcher {
   }
 
   /// Counts how long a request took that is about to be answered.
-  mutating func recordLatency(since: Instant, in pool: PoolIndex) {
-    upstream.pools.tallies[upstream.pools.place(of: pool)].latency.record(
-      bucket: bucket(since: since), times: 1)
+  mutating func recordLatency(since: Instant, in pool: PoolIndex, _ listener: ListenerIndex) {
+    let bucket = bucket(since: since)
+    upstream.pools.tallies[upstream.pools.place(of: pool)].latency.record(bucket: bucket, times: 1)
+    downstream.listeners.count(listener, bucket: bucket)
   }
 
   /// Counts requests of one command, or keys of a multi-get, that a server has not answered.

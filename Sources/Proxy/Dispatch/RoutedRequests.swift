@@ -211,14 +211,19 @@ extension Dispatcher {
     }
     upstream.queued(on: l, &common)
     let x = request.isQuiet ? Ref<Exchange>.none : downstream.newExchange(c)
-    var leg = Leg(request, for: x, in: destination.pool, since: now)
-    leg.isAimed = destination.isAimed
-    if let mark { leg.route = mark }
+    let listener = downstream.clients[c].listener
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
-        leg, bytes.rest(from: p), &common.buffers)
+        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now,
+        &common.buffers)
+      upstream.connections[l].queue.markLast(mark, isAimed: destination.isAimed)
       common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
-    } else if request.isVerbatim {
+      return nil
+    }
+    var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
+    leg.isAimed = destination.isAimed
+    if let mark { leg.route = mark }
+    if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
       upstream.connections[l].queue.enqueue(leg, verbatim: bytes, from: p, &common.buffers)
@@ -246,7 +251,8 @@ extension Dispatcher {
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, in: destination.pool, isAimed: destination.isAimed, mark, bytes, p, request,
+      x, from: downstream.clients[c].listener, in: destination.pool, isAimed: destination.isAimed, mark,
+      bytes, p, request,
       opaque: upstream.opaque, for: era, secret: upstream.secret, since: now, &common.buffers)
     upstream.queued(on: l, &common)
     keep(x, in: mark)

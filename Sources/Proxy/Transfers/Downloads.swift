@@ -198,7 +198,9 @@ extension Transfers {
     _ i: Ref<Stream>, _ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int,
     _ d: inout Dispatcher
   ) {
-    guard d.streams[i].fanOut != Ref<FanOut>.none else { return d.count(leg, result, on: l, length: length) }
+    guard d.streams[i].fanOut != Ref<FanOut>.none else {
+      return d.countStreamed(leg, since: d.streams[i].leg.since, result, on: l, length: length)
+    }
     if result != .serverError { d.countPart(leg, result, on: l, length: length) }
   }
 
@@ -213,12 +215,12 @@ extension Transfers {
       era: d.upstream.connections[l].handshake.meta, maxValue: d.common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
-      d.count(leg, RequestResult(leg.verb, reply), on: l, length: header &+ value)
+      count(i, leg, RequestResult(leg.verb, reply), on: l, length: header &+ value, &d)
       giveLine(i, l, reply, line, to: header, &d)
       d.streams[i].hasBegun = true
       expectValue(i, value, now: now, &d)
     case .reply(let reply):
-      d.count(leg, RequestResult(leg.verb, reply), on: l, length: reply.length)
+      count(i, leg, RequestResult(leg.verb, reply), on: l, length: reply.length, &d)
       let isSilent = d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length, &d) }
       finishValue(i, l, isLast: isLast, now: now, &d)
@@ -273,7 +275,7 @@ extension Transfers {
     let c = d.streams[i].client.slot
     let (x, f) = (d.streams[i].exchange, d.streams[i].fanOut)
     if f != Ref<FanOut>.none, d.fanOuts[f].kind == .multiGet {
-      d.recordLatency(since: d.fanOuts[f].count.since, in: d.fanOuts[f].count.pool)
+      d.recordLatency(of: d.fanOuts[f].count)
     }
     d.downstream.clients[c].large.stream = Ref<Stream>.none
     d.downstream.exchanges[x].stream = Ref<Stream>.none

@@ -92,11 +92,13 @@ extension Transfers {
     if request.verb.isMeta {
       d.upstream.opaque &+= 1
       d.upstream.connections[l].queue.enqueueMeta(
-        x, in: destination.pool, isAimed: isAimed, nil, bytes, p, request.withoutBody,
+        x, from: d.downstream.clients[c].listener, in: destination.pool, isAimed: isAimed, nil, bytes, p,
+        request.withoutBody,
         opaque: d.upstream.opaque, secret: d.upstream.secret, since: now,
         &d.common.buffers)
     } else {
-      var leg = Leg(request, for: x, in: destination.pool, since: now)
+      var leg = Leg(
+        request, for: x, from: d.downstream.clients[c].listener, in: destination.pool, since: now)
       leg.isAimed = isAimed
       d.upstream.connections[l].queue.enqueue(
         leg, rewriting: bytes, p, request.withoutBody, d.line, &d.common.buffers)

@@ -52,6 +52,7 @@ struct PoolIndex: BitwiseCopyable, Equatable {
   var number: UInt8 = 0
 
   init(_ number: Int = 0) { self.number = UInt8(clamping: number) }
+  @inline(__always) init(number: UInt8) { self.number = number }
 
   /// A reload has given the pools other numbers: `numbers[i]` is that of the pool that was number `i`.
   mutating func renumber(_ numbers: [PoolIndex]) {

@@ -110,7 +110,10 @@ package struct RequestQueue: ~Copyable {
   }
 
   /// Marks the youngest leg as part of a routed request.
-  mutating func markLast(_ route: RouteMark) { legs.last.route = route }
+  mutating func markLast(_ route: RouteMark?, isAimed: Bool = false) {
+    if let route { legs.last.route = route }
+    if isAimed { legs.last.isAimed = true }
+  }
 
   // MARK: - Requests are sent and answered
 
@@ -372,6 +375,11 @@ package struct RequestQueue: ~Copyable {
   /// A reload has given the pools other numbers: see `PoolIndex.renumber`.
   mutating func renumberPools(_ numbers: [PoolIndex]) {
     for i in 0..<legs.count { legs[i].pool.renumber(numbers) }
+  }
+
+  /// A reload has removed the listeners at these places: see `ListenerIndex.forget`.
+  mutating func forgetListeners(_ gone: Set<UInt8>) {
+    for i in 0..<legs.count { legs[i].listener.forget(gone) }
   }
 
   /// Frees memory that a burst of requests has left unused.

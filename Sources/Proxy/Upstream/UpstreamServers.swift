@@ -119,6 +119,11 @@ extension Upstream {
     }
   }
 
+  /// A reload has removed the listeners at these places. O(requests in flight).
+  mutating func forgetListeners(_ gone: Set<UInt8>) {
+    for l in connections.slots where connections.isTaken(l) { connections[l].queue.forgetListeners(gone) }
+  }
+
   /// The slot of a server that is configured.
   func slot(of id: ServerID) -> Ref<Server>? {
     for s in servers.slots where servers.isTaken(s) && servers[s].id == id && !servers[s].isRetired {
