@@ -12,11 +12,13 @@ struct SettingsDecoder {
   let source: Source
   /// Whether unknown keys are looked up in other places; not for a value that is only tried.
   private let givesAdvice: Bool
-  /// Each server so far, with its position.
   /// The pools that listeners name, and where.
   var targetPlaces: [(pool: String, at: FilePosition)] = []
+  /// Each server so far, with its position.
   var serverPlaces: [(endpoint: Endpoint, at: FilePosition)] = []
   private(set) var errors: [ConfigError] = []
+  /// What is said without an effect, each as a line for people.
+  private(set) var notes: [String] = []
   private(set) var isFull = false
 
   init(source: Source, givesAdvice: Bool = true) {
@@ -41,6 +43,12 @@ struct SettingsDecoder {
       let word =
         words.indices.contains(position.column) ? "argument \(quoted(words[position.column]))" : "arguments"
       errors.append(ConfigError(file: word, message: message, hint: hint))
+    }
+  }
+
+  mutating func note(_ position: FilePosition, _ text: String) {
+    if case .file(let name) = source {
+      notes.append("\(name):\(position.line):\(position.column): note: \(text)")
     }
   }
 

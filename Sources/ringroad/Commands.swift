@@ -51,7 +51,8 @@ func run(_ arguments: [String]) -> Int32 {
 /// Reports whether a proxy would accept a file.
 private func check(_ file: String) -> Int32 {
   do throws(ConfigFailure) {
-    let settings = try ProxySettings.load(path: file)
+    let (settings, notes) = try ProxySettings.loadWithNotes(path: file)
+    for note in notes { StandardStreams.complain(note) }
     for note in settings.notes { StandardStreams.complain("\(file): note: \(note)") }
     let problems = StartCheck.problems(of: settings)
     for problem in problems { StandardStreams.complain("\(file): \(problem)") }
