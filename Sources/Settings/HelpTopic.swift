@@ -86,7 +86,8 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad import nutcracker.yml > ringroad.yml
       ringroad import - < nutcracker.yml
 
-    What cannot be carried over is listed on stderr as file:line:column, and the rest is printed.
+    What cannot be carried over is listed on stderr as file:line:column, and in comments at the head of what
+    is printed: the rest.
     Exit codes: 0 all was carried over, 1 the file is unreadable or not twemproxy's, 2 something is missing.
 
 
