@@ -41,6 +41,8 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad demo                                     show it at work on this machine
       ringroad help COMMAND                             help on one of these
 
+    A FILE of - is standard input, but for the proxy itself, which reads its file again when that changes.
+
 
     """
 

@@ -13,15 +13,16 @@ extension ProxySettings {
   package static func loadWithNotes(
     path: String, waits: Bool = true, listeners: [ListenerSettings]? = nil
   ) throws(ConfigFailure) -> (settings: ProxySettings, notes: [String]) {
+    let name = FileBytes.name(path)
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: waits)
     } catch {
-      var failure = ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      var failure = ConfigFailure([ConfigError(file: name, message: "cannot be read: \(error.reason)")])
       failure.isPassing = error.isPassing
       throw failure
     }
-    return try decodeWithNotes(bytes: bytes, file: path, listeners: listeners)
+    return try decodeWithNotes(bytes: bytes, file: name, listeners: listeners)
   }
 
   /// Checks the content of a file; `file` is its name in errors. Any bytes give settings or errors.

@@ -10,13 +10,14 @@ package struct TwemproxyImport: Equatable, Sendable {
 
   /// Reads a file, or a pipe until it is written. The failure is that it is unreadable, or not twemproxy's.
   package static func load(path: String) throws(ConfigFailure) -> TwemproxyImport {
+    let name = FileBytes.name(path)
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: true)
     } catch {
-      throw ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      throw ConfigFailure([ConfigError(file: name, message: "cannot be read: \(error.reason)")])
     }
-    return try decode(bytes: bytes, file: path)
+    return try decode(bytes: bytes, file: name)
   }
 
   /// Translates the content of a file; `file` is its name in errors. Any bytes give a result or a failure.

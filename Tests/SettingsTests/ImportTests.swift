@@ -245,7 +245,7 @@ struct ImportCase: CustomTestStringConvertible, Sendable {
 
   @Test func importTakesOneFile() throws {
     #expect(try InvocationTests.parse("import n.yml") == .importing(file: "n.yml"))
-    #expect(try InvocationTests.parse("import -") == .importing(file: "/dev/stdin"))
+    #expect(try InvocationTests.parse("import -") == .importing(file: "-"))
     #expect(try InvocationTests.parse("import -- -n") == .importing(file: "-n"))
     #expect(try InvocationTests.parse("import --help") == .help(.importing))
     #expect(try InvocationTests.parse("help import") == .help(.importing))
