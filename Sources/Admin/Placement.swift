@@ -62,15 +62,20 @@ package struct Placement: ~Copyable {
     let label: String
   }
 
-  /// Nil if no route leads anywhere.
-  func place(of key: [UInt8]) -> Place? {
-    guard let settings, let now = table.where(key), settings.pools.indices.contains(now.pool) else {
+  /// Nil if no route leads anywhere. `named`: the position of the pool that the key is in, as on a listener that names
+  /// it, whatever the key begins with.
+  func place(of key: [UInt8], in named: Int? = nil) -> Place? {
+    let found = named.map {
+      RoutingTable.Place(
+        pool: $0, server: table.server(in: $0, owning: key.span.raw, from: 0, count: key.count))
+    }
+    guard let settings, let now = found ?? table.where(key), settings.pools.indices.contains(now.pool) else {
       return nil
     }
     let pool = settings.pools[now.pool]
     let owner = table.pools[Ref(UInt32(now.pool))].owner(of: key.span.raw, from: 0, count: key.count)
     guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now.server) else { return nil }
-    let routes = settings.routes.filter { key.starts(with: $0.prefix.utf8) }
+    let routes = named == nil ? settings.routes.filter { key.starts(with: $0.prefix.utf8) } : []
     let isOut = out.indices.contains(now.pool) && out[now.pool].allSatisfy { $0 }
     return Place(
       pool: pool, prefix: routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",

@@ -218,7 +218,7 @@ package struct ControlPlane: Sendable {
   package var keysDeleted: Int { failover.deleted }
 
   func label(_ server: ServerID) -> String {
-    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
+    runtimePlan.members(of: server).first?.settings.address ?? "server-\(server)"
   }
 
   /// The ids of a pool and of a listener of the configuration.
@@ -256,7 +256,7 @@ package struct ControlPlane: Sendable {
     let state = state(of: server)
     if record.shown?.state != state { record.shown = (state, since: time) }
     records[server] = record
-    let pools = runtimePlan.members.filter { $0.id == server }.map { settings.pools[$0.pool].name }
+    let pools = runtimePlan.members(of: server).map { settings.pools[$0.pool].name }
     var report = ServerReport(id: server, label: label, pools: pools)
     report.state = state
     if failover.status(of: server) == .ejected { report.ejectedFrom = failover.ejectedFrom(server) }

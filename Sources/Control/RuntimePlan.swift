@@ -48,7 +48,9 @@ package struct RuntimePlan: Sendable {
     var pool: Int
   }
 
-  var members: [Member] = []
+  private(set) var members: [Member] = []
+  /// Where each server is among the members: once for each of its pools.
+  private var memberships: [ServerID: [Int]] = [:]
   package var plan: WorkerPlan
 
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
@@ -56,6 +58,9 @@ package struct RuntimePlan: Sendable {
 
   /// The servers that the operator has marked down, in any pool.
   var marked: Set<ServerID> { Set(members.filter(\.settings.isMarkedDown).map(\.id)) }
+
+  /// A server as its pools have it, in their order.
+  func members(of server: ServerID) -> [Member] { (memberships[server] ?? []).map { members[$0] } }
 
   /// Numbers every server and compiles the plan that follows `old`. All servers are up in it until `setStatuses`.
   init(
@@ -68,6 +73,7 @@ package struct RuntimePlan: Sendable {
     for (index, pool) in settings.pools.enumerated() {
       let ids = pool.servers.map { registry.id(of: $0.endpoint) }
       for (id, server) in zip(ids, pool.servers) {
+        memberships[id, default: []].append(members.count)
         members.append(Member(id: id, settings: server, pool: index))
         let place = places[id] ?? plan.servers.count
         places[id] = place
