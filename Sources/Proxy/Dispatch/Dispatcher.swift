@@ -29,6 +29,8 @@ package struct Dispatcher: ~Copyable {
   var fastPathBytes = 0
   /// The reply that is being forwarded to the gets of a line.
   var shared = SharedReply()
+  /// The legs of routed reads in it that got no value, by their places.
+  var routedMisses = List<UInt32>()
   /// Number of the current multi-get, a multiple of 256: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
   /// Clients whose large request waits for the next tick: it would overtake an earlier one, or a queue is full.

@@ -90,9 +90,14 @@ extension Dispatcher {
       let keyLength = RequestParser.plainGet(line, from: 0)
       if keyLength == 0 { break }
       let route = router.route(of: line, from: 4, count: keyLength, choice)
-      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, from: listener, now: now)
       p &+= keyLength &+ 6
       count &+= 1
+      // Checked here, so that a get for a pool need not keep what the others use.
+      guard route.number >= 0 else {
+        forwardGet(c, line, keyLength: keyLength, besides: route, now: now)
+        continue
+      }
+      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, from: listener, now: now)
     }
     common.counters.add(count, to: .getRequests)
     common.counters.add(count, to: .keysRequested)
@@ -187,12 +192,8 @@ extension Dispatcher {
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route,
     from listener: ListenerIndex, now: Instant
   ) {
-    let destination: Destination
-    switch route {
-    case .none: return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common)
-    case .single(let i): destination = upstream.destinations[i]
-    case .through(let node): return forward(c, bytes, p, request, through: node, now: now)
-    }
+    guard route.number >= 0 else { return forward(c, bytes, p, request, besides: route, now: now) }
+    let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -230,12 +231,9 @@ extension Dispatcher {
   mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.meta.contains(.base64)
-    let destination: Destination
-    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
-    case .none: return downstream.refuse(c, .noRoute, isQuiet: false, &common)
-    case .single(let i): destination = upstream.destinations[i]
-    case .through(let node): return forward(c, bytes, p, request, through: node, now: now)
-    }
+    let route = router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target)
+    guard route.number >= 0 else { return forward(c, bytes, p, request, besides: route, now: now) }
+    let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -287,7 +285,7 @@ extension Dispatcher {
   mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
-    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
+    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target).way {
     case .none: return nil
     case .single(let i):
       var destination = upstream.destinations[i]

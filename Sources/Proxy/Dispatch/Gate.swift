@@ -62,7 +62,9 @@ extension Dispatcher {
 
   /// The server in charge has replied to a change. Returns false if nothing is awaited besides: then the reply is the
   /// client's.
-  mutating func holdReply(_ gate: Ref<Gate>, _ leg: Leg, on l: Ref<ServerConnection>, _ reply: RawSpan) -> Bool {
+  mutating func holdReply(_ gate: Ref<Gate>, _ leg: Leg, on l: Ref<ServerConnection>, _ reply: RawSpan)
+    -> Bool
+  {
     gates[gate].isReplied = true
     guard gates[gate].pending > 0 || gates[gate].hasDeleted && leg.verb.isDelete else {
       gates.give(gate)

@@ -28,6 +28,36 @@ extension Dispatcher {
     return goesOn(leg, at: s, state, asked.readable, 0)
   }
 
+  /// Notes a leg of a line whose read may go on: the loop over the line has no register left for more.
+  @inline(never) mutating func noteRouted(_ place: Int, hasFailed: Bool) {
+    routedMisses.append(UInt32(truncatingIfNeeded: place))
+    if hasFailed { shared.errors &+= 1 }
+  }
+
+  /// Answers the noted ones of the `count` legs at the front of a connection, or asks other servers for them. `rest`
+  /// begins with the error line, if one has ended the reply.
+  @inline(never)
+  mutating func answerRouted(_ count: Int, on l: Ref<ServerConnection>, _ rest: RawSpan) {
+    let errors = count &- shared.errors
+    var (place, at) = (0, 0)
+    for i in 0..<routedMisses.count {
+      let chosen = Int(routedMisses[i])
+      while place < chosen {
+        at &+= Int(upstream.connections[l].queue.legs[place].length)
+        place &+= 1
+      }
+      let leg = upstream.connections[l].queue.legs[place]
+      let hasFailed = place >= errors
+      if isKept(l, leg, hasFailed ? .refused : .no, RawSpan(), at: at) { continue }
+      if hasFailed, case .reply(let n, _) = ReplyParser.errorLine(rest, at: 0) {
+        downstream.answer(leg.exchange, rest.first(n), &common)
+      } else {
+        downstream.answer(leg.exchange, RawSpan(), addingEnd: true, &common)
+      }
+    }
+    routedMisses.removeAll()
+  }
+
   /// Asks the next server for a read of one key, whose request begins at `start` in `asked`, or answers it; false if what
   /// its server has said, or that it failed, is the answer.
   @inline(never)

@@ -209,7 +209,7 @@ extension Dispatcher {
         return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
-      switch router.route(of: bytes, from: key.from, count: Int(key.length), target) {
+      switch router.route(of: bytes, from: key.from, count: Int(key.length), target).way {
       case .none: common.counters.add(.readsAsMisses)
       case .single(let n):
         if i == 0 { fanOuts[f].count.pool = upstream.destinations[n].pool }

@@ -101,12 +101,8 @@ extension Dispatcher {
     _ request: Request,
     _ f: Ref<FanOut>, now: Instant
   ) -> Bool {
-    switch route {
-    // A key without a route is nowhere: a miss.
-    case .none: common.counters.add(.readsAsMisses)
-    case .single(let n): addKey(i, c, key, to: upstream.destinations[n], bytes, p, request, f, now: now)
-    case .through(let node): return addKey(i, c, key, through: node, bytes, p, request, f, now: now)
-    }
+    guard route.number >= 0 else { return addKey(i, c, key, besides: route, bytes, p, request, f, now: now) }
+    addKey(i, c, key, to: upstream.destinations[route.number], bytes, p, request, f, now: now)
     return true
   }
 

@@ -169,6 +169,10 @@ extension Dispatcher {
       if outcome == .hit {
         p &+= n
         shared.hits &+= 1
+      } else if leg.isRouted, leg.exchange != Ref<Exchange>.none {
+        isAwaited = true
+        noteRouted(count &- 1, hasFailed: outcome == .error)
+        continue
       }
       if leg.exchange == Ref<Exchange>.none {
         if leg.isLate { countLate(at: upstream.connections[l].server) }
@@ -177,13 +181,6 @@ extension Dispatcher {
         continue
       }
       isAwaited = true
-      if leg.isRouted, outcome != .hit,
-        isKept(
-          l, leg, outcome == .error ? .refused : .no, RawSpan(), at: length &- Int(leg.length))
-      {
-        if outcome == .error { shared.errors &+= 1 }
-        continue
-      }
       // Two calls, each with a constant for what it adds: one call would cost each value a dozen instructions.
       if outcome == .error {
         shared.errors &+= 1
@@ -192,6 +189,7 @@ extension Dispatcher {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
+    if routedMisses.count > 0 { answerRouted(count, on: l, bytes.rest(from: p)) }
     if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
     if count > 0, common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)

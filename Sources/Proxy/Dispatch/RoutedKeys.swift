@@ -80,9 +80,14 @@ extension Dispatcher {
   /// Adds a key, piece `i`, to the request for its server, as its node says. False if the client was answered.
   @inline(never)
   mutating func addKey(
-    _ i: UInt32, _ c: Ref<Client>, _ key: Word, through node: Int, _ bytes: RawSpan, _ p: Int,
+    _ i: UInt32, _ c: Ref<Client>, _ key: Word, besides route: Route, _ bytes: RawSpan, _ p: Int,
     _ request: Request, _ f: Ref<FanOut>, now: Instant
   ) -> Bool {
+    guard case .through(let node) = route.way else {
+      // A key without a route is nowhere: a miss.
+      common.counters.add(.readsAsMisses)
+      return true
+    }
     let end = end(of: node, Command(request, bytes), bytes, key, isEncoded: false)
     switch end.way {
     case .pool:

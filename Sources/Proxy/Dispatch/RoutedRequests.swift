@@ -14,11 +14,23 @@ import Wire
 //                  client is answered when that is done (`Gate.swift`)
 
 extension Dispatcher {
-  /// Forwards a request of one key.
+  /// Forwards `get <key>` at the beginning of `line`.
+  @inline(never)
+  mutating func forwardGet(
+    _ c: Ref<Client>, _ line: RawSpan, keyLength: Int, besides route: Route, now: Instant
+  ) {
+    forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), besides: route, now: now)
+  }
+
+  /// Forwards a request of one key whose route is no pool, or refuses it.
   @inline(never)
   mutating func forward(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, through node: Int, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, besides route: Route, now: Instant
   ) {
+    guard case .through(let node) = route.way else {
+      return downstream.refuse(
+        c, .noRoute, isQuiet: request.isQuiet && !request.verb.isMeta, &common)
+    }
     let command = Command(request, bytes)
     let end = end(of: node, command, bytes, request)
     guard end.rules != 0 else {
@@ -214,7 +226,8 @@ extension Dispatcher {
     let listener = downstream.clients[c].listener
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
-        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now,
+        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
+        since: now,
         &common.buffers)
       upstream.connections[l].queue.markLast(mark, isAimed: destination.isAimed)
       common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)

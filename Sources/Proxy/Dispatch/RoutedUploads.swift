@@ -13,7 +13,8 @@ extension Dispatcher {
     let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
     guard
       case .through(let node) = router.route(
-        of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target)
+        of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target
+      ).way
     else { return nil }
     return node
   }

@@ -4,13 +4,25 @@ import Topology
 import Wire
 
 /// Where the request for a key is sent. What follows from its outcome, `Exchange.step` says.
-enum Route: BitwiseCopyable {
-  /// No pool has such keys.
-  case none
-  /// To one member of a pool, by its number in `Upstream.destinations`.
-  case single(Int)
-  /// A node decides, by its number in the plan: see `RoutedRequests.swift`.
-  case through(Int)
+struct Route: BitwiseCopyable {
+  /// From 0: one member of a pool, by its number in `Upstream.destinations`. Below: as in `RouteTarget`. One number, so
+  /// that a request for a pool pays nothing for the others.
+  let number: Int
+
+  enum Way {
+    /// No pool has such keys.
+    case none
+    /// To one member of a pool.
+    case single(Int)
+    /// A node decides, by its number in the plan: see `RoutedRequests.swift`.
+    case through(Int)
+  }
+
+  var way: Way {
+    number >= 0
+      ? .single(number)
+      : number == RoutingTable.noPool ? .none : .through(RouteTarget.node(numbered: number))
+  }
 }
 
 /// Where all requests of a client go, if it is not the keys that say so.
@@ -60,21 +72,24 @@ struct Router: ~Copyable {
   mutating func route(of bytes: RawSpan, from: Int, count: Int, _ choice: PoolChoice) -> Route {
     let pool =
       choice.usesPrefixes ? table.pool(for: bytes, from: from, count: count) : choice.fallback
-    guard pool >= 0 else {
-      return pool == RoutingTable.noPool ? .none : .through(RouteTarget.node(numbered: pool))
-    }
+    guard pool >= 0 else { return Route(number: pool) }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
     // Of a pool that is no plain ring `live` has no points, so that the others need not ask what they are.
     if table.pools[i].live.isSingle {
       guard table.pools[i].isPlainRing else {
-        return .single(
-          Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
+        return Route(
+          number:
+            Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
       }
-      return .single(Int(poolStarts[pool]) &+ Int(table.pools[i].live.firstServer))
+      return Route(
+        number:
+          Int(poolStarts[pool]) &+ Int(table.pools[i].live.firstServer))
     }
     let server = table.pools[i].live.server(
       owning: table.pools[i].hash(of: bytes, from: from, count: count))
-    return .single(Int(poolStarts[pool]) &+ Int(server))
+    return Route(
+      number:
+        Int(poolStarts[pool]) &+ Int(server))
   }
 
   @inline(always)
@@ -101,10 +116,9 @@ struct Router: ~Copyable {
   /// The route of a key that was located in a batch.
   @inline(always)
   func route(of key: KeyBatch.Entry) -> Route {
-    key.pool >= 0
-      ? .single(Int(poolStarts[Int(key.pool)]) &+ Int(key.server))
-      : Int(key.pool) == RoutingTable.noPool
-        ? .none : .through(RouteTarget.node(numbered: Int(key.pool)))
+    Route(
+      number: key.pool >= 0
+        ? Int(poolStarts[Int(key.pool)]) &+ Int(key.server) : Int(key.pool))
   }
 
   /// The route of a key that may be in base64. It is decoded before it is hashed, so that it has the same server as in the
@@ -118,9 +132,8 @@ struct Router: ~Copyable {
 
   /// The member of a pool that has a key, which may be in base64.
   mutating func place(of bytes: RawSpan, _ key: Word, isEncoded: Bool, in pool: Int) -> Int? {
-    guard case .single(let place) = route(of: bytes, key, isEncoded: isEncoded, Target(PoolIndex(pool)))
-    else { return nil }
-    return place
+    let place = route(of: bytes, key, isEncoded: isEncoded, Target(PoolIndex(pool))).number
+    return place >= 0 ? place : nil
   }
 
   /// Takes the nodes of a new plan; the first of them are those `policies`. If they have changed, or the pools have other

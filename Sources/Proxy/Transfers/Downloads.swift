@@ -52,7 +52,7 @@ extension Transfers {
   /// Requests the value on a private connection, or waits for a free stream.
   mutating func ask(_ i: Ref<Stream>, now: Instant, _ d: inout Dispatcher) {
     let destination: Destination
-    switch d.streams[i].route(&d.router, target(of: i, d)) {
+    switch d.streams[i].route(&d.router, target(of: i, d)).way {
     case .single(let place): destination = d.upstream.destinations[place]
     case .none, .through:
       // Its route was removed by a reload: the key is a miss.

@@ -319,7 +319,7 @@ extension Transfers {
     guard d.upstream.servers[s].isJournaled, d.streams[i].connection != Ref<ServerConnection>.none else {
       return false
     }
-    switch d.streams[i].route(&d.router, d.streams[i].leg.target) {
+    switch d.streams[i].route(&d.router, d.streams[i].leg.target).way {
     case .none, .through: return true
     case .single(let place):
       if d.upstream.destinations[place].server != s { return true }

@@ -98,7 +98,8 @@ extension RequestQueue {
   /// Writes a meta request for a server of that era, and queues its leg. A `Fence` follows one that stays quiet.
   mutating func enqueueMeta(
     _ exchange: Ref<Exchange>, from listener: ListenerIndex, in pool: PoolIndex, isAimed: Bool = false,
-    _ mark: RouteMark?, _ source: RawSpan, _ p: Int, _ request: Request, opaque: UInt64, for era: Era = .v1_6_40,
+    _ mark: RouteMark?, _ source: RawSpan, _ p: Int, _ request: Request, opaque: UInt64,
+    for era: Era = .v1_6_40,
     secret: UInt64, since now: Instant,
     _ buffers: inout BufferPool
   ) {
