@@ -186,7 +186,7 @@ package struct FailoverCoordinator: Sendable {
       pools[pool].round = nil
       members.free(pool)
       pools[pool].askedAt = now
-      for id in pools[pool].servers { sweep(id, now: now, &steps) }
+      for id in pools[pool].holders { sweep(id, now: now, &steps) }
       advance(pool, now: now, &steps)
     case .told(let server):
       guard members[server]?.ticket == ticket else { return [] }
@@ -215,13 +215,13 @@ package struct FailoverCoordinator: Sendable {
     members[server] = member
     switch (phase, ok) {
     case (.none, true):
-      if member.pools.allSatisfy({ pools[$0].round == nil }), member.held.isEmpty {
+      if member.concerned.allSatisfy({ pools[$0].round == nil }), member.held.isEmpty {
         steps.append(.event(server, .swept(deleted: member.deleted)))
         members[server]?.deleted = 0
       }
       sweep(server, now: now, &steps)
     case (.none, false):
-      for pool in member.pools {
+      for pool in member.concerned {
         schedule(pool, at: now.advanced(by: Self.retry), owes: member.owesFlush)
       }
       steps.append(.event(server, .unswept))
@@ -317,7 +317,7 @@ package struct FailoverCoordinator: Sendable {
     for i in pools.indices {
       guard let due = pools[i].due, now >= due, pools[i].round == nil else { continue }
       pools[i].due = nil
-      let up = pools[i].servers.filter { members[$0]?.told == .up }
+      let up = pools[i].holders.filter { members[$0]?.told == .up }
       let ticket = newTicket(.orphans(pools[i].members.id))
       pools[i].round = ticket
       steps.append(.collectOrphans(up, ticket: ticket))
@@ -337,7 +337,7 @@ package struct FailoverCoordinator: Sendable {
       isClean(i) && pools[i].servers.allSatisfy { members[$0]?.told ?? .up == .up }
     }
     var steps: [Step] = []
-    members = Members(new.map(\.servers))
+    members = Members(new.map { $0.servers + $0.standIns })
     pools = new.map { PoolState(members: $0) }
     for (i, pool) in new.enumerated() {
       let before = oldPools.first { $0.members.id == pool.id }
@@ -348,6 +348,7 @@ package struct FailoverCoordinator: Sendable {
         if members[id] == nil {
           var member = old[id] ?? Member(outOf: out[id])
           member.pools = []
+          member.standsInFor = []
           members[id] = member
         }
         guard var member = members[id], !member.pools.contains(i) else { continue }
@@ -369,6 +370,12 @@ package struct FailoverCoordinator: Sendable {
         pools[i].due = now.advanced(by: pool.policy.requestTimeout * 2 + Self.slack)
       }
       if isBegun { begin(i) }
+    }
+    for (i, pool) in new.enumerated() {
+      for id in pool.standIns
+      where members[id] != nil && members[id]?.concerned.contains(i) == false {
+        members[id]?.standsInFor.append(i)
+      }
     }
     for id in old.servers where members[id] == nil && old[id]?.underway != nil {
       steps.append(.abandon(id))

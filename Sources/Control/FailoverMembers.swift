@@ -20,6 +20,8 @@ extension FailoverCoordinator {
   struct Member: Sendable {
     /// The pools that it is in, by their places.
     var pools: [Int] = []
+    /// The pools for whose servers it stands in while they are out, though it is in none of them.
+    var standsInFor: [Int] = []
     /// The status set by the health board, and the last one sent to the workers; if ejected, from which pools.
     var wanted = ServerStatus.up
     var wantedFrom: Set<PoolID> = []
@@ -53,6 +55,9 @@ extension FailoverCoordinator {
     /// Whether it was out from the start and was never used: then what changes meanwhile is nothing to delete on it.
     var isNew = false
 
+    /// The pools that what it holds concerns.
+    var concerned: [Int] { pools + standsInFor }
+
     /// A new server: up, or if `pools` is not nil, out, and ejected from these.
     init(outOf pools: Set<PoolID>? = nil) {
       guard let pools else { return }
@@ -73,6 +78,8 @@ extension FailoverCoordinator {
     var askedAt = Instant.origin
 
     var servers: [ServerID] { members.servers }
+    /// Its servers, and those of the pools that stand in for them.
+    var holders: [ServerID] { members.servers + members.standIns }
     var policy: PoolPolicy { members.policy }
     var isJournaled: Bool { policy.isJournaled }
   }
@@ -131,7 +138,7 @@ extension FailoverCoordinator {
 
     init(_ member: Member?) {
       guard let member else { return }
-      pools = member.pools
+      pools = member.concerned
       let isUp = member.told == .up
       isBlocking = member.isReclaiming || isUp && (!member.held.keys.isEmpty || member.underway != nil)
       let wantsEjection = member.wanted == .ejected && !isUp && member.toldFrom != member.wantedFrom

@@ -142,7 +142,7 @@ extension FailoverCoordinator {
   /// been back in the ring for so long that no request for their keys can be in flight to this stand-in.
   mutating func takeCleared(_ server: ServerID) -> Journal.Entries {
     guard let member = members[server], member.held.hasOverflowed else { return Journal.Entries() }
-    let own = member.pools.map { pools[$0] }
+    let own = member.concerned.map { pools[$0] }
     let servers = Set(own.flatMap(\.servers))
     guard own.allSatisfy({ $0.due == nil && $0.round == nil }),
       !servers.contains(where: { members[$0]?.isReclaiming == true })
@@ -224,7 +224,7 @@ extension FailoverCoordinator {
   }
 
   mutating func advance(poolOf server: ServerID, now: Instant, _ steps: inout [Step]) {
-    for pool in members[server]?.pools ?? [] { advance(pool, now: now, &steps) }
+    for pool in members[server]?.concerned ?? [] { advance(pool, now: now, &steps) }
   }
 
   /// Ejects servers that have waited for a clean pool. After a failed return a server is out again. Looked at are the

@@ -243,10 +243,14 @@ package struct HealthBoard: Sendable {
       .filter { !$0.1.health.isUp }
       .sorted { $0.1.fall < $1.1.fall }
     // A pool without any other server keeps the last that is held out.
-    let held = fallen.filter { $0.1.hold != nil }.prefix(own.count - 1)
-    let limit = PoolGuard(
-      servers: own.count - held.count, floorPercent: pool.policy.floorPercent,
-      onFailure: pool.policy.onFailure)
+    let passesOn = !pool.standIns.isEmpty
+    let held = fallen.filter { $0.1.hold != nil }.prefix(passesOn ? own.count : own.count - 1)
+    let limit =
+      passesOn
+      ? PoolGuard(passingOn: own.count)
+      : PoolGuard(
+        servers: own.count - held.count, floorPercent: pool.policy.floorPercent,
+        onFailure: pool.policy.onFailure)
     let failed = fallen.filter { $0.1.hold == nil }.map(\.0)
     outages[pool.id] = Outage(failed: failed, mayEject: limit.mayEject)
     let out = Set(held.map(\.0) + limit.ejected(of: failed))
