@@ -71,7 +71,7 @@ package struct ChangePlan {
         "listener \(listener.endpoint) leads to \(words[1]) instead of \(words[0]): the keys of its clients move"
       )
     }
-    if old.routes.map({ [$0.prefix, $0.pool] }) != new.routes.map({ [$0.prefix, $0.pool] }) {
+    if old.routes != new.routes {
       isUncertain = true
       warnings.append(
         "routes are different: keys whose prefix goes to another pool move too; --keys counts them")

@@ -128,7 +128,7 @@ extension SettingsDecoder {
             "add a line such as routes: [{prefix: \"a:\", pool: \(pools[1])}, {pool: \(pools[0])}]"
         )
       }
-      settings.routes = [RouteSettings(prefix: "", pool: pools.first ?? "", poolIndex: 0)]
+      settings.routes = [RouteSettings(to: .pool(0))]
       return
     }
     var routes: [RouteSettings] = []
@@ -165,14 +165,13 @@ extension SettingsDecoder {
       case .pool:
         read(value, key, into: &route) { name throws(Complaint) in
           guard let index = pools.firstIndex(of: name) else { throw .unknownWord(name, known: pools) }
-          return RouteSettings(prefix: "", pool: name, poolIndex: index)
+          return RouteSettings(to: .pool(index))
         }
       }
     }
     if !fields.contains(where: { $0.key == .pool }) { refuse(node.position, "a route without \"pool\"") }
-    guard var route, errors.count == errorsBefore else { return nil }
-    route.prefix = prefix
-    return route
+    guard let route, errors.count == errorsBefore else { return nil }
+    return RouteSettings(prefix: prefix, node: route.node)
   }
 
   // MARK: Values of the top level

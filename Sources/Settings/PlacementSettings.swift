@@ -98,15 +98,6 @@ extension ProxySettings {
     }
     return table
   }
-
-  /// The routing plan with every ring computed, unless it is one of `known`; pools and servers keep their indexes.
-  package func routingPlan(reusing known: [PoolPlan] = []) -> RoutingPlan {
-    let prefixed = routes.filter { !$0.prefix.isEmpty }
-    return RoutingPlan(
-      pools: pools.map { $0.plan(reusing: known) },
-      routes: prefixed.map { RoutingPlan.Route(prefix: Array($0.prefix.utf8), pool: $0.poolIndex) },
-      defaultPool: routes.first { $0.prefix.isEmpty }?.poolIndex)
-  }
 }
 
 extension PoolSettings {

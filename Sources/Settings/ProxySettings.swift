@@ -1,8 +1,9 @@
+import Routing
 import Topology
 
 /// A whole configuration, checked, with its defaults filled in.
 ///
-///     listeners ── routes ──▶ pools ──▶ servers
+///     listeners ── routes ──▶ policies ──▶ pools ──▶ servers
 ///
 /// A plain value: two configurations compare with `==`, and a reload builds a new one beside the one in use. The
 /// initial values here are those that `config/full.yml` shows.
@@ -15,7 +16,9 @@ package struct ProxySettings: Equatable, Sendable {
   package var pinsThreads = false
   /// In the order of the file; never empty. A route refers to a pool by its index here.
   package var pools: [PoolSettings]
-  /// In the order of the file, no prefix twice; empty only if every listener names a pool.
+  /// The nodes that have a name, in the order of the file. Their targets are indexes in `pools` and here.
+  package var policies: [RouteNode] = []
+  /// In the order of the file, no prefix twice; empty only if every listener names its target.
   package var routes: [RouteSettings]
   package var limits = LimitSettings()
   package var log = LogSettings()
@@ -29,20 +32,18 @@ package struct ProxySettings: Equatable, Sendable {
   /// for a single pool.
   package init(pools: [PoolSettings], routes: [RouteSettings]? = nil) {
     self.pools = pools
-    self.routes = routes ?? [RouteSettings(prefix: "", pool: pools.first?.name ?? "", poolIndex: 0)]
+    self.routes = routes ?? [RouteSettings(to: .pool(0))]
   }
 
   /// Warnings about what is allowed but may be unintended, one sentence each. Computes every ring.
   package var notes: [String] {
     var notes: [String] = []
     let usesRoutes = listeners.contains { $0.pool == nil }
-    if usesRoutes, !routes.contains(where: { $0.prefix.isEmpty }) {
+    if usesRoutes, !routes.contains(where: \.isDefault) {
       notes.append("no default route: a key that begins with none of the prefixes is refused")
     }
-    for (index, pool) in pools.enumerated()
-    where !(usesRoutes && routes.contains { $0.poolIndex == index })
-      && !listeners.contains(where: { $0.pool == pool.name })
-    {
+    let used = usedTargets
+    for (index, pool) in pools.enumerated() where !used.contains(.pool(index)) {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
     for pool in pools where pool.servers.allSatisfy(\.isMarkedDown) {
@@ -86,7 +87,7 @@ package struct ListenerSettings: Equatable, Sendable {
   package var mode: UInt16? = nil
   /// The `user` or `user:group` that will own a Unix socket; nil keeps the process's own.
   package var owner: String? = nil
-  /// The pool that all requests of its clients concern; nil if routes decide.
+  /// The name of the pool or policy that all requests of its clients go to; nil if routes decide.
   package var pool: String? = nil
 
   package init(_ endpoint: Endpoint, mode: UInt16? = nil, owner: String? = nil, pool: String? = nil) {
@@ -99,21 +100,6 @@ package struct ListenerSettings: Equatable, Sendable {
   /// Whether a socket that was opened for one can serve the other.
   package func isSameSocket(as other: ListenerSettings) -> Bool {
     endpoint == other.endpoint && mode == other.mode && owner == other.owner
-  }
-}
-
-/// A route to a pool: it takes the keys that begin with `prefix`, unless a longer prefix matches too.
-package struct RouteSettings: Equatable, Sendable {
-  /// "" is the default route, which matches every key.
-  package var prefix: String
-  package var pool: String
-  /// The pool's index in `ProxySettings.pools`.
-  package var poolIndex: Int
-
-  package init(prefix: String, pool: String, poolIndex: Int) {
-    self.prefix = prefix
-    self.pool = pool
-    self.poolIndex = poolIndex
   }
 }
 

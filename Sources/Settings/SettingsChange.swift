@@ -61,7 +61,7 @@ package enum SettingsChange: Equatable, Sendable {
       changes.append(.setting(key: "admin.token", from: words[0], to: words[1]))
     }
     comparePools(old.pools, new.pools, &changes)
-    compareRoutes(old.routes, new.routes, &changes)
+    compareRoutes(old, new, &changes)
     for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {
       changes.append(.setting(key: key, from: from, to: to))
     }
@@ -153,18 +153,23 @@ package enum SettingsChange: Equatable, Sendable {
   }
 
   private static func compareRoutes(
-    _ old: [RouteSettings], _ new: [RouteSettings], _ changes: inout [SettingsChange]
+    _ before: ProxySettings, _ after: ProxySettings, _ changes: inout [SettingsChange]
   ) {
+    let (old, new) = (before.routes, after.routes)
+    func pool(_ route: RouteSettings, _ settings: ProxySettings) -> String {
+      route.node.verb.targets.first.map(settings.name(of:)) ?? ""
+    }
     for route in old where !new.contains(where: { $0.prefix == route.prefix }) {
-      changes.append(.routeRemoved(prefix: route.prefix, pool: route.pool))
+      changes.append(.routeRemoved(prefix: route.prefix, pool: pool(route, before)))
     }
     for route in new {
-      guard let before = old.first(where: { $0.prefix == route.prefix }) else {
-        changes.append(.routeAdded(prefix: route.prefix, pool: route.pool))
+      guard let was = old.first(where: { $0.prefix == route.prefix }) else {
+        changes.append(.routeAdded(prefix: route.prefix, pool: pool(route, after)))
         continue
       }
-      if before.pool != route.pool {
-        changes.append(.routeMoved(prefix: route.prefix, from: before.pool, to: route.pool))
+      let pools = [pool(was, before), pool(route, after)]
+      if pools[0] != pools[1] {
+        changes.append(.routeMoved(prefix: route.prefix, from: pools[0], to: pools[1]))
       }
     }
     if inBoth(old.map(\.prefix), new.map(\.prefix)) != inBoth(new.map(\.prefix), old.map(\.prefix)) {

@@ -95,7 +95,9 @@ extension ProxySettings {
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }
     if !routes.isEmpty { lines.append("routes:") }
-    lines += routes.map { "  - \(words([("prefix", $0.prefix), ("pool", $0.pool)]).written)" }
+    lines += routes.map { route in
+      "  - \(words([("prefix", route.prefix), ("pool", route.node.verb.targets.first.map(name(of:)) ?? "")]).written)"
+    }
     return lines.map { $0 + "\n" }.joined()
   }
 

@@ -152,8 +152,8 @@ import Testing
     #expect(settings.pools == [main, PoolSettings(name: "sessions", servers: [try Self.server("d")])])
     #expect(
       settings.routes == [
-        RouteSettings(prefix: "session:", pool: "sessions", poolIndex: 1),
-        RouteSettings(prefix: "", pool: "main", poolIndex: 0),
+        RouteSettings(prefix: "session:", to: .pool(1)),
+        RouteSettings(to: .pool(0)),
       ])
     #expect(settings.threads == 4 && settings.pinsThreads && settings.drainTimeout == .seconds(60))
     #expect(settings.limits.halfRequestTimeout == .seconds(90))
@@ -197,7 +197,7 @@ import Testing
     let settings = try Self.decode("servers: [a]\nfloor: 10%\nroutes: [{prefix: x, pool: main}]\n")
     #expect(settings.pools.map(\.name) == ["main"])
     #expect(settings.pools[0].policy.floorPercent == 10)
-    #expect(settings.routes == [RouteSettings(prefix: "x", pool: "main", poolIndex: 0)])
+    #expect(settings.routes == [RouteSettings(prefix: "x", to: .pool(0))])
   }
 
   @Test func possiblyUnintendedSettingsAreNoted() throws {

@@ -138,9 +138,9 @@ final class Comeback {
 
   /// `key:1`, `key:10` and `key:11` are the second pool's, if there is one; all others the last one's.
   private static func routes(_ pools: [PoolSettings]) -> [RouteSettings] {
-    var routes = [RouteSettings(prefix: "", pool: "main", poolIndex: pools.count - 1)]
+    var routes = [RouteSettings(to: .pool(pools.count - 1))]
     if let twin = pools.firstIndex(where: { $0.name == "twin" }) {
-      routes.append(RouteSettings(prefix: "key:1", pool: "twin", poolIndex: twin))
+      routes.append(RouteSettings(prefix: "key:1", to: .pool(twin)))
     }
     return routes
   }
