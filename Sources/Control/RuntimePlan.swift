@@ -88,9 +88,10 @@ package struct RuntimePlan: Sendable {
       }
       plan.pools.append(PoolMembers(id: registry.id(ofPool: pool.name), servers: ids, policy: pool.policy))
     }
+    setStandIns()
     plan.listeners = settings.listeners.map { registry.id(ofListener: $0.endpoint) }
     registry.keep(
-      members.map(\.settings.endpoint), pools: settings.pools.map(\.name),
+      members.map(\.settings.endpoint), pools: settings.pools.map(\.name) + settings.policies.map(\.name),
       listeners: settings.listeners.map(\.endpoint))
     let known = old.map { Array(zip($0.pools, $0.routing.pools)) } ?? []
     for (pool, ring) in zip(plan.pools, plan.routing.pools)
@@ -98,9 +99,11 @@ package struct RuntimePlan: Sendable {
       plan.keptPools.insert(pool.id)
     }
     let targets = Set(settings.listeners.compactMap(\.pool))
-    plan.targets = plan.pools.indices.filter { targets.contains(settings.pools[$0].name) }.map {
-      plan.pools[$0].id
-    }
+    let reached = settings.reached(from: plan.routing.nodes.flatMap(\.verb.targets))
+    plan.targets = plan.pools.indices
+      .filter { targets.contains(settings.pools[$0].name) || reached.contains(.pool($0)) }
+      .map { plan.pools[$0].id }
+    plan.policies = settings.policies.map { registry.id(ofPool: $0.name) }
     plan.limits = limits
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
@@ -109,6 +112,24 @@ package struct RuntimePlan: Sendable {
     plan.limits.unreadTimeout = settings.limits.unreadTimeout
     plan.limits.slow = settings.log.slow.over?.wholeNanoseconds ?? .max
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
+  }
+
+  /// Has the pools behind others in a `try` stand in for those that do not eject.
+  private mutating func setStandIns() {
+    for tree in RouteEnds(plan.routing.nodes).trees {
+      for (i, front) in tree.pools.enumerated() where plan.pools[front].policy.onFailure == .failFast {
+        for pool in tree.pools[(i + 1)...] {
+          for id in plan.pools[pool].servers
+          where !plan.pools[front].standIns.contains(id) && !plan.pools[front].servers.contains(id) {
+            plan.pools[front].standIns.append(id)
+            guard plan.pools[front].policy.isJournaled,
+              let place = plan.servers.firstIndex(where: { $0.id == id })
+            else { continue }
+            plan.servers[place].isJournaled = true
+          }
+        }
+      }
+    }
   }
 
   /// Enters each server's present status, and the pools whose rings are without it if it is ejected.

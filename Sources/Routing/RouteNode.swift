@@ -127,5 +127,5 @@ package struct TTLRule: Equatable, Sendable {
   /// What every time becomes.
   package var set: Int?
 
-  package init() {}
+  package init(max: Int? = nil) { self.max = max }
 }

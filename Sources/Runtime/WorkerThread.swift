@@ -256,6 +256,7 @@ struct WorkerThread: ~Copyable {
 
   private mutating func tick(now: Instant) {
     pace.tick(now: now)
+    worker.dispatcher.common.wallSeconds = Int(Clock.time())
     worker.tick(now: now)
     if pace.isTimeToPublish(beat: sharedStats.recording.beats.load(ordering: .relaxed)) {
       worker.noteMemory()

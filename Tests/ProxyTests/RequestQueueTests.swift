@@ -107,7 +107,7 @@ import Wire
     var at = RequestQueue.Position()
     var other = RequestQueue()
     while let one = fixture.queue.next(&at) {
-      other.enqueue(one.leg, copiedFrom: fixture.queue.bytes, at: one.start, &fixture.buffers)
+      other.enqueue(one.leg, copiedFrom: fixture.queue.bytes.readable, at: one.start, &fixture.buffers)
     }
     fixture.queue = other
     #expect(fixture.text == "get a\r\nget bc\r\nget d\r\n")

@@ -153,6 +153,7 @@ extension Dispatcher {
         {
           return streamMultiGet(c, bytes, p, request)
         }
+        if request.verb.touches, !router.hasNoNodes, forwardGat(c, bytes, p, request, now: now) { return }
         multiGet(c, bytes, p, request, now: now)
         return
       }

@@ -95,7 +95,7 @@ extension Dispatcher {
         next.isRetried = false
         next.since = common.clock
         next.route = mark.moved(to: leaf, states, generation: router.generation)
-        upstream.connections[l].queue.enqueue(next, copiedFrom: asked, at: start, &common.buffers)
+        upstream.connections[l].queue.requeue(next, from: asked, at: start, &common.buffers)
         upstream.queued(on: l, &common)
         return true
       case .wait: return false

@@ -77,6 +77,32 @@ extension FanOut {
 }
 
 extension Dispatcher {
+  /// Forwards a `gat` of several keys with the time that the rules of all their routes allow. False if there are none, and
+  /// nothing is done.
+  @inline(never)
+  mutating func forwardGat(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  ) -> Bool {
+    var rules: [TTLRule] = []
+    var words = KeyWalk(from: request.keyStart, to: request.lineEnd(bytes))
+    while let key = words.next(bytes) {
+      let route = router.route(
+        of: bytes, from: key.from, count: Int(key.length), downstream.clients[c].target)
+      guard case .through(let node) = route.way else { continue }
+      let end = end(of: node, Command(request, bytes), bytes, key, isEncoded: false)
+      var own = router.ends.rules[Int(end.rules)].ttls
+      if let most = inCharge(of: bytes, key, isEncoded: false, end)?.mostLife {
+        own.append(TTLRule(max: most))
+      }
+      rules += own.filter { !rules.contains($0) }
+    }
+    if rules.isEmpty { return false }
+    edit(bytes, p, request, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, request in
+      d.multiGet(c, bytes, p, request, now: now)
+    }
+    return true
+  }
+
   /// Adds a key, piece `i`, to the request for its server, as its node says. False if the client was answered.
   @inline(never)
   mutating func addKey(
@@ -147,7 +173,7 @@ extension Dispatcher {
         }
         if !mayGoOn(from: destination.server, tree) { kind = .lease }
         let l = connection(to: destination, for: c)
-        if kind == .read, leaf < router.ends.trees[tree].leaves.count &- 1,
+        if kind == .read,
           !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth),
           upstream.admit(l, isModest: true, now: now, &common) != nil
         {

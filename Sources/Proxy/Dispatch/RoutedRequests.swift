@@ -189,8 +189,7 @@ extension Dispatcher {
     guard let most, request.verb.mayChange else {
       return send(c, bytes, p, request, to: destination, mark, now: now)
     }
-    var rule = TTLRule()
-    rule.max = most
+    let rule = TTLRule(max: most)
     var failed: (Ref<ServerConnection>, ServerFailure)?
     edit(bytes, p, request, times: { TTLRule.life($0, under: [rule], now: $1) }) { d, bytes, p, request in
       failed = d.send(c, bytes, p, request, to: destination, mark, now: now)

@@ -51,9 +51,7 @@ extension Dispatcher {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
     if let most = inCharge(of: bytes, key, isEncoded: isEncoded, end)?.mostLife {
-      var rule = TTLRule()
-      rule.max = most
-      rules.append(rule)
+      rules.append(TTLRule(max: most))
     }
     guard !rules.isEmpty else { return body(&self, bytes, p, line) }
     edit(bytes, p, line, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, line in

@@ -91,11 +91,9 @@ package struct RequestQueue: ~Copyable {
 
   /// The same, but a `get` continues the line before it if it can.
   mutating func requeue(
-    _ leg: Leg, from other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
+    _ leg: Leg, from other: RawSpan, at start: Int, _ buffers: inout BufferPool
   ) {
-    guard leg.verb == .get else {
-      return enqueue(leg, copiedFrom: other.readable, at: start, &buffers)
-    }
+    guard leg.verb == .get else { return enqueue(leg, copiedFrom: other, at: start, &buffers) }
     var leg = leg
     let keys = Int(leg.keyStart) &- 1
     let count = Int(leg.length) &- keys &- (leg.isContinuedByNext ? 0 : 2)
