@@ -68,10 +68,7 @@ extension MetricSource {
           return .object([
             "name": .string(pool.name), "placement": .text(own?.placement.name),
             "hash": .text(own.map { ($0.hash ?? $0.placement.defaultHash).name }),
-            "routes": .array(
-              settings.routes.filter {
-                settings.reached(from: $0.node.verb.targets).contains { settings.name(of: $0) == pool.name }
-              }.map { JSON.string($0.prefix) }),
+            "routes": .array(settings.prefixes(leadingTo: pool.name).map(JSON.string)),
             "servers": .array(pool.servers.compactMap { labels[$0].map(JSON.string) }),
             "up": .count(states.count { $0 == .up }), "outcomes": outcomes(results),
             "requests": .int(totals.requests), "hits": .int(totals.hits), "misses": .int(totals.misses),

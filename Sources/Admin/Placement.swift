@@ -18,7 +18,7 @@ package struct Placement: ~Copyable {
 
   /// Adopts the configuration in force and the servers' states.
   package mutating func update(_ new: ProxySettings, _ control: ControlReport) {
-    if settings?.pools != new.pools || settings?.routes != new.routes {
+    if settings?.pools != new.pools || settings?.routes != new.routes || settings?.policies != new.policies {
       plan = new.routingPlan(reusing: plan.pools)
       table = RoutingTable(plan)
       (out, shares) = ([], [])
@@ -60,27 +60,44 @@ package struct Placement: ~Copyable {
     let owner: ServerSettings
     let server: ServerSettings?
     let label: String
+    /// What a get may ask besides, as text; nil if it asks only this pool.
+    let plan: String?
   }
 
-  /// Nil if no route leads anywhere. `named`: the position of the pool that the key is in, as on a listener that names
-  /// it, whatever the key begins with.
+  /// Nil if no route leads to a pool. Of several pools it is the one that a get asks first. `named`: the position of the
+  /// pool that the key is in, as on a listener that names it, whatever the key begins with.
   func place(of key: [UInt8], in named: Int? = nil) -> Place? {
-    let found = named.map {
-      RoutingTable.Place(
-        pool: $0, server: table.server(in: $0, owning: key.span.raw, from: 0, count: key.count))
-    }
-    guard let settings, let now = found ?? table.where(key), settings.pools.indices.contains(now.pool) else {
-      return nil
-    }
-    let pool = settings.pools[now.pool]
-    let owner = table.pools[Ref(UInt32(now.pool))].owner(of: key.span.raw, from: 0, count: key.count)
-    guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now.server) else { return nil }
-    let routes = named == nil ? settings.routes.filter { key.starts(with: $0.prefix.utf8) } : []
-    let isOut = out.indices.contains(now.pool) && out[now.pool].allSatisfy { $0 }
+    let found = named.map { plan.resolve(.pool($0), .get, key: key) } ?? plan.resolve(key, .get, by: table)
+    guard let settings, let route = found, let first = route.firstPool,
+      settings.pools.indices.contains(first)
+    else { return nil }
+    let pool = settings.pools[first]
+    let (bytes, count) = (route.key.span.raw, route.key.count)
+    let owner = table.pools[Ref(UInt32(first))].owner(of: bytes, from: 0, count: count)
+    let now = table.server(in: first, owning: bytes, from: 0, count: count)
+    guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now) else { return nil }
+    let isListed = named == nil && settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
+    let routes =
+      named == nil
+      ? settings.routes.filter { $0.keys.isEmpty && key.starts(with: $0.prefix.utf8) } : []
+    let isOut = out.indices.contains(first) && out[first].allSatisfy { $0 }
     return Place(
-      pool: pool, prefix: routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
-      owner: pool.servers[owner], server: isOut ? nil : pool.servers[now.server],
-      label: pool.label(of: pool.servers[now.server]))
+      pool: pool,
+      prefix: isListed
+        ? String(decoding: key, as: UTF8.self)
+        : routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
+      owner: pool.servers[owner], server: isOut ? nil : pool.servers[now],
+      label: pool.label(of: pool.servers[now]),
+      plan: route.steps.count > 1 ? settings.text(of: route, .get, servers(of: route)) : nil)
+  }
+
+  /// For each step of a route the position of the key's server in its pool.
+  private func servers(of route: ResolvedRoute) -> [Int?] {
+    route.steps.map { step in
+      guard case .pool(let pool) = step.leaf, plan.pools.indices.contains(pool) else { return nil }
+      let server = table.server(in: pool, owning: route.key.span.raw, from: 0, count: route.key.count)
+      return plan.pools[pool].servers.indices.contains(server) ? server : nil
+    }
   }
 
   /// A pool's circle in equal slices: which of its servers has most of each; -1 without any.

@@ -228,7 +228,7 @@ package struct Site: ~Copyable {
         "key": .string(String(decoding: key, as: UTF8.self)), "pool": .string(place.pool.name),
         "prefix": .string(place.prefix), "server": .text(place.server?.address),
         "label": .string(place.label),
-        "owner": .string(place.owner.address), "state": .text(state?.rawValue),
+        "owner": .string(place.owner.address), "state": .text(state?.rawValue), "plan": .text(place.plan),
       ]))
   }
 

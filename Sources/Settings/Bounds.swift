@@ -7,6 +7,18 @@ package enum Bounds {
   /// A worker has one byte for a listener's number, and 0 is none.
   package static let listeners = 255
   package static let routes = 4096
+  /// The whole keys that all routes list.
+  package static let routeKeys = 4096
+  package static let policies = 1024
+  package static let membersOfTry = 2...16
+  /// The pools and answers that one request may reach, and the nodes on the way to them.
+  package static let leaves = 16
+  package static let depth = 4
+  /// The text of an answer.
+  package static let answerBytes = 200
+  /// In seconds; memcached takes more than thirty days for a date.
+  package static let ttl = 1...2_592_000
+  package static let valueOfRoute = 1...(1 << 30)
   package static let weight = 1...1_000_000
   package static let pointsOfServer = 1...10_000
   /// The points of a ring, or the entries of a list.

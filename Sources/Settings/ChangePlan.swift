@@ -65,16 +65,29 @@ package struct ChangePlan {
       guard let before = old.listeners.first(where: { $0.endpoint == listener.endpoint }),
         before.pool != listener.pool
       else { continue }
-      let words = [before, listener].map { $0.pool.map { "pool \(quoted($0))" } ?? "the routes" }
+      let words = [(old, before), (new, listener)].map { settings, listener in
+        listener.pool.map { name in
+          settings.policies.contains { $0.name == name } ? "policy \(quoted(name))" : "pool \(quoted(name))"
+        } ?? "the routes"
+      }
       isUncertain = true
       warnings.append(
         "listener \(listener.endpoint) leads to \(words[1]) instead of \(words[0]): the keys of its clients move"
       )
     }
-    if old.routes != new.routes {
+    if old.routes.map(old.written) != new.routes.map(new.written) {
       isUncertain = true
       warnings.append(
         "routes are different: keys whose prefix goes to another pool move too; --keys counts them")
+    }
+    let changed = new.policies.filter { policy in
+      old.policies.first { $0.name == policy.name }.map { old.written($0) != new.written(policy) } ?? false
+    }
+    if !changed.isEmpty {
+      isUncertain = true
+      let names = changed.prefix(10).map { quoted($0.name) }.joined(separator: ", ")
+      warnings.append(
+        "policies are different (\(names)): keys that they send to another pool move too; --keys counts them")
     }
   }
 
@@ -179,6 +192,7 @@ extension PoolSettings {
 package struct KeyCounter: ~Copyable {
   private let old: ProxySettings
   private let new: ProxySettings
+  private let plans: (old: RoutingPlan, new: RoutingPlan)
   private let before: RoutingTable
   private let after: RoutingTable
   package private(set) var keys = ChangePlan.Keys()
@@ -186,8 +200,10 @@ package struct KeyCounter: ~Copyable {
   package init(from old: ProxySettings, to new: ProxySettings) {
     self.old = old
     self.new = new
-    before = old.routingTable()
-    after = new.routingTable()
+    let oldPlan = old.routingPlan()
+    plans = (oldPlan, new.routingPlan(reusing: oldPlan.pools))
+    before = old.routingTable(of: plans.old)
+    after = new.routingTable(of: plans.new)
   }
 
   /// A line is a key, a key and its bytes with a tab between them, or a line of `lru_crawler metadump`.
@@ -207,7 +223,8 @@ package struct KeyCounter: ~Copyable {
     }
     keys.read += 1
     keys.bytes = Self.sum(keys.bytes, bytes)
-    let (from, to) = (server(of: key, old, before.where(key)), server(of: key, new, after.where(key)))
+    let from = Self.server(of: key, old, plans.old, before)
+    let to = Self.server(of: key, new, plans.new, after)
     if from == nil, to == nil { keys.unrouted += 1 }
     if from != to {
       keys.moved += 1
@@ -221,11 +238,16 @@ package struct KeyCounter: ~Copyable {
     return overflow ? .max : sum
   }
 
-  private func server(of key: [UInt8], _ settings: ProxySettings, _ place: RoutingTable.Place?) -> Endpoint? {
-    guard let place, settings.pools.indices.contains(place.pool),
-      settings.pools[place.pool].servers.indices.contains(place.server)
+  /// The server that a get asks first while none is out; nil if none is asked.
+  private static func server(
+    of key: [UInt8], _ settings: ProxySettings, _ plan: RoutingPlan, _ table: borrowing RoutingTable
+  ) -> Endpoint? {
+    guard let route = plan.resolve(key, .get, by: table), let pool = route.firstPool,
+      settings.pools.indices.contains(pool)
     else { return nil }
-    return settings.pools[place.pool].servers[place.server].endpoint.comparable
+    let server = table.server(in: pool, owning: route.key.span.raw, from: 0, count: route.key.count)
+    guard settings.pools[pool].servers.indices.contains(server) else { return nil }
+    return settings.pools[pool].servers[server].endpoint.comparable
   }
 
   private static func key(of line: [UInt8]) -> (key: [UInt8], bytes: Int)? {

@@ -72,13 +72,13 @@ package enum ServeFlag: String, CommandFlag {
 
 /// Flags of `ringroad route`.
 package enum RouteFlag: String, CommandFlag {
-  case config, servers, pool, json, help
+  case config, servers, pool, command, json, help
 
   package var short: Character? {
     switch self {
     case .config: "f"
     case .help: "h"
-    case .servers, .pool, .json: nil
+    case .servers, .pool, .command, .json: nil
     }
   }
 
@@ -87,6 +87,7 @@ package enum RouteFlag: String, CommandFlag {
     case .config: "FILE"
     case .servers: "ADDR,..."
     case .pool: "NAME"
+    case .command: "WORD"
     case .json, .help: nil
     }
   }
@@ -95,7 +96,8 @@ package enum RouteFlag: String, CommandFlag {
     switch self {
     case .config: "the configuration file"
     case .servers: "servers instead of a file"
-    case .pool: "all keys are in this pool, as on a listener that names it"
+    case .pool: "all keys go to this pool or policy, as on a listener that names it"
+    case .command: "what the keys are for: set, delete, ... (get)"
     case .json: "print one JSON object per line"
     case .help: "print this text"
     }

@@ -10,10 +10,12 @@ extension SettingsDecoder {
     var poolFields: [PoolField] = []
     var pools: (at: FilePosition, value: YAMLNode)?
     var routes: YAMLNode?
+    var policies: YAMLNode?
     for (key, place, value) in fields {
       switch key {
       case .pool(let key): poolFields.append((key, place, value))
       case .file(.pools): pools = (place, value)
+      case .file(.policies): policies = value
       case .file(.routes): routes = value
       case .file(.listen): settings.listeners = listeners(value)
       case .file(.threads): read(value, FileKey.threads, into: &settings.threads, Self.threads)
@@ -37,12 +39,17 @@ extension SettingsDecoder {
       settings.pools = [pool("main", poolFields, at: root.position)]
     }
     checkServerCount(settings.pools, at: pools?.at ?? root.position)
-    let names = settings.pools.map(\.name)
-    for (name, place) in targetPlaces where !names.contains(name) {
-      refuse(place, .unknownWord(name, known: names), about: "pool")
+    var nodes = NodeDecoder(pools: settings.pools.map(\.name))
+    if let policies { nodes.decodePolicies(policies, &self) }
+    for (name, place) in targetPlaces where !nodes.names.contains(name) {
+      refuse(place, .unknownWord(name, known: nodes.names), about: nodes.kindOfTarget)
     }
     let usesRoutes = (others ?? settings.listeners).contains { $0.pool == nil }
-    decodeRoutes(routes, into: &settings, areNeeded: usesRoutes, poolsAt: pools?.at ?? root.position)
+    settings.routes = nodes.routes(
+      routes, areNeeded: usesRoutes, poolsAt: pools?.at ?? root.position, &self)
+    settings.policies = nodes.policies
+    if errors.isEmpty { nodes.checkWays(&self) }
+    if errors.isEmpty { settings.keepKeysOfTriedPools(butOf: poolsWithFailureRule) }
     refuseOwnListeners(others ?? settings.listeners)
     return errors.isEmpty ? settings : nil
   }
@@ -112,68 +119,6 @@ extension SettingsDecoder {
     return pools
   }
 
-  private mutating func decodeRoutes(
-    _ node: YAMLNode?, into settings: inout ProxySettings, areNeeded: Bool, poolsAt place: FilePosition
-  ) {
-    let pools = settings.pools.map(\.name)
-    guard let node else {
-      if pools.count > 1, !areNeeded {
-        settings.routes = []
-        return
-      }
-      if pools.count > 1 {
-        refuse(
-          place, "\(pools.count) pools and no \"routes\"",
-          hint:
-            "add a line such as routes: [{prefix: \"a:\", pool: \(pools[1])}, {pool: \(pools[0])}]"
-        )
-      }
-      settings.routes = [RouteSettings(to: .pool(0))]
-      return
-    }
-    var routes: [RouteSettings] = []
-    var seen: [String: FilePosition] = [:]
-    let hint = PoolForms.routes(node, pools: pools)
-    for item in items(of: node, "routes", most: Bounds.routes, hint: hint) ?? [] {
-      guard let route = route(item, pools: pools) else { continue }
-      if let first = seen[route.prefix] {
-        let what = route.prefix.isEmpty ? "default route" : "prefix \(quoted(route.prefix))"
-        refuse(item.position, duplicate: what, first: first)
-        continue
-      }
-      seen[route.prefix] = item.position
-      routes.append(route)
-    }
-    settings.routes = routes
-  }
-
-  private mutating func route(_ node: YAMLNode, pools: [String]) -> RouteSettings? {
-    guard case .mapping = node.content else {
-      let expected = "a mapping such as {prefix: \"a:\", pool: main}"
-      let isPool = node.scalar.map { pools.contains($0) } ?? false
-      let hint = isPool ? "write \(YAMLNode.pairs([("pool", node)]).written)" : nil
-      refuse(node.position, .expected(expected, found: node.found, hint: hint), about: "routes")
-      return nil
-    }
-    let errorsBefore = errors.count
-    var prefix = ""
-    var route: RouteSettings?
-    let fields = fields(of: node, "a route", as: RouteKey.self)
-    for (key, _, value) in fields {
-      switch key {
-      case .prefix: read(value, key, into: &prefix, Self.prefix)
-      case .pool:
-        read(value, key, into: &route) { name throws(Complaint) in
-          guard let index = pools.firstIndex(of: name) else { throw .unknownWord(name, known: pools) }
-          return RouteSettings(to: .pool(index))
-        }
-      }
-    }
-    if !fields.contains(where: { $0.key == .pool }) { refuse(node.position, "a route without \"pool\"") }
-    guard let route, errors.count == errorsBefore else { return nil }
-    return RouteSettings(prefix: prefix, node: route.node)
-  }
-
   // MARK: Values of the top level
 
   static func threads(_ text: String) throws(Complaint) -> Int? {
@@ -199,15 +144,5 @@ extension SettingsDecoder {
 
   static func timeout(_ text: String) throws(Complaint) -> Duration {
     try Quantity.duration(text, in: Bounds.timeout)
-  }
-
-  private static func prefix(_ text: String) throws(Complaint) -> String {
-    guard text.utf8.count <= Bounds.prefixBytes else {
-      throw .said("a key has at most \(Bounds.prefixBytes) bytes, this prefix \(text.utf8.count)")
-    }
-    guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
-      throw .said("space or control byte in \(quoted(text)): no key can begin with it")
-    }
-    return text
   }
 }

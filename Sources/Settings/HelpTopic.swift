@@ -62,10 +62,12 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad route --servers 10.0.0.1:11211,10.0.0.2:11211 user:1
       ringroad route 10.0.0.1:11211 10.0.0.2:11211 -- user:1
       ringroad route --json --config ringroad.yml < keys.txt
+      ringroad route --command set --config ringroad.yml user:1
 
     Without keys on the command line they are read from standard input, one per line.
     Without --config and --servers the words before -- are servers and those after it are keys.
-    The answer is for a pool in which no server is out, but for those that the pool marks down.
+    The answer is for a pool in which no server is out, but for those that the pool marks down. Where a
+    policy decides, the line has all that may be asked, and when: "10.0.0.1 → when it is out 10.0.9.1".
     A key that cannot be placed is reported on stderr, the others are answered, and the exit code is 1.
 
 

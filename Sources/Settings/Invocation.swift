@@ -1,3 +1,5 @@
+import Topology
+
 /// A parsed command line.
 ///
 ///     ringroad --config FILE        serve
@@ -85,6 +87,12 @@ package enum Invocation: Equatable, Sendable {
       case .servers: question.servers += flag.argument.split(separator: ",").map(String.init)
       case .json: question.json = true
       case .pool: question.pool = flag.argument
+      case .command:
+        guard let command = Command.withKey.first(where: { $0.word == flag.argument }) else {
+          throw UsageError(
+            Complaint.unknownWord(flag.argument, known: Command.withKey.map(\.word)), about: "command")
+        }
+        question.command = command
       case .help: break
       }
     }
@@ -194,8 +202,9 @@ package struct RouteQuestion: Equatable, Sendable {
   /// If empty, the keys are read from standard input, one per line.
   package var keys: [String] = []
   package var json = false
-  /// The pool that all keys are in; nil if routes decide.
+  /// The pool or policy that all keys go to; nil if routes decide.
   package var pool: String? = nil
+  package var command = Command.get
 
   package init() {}
 

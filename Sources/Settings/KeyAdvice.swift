@@ -56,11 +56,15 @@ struct KeyAdvice {
 
   /// The hint for this key in the mapping `subject`, which has the keys `present`; nil if it is in its place.
   func hint<Key: SettingsKey>(in subject: String, _ present: Set<Key>) -> String? {
-    // A server, a listener and a route have a few keys of their own, and no settings.
-    if Key.self == ServerKey.self || Key.self == ListenerKey.self || Key.self == RouteKey.self { return nil }
+    // A server, a listener, a route and a policy have a few keys of their own, and no settings.
+    let own: [Any.Type] = [
+      ServerKey.self, ListenerKey.self, RouteKey.self, NodeKey.self, KeyEditKey.self, ValuesKey.self,
+      TTLKey.self,
+    ]
+    if own.contains(where: { $0 == Key.self }) { return nil }
     if value == nil, home == .log, key == LogKey.to.rawValue {
       return
-        "it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: \"user:\", pool: main}"
+        "it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: \"user:\", to: main}"
     }
     let names = Set(present.map(\.rawValue))
     let written = entry.map { "\($0.key.written): \($0.value.written)" } ?? "\(key): …"
@@ -181,6 +185,8 @@ struct KeyAdvice {
     case "mark": "it belongs to a server: {address: 10.0.0.1:11211, mark: down}"
     case "mode", "owner": "it belongs to a listener: {address: unix:/run/ringroad.sock, mode: 0770}"
     case "prefix": "it belongs to a route: {prefix: \"user:\", pool: main}"
+    case "try", "share", "commands", "answer", "allow", "deny", "ttl":
+      "it belongs to a policy: policies: {cache: {try: [main, spare]}}"
     case "<<": "merge keys are not supported: repeat the keys here"
     default: nil
     }

@@ -91,8 +91,11 @@ extension PoolSettings {
 
 extension ProxySettings {
   /// The lookups while no server is out but those that are marked down.
-  package func routingTable() -> RoutingTable {
-    var table = RoutingTable(routingPlan())
+  package func routingTable() -> RoutingTable { routingTable(of: routingPlan()) }
+
+  /// The same where the plan is known.
+  package func routingTable(of plan: RoutingPlan) -> RoutingTable {
+    var table = RoutingTable(plan)
     for (i, pool) in pools.enumerated() where !pool.servers.allSatisfy(\.isMarkedDown) {
       table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
     }

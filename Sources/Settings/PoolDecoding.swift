@@ -31,6 +31,7 @@ extension SettingsDecoder {
         read(value, key, into: &pool.policy.probeMax, Self.timeout)
         probeAt = keyPlace
       case .onFailure:
+        poolsWithFailureRule.insert(name)
         read(value, key, into: &pool.policy.onFailure) { text throws(Complaint) in try parseWord(text) }
       case .readsOnFailure:
         read(value, key, into: &pool.policy.readsOnFailure) { text throws(Complaint) in try parseWord(text) }

@@ -40,12 +40,16 @@ package struct ProxySettings: Equatable, Sendable {
     var notes: [String] = []
     let usesRoutes = listeners.contains { $0.pool == nil }
     if usesRoutes, !routes.contains(where: \.isDefault) {
-      notes.append("no default route: a key that begins with none of the prefixes is refused")
+      notes.append(
+        routes.contains { !$0.keys.isEmpty }
+          ? "no default route: a key that is in no list and begins with none of the prefixes is refused"
+          : "no default route: a key that begins with none of the prefixes is refused")
     }
     let used = usedTargets
     for (index, pool) in pools.enumerated() where !used.contains(.pool(index)) {
       notes.append("pool \(quoted(pool.name)) has no route: it gets no keys")
     }
+    notes += routeNotes
     for pool in pools where pool.servers.allSatisfy(\.isMarkedDown) {
       notes.append("all servers of pool \(quoted(pool.name)) are marked down: its keys fail")
     }

@@ -18,6 +18,9 @@ package enum Quantity {
     Unit(name: "h", factor: 3_600_000_000_000, slips: ["hr", "hrs", "hour", "hours"]),
   ]
 
+  /// A unit of the times for which items are kept.
+  private static let day = Unit(name: "d", factor: 86_400_000_000_000, slips: ["day", "days"])
+
   private static let sizes = [
     Unit(name: "B", factor: 1, slips: ["byte", "bytes"]),
     Unit(name: "KB", factor: 1_000, slips: []),
@@ -37,6 +40,51 @@ package enum Quantity {
       range.contains(.nanoseconds($0))
     }
     return .nanoseconds(try measure(text, scale))
+  }
+
+  /// Parses a time of whole seconds within `range`, which may be in days; `word` is another accepted value.
+  package static func seconds(
+    _ text: String, in range: ClosedRange<Int>, or word: String? = nil
+  ) throws(Complaint) -> Int {
+    let bounds = "\(writtenSeconds(range.lowerBound)) to \(writtenSeconds(range.upperBound))"
+    let expected = "\(word.map { "\($0) or " } ?? "")a duration of whole seconds from \(bounds)"
+    let scale = Scale(units: durations + [day], examples: ["s", "m"], expected: expected) {
+      $0 % 1_000_000_000 == 0 && range.contains(Int($0 / 1_000_000_000))
+    }
+    return Int(try measure(text, scale) / 1_000_000_000)
+  }
+
+  /// Parses a percentage with at most two digits after the point, in 1/10,000; `word` is another accepted value.
+  package static func hundredths(_ text: String, or word: String) throws(Complaint) -> Int {
+    func value(_ text: some StringProtocol) -> Int? {
+      let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+      guard let first = parts.first, let whole = digits(first), whole <= 100, parts.count <= 2 else {
+        return nil
+      }
+      guard parts.count == 2 else { return whole * 100 }
+      guard parts[1].utf8.count <= 2, let rest = digits(parts[1]) else { return nil }
+      let sum = whole * 100 + (parts[1].utf8.count == 1 ? rest * 10 : rest)
+      return sum <= 10_000 ? sum : nil
+    }
+    if text.hasSuffix("%"), let found = value(text.dropLast()) { return found }
+    let number = text.filter { !"% ".contains($0) }
+    let meant = value(number).map { number.hasPrefix("0.") && !text.contains("%") ? $0 * 100 : $0 }
+    throw .expected(
+      "\(word) or a share from 0% to 100% with at most two digits after the point", found: quoted(text),
+      hint: meant.map { "did you mean \"\(writtenHundredths($0))\"?" })
+  }
+
+  /// A number of 1/10,000 as a percentage.
+  package static func writtenHundredths(_ parts: Int) -> String {
+    let (whole, rest) = (parts / 100, parts % 100)
+    if rest == 0 { return "\(whole)%" }
+    return rest % 10 == 0 ? "\(whole).\(rest / 10)%" : "\(whole).\(rest < 10 ? "0" : "")\(rest)%"
+  }
+
+  /// Seconds as written in a file: in the largest unit that leaves no remainder, days included.
+  package static func writtenSeconds(_ seconds: Int) -> String {
+    let (nanoseconds, over) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    return over ? "\(seconds)s" : largest(nanoseconds, durations + [day]) ?? "\(seconds)s"
   }
 
   /// Parses a number of bytes within `range`.

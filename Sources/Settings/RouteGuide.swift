@@ -1,24 +1,30 @@
 import Bytes
 import Routing
+import Topology
 
 /// The output of `ringroad route`: the server of each key, as text or JSON lines.
 ///
 ///     user:1 ⇥ 10.0.0.2:11211
+///     user:1 ⇥ 10.0.0.2:11211 → when it is out 10.0.9.1:11211 (ttl at most 60s)
 ///     {"key":"user:1","pool":"main","server":"10.0.0.2:11211","label":"10.0.0.2","index":1}
 ///
 /// Uses the routing table of the proxy, with no server out but those that are marked down.
 package struct RouteGuide: ~Copyable {
   private let settings: ProxySettings
+  private let plan: RoutingPlan
   private let table: RoutingTable
   private let json: Bool
-  private let pool: Int?
+  private let target: RouteTarget?
+  private let command: Command
 
-  /// `pool`: the position of the pool that all keys are in, as on a listener that names it; nil if their prefixes decide.
-  package init(_ settings: ProxySettings, json: Bool, pool: Int? = nil) {
+  /// `target`: where all keys go, as on a listener that names it; nil if their prefixes decide.
+  package init(_ settings: ProxySettings, json: Bool, target: RouteTarget? = nil, command: Command = .get) {
     self.settings = settings
     self.json = json
-    table = settings.routingTable()
-    self.pool = pool
+    self.target = target
+    self.command = command
+    plan = settings.routingPlan()
+    table = settings.routingTable(of: plan)
   }
 
   /// What is printed for a key.
@@ -35,25 +41,111 @@ package struct RouteGuide: ~Copyable {
     if key.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 || $0 == 32 }) {
       return .refused("\(shown): a key has no space, line end or NUL")
     }
-    let found = pool.map {
-      RoutingTable.Place(
-        pool: $0, server: table.server(in: $0, owning: key.span.raw, from: 0, count: key.count))
-    }
-    guard let place = found ?? table.where(key), settings.pools.indices.contains(place.pool),
-      settings.pools[place.pool].servers.indices.contains(place.server)
-    else {
+    let found = target.map { plan.resolve($0, command, key: key) } ?? plan.resolve(key, command, by: table)
+    guard let route = found else {
       let words =
         settings.routes.isEmpty ? "the listeners name its pool: --pool NAME" : "there is no default route"
       return .refused("\(shown): no route matches, and \(words)")
     }
-    let pool = settings.pools[place.pool]
-    let server = pool.servers[place.server].address
-    let label = pool.label(of: pool.servers[place.server])
-    guard json else { return .line(key + [9] + Array(server.utf8) + [10]) }
-    let fields =
-      #"{"key":\#(jsonString(String(decoding: key, as: UTF8.self))),"pool":\#(jsonString(pool.name)),"#
-      + #""server":\#(jsonString(server)),"label":\#(jsonString(label)),"index":\#(place.server)}"#
-    return .line(Array(fields.utf8) + [10])
+    guard (1...250).contains(route.key.count) else {
+      return .refused(
+        "\(shown): its key for the servers has \(route.key.count) bytes, but 1 to 250 are allowed")
+    }
+    let servers = route.steps.map { step in server(of: step.leaf, route.key) }
+    if !json { return .line(key + [9] + Array(settings.text(of: route, command, servers).utf8) + [10]) }
+    return .line(Array(object(key, route, servers).utf8) + [10])
+  }
+
+  /// The position of the key's server in the pool; nil if the leaf is none.
+  private func server(of leaf: ResolvedRoute.Leaf, _ key: [UInt8]) -> Int? {
+    guard case .pool(let pool) = leaf, settings.pools.indices.contains(pool) else { return nil }
+    let place = table.server(in: pool, owning: key.span.raw, from: 0, count: key.count)
+    return settings.pools[pool].servers.indices.contains(place) ? place : nil
+  }
+
+  private func object(_ key: [UInt8], _ route: ResolvedRoute, _ servers: [Int?]) -> String {
+    var fields = [#""key":\#(jsonString(String(decoding: key, as: UTF8.self)))"#]
+    var then: [String] = []
+    for (i, (step, server)) in zip(route.steps, servers).enumerated() {
+      guard case .pool(let number) = step.leaf, let server else {
+        fields += ending(step.leaf)
+        continue
+      }
+      let pool = settings.pools[number]
+      let address = pool.servers[server].address
+      let common = #""pool":\#(jsonString(pool.name)),"server":\#(jsonString(address))"#
+      if i == 0 {
+        let label = pool.label(of: pool.servers[server])
+        fields += [common, #""label":\#(jsonString(label)),"index":\#(server)"#]
+      } else {
+        then.append(#"{\#(common),"when":"\#(step.when.word)"}"#)
+      }
+    }
+    if !then.isEmpty { fields.append(#""then":[\#(then.joined(separator: ","))]"#) }
+    return "{\(fields.joined(separator: ","))}"
+  }
+
+  private func ending(_ leaf: ResolvedRoute.Leaf) -> [String] {
+    switch leaf {
+    case .pool: []
+    case .refused(isQuiet: false): [#""refused":"\#(command.word) not allowed""#]
+    case .refused(isQuiet: true): [#""answer":\#(jsonString(FixedAnswer.nothing.reply(to: command)))"#]
+    case .answer(let answer): [#""answer":\#(jsonString(answer.reply(to: command)))"#]
+    }
+  }
+}
+
+extension ProxySettings {
+  /// What is done with a request, as text: its servers in the order in which they are asked. `servers`: for each step the
+  /// position in its pool.
+  package func text(of route: ResolvedRoute, _ command: Command, _ servers: [Int?]) -> String {
+    var text = ""
+    for (i, (step, server)) in zip(route.steps, servers).enumerated() {
+      if i > 0 { text += " → \(step.when.text) " }
+      switch step.leaf {
+      case .pool(let pool):
+        if let server { text += pools[pool].servers[server].address }
+        if let ttl = step.ttl {
+          text += " (ttl at most \(ttl <= 120 ? "\(ttl)s" : Quantity.writtenSeconds(ttl)))"
+        }
+      case .refused(isQuiet: false): text += "refused: \(command.word) not allowed"
+      case .refused(isQuiet: true): text += "answered: \(FixedAnswer.nothing.reply(to: command))"
+      case .answer(let answer): text += "answered: \(answer.reply(to: command))"
+      }
+    }
+    return text
+  }
+}
+
+extension FixedAnswer {
+  /// What a client reads; a miss has no word of its own.
+  func reply(to command: Command) -> String {
+    let set = CommandSet([command])
+    let isStore = set.isSubset(of: [.stores, .decides])
+    switch self {
+    case .error(let text): return "SERVER_ERROR \(text)"
+    case .done:
+      if isStore { return "STORED" }
+      if command == .delete { return "DELETED" }
+      if command == .touch { return "TOUCHED" }
+      return FixedAnswer.nothing.reply(to: command)
+    case .nothing:
+      if command == .cas { return "NOT_FOUND" }
+      if isStore { return "NOT_STORED" }
+      return set.isSubset(of: [.deletes, .counts]) || command == .touch ? "NOT_FOUND" : "miss"
+    }
+  }
+}
+
+extension ResolvedRoute.Step {
+  /// When a request continues to this step: for people, and for JSON.
+  fileprivate var when: (text: String, word: String) {
+    switch (followsMiss, followsTrouble) {
+    case (true, true): ("on a miss or trouble", "miss")
+    case (true, false): ("on a miss or when it is out", "miss")
+    case (false, true): ("when it is out or in trouble", "trouble")
+    case (false, false): ("when it is out", "out")
+    }
   }
 }
 

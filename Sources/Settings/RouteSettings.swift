@@ -23,6 +23,9 @@ package struct RouteSettings: Equatable, Sendable {
   }
 
   package var isDefault: Bool { prefix.isEmpty && keys.isEmpty }
+
+  /// What tells it from other routes: its prefix, or its keys.
+  var taken: [String] { keys.isEmpty ? [prefix] : keys + [""] }
 }
 
 extension ProxySettings {
@@ -41,7 +44,7 @@ extension ProxySettings {
   }
 
   /// The target behind policies that only pass requests on.
-  package func direct(_ target: RouteTarget) -> RouteTarget {
+  func direct(_ target: RouteTarget) -> RouteTarget {
     var target = target
     // Never longer than the number of policies, if there is no cycle.
     for _ in policies.indices {
@@ -76,6 +79,19 @@ extension ProxySettings {
       open += policies[i].verb.targets
     }
     return used
+  }
+
+  /// The prefixes of the routes through which some key may come to a pool.
+  package func prefixes(leadingTo pool: String) -> [String] {
+    guard let index = pools.firstIndex(where: { $0.name == pool }) else { return [] }
+    let wanted = RouteTarget.pool(index)
+    return routes.filter { route in
+      guard route.keys.isEmpty else { return false }
+      let targets = route.node.verb.targets
+      // Most routes name a pool.
+      let nodes = targets.filter { if case .node = $0 { true } else { false } }
+      return targets.contains(wanted) || !nodes.isEmpty && reached(from: nodes).contains(wanted)
+    }.map(\.prefix)
   }
 
   /// The routing plan with every ring computed, unless it is one of `known`; pools and servers keep their indexes. Its

@@ -23,9 +23,14 @@ package enum SettingsChange: Equatable, Sendable {
   case serverMarked(pool: String, address: String, isDown: Bool)
   case serversReordered(pool: String)
   case poolSetting(pool: String, key: String, from: String, to: String)
-  case routeAdded(prefix: String, pool: String)
-  case routeRemoved(prefix: String, pool: String)
-  case routeMoved(prefix: String, from: String, to: String)
+  case policyAdded(String, text: String)
+  case policyRemoved(String)
+  case policyChanged(String, from: String, to: String)
+  case policiesReordered
+  /// `route`: which one, as `route for prefix "a:"`; its destination is `pool "main"` or a node in the form of the file.
+  case routeAdded(route: String, to: String)
+  case routeRemoved(route: String, to: String)
+  case routeMoved(route: String, from: String, to: String)
   case routesReordered
   case setting(key: String, from: String, to: String)
   /// A setting that the running process cannot change.
@@ -61,6 +66,7 @@ package enum SettingsChange: Equatable, Sendable {
       changes.append(.setting(key: "admin.token", from: words[0], to: words[1]))
     }
     comparePools(old.pools, new.pools, &changes)
+    comparePolicies(old, new, &changes)
     compareRoutes(old, new, &changes)
     for ((key, from), (_, to)) in zip(old.plainSettings, new.plainSettings) where from != to {
       changes.append(.setting(key: key, from: from, to: to))
@@ -152,27 +158,53 @@ package enum SettingsChange: Equatable, Sendable {
     if inBoth(from, to) != inBoth(to, from) { changes.append(.serversReordered(pool: pool)) }
   }
 
+  private static func comparePolicies(
+    _ old: ProxySettings, _ new: ProxySettings, _ changes: inout [SettingsChange]
+  ) {
+    let before = Dictionary(old.policies.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let names = new.policies.map(\.name)
+    for policy in old.policies where !names.contains(policy.name) {
+      changes.append(.policyRemoved(policy.name))
+    }
+    for policy in new.policies {
+      guard let was = before[policy.name] else {
+        changes.append(.policyAdded(policy.name, text: new.written(policy)))
+        continue
+      }
+      let texts = (old.written(was), new.written(policy))
+      if texts.0 != texts.1 {
+        changes.append(.policyChanged(policy.name, from: texts.0, to: texts.1))
+      }
+    }
+    if inBoth(old.policies.map(\.name), names) != inBoth(names, old.policies.map(\.name)) {
+      changes.append(.policiesReordered)
+    }
+  }
+
   private static func compareRoutes(
     _ before: ProxySettings, _ after: ProxySettings, _ changes: inout [SettingsChange]
   ) {
     let (old, new) = (before.routes, after.routes)
-    func pool(_ route: RouteSettings, _ settings: ProxySettings) -> String {
-      route.node.verb.targets.first.map(settings.name(of:)) ?? ""
-    }
-    for route in old where !new.contains(where: { $0.prefix == route.prefix }) {
-      changes.append(.routeRemoved(prefix: route.prefix, pool: pool(route, before)))
+    let known = Dictionary(old.map { ($0.taken, $0) }, uniquingKeysWith: { first, _ in first })
+    let taken = Set(new.map(\.taken))
+    for route in old where !taken.contains(route.taken) {
+      changes.append(.routeRemoved(route: route.subject, to: before.destination(of: route)))
     }
     for route in new {
-      guard let was = old.first(where: { $0.prefix == route.prefix }) else {
-        changes.append(.routeAdded(prefix: route.prefix, pool: pool(route, after)))
+      guard let was = known[route.taken] else {
+        changes.append(.routeAdded(route: route.subject, to: after.destination(of: route)))
         continue
       }
-      let pools = [pool(was, before), pool(route, after)]
-      if pools[0] != pools[1] {
-        changes.append(.routeMoved(prefix: route.prefix, from: pools[0], to: pools[1]))
+      let words = (before.destination(of: was), after.destination(of: route))
+      if words.0 != words.1 {
+        // "from pool "a" to "b"": the second kind is the first's.
+        let isPool = words.0.hasPrefix("pool ") && words.1.hasPrefix("pool ")
+        changes.append(
+          .routeMoved(
+            route: route.subject, from: words.0, to: isPool ? String(words.1.dropFirst(5)) : words.1))
       }
     }
-    if inBoth(old.map(\.prefix), new.map(\.prefix)) != inBoth(new.map(\.prefix), old.map(\.prefix)) {
+    if inBoth(old.map(\.taken), new.map(\.taken)) != inBoth(new.map(\.taken), old.map(\.taken)) {
       changes.append(.routesReordered)
     }
   }
@@ -206,10 +238,13 @@ extension SettingsChange: CustomStringConvertible {
     case .serversReordered(let pool): "pool \(quoted(pool)): servers changed order"
     case .poolSetting(let pool, let key, let from, let to):
       "pool \(quoted(pool)): \(key) changed from \(from) to \(to)"
-    case .routeAdded(let prefix, let pool): "added \(routed(prefix)) to pool \(quoted(pool))"
-    case .routeRemoved(let prefix, let pool): "removed \(routed(prefix)) to pool \(quoted(pool))"
-    case .routeMoved(let prefix, let from, let to):
-      "\(routed(prefix)) changed from pool \(quoted(from)) to \(quoted(to))"
+    case .policyAdded(let name, let text): "policies.\(name): added, \(text)"
+    case .policyRemoved(let name): "policies.\(name): removed"
+    case .policyChanged(let name, let from, let to): "policies.\(name): changed from \(from) to \(to)"
+    case .policiesReordered: "policies: changed order"
+    case .routeAdded(let route, let to): "added \(route) to \(to)"
+    case .routeRemoved(let route, let to): "removed \(route) to \(to)"
+    case .routeMoved(let route, let from, let to): "\(route) changed from \(from) to \(to)"
     case .routesReordered: "routes: changed order"
     case .setting(let key, let from, let to): "\(key): changed from \(from) to \(to)"
     case .hiddenByFlag(let hidden, let from):
@@ -217,10 +252,6 @@ extension SettingsChange: CustomStringConvertible {
     case .needsRestart(let key, let from, let to):
       "\(key): changed from \(from) to \(to) (needs a restart)"
     }
-  }
-
-  private func routed(_ prefix: String) -> String {
-    prefix.isEmpty ? "default route" : "route for prefix \(quoted(prefix))"
   }
 }
 

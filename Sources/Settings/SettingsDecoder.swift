@@ -12,8 +12,10 @@ struct SettingsDecoder {
   let source: Source
   /// Whether unknown keys are looked up in other places; not for a value that is only tried.
   private let givesAdvice: Bool
-  /// The pools that listeners name, and where.
+  /// The pools and policies that listeners name, and where.
   var targetPlaces: [(pool: String, at: FilePosition)] = []
+  /// The pools that have an `on_failure`.
+  var poolsWithFailureRule: Set<String> = []
   /// Each server so far, with its position.
   var serverPlaces: [(endpoint: Endpoint, at: FilePosition)] = []
   private(set) var errors: [ConfigError] = []
@@ -129,7 +131,9 @@ struct SettingsDecoder {
 
   /// The key of an entry that lacks its mapping, which may follow without indentation.
   private static func mapping(emptyIn entry: YAMLNode.Entry) -> String? {
-    let outer: Set = [FileKey.pools.rawValue, FileKey.limits.rawValue, FileKey.log.rawValue]
+    let outer: Set = [
+      FileKey.pools.rawValue, FileKey.policies.rawValue, FileKey.limits.rawValue, FileKey.log.rawValue,
+    ]
     return entry.value.isNothing ? entry.key.scalar.flatMap { outer.contains($0) ? $0 : nil } : nil
   }
 

@@ -15,7 +15,7 @@ extension SettingsKey {
 enum FileKey: String, SettingsKey {
   case listen, threads
   case pinThreads = "pin_threads"
-  case pools, routes, limits, log, admin
+  case pools, policies, routes, limits, log, admin
   case drainTimeout = "drain_timeout"
 
   var defaultText: String? {
@@ -26,7 +26,7 @@ enum FileKey: String, SettingsKey {
     case .drainTimeout: Quantity.written(settings.drainTimeout)
     case .listen: settings.listeners.first?.endpoint.description
     case .admin: settings.admin.written
-    case .pools, .routes, .limits, .log: nil
+    case .pools, .policies, .routes, .limits, .log: nil
     }
   }
 }
@@ -57,8 +57,82 @@ enum ServerMark: String, CaseIterable {
   case down
 }
 
-enum RouteKey: String, SettingsKey {
-  case prefix, pool
+/// The keys of a policy, and of a route that does more than name a pool: verbs, their parameters, clauses.
+enum NodeKey: String, SettingsKey {
+  case to
+  case attempt = "try"
+  case share, commands, answer
+  case on
+  case onMiss = "on_miss"
+  case laterTTL = "later_ttl"
+  case askNextAfter = "ask_next_after"
+  case deletes, salt
+  case allow, deny, key, values, ttl, deadline
+
+  static let verbs: [NodeKey] = [.to, .attempt, .share, .commands, .answer]
+
+  /// The verb whose parameter it is; nil for verbs and clauses.
+  var verb: NodeKey? {
+    switch self {
+    case .on, .onMiss, .laterTTL, .askNextAfter, .deletes: .attempt
+    case .salt: .share
+    default: nil
+    }
+  }
+
+  var defaultText: String? {
+    switch self {
+    case .on: TryWords.On.trouble.rawValue
+    case .onMiss: TryWords.OnMiss.miss.rawValue
+    case .laterTTL: "60s"
+    case .askNextAfter: TryWords.never
+    case .deletes: TryWords.Deletes.same.rawValue
+    default: nil
+    }
+  }
+}
+
+/// The keys of a route: which keys it takes, and those of a policy.
+enum RouteKey: SettingsKey {
+  case prefix, keys, pool
+  case node(NodeKey)
+
+  private static let own: [RouteKey] = [.prefix, .keys, .pool]
+
+  init?(rawValue: String) {
+    if let key = Self.own.first(where: { $0.rawValue == rawValue }) {
+      self = key
+    } else if let key = NodeKey(rawValue: rawValue) {
+      self = .node(key)
+    } else {
+      return nil
+    }
+  }
+
+  var rawValue: String {
+    switch self {
+    case .prefix: "prefix"
+    case .keys: "keys"
+    case .pool: "pool"
+    case .node(let key): key.rawValue
+    }
+  }
+
+  var defaultText: String? { if case .node(let key) = self { key.defaultText } else { nil } }
+
+  static let allCases: [RouteKey] = own + NodeKey.allCases.map(RouteKey.node)
+}
+
+enum KeyEditKey: String, SettingsKey {
+  case strip, add
+}
+
+enum ValuesKey: String, SettingsKey {
+  case max
+}
+
+enum TTLKey: String, SettingsKey {
+  case min, max, none, set
 }
 
 enum LimitKey: String, SettingsKey {
@@ -124,7 +198,8 @@ package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
       words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
-      words(RouteKey.self), words(LimitKey.self), words(LogKey.self), words(SlowKey.self),
+      words(RouteKey.self), words(KeyEditKey.self), words(ValuesKey.self), words(TTLKey.self),
+      words(LimitKey.self), words(LogKey.self), words(SlowKey.self),
       words(AdminKey.self), words(TokenKey.self),
     ]
     return Set(groups.joined()).sorted()

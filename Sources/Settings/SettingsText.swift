@@ -94,10 +94,10 @@ extension ProxySettings {
       lines.append("    servers:")
       lines += pool.servers.map { "      - \($0.yaml.written)" }
     }
+    if !policies.isEmpty { lines.append("policies:") }
+    lines += policies.map { "  \(YAMLNode.word($0.name).written): \(written($0))" }
     if !routes.isEmpty { lines.append("routes:") }
-    lines += routes.map { route in
-      "  - \(words([("prefix", route.prefix), ("pool", route.node.verb.targets.first.map(name(of:)) ?? "")]).written)"
-    }
+    lines += routes.map { "  - \(written($0))" }
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -116,10 +116,11 @@ extension ProxySettings {
   /// `1 pool, 3 servers, 1 listener`: the output of `check` for a valid file. A server in two pools is one.
   package var summary: String {
     let servers = Set(pools.flatMap(\.servers).map(\.endpoint.comparable)).count
-    let parts = [
+    var parts = [
       counted(pools.count, "pool"), counted(servers, "server"), counted(listeners.count, "listener"),
       counted(routes.count, "route"),
     ]
+    if !policies.isEmpty { parts.append(policies.count == 1 ? "1 policy" : "\(policies.count) policies") }
     return parts.joined(separator: ", ")
   }
 }

@@ -89,12 +89,13 @@ private func route(_ question: RouteQuestion) -> Int32 {
     StandardStreams.complain(error.description)
     return 1
   }
-  let pool = question.pool.map { name in settings.pools.firstIndex { $0.name == name } }
-  if let name = question.pool, pool == .some(.none) {
-    StandardStreams.complain("ringroad: there is no pool \(quoted(name))")
+  let target = question.pool.map(settings.target(named:)) ?? nil
+  if let name = question.pool, target == nil {
+    let kind = settings.policies.isEmpty ? "pool" : "pool or policy"
+    StandardStreams.complain("ringroad: there is no \(kind) \(quoted(name))")
     return 2
   }
-  let guide = RouteGuide(settings, json: question.json, pool: pool ?? nil)
+  let guide = RouteGuide(settings, json: question.json, target: target, command: question.command)
   var output: [UInt8] = []
   var code: Int32 = 0
   var count = 0

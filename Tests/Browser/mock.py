@@ -197,7 +197,7 @@ class Api:
         world, step = self.world, int(now)
         pool = next((one for one in world.pools if one.prefix and key.startswith(one.prefix)), world.pools[0])
         server, owner = world.ring(pool, step).owner_of_key(key), world.full_ring(pool).owner_of_key(key)
-        return {"key": key, "pool": pool.name, "prefix": pool.prefix, "server": server, "label": (owner or "").removesuffix(":11211"), "owner": owner, "state": "up"}
+        return {"key": key, "pool": pool.name, "prefix": pool.prefix, "server": server, "label": (owner or "").removesuffix(":11211"), "owner": owner, "state": "up", "plan": None}
 
     def config(self, query, now):
         return {"path": "/etc/ringroad.yml", "yaml": "listen: 0.0.0.0:11311\n"}

@@ -11,7 +11,7 @@ let badFiles = #"""
   ## an unknown key near nothing
   | servers: [a]
   | zzzzzzzz: 1
-  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pin_threads, pools, routes, limits, log, admin, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, writes_on_failure, rejoin, on_join, floor, connections
+  > 2:1: unknown key "zzzzzzzz" in the file; expected one of listen, threads, pin_threads, pools, policies, routes, limits, log, admin, drain_timeout, servers, placement, hash, hash_tag, connect_timeout, request_timeout, failures, probe_interval, probe_max, on_failure, reads_on_failure, writes_on_failure, rejoin, on_join, floor, connections
   ## an unknown key with a dash
   | servers: [a]
   | connect-timeout: 1s

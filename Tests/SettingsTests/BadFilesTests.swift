@@ -8,8 +8,9 @@ struct BadFile: CustomTestStringConvertible, Sendable {
 
   var testDescription: String { title }
 
-  private static let tables = [badYAML, badFiles, badHabits, badAdmin, badPlacement, foreignFiles].joined(
-    separator: "\n")
+  private static let tables = [badYAML, badFiles, badHabits, badAdmin, badPlacement, badRoutes, foreignFiles]
+    .joined(
+      separator: "\n")
   static let all: [BadFile] = tables.split(separator: "\n").reduce(into: []) { files, line in
     let text = String(line.dropFirst(2))
     switch line.prefix(2) {

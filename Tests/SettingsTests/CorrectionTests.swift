@@ -11,6 +11,8 @@ import Testing
     "leave it out, and repeat",
     "leave it out, and write", "expected letters", "\"ringroad placements\" lists them",
     "divide all weights by the same number",
+    "it needs one of", "one of them", "one way has", "name what is behind", "a member leads to",
+    "lower the others",
     "merge keys", "leave it out: the file has", "an address such as", "it has Redis",
   ]
 
@@ -139,6 +141,13 @@ struct Correction {
       return entryRemoved()
     } else if hint == "leave it out", error.message.hasPrefix("placement") {
       return entryRemoved()
+    } else if hint == "leave it out", isInFlow,
+      ["\"", "try:", "command:", "ttl:"].contains(where: error.message.hasPrefix)
+    {
+      return replaced(to: valueEnd(from: isKeyOfFlow ? keyEnd + 2 : column), "").replacing(
+        #/, (?=[,}\]])/#, with: ""
+      )
+      .replacing("{, ", with: "{").replacing("[, ", with: "[")
     } else if hint == "leave it out", error.message.hasPrefix("tags") {
       lines[line] = String(text[..<at] + text[at...].drop { $0 != " " }.dropFirst())
     } else if hint == "leave it out" {
@@ -156,7 +165,11 @@ struct Correction {
     if error.message.hasPrefix("this is ") || error.message.hasPrefix("the file: expected a mapping") {
       return new + "\n"
     }
-    let isKey = error.message.hasPrefix("unknown key")
+    let isRenamed = error.message.hasPrefix("policy name") || isKeyOfFlow
+    if isRenamed, !error.message.hasPrefix("pool:"), !error.message.hasPrefix("unknown key") {
+      return replaced(to: keyEnd, new)
+    }
+    let isKey = error.message.hasPrefix("unknown key") || error.message.hasPrefix("pool:")
     let isSlip = [
       "no space after", "no colon", "\"=\" after", "no dash", "no space after the dash", "a comment begins",
     ].contains {
@@ -186,6 +199,13 @@ struct Correction {
     let close: Int? =
       ["\"", "'"].contains(scalars[column]) ? scalars[(column + 1)...].firstIndex(of: scalars[column]) : nil
     return close.map { $0 + 1 } ?? scalars[column...].firstIndex(of: ":") ?? scalars.count
+  }
+
+  /// Whether the word at the column is the key of a mapping in braces.
+  private var isKeyOfFlow: Bool {
+    guard isInFlow, column < scalars.count else { return false }
+    let end = scalars[column...].firstIndex { [":", ",", "}", "]", "{", "["].contains($0) }
+    return end.map { scalars[$0] == ":" && $0 + 1 < scalars.count && scalars[$0 + 1] == " " } ?? false
   }
 
   /// The number of lines of the value in block form that begins at or below the line.
