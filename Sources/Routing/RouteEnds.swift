@@ -3,6 +3,7 @@ import Topology
 
 /// What is left of a node for one command, when `to`, `commands` and refusals are resolved.
 package struct RouteEnd: BitwiseCopyable, Equatable, Sendable {
+  /// What is done with the request.
   package enum Way: UInt8, BitwiseCopyable, Sendable {
     /// To the pool `number`.
     case pool
@@ -135,7 +136,8 @@ package struct RouteEnds: Sendable {
       return RouteEnd(.share, shares.count - 1)
     case .attempt:
       var tree = RouteTree()
-      tree.finish(branch(target, command, nodes, &tree))
+      tree.finish(branch(target, command, nodes, &tree), deadline: rules.deadline)
+      rules.deadline = nil
       return RouteEnd(.attempt, number(of: tree), rules: number(of: rules))
     }
   }

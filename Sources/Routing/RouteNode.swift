@@ -86,9 +86,9 @@ package enum RouteVerb: Equatable, Sendable {
 
 /// The rules of `try`.
 package struct TryRules: Equatable, Sendable {
-  /// Whether a read goes on to the next member at any trouble; if not, only if the server is known to be out.
+  /// Whether a read continues to the next member at any trouble; if not, only if the server is known to be out.
   package var goesOnAtTrouble = true
-  /// Whether a read goes on to the next member when the key is not there.
+  /// Whether a read continues to the next member when the key is not there.
   package var goesOnAtMiss = false
   /// The longest life, in seconds, of what is stored in any member but the first; nil leaves it as the client says.
   package var laterTTL: Int? = 60

@@ -5,12 +5,13 @@ import Topology
 /// `next` is the only code that decides that another server is asked because of what one has said. It is pure: the worker
 /// asks, and calls it again with the outcome.
 package struct RouteTree: Equatable, Sendable {
-  /// A member that asks nobody else: a pool, or an answer without any server.
+  /// A member that asks no other: a pool, or an answer without any server.
   package enum Leaf: Equatable, Sendable {
     case pool(Int)
     case answer(FixedAnswer)
   }
 
+  /// A leaf; or members: the next one is asked if the one before cannot answer.
   package indirect enum Node: Equatable, Sendable {
     /// By its number in `leaves`.
     case leaf(Int)
@@ -21,6 +22,8 @@ package struct RouteTree: Equatable, Sendable {
   /// For each leaf, the longest life in seconds of what is stored there; nil for as long as the client says.
   package private(set) var longestLives: [Int?] = []
   package private(set) var root = Node.leaf(0)
+  /// After this time no other server is asked; nil for twice the timeout of the first pool.
+  package private(set) var deadline: Duration?
 
   /// Whether reads may find a key in a member though another is used for it: then every change must reach all of them.
   package private(set) var readsEverywhere = false
@@ -42,8 +45,9 @@ package struct RouteTree: Equatable, Sendable {
   }
 
   /// Makes the whole tree.
-  package mutating func finish(_ node: Node) {
+  package mutating func finish(_ node: Node, deadline: Duration? = nil) {
     root = node
+    self.deadline = deadline
     limit(node, nil)
     let rules = Self.rules(in: node)
     readsEverywhere = rules.contains { $0.goesOnAtMiss }
@@ -143,7 +147,7 @@ package struct RouteTree: Equatable, Sendable {
 /// What a request is to do, as far as another server may be asked for it.
 package enum RequestKind: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case read
-  /// A read that may hand out the right to store the key's next value, or whose server was out lately: it goes on to
+  /// A read that may hand out the right to store the key's next value, or whose server was out lately: it continues to
   /// another server only if the first is known to be out.
   case lease
   case change

@@ -127,7 +127,7 @@ import Topology
     return members.allSatisfy { if case .leaf = $0 { true } else { false } }
   }
 
-  @Test func aLeaseGoesOnOnlyFromServersThatAreOut() {
+  @Test func aLeaseLeavesOnlyServersThatAreOut() {
     for tree in Self.everyTree {
       for outcomes in Self.outcomes(tree.leaves.count) {
         let (asked, _, _) = Self.play(tree, .lease, outcomes)

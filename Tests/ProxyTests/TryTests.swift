@@ -61,7 +61,7 @@ import Topology
           "SERVER_ERROR ringroad: m:11211 down"))
   }
 
-  @Test func aReadGoesOnWhenItsServerDoesNotAnswer() {
+  @Test func aReadIsAskedOfTheNextWhenItsServerDoesNotAnswer() {
     let rig = Self.spare()
     let c = rig.open()
     rig.say(c, "get a", "gets b", "mg c v k Oq", "get d e", "set f 0 0 1", "1")
@@ -78,7 +78,7 @@ import Topology
           "SERVER_ERROR ringroad: m:11211 connection lost"))
   }
 
-  @Test func aReadGoesOnWhenItsDeadlineHasPassed() {
+  @Test func aReadIsAskedOfTheNextWhenItsDeadlineHasPassed() {
     let rig = Self.spare()
     let c = rig.open()
     rig.say(c, "get a", "get b c")
@@ -128,6 +128,32 @@ import Topology
     #expect(rig.asked("s") == lines("get a"))
   }
 
+  @Test func noOtherServerIsAskedAfterTheDeadline() {
+    let rig = RoutedFleet.rig(RoutedFleet.attempt([0, 1, 2])) { $0.deadline = .milliseconds(900) }
+    let c = rig.open()
+    rig.say(c, "get a", "get b c")
+    _ = rig.asked("m")
+    rig.advance(.milliseconds(600))
+    #expect(rig.asked("s") == lines("get a b c"))
+    rig.advance(.milliseconds(600))
+    #expect(rig.asked("u") == "")
+    let words = "SERVER_ERROR ringroad: s:11211 timed out"
+    #expect(rig.got(c) == lines(words, words))
+  }
+
+  @Test func everyMemberIsAskedInTurn() {
+    let rig = RoutedFleet.rig(RoutedFleet.attempt([0, 1, 2]))
+    let c = rig.open()
+    rig.say(c, "get a", "get b c")
+    _ = rig.asked("m")
+    rig.lose("m")
+    #expect(rig.asked("s") == lines("get a b c"))
+    rig.lose("s")
+    #expect(rig.asked("u") == lines("get a b c"))
+    rig.send(from: "u", lines("VALUE b 0 1", "2", "END"))
+    #expect(rig.got(c) == lines("END", "VALUE b 0 1", "2", "END"))
+  }
+
   @Test func onDownOnlyAServerThatIsKnownToBeOutIsLeft() {
     let rig = Self.spare { $0.goesOnAtTrouble = false }
     let c = rig.open()
@@ -138,7 +164,7 @@ import Topology
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: m:11211 connection lost"))
   }
 
-  @Test func aMissGoesOnWhereItIsSaid() {
+  @Test func aMissIsAskedOfTheNextWhereItIsSaid() {
     let rig = Self.both()
     let c = rig.open()
     rig.say(c, "get a", "get b", "get c d", "mg e v", "gets f")
@@ -189,7 +215,7 @@ import Topology
     #expect(rig.got(c) == "")
     rig.reply("s", "DELETED", "NOT_FOUND", "DELETED", "NOT_FOUND", "DELETED")
     #expect(rig.got(c) == lines("STORED", "5", "DELETED", "HD ke"))
-    #expect(rig.worker.dispatcher.gates.count == 0)
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
   }
 
   @Test func deletionsMayBeDoneBeforeTheReply() {
@@ -199,7 +225,7 @@ import Topology
     rig.reply("s", "DELETED", "NOT_FOUND", "DELETED")
     rig.reply("m", "NOT_FOUND", "NOT_FOUND", "STORED")
     #expect(rig.got(c) == lines("DELETED", "NOT_FOUND"))
-    #expect(rig.worker.dispatcher.gates.count == 0)
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
   }
 
   @Test func aDeletionThatIsNotAnsweredDoesNotHoldTheClient() {
@@ -210,7 +236,7 @@ import Topology
     #expect(rig.got(c) == "")
     rig.lose("s")
     #expect(rig.got(c) == lines("STORED"))
-    #expect(rig.worker.dispatcher.gates.count == 0)
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
   }
 
   @Test func aFailedChangeIsAnsweredAtOnce() {
@@ -221,7 +247,7 @@ import Topology
     #expect(rig.got(c) == lines("SERVER_ERROR ringroad: m:11211 connection lost"))
     rig.reply("s", "NOT_FOUND")
     #expect(rig.got(c) == "")
-    #expect(rig.worker.dispatcher.gates.count == 0)
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
   }
 
   @Test func aClientThatLeavesLeavesNothingBehind() {
@@ -233,7 +259,7 @@ import Topology
     rig.hangUp(c)
     rig.send(from: "m", lines("STORED", "END"))
     rig.reply("s", "NOT_FOUND")
-    #expect(rig.worker.dispatcher.gates.count == 0)
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
     #expect(rig.worker.dispatcher.fanOuts.count == 0)
     #expect(rig.asked("s") == "")
   }

@@ -20,7 +20,7 @@ package struct Dispatcher: ~Copyable {
   /// Requests of several parts, and large values on their way.
   var fanOuts = Slab<FanOut>(capacity: 16)
   var streams = Slab<Stream>(capacity: 4)
-  var gates = Slab<Gate>(capacity: 4)
+  var routed = RoutedState()
   /// The words of the current request line.
   var line = RequestLine()
   /// Connections that the current multi-get has begun to write to.
@@ -29,19 +29,15 @@ package struct Dispatcher: ~Copyable {
   var fastPathBytes = 0
   /// The reply that is being forwarded to the gets of a line.
   var shared = SharedReply()
-  /// The legs of routed reads in it that got no value, by their places.
-  var routedMisses = List<UInt32>()
   /// Number of the current multi-get, a multiple of 256: tells its share on a connection from that of an earlier one.
   var round: UInt64 = 0
   /// Clients whose large request waits for the next tick: it would overtake an earlier one, or a queue is full.
   var heldRequests = Fifo<SlotID<Client>>()
-  /// The proxy's process id, for `stats`.
-  let processID: Int32
 
   init(limits: Limits, processID: Int32, secret: UInt64) {
     common = Common(limits: limits, seed: secret)
     upstream = Upstream(secret: secret)
-    self.processID = processID
+    common.processID = processID
   }
 
   // MARK: - Requests that could not be sent
@@ -131,7 +127,7 @@ package struct Dispatcher: ~Copyable {
   private mutating func settle(_ one: Settled, _ asked: borrowing Buffer) {
     let (leg, s) = (one.leg, one.server)
     if leg.isPromised, leg.isRouted, !leg.isLate, let gate = leg.route.gate {
-      pass(gate, hasDeleted: false)
+      Routed.pass(&self, gate, hasDeleted: false)
     }
     switch one.fate {
     case .stale, .unspoken:
@@ -177,8 +173,8 @@ package struct Dispatcher: ~Copyable {
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
     if leg.isRouted, x != Ref<Exchange>.none {
-      if let gate = leg.route.gate { leave(gate) }
-      if goesOn(leg, at: s, failure.meansUnsent ? .unsent : .doubt, asked, start) {
+      if let gate = leg.route.gate { Routed.leave(&self, gate) }
+      if Routed.goesOn(&self, leg, at: s, failure.meansUnsent ? .unsent : .doubt, asked, start) {
         return countFailure(leg.verb, failure, at: s, in: leg.pool)
       }
     }
@@ -211,7 +207,9 @@ package struct Dispatcher: ~Copyable {
   private mutating func fail(partOf f: Ref<FanOut>, _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure) {
     if fanOuts[f].kind == .multiGet {
       if failure == .protocolError { fanOuts[f].forgetValues(from: leg.piece) }
-      if !fanOuts[f].routed.isEmpty { goOn(f, from: leg.piece, failure.meansUnsent ? .unsent : .doubt) }
+      if !fanOuts[f].routed.isEmpty {
+        Routed.goOn(&self, f, from: leg.piece, failure.meansUnsent ? .unsent : .doubt)
+      }
       noteFailure(f, at: s, in: leg.pool, failure, keysFrom: leg.piece)
     } else {
       fanOuts[f].pieces[Int(leg.piece)].failure = failure
@@ -403,29 +401,6 @@ package struct Dispatcher: ~Copyable {
 
   /// Records the changes in flight to stand-ins: see `Invalidation.noteInFlight`.
   mutating func noteInFlight() { invalidation.noteInFlight(streams, upstream, router, &common) }
-
-  // MARK: - What may not be released yet
-
-  /// The servers that a reply being made may name: until then their connections are kept. O(requests in flight).
-  var serversNamed: Set<Ref<Server>> {
-    var named: Set<Ref<Server>> = []
-    for f in fanOuts.slots
-    where fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
-      named.insert(fanOuts[f].failedServer)
-      if fanOuts[f].kind != .multiGet {
-        for i in 0..<fanOuts[f].pieces.count { named.insert(fanOuts[f].pieces[i].server) }
-      }
-    }
-    return named
-  }
-
-  /// These servers, and those that a large value is on its way to or from: until then the slot must not be given to
-  /// another server. Their retired connections may be closed meanwhile. O(requests in flight).
-  var serversInUse: Set<Ref<Server>> {
-    var inUse = serversNamed
-    for i in streams.slots where streams.isTaken(i) { inUse.insert(streams[i].server) }
-    return inUse
-  }
 
   /// Whether the slot that an effect is about has not been reused since.
   func isCurrent(_ effect: Effect) -> Bool {

@@ -15,6 +15,12 @@ package struct Exchange: BitwiseCopyable, Recyclable {
   var parkedAt = 0
   var parkedLength = 0
 
+  /// When a request that more than one server was asked for arrived: until its reply is parked.
+  var begun: Instant {
+    get { Instant(nanoseconds: UInt64(bitPattern: Int64(parkedAt))) }
+    set { parkedAt = Int(Int64(bitPattern: newValue.nanoseconds)) }
+  }
+
   package init() {}
   package mutating func reset() {
     next = Ref<Exchange>.none

@@ -73,8 +73,6 @@ package struct FanOut: ~Copyable, Recyclable {
   var count = Count()
   var bytes = Buffer()
   var pieces = List<Piece>()
-  /// Whether values have their cas number.
-  var withCAS = false
   /// Whether the reply must be made piece by piece, because some values were deferred.
   var hasDeferred = false
   /// Whether the client's further requests wait until the deferred values have been sent.
@@ -119,6 +117,9 @@ package struct FanOut: ~Copyable, Recyclable {
   }
 
   package init() {}
+
+  /// Whether values have their cas number.
+  var withCAS: Bool { count.verb.givesCAS }
 
   /// Adds a key, as a miss until its value arrives; returns its piece.
   @inline(always) mutating func add(_ key: Word) -> UInt32 {
@@ -179,7 +180,6 @@ package struct FanOut: ~Copyable, Recyclable {
 
   package mutating func reset() {
     kind = .multiGet
-    withCAS = false
     hasDeferred = false
     isHolding = false
     exchange = Ref<Exchange>.none

@@ -94,7 +94,7 @@ extension Dispatcher {
       count &+= 1
       // Checked here, so that a get for a pool need not keep what the others use.
       guard route.number >= 0 else {
-        forwardGet(c, line, keyLength: keyLength, besides: route, now: now)
+        Routed.forwardGet(&self, c, line, keyLength: keyLength, besides: route, now: now)
         continue
       }
       forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, from: listener, now: now)
@@ -153,7 +153,10 @@ extension Dispatcher {
         {
           return streamMultiGet(c, bytes, p, request)
         }
-        if request.verb.touches, !router.hasNoNodes, forwardGat(c, bytes, p, request, now: now) { return }
+        if request.verb.touches, !router.hasNoNodes, Routed.forwardGat(&self, c, bytes, p, request, now: now)
+        {
+          return
+        }
         multiGet(c, bytes, p, request, now: now)
         return
       }
@@ -193,7 +196,9 @@ extension Dispatcher {
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route,
     from listener: ListenerIndex, now: Instant
   ) {
-    guard route.number >= 0 else { return forward(c, bytes, p, request, besides: route, now: now) }
+    guard route.number >= 0 else {
+      return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
+    }
     let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
@@ -233,7 +238,9 @@ extension Dispatcher {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.meta.contains(.base64)
     let route = router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target)
-    guard route.number >= 0 else { return forward(c, bytes, p, request, besides: route, now: now) }
+    guard route.number >= 0 else {
+      return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
+    }
     let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
@@ -293,8 +300,8 @@ extension Dispatcher {
       destination.isAimed = downstream.clients[c].target.isPool
       return destination
     case .through(let node):
-      let end = end(of: node, Command(request, bytes), bytes, request)
-      return inCharge(of: bytes, key, isEncoded: isEncoded, end)?.destination
+      let end = Routed.end(&self, of: node, Command(request, bytes), bytes, request)
+      return Routed.inCharge(&self, of: bytes, key, isEncoded: isEncoded, end)?.destination
     }
   }
 
@@ -368,6 +375,67 @@ extension Dispatcher {
       guard downstream.clients.isCurrent(id) else { continue }
       downstream.clients[id.slot].large.isQueued = false
       downstream.considerResuming(id.slot, &common)
+    }
+  }
+
+  // MARK: - Hot keys
+
+  /// Looks at the key of a leg whose request begins at `start` in its queue and whose reply has `length` bytes.
+  @inline(never)
+  mutating func sample(_ leg: Leg, at start: Int, on l: Ref<ServerConnection>, length: Int) {
+    common.hotKeys.chooseNext()
+    // Keys in base64 would be counted apart from the same keys as they are.
+    guard !leg.isLate, !leg.meta.contains(.base64), leg.keyLength > 0 else { return }
+    let now = common.clock
+    upstream.connections[l].queue.sample(
+      &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
+      bytes: Int(leg.length) &+ length, now: now)
+  }
+
+  /// The same for a request that is not in a queue as a whole: its line is `request`, and with its value and its reply it
+  /// has `bytes` bytes.
+  mutating func sample(_ leg: Leg, _ request: RawSpan, bytes: Int) {
+    common.hotKeys.chooseNext()
+    guard !leg.meta.contains(.base64) else { return }
+    let now = common.clock
+    common.hotKeys.add(
+      request, from: Int(leg.keyStart), count: Int(leg.keyLength), bytes: bytes, now: now)
+  }
+
+  /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
+  /// value is, the values before it are passed over.
+  @inline(never)
+  mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
+    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left &- 1))
+    var (p, at) = (start, 0)
+    for i in 0...chosen {
+      let leg = upstream.connections[l].queue.legs[i]
+      var length = 0
+      if case .value(let n) = ReplyParser.block(
+        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
+        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
+      {
+        length = n
+      }
+      if i == chosen { return sample(leg, at: at, on: l, length: length) }
+      p &+= length
+      at &+= Int(leg.length)
+    }
+  }
+
+  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
+  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
+    guard common.hotKeys.pass(1) else { return }
+    common.hotKeys.chooseNext()
+    let now = common.clock
+    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
+    while i != .max {
+      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
+      upstream.connections[l].queue.sample(
+        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
+        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
+      keyAt &+= Int(piece.keyLength) &+ 1
+      i = piece.next
     }
   }
 }

@@ -151,6 +151,18 @@ extension Verb {
     }
   }
 
+  var isDelete: Bool { self == .delete || self == .metaDelete }
+
+  /// memcached's reply to a change that was made, if it is always the same; of a meta request only that there is one.
+  var doneLine: StaticString? {
+    switch expectation {
+    case .stored: "STORED\r\n"
+    case .deleted: "DELETED\r\n"
+    case .touched: "TOUCHED\r\n"
+    default: self == .metaSet || self == .metaDelete ? "HD" : nil
+    }
+  }
+
   /// memcached's reply to a write of one key that does not exist; nil for other commands.
   var missLine: StaticString? {
     switch expectation {

@@ -220,7 +220,6 @@ extension Dispatcher {
     }
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     fanOuts[f].exchange = downstream.newExchange(c)
-    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = common.clock
     fanOuts[f].count.listener = downstream.clients[c].listener
@@ -312,11 +311,11 @@ extension Dispatcher {
   /// Whether the values of a share may be large: its server has some, and the client's are not known to be small.
   @inline(__always)
   func mayBeLarge(at s: Ref<Server>, for c: Ref<Client>, _ verb: Verb, now: Instant) -> Bool {
-    guard upstream.servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
+    guard upstream.servers[s].large.at != .origin, verb == .get || verb == .gets else { return false }
     return
       (downstream.clients[c].large.valueSize == 0
       || Int(downstream.clients[c].large.valueSize) >= common.limits.large)
-      && now.since(upstream.servers[s].largeAt) < Self.largeMemory
+      && now.since(upstream.servers[s].large.at) < Self.largeMemory
   }
 
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.

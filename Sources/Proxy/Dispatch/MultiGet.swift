@@ -84,7 +84,6 @@ extension Dispatcher {
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     let x = downstream.newExchange(c)
     fanOuts[f].exchange = x
-    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = now
     fanOuts[f].count.listener = downstream.clients[c].listener
@@ -101,7 +100,9 @@ extension Dispatcher {
     _ request: Request,
     _ f: Ref<FanOut>, now: Instant
   ) -> Bool {
-    guard route.number >= 0 else { return addKey(i, c, key, besides: route, bytes, p, request, f, now: now) }
+    guard route.number >= 0 else {
+      return Routed.addKey(&self, i, c, key, besides: route, bytes, p, request, f, now: now)
+    }
     addKey(i, c, key, to: upstream.destinations[route.number], bytes, p, request, f, now: now)
     return true
   }
@@ -297,7 +298,7 @@ extension Dispatcher {
       let hasRest = fanOuts[f].pieces[Int(leg.piece)].rest != .max && !leg.isLate
       if case .ask(.rest) = fanOuts[f].step(hasRest: hasRest) { askRest(f, behind: leg, on: l) }
       if invalidation.isJournaling, leg.verb.touches, !leg.isLate { noteChange(byFrontOf: l) }
-      if !fanOuts[f].routed.isEmpty, !leg.isLate { goOn(f, from: leg.piece, .no) }
+      if !fanOuts[f].routed.isEmpty, !leg.isLate { Routed.goOn(&self, f, from: leg.piece, .no) }
       taken = n
     } else if fanOuts[f].kind == .dump {
       switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length))
@@ -366,7 +367,7 @@ extension Dispatcher {
     case .refused:
       if !leg.isLate {
         if isNoticed(since: leg.since) { notice(leg, .serverError, on: l, length: p &- start) }
-        if !fanOuts[f].routed.isEmpty { goOn(f, from: leg.piece, .refused) }
+        if !fanOuts[f].routed.isEmpty { Routed.goOn(&self, f, from: leg.piece, .refused) }
         noteRefusal(
           f, at: upstream.connections[l].server, in: leg.pool, keys: takeMissing(f, from: leg.piece))
       }
@@ -374,22 +375,6 @@ extension Dispatcher {
     case .broken(let why):
       violation(l, why, bytes, p)
       return nil
-    }
-  }
-
-  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
-  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
-    guard common.hotKeys.pass(1) else { return }
-    common.hotKeys.chooseNext()
-    let now = common.clock
-    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
-    while i != .max {
-      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
-      upstream.connections[l].queue.sample(
-        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
-        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
-      keyAt &+= Int(piece.keyLength) &+ 1
-      i = piece.next
     }
   }
 

@@ -115,7 +115,9 @@ extension Dispatcher {
       {
         noteChange(byFrontOf: l)
       }
-      if leg.isRouted, isKept(l, leg, LegState(outcome, reply.first(length)), reply.first(length)) {
+      if leg.isRouted,
+        Routed.isKept(&self, l, leg, LegState(outcome, reply.first(length)), reply.first(length))
+      {
         upstream.connections[l].queue.dropFront(&common.buffers)
         isAwaited = true
         p &+= length
@@ -171,7 +173,7 @@ extension Dispatcher {
         shared.hits &+= 1
       } else if leg.isRouted, leg.exchange != Ref<Exchange>.none {
         isAwaited = true
-        noteRouted(count &- 1, hasFailed: outcome == .error)
+        Routed.noteRouted(&self, count &- 1, hasFailed: outcome == .error)
         continue
       }
       if leg.exchange == Ref<Exchange>.none {
@@ -189,7 +191,7 @@ extension Dispatcher {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
-    if routedMisses.count > 0 { answerRouted(count, on: l, bytes.rest(from: p)) }
+    if routed.misses.count > 0 { Routed.answerRouted(&self, count, on: l, bytes.rest(from: p)) }
     if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
     if count > 0, common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
@@ -264,7 +266,7 @@ extension Dispatcher {
   mutating func take(_ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
     if invalidation.isJournaling, reply.saysChanged(leg.verb, bytes, at: p) { noteChange(byFrontOf: l) }
     let whole = bytes.extracting(p..<p &+ reply.length)
-    if leg.isRouted, isKept(l, leg, LegState(leg.verb, reply), whole) {
+    if leg.isRouted, Routed.isKept(&self, l, leg, LegState(leg.verb, reply), whole) {
       // Another server's reply is the client's, or this one later.
     } else if leg.exchange != Ref<Exchange>.none {
       // The reply is completed from the request only where the server was not asked for the key.
@@ -373,51 +375,6 @@ extension Dispatcher {
     let result: RequestResult =
       outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(outcome, reply)
     count(leg, result, on: l, length: reply.byteCount)
-  }
-
-  // MARK: - Hot keys
-
-  /// Looks at the key of a leg whose request begins at `start` in its queue and whose reply has `length` bytes.
-  @inline(never)
-  mutating func sample(_ leg: Leg, at start: Int, on l: Ref<ServerConnection>, length: Int) {
-    common.hotKeys.chooseNext()
-    // Keys in base64 would be counted apart from the same keys as they are.
-    guard !leg.isLate, !leg.meta.contains(.base64), leg.keyLength > 0 else { return }
-    let now = common.clock
-    upstream.connections[l].queue.sample(
-      &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
-      bytes: Int(leg.length) &+ length, now: now)
-  }
-
-  /// The same for a request that is not in a queue as a whole: its line is `request`, and with its value and its reply it
-  /// has `bytes` bytes.
-  mutating func sample(_ leg: Leg, _ request: RawSpan, bytes: Int) {
-    common.hotKeys.chooseNext()
-    guard !leg.meta.contains(.base64) else { return }
-    let now = common.clock
-    common.hotKeys.add(
-      request, from: Int(leg.keyStart), count: Int(leg.keyLength), bytes: bytes, now: now)
-  }
-
-  /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
-  /// value is, the values before it are passed over.
-  @inline(never)
-  mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
-    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left &- 1))
-    var (p, at) = (start, 0)
-    for i in 0...chosen {
-      let leg = upstream.connections[l].queue.legs[i]
-      var length = 0
-      if case .value(let n) = ReplyParser.block(
-        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
-        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
-      {
-        length = n
-      }
-      if i == chosen { return sample(leg, at: at, on: l, length: length) }
-      p &+= length
-      at &+= Int(leg.length)
-    }
   }
 
   @inline(never) mutating func countLate(at s: Ref<Server>) {

@@ -27,32 +27,33 @@ extension TTLRule {
   }
 }
 
-extension Dispatcher {
+extension Routed {
   /// Calls `body` with a request, or with a copy in which each expiration time is what `times` makes of it and of the
   /// wall clock.
-  mutating func edit(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, times: (Int, Int) -> Int,
+  static func edit(
+    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, times: (Int, Int) -> Int,
     _ body: (inout Dispatcher, RawSpan, Int, Request) -> Void
   ) {
     var edited = Buffer()
-    defer { edited.release(to: &common.buffers) }
-    let wall = common.wallSeconds
-    guard write(bytes, p, request, to: &edited, { times($0, wall) }) else {
-      return body(&self, bytes, p, request)
+    defer { edited.release(to: &d.common.buffers) }
+    let wall = d.common.wallSeconds
+    guard write(&d, bytes, p, request, to: &edited, { times($0, wall) }) else {
+      return body(&d, bytes, p, request)
     }
     var other = Request()
     let verdict = RequestParser.next(
-      edited.readable, from: 0, scanned: 0, maxValue: common.limits.maxValue, dialect: upstream.dialect,
-      line: &line, into: &other)
+      edited.readable, from: 0, scanned: 0, maxValue: d.common.limits.maxValue, dialect: d.upstream.dialect,
+      line: &d.line, into: &other)
     // It was parsed before: a time cannot make it invalid.
-    guard case .request = verdict else { return body(&self, bytes, p, request) }
-    body(&self, edited.readable, 0, other)
+    guard case .request = verdict else { return body(&d, bytes, p, request) }
+    body(&d, edited.readable, 0, other)
   }
 
   /// Writes a request with other times; false, and nothing is written, if all stay. A value that has not arrived is left
   /// out, and so must be asked for with `withoutBody`.
-  private mutating func write(
-    _ bytes: RawSpan, _ p: Int, _ request: Request, to out: inout Buffer, _ time: (Int) -> Int
+  private static func write(
+    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, to out: inout Buffer,
+    _ time: (Int) -> Int
   ) -> Bool {
     guard request.verb.mayChange else { return false }
     let end = request.lineEnd(bytes)
@@ -75,13 +76,13 @@ extension Dispatcher {
         let letter = bytes.byte(at: word.from)
         guard letter == 84 || letter == 78 && request.verb != .metaSet else { continue }
         hasTime = hasTime || letter == 84
-        put(word, behind: 1, &out, &common.buffers)
+        put(word, behind: 1, &out, &d.common.buffers)
       }
       let forEver = time(0)
       if request.verb == .metaSet, !hasTime, forEver != 0 {
-        out.append(bytes, from: from, count: end &- from, &common.buffers)
-        out.append(" T", &common.buffers)
-        out.append(decimal: UInt64(forEver.magnitude), &common.buffers)
+        out.append(bytes, from: from, count: end &- from, &d.common.buffers)
+        out.append(" T", &d.common.buffers)
+        out.append(decimal: UInt64(forEver.magnitude), &d.common.buffers)
         from = end
       }
     } else {
@@ -89,10 +90,10 @@ extension Dispatcher {
       let place = request.verb.isStorage ? 3 : request.verb == .touch ? 2 : request.verb.touches ? 1 : 0
       guard place > 0 else { return false }
       for _ in 0..<place { _ = words.next(bytes) }
-      if let word = words.next(bytes) { put(word, behind: 0, &out, &common.buffers) }
+      if let word = words.next(bytes) { put(word, behind: 0, &out, &d.common.buffers) }
     }
     guard from > p else { return false }
-    out.append(bytes, from: from, count: p &+ request.length &- from, &common.buffers)
+    out.append(bytes, from: from, count: p &+ request.length &- from, &d.common.buffers)
     return true
   }
 }

@@ -3,7 +3,7 @@ import Routing
 import Topology
 import Wire
 
-/// What a leg knows of the `try` that it is a part of: so a read that goes on from one server to the next needs no
+/// What a leg knows of the `try` that it is a part of: so a read that continues from one server to the next needs no
 /// memory besides.
 ///
 ///     a read      which tree, which leaf was asked, which leaves before have missed
@@ -32,6 +32,9 @@ struct RouteMark: BitwiseCopyable, Equatable {
   /// The reload after which it was made: after the next one its numbers mean nothing.
   var generation: UInt8 { UInt8(truncatingIfNeeded: bits &>> 28 & 7) }
 
+  /// Whether another leaf was asked before this one. Then the exchange knows since when.
+  var hasMoved: Bool { bits &>> 11 & 1 == 1 }
+
   /// What the leaves have said. Those before its own that have not missed were in trouble, or known to be out.
   func states(_ own: LegState) -> LegStates {
     var states = LegStates()
@@ -43,11 +46,12 @@ struct RouteMark: BitwiseCopyable, Equatable {
   /// The same read, asked of another leaf.
   func moved(to leaf: Int, _ states: LegStates, generation: UInt8) -> RouteMark {
     var mark = RouteMark(tree: tree, leaf: leaf, generation: generation)
-    for i in 0..<leaf where states[i] == .no { mark.bits |= 1 &<< UInt32(min(i, 11)) }
+    for i in 0..<leaf where states[i] == .no { mark.bits |= 1 &<< UInt32(min(i, 10)) }
+    mark.bits |= 1 &<< 11
     return mark
   }
 
-  private func hasMissed(_ leaf: Int) -> Bool { bits &>> UInt32(min(leaf, 11)) & 1 == 1 }
+  private func hasMissed(_ leaf: Int) -> Bool { bits &>> UInt32(min(leaf, 10)) & 1 == 1 }
 }
 
 extension Command {

@@ -8,7 +8,7 @@ import Wire
 
 /// What is known of them.
 ///
-/// A key that goes on becomes a piece behind those of the client's keys, so that a late reply can still be read by the
+/// A key that continues becomes a piece behind those of the client's keys, so that a late reply can still be read by the
 /// pieces that its request had. When all is answered, its value is put in the client's place.
 struct RoutedKeys: ~Copyable {
   struct Key: BitwiseCopyable {
@@ -76,28 +76,28 @@ extension FanOut {
   }
 }
 
-extension Dispatcher {
+extension Routed {
   /// Forwards a `gat` of several keys with the time that the rules of all their routes allow. False if there are none, and
   /// nothing is done.
   @inline(never)
-  mutating func forwardGat(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
+  static func forwardGat(
+    _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant
   ) -> Bool {
     var rules: [TTLRule] = []
     var words = KeyWalk(from: request.keyStart, to: request.lineEnd(bytes))
     while let key = words.next(bytes) {
-      let route = router.route(
-        of: bytes, from: key.from, count: Int(key.length), downstream.clients[c].target)
+      let route = d.router.route(
+        of: bytes, from: key.from, count: Int(key.length), d.downstream.clients[c].target)
       guard case .through(let node) = route.way else { continue }
-      let end = end(of: node, Command(request, bytes), bytes, key, isEncoded: false)
-      var own = router.ends.rules[Int(end.rules)].ttls
-      if let most = inCharge(of: bytes, key, isEncoded: false, end)?.mostLife {
+      let end = end(&d, of: node, Command(request, bytes), bytes, key, isEncoded: false)
+      var own = d.router.ends.rules[Int(end.rules)].ttls
+      if let most = inCharge(&d, of: bytes, key, isEncoded: false, end)?.mostLife {
         own.append(TTLRule(max: most))
       }
       rules += own.filter { !rules.contains($0) }
     }
     if rules.isEmpty { return false }
-    edit(bytes, p, request, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, request in
+    edit(&d, bytes, p, request, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, request in
       d.multiGet(c, bytes, p, request, now: now)
     }
     return true
@@ -105,91 +105,96 @@ extension Dispatcher {
 
   /// Adds a key, piece `i`, to the request for its server, as its node says. False if the client was answered.
   @inline(never)
-  mutating func addKey(
-    _ i: UInt32, _ c: Ref<Client>, _ key: Word, besides route: Route, _ bytes: RawSpan, _ p: Int,
+  static func addKey(
+    _ d: inout Dispatcher, _ i: UInt32, _ c: Ref<Client>, _ key: Word, besides route: Route, _ bytes: RawSpan,
+    _ p: Int,
     _ request: Request, _ f: Ref<FanOut>, now: Instant
   ) -> Bool {
     guard case .through(let node) = route.way else {
       // A key without a route is nowhere: a miss.
-      common.counters.add(.readsAsMisses)
+      d.common.counters.add(.readsAsMisses)
       return true
     }
-    let end = end(of: node, Command(request, bytes), bytes, key, isEncoded: false)
+    let end = end(&d, of: node, Command(request, bytes), bytes, key, isEncoded: false)
     switch end.way {
     case .pool:
-      guard let destination = destination(for: bytes, key, isEncoded: false, in: Int(end.number)) else {
+      guard let destination = destination(&d, for: bytes, key, isEncoded: false, in: Int(end.number)) else {
         return true
       }
-      aim(i, at: destination, f)
-      addKey(i, c, key, to: destination, bytes, p, request, f, now: now)
+      aim(&d, i, at: destination, f)
+      d.addKey(i, c, key, to: destination, bytes, p, request, f, now: now)
     case .attempt:
-      if fanOuts[f].routed.isEmpty {
-        fanOuts[f].routed.line.append(bytes, from: p, count: request.lineLength, &common.buffers)
-        fanOuts[f].routed.request = request
-        fanOuts[f].routed.request.keyStart = request.keyStart &- p
-        fanOuts[f].routed.generation = router.generation
+      if d.fanOuts[f].routed.isEmpty {
+        d.fanOuts[f].routed.line.append(bytes, from: p, count: request.lineLength, &d.common.buffers)
+        d.fanOuts[f].routed.request = request
+        d.fanOuts[f].routed.request.keyStart = request.keyStart &- p
+        d.fanOuts[f].routed.generation = d.router.generation
       }
-      fanOuts[f].routed.keys.append(
+      d.fanOuts[f].routed.keys.append(
         RoutedKeys.Key(
           place: i, piece: i, from: Int32(truncatingIfNeeded: key.from &- p), tree: end.number))
-      _ = ask(keyAt: fanOuts[f].routed.keys.count &- 1, isFirst: true, c, bytes, p, key, request, f, now: now)
+      _ = ask(
+        &d, keyAt: d.fanOuts[f].routed.keys.count &- 1, isFirst: true, c, bytes, p, key, request, f, now: now)
     case .refusedQuietly: break
     case .answer:
       // A fixed answer is a miss, or an error for the whole line.
-      guard case .error = router.ends.answers[Int(end.number)] else { break }
-      answer(c, bytes, p, request, by: end)
+      guard case .error = d.router.ends.answers[Int(end.number)] else { break }
+      answer(&d, c, bytes, p, request, by: end)
       return false
     case .refused, .share:
-      answer(c, bytes, p, request, by: end)
+      answer(&d, c, bytes, p, request, by: end)
       return false
     }
     return true
   }
 
-  private mutating func aim(_ i: UInt32, at destination: Destination, _ f: Ref<FanOut>) {
-    fanOuts[f].pieces[Int(i)].isAimed = true
-    fanOuts[f].pieces[Int(i)].pool = destination.pool
+  private static func aim(
+    _ d: inout Dispatcher, _ i: UInt32, at destination: Destination, _ f: Ref<FanOut>
+  ) {
+    d.fanOuts[f].pieces[Int(i)].isAimed = true
+    d.fanOuts[f].pieces[Int(i)].pool = destination.pool
   }
 
   /// Asks the next server for a key, `n` in the list; false if none is to be asked.
-  private mutating func ask(
-    keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ key: Word,
+  private static func ask(
+    _ d: inout Dispatcher, keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int,
+    _ key: Word,
     _ request: Request, _ f: Ref<FanOut>, now: Instant
   ) -> Bool {
-    let tree = Int(fanOuts[f].routed.keys[n].tree)
-    var states = fanOuts[f].routed.keys[n].states
+    let tree = Int(d.fanOuts[f].routed.keys[n].tree)
+    var states = d.fanOuts[f].routed.keys[n].states
     var kind = RequestKind.read
     var first: Destination?
     while true {
-      switch router.ends.trees[tree].next(kind, states) {
+      switch d.router.ends.trees[tree].next(kind, states) {
       case .ask(let leaf, _):
-        guard case .pool(let pool) = router.ends.trees[tree].leaves[leaf],
-          let destination = destination(for: bytes, key, isEncoded: false, in: pool)
+        guard case .pool(let pool) = d.router.ends.trees[tree].leaves[leaf],
+          let destination = destination(&d, for: bytes, key, isEncoded: false, in: pool)
         else { return false }
         first = first ?? destination
         if destination.isEjected {
           states[leaf] = .skipped
           continue
         }
-        if !mayGoOn(from: destination.server, tree) { kind = .lease }
-        let l = connection(to: destination, for: c)
+        if !mayGoOn(&d, from: destination.server, tree) { kind = .lease }
+        let l = connection(&d, to: destination, for: c)
         if kind == .read,
-          !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth),
-          upstream.admit(l, isModest: true, now: now, &common) != nil
+          !d.upstream.connections[l].isOpen(bytes: d.fastPathBytes, depth: d.common.limits.serverDepth),
+          d.upstream.admit(l, isModest: true, now: now, &d.common) != nil
         {
           states[leaf] = .unsent
           continue
         }
         states[leaf] = .asked
-        fanOuts[f].routed.keys[n].leaf = UInt8(truncatingIfNeeded: leaf)
-        fanOuts[f].routed.keys[n].mayGoOn = kind == .read && router.ends.trees[tree].readsGoOn
-        fanOuts[f].routed.keys[n].states = states
-        add(keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: destination, f, now: now)
+        d.fanOuts[f].routed.keys[n].leaf = UInt8(truncatingIfNeeded: leaf)
+        d.fanOuts[f].routed.keys[n].mayGoOn = kind == .read && d.router.ends.trees[tree].readsGoOn
+        d.fanOuts[f].routed.keys[n].states = states
+        add(&d, keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: destination, f, now: now)
         return true
       case .answer where isFirst:
         // No member's server can be asked: the first one's rules apply.
         guard let first else { return false }
-        add(keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: first, f, now: now)
+        add(&d, keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: first, f, now: now)
         return true
       case .answer, .wait, .say: return false
       }
@@ -197,49 +202,53 @@ extension Dispatcher {
   }
 
   /// Adds a key to the request for a server: as the client's piece, or behind those.
-  private mutating func add(
-    keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ key: Word,
+  private static func add(
+    _ d: inout Dispatcher, keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int,
+    _ key: Word,
     _ request: Request, to destination: Destination, _ f: Ref<FanOut>, now: Instant
   ) {
-    var piece = fanOuts[f].routed.keys[n].piece
+    var piece = d.fanOuts[f].routed.keys[n].piece
     if !isFirst {
-      if fanOuts[f].routed.count == 0 { fanOuts[f].routed.count = fanOuts[f].pieces.count }
-      fanOuts[f].pieces[Int(piece)].hasMoved = true
-      piece = fanOuts[f].add(key)
-      fanOuts[f].routed.keys[n].piece = piece
-      fanOuts[f].routed.moved.append(UInt32(truncatingIfNeeded: n))
+      if d.fanOuts[f].routed.count == 0 { d.fanOuts[f].routed.count = d.fanOuts[f].pieces.count }
+      d.fanOuts[f].pieces[Int(piece)].hasMoved = true
+      piece = d.fanOuts[f].add(key)
+      d.fanOuts[f].routed.keys[n].piece = piece
+      d.fanOuts[f].routed.moved.append(UInt32(truncatingIfNeeded: n))
     }
-    aim(piece, at: destination, f)
-    addKey(piece, c, key, to: destination, bytes, p, request, f, now: now)
+    aim(&d, piece, at: destination, f)
+    d.addKey(piece, c, key, to: destination, bytes, p, request, f, now: now)
   }
 
   /// Asks other servers for the keys of a leg without a value, which begin with piece `first`, after what its server has
   /// said of them.
   @inline(never)
-  mutating func goOn(_ f: Ref<FanOut>, from first: UInt32, _ state: LegState) {
-    let x = fanOuts[f].exchange
-    guard x != Ref<Exchange>.none, downstream.exchanges[x].client != Ref<Client>.none,
-      fanOuts[f].routed.generation == router.generation
+  static func goOn(
+    _ d: inout Dispatcher, _ f: Ref<FanOut>, from first: UInt32, _ state: LegState
+  ) {
+    let x = d.fanOuts[f].exchange
+    guard x != Ref<Exchange>.none, d.downstream.exchanges[x].client != Ref<Client>.none,
+      d.fanOuts[f].routed.generation == d.router.generation
     else { return }
-    let c = downstream.exchanges[x].client
-    var line = exchange(&fanOuts[f].routed.line, with: Buffer())
-    let request = fanOuts[f].routed.request
-    round &+= 256
+    let c = d.downstream.exchanges[x].client
+    var line = exchange(&d.fanOuts[f].routed.line, with: Buffer())
+    let request = d.fanOuts[f].routed.request
+    d.round &+= 256
     var i = first
     while i != .max {
-      let piece = fanOuts[f].pieces[Int(i)]
-      if piece.length == 0, !piece.isDeferred, !piece.hasMoved, let n = fanOuts[f].routed.key(of: i),
-        fanOuts[f].routed.keys[n].mayGoOn
+      let piece = d.fanOuts[f].pieces[Int(i)]
+      if piece.length == 0, !piece.isDeferred, !piece.hasMoved, let n = d.fanOuts[f].routed.key(of: i),
+        d.fanOuts[f].routed.keys[n].mayGoOn,
+        isInTime(d, d.fanOuts[f].count.since, Int(d.fanOuts[f].routed.keys[n].tree))
       {
-        let one = fanOuts[f].routed.keys[n]
-        fanOuts[f].routed.keys[n].mayGoOn = false
-        fanOuts[f].routed.keys[n].states[Int(one.leaf)] = state
+        let one = d.fanOuts[f].routed.keys[n]
+        d.fanOuts[f].routed.keys[n].mayGoOn = false
+        d.fanOuts[f].routed.keys[n].states[Int(one.leaf)] = state
         let key = Word(start: Int(one.from), length: Int(piece.keyLength))
-        _ = ask(keyAt: n, isFirst: false, c, line.readable, 0, key, request, f, now: common.clock)
+        _ = ask(&d, keyAt: n, isFirst: false, c, line.readable, 0, key, request, f, now: d.common.clock)
       }
       i = piece.next
     }
-    swap(&line, &fanOuts[f].routed.line)
-    send(f, fanOuts[f].count.verb, for: c, now: common.clock)
+    swap(&line, &d.fanOuts[f].routed.line)
+    d.send(f, d.fanOuts[f].count.verb, for: c, now: d.common.clock)
   }
 }

@@ -137,7 +137,7 @@ struct Router: ~Copyable {
   }
 
   /// Takes the nodes of a new plan; the first of them are those `policies`. If they have changed, or the pools have other
-  /// numbers, no request in flight goes on to another server.
+  /// numbers, no request in flight continues to another server.
   mutating func take(_ nodes: [RouteNode], of policies: [PoolID], pools: [PoolMembers]) {
     self.policies = policies
     passesOn = pools.map { !$0.standIns.isEmpty }

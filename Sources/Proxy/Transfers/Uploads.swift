@@ -22,10 +22,10 @@ extension Transfers {
     let isNoreply = request.isQuiet && !request.verb.isMeta
     guard let destination = d.destination(for: bytes, request, of: c) else {
       count(request, &d)
-      d.turnAwayUnrouted(c, bytes, p, request)
+      Routed.turnAwayUnrouted(&d, c, bytes, p, request)
       return skipOver(c, request.length, of: available, &d)
     }
-    if d.isTooLarge(request, bytes, of: c) {
+    if Routed.isTooLarge(&d, request, bytes, of: c) {
       count(request, &d)
       d.forget(c, bytes, request, now: now)
       d.downstream.refuse(c, .tooLarge, isQuiet: isNoreply, &d.common)
@@ -58,9 +58,9 @@ extension Transfers {
       return 0
     }
     count(request, &d)
-    d.deleteElsewhere(c, bytes, request, besides: destination)
+    Routed.deleteElsewhere(&d, c, bytes, request, besides: destination)
     var l = Ref<ServerConnection>.none
-    d.editLine(bytes, p, request, of: c) { d, bytes, p, line in
+    Routed.editLine(&d, bytes, p, request, of: c) { d, bytes, p, line in
       l = startUpload(c, bytes, p, line, bodyLength: request.bodyLength, to: destination, now: now, &d)
     }
     let n = available &- request.lineLength
