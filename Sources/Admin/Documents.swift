@@ -29,7 +29,7 @@ extension MetricSource {
       "now": .number(snapshot.time), "config": .text(control.configPath),
       "ready": .bool(reasons.isEmpty), "reasons": .array(reasons.map(JSON.string)),
       "attention": .array(snapshot.concerns(settings).map(\.json)), "workers": .array(workers),
-      "listeners": .array(control.listeners.map { .string($0.address) }),
+      "listeners": .array(control.listeners.map(document)),
       "clients": .object([
         "now": .int(totals[.clientConnections]), "accepted": .int(totals[.clientConnectionsTotal]),
         "rejected": .int(totals[.rejectedClients]), "limit": .count(control.clientLimit),
@@ -44,6 +44,15 @@ extension MetricSource {
       ]),
       "counters": .object(
         Counter.allCases.map { JSON.Member(name: $0.definition.name, value: .int(totals[$0])) }),
+    ])
+  }
+
+  private func document(of listener: ListenerReport) -> JSON {
+    let numbers = snapshot.numbers(of: listener.id)
+    return .object([
+      "address": .string(listener.address), "clients": .count(numbers.clients),
+      "accepted": .int(listener.accepted), "requests": .int(numbers.requests),
+      "latency": percentiles(recorder.listeners[listener.id]?.now),
     ])
   }
 

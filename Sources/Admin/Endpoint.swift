@@ -57,7 +57,7 @@ enum Endpoint: Equatable {
     case .ring: ["pool"]
     case .history: ["since", "server", "servers"]
     case .events: ["since"]
-    case .route: ["key"]
+    case .route: ["key", "pool"]
     case .hotKeys: ["by"]
     case .tail: ["prefix", "server", "sample"]
     default: []

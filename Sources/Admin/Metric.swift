@@ -80,7 +80,7 @@ package struct Metric: Sendable {
 
 extension Metric {
   /// All metrics, in the order in which they are shown.
-  package static let all = process + requests + servers + workers + loops + counters
+  package static let all = process + listeners + requests + servers + workers + loops + counters
 
   private static let process = [
     Metric("build_info", .gauge, "", "1, with the version that runs", labels: ["version"]) {
@@ -126,12 +126,6 @@ extension Metric {
     Metric("address_changes", .counter, "changes", "Times a server's host name got another address") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.hosts.addressChanges))))]
     },
-    Metric(
-      "listener_clients_accepted", .counter, "clients",
-      "Clients that have connected to a listener, rejected ones included", labels: ["listener"]
-    ) {
-      $0.snapshot.control.listeners.map { Sample([("listener", $0.address)], .count($0.accepted)) }
-    },
     Metric("client_limit", .gauge, "clients", "The most clients that are accepted") {
       [Sample([], .count(UInt64(max(0, $0.snapshot.control.clientLimit))))]
     },
@@ -145,6 +139,37 @@ extension Metric {
       ]
     },
   ]
+
+  private static let listeners = [
+    ofListener("listener_clients", .gauge, "clients", "Clients of the listener that are connected now") {
+      .count(UInt64(max(0, $0.snapshot.numbers(of: $1.id).clients)))
+    },
+    ofListener(
+      "listener_clients_accepted", .counter, "clients",
+      "Clients that have connected to a listener, rejected ones included"
+    ) { .count($1.accepted) },
+    ofListener(
+      "listener_requests", .counter, "requests",
+      "Requests of the listener's clients, counted when they are answered; a multi-get is one, and requests about no "
+        + "key are not counted"
+    ) { .count($0.snapshot.numbers(of: $1.id).requests) },
+    ofListener(
+      "listener_latency_seconds", .histogram, "seconds",
+      "From the arrival of a request of the listener's clients to that of its reply in the client's output, errors "
+        + "included"
+    ) { $0.recorder.listeners[$1.id].map { .latencies($0.all) } },
+  ]
+
+  private static func ofListener(
+    _ name: String, _ kind: Kind, _ unit: String, _ meaning: String,
+    _ value: @escaping @Sendable (MetricSource, ListenerReport) -> Value?
+  ) -> Metric {
+    Metric(name, kind, unit, meaning, labels: ["listener"]) { source in
+      source.snapshot.control.listeners.compactMap { listener in
+        value(source, listener).map { Sample([("listener", listener.address)], $0) }
+      }
+    }
+  }
 
   private static let requests = [
     Metric(

@@ -5,7 +5,7 @@
 package enum DashboardPage {
   /// The value of the page's `Content-Security-Policy` header.
   package static let contentSecurityPolicy: StaticString =
-    "default-src 'none'; style-src 'sha256-V4fTtfLT2eT05PFFYfOW5FsMzlczu4t9mJNwGkMxue0='; script-src 'sha256-BiKWA2aQ9EMe96iogtxUkLbNmnfSEj1uiO9V3VsjVlY='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'sha256-V4fTtfLT2eT05PFFYfOW5FsMzlczu4t9mJNwGkMxue0='; script-src 'sha256-pzs5TUi0Al8a9B/Fk6WXAAyCLNxckchXK3GMArfwoGE='; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
   package static let html: StaticString = #"""
 <!doctype html>
@@ -1642,10 +1642,18 @@ hotkeys.by = by;
 askHotkeys().catch(() => {});
 });
 }
-function showProcess(status) {
-const { clients = {}, memory = {}, reloads = {} } = status;
+const MOST_LISTENERS = 16;
+const listenerRates = new Rates();
+function listenerText(listener) {
+const { p50, p99 } = listener.latency || {};
+const { rate: requests } = listenerRates.of(listener.address);
+return `${visible(listener.address)}: ${count(listener.clients)} clients, ${rate(requests)} requests/s, p50 ${latency(p50)}, p99 ${latency(p99)}`;
+}
+function showProcess(status, time) {
+const { clients = {}, memory = {}, reloads = {}, listeners = [] } = status;
+listenerRates.add(time, listeners.map(({ address, requests }) => ({ name: address, requests, hits: 0, misses: 0, errors: 0 })));
 const rows = [
-["Listens on", (status.listeners || []).map(visible).join(", ")],
+...listeners.slice(0, MOST_LISTENERS).map((listener) => ["Listens on", listenerText(listener)]),
 ["Started", clock(status.started, status.now)],
 ["Clients", `${count(clients.accepted)} accepted, ${count(clients.rejected)} rejected`],
 ["Memory", `${bytes(memory.in_use)} in use, ${bytes(memory.idle)} idle, limit ${bytes(memory.limit)}`],
@@ -2175,6 +2183,7 @@ if (isRestarted) {
 history.clear();
 table.rates.clear();
 poolRates.clear();
+listenerRates.clear();
 clearEvents();
 }
 view.status = status;
@@ -2185,7 +2194,7 @@ const isGone = view.selected !== null && view.selected.kind === "pool" && !pools
 if (isGone) select(null, null);
 showAttention(status);
 showFigures(status);
-showProcess(status);
+showProcess(status, time);
 showCharts();
 if (ring.answer !== null) showRing();
 if (polling.failure !== null && polling.answeredAt !== null) announce("The proxy answers again");

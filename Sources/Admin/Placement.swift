@@ -64,9 +64,11 @@ package struct Placement: ~Copyable {
     let plan: String?
   }
 
-  /// Nil if no route leads to a pool. Of several pools it is the one that a get asks first.
-  func place(of key: [UInt8]) -> Place? {
-    guard let settings, let route = plan.resolve(key, .get, by: table), let first = route.firstPool,
+  /// Nil if no route leads to a pool. Of several pools it is the one that a get asks first. `named`: the position of the
+  /// pool that the key is in, as on a listener that names it, whatever the key begins with.
+  func place(of key: [UInt8], in named: Int? = nil) -> Place? {
+    let found = named.map { plan.resolve(.pool($0), .get, key: key) } ?? plan.resolve(key, .get, by: table)
+    guard let settings, let route = found, let first = route.firstPool,
       settings.pools.indices.contains(first)
     else { return nil }
     let pool = settings.pools[first]
@@ -74,8 +76,10 @@ package struct Placement: ~Copyable {
     let owner = table.pools[Ref(UInt32(first))].owner(of: bytes, from: 0, count: count)
     let now = table.server(in: first, owning: bytes, from: 0, count: count)
     guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now) else { return nil }
-    let isListed = settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
-    let routes = settings.routes.filter { $0.keys.isEmpty && key.starts(with: $0.prefix.utf8) }
+    let isListed = named == nil && settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
+    let routes =
+      named == nil
+      ? settings.routes.filter { $0.keys.isEmpty && key.starts(with: $0.prefix.utf8) } : []
     let isOut = out.indices.contains(first) && out[first].allSatisfy { $0 }
     return Place(
       pool: pool,

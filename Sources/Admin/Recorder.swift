@@ -64,20 +64,37 @@ package struct Buckets: Sendable, Equatable {
   mutating func add(_ latencies: LatencyCounts) { sum += latencies.add(to: &counts, bounds: Self.bounds) }
 }
 
-/// The last ten minutes of one server, one pool, or all, second by second, and the histogram of all its latencies.
-package struct Track: Sendable {
-  /// In a ring of `Recorder.length`; `Recorder.last` says which is the newest.
-  fileprivate(set) var steps: [Step] = []
-  private var before: Totals?
-  /// Latencies of five seconds each: together they are what is shown as "now".
+/// Latencies of one server, one pool, one listener, or all: those of the last seconds, and the histogram of all so far.
+package struct Latencies: Sendable {
+  /// Five seconds each: together they are what is shown as "now".
   private var older = LatencyCounts()
   private var newer = LatencyCounts()
-  /// All latencies.
   package private(set) var all = Buckets()
   /// The 50th, 99th and 99.9th percentile of the last five to ten seconds.
   package private(set) var now: [Double]?
 
   static let shares = [0.5, 0.99, 0.999]
+
+  fileprivate mutating func record(_ latencies: LatencyCounts, step: Int) {
+    all.add(latencies)
+    if step % 5 == 0 { (older, newer) = (newer, LatencyCounts()) }
+    newer += latencies
+    var recent = older
+    recent += newer
+    now = recent.quantiles(Self.shares)
+  }
+}
+
+/// The last ten minutes of one server, one pool, or all, second by second, and its latencies.
+package struct Track: Sendable {
+  /// In a ring of `Recorder.length`; `Recorder.last` says which is the newest.
+  fileprivate(set) var steps: [Step] = []
+  private var before: Totals?
+  private var latencies = Latencies()
+  /// All latencies.
+  package var all: Buckets { latencies.all }
+  /// See `Latencies.now`.
+  package var now: [Double]? { latencies.now }
 
   fileprivate mutating func record(_ totals: Totals, _ latencies: LatencyCounts, step: Int) {
     var new = Step()
@@ -88,17 +105,12 @@ package struct Track: Sendable {
       new.errors = Self.growth(of: totals.errors, since: before.errors)
     }
     before = totals
-    if let quantiles = latencies.quantiles(Self.shares) {
+    if let quantiles = latencies.quantiles(Latencies.shares) {
       (new.p50, new.p99, new.p999) = (Float(quantiles[0]), Float(quantiles[1]), Float(quantiles[2]))
     }
     if steps.isEmpty { steps = Array(repeating: Step(), count: Recorder.length) }
     steps[step % Recorder.length] = new
-    all.add(latencies)
-    if step % 5 == 0 { (older, newer) = (newer, LatencyCounts()) }
-    newer += latencies
-    var recent = older
-    recent += newer
-    now = recent.quantiles(Self.shares)
+    self.latencies.record(latencies, step: step)
   }
 }
 
@@ -121,6 +133,7 @@ package struct Recorder: Sendable {
   package private(set) var total = Track()
   package private(set) var servers: [ServerID: Track] = [:]
   package private(set) var pools: [PoolID: Track] = [:]
+  package private(set) var listeners: [ListenerID: Latencies] = [:]
   /// Each worker's turns and lags, all of them.
   package private(set) var turns: [Buckets] = []
   package private(set) var lags: [Buckets] = []
@@ -133,7 +146,7 @@ package struct Recorder: Sendable {
   /// The number of the oldest step that is kept.
   package var first: Int { max(0, last - Self.length + 1) }
 
-  /// Records a second. O(servers and pools, times buckets).
+  /// Records a second. O(servers, pools and listeners, times buckets).
   package mutating func record(_ snapshot: Snapshot, _ book: LatencyBook) {
     last += 1
     let elapsed = snapshot.time - time
@@ -164,11 +177,20 @@ package struct Recorder: Sendable {
       latencies += counts
     }
     total.record(all, latencies, step: last)
-    let (serverIDs, poolIDs) = (
-      Set(snapshot.control.servers.map(\.id)), Set(snapshot.control.pools.map(\.id))
-    )
+    for listener in snapshot.control.listeners {
+      listeners[listener.id, default: Latencies()].record(
+        book.listeners[listener.id] ?? LatencyCounts(), step: last)
+    }
+    forget(allBut: snapshot.control)
+  }
+
+  /// Forgets what is no longer configured.
+  private mutating func forget(allBut control: ControlReport) {
+    let (serverIDs, poolIDs) = (Set(control.servers.map(\.id)), Set(control.pools.map(\.id)))
+    let listenerIDs = Set(control.listeners.map(\.id))
     servers = servers.filter { serverIDs.contains($0.key) }
     pools = pools.filter { poolIDs.contains($0.key) }
+    listeners = listeners.filter { listenerIDs.contains($0.key) }
   }
 
   /// The steps of a track from number `from` on; those before the track began are empty.

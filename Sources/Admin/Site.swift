@@ -210,14 +210,17 @@ package struct Site: ~Copyable {
       guard key.count <= 250, !key.contains(where: { $0 <= 32 || $0 == 127 }) else {
         return .error(400, "a key has at most 250 bytes, and no blanks or control characters")
       }
-      return route(key, numbers)
+      let name = query.texts("pool").last
+      let pool = name.map { name in numbers.settings.pools.firstIndex { $0.name == name } }
+      if pool == .some(.none) { return .error(404, "there is no such pool") }
+      return route(key, in: pool ?? nil, numbers)
     default: return .error(404, "there is no such page")
     }
   }
 
-  private func route(_ key: [UInt8], _ numbers: MetricSource) -> HTTPResponse {
-    guard let place = placement.place(of: key) else {
-      return .error(404, "no route leads from this key to a pool")
+  private func route(_ key: [UInt8], in pool: Int?, _ numbers: MetricSource) -> HTTPResponse {
+    guard let place = placement.place(of: key, in: pool) else {
+      return .error(404, "no route leads from this key to a pool: name one with pool=NAME")
     }
     let state = numbers.snapshot.control.servers.first { $0.label == place.server?.address }?.state
     return .json(

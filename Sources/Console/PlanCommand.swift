@@ -91,14 +91,14 @@ private func countKeys(of path: String, from old: ProxySettings, to new: ProxySe
   var (shown, isShown) = (0, false)
   let isTerminal = isatty(STDERR_FILENO) == 1
   do throws(FileBytes.Failure) {
-    try FileBytes.stream(path == "-" ? "/dev/stdin" : path) { bytes in
+    try FileBytes.stream(path) { bytes in
       lines.take(bytes) { counter.take($0) }
       guard isTerminal, counter.keys.read - shown >= 100_000 else { return }
       (shown, isShown) = (counter.keys.read, true)
       StandardStreams.write(Array("\r\(shown) keys".utf8), to: STDERR_FILENO)
     }
   } catch {
-    StandardStreams.complain("ringroad: \(path) cannot be read: \(error.reason)")
+    StandardStreams.complain("ringroad: \(FileBytes.name(path)) cannot be read: \(error.reason)")
     return nil
   }
   lines.finish { counter.take($0) }

@@ -5,8 +5,9 @@ import Topology
 
 /// A message from the control thread to a worker.
 package enum ControlMessage: Sendable {
-  /// A client was accepted: the worker owns this descriptor now. All its requests concern `pool`, if that is not nil.
-  case client(descriptor: Int32, pool: PoolID?)
+  /// A client was accepted by a listener: the worker owns this descriptor now. All its requests concern `pool`, if that is
+  /// not nil.
+  case client(descriptor: Int32, listener: ListenerID, pool: PoolID?)
   /// Apply this plan. `addresses` has the servers' addresses, `named` the servers with a host name.
   case apply(WorkerPlan, addresses: [ServerID: Endpoint], named: Set<ServerID>)
   /// A server's new status; if ejected, from these pools. The worker replies with `answered`, and hands over its journal's entries for the server if

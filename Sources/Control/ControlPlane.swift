@@ -218,13 +218,16 @@ package struct ControlPlane: Sendable {
   package var keysDeleted: Int { failover.deleted }
 
   func label(_ server: ServerID) -> String {
-    runtimePlan.members.first { $0.id == server }?.settings.address ?? "server-\(server)"
+    runtimePlan.members(of: server).first?.settings.address ?? "server-\(server)"
+  }
+
+  /// The ids of a pool and of a listener of the configuration.
+  package mutating func id(ofPool name: String) -> PoolID { registry.id(ofPool: name) }
+  package mutating func id(ofListener endpoint: Endpoint) -> ListenerID {
+    registry.id(ofListener: endpoint)
   }
 
   /// Everything that operators see of it. `time`: seconds since 1970, by which changes of a server's state are dated.
-  /// The id of a pool of the configuration.
-  package mutating func id(ofPool name: String) -> PoolID { registry.id(ofPool: name) }
-
   package mutating func report(time: Double) -> ControlReport {
     var report = ControlReport()
     report.reloads = reloads
@@ -235,7 +238,9 @@ package struct ControlPlane: Sendable {
     report.memoryLimit = runtimePlan.plan.limits.memory * max(1, workers)
     report.lastReloadError = lastReloadError
     report.isDraining = isDraining
-    report.listeners = settings.listeners.map { ListenerReport($0.endpoint.description) }
+    report.listeners = zip(runtimePlan.plan.listeners, settings.listeners).map { id, listener in
+      ListenerReport(id: id, listener.endpoint.description)
+    }
     report.numbers.set(.hostsWithSeveralAddresses, to: names.hostsWithSeveralAddresses)
     report.numbers.set(.configUnreadable, to: isFileUnreadable ? 1 : 0)
     report.numbers.set(.settingsHiddenByFlags, to: hiddenChanges)
@@ -251,7 +256,7 @@ package struct ControlPlane: Sendable {
     let state = state(of: server)
     if record.shown?.state != state { record.shown = (state, since: time) }
     records[server] = record
-    let pools = runtimePlan.members.filter { $0.id == server }.map { settings.pools[$0.pool].name }
+    let pools = runtimePlan.members(of: server).map { settings.pools[$0.pool].name }
     var report = ServerReport(id: server, label: label, pools: pools)
     report.state = state
     if failover.status(of: server) == .ejected { report.ejectedFrom = failover.ejectedFrom(server) }

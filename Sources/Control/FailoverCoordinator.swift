@@ -15,8 +15,9 @@ import Topology
 /// not its key, so it cannot be deleted: while a server that is up holds such an unlisted copy, the owner fails fast
 /// and is not ejected. Only that owner is affected: while an owner is in the ring, no other server is sent its keys.
 ///
-/// Pure decisions: events in, steps out, in order (the rules: `FailoverRules.swift`). It reads no clock and does no
-/// I/O; the control thread carries the steps out, as the simulation does.
+/// Pure decisions: events in, steps out, in order (the rules: `FailoverRules.swift`; what it knows:
+/// `FailoverMembers.swift`). It reads no clock and does no I/O; the control thread carries the steps out, as the
+/// simulation does.
 package struct FailoverCoordinator: Sendable {
   /// What must be done on a server before it is trusted.
   package struct CleanupJob: Sendable, Equatable {
@@ -64,78 +65,6 @@ package struct FailoverCoordinator: Sendable {
     case unsafe
   }
 
-  enum Phase: Sendable, Equatable {
-    case none
-    /// Returning: the workers hand over their entries so far.
-    case collecting
-    case deleting
-    /// The workers stop using its stand-ins, hand over the entries added since, and promise no more deletions on it.
-    case closing
-    case finishing
-    /// Made safe; nothing else is decided about it until the health board sets its status.
-    case returned
-  }
-
-  struct Member: Sendable {
-    /// The pools that it is in, by their places.
-    var pools: [Int] = []
-    /// The status set by the health board, and the last one sent to the workers; if ejected, from which pools.
-    var wanted = ServerStatus.up
-    var wantedFrom: Set<PoolID> = []
-    var told = ServerStatus.up
-    var toldFrom: Set<PoolID> = []
-    /// The ticket of that last status, and whether all workers have confirmed it.
-    var ticket: UInt64 = 0
-    var isKnown = true
-    /// It left `ejected`, so its keys leave the stand-ins, and not all workers have confirmed that.
-    var isReclaiming = false
-    var phase = Phase.none
-    /// Entries to be deleted on it, and those that the current cleanup job is deleting.
-    var held = Journal.Entries()
-    var underway: Journal.Entries?
-    var flushes = false
-    var owesFlush = false
-    /// When a client last requested the flush that is still owed.
-    var owedAt = Instant.origin
-    /// Whether it refused `flush_all` during this return, and whether the log says that it stays out for that.
-    var isFlushRefused = false
-    var isSaidUnsafe = false
-    var wasEjected = false
-    var isEmpty = false
-    var deleted = 0
-    var isFlushed = false
-    /// Owners that the log has already named in an overflow event.
-    var overflowed = Journal.Owners()
-    /// Answers to tickets up to this one may name owners by the ring before a reload.
-    var lastOfOldRing: UInt64 = 0
-
-    /// Whether it was out from the start and was never used: then what changes meanwhile is nothing to delete on it.
-    var isNew = false
-
-    /// A new server: up, or if `pools` is not nil, out, and ejected from these.
-    init(outOf pools: Set<PoolID>? = nil) {
-      guard let pools else { return }
-      isNew = true
-      let status = pools.isEmpty ? ServerStatus.failFast : .ejected
-      (wanted, told) = (status, status)
-      (wantedFrom, toldFrom) = (pools, pools)
-    }
-  }
-
-  struct PoolState: Sendable {
-    var members: PoolMembers
-    /// When the stand-ins' copies are to be collected.
-    var due: Instant?
-    /// Ticket of the collection that is running.
-    var round: UInt64?
-    /// When the last collection ended.
-    var askedAt = Instant.origin
-
-    var servers: [ServerID] { members.servers }
-    var policy: PoolPolicy { members.policy }
-    var isJournaled: Bool { policy.isJournaled }
-  }
-
   enum Purpose: Sendable {
     case told(ServerID)
     case orphans(PoolID)
@@ -146,7 +75,7 @@ package struct FailoverCoordinator: Sendable {
     var pending: Set<Int>
   }
 
-  var members: [ServerID: Member] = [:]
+  var members = Members([])
   var pools: [PoolState] = []
   var inquiries: [UInt64: Inquiry] = [:]
   var lastTicket: UInt64 = 0
@@ -255,8 +184,9 @@ package struct FailoverCoordinator: Sendable {
         return []
       }
       pools[pool].round = nil
+      members.free(pool)
       pools[pool].askedAt = now
-      for id in pools[pool].servers { sweep(id, now: now, &steps) }
+      for id in pools[pool].holders { sweep(id, now: now, &steps) }
       advance(pool, now: now, &steps)
     case .told(let server):
       guard members[server]?.ticket == ticket else { return [] }
@@ -285,13 +215,13 @@ package struct FailoverCoordinator: Sendable {
     members[server] = member
     switch (phase, ok) {
     case (.none, true):
-      if member.pools.allSatisfy({ pools[$0].round == nil }), member.held.isEmpty {
+      if member.concerned.allSatisfy({ pools[$0].round == nil }), member.held.isEmpty {
         steps.append(.event(server, .swept(deleted: member.deleted)))
         members[server]?.deleted = 0
       }
       sweep(server, now: now, &steps)
     case (.none, false):
-      for pool in member.pools {
+      for pool in member.concerned {
         schedule(pool, at: now.advanced(by: Self.retry), owes: member.owesFlush)
       }
       steps.append(.event(server, .unswept))
@@ -387,7 +317,7 @@ package struct FailoverCoordinator: Sendable {
     for i in pools.indices {
       guard let due = pools[i].due, now >= due, pools[i].round == nil else { continue }
       pools[i].due = nil
-      let up = pools[i].servers.filter { members[$0]?.told == .up }
+      let up = pools[i].holders.filter { members[$0]?.told == .up }
       let ticket = newTicket(.orphans(pools[i].members.id))
       pools[i].round = ticket
       steps.append(.collectOrphans(up, ticket: ticket))
@@ -407,7 +337,7 @@ package struct FailoverCoordinator: Sendable {
       isClean(i) && pools[i].servers.allSatisfy { members[$0]?.told ?? .up == .up }
     }
     var steps: [Step] = []
-    members = [:]
+    members = Members(new.map { $0.servers + $0.standIns })
     pools = new.map { PoolState(members: $0) }
     for (i, pool) in new.enumerated() {
       let before = oldPools.first { $0.members.id == pool.id }
@@ -416,8 +346,10 @@ package struct FailoverCoordinator: Sendable {
       var (isBegun, isQuiet) = (false, true)
       for id in pool.servers {
         if members[id] == nil {
-          members[id] = old[id] ?? Member(outOf: out[id])
-          members[id]?.pools = []
+          var member = old[id] ?? Member(outOf: out[id])
+          member.pools = []
+          member.standsInFor = []
+          members[id] = member
         }
         guard var member = members[id], !member.pools.contains(i) else { continue }
         member.pools.append(i)
@@ -439,10 +371,16 @@ package struct FailoverCoordinator: Sendable {
       }
       if isBegun { begin(i) }
     }
-    for (id, member) in old where members[id] == nil && member.underway != nil {
+    for (i, pool) in new.enumerated() {
+      for id in pool.standIns
+      where members[id] != nil && members[id]?.concerned.contains(i) == false {
+        members[id]?.standsInFor.append(i)
+      }
+    }
+    for id in old.servers where members[id] == nil && old[id]?.underway != nil {
       steps.append(.abandon(id))
     }
-    for id in members.keys.sorted() { leaveRemovedPools(id, now: now, &steps) }
+    for id in members.servers.sorted() { leaveRemovedPools(id, now: now, &steps) }
     return steps
   }
 }

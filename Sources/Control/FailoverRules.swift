@@ -141,8 +141,8 @@ extension FailoverCoordinator {
   /// Removes and returns the overflow flags that a flush of a server that is up clears: those of owners that have
   /// been back in the ring for so long that no request for their keys can be in flight to this stand-in.
   mutating func takeCleared(_ server: ServerID) -> Journal.Entries {
-    guard let member = members[server] else { return Journal.Entries() }
-    let own = member.pools.map { pools[$0] }
+    guard let member = members[server], member.held.hasOverflowed else { return Journal.Entries() }
+    let own = member.concerned.map { pools[$0] }
     let servers = Set(own.flatMap(\.servers))
     guard own.allSatisfy({ $0.due == nil && $0.round == nil }),
       !servers.contains(where: { members[$0]?.isReclaiming == true })
@@ -211,29 +211,26 @@ extension FailoverCoordinator {
   /// owner: whether that server can leave the ring. Unlisted copies then count only if their keys are its own or an
   /// ejected server's.
   func isClean(_ pool: Int, for owner: ServerID? = nil) -> Bool {
+    guard mayBeClean(pool) else { return false }
     guard pools[pool].isJournaled else { return true }
-    guard pools[pool].due == nil, pools[pool].round == nil else { return false }
-    return pools[pool].servers.allSatisfy { id in
-      guard let member = members[id] else { return true }
-      if member.isReclaiming { return false }
-      guard member.told == .up else { return true }
-      guard member.held.keys.isEmpty, member.underway == nil else { return false }
-      guard let owner else { return !member.held.hasOverflowed }
-      return id == owner
-        || !member.held.lost.contains(where: { $0 == owner || members[$0]?.told == .ejected })
-    }
+    guard let owner else { return members.tallies[pool].holders == 0 }
+    return !members.areHeld(in: pool, against: owner)
+  }
+
+  /// Whether the pool is clean but for copies that no list names.
+  private func mayBeClean(_ pool: Int) -> Bool {
+    guard pools[pool].isJournaled else { return true }
+    return pools[pool].due == nil && pools[pool].round == nil && members.tallies[pool].blocking == 0
   }
 
   mutating func advance(poolOf server: ServerID, now: Instant, _ steps: inout [Step]) {
-    for pool in members[server]?.pools ?? [] { advance(pool, now: now, &steps) }
+    for pool in members[server]?.concerned ?? [] { advance(pool, now: now, &steps) }
   }
 
-  /// Ejects servers that have waited for a clean pool. After a failed return a server is out again.
+  /// Ejects servers that have waited for a clean pool. After a failed return a server is out again. Looked at are the
+  /// servers that have changed, and all that wait for a pool that may be clean again: not all for each event.
   mutating func advance(_ pool: Int, now: Instant, _ steps: inout [Step]) {
-    for id in pools[pool].servers {
-      guard let member = members[id] else { continue }
-      let isWaiting = member.wanted == .ejected && member.told != .up && member.toldFrom != member.wantedFrom
-      if isWaiting || member.told == .returning { reconcile(id, now: now, &steps) }
-    }
+    for pool in members.freer where mayBeClean(pool) { members.lookAtWaiting(pool) }
+    for id in members.takeDue(pool) { reconcile(id, now: now, &steps) }
   }
 }

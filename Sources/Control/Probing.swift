@@ -45,7 +45,7 @@ extension ControlPlane {
   }
 
   private mutating func session(_ server: ServerID, _ purpose: ProbeSession.Purpose, now: Instant) {
-    guard let member = runtimePlan.members.first(where: { $0.id == server }),
+    guard let member = runtimePlan.members(of: server).first,
       let address = names.address(of: server)
     else {
       // The server was removed, or its name was not found yet.

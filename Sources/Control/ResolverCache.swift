@@ -33,6 +33,8 @@ package struct ResolverCache: Sendable {
   }
 
   private struct Host {
+    /// The servers of this name, by their ids.
+    var servers: [ServerID] = []
     /// Those of the last lookup that succeeded.
     var addresses: [String] = []
     var isFailing = false
@@ -99,8 +101,9 @@ package struct ResolverCache: Sendable {
       kept[id] = server
     }
     servers = kept
-    let needed = Set(kept.values.map(\.host))
-    hosts = hosts.filter { needed.contains($0.key) }
+    let users = Dictionary(grouping: kept.keys) { kept[$0]?.host ?? "" }
+    hosts = hosts.filter { users[$0.key] != nil }
+    for (name, ids) in users { hosts[name]?.servers = ids.sorted() }
   }
 
   /// The name that has to be looked up to reach an endpoint; nil for a literal address or a path.
@@ -138,7 +141,7 @@ package struct ResolverCache: Sendable {
 
   /// The number of servers' host names with several addresses.
   package var hostsWithSeveralAddresses: Int {
-    hosts.count { name, host in host.hasSeveral && servers.values.contains { $0.host == name } }
+    hosts.values.count { $0.hasSeveral && !$0.servers.isEmpty }
   }
 
   package var isComplete: Bool { hosts.values.allSatisfy(\.isAnswered) }
@@ -180,21 +183,21 @@ package struct ResolverCache: Sendable {
       let hadSeveral = host.hasSeveral
       host.addresses = Array(addresses.prefix(Self.most))
       host.nextLookup = now.advanced(by: Self.interval)
-      changes += settle(name, host.addresses)
-      if host.hasSeveral, !hadSeveral, servers.values.contains(where: { $0.host == name }) {
+      changes += settle(host)
+      if host.hasSeveral, !hadSeveral, !host.servers.isEmpty {
         changes.append(.several(host: name, host.addresses))
       }
     case .found: changes += Self.fail(&host, name, "no address", at: now)
     case .failed(let reason): changes += Self.fail(&host, name, reason, at: now)
     }
-    return changes + confirm(name, asOf: host.knownAsOf)
+    return changes + confirm(host, asOf: host.knownAsOf)
   }
 
   /// Confirms the addresses of a host's lost servers that have not moved.
-  private mutating func confirm(_ name: String, asOf asked: Instant) -> [Change] {
+  private mutating func confirm(_ host: Host, asOf asked: Instant) -> [Change] {
     var changes: [Change] = []
-    for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name && server.isDoubted
-    {
+    for id in host.servers {
+      guard let server = servers[id], server.isDoubted else { continue }
       changes.append(.confirmed(server: id, asked: asked))
       servers[id]?.isDoubted = server.lostAt > asked
     }
@@ -209,10 +212,11 @@ package struct ResolverCache: Sendable {
   }
 
   /// Moves the servers with an address that the name no longer has.
-  private mutating func settle(_ name: String, _ found: [String]) -> [Change] {
+  private mutating func settle(_ host: Host) -> [Change] {
     var changes: [Change] = []
-    for (id, server) in servers.sorted(by: { $0.key < $1.key }) where server.host == name {
-      let choices = found.map { Endpoint.tcp(host: $0, port: server.port) }
+    for id in host.servers {
+      guard let server = servers[id] else { continue }
+      let choices = host.addresses.map { Endpoint.tcp(host: $0, port: server.port) }
       if let address = server.address, choices.contains(address) { continue }
       changes.append(.moved(server: id, from: server.address, to: choices[0]))
       servers[id]?.address = choices[0]

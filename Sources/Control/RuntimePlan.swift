@@ -3,8 +3,8 @@ import Routing
 import Settings
 import Topology
 
-/// Servers' and pools' numbers: a server keeps its id as long as some pool has its address, a pool as long as it keeps
-/// its name. Numbers are not used again.
+/// Servers', pools' and listeners' numbers: a server keeps its id as long as some pool has its address, a pool as long as
+/// it keeps its name, and a listener as long as its address is configured. Numbers are not used again.
 struct ServerRegistry: Sendable {
   private struct Numbers<Key: Hashable & Sendable>: Sendable {
     private var known: [Key: UInt32] = [:]
@@ -22,15 +22,20 @@ struct ServerRegistry: Sendable {
 
   private var servers = Numbers<Endpoint>()
   private var pools = Numbers<String>()
+  private var listeners = Numbers<Endpoint>()
 
   /// The id of the server at an address, which is what makes a server one.
   mutating func id(of endpoint: Endpoint) -> ServerID { ServerID(servers.number(of: endpoint.comparable)) }
   mutating func id(ofPool name: String) -> PoolID { PoolID(pools.number(of: name)) }
+  mutating func id(ofListener endpoint: Endpoint) -> ListenerID {
+    ListenerID(listeners.number(of: endpoint.comparable))
+  }
 
-  /// Forgets all servers and pools but these.
-  mutating func keep(_ endpoints: [Endpoint], pools names: [String]) {
+  /// Forgets all servers, pools and listeners but these.
+  mutating func keep(_ endpoints: [Endpoint], pools names: [String], listeners: [Endpoint]) {
     servers.keep(Set(endpoints.map(\.comparable)))
     pools.keep(Set(names))
+    self.listeners.keep(Set(listeners.map(\.comparable)))
   }
 }
 
@@ -43,7 +48,9 @@ package struct RuntimePlan: Sendable {
     var pool: Int
   }
 
-  var members: [Member] = []
+  private(set) var members: [Member] = []
+  /// Where each server is among the members: once for each of its pools.
+  private var memberships: [ServerID: [Int]] = [:]
   package var plan: WorkerPlan
 
   /// The least memory of a worker, in bytes: with less it could not hold a few values at once.
@@ -51,6 +58,9 @@ package struct RuntimePlan: Sendable {
 
   /// The servers that the operator has marked down, in any pool.
   var marked: Set<ServerID> { Set(members.filter(\.settings.isMarkedDown).map(\.id)) }
+
+  /// A server as its pools have it, in their order.
+  func members(of server: ServerID) -> [Member] { (memberships[server] ?? []).map { members[$0] } }
 
   /// Numbers every server and compiles the plan that follows `old`. All servers are up in it until `setStatuses`.
   init(
@@ -63,6 +73,7 @@ package struct RuntimePlan: Sendable {
     for (index, pool) in settings.pools.enumerated() {
       let ids = pool.servers.map { registry.id(of: $0.endpoint) }
       for (id, server) in zip(ids, pool.servers) {
+        memberships[id, default: []].append(members.count)
         members.append(Member(id: id, settings: server, pool: index))
         let place = places[id] ?? plan.servers.count
         places[id] = place
@@ -77,16 +88,22 @@ package struct RuntimePlan: Sendable {
       }
       plan.pools.append(PoolMembers(id: registry.id(ofPool: pool.name), servers: ids, policy: pool.policy))
     }
-    registry.keep(members.map(\.settings.endpoint), pools: settings.pools.map(\.name))
+    setStandIns()
+    plan.listeners = settings.listeners.map { registry.id(ofListener: $0.endpoint) }
+    registry.keep(
+      members.map(\.settings.endpoint), pools: settings.pools.map(\.name) + settings.policies.map(\.name),
+      listeners: settings.listeners.map(\.endpoint))
     let known = old.map { Array(zip($0.pools, $0.routing.pools)) } ?? []
     for (pool, ring) in zip(plan.pools, plan.routing.pools)
     where known.contains(where: { $0.id == pool.id && $0.servers == pool.servers && $1 == ring }) {
       plan.keptPools.insert(pool.id)
     }
     let targets = Set(settings.listeners.compactMap(\.pool))
-    plan.targets = plan.pools.indices.filter { targets.contains(settings.pools[$0].name) }.map {
-      plan.pools[$0].id
-    }
+    let reached = settings.reached(from: plan.routing.nodes.flatMap(\.verb.targets))
+    plan.targets = plan.pools.indices
+      .filter { targets.contains(settings.pools[$0].name) || reached.contains(.pool($0)) }
+      .map { plan.pools[$0].id }
+    plan.policies = settings.policies.map { registry.id(ofPool: $0.name) }
     plan.limits = limits
     plan.limits.clientOutput = settings.limits.clientOutput
     plan.limits.maxValue = settings.limits.maxValue
@@ -95,6 +112,24 @@ package struct RuntimePlan: Sendable {
     plan.limits.unreadTimeout = settings.limits.unreadTimeout
     plan.limits.slow = settings.log.slow.over?.wholeNanoseconds ?? .max
     plan.limits.memory = max(Self.leastMemory, settings.limits.memory / max(1, workers))
+  }
+
+  /// Has the pools behind others in a `try` stand in for those that do not eject.
+  private mutating func setStandIns() {
+    for tree in RouteEnds(plan.routing.nodes).trees {
+      for (i, front) in tree.pools.enumerated() where plan.pools[front].policy.onFailure == .failFast {
+        for pool in tree.pools[(i + 1)...] {
+          for id in plan.pools[pool].servers
+          where !plan.pools[front].standIns.contains(id) && !plan.pools[front].servers.contains(id) {
+            plan.pools[front].standIns.append(id)
+            guard plan.pools[front].policy.isJournaled,
+              let place = plan.servers.firstIndex(where: { $0.id == id })
+            else { continue }
+            plan.servers[place].isJournaled = true
+          }
+        }
+      }
+    }
   }
 
   /// Enters each server's present status, and the pools whose rings are without it if it is ejected.

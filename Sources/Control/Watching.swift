@@ -125,7 +125,7 @@ extension ControlPlane {
 
   /// Why the keys of a server that is out fail fast.
   private func failFastReason(_ server: ServerID) -> String {
-    let pools = runtimePlan.plan.pools.filter { $0.servers.contains(server) }
+    let pools = runtimePlan.members(of: server).map { settings.pools[$0.pool] }
     return pools.contains { $0.policy.onFailure == .eject }
       ? "fail fast: no more servers may leave the ring (floor)" : "fail fast (on_failure: fail_fast)"
   }

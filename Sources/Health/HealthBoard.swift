@@ -8,8 +8,8 @@ import Topology
 ///     rejoin ─── rejoined ──────────▶ └───────┘ ── rejoining ──▶ rejoin
 ///
 /// Owned by the control thread. It reads no clock and draws no random number: the caller passes both in, so that the
-/// same events give the same decisions. Each event costs O(servers of its pool), `dueProbes` and `nextDeadline` O(all
-/// servers). Events about unknown or removed servers are ignored.
+/// same events give the same decisions. A failure and a return cost next to nothing, however many servers are out;
+/// `dueProbes` and `nextDeadline` O(all servers). Events about unknown or removed servers are ignored.
 package struct HealthBoard: Sendable {
   /// A status change, to be applied in the order returned.
   package enum Change: Equatable, Sendable {
@@ -45,7 +45,15 @@ package struct HealthBoard: Sendable {
     var hold: Hold?
   }
 
+  /// How a pool stands: the servers that have failed and are still out, in the order in which they failed, and how many of
+  /// them, from the first on, its ring may be without. Servers that are held out do not count.
+  private struct Outage {
+    var failed: [ServerID] = []
+    var mayEject = 0
+  }
+
   private var pools: [PoolID: PoolMembers] = [:]
+  private var outages: [PoolID: Outage] = [:]
   private var entries: [ServerID: Entry] = [:]
   private var falls: UInt64 = 0
 
@@ -68,9 +76,14 @@ package struct HealthBoard: Sendable {
     }
     falls += 1
     entry.fall = falls
+    // It is the last to have failed, so it changes nothing for the others.
+    for pool in entry.pools {
+      outages[pool]?.failed.append(server)
+      guard let outage = outages[pool], outage.failed.count <= outage.mayEject else { continue }
+      entry.ejectedFrom.insert(pool)
+    }
     entries[server] = entry
-    let others = settle(poolsOf: server)
-    return [.down(server, cause, ejected: !ejectedFrom(server).isEmpty)] + others
+    return [.down(server, cause, ejected: !entry.ejectedFrom.isEmpty)]
   }
 
   /// A worker received a reply of this server at `now`. Workers need to report this only after a failure; reporting
@@ -103,8 +116,12 @@ package struct HealthBoard: Sendable {
     }
     guard entries[server]?.health.rejoined(at: now) == .bringBack else { return [] }
     entries[server]?.ejectedFrom = []
+    let wasHeld = entries[server]?.hold != nil
     entries[server]?.hold = nil
-    return [.up(server)] + settle(poolsOf: server)
+    let own = entries[server]?.pools ?? []
+    // With one less that is held out, the floor is another.
+    if wasHeld { return [.up(server)] + own.compactMap { pools[$0] }.flatMap { settle($0) } }
+    return [.up(server)] + own.flatMap { leave(server, $0) }
   }
 
   /// The server has a new address: earlier failures do not count, and if it is out it is probed at once.
@@ -121,6 +138,7 @@ package struct HealthBoard: Sendable {
   ) -> [Change] {
     var kept: [ServerID: Entry] = [:]
     pools = [:]
+    outages = [:]
     var order: [PoolMembers] = []
     for pool in newPools where pools[pool.id] == nil {
       for server in pool.servers where kept[server]?.pools.contains(pool.id) != true {
@@ -146,7 +164,7 @@ package struct HealthBoard: Sendable {
       }
       if entries[server]?.hold != .marked { update(server) { $0.obey($1, at: now) } }
     }
-    return changes + order.flatMap { settle($0, except: nil) }
+    return changes + order.flatMap { settle($0) }
   }
 
   private mutating func hold(_ server: ServerID, _ hold: Hold, at now: Instant) {
@@ -204,26 +222,38 @@ package struct HealthBoard: Sendable {
 
   // MARK: - The floor
 
-  /// Applies the floor to the pools of a server; its own changes are not returned.
-  private mutating func settle(poolsOf server: ServerID) -> [Change] {
-    (entries[server]?.pools ?? []).compactMap { pools[$0] }.flatMap { settle($0, except: server) }
+  /// A server that had failed is up again: the first of those that wait is ejected in its place.
+  private mutating func leave(_ server: ServerID, _ pool: PoolID) -> [Change] {
+    guard let place = outages[pool]?.failed.firstIndex(of: server) else { return [] }
+    outages[pool]?.failed.remove(at: place)
+    guard let outage = outages[pool], place < outage.mayEject,
+      outage.failed.count >= outage.mayEject
+    else { return [] }
+    let next = outage.failed[outage.mayEject - 1]
+    entries[next]?.ejectedFrom.insert(pool)
+    return [.ejected(next)]
   }
 
   /// Applies the floor to a pool in its current state and returns the changes, in the order in which the servers
   /// failed.
-  private mutating func settle(_ pool: PoolMembers, except silent: ServerID?) -> [Change] {
+  private mutating func settle(_ pool: PoolMembers) -> [Change] {
     var seen: Set<ServerID> = []
     let own = pool.servers.filter { entries[$0] != nil && seen.insert($0).inserted }
     let fallen = own.compactMap { server in entries[server].map { (server, $0) } }
       .filter { !$0.1.health.isUp }
       .sorted { $0.1.fall < $1.1.fall }
     // A pool without any other server keeps the last that is held out.
-    let held = fallen.filter { $0.1.hold != nil }.prefix(own.count - 1)
-    let limit = PoolGuard(
-      servers: own.count - held.count, floorPercent: pool.policy.floorPercent,
-      onFailure: pool.policy.onFailure)
-    let failed = limit.ejected(of: fallen.filter { $0.1.hold == nil })
-    let out = Set((held + failed).map(\.0))
+    let passesOn = !pool.standIns.isEmpty
+    let held = fallen.filter { $0.1.hold != nil }.prefix(passesOn ? own.count : own.count - 1)
+    let limit =
+      passesOn
+      ? PoolGuard(passingOn: own.count)
+      : PoolGuard(
+        servers: own.count - held.count, floorPercent: pool.policy.floorPercent,
+        onFailure: pool.policy.onFailure)
+    let failed = fallen.filter { $0.1.hold == nil }.map(\.0)
+    outages[pool.id] = Outage(failed: failed, mayEject: limit.mayEject)
+    let out = Set(held.map(\.0) + limit.ejected(of: failed))
     var changes: [Change] = []
     for (server, entry) in fallen where entry.ejectedFrom.contains(pool.id) != out.contains(server) {
       if out.contains(server) {
@@ -231,7 +261,7 @@ package struct HealthBoard: Sendable {
       } else {
         entries[server]?.ejectedFrom.remove(pool.id)
       }
-      if server != silent { changes.append(out.contains(server) ? .ejected(server) : .restored(server)) }
+      changes.append(out.contains(server) ? .ejected(server) : .restored(server))
     }
     return changes
   }

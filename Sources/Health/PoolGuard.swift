@@ -24,6 +24,9 @@ package struct PoolGuard: Equatable, Sendable {
     mayEject = servers - max(1, floor)
   }
 
+  /// For a pool with others that stand in for its servers: all of them may be out.
+  package init(passingOn servers: Int) { mayEject = servers }
+
   /// Of the servers that are out, in the order in which they fell, those that leave the ring.
   package func ejected<Server>(of fallen: [Server]) -> ArraySlice<Server> {
     fallen.prefix(mayEject)

@@ -9,6 +9,10 @@ package struct Common: ~Copyable {
   package internal(set) var limits: Limits
   /// The time of the current event.
   var clock = Instant.origin
+  /// The process's id, for `stats`.
+  var processID: Int32 = 0
+  /// Unix time in whole seconds, as the edge last said.
+  package var wallSeconds = 0
   /// Bytes of the records of the requests in flight, when that was last noted.
   var records = 0
   var effects = Fifo<Effect>()

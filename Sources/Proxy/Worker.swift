@@ -30,8 +30,8 @@ package struct Worker: ~Copyable {
 
   /// Allocates a slot for a new client.
   /// `pool`: that of the client's listener; nil if keys decide.
-  package mutating func open(pool: PoolID? = nil) -> Ref<Client> {
-    let c = dispatcher.downstream.open(&dispatcher.common)
+  package mutating func open(from listener: ListenerID? = nil, pool: PoolID? = nil) -> Ref<Client> {
+    let c = dispatcher.downstream.open(&dispatcher.common, from: listener)
     dispatcher.downstream.clients[c].pool = pool
     dispatcher.aim(c)
     return c

@@ -24,8 +24,12 @@ package struct WorkerPlan: Sendable {
   package var servers: [Server]
   /// One for each pool of the routing plan, with the servers in the order of its ring.
   package var pools: [PoolMembers]
-  /// The pools that listeners name.
+  package var listeners: [ListenerID] = []
+  /// The pools that listeners or nodes name.
   package var targets: [PoolID] = []
+  /// The policies, which are the first nodes of the routing plan. Their ids are of the pools' numbers: a listener's
+  /// target is either.
+  package var policies: [PoolID] = []
   /// The pools that have the same ring and the same servers as in the plan before.
   package var keptPools: Set<PoolID> = []
   package var limits = Limits()

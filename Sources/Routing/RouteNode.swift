@@ -13,6 +13,9 @@ package enum RouteTarget: Hashable, Sendable {
     case .node(let i): -2 - i
     }
   }
+
+  /// The position of the node with that number.
+  @inline(__always) package static func node(numbered number: Int) -> Int { -2 &- number }
 }
 
 /// One decision about where a request goes: a policy of the file, or a route that is more than the name of a pool.
@@ -124,5 +127,5 @@ package struct TTLRule: Equatable, Sendable {
   /// What every time becomes.
   package var set: Int?
 
-  package init() {}
+  package init(max: Int? = nil) { self.max = max }
 }

@@ -70,7 +70,7 @@ extension Supervisor {
       switch listeningSockets[i].listener.accept() {
       case .accepted(let descriptor, let address):
         accepted[listeningSockets[i].settings.endpoint, default: 0] &+= 1
-        deal(descriptor, address, pool: listeningSockets[i].settings.pool, now: now)
+        deal(descriptor, address, from: listeningSockets[i].settings, now: now)
       case .wouldBlock: return
       case .outOfDescriptors:
         // The listener stays readable, so the loop would spin: wait until clients have left.
@@ -90,7 +90,7 @@ extension Supervisor {
   }
 
   /// Hands a client to the least loaded worker. Above the client limit it sends memcached's error line and closes.
-  private func deal(_ descriptor: Int32, _ address: Address?, pool: String?, now: Instant) {
+  private func deal(_ descriptor: Int32, _ address: Address?, from listener: ListenerSettings, now: Instant) {
     guard sharedStats.clients < mostClients else {
       let rejected = sharedStats.rejected.add(1, ordering: .relaxed).newValue
       Self.say("ERROR Too many open connections\r\n", to: descriptor)
@@ -106,7 +106,10 @@ extension Supervisor {
     }
     let worker = placement.worker { sharedStats.clients(of: $0) }
     sharedStats.clientCame(to: worker)
-    workers[worker].post(.client(descriptor: descriptor, pool: pool.map { control.id(ofPool: $0) }))
+    workers[worker].post(
+      .client(
+        descriptor: descriptor, listener: control.id(ofListener: listener.endpoint),
+        pool: listener.pool.map { control.id(ofPool: $0) }))
   }
 
   /// Logs a line about clients that may be due very often.
@@ -136,6 +139,7 @@ extension Supervisor {
       }
     }
     listeningSockets.removeAll { !new.listeners.contains($0.settings) }
+    accepted = accepted.filter { one in new.listeners.contains { $0.endpoint == one.key } }
     for listeningSocket in listeningSockets { loop.unwatch(listeningSocket.watch) }
     listeningSockets += opened
     for (i, listeningSocket) in listeningSockets.enumerated() { open(listeningSocket, at: i) }

@@ -8,10 +8,11 @@ import Topology
 /// Statistics shared by all threads: each worker's number of clients, and its counters, which it publishes every 100
 /// ms.
 final class SharedStats: Sendable {
-  /// A worker's published counters and CPU time.
+  /// A worker's published counters and CPU time, and its numbers for each listener.
   struct Row: Sendable {
     var counters = Counters()
     var work = Work()
+    var listeners: [ListenerNumbers] = []
   }
 
   /// A worker's CPU time, and when it published that; `origin` if it has not yet.
@@ -116,7 +117,10 @@ final class SharedStats: Sendable {
   /// Publishes a worker's counters. Called on the worker's own thread, whose CPU time is published with them.
   func publish(_ counters: Counters, of worker: Int) {
     let work = Work(spent: Clock.worked(), at: Clock.now())
-    rows.withLock { $0[worker] = Row(counters: counters, work: work) }
+    rows.withLock { rows in
+      rows[worker].counters = counters
+      rows[worker].work = work
+    }
   }
 
   /// Publishes a worker's numbers for each server.
@@ -127,6 +131,11 @@ final class SharedStats: Sendable {
   /// Publishes a worker's numbers for each pool.
   func publishPools(of worker: Int, _ fill: (inout [PoolNumbers]) -> Void) {
     pools.withLock { fill(&$0[worker]) }
+  }
+
+  /// Publishes a worker's numbers for each listener.
+  func publishListeners(of worker: Int, _ fill: (inout [ListenerNumbers]) -> Void) {
+    rows.withLock { fill(&$0[worker].listeners) }
   }
 
   /// When any worker last received a reply from a server; `origin` if none did.
@@ -164,6 +173,7 @@ final class SharedStats: Sendable {
         WorkerSnapshot(
           clients: clients(of: i), requestsForwarded: row.counters[.requestsForwarded], cpu: row.work.spent))
       snapshot.totals += row.counters
+      for one in row.listeners { snapshot.listeners[one.id, default: ListenerNumbers(id: one.id)] += one }
     }
     snapshot.totals += snapshot.control.numbers
     snapshot.totals.add(linesDropped.load(ordering: .relaxed), to: .logLinesDropped)

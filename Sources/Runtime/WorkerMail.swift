@@ -13,7 +13,7 @@ extension WorkerThread {
     for message in inbox.take() {
       if case .status = message {} else { settle(&news, now: now) }
       switch message {
-      case .client(let descriptor, let pool): accept(descriptor, pool: pool)
+      case .client(let descriptor, let listener, let pool): accept(descriptor, from: listener, pool: pool)
       case .apply(let plan, let addresses, let named):
         self.addresses = addresses
         self.named = named

@@ -256,6 +256,7 @@ struct WorkerThread: ~Copyable {
 
   private mutating func tick(now: Instant) {
     pace.tick(now: now)
+    worker.dispatcher.common.wallSeconds = Int(Clock.time())
     worker.tick(now: now)
     if pace.isTimeToPublish(beat: sharedStats.recording.beats.load(ordering: .relaxed)) {
       worker.noteMemory()
@@ -275,16 +276,18 @@ struct WorkerThread: ~Copyable {
     if isEnding && worker.isDrained { hasEnded = true }
   }
 
-  /// Publishes what this worker has counted of servers and pools.
+  /// Publishes what this worker has counted of servers, pools and listeners.
   private mutating func publishNumbers(now: Instant) {
     sharedStats.publishServers(of: number) { worker.dispatcher.upstream.giveServerNumbers(to: &$0) }
     sharedStats.publishPools(of: number) { worker.dispatcher.upstream.givePoolNumbers(to: &$0) }
+    sharedStats.publishListeners(of: number) { worker.dispatcher.downstream.listeners.giveNumbers(to: &$0) }
     if sharedStats.hotKeys.areDue(of: number, now: now) {
       sharedStats.hotKeys.publish(worker.dispatcher.common.hotKeys.report(), of: number)
     }
     guard sharedStats.recording.isOn.load(ordering: .relaxed) else { return }
     sharedStats.recording.latencies.withLock { book in
       worker.dispatcher.upstream.moveLatencies(to: &book)
+      worker.dispatcher.downstream.listeners.moveLatencies(to: &book)
       pace.move(to: &book.loops[number, default: LoopCounts()])
     }
   }
@@ -332,13 +335,13 @@ struct WorkerThread: ~Copyable {
     }
   }
 
-  mutating func accept(_ descriptor: Int32, pool: PoolID?) {
+  mutating func accept(_ descriptor: Int32, from listener: ListenerID, pool: PoolID?) {
     guard !isEnding else {
       Socket.close(descriptor)
       sharedStats.clientLeft(number)
       return
     }
-    let c = worker.open(pool: pool)
+    let c = worker.open(from: listener, pool: pool)
     while clientSockets.count <= Int(c.index) { clientSockets.append(Connection()) }
     let watch = loop.watch(descriptor, token: Token(kind: Kind.client, index: c.index))
     clientSockets[Int(c.index)] = Connection(descriptor: descriptor, watch: watch)

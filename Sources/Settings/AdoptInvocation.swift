@@ -7,7 +7,7 @@ package struct AdoptOptions: Equatable, Sendable {
   package var servers: [String] = []
   /// The most keys that are read from each server.
   package var sample = 1000
-  /// The file that is written; nil is standard output.
+  /// The file that is written; nil is standard output, as `-` is.
   package var output: String? = nil
   package var json = false
 
@@ -28,7 +28,7 @@ package struct AdoptOptions: Equatable, Sendable {
       guard let pool = pools.first(where: { $0.name == name }) else {
         throw ConfigFailure([
           ConfigError(
-            file: configPath ?? "", message: "there is no pool \(quoted(name))",
+            file: configPath.map(FileBytes.name) ?? "", message: "there is no pool \(quoted(name))",
             hint: "it has \(pools.map(\.name).joined(separator: ", "))")
         ])
       }
@@ -37,7 +37,7 @@ package struct AdoptOptions: Equatable, Sendable {
     guard pools.count == 1, let pool = pools.first else {
       throw ConfigFailure([
         ConfigError(
-          file: configPath ?? "", message: "\(pools.count) pools where one is expected",
+          file: configPath.map(FileBytes.name) ?? "", message: "\(pools.count) pools where one is expected",
           hint: "name one of them with --pool \(pools.first?.name ?? "NAME")")
       ])
     }
@@ -55,7 +55,7 @@ extension Invocation {
       case .config: options.configPath = flag.argument
       case .pool: options.poolName = flag.argument
       case .sample: options.sample = try number(flag.argument, in: 1...100_000, flag.written)
-      case .output: options.output = flag.argument
+      case .output: options.output = flag.argument == "-" ? nil : flag.argument
       case .json: options.json = true
       case .help: break
       }

@@ -4,7 +4,8 @@ package enum Bounds {
   package static let pools = 256
   package static let serversInPool = 4096
   package static let serversInAll = 16_384
-  package static let listeners = 256
+  /// A worker has one byte for a listener's number, and 0 is none.
+  package static let listeners = 255
   package static let routes = 4096
   /// The whole keys that all routes list.
   package static let routeKeys = 4096

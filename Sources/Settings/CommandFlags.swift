@@ -133,7 +133,7 @@ package enum PlanFlag: String, CommandFlag {
 
   package var help: String {
     switch self {
-    case .keys: "count these keys, one per line; - is standard input"
+    case .keys: "count these keys, one per line"
     case .sample: "count keys of the old servers themselves, at most N of each"
     case .maxMoved: "exit with 2 if more of them move, of any pool or of the keys read"
     case .admin: "the running proxy to ask, if only the new file is given (127.0.0.1:\(AdminSettings.port))"
@@ -180,7 +180,7 @@ package enum AdoptFlag: String, CommandFlag {
     case .config: "take the servers from this configuration"
     case .pool: "those of this pool, if the configuration has several"
     case .sample: "keys that are read from each server, at most (1000)"
-    case .output: "write the configuration to this file, which must not exist"
+    case .output: "write the configuration to this file, which must not exist; - is standard output"
     case .json: "print one JSON object with placements and shares"
     case .help: "print this text"
     }

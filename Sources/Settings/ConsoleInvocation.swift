@@ -17,7 +17,8 @@ package struct AdminAddress: Equatable, Sendable {
       if found == nil {
         throw ConfigFailure([
           ConfigError(
-            file: configPath, message: "admin is off", hint: "give it an address, or leave the key out")
+            file: FileBytes.name(configPath), message: "admin is off",
+            hint: "give it an address, or leave the key out")
         ])
       }
     }

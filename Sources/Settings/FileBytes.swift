@@ -1,6 +1,7 @@
 import Glibc
 
-/// The whole content of a file: read up to a size limit, or written.
+/// The whole content of a file: read up to a size limit, or written. A file named `-` is standard input, which is read as
+/// it is, so that it may also be a socket.
 package enum FileBytes {
   /// Why a file cannot be read.
   package struct Failure: Error {
@@ -10,14 +11,15 @@ package enum FileBytes {
     var isPassing = false
   }
 
+  /// The name of a file in messages.
+  package static func name(_ path: String) -> String { path == "-" ? "standard input" : path }
+
   /// Reads a file to its end, or one byte past `most`, so that the caller can detect that it is too large.
   ///
   /// A pipe is read, and waited for, only if `waits` is true.
   package static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
-    // SAFETY: the path lives through the call; it is copied by the kernel.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))
-    guard descriptor >= 0 else { throw failure() }
-    defer { close(descriptor) }
+    let descriptor = try opened(path, waits ? 0 : O_NONBLOCK)
+    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
     if !waits { try checkFile(descriptor) }
     var bytes: [UInt8] = []
     try pieces(of: descriptor) { piece in
@@ -29,14 +31,21 @@ package enum FileBytes {
 
   /// Reads a file, or a pipe, of any size, and calls `take` with one piece after the other.
   package static func stream(_ path: String, _ take: (ArraySlice<UInt8>) -> Void) throws(Failure) {
-    // SAFETY: the path lives through the call; it is copied by the kernel.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure() }
-    defer { close(descriptor) }
+    let descriptor = try opened(path, 0)
+    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
     try pieces(of: descriptor) { piece in
       take(piece)
       return true
     }
+  }
+
+  /// A descriptor to read from, which is to be closed unless it is standard input.
+  private static func opened(_ path: String, _ flags: Int32) throws(Failure) -> Int32 {
+    if path == "-" { return STDIN_FILENO }
+    // SAFETY: the path lives through the call; it is copied by the kernel.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | flags)
+    guard descriptor >= 0 else { throw failure() }
+    return descriptor
   }
 
   /// Calls `take` with each piece, until it returns false or the file ends.

@@ -60,12 +60,15 @@ struct ForeignFile {
       hasRoutes = hasRoutes || items.contains(where: isRoute)
     }
     guard hasRoutes, let position = entries.first?.key.position else { return nil }
+    let hashes = entries.flatMap { hashWords(in: $0) }
+    let placement = mcrouterPlacement(hashes)
     let pools = (value("pools")?.entries ?? []).compactMap { pool -> YAMLNode.Entry? in
       guard let servers = pool.value.entries?.first(where: { $0.key.scalar == "servers" })?.value else {
         return nil
       }
       return ServerForms.servers(servers).map {
-        YAMLNode.Entry(key: pool.key, value: .pairs([("servers", $0)]))
+        let pairs = [("servers", $0)] + (placement.map { [("placement", .word($0))] } ?? [])
+        return YAMLNode.Entry(key: pool.key, value: .pairs(pairs))
       }
     }
     let what = "a configuration of mcrouter"
@@ -81,8 +84,36 @@ struct ForeignFile {
         YAMLNode.Entry(key: .word("routes"), value: .items([.pairs([("pool", .word(name))])])),
       ]
     }
+    let moves =
+      placement == nil
+      ? "add its placement, which \"ringroad placements\" lists; "
+      : pools.count > 1 ? "add its routes; " : ""
     return ForeignFile(
-      what: what, position: position, hint: "keys move; write \(file(new) ?? "{servers: [10.0.0.1:11211]}")")
+      what: what, position: position, hint: "\(moves)write \(file(new) ?? "{servers: [10.0.0.1:11211]}")")
+  }
+
+  /// The names of hash functions in a route or pool of mcrouter's, and `other` for what its servers are hashed with
+  /// besides.
+  private static func hashWords(in entry: YAMLNode.Entry) -> [String] {
+    let key = entry.key.scalar ?? ""
+    if ["weights", "salt", "tags"].contains(key) { return ["other"] }
+    if ["hash", "hash_func"].contains(key), let word = entry.value.scalar { return [word] }
+    if key == "route", let parts = entry.value.scalar?.split(separator: "|"), parts.count > 2 {
+      return [String(parts[parts.count - 1])]
+    }
+    if case .list(let items) = entry.value.content {
+      return items.flatMap { $0.entries ?? [] }.flatMap { hashWords(in: $0) }
+    }
+    return (entry.value.entries ?? []).flatMap { hashWords(in: $0) }
+  }
+
+  /// The placement of mcrouter's pools, if their list of servers is all that it needs.
+  private static func mcrouterPlacement(_ hashes: [String]) -> String? {
+    switch Set(hashes) {
+    case [], ["Ch3"]: "mcrouter-ch3"
+    case ["Crc32"]: "mcrouter-crc32"
+    default: nil
+    }
   }
 
   /// moxi's `{"vBucketServerMap": {"serverList": […]}}`, whole or its inner part.
@@ -126,10 +157,27 @@ struct ForeignFile {
       return nil
     }
     let servers = first.flatMap { serversInText($0.content) }
-    let written = file([YAMLNode.Entry(key: .word("servers"), value: .items(servers))])
+    var entries = [YAMLNode.Entry(key: .word("servers"), value: .items(servers))]
+    if let placement = placement(in: first.map(\.content), of: what) {
+      entries.append(YAMLNode.Entry(key: .word("placement"), value: .word(placement)))
+    }
+    let written = file(entries)
     return ForeignFile(
       what: what, position: place,
       hint: written.map { "write \($0)" } ?? "such as {servers: [10.0.0.1:11211]}")
+  }
+
+  /// The placement of nginx's `hash $key consistent;`, or of mcrouter's file without another hash.
+  private static func placement(in lines: [String], of what: String) -> String? {
+    if what.hasSuffix("mcrouter") {
+      let words = ["hash", "hash_func", "weights", "salt", "tags"].map { "\"\($0)\"" }
+      return lines.contains { line in words.contains { line.contains($0) } } ? nil : mcrouterPlacement([])
+    }
+    guard what.hasSuffix("nginx"), let line = lines.first(where: { $0.hasPrefix("hash ") }) else {
+      return nil
+    }
+    let words = line.split { " ;".contains($0) }
+    return words.last == "consistent" ? "nginx-consistent" : "nginx-hash"
   }
 
   /// `url=http://…` or `11211=mc1:11211,mc2:11211`.
@@ -149,6 +197,11 @@ struct ForeignFile {
       guard words[0] == "server" || Int(words[0]) != nil || isQuoted, word.contains(":"),
         (try? Endpoint.exactly(word, for: .server)) != nil
       else { return nil }
+      if words[0] == "server", let at = words.firstIndex(of: "weight"), at + 1 < words.count,
+        words[at + 1] != "1"
+      {
+        return .pairs([("address", .word(word)), ("weight", .word(words[at + 1]))])
+      }
       return .word(word)
     }
   }

@@ -41,6 +41,8 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad demo                                     show it at work on this machine
       ringroad help COMMAND                             help on one of these
 
+    A FILE of - is standard input, but for the proxy itself, which reads its file again when that changes.
+
 
     """
 
@@ -88,7 +90,8 @@ package enum HelpTopic: String, CaseIterable, Sendable {
       ringroad import nutcracker.yml > ringroad.yml
       ringroad import - < nutcracker.yml
 
-    What cannot be carried over is listed on stderr as file:line:column, and the rest is printed.
+    What cannot be carried over is listed on stderr as file:line:column, and in comments at the head of what
+    is printed: the rest.
     Exit codes: 0 all was carried over, 1 the file is unreadable or not twemproxy's, 2 something is missing.
 
 

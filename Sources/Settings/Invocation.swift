@@ -74,7 +74,7 @@ package enum Invocation: Equatable, Sendable {
       let found = files.isEmpty ? "no file to check" : "\(files.count) files where one is expected"
       throw UsageError(found, hint: "ringroad check FILE")
     }
-    return .check(file: files[0] == "-" ? "/dev/stdin" : files[0])
+    return .check(file: files[0])
   }
 
   private static func route(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {
@@ -110,6 +110,10 @@ package enum Invocation: Equatable, Sendable {
       question.keys = given.words + (given.rest ?? [])
     }
     if question.configPath == nil { try checkServers(question.servers, listeners: []) }
+    if question.configPath == "-", question.keys.isEmpty {
+      throw UsageError(
+        "standard input cannot be both the configuration and the keys", hint: "ringroad route -f - KEY")
+    }
     return .route(question)
   }
 
@@ -130,7 +134,7 @@ package enum Invocation: Equatable, Sendable {
       let found = files.isEmpty ? "no file to import" : "\(files.count) files where one is expected"
       throw UsageError(found, hint: "ringroad import nutcracker.yml")
     }
-    return .importing(file: files[0] == "-" ? "/dev/stdin" : files[0])
+    return .importing(file: files[0])
   }
 
   private static func demo(_ arguments: ArraySlice<String>) throws(UsageError) -> Invocation {

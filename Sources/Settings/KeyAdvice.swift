@@ -62,6 +62,10 @@ struct KeyAdvice {
       TTLKey.self,
     ]
     if own.contains(where: { $0 == Key.self }) { return nil }
+    if value == nil, home == .log, key == LogKey.to.rawValue {
+      return
+        "it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: \"user:\", to: main}"
+    }
     let names = Set(present.map(\.rawValue))
     let written = entry.map { "\($0.key.written): \($0.value.written)" } ?? "\(key): …"
     let isTop = Key.self == TopKey.self
@@ -75,6 +79,27 @@ struct KeyAdvice {
       return "move it into \(quoted(outer)), as \(key): \(value?.written ?? "…")"
     }
     return home == .pool ? nil : "write \(written) at the top level"
+  }
+
+  /// The hint for an option of a placement that stands in a pool, or at the top level.
+  static func hint<Key: SettingsKey>(
+    forOption word: String, among entries: [YAMLNode.Entry], as type: Key.Type
+  ) -> String? {
+    guard type == TopKey.self || type == PoolKey.self else { return nil }
+    let hint = PlacementAdvice.hint(for: word, among: entries)
+    guard type == TopKey.self, entries.contains(where: { $0.key.scalar == FileKey.pools.rawValue }) else {
+      return hint
+    }
+    return hint.map { _ in "move it into the placement of the pool it is meant for" }
+  }
+
+  /// The keys of servers and listeners that a word may mean.
+  static func alike(_ word: String) -> [String] {
+    switch word.lowercased() {
+    case "label": [ServerKey.name.rawValue]
+    case "pool": [ListenerKey.pool.rawValue]
+    default: []
+    }
   }
 
   private static func own(_ word: String) -> (Home, String, Form)? {

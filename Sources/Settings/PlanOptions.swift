@@ -4,7 +4,7 @@ package struct PlanOptions: Equatable, Sendable {
   package var oldPath: String?
   package var newPath = ""
   package var address = AdminAddress()
-  /// A file of keys, or `-`.
+  /// A file of keys.
   package var keysPath: String?
   /// Keys to be read from each server of the old configuration.
   package var sample: Int?
@@ -46,6 +46,9 @@ extension Invocation {
       throw UsageError("--keys and --sample cannot be combined")
     }
     let files = given.words + (given.rest ?? [])
+    if (files + [options.keysPath ?? ""]).count(where: { $0 == "-" }) > 1 {
+      throw UsageError("standard input is named twice", hint: "give one of the files by its name")
+    }
     switch files.count {
     case 1: options.newPath = files[0]
     case 2:

@@ -54,6 +54,7 @@ extension SettingsDecoder {
     pool.servers = (servers ?? []).map(\.server)
     checkLabels(of: servers ?? [], in: pool)
     checkPlacement(of: pool, servers: servers ?? [])
+    noteIdleValues(of: pool, servers: servers ?? [])
     if let probeAt, pool.policy.probeInterval > pool.policy.probeMax {
       let (first, last) = (
         Quantity.written(pool.policy.probeInterval), Quantity.written(pool.policy.probeMax)
@@ -211,6 +212,31 @@ extension SettingsDecoder {
           + "\(Bounds.placementEntries / each)",
         hint: "divide all weights by the same number; keys move unless the clients' weights change too")
     }
+  }
+
+  /// Notes the servers' values that their placement does not use: the first of each kind, and how many there are.
+  private mutating func noteIdleValues(of pool: PoolSettings, servers: [PlacedServer]) {
+    func list(_ idle: [PlacedServer], _ key: String) -> String {
+      "the \(key) of \(idle[0].server.endpoint)" + (idle.count > 1 ? " and \(idle.count - 1) more" : "")
+        + " in pool \(quoted(pool.name)) changes nothing: "
+    }
+    let scheme = pool.placement
+    let weighted = servers.filter { !scheme.hasWeights && $0.server.weight != 1 }
+    if let first = weighted.first {
+      note(first.at, list(weighted, "weight") + "placement \(scheme.name) has no weights")
+    }
+    func hashesAddress(of server: ServerSettings) -> Bool {
+      var other = server
+      other.resolved = nil
+      return scheme.hashesLabels && pool.label(of: server) != pool.label(of: other)
+    }
+    let resolved = servers.filter { $0.server.resolved != nil && !hashesAddress(of: $0.server) }
+    guard let place = resolved.first?.at, var unnamed = resolved.first?.server else { return }
+    unnamed.name = nil
+    let why =
+      hashesAddress(of: unnamed)
+      ? "its name is hashed instead" : "placement \(scheme.name) does not hash it"
+    note(place, list(resolved, "resolved address") + why)
   }
 
   // MARK: Servers

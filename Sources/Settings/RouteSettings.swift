@@ -69,7 +69,7 @@ extension ProxySettings {
   }
 
   /// These targets, and all behind them.
-  func reached(from targets: [RouteTarget]) -> Set<RouteTarget> {
+  package func reached(from targets: [RouteTarget]) -> Set<RouteTarget> {
     var open = targets
     var used: Set<RouteTarget> = []
     while let target = open.popLast() {

@@ -18,6 +18,10 @@ extension Invocation {
       switch flag.flag {
       case .config:
         if options.configPath != nil { throw UsageError("\(flag.written) is given twice") }
+        if flag.argument == "-" {
+          throw UsageError(
+            "\(flag.written) -: the proxy reads its file again when it changes", hint: "give it a name")
+        }
         options.configPath = flag.argument
       case .threads: options.overrides.threads = try number(of: flag, in: Bounds.threads)
       case .connectionLimit: options.overrides.clients = try number(of: flag, in: Bounds.clients)

@@ -19,6 +19,8 @@ struct SettingsDecoder {
   /// Each server so far, with its position.
   var serverPlaces: [(endpoint: Endpoint, at: FilePosition)] = []
   private(set) var errors: [ConfigError] = []
+  /// What is said without an effect, each as a line for people.
+  private(set) var notes: [String] = []
   private(set) var isFull = false
 
   init(source: Source, givesAdvice: Bool = true) {
@@ -43,6 +45,12 @@ struct SettingsDecoder {
       let word =
         words.indices.contains(position.column) ? "argument \(quoted(words[position.column]))" : "arguments"
       errors.append(ConfigError(file: word, message: message, hint: hint))
+    }
+  }
+
+  mutating func note(_ position: FilePosition, _ text: String) {
+    if case .file(let name) = source {
+      notes.append("\(name):\(position.line):\(position.column): note: \(text)")
     }
   }
 
@@ -105,7 +113,7 @@ struct SettingsDecoder {
           continue
         }
         // The value is checked under the key that was meant, so that its own errors are in the same report.
-        if let meant = unknown(entry, word, in: subject, without: &present), seen[meant.key] == nil {
+        if let meant = unknown(entry, word, in: subject, entries, without: &present), seen[meant.key] == nil {
           seen[meant.key] = entry.key.position
           fields.append((meant.key, entry.key.position, meant.value.placed(at: entry.value.position)))
         }
@@ -131,7 +139,8 @@ struct SettingsDecoder {
 
   /// Reports an unknown key. Returns the key that was meant, if it is one of the same mapping, and its value.
   private mutating func unknown<Key: SettingsKey>(
-    _ entry: YAMLNode.Entry, _ word: String, in subject: String, without present: inout Set<Key>
+    _ entry: YAMLNode.Entry, _ word: String, in subject: String, _ entries: [YAMLNode.Entry],
+    without present: inout Set<Key>
   ) -> (key: Key, value: YAMLNode)? {
     // For a file with a million wrong keys a million searches are not worth their time.
     guard errors.count < Bounds.errors, givesAdvice else {
@@ -151,6 +160,10 @@ struct SettingsDecoder {
       present.insert(key)
       return (key, new.value)
     }
+    if let hint = KeyAdvice.hint(forOption: word, among: entries, as: Key.self) {
+      refuse(entry.key.position, message, hint: hint)
+      return nil
+    }
     let keys = Key.allCases.filter { !present.contains($0) }.map(\.rawValue)
     let letters = word.trimmingTypographicQuotes
     let glued = Key.allCases.first { word.hasPrefix("\($0.rawValue):") }
@@ -159,7 +172,9 @@ struct SettingsDecoder {
       refuse(entry.key.position, message, hint: "write \(glued.rawValue): \(value.written)")
       return (glued, value)
     }
-    let near = keys.contains(letters) ? letters : nearestWord(to: letters, among: keys)
+    let near =
+      KeyAdvice.alike(word).first(where: keys.contains)
+      ?? (keys.contains(letters) ? letters : nearestWord(to: letters, among: keys))
     let known = Key.allCases.map(\.rawValue).joined(separator: ", ")
     refuse(
       entry.key.position, message,

@@ -6,21 +6,35 @@ extension ProxySettings {
   package static func load(
     path: String, waits: Bool = true, listeners: [ListenerSettings]? = nil
   ) throws(ConfigFailure) -> ProxySettings {
+    try loadWithNotes(path: path, waits: waits, listeners: listeners).settings
+  }
+
+  /// The same, and what is said in the file without an effect, each as `file:line:column: note: …`.
+  package static func loadWithNotes(
+    path: String, waits: Bool = true, listeners: [ListenerSettings]? = nil
+  ) throws(ConfigFailure) -> (settings: ProxySettings, notes: [String]) {
+    let name = FileBytes.name(path)
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: waits)
     } catch {
-      var failure = ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      var failure = ConfigFailure([ConfigError(file: name, message: "cannot be read: \(error.reason)")])
       failure.isPassing = error.isPassing
       throw failure
     }
-    return try decode(bytes: bytes, file: path, listeners: listeners)
+    return try decodeWithNotes(bytes: bytes, file: name, listeners: listeners)
   }
 
   /// Checks the content of a file; `file` is its name in errors. Any bytes give settings or errors.
   package static func decode(
     bytes: [UInt8], file: String, listeners: [ListenerSettings]? = nil
   ) throws(ConfigFailure) -> ProxySettings {
+    try decodeWithNotes(bytes: bytes, file: file, listeners: listeners).settings
+  }
+
+  static func decodeWithNotes(
+    bytes: [UInt8], file: String, listeners: [ListenerSettings]? = nil
+  ) throws(ConfigFailure) -> (settings: ProxySettings, notes: [String]) {
     func failure(_ problems: [YAMLProblem]) -> ConfigFailure {
       ConfigFailure(problems.map { ConfigError($0, in: file) })
     }
@@ -74,12 +88,12 @@ extension ProxySettings {
     var entries = [entry("servers", nodes[listen.count...])]
     if !listen.isEmpty { entries.append(entry("listen", nodes[..<listen.count])) }
     let root = YAMLNode(content: .mapping(entries), position: nowhere)
-    return try decode(root, .arguments(arguments), listeners: listeners)
+    return try decode(root, .arguments(arguments), listeners: listeners).settings
   }
 
   private static func decode(
     _ root: YAMLNode, _ source: SettingsDecoder.Source, listeners: [ListenerSettings]?
-  ) throws(ConfigFailure) -> ProxySettings {
+  ) throws(ConfigFailure) -> (settings: ProxySettings, notes: [String]) {
     var decoder = SettingsDecoder(source: source)
     let settings = decoder.settings(root, listeners: listeners)
     if let failure = decoder.failure { throw failure }
@@ -87,6 +101,6 @@ extension ProxySettings {
       // `settings` is nil only together with an error.
       throw ConfigFailure([ConfigError(file: "configuration", message: "not understood")])
     }
-    return settings
+    return (settings, decoder.notes)
   }
 }

@@ -10,13 +10,14 @@ package struct TwemproxyImport: Equatable, Sendable {
 
   /// Reads a file, or a pipe until it is written. The failure is that it is unreadable, or not twemproxy's.
   package static func load(path: String) throws(ConfigFailure) -> TwemproxyImport {
+    let name = FileBytes.name(path)
     let bytes: [UInt8]
     do throws(FileBytes.Failure) {
       bytes = try FileBytes.read(path, most: SourceText.mostBytes, waits: true)
     } catch {
-      throw ConfigFailure([ConfigError(file: path, message: "cannot be read: \(error.reason)")])
+      throw ConfigFailure([ConfigError(file: name, message: "cannot be read: \(error.reason)")])
     }
-    return try decode(bytes: bytes, file: path)
+    return try decode(bytes: bytes, file: name)
   }
 
   /// Translates the content of a file; `file` is its name in errors. Any bytes give a result or a failure.
@@ -77,13 +78,32 @@ package struct TwemproxyImport: Equatable, Sendable {
     if pools.count > 1, clients != nil {
       notes.append("limits.clients is the sum of client_connections: one limit for the clients of all pools")
     }
-    if !pools.isEmpty { text = Self.header(pools, file) + Self.root(of: pools, clients: clients).block }
     problems.sort { $0.position < $1.position }
     errors = problems.prefix(Bounds.errors).map { ConfigError($0, in: file) }
     if problems.count > Bounds.errors, var last = errors.last {
       (last.message, last.hint) = ("and more errors like these", nil)
       errors.append(last)
     }
+    guard !pools.isEmpty else { return }
+    text = Self.header(pools, file) + remarks + Self.root(of: pools, clients: clients).block
+  }
+
+  /// What is missing from the configuration, and what is worth knowing, as comments: they stay with it.
+  private var remarks: String {
+    func listed(_ title: String, _ lines: [String]) -> String {
+      lines.isEmpty ? "" : "# \(title):\n" + lines.map { "#   \($0)\n" }.joined()
+    }
+    let missing = errors.map { "line \($0.line): \($0.message)\($0.hint.map { "; \($0)" } ?? "")" }
+    return listed("Not carried over", missing.map(Self.inOneLine)) + listed("Note", notes.map(Self.inOneLine))
+  }
+
+  /// A text without what could end a comment.
+  private static func inOneLine(_ text: String) -> String {
+    let scalars = text.unicodeScalars.map { scalar -> Unicode.Scalar in
+      let isPlain = scalar.value > 0x1F && !(0x7F...0x9F).contains(scalar.value)
+      return isPlain && ![0x2028, 0x2029, 0xFEFF].contains(scalar.value) ? scalar : "?"
+    }
+    return String(String.UnicodeScalarView(scalars))
   }
 
   /// The pools of the file, each name once.

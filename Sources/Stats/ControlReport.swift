@@ -56,11 +56,18 @@ package struct PoolReport: Sendable, Equatable {
 
 /// An address that clients connect to.
 package struct ListenerReport: Sendable, Equatable {
+  package var id: ListenerID
   package var address: String
   /// Clients that have connected there, rejected ones included.
   package var accepted: UInt64 = 0
 
-  package init(_ address: String) { self.address = address }
+  package init(id: ListenerID, _ address: String) {
+    self.id = id
+    self.address = address
+  }
+
+  /// The beginning of its rows' names in `stats ringroad`.
+  var rowName: String { "listener:\(address)" }
 }
 
 /// What has happened to the servers' host names.

@@ -134,12 +134,14 @@ package struct LatencyCounts: Equatable, Sendable {
   }
 }
 
-/// The latencies of all servers and pools in some time: several workers add to it, one reader takes it.
+/// The latencies of all servers, pools and listeners in some time: several workers add to it, one reader takes it.
 package struct LatencyBook: Sendable {
   /// By server: from a request's arrival to the server's reply.
   package var servers: [ServerID: LatencyCounts] = [:]
   /// By pool: from a request's arrival to that of its reply in the client's output.
   package var pools: [PoolID: LatencyCounts] = [:]
+  /// By listener: the same of its clients' requests.
+  package var listeners: [ListenerID: LatencyCounts] = [:]
   /// By worker.
   package var loops: [Int: LoopCounts] = [:]
 

@@ -4,6 +4,8 @@ package enum ReportRow: Hashable, Sendable {
   case reloads, reloadFailures, hostLookups, hostLookupFailures, addressChanges, memoryLimit, lastReloadError
   /// One for each server.
   case server, serverNote, serverReadsAsMisses
+  /// One for each listener.
+  case listenerClients, listenerClientsAccepted, listenerRequests
   /// One for each worker.
   case workerClients, workerRequestsForwarded, workerCPU
   /// The sum over the workers.
@@ -13,7 +15,8 @@ package enum ReportRow: Hashable, Sendable {
     [
       .uptime, .version, .pid, .threads, .reloads, .reloadFailures, .hostLookups, .hostLookupFailures,
       .addressChanges, .memoryLimit, .lastReloadError, .server, .serverNote, .serverReadsAsMisses,
-      .workerClients, .workerRequestsForwarded, .workerCPU,
+      .listenerClients, .listenerClientsAccepted, .listenerRequests, .workerClients, .workerRequestsForwarded,
+      .workerCPU,
     ] + Counter.allCases.map { .total($0) }
 
   package var definition: Definition {
@@ -52,6 +55,17 @@ package enum ReportRow: Hashable, Sendable {
       .init(
         "server:<pools>:<address>:reads_as_misses", .counter, "keys",
         "Keys of this server answered as a miss because it could not answer")
+    case .listenerClients:
+      .init("listener:<address>:clients", .gauge, "clients", "Clients of this listener now")
+    case .listenerClientsAccepted:
+      .init(
+        "listener:<address>:clients_accepted", .counter, "clients",
+        "Clients that have connected to this listener, rejected ones included")
+    case .listenerRequests:
+      .init(
+        "listener:<address>:requests", .counter, "requests",
+        "Requests of this listener's clients, counted when they are answered; a multi-get is one, and requests about "
+          + "no key are not counted")
     case .workerClients: .init("worker:<n>:clients", .gauge, "clients", "Clients of this worker now")
     case .workerRequestsForwarded:
       .init("worker:<n>:requests_forwarded", .counter, "requests", "Requests this worker sent to servers")
@@ -61,7 +75,8 @@ package enum ReportRow: Hashable, Sendable {
     }
   }
 
-  /// The name of this row of one server (`server:main:10.0.0.1:11211`) or worker (`worker:0`), or of the process.
+  /// The name of this row of one server (`server:main:10.0.0.1:11211`), listener (`listener:127.0.0.1:11311`) or worker
+  /// (`worker:0`), or of the process.
   func name(of subject: String) -> String {
     subject + definition.name.dropFirst(placeholder.count)
   }
@@ -70,6 +85,7 @@ package enum ReportRow: Hashable, Sendable {
   private var placeholder: String {
     switch self {
     case .server, .serverNote, .serverReadsAsMisses: "server:<pools>:<address>"
+    case .listenerClients, .listenerClientsAccepted, .listenerRequests: "listener:<address>"
     case .workerClients, .workerRequestsForwarded, .workerCPU: "worker:<n>"
     default: ""
     }
@@ -81,7 +97,7 @@ package struct ReportLine: Equatable, Sendable {
   package let name: String
   package let value: String
 
-  /// `subject`: the server or the worker, for a row that each of them has.
+  /// `subject`: the server, the listener or the worker, for a row that each of them has.
   package init(_ row: ReportRow, of subject: String = "", _ value: some CustomStringConvertible) {
     name = wordOfRow(row.name(of: subject))
     self.value = valueOfRow(value.description)

@@ -40,11 +40,16 @@ package struct Snapshot: Sendable {
   /// By server, summed over the workers.
   package var servers: [ServerID: ServerNumbers] = [:]
   package var pools: [PoolID: ResultCounts] = [:]
+  package var listeners: [ListenerID: ListenerNumbers] = [:]
 
   package init() {}
 
   package func numbers(of server: ServerID) -> ServerNumbers {
     servers[server] ?? ServerNumbers(id: server)
+  }
+
+  package func numbers(of listener: ListenerID) -> ListenerNumbers {
+    listeners[listener] ?? ListenerNumbers(id: listener)
   }
 
   /// How often the requests to a pool had each result.
@@ -70,6 +75,14 @@ package struct Snapshot: Sendable {
       rows.append(
         ReportLine(
           .serverReadsAsMisses, of: server.rowName, numbers(of: server.id).tally.readsAsMisses))
+    }
+    for listener in control.listeners {
+      let (name, numbers) = (listener.rowName, numbers(of: listener.id))
+      rows += [
+        ReportLine(.listenerClients, of: name, numbers.clients),
+        ReportLine(.listenerClientsAccepted, of: name, listener.accepted),
+        ReportLine(.listenerRequests, of: name, numbers.requests),
+      ]
     }
     for (i, worker) in workers.enumerated() {
       let name = "worker:\(i)"

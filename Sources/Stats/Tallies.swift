@@ -120,7 +120,50 @@ package struct PoolTally: ~Copyable, Recyclable {
     results[i] = results[i] &+ UInt64(truncatingIfNeeded: times)
   }
 
+  /// Counts a request that took this long.
+  @inlinable @inline(__always)
+  package mutating func count(_ command: UInt8, _ result: RequestResult, bucket: Int) {
+    count(command, result)
+    latency.record(bucket: bucket, times: 1)
+  }
+
   package func read(into counts: inout ResultCounts) { counts.read(results) }
+}
+
+/// What one worker counts of one listener's clients.
+@usableFromInline
+package struct ListenerTally: ~Copyable, Recyclable {
+  /// Those that are connected.
+  package var clients = 0
+  /// Their requests that were answered, and writes that wanted no reply; a multi-get is one. Those about no key are not
+  /// among them.
+  @usableFromInline package var requests: UInt64 = 0
+  /// From the arrival of a request to that of its reply in the client's output, errors included.
+  @usableFromInline package var latency = Histogram()
+
+  @usableFromInline package init() {}
+  @usableFromInline package mutating func reset() { self = ListenerTally() }
+
+  /// Counts requests that took this long.
+  @inlinable @inline(__always) package mutating func count(bucket: Int, times: UInt32 = 1) {
+    requests &+= UInt64(times)
+    latency.record(bucket: bucket, times: times)
+  }
+}
+
+/// The numbers of one listener at one worker, as it publishes them.
+package struct ListenerNumbers: BitwiseCopyable, Sendable, Equatable {
+  package var id: ListenerID
+  package var clients = 0
+  package var requests: UInt64 = 0
+
+  package init(id: ListenerID) { self.id = id }
+
+  /// Adds another worker's numbers of the same listener.
+  package static func += (a: inout ListenerNumbers, b: ListenerNumbers) {
+    a.clients &+= b.clients
+    a.requests &+= b.requests
+  }
 }
 
 /// The numbers of one pool at one worker, as it publishes them.

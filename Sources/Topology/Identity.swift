@@ -7,6 +7,12 @@ package struct ServerID: BitwiseCopyable, Hashable, Comparable, CustomStringConv
   @usableFromInline package var description: String { "\(number)" }
 }
 
+/// A listener's number: the same as long as its address is configured.
+package struct ListenerID: BitwiseCopyable, Hashable, Sendable {
+  package var number: UInt32
+  package init(_ number: UInt32) { self.number = number }
+}
+
 /// A pool's number: the same as long as the pool keeps its name. Its place in a plan is another number.
 package struct PoolID: BitwiseCopyable, Hashable, Sendable {
   package var number: UInt32

@@ -30,6 +30,9 @@ package struct PoolMembers: Equatable, Sendable {
   package var id: PoolID
   package var servers: [ServerID]
   package var policy: PoolPolicy
+  /// The servers of the pools behind it in a `try`, which have the keys of its servers that are out. If there are any,
+  /// its ring keeps all servers.
+  package var standIns: [ServerID] = []
 
   package init(id: PoolID, servers: [ServerID], policy: PoolPolicy = PoolPolicy()) {
     self.id = id

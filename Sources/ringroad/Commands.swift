@@ -49,9 +49,11 @@ func run(_ arguments: [String]) -> Int32 {
 }
 
 /// Reports whether a proxy would accept a file.
-private func check(_ file: String) -> Int32 {
+private func check(_ path: String) -> Int32 {
+  let file = FileBytes.name(path)
   do throws(ConfigFailure) {
-    let settings = try ProxySettings.load(path: file)
+    let (settings, notes) = try ProxySettings.loadWithNotes(path: path)
+    for note in notes { StandardStreams.complain(note) }
     for note in settings.notes { StandardStreams.complain("\(file): note: \(note)") }
     let problems = StartCheck.problems(of: settings)
     for problem in problems { StandardStreams.complain("\(file): \(problem)") }
@@ -65,10 +67,10 @@ private func check(_ file: String) -> Int32 {
 }
 
 /// Prints a configuration of twemproxy as one of ringroad.
-private func importing(_ file: String) -> Int32 {
+private func importing(_ path: String) -> Int32 {
   do throws(ConfigFailure) {
-    let result = try TwemproxyImport.load(path: file)
-    for note in result.notes { StandardStreams.complain("\(file): note: \(note)") }
+    let result = try TwemproxyImport.load(path: path)
+    for note in result.notes { StandardStreams.complain("\(FileBytes.name(path)): note: \(note)") }
     for error in result.errors { StandardStreams.complain(error.description) }
     guard StandardStreams.write(Array(result.text.utf8)) else { return 1 }
     return result.errors.isEmpty ? 0 : 2

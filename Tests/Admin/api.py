@@ -75,7 +75,7 @@ def documents(stack, report):
         "/api/v1/hotkeys": ["", "?by=bytes"],
         "/api/v1/events": ["", "?since=2"],
         "/api/v1/config": [""],
-        "/api/v1/route": ["?key=a", "?key=%ff%C3%A9"],
+        "/api/v1/route": ["?key=a", "?key=%ff%C3%A9", "?key=a&pool=main"],
     }
     described = {path for path, item in page["paths"].items() if path.startswith("/api/") and "get" in item}
     described.discard("/api/v1/tail")

@@ -50,6 +50,35 @@ import Wire
     #expect(rings.count == 3 && abs(rings.reduce(0, +) - 1) < 1e-6)
   }
 
+  @Test func statusHasEachListenersNumbers() throws {
+    var fixture = try Fixture()
+    var (one, two) = (
+      ListenerReport(id: ListenerID(5), "127.0.0.1:1"), ListenerReport(id: ListenerID(3), "unix:/run/r")
+    )
+    (one.accepted, two.accepted) = (9, 0)
+    fixture.snapshot.control.listeners = [one, two]
+    var numbers = ListenerNumbers(id: one.id)
+    (numbers.clients, numbers.requests) = (4, 70)
+    fixture.snapshot.listeners[one.id] = numbers
+    var book = LatencyBook()
+    book.listeners[one.id, default: LatencyCounts()].record(nanoseconds: 1_000_000, times: 100)
+    fixture.recorder.record(fixture.snapshot, book)
+    let listeners = try #require(try fixture.document("/api/v1/status")["listeners"] as? [[String: Any]])
+    #expect(listeners.map { $0["address"] as? String } == ["127.0.0.1:1", "unix:/run/r"])
+    #expect(listeners.map { $0["clients"] as? Int } == [4, 0])
+    #expect(listeners.map { $0["accepted"] as? Int } == [9, 0])
+    #expect(listeners.map { $0["requests"] as? Int } == [70, 0])
+    let latency = try #require(listeners[0]["latency"] as? [String: Double])
+    #expect(latency.count == 3 && latency.values.allSatisfy { abs($0 - 0.001) < 0.00001 })
+    #expect(listeners[1]["latency"] is NSNull)
+    #expect(
+      fixture.snapshot.rows.map { "\($0.name) \($0.value)" }.filter { $0.hasPrefix("listener") } == [
+        "listener:127.0.0.1:1:clients 4", "listener:127.0.0.1:1:clients_accepted 9",
+        "listener:127.0.0.1:1:requests 70", "listener:unix:/run/r:clients 0",
+        "listener:unix:/run/r:clients_accepted 0", "listener:unix:/run/r:requests 0",
+      ])
+  }
+
   @Test func statusNamesWhatNeedsAttention() throws {
     var fixture = try Fixture()
     try fixture.setState(.markedDown, of: "10.0.0.4")

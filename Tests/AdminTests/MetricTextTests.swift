@@ -46,13 +46,14 @@ struct MetricLine: Equatable {
     }
     fixture.snapshot.workers = [WorkerSnapshot(clients: 1, requestsForwarded: 2, cpu: .milliseconds(2500))]
     for counter in Counter.allCases { fixture.snapshot.totals.set(counter, to: 11) }
-    fixture.snapshot.control.listeners = [ListenerReport("127.0.0.1:11311")]
+    fixture.snapshot.control.listeners = [ListenerReport(id: ListenerID(4), "127.0.0.1:11311")]
     var book = LatencyBook()
     for pool in fixture.snapshot.control.pools {
       for nanoseconds in [1_000, 40_000, 60_000, 2_000_000, 9_000_000_000] as [UInt64] {
         book.pools[pool.id, default: LatencyCounts()].record(nanoseconds: nanoseconds)
       }
     }
+    book.listeners[ListenerID(4)] = book.pools.values.first
     var loop = LoopCounts()
     loop.turns.record(nanoseconds: 70_000)
     loop.lags.record(nanoseconds: 90_000)
@@ -169,10 +170,12 @@ struct MetricLine: Equatable {
     var counts: [String: Int] = [:]
     for line in Self.lines(MetricText.prometheus.render(fixture.source)) where !line.hasPrefix("#") {
       let labels = try #require(MetricLine(line)).labels
-      counts[["server", "pool", "worker"].first { labels[$0] != nil } ?? "process", default: 0] += 1
+      counts[
+        ["server", "pool", "worker", "listener"].first { labels[$0] != nil } ?? "process", default: 0] += 1
     }
-    #expect(Set(counts.keys) == ["process", "worker", "server", "pool"])
+    #expect(Set(counts.keys) == ["process", "worker", "server", "pool", "listener"])
     #expect(counts["process", default: 0] <= 70 && counts["worker", default: 0] <= 50)
+    #expect(counts["listener", default: 0] <= 24)
     #expect(counts["server", default: 0] <= 50 * fixture.snapshot.control.servers.count)
     #expect(counts["pool", default: 0] <= 21 * 2 + Verb.allCases.count * RequestResult.count)
     #expect(Verb.allCases.count * RequestResult.count == 494)

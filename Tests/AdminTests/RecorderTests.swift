@@ -103,6 +103,27 @@ import Wire
       track.all.counts.reduce(0, +) == 1 && abs(track.all.sum - 0.001) < 0.00001, "the metric never falls")
   }
 
+  @Test func aListenersLatenciesAreKeptAsLongAsItIsConfigured() throws {
+    var recorder = Recorder()
+    var snapshot = Self.snapshot(0)
+    snapshot.control.listeners = [
+      ListenerReport(id: ListenerID(1), "a"), ListenerReport(id: ListenerID(2), "b"),
+    ]
+    var book = LatencyBook()
+    book.listeners[ListenerID(1), default: LatencyCounts()].record(nanoseconds: 1_000_000, times: 3)
+    // One that was removed a moment ago.
+    book.listeners[ListenerID(9), default: LatencyCounts()].record(nanoseconds: 1_000_000)
+    for _ in 0..<2 { recorder.record(snapshot, book) }
+    #expect(Set(recorder.listeners.keys) == [ListenerID(1), ListenerID(2)])
+    let one = try #require(recorder.listeners[ListenerID(1)])
+    #expect(one.all.counts.reduce(0, +) == 6 && abs(one.all.sum - 0.006) < 0.00005)
+    #expect(try #require(one.now).allSatisfy { abs($0 - 0.001) < 0.00001 })
+    #expect(recorder.listeners[ListenerID(2)]?.now == nil)
+    snapshot.control.listeners.removeFirst()
+    recorder.record(snapshot, LatencyBook())
+    #expect(Set(recorder.listeners.keys) == [ListenerID(2)])
+  }
+
   @Test func bucketsOfTheMetricAreWhatWasRecorded() throws {
     var random = Seeded(5)
     var recorder = Recorder()

@@ -208,6 +208,24 @@ import Topology
     #expect(longer["pool"] as? String == "main" && longer["prefix"] as? String == "s:x")
   }
 
+  /// As on a listener that names the pool.
+  @Test func routeInANamedPoolHasNoPrefix() throws {
+    var fixture = try Fixture()
+    let named = try fixture.document("/api/v1/route?key=s:1&pool=main")
+    #expect(named["pool"] as? String == "main" && named["prefix"] as? String == "")
+    let server = try #require(named["server"] as? String)
+    #expect(["10.0.0.1", "10.0.0.2:11212", "10.0.0.3"].contains(server))
+    try fixture.setState(.ejected, of: server)
+    let other = try fixture.document("/api/v1/route?key=s:1&pool=main")
+    #expect(other["owner"] as? String == server && other["server"] as? String != server)
+    #expect(try fixture.response("GET", "/api/v1/route?key=s:1&pool=none").status == 404)
+    var unrouted = try Fixture(
+      "listen: [{address: 127.0.0.1:1, to: a}, {address: 127.0.0.1:2, to: b}]\n"
+        + "pools: {a: {servers: [x]}, b: {servers: [y]}}")
+    #expect(try unrouted.response("GET", "/api/v1/route?key=k").text.contains("pool=NAME"))
+    #expect(try unrouted.document("/api/v1/route?key=k&pool=b")["server"] as? String == "y")
+  }
+
   @Test func keyWithoutARouteIsNotFound() throws {
     var fixture = try Fixture("pools: {a: {servers: [x]}}\nroutes: [{prefix: q, pool: a}]")
     #expect(try fixture.response("GET", "/api/v1/route?key=z").status == 404)

@@ -67,7 +67,11 @@ class Api:
         return {
             "version": "0.9.0", "pid": 4711, "started": world.started, "uptime": now - world.started, "now": now,
             "config": "/etc/ringroad.yml", "ready": True, "reasons": [], "attention": attention, "workers": workers,
-            "listeners": ["0.0.0.0:11311"], "clients": {"now": sum(w["clients"] for w in workers), "accepted": 81233, "rejected": 0, "limit": 10000},
+            "listeners": [{
+                "address": "0.0.0.0:11311", "clients": sum(w["clients"] for w in workers), "accepted": 81233,
+                "requests": world.pools[0].counters["requests"], "latency": {"p50": 0.00021, "p99": 0.0008, "p999": 0.0021},
+            }],
+            "clients": {"now": sum(w["clients"] for w in workers), "accepted": 81233, "rejected": 0, "limit": 10000},
             "memory": {"in_use": 31 << 20, "idle": 12 << 20, "limit": MEMORY_LIMIT},
             "reloads": {"applied": 4, "refused": 0, "last_error": None}, "counters": {"client_flushes": 0},
         }

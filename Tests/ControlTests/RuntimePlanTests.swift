@@ -12,14 +12,14 @@ import Topology
     let keys = (1...3).map { endpoint(UInt16($0)) }
     let numbers = keys.map { registry.id(of: $0) }
     #expect(Set(numbers).count == 3)
-    registry.keep(keys, pools: [])
+    registry.keep(keys, pools: [], listeners: [])
     #expect(keys.reversed().map { registry.id(of: $0) } == numbers.reversed())
   }
 
   @Test func serverIdsAreNotReused() {
     var registry = ServerRegistry()
     let first = registry.id(of: endpoint(1))
-    registry.keep([], pools: [])
+    registry.keep([], pools: [], listeners: [])
     let again = registry.id(of: endpoint(1))
     let other = registry.id(of: endpoint(2))
     #expect(Set([first, again, other]).count == 3)
@@ -42,6 +42,20 @@ import Topology
     let later = RuntimePlan(try settings("servers: [a:1, b:2]"), registry: &registry)
     #expect(numbers(later)["b:2"] != old["b:2"])
     #expect(numbers(later)["a:1"] == old["a:1"])
+  }
+
+  @Test func reloadKeepsTheIdsOfListenersThatStay() throws {
+    var registry = ServerRegistry()
+    func listeners(_ addresses: String) throws -> [ListenerID] {
+      let settings = try settings("listen: [\(addresses)]\nservers: [a:1]")
+      return RuntimePlan(settings, registry: &registry).plan.listeners
+    }
+    let before = try listeners("127.0.0.1:1, 127.0.0.1:2, unix:/run/r")
+    #expect(Set(before).count == 3)
+    #expect(try listeners("unix:/run/r, 127.0.0.1:1") == [before[2], before[0]])
+    // One that was removed and returns has a new id: its old clients are not counted for it.
+    let after = try listeners("127.0.0.1:2, 127.0.0.1:3, unix:/run/r")
+    #expect(after[2] == before[2] && Set(after).union(before).count == 5)
   }
 
   /// Whatever its name on their rings.

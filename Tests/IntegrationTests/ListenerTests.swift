@@ -46,6 +46,71 @@ extension Integration {
       return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? -1
     }
 
+    /// Of two listeners, and of one that comes by a reload.
+    @Test func eachListenerHasItsOwnNumbers() throws {
+      let server = try Memcached()
+      let (admin, second, third) = (try Ports.free(), try Ports.free(), try Ports.free())
+      var first: UInt16 = 0
+      let config = { (listeners: [UInt16]) in
+        "listen: [\(listeners.map { "127.0.0.1:\($0)" }.joined(separator: ", "))]\nthreads: 2\nservers: [\(server.address)]\n"
+      }
+      let proxy = try Proxy(flags: ["--admin", "127.0.0.1:\(admin)"]) { port, _ in
+        first = port
+        return config([port, second])
+      }
+      let one = try proxy.client()
+      let others = try (0..<3).map { _ in try TextClient(port: second) }
+      #expect(try one.set("k", "v") == "STORED")
+      for client in others {
+        for _ in 0..<5 { #expect(try client.get("k")?.text == "v") }
+        #expect(try client.get(["k", "j"]).count == 1)
+        #expect(try client.ask("version").hasPrefix("VERSION"))
+      }
+      func rows(_ port: UInt16) throws -> [String] {
+        let all = try proxy.numbers()
+        return ["clients", "requests"].map { all["listener:127.0.0.1:\(port):\($0)"] ?? "none" }
+      }
+      // The client that asks is the first listener's.
+      #expect(eventually(within: .seconds(2)) { (try? rows(second)) == ["3", "18"] })
+      #expect(try rows(first)[1] == "1")
+      func metric(_ name: String, _ port: UInt16) throws -> String? {
+        let line = try Self.page("/metrics", admin).split(separator: "\n").first {
+          $0.hasPrefix("ringroad_listener_\(name){listener=\"127.0.0.1:\(port)\"}")
+        }
+        return line?.split(separator: " ").last.map(String.init)
+      }
+      #expect(eventually(within: .seconds(3)) { (try? metric("latency_seconds_count", second)) == "18" })
+      #expect(try metric("latency_seconds_count", first) == "1")
+      #expect(try metric("requests_total", second) == "18")
+      #expect(
+        try Self.page("/api/v1/status", admin).contains("\"address\":\"127.0.0.1:\(second)\",\"clients\":3"))
+      // A reload replaces the second: the new one begins with nothing, and clients of the old are counted for none.
+      let total = try proxy.number("keys_requested")
+      try proxy.replace(config([first, third]))
+      #expect(eventually(within: .seconds(3)) { (try? rows(third)) == ["0", "0"] })
+      for client in others { #expect(try client.get("k")?.text == "v") }
+      let late = try TextClient(port: third)
+      #expect(try late.get("k")?.text == "v")
+      #expect(eventually(within: .seconds(2)) { (try? rows(third)) == ["1", "1"] })
+      #expect(try rows(second) == ["none", "none"])
+      #expect(try rows(first)[1] == "1")
+      #expect(try metric("requests_total", second) == nil)
+      #expect(eventually(within: .seconds(2)) { (try? proxy.number("keys_requested")) == total + 4 })
+    }
+
+    /// A page of the admin interface.
+    private static func page(_ path: String, _ port: UInt16) throws -> String {
+      let client = try TextClient(port: port)
+      try client.send("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+      var length = 0
+      while case let line = try client.line(), !line.isEmpty {
+        if line.lowercased().hasPrefix("content-length:") {
+          length = Int(line.dropFirst(15).drop { $0 == " " }) ?? 0
+        }
+      }
+      return String(decoding: try client.bytes(length), as: UTF8.self)
+    }
+
     @Test func socketPathLeftByACrashIsReplaced() throws {
       let server = try Memcached()
       let shared = try Directory()

@@ -17,7 +17,8 @@ import Wire
       let text = Array("get \(key)\r\n".utf8)
       // SAFETY: a byte has no padding that could be uninitialised.
       _ = unsafe queue.enqueueGet(
-        Ref(1), in: PoolIndex(), keyLength: key.utf8.count, text.span.bytes, since: .origin, &buffers)
+        Ref(1), from: ListenerIndex(), in: PoolIndex(), keyLength: key.utf8.count, text.span.bytes,
+        since: .origin, &buffers)
     }
 
     func delete(_ key: String) {
@@ -106,7 +107,7 @@ import Wire
     var at = RequestQueue.Position()
     var other = RequestQueue()
     while let one = fixture.queue.next(&at) {
-      other.enqueue(one.leg, copiedFrom: fixture.queue.bytes, at: one.start, &fixture.buffers)
+      other.enqueue(one.leg, copiedFrom: fixture.queue.bytes.readable, at: one.start, &fixture.buffers)
     }
     fixture.queue = other
     #expect(fixture.text == "get a\r\nget bc\r\nget d\r\n")

@@ -58,6 +58,38 @@ import Testing
     #expect(rig.leak == nil)
   }
 
+  /// The time in the queue, on the shared connection and behind the client's earlier replies is the client's too; the
+  /// server is charged with what it did.
+  @Test(arguments: ["get k", "mg k v"])
+  func aLargeValuesTimeCountsFromItsClientsRequest(_ request: String) throws {
+    let rig = rig()
+    let c = rig.open()
+    rig.say(c, request)
+    func opaque(_ asked: String) -> Substring { asked.firstMatch(of: /\ O[0-9a-z]+/)?.0 ?? "" }
+    func reply(_ asked: String) -> String {
+      request.hasPrefix("mg")
+        ? "VA 1000\(opaque(asked))\r\n\(long)\r\n" : "VALUE k 0 1000\r\n\(long)\r\nEND\r\n"
+    }
+    let asked = rig.asked("a")
+    rig.advance(.milliseconds(40), ticking: false)
+    rig.send(from: "a", String(reply(asked).prefix(500)))
+    rig.send(from: "a", String(reply(asked).dropFirst(500)))
+    let own = try #require(rig.privateConnections.first)
+    let again = rig.asked(own)
+    rig.advance(.milliseconds(5), ticking: false)
+    rig.send(from: own, reply(again))
+    #expect(rig.got(c).contains(long))
+    var book = LatencyBook()
+    rig.worker.dispatcher.upstream.moveLatencies(to: &book)
+    rig.worker.dispatcher.downstream.listeners.moveLatencies(to: &book)
+    let client = try #require(book.pools.values.first)
+    #expect(client.total == 1)
+    #expect((0.0446...0.0454).contains(try #require(client.quantiles([1]))[0]))
+    let server = try #require(book.servers.values.first)
+    #expect(server.total == 1)
+    #expect((0.0049...0.0051).contains(try #require(server.quantiles([1]))[0]))
+  }
+
   /// Every 64 KiB of a discarded value have a deadline, so no request waits for ever behind one that drips.
   @Test(arguments: [1, 65_536])
   func requestsBehindADiscardedValueHaveADeadline(bytes: Int) {

@@ -128,7 +128,8 @@ import Topology
     desk.supervisor.report()
     let names = desk.rows.split(separator: "\r\n").dropLast().map { row in
       row.split(separator: " ")[1].replacing("server:main:127.0.0.1:1", with: "server:<pools>:<address>")
-        .replacing("worker:0", with: "worker:<n>")
+        .replacing("listener:127.0.0.1:11311", with: "listener:<address>").replacing(
+          "worker:0", with: "worker:<n>")
     }
     #expect(names.map { String($0) } == ReportRow.all.map(\.definition.name))
     #expect(desk.rows.contains("found \"so on\"; the default is auto\r\n"), "\(desk.rows)")

@@ -21,6 +21,72 @@ let badPlacement = #"""
   | placement: {scheme: dalli, sed: blue}
   > 2:28: unknown key "sed" in placement; did you mean "seed"?
   > 2:28: placement dalli has no "seed", but weights, names, add_prefix, skip_prefix; leave it out
+  ## an option beside its placement
+  | servers: [a]
+  | placement: mcproxy-jump
+  | seed: blue
+  > 3:1: unknown key "seed" in the file; move it into "placement", as placement: {scheme: mcproxy-jump, seed: blue}
+  ## options beside a placement that has one
+  | pools:
+  |   main:
+  |     servers: [a]
+  |     filter_stop: "|"
+  |     placement: {scheme: mcproxy-ring, seed: blue}
+  |     points: 40
+  | routes: [{pool: main}]
+  > 4:5: unknown key "filter_stop" in pool "main"; move it into "placement", as placement: {scheme: mcproxy-ring, seed: blue, filter_stop: "|", points: 40}
+  > 6:5: unknown key "points" in pool "main"; move it into "placement", as placement: {scheme: mcproxy-ring, seed: blue, filter_stop: "|", points: 40}
+  ## an option without its placement
+  | servers: [a]
+  | salt: blue
+  > 2:1: unknown key "salt" in the file; it belongs to a placement that has it; such as placement: {scheme: mcrouter-ch3, salt: blue}
+  ## an option of the default placement
+  | servers: [a]
+  | add_prefix: "a:"
+  > 2:1: unknown key "add_prefix" in the file; write placement: {scheme: ketama, add_prefix: "a:"}
+  ## an option that its placement does not have
+  | servers: [a]
+  | placement: dalli
+  | order: sorted
+  > 3:1: unknown key "order" in the file; leave it out: placement dalli has no "order"
+  ## an option beside and in its placement
+  | servers: [a]
+  | placement: {scheme: dalli, skip_prefix: x}
+  | skip_prefix: x
+  > 3:1: unknown key "skip_prefix" in the file; leave it out: "placement" has it already
+  ## a kind of keys that only some placements have
+  | servers: [a]
+  | keys: whole
+  > 2:1: unknown key "keys" in the file; it belongs to a placement that has it; such as placement: {scheme: mcrouter-ch3, keys: whole}
+  ## an option beside the pools
+  | pools: {a: {servers: [x]}}
+  | filter_tags: "{}"
+  > 2:1: unknown key "filter_tags" in the file; move it into the placement of the pool it is meant for
+  ## a scheme beside nothing
+  | servers: [a]
+  | scheme: dalli
+  > 2:1: unknown key "scheme" in the file; write placement: dalli
+  ## weights and names beside the servers
+  | servers: [a, b]
+  | weights: [1, 2]
+  | names: [x, y]
+  > 2:1: unknown key "weights" in the file; it belongs to a server: {address: 10.0.0.1:11211, weight: 2}
+  > 3:1: unknown key "names" in the file; it belongs to a server: {address: 10.0.0.1:11211, name: cache-a}
+  ## a server's label
+  | servers: [{address: a, label: x}]
+  > 1:24: unknown key "label" in a server; did you mean "name"?
+  ## a listener's pool
+  | listen: {address: 127.0.0.1:1, pool: main}
+  | servers: [a]
+  > 1:32: unknown key "pool" in a listener; did you mean "to"?
+  ## a pool for all listeners
+  | to: main
+  | servers: [a]
+  > 1:1: unknown key "to" in the file; it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: "user:", pool: main}
+  ## the log's destination at the top level
+  | to: syslog
+  | servers: [a]
+  > 1:1: unknown key "to" in the file; write log: {to: syslog}
   ## points that are no whole digests
   | servers: [a]
   | placement: {scheme: mcproxy-ring-ketama, points: 42}

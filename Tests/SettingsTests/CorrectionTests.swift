@@ -84,7 +84,13 @@ struct Correction {
     self.error = error
     lines = yaml.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     guard let hint = error.hint, error.line > 0 else { return }
-    if let words = hint.firstMatch(of: /add a line such as (.*)$/) {
+    if let words = hint.firstMatch(of: /move it into "placement", as (.*)$/) {
+      let kept = entryRemoved().split(separator: "\n", omittingEmptySubsequences: false)
+      let new = kept.map { line in
+        line.contains(/^ *placement:/) ? line.prefix { $0 == " " } + words.1 : line
+      }
+      files = [new.joined(separator: "\n")]
+    } else if let words = hint.firstMatch(of: /add a line such as (.*)$/) {
       files = [lines.joined(separator: "\n") + words.1 + "\n"]
     } else if let words = hint.firstMatch(
       of: /(?:^|; |, or )(?:write|such as|the default is) (.*?)( at the top level)?$/)

@@ -63,7 +63,16 @@ let foreignFiles = #"""
   |   },
   |   "route": "PoolRoute|A"
   | }
-  > 2:3: this is a configuration of mcrouter, not ringroad's; keys move; write {servers: [10.0.0.1:11211, "[fd00::12]:11212", cache-c:11211]}
+  > 2:3: this is a configuration of mcrouter, not ringroad's; write {servers: [10.0.0.1:11211, "[fd00::12]:11212", cache-c:11211], placement: mcrouter-ch3}
+  ## mcrouter's JSON with a hash function
+  | {"pools": {"A": {"servers": ["10.0.0.1:11211"]}}, "route": {"type": "PoolRoute", "pool": "A", "hash": {"hash_func": "Crc32"}}}
+  > 1:2: this is a configuration of mcrouter, not ringroad's; write {servers: [10.0.0.1:11211], placement: mcrouter-crc32}
+  ## mcrouter's JSON with weights
+  | {"pools": {"A": {"servers": ["10.0.0.1:11211"], "weights": [1.0]}}, "route": "PoolRoute|A"}
+  > 1:2: this is a configuration of mcrouter, not ringroad's; add its placement, which "ringroad placements" lists; write {servers: [10.0.0.1:11211]}
+  ## mcrouter's JSON with a hash function in its route
+  | {"pools": {"A": {"servers": ["10.0.0.1:11211"]}}, "route": "HashRoute|PoolRoute|A|WeightedCh3"}
+  > 1:2: this is a configuration of mcrouter, not ringroad's; add its placement, which "ringroad placements" lists; write {servers: [10.0.0.1:11211]}
   ## mcrouter's JSON with comments and two pools
   | /* two pools */
   | {
@@ -78,10 +87,10 @@ let foreignFiles = #"""
   |   },
   |   "route": "PoolRoute|A"
   | }
-  > 1:1: this is a configuration of mcrouter, not ringroad's; write {servers: [10.0.0.1:11211, "[fd00::12]:11212"]}
+  > 1:1: this is a configuration of mcrouter, not ringroad's; write {servers: [10.0.0.1:11211, "[fd00::12]:11212"], placement: mcrouter-ch3}
   ## mcrouter's JSON with routes
   | {"pools": {"A": {"servers": ["10.0.0.1:11211"]}, "B": {"servers": ["10.0.0.2:11211"]}}, "routes": [{"aliases": ["/a/b/"], "route": "PoolRoute|A"}]}
-  > 1:2: this is a configuration of mcrouter, not ringroad's; keys move; write {pools: {A: {servers: [10.0.0.1:11211]}, B: {servers: [10.0.0.2:11211]}}, routes: [{pool: A}]}
+  > 1:2: this is a configuration of mcrouter, not ringroad's; add its routes; write {pools: {A: {servers: [10.0.0.1:11211], placement: mcrouter-ch3}, B: {servers: [10.0.0.2:11211], placement: mcrouter-ch3}}, routes: [{pool: A}]}
   ## mcrouter's JSON without servers
   | {"route": "NullRoute"}
   > 1:2: this is a configuration of mcrouter, not ringroad's; such as {servers: [10.0.0.1:11211]}
@@ -124,6 +133,21 @@ let foreignFiles = #"""
   |     }
   | }
   > 1:1: this is a configuration of nginx, not ringroad's; write {servers: [10.0.0.1:11211, 10.0.0.2:11211]}
+  ## nginx's file with a hash
+  | upstream mc {
+  |     hash $memcached_key consistent;
+  |     server 10.0.0.1:11211 weight=2;
+  |     server 10.0.0.2:11211 max_fails=2;
+  | }
+  > 1:1: this is a configuration of nginx, not ringroad's; write {servers: [{address: 10.0.0.1:11211, weight: 2}, 10.0.0.2:11211], placement: nginx-consistent}
+  ## nginx's file with a hash that is no ring
+  | http {
+  |     upstream mc {
+  |         hash $uri;
+  |         server 10.0.0.1:11211;
+  |     }
+  | }
+  > 1:1: this is a configuration of nginx, not ringroad's; write {servers: [10.0.0.1:11211], placement: nginx-hash}
   ## memcached.conf
   | # memcached default config file
   | -d

@@ -52,9 +52,26 @@ struct ImportCase: CustomTestStringConvertible, Sendable {
     let complaints =
       result.errors.map { String($0.description.dropFirst(head.count)) } + result.notes.map { "note: \($0)" }
     #expect(complaints == file.complaints)
-    let lines = result.text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-    #expect(lines.count == 2 ? lines[1] == file.text : result.text.isEmpty && file.text.isEmpty)
-    #expect(result.text.isEmpty || lines[0].hasPrefix("# From nutcracker.yml of twemproxy: "))
+    let lines = result.text.split(separator: "\n", omittingEmptySubsequences: false)
+    let comments = lines.prefix { $0.hasPrefix("#") }
+    #expect(lines.dropFirst(comments.count).joined(separator: "\n") == file.text)
+    #expect(result.text.isEmpty == comments.isEmpty && result.text.isEmpty == file.text.isEmpty)
+    guard let first = comments.first else { return }
+    #expect(first.hasPrefix("# From nutcracker.yml of twemproxy: "))
+    let missing = result.errors.map { "#   line \($0.line): \($0.message)\($0.hint.map { "; \($0)" } ?? "")" }
+    let kept = (missing.isEmpty ? [] : ["# Not carried over:"] + missing)
+    let notes = result.notes.isEmpty ? [] : ["# Note:"] + result.notes.map { "#   \($0)" }
+    #expect(comments.dropFirst().map { String($0) } == kept + notes)
+  }
+
+  /// No text of the file ends the comment that names it.
+  @Test(arguments: ["\\n", "\\u2028", "\\x85", "\\r", "\\ufeff"])
+  func whatIsMissingStaysInItsComment(_ character: String) throws {
+    let key = "\"x\(character)servers: [evil]\": 1"
+    let result = try Self.imported(Self.pool(key))
+    #expect(result.errors.count == 1)
+    let settings = try ProxySettingsTests.decode(result.text)
+    #expect(settings.pools[0].servers.map(\.address) == ["10.0.0.1:11211"])
   }
 
   /// Files with several pools need a listener's `to`.
@@ -228,7 +245,7 @@ struct ImportCase: CustomTestStringConvertible, Sendable {
 
   @Test func importTakesOneFile() throws {
     #expect(try InvocationTests.parse("import n.yml") == .importing(file: "n.yml"))
-    #expect(try InvocationTests.parse("import -") == .importing(file: "/dev/stdin"))
+    #expect(try InvocationTests.parse("import -") == .importing(file: "-"))
     #expect(try InvocationTests.parse("import -- -n") == .importing(file: "-n"))
     #expect(try InvocationTests.parse("import --help") == .help(.importing))
     #expect(try InvocationTests.parse("help import") == .help(.importing))

@@ -37,6 +37,57 @@ import Testing
   }
 }
 
+/// What `ringroad check` says of a server's values that its placement does not use.
+@Suite struct IdleValueTests {
+  static func notes(_ text: String) throws -> [String] {
+    try ProxySettings.decodeWithNotes(bytes: Array(text.utf8), file: "f").notes
+  }
+
+  @Test func weightsThatThePlacementDoesNotHaveAreNoted() throws {
+    let servers = """
+      servers:
+        - 10.0.0.1
+        - {address: 10.0.0.2, weight: 2}
+        - {address: 10.0.0.3, weight: 3}
+
+      """
+    let start = "f:3:5: note: the weight of 10.0.0.2:11211 and 1 more in pool \"main\" changes nothing: "
+    #expect(
+      try Self.notes(servers + "placement: gomemcache\n") == [
+        start + "placement gomemcache has no weights"
+      ])
+    #expect(try Self.notes(servers + "placement: ketama\n") == [])
+    #expect(try Self.notes(servers + "placement: {scheme: ketama, weights: ignored}\n") == [])
+  }
+
+  @Test func addressesThatAreNotHashedAreNoted() throws {
+    let servers =
+      "servers: [{address: cache-a, resolved: 10.0.0.1}, {address: cache-b, resolved: 10.0.0.2}]\n"
+    #expect(
+      try Self.notes(servers) == [
+        "f:1:11: note: the resolved address of cache-a:11211 and 1 more in pool \"main\" changes nothing: "
+          + "placement ketama does not hash it"
+      ])
+    #expect(try Self.notes(servers + "placement: spymemcached-ketama\n") == [])
+    let named = "servers: [{address: cache-a, resolved: 10.0.0.1, name: x}]\nplacement: spymemcached-ketama\n"
+    #expect(
+      try Self.notes(named) == [
+        "f:1:11: note: the resolved address of cache-a:11211 in pool \"main\" changes nothing: its name is hashed instead"
+      ])
+  }
+
+  @Test func poolsHaveNotesOfTheirOwn() throws {
+    let text = """
+      pools:
+        a: {servers: [{address: x, weight: 2}], placement: mcrouter-ch3}
+        b: {servers: [{address: y, resolved: 10.0.0.1}]}
+      routes: [{prefix: "b:", pool: b}, {pool: a}]
+
+      """
+    #expect(try Self.notes(text).map { $0.prefix(6) } == ["f:2:17", "f:3:17"])
+  }
+}
+
 /// A listener that names a pool.
 @Suite struct ListenerTargetSettingsTests {
   static let pools = "pools: {a: {servers: [10.0.0.1]}, b: {servers: [10.0.0.2]}}\n"

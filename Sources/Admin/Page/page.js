@@ -48,6 +48,7 @@ function show([status, { servers }, { pools }, steps], time) {
     history.clear();
     table.rates.clear();
     poolRates.clear();
+    listenerRates.clear();
     clearEvents();
   }
   view.status = status;
@@ -58,7 +59,7 @@ function show([status, { servers }, { pools }, steps], time) {
   if (isGone) select(null, null);
   showAttention(status);
   showFigures(status);
-  showProcess(status);
+  showProcess(status, time);
   showCharts();
   if (ring.answer !== null) showRing();
   if (polling.failure !== null && polling.answeredAt !== null) announce("The proxy answers again");

@@ -218,10 +218,20 @@ function startHotkeys() {
 
 // MARK: - Process
 
-function showProcess(status) {
-  const { clients = {}, memory = {}, reloads = {} } = status;
+const MOST_LISTENERS = 16;
+const listenerRates = new Rates();
+
+function listenerText(listener) {
+  const { p50, p99 } = listener.latency || {};
+  const { rate: requests } = listenerRates.of(listener.address);
+  return `${visible(listener.address)}: ${count(listener.clients)} clients, ${rate(requests)} requests/s, p50 ${latency(p50)}, p99 ${latency(p99)}`;
+}
+
+function showProcess(status, time) {
+  const { clients = {}, memory = {}, reloads = {}, listeners = [] } = status;
+  listenerRates.add(time, listeners.map(({ address, requests }) => ({ name: address, requests, hits: 0, misses: 0, errors: 0 })));
   const rows = [
-    ["Listens on", (status.listeners || []).map(visible).join(", ")],
+    ...listeners.slice(0, MOST_LISTENERS).map((listener) => ["Listens on", listenerText(listener)]),
     ["Started", clock(status.started, status.now)],
     ["Clients", `${count(clients.accepted)} accepted, ${count(clients.rejected)} rejected`],
     ["Memory", `${bytes(memory.in_use)} in use, ${bytes(memory.idle)} idle, limit ${bytes(memory.limit)}`],

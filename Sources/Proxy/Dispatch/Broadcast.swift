@@ -267,7 +267,7 @@ extension Dispatcher {
     now: Instant
   ) {
     let kind = StatsKind(words: fanOuts[f].command.words)
-    var merged = MergedStats(kind: kind, ownPID: processID)
+    var merged = MergedStats(kind: kind, ownPID: common.processID)
     if kind == .conns { merged.add(clients) }
     if kind == .general { known.keep(everyServerID()) }
     for i in 0..<fanOuts[f].pieces.count {
@@ -319,5 +319,28 @@ extension Dispatcher {
     let target = downstream.target(of: id.slot)
     downstream.append(bytes, to: target, &common)
     downstream.conclude(id.slot, target, &common)
+  }
+
+  // MARK: - Servers that may not be released yet
+
+  /// The servers that a reply being made may name: until then their connections are kept. O(requests in flight).
+  var serversNamed: Set<Ref<Server>> {
+    var named: Set<Ref<Server>> = []
+    for f in fanOuts.slots
+    where fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
+      named.insert(fanOuts[f].failedServer)
+      if fanOuts[f].kind != .multiGet {
+        for i in 0..<fanOuts[f].pieces.count { named.insert(fanOuts[f].pieces[i].server) }
+      }
+    }
+    return named
+  }
+
+  /// These servers, and those that a large value is on its way to or from: until then the slot must not be given to
+  /// another server. Their retired connections may be closed meanwhile. O(requests in flight).
+  var serversInUse: Set<Ref<Server>> {
+    var inUse = serversNamed
+    for i in streams.slots where streams.isTaken(i) { inUse.insert(streams[i].server) }
+    return inUse
   }
 }

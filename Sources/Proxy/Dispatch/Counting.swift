@@ -9,8 +9,8 @@ import Wire
 /// What the legs of one reply to a line of gets have got so far. It is in the dispatcher because the loop over them has no
 /// register left.
 struct SharedReply: BitwiseCopyable {
-  /// The pool of all of them.
-  var pool = PoolIndex()
+  /// Whom all of them are counted for.
+  var account = Account()
   var hits = 0
   var errors = 0
   /// Legs whose clients were answered before, or have left.

@@ -20,6 +20,7 @@ package struct Dispatcher: ~Copyable {
   /// Requests of several parts, and large values on their way.
   var fanOuts = Slab<FanOut>(capacity: 16)
   var streams = Slab<Stream>(capacity: 4)
+  var routed = RoutedState()
   /// The words of the current request line.
   var line = RequestLine()
   /// Connections that the current multi-get has begun to write to.
@@ -32,13 +33,11 @@ package struct Dispatcher: ~Copyable {
   var round: UInt64 = 0
   /// Clients whose large request waits for the next tick: it would overtake an earlier one, or a queue is full.
   var heldRequests = Fifo<SlotID<Client>>()
-  /// The proxy's process id, for `stats`.
-  let processID: Int32
 
   init(limits: Limits, processID: Int32, secret: UInt64) {
     common = Common(limits: limits, seed: secret)
     upstream = Upstream(secret: secret)
-    self.processID = processID
+    common.processID = processID
   }
 
   // MARK: - Requests that could not be sent
@@ -48,7 +47,7 @@ package struct Dispatcher: ~Copyable {
   mutating func turnAwayGet(_ c: Ref<Client>, at destination: Destination, _ failure: ServerFailure) {
     var leg = Leg()
     leg.exchange = downstream.newExchange(c)
-    leg.pool = destination.pool
+    leg.account = Account(destination.pool, downstream.clients[c].listener)
     leg.since = common.clock
     fail(leg, at: destination.server, failure, isTrue: true)
   }
@@ -63,8 +62,8 @@ package struct Dispatcher: ~Copyable {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
     let isTrue = invalidation.noteRefusal(
-      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, downstream.clients[c].target, by: l,
-      failure, &upstream, router, &common)
+      bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, target(of: destination, for: c),
+      by: l, failure, &upstream, router, &common)
     var asked = Buffer()
     var leg = Leg()
     leg.verb = request.verb
@@ -72,7 +71,8 @@ package struct Dispatcher: ~Copyable {
     if request.verb.isMeta {
       leg = Leg(MetaLine.write(bytes, p, request.withoutBody, opaque: 0, to: &asked, &common.buffers))
     }
-    leg.pool = destination.pool
+    leg.account = Account(destination.pool, downstream.clients[c].listener)
+    leg.isAimed = target(of: destination, for: c).isPool
     leg.since = common.clock
     if request.isQuiet, !request.verb.isMeta {
       common.counters.add(.noreplyDropped)
@@ -83,6 +83,11 @@ package struct Dispatcher: ~Copyable {
     }
     asked.release(to: &common.buffers)
     upstream.keepPromises(&common)
+  }
+
+  /// What says where the keys of a client's request to this destination belong.
+  func target(of destination: Destination, for c: Ref<Client>) -> Target {
+    destination.isAimed ? Target(destination.pool) : downstream.clients[c].target
   }
 
   // MARK: - Requests that get no reply
@@ -121,6 +126,9 @@ package struct Dispatcher: ~Copyable {
   /// Decides about one of them, and releases the exchange or fan-out that it belongs to.
   private mutating func settle(_ one: Settled, _ asked: borrowing Buffer) {
     let (leg, s) = (one.leg, one.server)
+    if leg.isPromised, leg.isRouted, !leg.isLate, let gate = leg.route.gate {
+      Routed.pass(&self, gate, hasDeleted: false)
+    }
     switch one.fate {
     case .stale, .unspoken:
       // A replacement that is used already may have found a server that does not understand the request.
@@ -164,9 +172,15 @@ package struct Dispatcher: ~Copyable {
     }
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
+    if leg.isRouted, x != Ref<Exchange>.none {
+      if let gate = leg.route.gate { Routed.leave(&self, gate) }
+      if Routed.goesOn(&self, leg, at: s, failure.meansUnsent ? .unsent : .doubt, asked, start) {
+        return countFailure(leg.verb, failure, at: s, in: leg.pool)
+      }
+    }
     countFailure(leg.verb, failure, at: s, in: leg.pool)
     guard x != Ref<Exchange>.none else { return }
-    recordLatency(since: leg.since, in: leg.pool)
+    recordLatency(since: leg.since, in: leg.pool, leg.listener)
     let target = downstream.target(of: x)
     let step = Exchange.step(
       leg.verb.kind, after: .failed(isTrue: isTrue), upstream.policy(of: leg.pool, at: s))
@@ -193,6 +207,9 @@ package struct Dispatcher: ~Copyable {
   private mutating func fail(partOf f: Ref<FanOut>, _ leg: Leg, at s: Ref<Server>, _ failure: ServerFailure) {
     if fanOuts[f].kind == .multiGet {
       if failure == .protocolError { fanOuts[f].forgetValues(from: leg.piece) }
+      if !fanOuts[f].routed.isEmpty {
+        Routed.goOn(&self, f, from: leg.piece, failure.meansUnsent ? .unsent : .doubt)
+      }
       noteFailure(f, at: s, in: leg.pool, failure, keysFrom: leg.piece)
     } else {
       fanOuts[f].pieces[Int(leg.piece)].failure = failure
@@ -293,12 +310,14 @@ package struct Dispatcher: ~Copyable {
     common.set(plan.limits)
     common.buffers.bound = common.limits.memory
     fastPathBytes = min(common.limits.serverQueue, 64 << 10)
+    setListeners(plan.listeners)
     let before = upstream.pools.ids
     upstream.pools.set(plan.pools)
     let slots = upstream.takeServers(of: plan, now: now, &common)
     let starts = upstream.takeMembers(of: plan, slots)
     router.poolStarts = FixedArray(starts)
     router.targets = plan.targets.compactMap { upstream.pools.index(of: $0) }
+    router.take(plan.routing.nodes, of: plan.policies, pools: plan.pools)
     for c in downstream.clients.slots where downstream.clients.isTaken(c) { aim(c) }
     if before != upstream.pools.ids { renumberPools(from: before) }
     let kept = plan.keptPools
@@ -356,47 +375,32 @@ package struct Dispatcher: ~Copyable {
       if invalidation.isJournaling { noteInFlight() }
       invalidation.isJournaling = false
       for pool in stale { applyStatuses(pool: pool) }
-      for i in 0..<router.poolStarts.count where !router.table.pools[PoolIndex(i).ring].isWhole {
-        invalidation.isJournaling = true
-      }
+      for i in 0..<router.poolStarts.count where hasStandIns(pool: i) { invalidation.isJournaling = true }
     }
     if !invalidation.refusals.isEmpty { invalidation.deleteRefusedOnStandIns(&upstream, router, &common) }
   }
 
+  /// Whether other servers have keys of a pool's servers now.
+  private func hasStandIns(pool i: Int) -> Bool {
+    router.passesOn[i]
+      ? members(ofPool: i).contains { upstream.destinations[$0].isEjected }
+      : !router.table.pools[PoolIndex(i).ring].isWhole
+  }
+
+  private func members(ofPool i: Int) -> Range<Int> {
+    let end = i + 1 < router.poolStarts.count ? Int(router.poolStarts[i + 1]) : upstream.destinations.count
+    return Int(router.poolStarts[i])..<end
+  }
+
   /// Takes the ejected servers out of a pool's ring, and puts the others in.
   private mutating func applyStatuses(pool i: Int) {
-    let start = Int(router.poolStarts[i])
-    let end = i + 1 < router.poolStarts.count ? Int(router.poolStarts[i + 1]) : upstream.destinations.count
-    let out = (start..<end).map { upstream.destinations[$0].isEjected }
-    router.table.pools[PoolIndex(i).ring].exclude(out)
-    if !router.table.pools[PoolIndex(i).ring].isWhole { invalidation.isJournaling = true }
+    let out = members(ofPool: i).map { upstream.destinations[$0].isEjected }
+    router.table.pools[PoolIndex(i).ring].exclude(router.passesOn[i] ? [] : out)
+    if hasStandIns(pool: i) { invalidation.isJournaling = true }
   }
 
   /// Records the changes in flight to stand-ins: see `Invalidation.noteInFlight`.
   mutating func noteInFlight() { invalidation.noteInFlight(streams, upstream, router, &common) }
-
-  // MARK: - What may not be released yet
-
-  /// The servers that a reply being made may name: until then their connections are kept. O(requests in flight).
-  var serversNamed: Set<Ref<Server>> {
-    var named: Set<Ref<Server>> = []
-    for f in fanOuts.slots
-    where fanOuts.isTaken(f) && (fanOuts[f].exchange != Ref<Exchange>.none || fanOuts[f].hasDeferred) {
-      named.insert(fanOuts[f].failedServer)
-      if fanOuts[f].kind != .multiGet {
-        for i in 0..<fanOuts[f].pieces.count { named.insert(fanOuts[f].pieces[i].server) }
-      }
-    }
-    return named
-  }
-
-  /// These servers, and those that a large value is on its way to or from: until then the slot must not be given to
-  /// another server. Their retired connections may be closed meanwhile. O(requests in flight).
-  var serversInUse: Set<Ref<Server>> {
-    var inUse = serversNamed
-    for i in streams.slots where streams.isTaken(i) { inUse.insert(streams[i].server) }
-    return inUse
-  }
 
   /// Whether the slot that an effect is about has not been reused since.
   func isCurrent(_ effect: Effect) -> Bool {

@@ -15,6 +15,12 @@ package struct Exchange: BitwiseCopyable, Recyclable {
   var parkedAt = 0
   var parkedLength = 0
 
+  /// When a request that more than one server was asked for arrived: until its reply is parked.
+  var begun: Instant {
+    get { Instant(nanoseconds: UInt64(bitPattern: Int64(parkedAt))) }
+    set { parkedAt = Int(Int64(bitPattern: newValue.nanoseconds)) }
+  }
+
   package init() {}
   package mutating func reset() {
     next = Ref<Exchange>.none
@@ -30,7 +36,7 @@ package struct Exchange: BitwiseCopyable, Recyclable {
 package struct Leg: BitwiseCopyable {
   /// The exchange that waits for it; none after `noreply` or a passed deadline.
   var exchange = Ref<Exchange>.none
-  /// Its fan-out, and its piece there: that of its first key, or that of its server.
+  /// Its fan-out, and its piece there: that of its first key, or that of its server. Without a fan-out: see `route`.
   var fanOut = Ref<FanOut>.none
   var piece = UInt32.max
   /// Bytes of its request.
@@ -44,8 +50,7 @@ package struct Leg: BitwiseCopyable {
   /// server.
   var meta = MetaFlags()
   var keyPlace: UInt8 = 0
-  /// The pool of its key, or of its first: whose rules apply if it fails.
-  var pool = PoolIndex()
+  var account = Account()
   /// When the worker received the request.
   var since = Instant.origin
 
@@ -53,12 +58,27 @@ package struct Leg: BitwiseCopyable {
 
   /// For a request of one key.
   @inline(__always)
-  init(_ request: Request, for exchange: Ref<Exchange>, in pool: PoolIndex, since now: Instant) {
+  init(
+    _ request: Request, for exchange: Ref<Exchange>, from listener: ListenerIndex, in pool: PoolIndex,
+    since now: Instant
+  ) {
     self.exchange = exchange
     verb = request.verb
     keyLength = UInt8(truncatingIfNeeded: request.keyLength)
-    self.pool = pool
+    account = Account(pool, listener)
     since = now
+  }
+
+  /// The pool of its key, or of its first: whose rules apply if it fails.
+  var pool: PoolIndex {
+    @inline(always) get { account.pool }
+    @inline(always) set { account = Account(newValue, account.listener) }
+  }
+
+  /// Its client's listener.
+  var listener: ListenerIndex {
+    @inline(always) get { account.listener }
+    @inline(always) set { account = Account(account.pool, newValue) }
   }
 
   /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
@@ -104,6 +124,21 @@ package struct Leg: BitwiseCopyable {
     set { mark(64, newValue) }
   }
 
+  /// Whether a node decides what follows from its outcome; `route` says which.
+  var isRouted: Bool {
+    @inline(always) get { marks & 128 != 0 }
+    set { mark(128, newValue) }
+  }
+
+  /// Of a leg that `isRouted` and is no part of a fan-out.
+  var route: RouteMark {
+    get { RouteMark(bits: piece) }
+    set {
+      piece = newValue.bits
+      isRouted = true
+    }
+  }
+
   /// Only requests that a client still waits for, within their deadline, and only once.
   var mayBeSentAgain: Bool {
     !isLate && !isRetried && (exchange != Ref<Exchange>.none || fanOut != Ref<FanOut>.none)
@@ -137,5 +172,23 @@ package struct Leg: BitwiseCopyable {
   @inline(always) mutating func continueByNext() {
     length &-= 2
     isContinuedByNext = true
+  }
+}
+
+/// Whom a request is counted for: its pool and its listener, which are compared at once.
+struct Account: BitwiseCopyable, Equatable {
+  private var numbers: UInt16 = 0
+
+  init() {}
+  @inline(always) init(_ pool: PoolIndex, _ listener: ListenerIndex) {
+    numbers = UInt16(pool.number) | UInt16(listener.number) &<< 8
+  }
+
+  var pool: PoolIndex {
+    @inline(always) get { PoolIndex(number: UInt8(truncatingIfNeeded: numbers)) }
+  }
+
+  var listener: ListenerIndex {
+    @inline(always) get { ListenerIndex(number: UInt8(truncatingIfNeeded: numbers &>> 8)) }
   }
 }

@@ -36,12 +36,36 @@ package struct FanOut: ~Copyable, Recyclable {
       set { next = newValue.index }
     }
     var keyLength: UInt8 = 0
-    /// Its value is too large to be kept, and is requested separately. Its key is in `bytes`.
-    var isDeferred = false
+    /// The flags below, one bit each: so a piece has 24 bytes.
+    private var marks: UInt8 = 0
     /// Why there is no reply.
     var failure: ServerFailure?
+    /// The pool that it was asked of, if it `isAimed`.
+    var pool = PoolIndex()
     /// For a leg's first key: the first key of the rest of its share, which is requested when the leg is answered.
     var rest = UInt32.max
+
+    /// Its value is too large to be kept, and is requested separately. Its key is in `bytes`.
+    var isDeferred: Bool {
+      get { marks & 1 != 0 }
+      set { mark(1, newValue) }
+    }
+
+    /// Whether a node has named its pool.
+    var isAimed: Bool {
+      get { marks & 2 != 0 }
+      set { mark(2, newValue) }
+    }
+
+    /// Its key is asked of another server, as a piece behind those of the client's keys: see `RoutedKeys`.
+    var hasMoved: Bool {
+      get { marks & 4 != 0 }
+      set { mark(4, newValue) }
+    }
+
+    private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
+      marks = isSet ? marks | bit : marks & ~bit
+    }
   }
 
   var kind = Kind.multiGet
@@ -49,8 +73,6 @@ package struct FanOut: ~Copyable, Recyclable {
   var count = Count()
   var bytes = Buffer()
   var pieces = List<Piece>()
-  /// Whether values have their cas number.
-  var withCAS = false
   /// Whether the reply must be made piece by piece, because some values were deferred.
   var hasDeferred = false
   /// Whether the client's further requests wait until the deferred values have been sent.
@@ -69,12 +91,14 @@ package struct FanOut: ~Copyable, Recyclable {
   /// Whether failed keys give an error line rather than misses.
   var isStrict = false
   var command = Command()
+  var routed = RoutedKeys()
 
   /// What is counted of it when it is answered.
   struct Count: BitwiseCopyable {
     var verb = Verb.get
-    /// The pool of its first key, and when the worker received it.
+    /// The pool of its first key, its client's listener, and when the worker received it.
     var pool = PoolIndex()
+    var listener = ListenerIndex()
     var since = Instant.origin
     /// Keys whose values have arrived, and that are known to have missed: what a leg that is not late adds to them is
     /// counted.
@@ -93,6 +117,9 @@ package struct FanOut: ~Copyable, Recyclable {
   }
 
   package init() {}
+
+  /// Whether values have their cas number.
+  var withCAS: Bool { count.verb.givesCAS }
 
   /// Adds a key, as a miss until its value arrives; returns its piece.
   @inline(always) mutating func add(_ key: Word) -> UInt32 {
@@ -153,7 +180,6 @@ package struct FanOut: ~Copyable, Recyclable {
 
   package mutating func reset() {
     kind = .multiGet
-    withCAS = false
     hasDeferred = false
     isHolding = false
     exchange = Ref<Exchange>.none
@@ -167,5 +193,6 @@ package struct FanOut: ~Copyable, Recyclable {
     failedServer = Ref<Server>.none
     isStrict = false
     if !command.words.isEmpty { command.words = [] }
+    if !routed.isEmpty { routed.removeAll() }
   }
 }

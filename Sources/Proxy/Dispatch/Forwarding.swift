@@ -84,14 +84,20 @@ extension Dispatcher {
     var p = start
     var count = 0
     let choice = router.choice(for: downstream.clients[c].target)
+    let listener = downstream.clients[c].listener
     while count < room {
       let line = bytes.rest(from: p)
       let keyLength = RequestParser.plainGet(line, from: 0)
       if keyLength == 0 { break }
       let route = router.route(of: line, from: 4, count: keyLength, choice)
-      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, now: now)
       p &+= keyLength &+ 6
       count &+= 1
+      // Checked here, so that a get for a pool need not keep what the others use.
+      guard route.number >= 0 else {
+        Routed.forwardGet(&self, c, line, keyLength: keyLength, besides: route, now: now)
+        continue
+      }
+      forward(c, line, 0, Request(plainGetAt: 0, keyLength: keyLength), by: route, from: listener, now: now)
     }
     common.counters.add(count, to: .getRequests)
     common.counters.add(count, to: .keysRequested)
@@ -112,6 +118,7 @@ extension Dispatcher {
     if RequestParser.plainGet(bytes.rest(from: p), from: 0) == 0 { return p }
     var batch = KeyBatch()
     let choice = router.choice(for: downstream.clients[c].target)
+    let listener = downstream.clients[c].listener
     repeat {
       batch.removeAll()
       while batch.count < KeyBatch.most, count < room {
@@ -126,7 +133,9 @@ extension Dispatcher {
         let key = batch.entries[i]
         let line = bytes.rest(from: Int(key.from) &- 4)
         forward(
-          c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), by: router.route(of: key), now: now)
+          c, line, 0, Request(plainGetAt: 0, keyLength: Int(key.length)), by: router.route(of: key),
+          from: listener,
+          now: now)
       }
     } while batch.count == KeyBatch.most
     common.counters.add(count, to: .getRequests)
@@ -143,6 +152,10 @@ extension Dispatcher {
         if downstream.clients[c].large.valueSize > 1, isTooLargeToGather(c, bytes: bytes, request, lineAt: p)
         {
           return streamMultiGet(c, bytes, p, request)
+        }
+        if request.verb.touches, !router.hasNoNodes, Routed.forwardGat(&self, c, bytes, p, request, now: now)
+        {
+          return
         }
         multiGet(c, bytes, p, request, now: now)
         return
@@ -174,19 +187,19 @@ extension Dispatcher {
   mutating func forward(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
     let route = router.route(
       of: bytes, from: request.keyStart, count: request.keyLength, downstream.clients[c].target)
-    forward(c, bytes, p, request, by: route, now: now)
+    forward(c, bytes, p, request, by: route, from: downstream.clients[c].listener, now: now)
   }
 
-  /// The same for a key whose route is known.
+  /// The same for a key whose route is known, and for a client whose listener is.
   @inline(always)
   mutating func forward(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route, now: Instant
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, by route: Route,
+    from listener: ListenerIndex, now: Instant
   ) {
-    let destination: Destination
-    switch route {
-    case .none: return downstream.refuse(c, .noRoute, isQuiet: request.isQuiet, &common)
-    case .single(let i): destination = upstream.destinations[i]
+    guard route.number >= 0 else {
+      return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
     }
+    let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -203,11 +216,12 @@ extension Dispatcher {
     let x = request.isQuiet ? Ref<Exchange>.none : downstream.newExchange(c)
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
-        x, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p), since: now,
+        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
+        since: now,
         &common.buffers)
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
-    var leg = Leg(request, for: x, in: destination.pool, since: now)
+    var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
     if downstream.clients[c].target.isPool { leg.isAimed = true }
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
@@ -221,9 +235,13 @@ extension Dispatcher {
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
-    guard let destination = destination(for: bytes, request, of: c) else {
-      return downstream.refuse(c, .noRoute, isQuiet: false, &common)
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.meta.contains(.base64)
+    let route = router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target)
+    guard route.number >= 0 else {
+      return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
     }
+    let destination = upstream.destinations[route.number]
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -240,9 +258,9 @@ extension Dispatcher {
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, in: destination.pool, isAimed: downstream.clients[c].target.isPool, bytes, p, request,
-      opaque: upstream.opaque, for: era, secret: upstream.secret, since: now,
-      &common.buffers)
+      x, from: downstream.clients[c].listener, in: destination.pool,
+      isAimed: downstream.clients[c].target.isPool, nil, bytes, p, request, opaque: upstream.opaque, for: era,
+      secret: upstream.secret, since: now, &common.buffers)
     upstream.queued(on: l, &common)
   }
 
@@ -250,18 +268,40 @@ extension Dispatcher {
   /// client is closed.
   mutating func aim(_ c: Ref<Client>) {
     guard let id = downstream.clients[c].pool else { return }
-    downstream.clients[c].target = upstream.pools.index(of: id).map { Target($0) } ?? .nowhere
+    downstream.clients[c].target =
+      upstream.pools.index(of: id).map { Target($0) } ?? router.target(ofPolicy: id) ?? .nowhere
     // It gets the replies that it is owed. On the next connection it may find another pool.
     if downstream.clients[c].target == .nowhere { downstream.hangUp(c, &common) }
   }
 
-  /// The member of a pool that has a request's key; nil if no pool does.
+  /// Has the listeners of a new plan counted. What is in flight for the clients of one that was removed is counted for
+  /// none: its place may become another's. O(requests in flight) if any was removed.
+  @inline(never) mutating func setListeners(_ ids: [ListenerID]) {
+    let gone = downstream.listeners.remove(allBut: ids)
+    if !gone.isEmpty {
+      for c in downstream.clients.slots where downstream.clients.isTaken(c) {
+        downstream.clients[c].listener.forget(gone)
+      }
+      upstream.forgetListeners(gone)
+      for i in streams.slots where streams.isTaken(i) { streams[i].leg.listener.forget(gone) }
+      for f in fanOuts.slots where fanOuts.isTaken(f) { fanOuts[f].count.listener.forget(gone) }
+    }
+    downstream.listeners.add(ids)
+  }
+
+  /// The member of a pool that has a request's key: of a `try`, the one that a change goes to. Nil if no pool does.
   mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
     let key = Word(start: request.keyStart, length: request.keyLength)
     let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
-    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target) {
+    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target).way {
     case .none: return nil
-    case .single(let i): return upstream.destinations[i]
+    case .single(let i):
+      var destination = upstream.destinations[i]
+      destination.isAimed = downstream.clients[c].target.isPool
+      return destination
+    case .through(let node):
+      let end = Routed.end(&self, of: node, Command(request, bytes), bytes, request)
+      return Routed.inCharge(&self, of: bytes, key, isEncoded: isEncoded, end)?.destination
     }
   }
 
@@ -285,7 +325,7 @@ extension Dispatcher {
     {
       common.counters.add(.noreplyDropped)
       return invalidation.recordDoubt(
-        key, downstream.clients[c].target, at: destination.server, upstream, router, &common)
+        key, target(of: destination, for: c), at: destination.server, upstream, router, &common)
     }
     upstream.appendDeletion(Deletion(key: key, pool: destination.pool), on: l, &common)
     upstream.queued(on: l, &common)
@@ -335,6 +375,67 @@ extension Dispatcher {
       guard downstream.clients.isCurrent(id) else { continue }
       downstream.clients[id.slot].large.isQueued = false
       downstream.considerResuming(id.slot, &common)
+    }
+  }
+
+  // MARK: - Hot keys
+
+  /// Looks at the key of a leg whose request begins at `start` in its queue and whose reply has `length` bytes.
+  @inline(never)
+  mutating func sample(_ leg: Leg, at start: Int, on l: Ref<ServerConnection>, length: Int) {
+    common.hotKeys.chooseNext()
+    // Keys in base64 would be counted apart from the same keys as they are.
+    guard !leg.isLate, !leg.meta.contains(.base64), leg.keyLength > 0 else { return }
+    let now = common.clock
+    upstream.connections[l].queue.sample(
+      &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
+      bytes: Int(leg.length) &+ length, now: now)
+  }
+
+  /// The same for a request that is not in a queue as a whole: its line is `request`, and with its value and its reply it
+  /// has `bytes` bytes.
+  mutating func sample(_ leg: Leg, _ request: RawSpan, bytes: Int) {
+    common.hotKeys.chooseNext()
+    guard !leg.meta.contains(.base64) else { return }
+    let now = common.clock
+    common.hotKeys.add(
+      request, from: Int(leg.keyStart), count: Int(leg.keyLength), bytes: bytes, now: now)
+  }
+
+  /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
+  /// value is, the values before it are passed over.
+  @inline(never)
+  mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
+    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left &- 1))
+    var (p, at) = (start, 0)
+    for i in 0...chosen {
+      let leg = upstream.connections[l].queue.legs[i]
+      var length = 0
+      if case .value(let n) = ReplyParser.block(
+        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
+        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
+      {
+        length = n
+      }
+      if i == chosen { return sample(leg, at: at, on: l, length: length) }
+      p &+= length
+      at &+= Int(leg.length)
+    }
+  }
+
+  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
+  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
+    guard common.hotKeys.pass(1) else { return }
+    common.hotKeys.chooseNext()
+    let now = common.clock
+    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
+    while i != .max {
+      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
+      upstream.connections[l].queue.sample(
+        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
+        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
+      keyAt &+= Int(piece.keyLength) &+ 1
+      i = piece.next
     }
   }
 }

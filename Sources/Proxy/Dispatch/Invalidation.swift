@@ -113,12 +113,13 @@ struct Invalidation: ~Copyable {
     var list: [RefusedDeletion] = []
     swap(&list, &refusals)
     for one in list where upstream.servers.isTaken(one.server) {
-      let standIn = router.liveOwner(of: one.key, one.target, besides: one.server, upstream)
-      guard standIn != one.server, upstream.servers[standIn].status == .up else {
+      let standIns = router.standIns(for: one.key, one.target, of: one.server, upstream)
+      guard standIns.contains(where: { upstream.servers[$0].status == .up }) else {
         refusals.append(one)
         continue
       }
-      if common.clock.since(one.since) <= Self.refusalLife {
+      guard common.clock.since(one.since) <= Self.refusalLife else { continue }
+      for standIn in standIns where upstream.servers[standIn].status == .up {
         deleteOnAllConnections([one.key], of: standIn, &upstream, router, &common)
       }
     }
@@ -147,6 +148,18 @@ extension Verb {
     switch expectation {
     case .stored, .deleted, .number, .touched: true
     default: self == .metaSet || self == .metaDelete || self == .metaArithmetic
+    }
+  }
+
+  var isDelete: Bool { self == .delete || self == .metaDelete }
+
+  /// memcached's reply to a change that was made, if it is always the same; of a meta request only that there is one.
+  var doneLine: StaticString? {
+    switch expectation {
+    case .stored: "STORED\r\n"
+    case .deleted: "DELETED\r\n"
+    case .touched: "TOUCHED\r\n"
+    default: self == .metaSet || self == .metaDelete ? "HD" : nil
     }
   }
 

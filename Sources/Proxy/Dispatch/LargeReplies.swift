@@ -152,6 +152,34 @@ extension Dispatcher {
   /// Time for which a server that has shown a large value is taken to have more.
   private static var largeMemory: Duration { .seconds(300) }
 
+  // MARK: - Counting
+
+  /// Counts a value that is streamed, or the refusal of one. The server's time is that of the private request; `since`:
+  /// when the client's request arrived, from which its own time counts.
+  mutating func countStreamed(
+    _ leg: Leg, since: Instant, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int
+  ) {
+    recordLatency(since: since, in: leg.pool, leg.listener)
+    var asked = leg
+    asked.since = since
+    countOnServer(leg, asked, result, on: l, length: length)
+  }
+
+  /// The same for a key of a multi-get: the time that its client waits is that of the whole.
+  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+    countOnServer(leg, leg, result, on: l, length: length)
+  }
+
+  /// Counts a private request. `asked`: as it is reported.
+  private mutating func countOnServer(
+    _ leg: Leg, _ asked: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int
+  ) {
+    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
+    _ = common.hotKeys.pass(1)
+    look(asked, result, on: l, length: length)
+  }
+
   // MARK: - Every key requested in its turn
 
   /// Whether to request every key of a multi-get on a private connection: its values would not fit in memory if they
@@ -160,7 +188,7 @@ extension Dispatcher {
     -> Bool
   {
     let size = Int(downstream.clients[c].large.valueSize)
-    guard !request.verb.touches else { return false }
+    guard !request.verb.touches, router.hasNoNodes else { return false }
     // A key and its separator are at least two bytes.
     guard (p &+ request.lineLength &- request.keyStart) / 2 &* size > common.gatherLimit else { return false }
     var words = KeyWalk(from: request.keyStart, to: p &+ request.lineLength)
@@ -181,18 +209,20 @@ extension Dispatcher {
         return downstream.refuse(c, .badFormat, isQuiet: false, &common)
       }
       let i = fanOuts[f].add(key)
-      switch router.route(of: bytes, from: key.from, count: Int(key.length), target) {
+      switch router.route(of: bytes, from: key.from, count: Int(key.length), target).way {
       case .none: common.counters.add(.readsAsMisses)
       case .single(let n):
         if i == 0 { fanOuts[f].count.pool = upstream.destinations[n].pool }
         fanOuts[f].deferLargeValue(Int(i), bytes, keyAt: key.from, &common.buffers)
+      // Such keys are never requested so: see `isTooLargeToGather`.
+      case .through: common.counters.add(.readsAsMisses)
       }
     }
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     fanOuts[f].exchange = downstream.newExchange(c)
-    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
     fanOuts[f].count.verb = request.verb
     fanOuts[f].count.since = common.clock
+    fanOuts[f].count.listener = downstream.clients[c].listener
     noteDeferred(f)
     finish(f)
   }
@@ -281,11 +311,11 @@ extension Dispatcher {
   /// Whether the values of a share may be large: its server has some, and the client's are not known to be small.
   @inline(__always)
   func mayBeLarge(at s: Ref<Server>, for c: Ref<Client>, _ verb: Verb, now: Instant) -> Bool {
-    guard upstream.servers[s].largeAt != .origin, verb == .get || verb == .gets else { return false }
+    guard upstream.servers[s].large.at != .origin, verb == .get || verb == .gets else { return false }
     return
       (downstream.clients[c].large.valueSize == 0
       || Int(downstream.clients[c].large.valueSize) >= common.limits.large)
-      && now.since(upstream.servers[s].largeAt) < Self.largeMemory
+      && now.since(upstream.servers[s].large.at) < Self.largeMemory
   }
 
   /// Cuts a request without its line end after the first keys of its share; the fan-out's `bytes` keep the other keys.

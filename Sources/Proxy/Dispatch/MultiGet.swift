@@ -34,7 +34,7 @@ extension Dispatcher {
       }
       let i = fanOuts[f].add(key)
       let route = router.route(of: bytes, from: key.from, count: Int(key.length), choice)
-      addKey(i, c, key, by: route, bytes, p, request, f, now: now)
+      guard addKey(i, c, key, by: route, bytes, p, request, f, now: now) else { return cancel(f) }
     }
     ask(c, f, request, now: now)
   }
@@ -61,7 +61,8 @@ extension Dispatcher {
       for n in 0..<batch.count {
         let key = Word(start: Int(batch.entries[n].from), length: Int(batch.entries[n].length))
         let i = fanOuts[f].add(key)
-        addKey(i, c, key, by: router.route(of: batch.entries[n]), bytes, p, request, f, now: now)
+        let route = router.route(of: batch.entries[n])
+        guard addKey(i, c, key, by: route, bytes, p, request, f, now: now) else { return cancel(f) }
       }
     } while batch.count == KeyBatch.most
     ask(c, f, request, now: now)
@@ -83,24 +84,35 @@ extension Dispatcher {
     common.counters.add(fanOuts[f].pieces.count, to: .keysRequested)
     let x = downstream.newExchange(c)
     fanOuts[f].exchange = x
-    fanOuts[f].withCAS = request.verb.expectation == .valuesWithCAS
+    fanOuts[f].count.verb = request.verb
+    fanOuts[f].count.since = now
+    fanOuts[f].count.listener = downstream.clients[c].listener
+    if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
     send(f, request.verb, for: c, now: now)
     finish(f)
   }
 
-  /// Adds a key, piece `i`, to the request for its server.
+  /// Adds a key, piece `i`, to the request for its server. False if its client was answered: its route does not allow the
+  /// command.
   @inline(always)
   mutating func addKey(
     _ i: UInt32, _ c: Ref<Client>, _ key: Word, by route: Route, _ bytes: RawSpan, _ p: Int,
     _ request: Request,
     _ f: Ref<FanOut>, now: Instant
-  ) {
-    let destination: Destination
-    switch route {
-    // A key without a route is nowhere: a miss.
-    case .none: return common.counters.add(.readsAsMisses)
-    case .single(let n): destination = upstream.destinations[n]
+  ) -> Bool {
+    guard route.number >= 0 else {
+      return Routed.addKey(&self, i, c, key, besides: route, bytes, p, request, f, now: now)
     }
+    addKey(i, c, key, to: upstream.destinations[route.number], bytes, p, request, f, now: now)
+    return true
+  }
+
+  @inline(always)
+  mutating func addKey(
+    _ i: UInt32, _ c: Ref<Client>, _ key: Word, to destination: Destination, _ bytes: RawSpan, _ p: Int,
+    _ request: Request,
+    _ f: Ref<FanOut>, now: Instant
+  ) {
     let l =
       destination.isAlone
       ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
@@ -154,10 +166,7 @@ extension Dispatcher {
 
   /// Ends the begun requests and queues their legs.
   mutating func send(_ f: Ref<FanOut>, _ verb: Verb, for c: Ref<Client>, now: Instant) {
-    fanOuts[f].count.verb = verb
-    fanOuts[f].count.since = now
-    if openLegs.count > 0 { fanOuts[f].count.pool = openLegs[0].pool }
-    let isAimed = downstream.clients[c].target.isPool
+    let isAimed = downstream.clients[c].target.isPool || !fanOuts[f].routed.isEmpty
     for i in 0..<openLegs.count {
       let open = openLegs[i]
       let l = open.connection
@@ -204,7 +213,7 @@ extension Dispatcher {
     var i = first
     var missing = 0
     while i != .max {
-      if fanOuts[f].pieces[Int(i)].length == 0 { missing &+= 1 }
+      if fanOuts[f].pieces[Int(i)].length == 0, !fanOuts[f].pieces[Int(i)].hasMoved { missing &+= 1 }
       i = fanOuts[f].pieces[Int(i)].next
     }
     if let rest = fanOuts[f].takeRest(of: first) { missing &+= fanOuts[f].count(from: rest) }
@@ -231,6 +240,8 @@ extension Dispatcher {
   private mutating func lack(
     _ f: Ref<FanOut>, at s: Ref<Server>, in pool: PoolIndex, _ failure: ServerFailure, keys missing: Int
   ) {
+    // All its keys are asked of other servers.
+    if missing == 0, !fanOuts[f].routed.isEmpty { return }
     fanOuts[f].unanswered &+= missing
     if upstream.policy(of: pool, at: s).missesOnFailure {
       upstream.servers[s].counts.tally.readsAsMisses &+= UInt64(truncatingIfNeeded: missing)
@@ -287,6 +298,7 @@ extension Dispatcher {
       let hasRest = fanOuts[f].pieces[Int(leg.piece)].rest != .max && !leg.isLate
       if case .ask(.rest) = fanOuts[f].step(hasRest: hasRest) { askRest(f, behind: leg, on: l) }
       if invalidation.isJournaling, leg.verb.touches, !leg.isLate { noteChange(byFrontOf: l) }
+      if !fanOuts[f].routed.isEmpty, !leg.isLate { Routed.goOn(&self, f, from: leg.piece, .no) }
       taken = n
     } else if fanOuts[f].kind == .dump {
       switch Fence(bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, length: Int(leg.length))
@@ -355,6 +367,7 @@ extension Dispatcher {
     case .refused:
       if !leg.isLate {
         if isNoticed(since: leg.since) { notice(leg, .serverError, on: l, length: p &- start) }
+        if !fanOuts[f].routed.isEmpty { Routed.goOn(&self, f, from: leg.piece, .refused) }
         noteRefusal(
           f, at: upstream.connections[l].server, in: leg.pool, keys: takeMissing(f, from: leg.piece))
       }
@@ -365,28 +378,13 @@ extension Dispatcher {
     }
   }
 
-  /// Looks at the keys of a multi-get's leg that was answered, if it is its turn.
-  mutating func sampleKeys(of leg: Leg, on l: Ref<ServerConnection>) {
-    guard common.hotKeys.pass(1) else { return }
-    common.hotKeys.chooseNext()
-    let now = common.clock
-    var (i, keyAt) = (leg.piece, Int(leg.keyStart))
-    while i != .max {
-      let piece = fanOuts[leg.fanOut].pieces[Int(i)]
-      upstream.connections[l].queue.sample(
-        &common.hotKeys, from: keyAt, count: Int(piece.keyLength),
-        bytes: Int(piece.keyLength) &+ Int(piece.length), now: now)
-      keyAt &+= Int(piece.keyLength) &+ 1
-      i = piece.next
-    }
-  }
-
   /// Makes the reply of a fan-out when every leg was answered for. The fan-out is released when none of its legs is in a
   /// queue any more.
   mutating func finish(_ f: Ref<FanOut>) {
     let step = fanOuts[f].step()
     if step == .wait { return }
     let x = fanOuts[f].exchange
+    fanOuts[f].settleMoved()
     if fanOuts[f].kind == .stats, x != Ref<Exchange>.none { return leaveToEdge(f) }
     if x != Ref<Exchange>.none {
       fanOuts[f].exchange = Ref<Exchange>.none
@@ -403,7 +401,7 @@ extension Dispatcher {
       } else {
         let target = downstream.target(of: x)
         if fanOuts[f].kind == .multiGet {
-          recordLatency(since: fanOuts[f].count.since, in: fanOuts[f].count.pool)
+          recordLatency(of: fanOuts[f].count)
           merge(f, into: target)
         } else {
           summarise(f, into: target)
@@ -414,8 +412,14 @@ extension Dispatcher {
     if fanOuts[f].open == 0 { release(f) }
   }
 
+  /// Counts how long a multi-get took that is about to be answered.
+  mutating func recordLatency(of asked: FanOut.Count) {
+    recordLatency(since: asked.since, in: asked.pool, asked.listener)
+  }
+
   mutating func release(_ f: Ref<FanOut>) {
     fanOuts[f].bytes.release(to: &common.buffers)
+    fanOuts[f].routed.line.release(to: &common.buffers)
     fanOuts.give(f)
   }
 

@@ -38,12 +38,28 @@ extension Invalidation {
     _ common: inout Common
   ) {
     guard isJournaled(key, target, at: s, upstream, router), !upstream.servers[s].isRetired else { return }
+    noteForPoolsAhead(key, target, at: s, upstream, router, &common)
     let owner = router.owner(of: key, target, besides: s, upstream)
     guard owner != s else { return }
     if upstream.servers[owner].status != .up {
       record(key, of: owner, against: owner, isLasting: true, upstream, router, &common)
     }
     record(key, of: owner, against: s, isLasting: true, upstream, router, &common)
+  }
+
+  /// The same for the pools in front of this one in a `try`, whose servers are out.
+  private mutating func noteForPoolsAhead(
+    _ key: [UInt8], _ target: Target, at s: Ref<Server>, _ upstream: borrowing Upstream,
+    _ router: borrowing Router, _ common: inout Common
+  ) {
+    guard target.isPool, Int(target.number) < router.ahead.count else { return }
+    for pool in router.ahead[Int(target.number)] where upstream.policy(of: pool).isJournaled {
+      guard let one = router.member(of: pool, having: key, upstream), one.isEjected, one.server != s else {
+        continue
+      }
+      record(key, of: one.server, against: one.server, isLasting: true, upstream, router, &common)
+      record(key, of: one.server, against: s, isLasting: true, upstream, router, &common)
+    }
   }
 
   /// Whether changes of a key are recorded: its server is journaled, and its pool wants that.

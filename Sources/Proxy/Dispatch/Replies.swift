@@ -1,4 +1,5 @@
 import Bytes
+import Routing
 import Stats
 import Topology
 import Wire
@@ -114,6 +115,14 @@ extension Dispatcher {
       {
         noteChange(byFrontOf: l)
       }
+      if leg.isRouted,
+        Routed.isKept(&self, l, leg, LegState(outcome, reply.first(length)), reply.first(length))
+      {
+        upstream.connections[l].queue.dropFront(&common.buffers)
+        isAwaited = true
+        p &+= length
+        continue
+      }
       upstream.connections[l].queue.dropFront(&common.buffers)
       if x != Ref<Exchange>.none {
         downstream.answer(x, reply.first(length), &common)
@@ -131,7 +140,8 @@ extension Dispatcher {
   }
 
   /// Forwards the reply to a line to the single-key legs at the front, up to the line's last leg, one that is part of a
-  /// fan-out, or one of another pool. Returns where it stopped, whether a client waited for any of them, and what is there if it is no reply.
+  /// fan-out, or one of another pool or listener. Returns where it stopped, whether a client waited for any of them, and
+  /// what is there if it is no reply.
   @inline(never)
   mutating func share(_ l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) -> (
     end: Int, isAwaited: Bool, Answer?
@@ -142,10 +152,12 @@ extension Dispatcher {
     var length = 0
     var isAwaited = false
     var stop: Answer?
-    shared = SharedReply(pool: upstream.connections[l].queue.legs[0].pool)
+    shared = SharedReply(account: upstream.connections[l].queue.legs[0].account)
     while p < bytes.byteCount, count < upstream.connections[l].queue.legs.count {
       let leg = upstream.connections[l].queue.legs[count]
-      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none, leg.pool == shared.pool else { break }
+      guard leg.isContinuedByNext, leg.fanOut == Ref<FanOut>.none, leg.account == shared.account else {
+        break
+      }
       let reply = bytes.rest(from: p)
       let answer = upstream.connections[l].queue.parseShare(
         leg, count, at: length, of: reply, maxValue: common.limits.maxValue)
@@ -159,6 +171,10 @@ extension Dispatcher {
       if outcome == .hit {
         p &+= n
         shared.hits &+= 1
+      } else if leg.isRouted, leg.exchange != Ref<Exchange>.none {
+        isAwaited = true
+        Routed.noteRouted(&self, count &- 1, hasFailed: outcome == .error)
+        continue
       }
       if leg.exchange == Ref<Exchange>.none {
         if leg.isLate { countLate(at: upstream.connections[l].server) }
@@ -175,6 +191,7 @@ extension Dispatcher {
         downstream.answer(leg.exchange, reply.first(n), addingEnd: true, &common)
       }
     }
+    if routed.misses.count > 0 { Routed.answerRouted(&self, count, on: l, bytes.rest(from: p)) }
     if countGets(count, on: l) { noticeGets(count, on: l, bytes, from: start) }
     if count > 0, common.hotKeys.pass(count) { sampleGets(count, on: l, bytes, from: start) }
     upstream.connections[l].queue.dropFront(count, length: length, &common.buffers)
@@ -248,7 +265,10 @@ extension Dispatcher {
   /// Forwards the reply to the front leg, and removes the leg.
   mutating func take(_ reply: MetaReply, _ l: Ref<ServerConnection>, _ leg: Leg, _ bytes: RawSpan, _ p: Int) {
     if invalidation.isJournaling, reply.saysChanged(leg.verb, bytes, at: p) { noteChange(byFrontOf: l) }
-    if leg.exchange != Ref<Exchange>.none {
+    let whole = bytes.extracting(p..<p &+ reply.length)
+    if leg.isRouted, Routed.isKept(&self, l, leg, LegState(leg.verb, reply), whole) {
+      // Another server's reply is the client's, or this one later.
+    } else if leg.exchange != Ref<Exchange>.none {
       // The reply is completed from the request only where the server was not asked for the key.
       var request =
         leg.meta.contains(.hiddenKey) ? upstream.connections[l].queue.copyFront(&common.buffers) : Buffer()
@@ -281,6 +301,7 @@ extension Dispatcher {
     let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
     upstream.pools.tallies[place].latency.record(bucket: bucket, times: UInt32(truncatingIfNeeded: count))
+    downstream.listeners.count(first.listener, bucket: bucket, times: count)
     return elapsed >= common.reports.after
   }
 
@@ -306,13 +327,14 @@ extension Dispatcher {
       let bucket = bucket(since: leg.since)
       upstream.servers[s].counts.latency.record(bucket: bucket, times: 1)
       upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+      downstream.listeners.count(leg.listener, bucket: bucket)
       isAnyNoticed = isAnyNoticed || isNoticed(since: leg.since)
     }
     return isAnyNoticed
   }
 
   /// The bucket of the time until now.
-  @inline(__always) private func bucket(since: Instant) -> Int {
+  @inline(__always) func bucket(since: Instant) -> Int {
     LatencyBuckets.bucket(of: elapsed(since: since))
   }
 
@@ -329,9 +351,9 @@ extension Dispatcher {
     let isChosen = common.hotKeys.pass(1) || elapsed >= common.reports.after
     let bucket = LatencyBuckets.bucket(of: elapsed)
     upstream.servers[s].counts.count(result, bucket: bucket)
-    let place = upstream.pools.place(of: leg.pool)
-    upstream.pools.tallies[place].count(leg.verb.rawValue, result)
-    upstream.pools.tallies[place].latency.record(bucket: bucket, times: 1)
+    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(
+      leg.verb.rawValue, result, bucket: bucket)
+    downstream.listeners.count(leg.listener, bucket: bucket)
     return isChosen
   }
 
@@ -341,16 +363,8 @@ extension Dispatcher {
     if count(leg, result, at: upstream.connections[l].server) { look(leg, result, on: l, length: length) }
   }
 
-  /// The same for a key of a multi-get that is streamed: the time that its client waits is that of the whole.
-  mutating func countPart(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
-    upstream.servers[upstream.connections[l].server].counts.count(result, bucket: bucket(since: leg.since))
-    upstream.pools.tallies[upstream.pools.place(of: leg.pool)].count(leg.verb.rawValue, result)
-    _ = common.hotKeys.pass(1)
-    look(leg, result, on: l, length: length)
-  }
-
   @inline(never)
-  private mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
+  mutating func look(_ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int) {
     if isNoticed(since: leg.since) { notice(leg, result, on: l, length: length) }
     if common.hotKeys.isDue { sample(leg, at: 0, on: l, length: length) }
   }
@@ -361,51 +375,6 @@ extension Dispatcher {
     let result: RequestResult =
       outcome == .hit ? .hit : outcome == .miss ? .miss : RequestResult(outcome, reply)
     count(leg, result, on: l, length: reply.byteCount)
-  }
-
-  // MARK: - Hot keys
-
-  /// Looks at the key of a leg whose request begins at `start` in its queue and whose reply has `length` bytes.
-  @inline(never)
-  mutating func sample(_ leg: Leg, at start: Int, on l: Ref<ServerConnection>, length: Int) {
-    common.hotKeys.chooseNext()
-    // Keys in base64 would be counted apart from the same keys as they are.
-    guard !leg.isLate, !leg.meta.contains(.base64), leg.keyLength > 0 else { return }
-    let now = common.clock
-    upstream.connections[l].queue.sample(
-      &common.hotKeys, from: start &+ Int(leg.keyStart), count: Int(leg.keyLength),
-      bytes: Int(leg.length) &+ length, now: now)
-  }
-
-  /// The same for a request that is not in a queue as a whole: its line is `request`, and with its value and its reply it
-  /// has `bytes` bytes.
-  mutating func sample(_ leg: Leg, _ request: RawSpan, bytes: Int) {
-    common.hotKeys.chooseNext()
-    guard !leg.meta.contains(.base64) else { return }
-    let now = common.clock
-    common.hotKeys.add(
-      request, from: Int(leg.keyStart), count: Int(leg.keyLength), bytes: bytes, now: now)
-  }
-
-  /// Looks at one of the gets at the front of a connection, whose values are in `bytes` from `start`. To know how long its
-  /// value is, the values before it are passed over.
-  @inline(never)
-  mutating func sampleGets(_ count: Int, on l: Ref<ServerConnection>, _ bytes: RawSpan, from start: Int) {
-    let chosen = min(count &- 1, max(0, count &+ common.hotKeys.left &- 1))
-    var (p, at) = (start, 0)
-    for i in 0...chosen {
-      let leg = upstream.connections[l].queue.legs[i]
-      var length = 0
-      if case .value(let n) = ReplyParser.block(
-        bytes, at: p, asked: upstream.connections[l].queue.bytes.readable, keyStart: at &+ Int(leg.keyStart),
-        keyLength: Int(leg.keyLength), withCAS: false, maxValue: common.limits.maxValue)
-      {
-        length = n
-      }
-      if i == chosen { return sample(leg, at: at, on: l, length: length) }
-      p &+= length
-      at &+= Int(leg.length)
-    }
   }
 
   @inline(never) mutating func countLate(at s: Ref<Server>) {
@@ -433,9 +402,10 @@ extension Dispatcher {
   }
 
   /// Counts how long a request took that is about to be answered.
-  mutating func recordLatency(since: Instant, in pool: PoolIndex) {
-    upstream.pools.tallies[upstream.pools.place(of: pool)].latency.record(
-      bucket: bucket(since: since), times: 1)
+  mutating func recordLatency(since: Instant, in pool: PoolIndex, _ listener: ListenerIndex) {
+    let bucket = bucket(since: since)
+    upstream.pools.tallies[upstream.pools.place(of: pool)].latency.record(bucket: bucket, times: 1)
+    downstream.listeners.count(listener, bucket: bucket)
   }
 
   /// Counts requests of one command, or keys of a multi-get, that a server has not answered.

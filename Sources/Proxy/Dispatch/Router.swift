@@ -4,24 +4,38 @@ import Topology
 import Wire
 
 /// Where the request for a key is sent. What follows from its outcome, `Exchange.step` says.
-enum Route: BitwiseCopyable {
-  /// No pool has such keys.
-  case none
-  /// To one member of a pool, by its number in `Upstream.destinations`.
-  case single(Int)
+struct Route: BitwiseCopyable {
+  /// From 0: one member of a pool, by its number in `Upstream.destinations`. Below: as in `RouteTarget`. One number, so
+  /// that a request for a pool pays nothing for the others.
+  let number: Int
+
+  enum Way {
+    /// No pool has such keys.
+    case none
+    /// To one member of a pool.
+    case single(Int)
+    /// A node decides, by its number in the plan: see `RoutedRequests.swift`.
+    case through(Int)
+  }
+
+  var way: Way {
+    number >= 0
+      ? .single(number)
+      : number == RoutingTable.noPool ? .none : .through(RouteTarget.node(numbered: number))
+  }
 }
 
-/// Which pool a request's keys are in, if it is not the keys that say so.
+/// Where all requests of a client go, if it is not the keys that say so.
 struct Target: BitwiseCopyable, Equatable {
-  /// The pool's number; `byKey` or `nowhere`.
-  var number: Int32 = -1
+  /// As in `RouteTarget`: that of a pool or a node; `nowhere`, or `byKey`.
+  var number: Int32 = .min
 
   /// The keys' prefixes decide.
   static var byKey: Target { Target() }
-  /// A pool that the plan does not have.
-  static var nowhere: Target { Target(number: -2) }
+  /// A pool or policy that the plan does not have.
+  static var nowhere: Target { Target(number: Int32(RoutingTable.noPool)) }
 
-  init(number: Int32 = -1) { self.number = number }
+  init(number: Int32 = .min) { self.number = number }
   init(_ pool: PoolIndex) { number = Int32(pool.number) }
 
   var isPool: Bool { @inline(__always) get { number >= 0 } }
@@ -37,8 +51,19 @@ struct Router: ~Copyable {
   var table = RoutingTable(RoutingPlan(pools: [], defaultPool: nil))
   /// For each pool, the number of its first member in `Upstream.destinations`.
   var poolStarts = FixedArray<UInt32>([])
-  /// The pools that listeners name.
+  /// The pools that listeners or nodes name.
   var targets: [PoolIndex] = []
+  /// What the nodes come to for each command, and the number of reloads that have changed it.
+  private(set) var ends = RouteEnds()
+  private(set) var generation: UInt8 = 0
+  /// For each pool, those in front of it in a `try`, and those behind it.
+  private(set) var ahead: [[PoolIndex]] = []
+  private(set) var behind: [[PoolIndex]] = []
+  /// Whether a pool's servers that are ejected stay in its ring, and the pools behind it stand in for them.
+  private(set) var passesOn: [Bool] = []
+  private var nodes: [RouteNode] = []
+  private var policies: [PoolID] = []
+  private var poolIDs: [PoolID] = []
 
   /// The route of a key, which is bytes `from ..< from + count`.
   ///
@@ -47,19 +72,24 @@ struct Router: ~Copyable {
   mutating func route(of bytes: RawSpan, from: Int, count: Int, _ choice: PoolChoice) -> Route {
     let pool =
       choice.usesPrefixes ? table.pool(for: bytes, from: from, count: count) : choice.fallback
-    guard pool >= 0 else { return .none }
+    guard pool >= 0 else { return Route(number: pool) }
     let i = Ref<Pool>(UInt32(truncatingIfNeeded: pool))
     // Of a pool that is no plain ring `live` has no points, so that the others need not ask what they are.
     if table.pools[i].live.isSingle {
       guard table.pools[i].isPlainRing else {
-        return .single(
-          Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
+        return Route(
+          number:
+            Int(poolStarts[pool]) &+ table.otherServer(in: pool, owning: bytes, from: from, count: count))
       }
-      return .single(Int(poolStarts[pool]) &+ Int(table.pools[i].live.firstServer))
+      return Route(
+        number:
+          Int(poolStarts[pool]) &+ Int(table.pools[i].live.firstServer))
     }
     let server = table.pools[i].live.server(
       owning: table.pools[i].hash(of: bytes, from: from, count: count))
-    return .single(Int(poolStarts[pool]) &+ Int(server))
+    return Route(
+      number:
+        Int(poolStarts[pool]) &+ Int(server))
   }
 
   @inline(always)
@@ -75,10 +105,20 @@ struct Router: ~Copyable {
       : PoolChoice(fallback: Int(target.number), usesPrefixes: false)
   }
 
+  /// Whether no key's route is a node.
+  var hasNoNodes: Bool { ends.isEmpty }
+
+  /// Where the requests of clients go whose listener names this policy; nil if there is none.
+  func target(ofPolicy id: PoolID) -> Target? {
+    policies.firstIndex(of: id).map { Target(number: Int32(RouteTarget.node($0).number)) }
+  }
+
   /// The route of a key that was located in a batch.
   @inline(always)
   func route(of key: KeyBatch.Entry) -> Route {
-    key.pool < 0 ? .none : .single(Int(poolStarts[Int(key.pool)]) &+ Int(key.server))
+    Route(
+      number: key.pool >= 0
+        ? Int(poolStarts[Int(key.pool)]) &+ Int(key.server) : Int(key.pool))
   }
 
   /// The route of a key that may be in base64. It is decoded before it is hashed, so that it has the same server as in the
@@ -90,7 +130,35 @@ struct Router: ~Copyable {
     return route(of: bytes, from: key.from, count: Int(key.length), target)
   }
 
-  /// The pool whose ring places a key; nil if no route matches it.
+  /// The member of a pool that has a key, which may be in base64.
+  mutating func place(of bytes: RawSpan, _ key: Word, isEncoded: Bool, in pool: Int) -> Int? {
+    let place = route(of: bytes, key, isEncoded: isEncoded, Target(PoolIndex(pool))).number
+    return place >= 0 ? place : nil
+  }
+
+  /// Takes the nodes of a new plan; the first of them are those `policies`. If they have changed, or the pools have other
+  /// numbers, no request in flight continues to another server.
+  mutating func take(_ nodes: [RouteNode], of policies: [PoolID], pools: [PoolMembers]) {
+    self.policies = policies
+    passesOn = pools.map { !$0.standIns.isEmpty }
+    guard nodes != self.nodes || pools.map(\.id) != poolIDs else { return }
+    (self.nodes, poolIDs) = (nodes, pools.map(\.id))
+    ends = RouteEnds(nodes)
+    generation = (generation &+ 1) & RouteMark.mostGenerations
+    ahead = Array(repeating: [], count: pools.count)
+    behind = ahead
+    for tree in ends.trees {
+      let list = tree.pools.map { PoolIndex($0) }
+      for (i, pool) in list.enumerated() {
+        for other in list[..<i] where !ahead[Int(pool.number)].contains(other) {
+          ahead[Int(pool.number)].append(other)
+          behind[Int(other.number)].append(pool)
+        }
+      }
+    }
+  }
+
+  /// The pool whose ring places a key; nil if no route matches it, or a node decides.
   func pool(of key: [UInt8], _ target: Target = .byKey) -> PoolIndex? {
     if target.isPool { return PoolIndex(Int(target.number)) }
     let i = table.pool(for: key.span.raw, from: 0, count: key.count)
@@ -104,6 +172,18 @@ struct Router: ~Copyable {
     guard let pool = pool(of: key, target) else { return s }
     let place = table.pools[pool.ring].server(owning: key.span.raw, from: 0, count: key.count)
     return upstream.destinations[Int(poolStarts[Int(pool.number)]) + place].server
+  }
+
+  /// The servers that have a key while this one is out: the next on the ring, or those of the pools behind.
+  func standIns(
+    for key: [UInt8], _ target: Target, of s: Ref<Server>, _ upstream: borrowing Upstream
+  ) -> [Ref<Server>] {
+    let live = liveOwner(of: key, target, besides: s, upstream)
+    if live != s { return [live] }
+    guard let pool = pool(of: key, target), Int(pool.number) < behind.count,
+      member(of: pool, having: key, upstream)?.isEjected == true
+    else { return [] }
+    return behind[Int(pool.number)].compactMap { member(of: $0, having: key, upstream)?.server }
   }
 
   /// The server that owns a key on its pool's full ring. `s` if no route matches the key.
@@ -125,8 +205,27 @@ struct Router: ~Copyable {
       return true
     }
     return targets.contains { target in
-      isMeant(target) && upstream.isMember(s, of: target, poolStarts)
-        && liveOwner(of: key, Target(target), besides: s, upstream) != s
+      guard upstream.isMember(s, of: target, poolStarts) else { return false }
+      if isReplaced(key, in: target, for: pool, upstream) { return true }
+      return isMeant(target) && liveOwner(of: key, Target(target), besides: s, upstream) != s
     }
+  }
+
+  /// Whether a key that a pool may have stored for one in front of it is now that one's again. `other`: only this one.
+  func isReplaced(
+    _ key: [UInt8], in pool: PoolIndex, for other: PoolID?, _ upstream: borrowing Upstream
+  ) -> Bool {
+    guard Int(pool.number) < ahead.count else { return false }
+    return ahead[Int(pool.number)].contains { front in
+      if let other, upstream.pools.id(of: front) != other { return false }
+      return member(of: front, having: key, upstream).map { !$0.isEjected } ?? false
+    }
+  }
+
+  /// The member of a pool that has a key now.
+  func member(of pool: PoolIndex, having key: [UInt8], _ upstream: borrowing Upstream) -> Destination? {
+    let place = table.pools[pool.ring].server(owning: key.span.raw, from: 0, count: key.count)
+    let i = Int(poolStarts[Int(pool.number)]) + place
+    return i < upstream.destinations.count ? upstream.destinations[i] : nil
   }
 }

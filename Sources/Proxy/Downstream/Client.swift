@@ -29,6 +29,7 @@ package struct Client: ~Copyable, Recyclable {
   package var intake = Intake()
   package var large = LargeValues()
   package var sending = Sending()
+  var listener = ListenerIndex()
   /// The pool that its listener names, and its number now.
   var pool: PoolID?
   var target = Target.byKey

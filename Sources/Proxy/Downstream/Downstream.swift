@@ -1,10 +1,12 @@
 import Bytes
 import Stats
+import Topology
 import Wire
 
 /// A worker's clients, and their requests in the order in which they are answered.
 package struct Downstream: ~Copyable {
   package var clients = Slab<Client>(capacity: 64)
+  package var listeners = ListenerTable()
   var exchanges = Slab<Exchange>(capacity: 256)
   /// Clients with replies to be sent.
   var dirtyClients = Fifo<Ref<Client>>()
@@ -19,8 +21,10 @@ package struct Downstream: ~Copyable {
   package var requestsInFlight: Int { mutating get { Int(exchanges.count) } }
 
   /// Allocates a slot for a new client.
-  package mutating func open(_ common: inout Common) -> Ref<Client> {
+  package mutating func open(_ common: inout Common, from listener: ListenerID? = nil) -> Ref<Client> {
     let c = clients.take()
+    clients[c].listener = listeners.index(of: listener)
+    listeners.tallies[clients[c].listener.place].clients &+= 1
     clients[c].window = max(1, common.limits.firstRequests)
     common.counters.add(.clientConnections)
     common.counters.add(.clientConnectionsTotal)
@@ -182,6 +186,7 @@ package struct Downstream: ~Copyable {
     clients[c].input.release(to: &common.buffers)
     clients[c].output.release(to: &common.buffers)
     clients[c].parked.release(to: &common.buffers)
+    listeners.tallies[clients[c].listener.place].clients &-= 1
     clients.give(c)
     common.counters.subtract(.clientConnections)
   }

@@ -23,10 +23,10 @@ extension Transfers {
     let s = destination.server
     d.upstream.noteSize(request.bodyLength, at: s, &d.common)
     let isOneOfSeveral =
-      d.upstream.servers[s].largeValueLane != c.index
-      && now.since(d.upstream.servers[s].largeValueAt) < d.common.limits.sparePatience
-    d.upstream.servers[s].largeValueLane = c.index
-    d.upstream.servers[s].largeValueAt = now
+      d.upstream.servers[s].large.lane != c.index
+      && now.since(d.upstream.servers[s].large.valueAt) < d.common.limits.sparePatience
+    d.upstream.servers[s].large.lane = c.index
+    d.upstream.servers[s].large.valueAt = now
     guard isOneOfSeveral else { return false }
     let shared = d.upstream.connection(to: s, lane: c.index)
     return d.upstream.connections[shared].isOpen(bytes: d.fastPathBytes, depth: d.common.limits.serverDepth)

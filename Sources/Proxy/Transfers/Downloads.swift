@@ -52,9 +52,9 @@ extension Transfers {
   /// Requests the value on a private connection, or waits for a free stream.
   mutating func ask(_ i: Ref<Stream>, now: Instant, _ d: inout Dispatcher) {
     let destination: Destination
-    switch d.streams[i].route(&d.router, d.downstream.clients[d.streams[i].client.slot].target) {
+    switch d.streams[i].route(&d.router, target(of: i, d)).way {
     case .single(let place): destination = d.upstream.destinations[place]
-    case .none:
+    case .none, .through:
       // Its route was removed by a reload: the key is a miss.
       guard d.streams[i].fanOut == Ref<FanOut>.none else {
         d.common.counters.add(.readsAsMisses)
@@ -83,6 +83,16 @@ extension Transfers {
     d.streams[i].stage = .head
     d.streams[i].hasBegun = false
     d.upstream.queued(on: l, &d.common)
+  }
+
+  /// Where the key of a download is: in the pool that has shown its value, or that its client's listener names.
+  private func target(of i: Ref<Stream>, _ d: borrowing Dispatcher) -> Target {
+    if d.streams[i].leg.isAimed { return Target(d.streams[i].leg.pool) }
+    let f = d.streams[i].fanOut
+    if f != Ref<FanOut>.none, d.fanOuts[f].pieces[d.streams[i].piece].isAimed {
+      return Target(d.fanOuts[f].pieces[d.streams[i].piece].pool)
+    }
+    return d.downstream.clients[d.streams[i].client.slot].target
   }
 
   // MARK: - On the private connection
@@ -188,7 +198,9 @@ extension Transfers {
     _ i: Ref<Stream>, _ leg: Leg, _ result: RequestResult, on l: Ref<ServerConnection>, length: Int,
     _ d: inout Dispatcher
   ) {
-    guard d.streams[i].fanOut != Ref<FanOut>.none else { return d.count(leg, result, on: l, length: length) }
+    guard d.streams[i].fanOut != Ref<FanOut>.none else {
+      return d.countStreamed(leg, since: d.streams[i].leg.since, result, on: l, length: length)
+    }
     if result != .serverError { d.countPart(leg, result, on: l, length: length) }
   }
 
@@ -203,12 +215,12 @@ extension Transfers {
       era: d.upstream.connections[l].handshake.meta, maxValue: d.common.limits.maxValue)
     switch answer {
     case .opening(let reply, let header, let value):
-      d.count(leg, RequestResult(leg.verb, reply), on: l, length: header &+ value)
+      count(i, leg, RequestResult(leg.verb, reply), on: l, length: header &+ value, &d)
       giveLine(i, l, reply, line, to: header, &d)
       d.streams[i].hasBegun = true
       expectValue(i, value, now: now, &d)
     case .reply(let reply):
-      d.count(leg, RequestResult(leg.verb, reply), on: l, length: reply.length)
+      count(i, leg, RequestResult(leg.verb, reply), on: l, length: reply.length, &d)
       let isSilent = d.streams[i].leg.meta.contains(.quiet) && reply.status.isSilent(d.streams[i].leg.verb)
       if !isSilent { giveLine(i, l, reply, line, to: reply.length, &d) }
       finishValue(i, l, isLast: isLast, now: now, &d)
@@ -263,7 +275,7 @@ extension Transfers {
     let c = d.streams[i].client.slot
     let (x, f) = (d.streams[i].exchange, d.streams[i].fanOut)
     if f != Ref<FanOut>.none, d.fanOuts[f].kind == .multiGet {
-      d.recordLatency(since: d.fanOuts[f].count.since, in: d.fanOuts[f].count.pool)
+      d.recordLatency(of: d.fanOuts[f].count)
     }
     d.downstream.clients[c].large.stream = Ref<Stream>.none
     d.downstream.exchanges[x].stream = Ref<Stream>.none

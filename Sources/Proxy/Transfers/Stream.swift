@@ -93,7 +93,7 @@ struct Stream: ~Copyable, Recyclable {
   mutating func enqueue(on queue: inout RequestQueue, since now: Instant, _ buffers: inout BufferPool) {
     var asked = leg
     asked.since = now
-    queue.enqueue(asked, copiedFrom: line, at: 0, &buffers)
+    queue.enqueue(asked, copiedFrom: line.readable, at: 0, &buffers)
   }
 
   /// A copy of its line.

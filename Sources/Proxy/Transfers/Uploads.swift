@@ -22,7 +22,13 @@ extension Transfers {
     let isNoreply = request.isQuiet && !request.verb.isMeta
     guard let destination = d.destination(for: bytes, request, of: c) else {
       count(request, &d)
-      d.downstream.refuse(c, .noRoute, isQuiet: isNoreply, &d.common)
+      Routed.turnAwayUnrouted(&d, c, bytes, p, request)
+      return skipOver(c, request.length, of: available, &d)
+    }
+    if Routed.isTooLarge(&d, request, bytes, of: c) {
+      count(request, &d)
+      d.forget(c, bytes, request, now: now)
+      d.downstream.refuse(c, .tooLarge, isQuiet: isNoreply, &d.common)
       return skipOver(c, request.length, of: available, &d)
     }
     if d.holdBack(c, bytes, request, now: now) { return 0 }
@@ -52,7 +58,11 @@ extension Transfers {
       return 0
     }
     count(request, &d)
-    let l = startUpload(c, bytes, p, request, to: destination, now: now, &d)
+    Routed.deleteElsewhere(&d, c, bytes, request, besides: destination)
+    var l = Ref<ServerConnection>.none
+    Routed.editLine(&d, bytes, p, request, of: c) { d, bytes, p, line in
+      l = startUpload(c, bytes, p, line, bodyLength: request.bodyLength, to: destination, now: now, &d)
+    }
     let n = available &- request.lineLength
     d.upstream.connections[l].queue.write(bytes, from: p &+ request.lineLength, count: n, &d.common.buffers)
     d.downstream.clients[c].large.bodyLeft = request.bodyLength &- n
@@ -70,23 +80,25 @@ extension Transfers {
 
   /// Sends the request line on a private connection.
   mutating func startUpload(
-    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to destination: Destination,
-    now: Instant, _ d: inout Dispatcher
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, bodyLength: Int,
+    to destination: Destination, now: Instant, _ d: inout Dispatcher
   ) -> Ref<ServerConnection> {
     let s = destination.server
-    d.upstream.noteSize(request.bodyLength, at: s, &d.common)
+    d.upstream.noteSize(bodyLength, at: s, &d.common)
     let i = d.streams.take()
     let l = takeConnection(for: i, to: s, now: now, &d)
     let x = !request.isQuiet || request.verb.isMeta ? d.downstream.newExchange(c) : Ref<Exchange>.none
-    let isAimed = d.downstream.clients[c].target.isPool
+    let isAimed = destination.isAimed
     if request.verb.isMeta {
       d.upstream.opaque &+= 1
       d.upstream.connections[l].queue.enqueueMeta(
-        x, in: destination.pool, isAimed: isAimed, bytes, p, request.withoutBody,
+        x, from: d.downstream.clients[c].listener, in: destination.pool, isAimed: isAimed, nil, bytes, p,
+        request.withoutBody,
         opaque: d.upstream.opaque, secret: d.upstream.secret, since: now,
         &d.common.buffers)
     } else {
-      var leg = Leg(request, for: x, in: destination.pool, since: now)
+      var leg = Leg(
+        request, for: x, from: d.downstream.clients[c].listener, in: destination.pool, since: now)
       leg.isAimed = isAimed
       d.upstream.connections[l].queue.enqueue(
         leg, rewriting: bytes, p, request.withoutBody, d.line, &d.common.buffers)
@@ -96,10 +108,10 @@ extension Transfers {
     d.streams[i].course = .upload
     d.streams[i].client = d.downstream.clients.id(of: c)
     d.streams[i].exchange = leg.exchange
-    d.streams[i].progress.left = Int(leg.length) &+ request.bodyLength
+    d.streams[i].progress.left = Int(leg.length) &+ bodyLength
     d.streams[i].leg = leg
     d.streams[i].leg.length = UInt32(clamping: d.streams[i].progress.left)
-    d.streams[i].isOptional = request.length <= d.common.heldLimit
+    d.streams[i].isOptional = request.lineLength &+ bodyLength <= d.common.heldLimit
     d.downstream.clients[c].large.stream = i
     d.downstream.clients[c].large.isUploading = true
     d.common.counters.add(.streamedValues)
@@ -307,9 +319,14 @@ extension Transfers {
     guard d.upstream.servers[s].isJournaled, d.streams[i].connection != Ref<ServerConnection>.none else {
       return false
     }
-    switch d.streams[i].route(&d.router, d.streams[i].leg.target) {
-    case .none: return true
-    case .single(let place): return d.upstream.destinations[place].server != s
+    switch d.streams[i].route(&d.router, d.streams[i].leg.target).way {
+    case .none, .through: return true
+    case .single(let place):
+      if d.upstream.destinations[place].server != s { return true }
+      var keys = KeyRange(d.streams[i].leg, start: 0)
+      return keys.next(d.streams[i].line.readable).map {
+        d.router.isReplaced($0, in: d.streams[i].leg.pool, for: nil, d.upstream)
+      } ?? false
     }
   }
 

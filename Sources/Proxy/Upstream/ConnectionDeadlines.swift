@@ -183,7 +183,7 @@ extension Upstream {
         unsent.settle(
           one, at: connections[l].server, next: l, .timedOut, .unsent, to: &settled, &common.buffers)
       } else {
-        connections[l].queue.requeue(one.leg, from: unsent.bytes, at: one.start, &common.buffers)
+        connections[l].queue.requeue(one.leg, from: unsent.bytes.readable, at: one.start, &common.buffers)
       }
     }
     unsent.clear(&common.buffers)

@@ -46,12 +46,13 @@ extension RequestQueue {
   /// Queues `get <key>\r\n`, which is exactly the beginning of `line`; returns whether it continues the previous line.
   @inline(always)
   mutating func enqueueGet(
-    _ exchange: Ref<Exchange>, in pool: PoolIndex, keyLength: Int, _ line: RawSpan, since now: Instant,
-    _ buffers: inout BufferPool
+    _ exchange: Ref<Exchange>, from listener: ListenerIndex, in pool: PoolIndex, keyLength: Int,
+    _ line: RawSpan,
+    since now: Instant, _ buffers: inout BufferPool
   ) -> Bool {
     var leg = Leg()
     leg.exchange = exchange
-    leg.pool = pool
+    leg.account = Account(pool, listener)
     leg.keyLength = UInt8(truncatingIfNeeded: keyLength)
     leg.since = now
     let continuesPreviousLine = reopenLine()

@@ -311,7 +311,7 @@ extension Upstream {
   ) {
     var again = leg
     again.isRetried = true
-    connections[l].queue.enqueue(again, copiedFrom: asked, at: start, &common.buffers)
+    connections[l].queue.enqueue(again, copiedFrom: asked.readable, at: start, &common.buffers)
     common.counters.add(.readRetries)
     markDirty(l)
   }

@@ -41,8 +41,10 @@ struct Destination: BitwiseCopyable {
   var connection: Ref<ServerConnection>
   var isAlone: Bool
   var pool: PoolIndex
-  /// Whether the pool's ring is without the server.
+  /// Whether others have the server's keys: the pool's ring is without it, or pools behind it stand in.
   var isEjected = false
+  /// Of a copy: whether something else than the key's prefix has named the pool.
+  var isAimed = false
 }
 
 /// A pool's number in the plan. One byte, so that a leg has room for it: there are at most 256 pools.
@@ -50,6 +52,7 @@ struct PoolIndex: BitwiseCopyable, Equatable {
   var number: UInt8 = 0
 
   init(_ number: Int = 0) { self.number = UInt8(clamping: number) }
+  @inline(__always) init(number: UInt8) { self.number = number }
 
   /// A reload has given the pools other numbers: `numbers[i]` is that of the pool that was number `i`.
   mutating func renumber(_ numbers: [PoolIndex]) {

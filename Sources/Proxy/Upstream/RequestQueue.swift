@@ -74,7 +74,7 @@ package struct RequestQueue: ~Copyable {
 
   /// Queues a request of another queue, whose bytes begin at `start` there, with a line of its own.
   mutating func enqueue(
-    _ leg: Leg, copiedFrom other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
+    _ leg: Leg, copiedFrom other: RawSpan, at start: Int, _ buffers: inout BufferPool
   ) {
     var leg = leg
     let before = end
@@ -91,7 +91,7 @@ package struct RequestQueue: ~Copyable {
 
   /// The same, but a `get` continues the line before it if it can.
   mutating func requeue(
-    _ leg: Leg, from other: borrowing Buffer, at start: Int, _ buffers: inout BufferPool
+    _ leg: Leg, from other: RawSpan, at start: Int, _ buffers: inout BufferPool
   ) {
     guard leg.verb == .get else { return enqueue(leg, copiedFrom: other, at: start, &buffers) }
     var leg = leg
@@ -105,6 +105,12 @@ package struct RequestQueue: ~Copyable {
     bytes.append("\r\n", &buffers)
     leg.length = UInt32(truncatingIfNeeded: count &+ (leg.continuesPreviousLine ? 2 : 5))
     enqueueGet(leg)
+  }
+
+  /// Marks the youngest leg as part of a routed request.
+  mutating func markLast(_ route: RouteMark?, isAimed: Bool = false) {
+    if let route { legs.last.route = route }
+    if isAimed { legs.last.isAimed = true }
   }
 
   // MARK: - Requests are sent and answered
@@ -367,6 +373,11 @@ package struct RequestQueue: ~Copyable {
   /// A reload has given the pools other numbers: see `PoolIndex.renumber`.
   mutating func renumberPools(_ numbers: [PoolIndex]) {
     for i in 0..<legs.count { legs[i].pool.renumber(numbers) }
+  }
+
+  /// A reload has removed the listeners at these places: see `ListenerIndex.forget`.
+  mutating func forgetListeners(_ gone: Set<UInt8>) {
+    for i in 0..<legs.count { legs[i].listener.forget(gone) }
   }
 
   /// Frees memory that a burst of requests has left unused.

@@ -58,6 +58,20 @@ extension RequestQueue {
     copy(Entry(leg: legs[0], index: 0, start: 0), &buffers)
   }
 
+  /// The same of a leg whose request begins at `start`, for another connection.
+  mutating func copy(_ leg: Leg, at start: Int, _ buffers: inout BufferPool) -> Buffer {
+    var copy = Buffer()
+    copy.append(bytes, from: start, count: Int(leg.length), &buffers)
+    return copy
+  }
+
+  /// Adds the line of the front request to `other`.
+  mutating func copyFront(to other: inout Buffer, _ buffers: inout BufferPool) {
+    var line = copyFront(&buffers)
+    other.append(line, from: 0, count: line.count, &buffers)
+    line.release(to: &buffers)
+  }
+
   /// The position behind the late legs.
   var positionInTime: Position { Position(index: late, start: lateLength) }
 

@@ -10,15 +10,13 @@ package struct Server: ~Copyable, Recyclable {
   /// Its name in error lines and logs: the address as configured.
   package var label: [UInt8] = []
   var status = ServerStatus.up
+  /// When it was last used again after it had been out; the origin if it never was.
+  var upSince = Instant.origin
   /// The worker's shared connections to it.
   var connections = Fifo<Ref<ServerConnection>>()
   /// Private connections that no stream uses now.
   var spares = Fifo<Ref<ServerConnection>>()
-  /// When a client last began to send it a value that could be buffered or streamed, and on which lane.
-  var largeValueAt = Instant.origin
-  var largeValueLane = UInt32.max
-  /// When it last sent or received a large value; the origin if it never did.
-  var largeAt = Instant.origin
+  var large = Large()
   var timeouts = Timeouts()
   /// Whether the journal is kept for it.
   var isJournaled = false
@@ -35,6 +33,15 @@ package struct Server: ~Copyable, Recyclable {
 
   package init() {}
   package mutating func reset() { self = Server() }
+
+  /// The large values that it is known to have.
+  struct Large: BitwiseCopyable {
+    /// When a client last began to send it a value that could be buffered or streamed, and on which lane.
+    var valueAt = Instant.origin
+    var lane = UInt32.max
+    /// When it last sent or received a large value; the origin if it never did.
+    var at = Instant.origin
+  }
 
   /// The longest timeouts of its pools, in nanoseconds: by these the connections are judged.
   struct Timeouts: BitwiseCopyable {

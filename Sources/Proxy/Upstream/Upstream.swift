@@ -177,7 +177,7 @@ package struct Upstream: ~Copyable {
 
   /// Records the size of a value on its way to or from a server.
   mutating func noteSize(_ bytes: Int, at s: Ref<Server>, _ common: inout Common) {
-    if bytes >= common.limits.large { servers[s].largeAt = common.clock }
+    if bytes >= common.limits.large { servers[s].large.at = common.clock }
   }
 
   /// Whether a server has yet to do a write that no client waits for (`noreply`, or its deadline has passed). A read on

@@ -23,6 +23,7 @@ extension Upstream {
       servers[s].label = Array(member.label.utf8)
       servers[s].isJournaled = member.isJournaled
       servers[s].isRetired = false
+      if servers[s].status != .up, member.status == .up { servers[s].upSince = now }
       servers[s].status = member.status
       setTimeouts(of: s, policies[member.id] ?? [], &common)
       equip(s, count: max(1, member.connections), now: now, &common)
@@ -87,7 +88,10 @@ extension Upstream {
       connections[l].attempt.retryAt = .origin
       if connections[l].state == .closed { connect(l, now: now, &common) }
     }
-    if status == .up { servers[s].isSuspect = false }
+    if status == .up {
+      servers[s].isSuspect = false
+      servers[s].upSince = now
+    }
     return true
   }
 
@@ -113,6 +117,11 @@ extension Upstream {
         connections[l].owed.deletions[i].pool.renumber(numbers)
       }
     }
+  }
+
+  /// A reload has removed the listeners at these places. O(requests in flight).
+  mutating func forgetListeners(_ gone: Set<UInt8>) {
+    for l in connections.slots where connections.isTaken(l) { connections[l].queue.forgetListeners(gone) }
   }
 
   /// The slot of a server that is configured.

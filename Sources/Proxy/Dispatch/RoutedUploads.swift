@@ -1,0 +1,83 @@
+import Bytes
+import Routing
+import Topology
+import Wire
+
+// Large values whose route is a node: their line is forwarded before they have arrived.
+
+extension Routed {
+  /// The node that decides about a request; nil if none does.
+  private static func node(
+    _ d: inout Dispatcher, for bytes: RawSpan, _ request: Request, of c: Ref<Client>
+  ) -> Int? {
+    if d.router.hasNoNodes { return nil }
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
+    guard
+      case .through(let node) = d.router.route(
+        of: bytes, key, isEncoded: isEncoded, d.downstream.clients[c].target
+      ).way
+    else { return nil }
+    return node
+  }
+
+  /// What is left of the node that decides about a request; nil if none does.
+  private static func end(
+    _ d: inout Dispatcher, for bytes: RawSpan, _ request: Request, of c: Ref<Client>
+  ) -> RouteEnd? {
+    node(&d, for: bytes, request, of: c).map { end(&d, of: $0, Command(request, bytes), bytes, request) }
+  }
+
+  /// Answers a request that no server is asked for.
+  static func turnAwayUnrouted(
+    _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request
+  ) {
+    guard let end = end(&d, for: bytes, request, of: c) else {
+      return d.downstream.refuse(c, .noRoute, isQuiet: request.isQuiet && !request.verb.isMeta, &d.common)
+    }
+    answer(&d, c, bytes, p, request, by: end)
+  }
+
+  /// Whether the value of a request is larger than its route allows.
+  static func isTooLarge(
+    _ d: inout Dispatcher, _ request: Request, _ bytes: RawSpan, of c: Ref<Client>
+  ) -> Bool {
+    guard let end = end(&d, for: bytes, request, of: c), end.rules != 0,
+      let most = d.router.ends.rules[Int(end.rules)].maxValue
+    else { return false }
+    return request.bodyLength &- 2 > most
+  }
+
+  /// Calls `body` with the line of a request, with its times as its route has them.
+  static func editLine(
+    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, of c: Ref<Client>,
+    _ body: (inout Dispatcher, RawSpan, Int, Request) -> Void
+  ) {
+    let line = request.withoutBody
+    guard let end = end(&d, for: bytes, request, of: c) else { return body(&d, bytes, p, line) }
+    var rules = d.router.ends.rules[Int(end.rules)].ttls
+    let key = Word(start: request.keyStart, length: request.keyLength)
+    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
+    if let most = inCharge(&d, of: bytes, key, isEncoded: isEncoded, end)?.mostLife {
+      rules.append(TTLRule(max: most))
+    }
+    guard !rules.isEmpty else { return body(&d, bytes, p, line) }
+    edit(&d, bytes, p, line, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, line in
+      body(&d, bytes, p, line.withoutBody)
+    }
+  }
+
+  /// Deletes the key of a large value where reads may find an older one.
+  static func deleteElsewhere(
+    _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request,
+    besides charged: Destination
+  ) {
+    guard let end = end(&d, for: bytes, request, of: c), end.way == .attempt else { return }
+    let tree = Int(end.number)
+    guard d.router.ends.trees[tree].readsEverywhere else { return }
+    for pool in d.router.ends.trees[tree].pools where pool != Int(charged.pool.number) {
+      guard let other = destination(&d, for: bytes, request, in: pool) else { continue }
+      _ = delete(&d, bytes, request, at: other, behind: nil, for: c)
+    }
+  }
+}

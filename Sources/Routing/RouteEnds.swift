@@ -1,0 +1,182 @@
+import Bytes
+import Topology
+
+/// What is left of a node for one command, when `to`, `commands` and refusals are resolved.
+package struct RouteEnd: BitwiseCopyable, Equatable, Sendable {
+  /// What is done with the request.
+  package enum Way: UInt8, BitwiseCopyable, Sendable {
+    /// To the pool `number`.
+    case pool
+    /// By the tree `number`.
+    case attempt
+    /// By the key's hash, to one of several ends: the list `number`.
+    case share
+    /// The answer `number`.
+    case answer
+    /// The command is not allowed.
+    case refused
+    /// The same, answered as if nothing was there.
+    case refusedQuietly
+  }
+
+  package var way: Way
+  package var number: UInt16
+  /// The number of the rules for what the servers are sent; 0: none.
+  package var rules: UInt16
+
+  package init(_ way: Way, _ number: Int = 0, rules: Int = 0) {
+    self.way = way
+    self.number = UInt16(clamping: number)
+    self.rules = UInt16(clamping: rules)
+  }
+}
+
+/// How a request is changed on its way: the clauses of all the nodes that it passes.
+package struct RouteRules: Equatable, Sendable {
+  package var key: KeyEdit?
+  package var maxValue: Int?
+  /// The times' rules, in the order in which they apply.
+  package var ttls: [TTLRule] = []
+  package var deadline: Duration?
+
+  package init() {}
+
+  fileprivate mutating func add(_ node: RouteNode) {
+    key = key ?? node.key
+    maxValue = [maxValue, node.maxValue].compactMap(\.self).min()
+    if let ttl = node.ttl { ttls.append(ttl) }
+    deadline = [deadline, node.deadline].compactMap(\.self).min()
+  }
+}
+
+/// The nodes of a plan, resolved for each command: what a worker looks up.
+package struct RouteEnds: Sendable {
+  /// For each node, an index in `ends` for each command with a key.
+  private var firsts: [Int32] = []
+  package private(set) var ends: [RouteEnd] = []
+  package private(set) var trees: [RouteTree] = []
+  package private(set) var answers: [FixedAnswer] = []
+  package private(set) var rules = [RouteRules()]
+  private var shares: [Share] = []
+
+  private struct Share: Sendable {
+    var salt: [UInt8]
+    /// The end of each part of the keyspace, in 1/10,000, and its end.
+    var parts: [(upTo: Int, end: Int32)]
+  }
+
+  /// The most trees, and leaves of a tree, that a leg can name.
+  package static let mostTrees = 4096
+
+  private static let commands = Command.withKey.count
+
+  package init() {}
+
+  /// Costs O(nodes, times commands, times the nodes below).
+  package init(_ nodes: [RouteNode]) {
+    for node in nodes.indices {
+      for command in Command.withKey {
+        let end = resolve(.node(node), command, RouteRules(), nodes)
+        firsts.append(Int32(truncatingIfNeeded: ends.count))
+        ends.append(end)
+      }
+    }
+  }
+
+  package var isEmpty: Bool { ends.isEmpty }
+
+  /// The end for a request: its key is bytes `from ..< from + count`.
+  package func end(of node: Int, _ command: Command, _ key: RawSpan, from: Int, count: Int) -> RouteEnd {
+    let i = node &* Self.commands &+ Int(command.rawValue)
+    guard firsts.indices.contains(i) else { return RouteEnd(.refused) }
+    var end = ends[Int(firsts[i])]
+    while end.way == .share { end = part(of: Int(end.number), key, from: from, count: count) }
+    return end
+  }
+
+  private func part(of share: Int, _ key: RawSpan, from: Int, count: Int) -> RouteEnd {
+    var text = shares[share].salt
+    for i in 0..<count { text.append(key.byte(at: from &+ i)) }
+    let place = Int(hashXXH3(text.span.raw, from: 0, count: text.count, seed: 0) % 10_000)
+    for part in shares[share].parts where place < part.upTo { return ends[Int(part.end)] }
+    return shares[share].parts.last.map { ends[Int($0.end)] } ?? RouteEnd(.refused)
+  }
+
+  // MARK: - Resolving
+
+  private mutating func resolve(
+    _ target: RouteTarget, _ command: Command, _ above: RouteRules, _ nodes: [RouteNode]
+  ) -> RouteEnd {
+    guard case .node(let i) = target else {
+      guard case .pool(let pool) = target else { return RouteEnd(.refused) }
+      return RouteEnd(.pool, pool, rules: number(of: above))
+    }
+    let node = nodes[i]
+    if node.denied.has(command) {
+      return RouteEnd(node.deniedQuietly.has(command) ? .refusedQuietly : .refused)
+    }
+    var rules = above
+    rules.add(node)
+    switch node.verb {
+    case .to(let target): return resolve(target, command, rules, nodes)
+    case .commands(let entries, let rest):
+      let target = entries.first { $0.commands.has(command) }?.target ?? rest
+      return target.map { resolve($0, command, rules, nodes) } ?? RouteEnd(.refused)
+    case .answer(let fixed): return RouteEnd(.answer, number(of: fixed))
+    case .share(let parts, let salt):
+      var share = Share(salt: Array(salt.utf8), parts: [])
+      var upTo = 0
+      for part in parts {
+        upTo += part.part
+        let end = resolve(part.target, command, rules, nodes)
+        share.parts.append((upTo, Int32(truncatingIfNeeded: ends.count)))
+        ends.append(end)
+      }
+      shares.append(share)
+      return RouteEnd(.share, shares.count - 1)
+    case .attempt:
+      var tree = RouteTree()
+      tree.finish(branch(target, command, nodes, &tree), deadline: rules.deadline)
+      rules.deadline = nil
+      return RouteEnd(.attempt, number(of: tree), rules: number(of: rules))
+    }
+  }
+
+  /// A member of a `try`. The reader of the file sees to it that no clause and no `share` is among them.
+  private func branch(
+    _ target: RouteTarget, _ command: Command, _ nodes: [RouteNode], _ tree: inout RouteTree
+  ) -> RouteTree.Node {
+    guard case .node(let i) = target else {
+      guard case .pool(let pool) = target else { return tree.add(.answer(.nothing)) }
+      return tree.add(.pool(pool))
+    }
+    switch nodes[i].verb {
+    case .to(let target): return branch(target, command, nodes, &tree)
+    case .commands(let entries, let rest):
+      let target = entries.first { $0.commands.has(command) }?.target ?? rest
+      return target.map { branch($0, command, nodes, &tree) } ?? tree.add(.answer(.nothing))
+    case .answer(let fixed): return tree.add(.answer(fixed))
+    case .attempt(let members, let rules):
+      return .attempt(members.map { branch($0, command, nodes, &tree) }, rules)
+    case .share: return tree.add(.answer(.nothing))
+    }
+  }
+
+  private mutating func number(of tree: RouteTree) -> Int {
+    if let i = trees.firstIndex(of: tree) { return i }
+    trees.append(tree)
+    return trees.count - 1
+  }
+
+  private mutating func number(of fixed: FixedAnswer) -> Int {
+    if let i = answers.firstIndex(of: fixed) { return i }
+    answers.append(fixed)
+    return answers.count - 1
+  }
+
+  private mutating func number(of new: RouteRules) -> Int {
+    if let i = rules.firstIndex(of: new) { return i }
+    rules.append(new)
+    return rules.count - 1
+  }
+}
