@@ -86,7 +86,6 @@ extension RoutingPlan {
       route.steps.append(ResolvedRoute.Step(.refused(isQuiet: node.deniedQuietly.has(command))))
       return
     }
-    if let edit = node.key { route.key = edit.edited(route.key) }
     if let rule = node.ttl { route.ttlRules.append(rule) }
     route.maxValue = Self.least(route.maxValue, node.maxValue)
     route.deadline = Self.least(route.deadline, node.deadline)
@@ -141,11 +140,4 @@ extension RoutingPlan {
 extension ResolvedRoute.Leaf {
   /// Whether no server is asked.
   fileprivate var isEnd: Bool { if case .pool = self { false } else { true } }
-}
-
-extension KeyEdit {
-  /// The key for the servers; it may be empty or too long.
-  package func edited(_ key: [UInt8]) -> [UInt8] {
-    add + (key.starts(with: strip) ? key.dropFirst(strip.count) : key[...])
-  }
 }
