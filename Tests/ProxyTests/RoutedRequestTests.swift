@@ -135,4 +135,22 @@ import Topology
     #expect(rig.got(c) == lines("END"))
     #expect(rig.asked("m") == lines("get a"))
   }
+
+  @Test func aListenersCommandsForAllConcernThePoolsOfItsPolicy() {
+    let nodes = [
+      RouteNode(name: "p", .commands([(.writes, .pool(0))], rest: .node(1))),
+      RouteNode(name: "q", RoutedFleet.attempt([1, 0])),
+    ]
+    var plan = RoutedFleet.plan(nodes)
+    plan.routing.defaultTarget = .pool(2)
+    let rig = Rig(plan: plan)
+    let c = rig.worker.open(pool: PoolID(100))
+    rig.say(c, "flush_all")
+    #expect(rig.asked("m") == lines("flush_all"))
+    #expect(rig.asked("s") == lines("flush_all"))
+    #expect(rig.asked("u") == "")
+    rig.reply("m", "OK")
+    rig.reply("s", "OK")
+    #expect(rig.got(c) == lines("OK"))
+  }
 }

@@ -74,13 +74,14 @@ extension Dispatcher {
     finish(f)
   }
 
-  /// The servers that a command for all concerns: every one, or those of the pool that the client's listener names.
+  /// The servers that a command for all concerns: every one, or those of the pools to which the
+  /// client's listener leads.
   func servers(for c: Ref<Client>) -> [Ref<Server>] {
     let target = downstream.clients[c].target
     if target == .byKey { return (0..<upstream.everyServer.count).map { upstream.everyServer[$0] } }
+    let pools = router.pools(of: target)
     var found: [Ref<Server>] = []
-    for i in 0..<upstream.destinations.count
-    where Int32(upstream.destinations[i].pool.number) == target.number {
+    for i in 0..<upstream.destinations.count where pools.contains(Int(upstream.destinations[i].pool.number)) {
       if !found.contains(upstream.destinations[i].server) { found.append(upstream.destinations[i].server) }
     }
     return found

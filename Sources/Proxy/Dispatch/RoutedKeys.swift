@@ -72,6 +72,7 @@ extension FanOut {
       pieces[place].pool = pieces[piece].pool
       pieces[piece].length = 0
       pieces[piece].isDeferred = false
+      routed.keys[n].piece = routed.keys[n].place
     }
   }
 }

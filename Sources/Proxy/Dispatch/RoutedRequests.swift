@@ -197,9 +197,9 @@ enum Routed {
     _ d: inout Dispatcher, from s: Ref<Server>, _ tree: Int
   ) -> Bool {
     guard let lasting = d.router.ends.trees[tree].copiesLast else { return true }
-    guard d.upstream.servers[s].status == .up, lasting != .max else { return false }
-    return d.common.clock.since(d.upstream.servers[s].upSince) >= .seconds(lasting)
-      || d.upstream.servers[s].upSince == .origin
+    guard d.upstream.servers[s].status == .up else { return false }
+    let since = d.upstream.servers[s].upSince
+    return since == .origin || lasting != .max && d.common.clock.since(since) >= .seconds(lasting)
   }
 
   /// Sends a request to a member of a tree, with its time cut to `most` seconds. Returns why it cannot be sent.

@@ -108,6 +108,24 @@ struct Router: ~Copyable {
   /// Whether no key's route is a node.
   var hasNoNodes: Bool { ends.isEmpty }
 
+  /// The pools to which a target leads.
+  func pools(of target: Target) -> Set<Int> {
+    if target.isPool { return [Int(target.number)] }
+    var pools: Set<Int> = []
+    var seen: Set<Int> = []
+    var open = [RouteTarget.node(numbered: Int(target.number))]
+    while let i = open.popLast() {
+      guard nodes.indices.contains(i), seen.insert(i).inserted else { continue }
+      for next in nodes[i].verb.targets {
+        switch next {
+        case .pool(let pool): pools.insert(pool)
+        case .node(let node): open.append(node)
+        }
+      }
+    }
+    return pools
+  }
+
   /// Where the requests of clients go whose listener names this policy; nil if there is none.
   func target(ofPolicy id: PoolID) -> Target? {
     policies.firstIndex(of: id).map { Target(number: Int32(RouteTarget.node($0).number)) }
