@@ -278,4 +278,19 @@ import Topology
     let orphans = rig.worker.takeOrphans(of: [Fleet.id(of: "s"), Fleet.id(of: "m")], in: PoolID(0))
     #expect(orphans[Fleet.id(of: "s")]?.keys == [Array("a".utf8)])
   }
+
+  @Test func aQuietChangeThatSucceedsLeavesTheNextReplyFree() {
+    let rig = Self.both()
+    let c = rig.open()
+    rig.say(c, "ma a q N0", "mn", "ms b 1 q", "1", "mn")
+    let fence = rig.asked("m").split(separator: "\r\n").map(String.init)
+    #expect(fence.first?.hasPrefix("ma a N0 q") == true)
+    #expect(rig.asked("s") == lines("delete a", "delete b"))
+    // Nothing but the answer to the fence: the server was quiet.
+    let end = fence[1].split(separator: " ").last.map(String.init) ?? ""
+    rig.send(from: "m", lines("EN \(end)", "HD O2"))
+    rig.reply("s", "NOT_FOUND", "NOT_FOUND")
+    #expect(rig.got(c) == lines("MN", "MN"))
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
+  }
 }

@@ -119,7 +119,9 @@ extension Routed {
       reply.release(to: &d.common.buffers)
       request.release(to: &d.common.buffers)
     }
-    guard x != Ref<Exchange>.none, !reply.isEmpty else { return }
+    guard x != Ref<Exchange>.none else { return }
+    // The server has stayed quiet, as it was asked to.
+    if reply.isEmpty { return d.downstream.concludeSilently(x, &d.common) }
     guard leg.verb.isMeta else {
       let isMiss = hasDeleted && reply.readable.hasText("NOT_FOUND", at: 0)
       guard isMiss else { return d.downstream.answer(x, reply.readable, &d.common) }

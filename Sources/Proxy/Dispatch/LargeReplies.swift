@@ -260,7 +260,8 @@ extension Dispatcher {
     var at = RequestQueue.Position()
     while let one = upstream.connections[l].queue.next(&at) {
       let (leg, f) = (one.leg, one.leg.fanOut)
-      if f != Ref<FanOut>.none, fanOuts[f].kind == .multiGet, !leg.isLate, !leg.verb.touches,
+      if f != Ref<FanOut>.none, fanOuts[f].kind == .multiGet, fanOuts[f].routed.isEmpty, !leg.isLate,
+        !leg.verb.touches,
         fanOuts[f].count(from: leg.piece) > Self.firstKeys
       {
         upstream.connections[l].queue.deferAll(one, in: &fanOuts[f], &common.buffers)
@@ -279,7 +280,7 @@ extension Dispatcher {
   @inline(never)
   mutating func endsEarly(_ f: Ref<FanOut>, _ leg: Leg, on l: Ref<ServerConnection>, isMore: Bool) -> Bool {
     noteDeferred(f)
-    return isMore && !leg.isLate && cutShort(multiGet: f, leg, on: l)
+    return isMore && !leg.isLate && fanOuts[f].routed.isEmpty && cutShort(multiGet: f, leg, on: l)
   }
 
   /// Defers the keys of a multi-get's share that are not answered yet, and cuts its connection short, if the values

@@ -174,7 +174,8 @@ extension Dispatcher {
         noteFailure(f, at: open.server, in: open.pool, failure, keysFrom: open.first)
         continue
       }
-      if mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
+      // A key that is requested by itself is asked of one server only.
+      if fanOuts[f].routed.isEmpty, mayBeLarge(at: open.server, for: c, verb, now: now) { split(open, f) }
       var leg = Leg()
       leg.verb = verb
       leg.fanOut = f
