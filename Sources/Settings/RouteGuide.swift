@@ -140,12 +140,8 @@ extension FixedAnswer {
 extension ResolvedRoute.Step {
   /// When a request continues to this step: for people, and for JSON.
   fileprivate var when: (text: String, word: String) {
-    switch (followsMiss, followsTrouble) {
-    case (true, true): ("on a miss or trouble", "miss")
-    case (true, false): ("on a miss or when it is out", "miss")
-    case (false, true): ("when it is out or in trouble", "trouble")
-    case (false, false): ("when it is out", "out")
-    }
+    if followsMiss { return ("on a miss or trouble", "miss") }
+    return followsTrouble ? ("when it is out or in trouble", "trouble") : ("when it is out", "out")
   }
 }
 

@@ -82,7 +82,7 @@ let badPlacement = #"""
   ## a pool for all listeners
   | to: main
   | servers: [a]
-  > 1:1: unknown key "to" in the file; it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: "user:", pool: main}
+  > 1:1: unknown key "to" in the file; it belongs to a listener: {address: 127.0.0.1:11311, to: main}, or to a route: {prefix: "user:", to: main}
   ## the log's destination at the top level
   | to: syslog
   | servers: [a]
