@@ -33,7 +33,6 @@ package struct RouteEnd: BitwiseCopyable, Equatable, Sendable {
 
 /// How a request is changed on its way: the clauses of all the nodes that it passes.
 package struct RouteRules: Equatable, Sendable {
-  package var key: KeyEdit?
   package var maxValue: Int?
   /// The times' rules, in the order in which they apply.
   package var ttls: [TTLRule] = []
@@ -42,7 +41,6 @@ package struct RouteRules: Equatable, Sendable {
   package init() {}
 
   fileprivate mutating func add(_ node: RouteNode) {
-    key = key ?? node.key
     maxValue = [maxValue, node.maxValue].compactMap(\.self).min()
     if let ttl = node.ttl { ttls.append(ttl) }
     deadline = [deadline, node.deadline].compactMap(\.self).min()

@@ -29,7 +29,6 @@ package struct RouteNode: Equatable, Sendable {
   /// Commands that are refused, and those of them that are answered as if nothing was there instead.
   package var denied = CommandSet()
   package var deniedQuietly = CommandSet()
-  package var key: KeyEdit?
   /// The largest value in bytes; nil for the proxy's own limit.
   package var maxValue: Int?
   package var ttl: TTLRule?
@@ -44,7 +43,7 @@ package struct RouteNode: Equatable, Sendable {
   /// Whether it does nothing but pass requests on to its target.
   package var isPlain: Bool {
     guard case .to = verb else { return false }
-    return denied.isEmpty && key == nil && maxValue == nil && ttl == nil && deadline == nil
+    return denied.isEmpty && maxValue == nil && ttl == nil && deadline == nil
   }
 }
 
@@ -92,8 +91,6 @@ package struct TryRules: Equatable, Sendable {
   package var goesOnAtMiss = false
   /// The longest life, in seconds, of what is stored in any member but the first; nil leaves it as the client says.
   package var laterTTL: Int? = 60
-  /// How long a read waits for a member before the next one is asked beside it; nil for ever.
-  package var asksNextAfter: Duration?
   /// Whether a delete goes to every member.
   package var deletesAll = false
 
@@ -108,14 +105,6 @@ package enum FixedAnswer: Equatable, Sendable {
   case done
   /// SERVER_ERROR with this text.
   case error(String)
-}
-
-/// Another key for the servers: the client's without `strip`, if it begins so, behind `add`.
-package struct KeyEdit: Equatable, Sendable {
-  package var strip: [UInt8] = []
-  package var add: [UInt8] = []
-
-  package init() {}
 }
 
 /// What becomes of the expiration times of requests; all in seconds. Times in the past stay.

@@ -1,7 +1,7 @@
 import Bytes
 import Topology
 
-/// What the nodes of a plan make of one request before any server is asked: which pools, in which order, with which key.
+/// What the nodes of a plan make of one request before any server is asked: which pools, in which order.
 package struct ResolvedRoute: Equatable, Sendable {
   /// An end of the way: a pool, or a reply without a server.
   package enum Leaf: Equatable, Sendable {
@@ -26,7 +26,7 @@ package struct ResolvedRoute: Equatable, Sendable {
 
   /// In the order in which they are asked; never empty. Nothing stands behind an answer or a refusal.
   package var steps: [Step]
-  /// The key for the servers.
+  /// The key that was asked for.
   package var key: [UInt8]
   /// The rules for expiration times, in the order in which they apply.
   package var ttlRules: [TTLRule] = []
@@ -72,7 +72,7 @@ extension RoutingPlan {
     return target.map { resolve($0, command, key: key) }
   }
 
-  /// What is followed: `share` divides the clients' keys, whatever servers see.
+  /// What is followed.
   private struct Request {
     var command: Command
     var key: [UInt8]
@@ -93,7 +93,6 @@ extension RoutingPlan {
       route.steps.append(ResolvedRoute.Step(.refused(isQuiet: node.deniedQuietly.has(request.command))))
       return
     }
-    if let edit = node.key { route.key = edit.edited(route.key) }
     if let rule = node.ttl { route.ttlRules.append(rule) }
     route.maxValue = Self.least(route.maxValue, node.maxValue)
     route.deadline = Self.least(route.deadline, node.deadline)
@@ -148,11 +147,4 @@ extension RoutingPlan {
 extension ResolvedRoute.Leaf {
   /// Whether no server is asked.
   fileprivate var isEnd: Bool { if case .pool = self { false } else { true } }
-}
-
-extension KeyEdit {
-  /// The key for the servers; it may be empty or too long.
-  package func edited(_ key: [UInt8]) -> [UInt8] {
-    add + (key.starts(with: strip) ? key.dropFirst(strip.count) : key[...])
-  }
 }

@@ -52,7 +52,7 @@ package struct RouteTree: Equatable, Sendable {
     let rules = Self.rules(in: node)
     readsEverywhere = rules.contains { $0.goesOnAtMiss }
     deletesEverywhere = readsEverywhere || rules.contains { $0.deletesAll }
-    readsGoOn = readsEverywhere || rules.contains { $0.goesOnAtTrouble || $0.asksNextAfter != nil }
+    readsGoOn = readsEverywhere || rules.contains { $0.goesOnAtTrouble }
     copiesLast = readsEverywhere ? nil : rules.compactMap(\.laterTTL).max() ?? .max
   }
 

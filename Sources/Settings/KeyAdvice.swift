@@ -58,7 +58,7 @@ struct KeyAdvice {
   func hint<Key: SettingsKey>(in subject: String, _ present: Set<Key>) -> String? {
     // A server, a listener, a route and a policy have a few keys of their own, and no settings.
     let own: [Any.Type] = [
-      ServerKey.self, ListenerKey.self, RouteKey.self, NodeKey.self, KeyEditKey.self, ValuesKey.self,
+      ServerKey.self, ListenerKey.self, RouteKey.self, NodeKey.self, ValuesKey.self,
       TTLKey.self,
     ]
     if own.contains(where: { $0 == Key.self }) { return nil }

@@ -10,13 +10,10 @@ extension NodeDecoder {
     var leaves: Set<RouteTarget> = []
     /// The nodes on the longest way.
     var depth = 0
-    /// The `key` clause that some way leads through, by its policy.
-    var keyPolicy: Int?
 
     mutating func add(_ other: Reach) {
       leaves.formUnion(other.leaves)
       depth = max(depth, other.depth)
-      keyPolicy = keyPolicy ?? other.keyPolicy
     }
   }
 
@@ -28,7 +25,6 @@ extension NodeDecoder {
     var reaches = [Reach](repeating: Reach(), count: placedPolicies.count)
     for i in order {
       reaches[i] = check(placedPolicies[i], target: .node(i), reaches, &decoder)
-      if placedPolicies[i].keyAt != nil { reaches[i].keyPolicy = i }
     }
     for route in placedRoutes { _ = check(route, target: nil, reaches, &decoder) }
   }
@@ -105,11 +101,6 @@ extension NodeDecoder {
         }
         seen.formUnion(behind.leaves)
       }
-      if let keyAt = placed.keyAt, let other = behind.keyPolicy {
-        decoder.refuse(
-          keyAt, "\"key\" on the way to policy \(quoted(placedPolicies[other].node.name)), which has one too",
-          hint: "leave it out")
-      }
       reach.add(behind)
     }
     if case .answer = placed.node.verb, let target { reach.leaves = [target] }
@@ -163,6 +154,6 @@ extension NodeDecoder {
 extension RouteNode {
   /// Whether it does something besides its verb.
   var hasClauses: Bool {
-    !denied.isEmpty || key != nil || maxValue != nil || ttl != nil || deadline != nil
+    !denied.isEmpty || maxValue != nil || ttl != nil || deadline != nil
   }
 }

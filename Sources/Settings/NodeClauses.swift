@@ -20,9 +20,6 @@ enum NodeClauses {
         if let (all, quiet) = words(value, key, &decoder) {
           (placed.node.denied, placed.node.deniedQuietly) = (all, quiet)
         }
-      case .key:
-        placed.keyAt = place
-        placed.node.key = keyEdit(value, &decoder)
       case .values:
         let entries = entries(
           of: value, key, as: ValuesKey.self, such: "{max: 512KiB}", usual: .max,
@@ -115,30 +112,6 @@ enum NodeClauses {
   }
 
   // MARK: - Keys and times
-
-  private static func keyEdit(_ node: YAMLNode, _ decoder: inout SettingsDecoder) -> KeyEdit {
-    var edit = KeyEdit()
-    let fields = entries(
-      of: node, .key, as: KeyEditKey.self, such: "{add: \"a:\"}", usual: .add, isValid: { _ in false },
-      &decoder)
-    for (key, _, value) in fields {
-      var bytes: [UInt8] = []
-      decoder.read(value, key, into: &bytes) { text throws(Complaint) in
-        guard !text.isEmpty, text.utf8.count <= Bounds.prefixBytes else {
-          throw .expected("1 to \(Bounds.prefixBytes) bytes", found: String(text.utf8.count))
-        }
-        guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
-          throw .said("space or control byte in \(quoted(text)): no key has one")
-        }
-        return Array(text.utf8)
-      }
-      switch key {
-      case .strip: edit.strip = bytes
-      case .add: edit.add = bytes
-      }
-    }
-    return edit
-  }
 
   private static func ttl(_ node: YAMLNode, _ decoder: inout SettingsDecoder) -> TTLRule {
     var rule = TTLRule()

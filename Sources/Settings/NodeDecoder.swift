@@ -18,8 +18,6 @@ struct NodeDecoder {
   struct Placed {
     var node: RouteNode
     var references: [Reference] = []
-    /// Where its `key` clause is.
-    var keyAt: FilePosition?
     /// Where the node is.
     var at: FilePosition
   }

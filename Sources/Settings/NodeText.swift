@@ -82,7 +82,6 @@ extension TryRules {
     if laterTTL != usual.laterTTL {
       pairs.append((.laterTTL, laterTTL.map(Quantity.writtenSeconds) ?? TryWords.none))
     }
-    if let asksNextAfter { pairs.append((.askNextAfter, Quantity.written(asksNextAfter))) }
     if deletesAll != usual.deletesAll { pairs.append((.deletes, TryWords.Deletes.all.rawValue)) }
     return pairs
   }
@@ -107,12 +106,6 @@ extension RouteNode {
     }
     func mapping(_ parts: [(key: some SettingsKey, text: String?)]) -> String {
       "{\(parts.compactMap { key, text in text.map { "\(key.rawValue): \($0)" } }.joined(separator: ", "))}"
-    }
-    if let key {
-      func word(_ bytes: [UInt8]) -> String? {
-        bytes.isEmpty ? nil : YAMLNode.word(String(decoding: bytes, as: UTF8.self)).written
-      }
-      pairs.append((.key, mapping([(KeyEditKey.strip, word(key.strip)), (.add, word(key.add))])))
     }
     if let maxValue {
       pairs.append((.values, mapping([(ValuesKey.max, Quantity.writtenSize(maxValue))])))

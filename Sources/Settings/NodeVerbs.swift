@@ -59,10 +59,6 @@ extension NodeDecoder {
         decoder.read(value, key, into: &rules.laterTTL) { text throws(Complaint) in
           text == TryWords.none ? nil : try Quantity.seconds(text, in: Bounds.ttl, or: TryWords.none)
         }
-      case .askNextAfter:
-        decoder.read(value, key, into: &rules.asksNextAfter) { text throws(Complaint) in
-          text == TryWords.never ? nil : try Quantity.duration(text, in: Bounds.timeout)
-        }
       case .deletes:
         decoder.read(value, key, into: &rules.deletesAll) { text throws(Complaint) in
           try parseWord(text, as: TryWords.Deletes.self) == .all

@@ -18,7 +18,6 @@ enum TryWords {
   }
 
   static let none = "none"
-  static let never = "never"
   /// What is left, of shares and commands.
   static let rest = "rest"
 }

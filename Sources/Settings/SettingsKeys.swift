@@ -65,16 +65,15 @@ enum NodeKey: String, SettingsKey {
   case on
   case onMiss = "on_miss"
   case laterTTL = "later_ttl"
-  case askNextAfter = "ask_next_after"
   case deletes, salt
-  case allow, deny, key, values, ttl, deadline
+  case allow, deny, values, ttl, deadline
 
   static let verbs: [NodeKey] = [.to, .attempt, .share, .commands, .answer]
 
   /// The verb whose parameter it is; nil for verbs and clauses.
   var verb: NodeKey? {
     switch self {
-    case .on, .onMiss, .laterTTL, .askNextAfter, .deletes: .attempt
+    case .on, .onMiss, .laterTTL, .deletes: .attempt
     case .salt: .share
     default: nil
     }
@@ -85,7 +84,6 @@ enum NodeKey: String, SettingsKey {
     case .on: TryWords.On.trouble.rawValue
     case .onMiss: TryWords.OnMiss.miss.rawValue
     case .laterTTL: "60s"
-    case .askNextAfter: TryWords.never
     case .deletes: TryWords.Deletes.same.rawValue
     default: nil
     }
@@ -121,10 +119,6 @@ enum RouteKey: SettingsKey {
   var defaultText: String? { if case .node(let key) = self { key.defaultText } else { nil } }
 
   static let allCases: [RouteKey] = own + NodeKey.allCases.map(RouteKey.node)
-}
-
-enum KeyEditKey: String, SettingsKey {
-  case strip, add
 }
 
 enum ValuesKey: String, SettingsKey {
@@ -198,7 +192,7 @@ package enum KnownKeys {
   package static let all: [String] = {
     let groups = [
       words(FileKey.self), words(ListenerKey.self), words(PoolKey.self), words(ServerKey.self),
-      words(RouteKey.self), words(KeyEditKey.self), words(ValuesKey.self), words(TTLKey.self),
+      words(RouteKey.self), words(ValuesKey.self), words(TTLKey.self),
       words(LimitKey.self), words(LogKey.self), words(SlowKey.self),
       words(AdminKey.self), words(TokenKey.self),
     ]

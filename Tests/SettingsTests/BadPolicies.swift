@@ -175,12 +175,6 @@ let badPolicies = #"""
   |   x: {try: [main, spare], later_ttl: 1500ms}
   | routes: [{to: x}]
   > 3:38: later_ttl: expected none or a duration of whole seconds from 1s to 30d, found "1500ms"; the default is 60s
-  ## an ask_next_after without a unit
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {try: [main, spare], ask_next_after: 50}
-  | routes: [{to: x}]
-  > 3:43: ask_next_after: no unit in "50"; write "50ms" or "50s"
   ## a share as a word
   | pools: {main: {servers: [a]}, spare: {servers: [b]}}
   | policies:
@@ -344,31 +338,6 @@ let badPolicies = #"""
   |   x: {to: main, allow: reads, deny: set}
   | routes: [{to: x}]
   > 3:31: "deny" beside "allow": what is not allowed is denied; leave it out
-  ## a key clause that is a word
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {to: main, key: a}
-  | routes: [{to: x}]
-  > 3:22: key: expected a mapping such as {add: "a:"}, found "a"; such as {add: "a:"}
-  ## a key clause that is empty
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {to: main, key: {}}
-  | routes: [{to: x}]
-  > 3:22: key: expected a mapping such as {add: "a:"}, found an empty mapping; such as {add: "a:"}
-  ## a key clause with a space
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {to: main, key: {strip: "a b", add: ""}}
-  | routes: [{to: x}]
-  > 3:30: strip: space or control byte in "a b": no key has one
-  > 3:42: add: expected 1 to 250 bytes, found 0
-  ## a key clause with a wrong word
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {to: main, key: {prefix: "a:"}}
-  | routes: [{to: x}]
-  > 3:23: unknown key "prefix" in key; it belongs to a route: {prefix: "user:", pool: main}
   ## values as a size
   | pools: {main: {servers: [a]}, spare: {servers: [b]}}
   | policies:

@@ -73,19 +73,6 @@ let badRoutes = #"""
   |   y: {try: [spare, main]}
   | routes: [{to: x}]
   > 3:19: try: pool "main" is behind two members; one way has to leave it out
-  ## two key clauses on one way
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   x: {to: y, key: {add: "a:"}}
-  |   y: {to: main, key: {strip: "b:"}}
-  | routes: [{to: x}]
-  > 3:14: "key" on the way to policy "y", which has one too; leave it out
-  ## a key clause of a route and of its policy
-  | pools: {main: {servers: [a]}, spare: {servers: [b]}}
-  | policies:
-  |   y: {to: main, key: {strip: "b:"}}
-  | routes: [{to: y, key: {add: "a:"}}]
-  > 4:18: "key" on the way to policy "y", which has one too; leave it out
   ## a route whose pool is a policy
   | pools: {main: {servers: [a]}, spare: {servers: [b]}}
   | policies:
@@ -132,7 +119,7 @@ let badRoutes = #"""
   ## a route with an unknown verb
   | pools: {main: {servers: [a]}, spare: {servers: [b]}}
   | routes: [{prefix: a, replicate: [main, spare]}]
-  > 2:22: unknown key "replicate" in a route; expected one of prefix, keys, pool, to, try, share, commands, answer, on, on_miss, later_ttl, ask_next_after, deletes, salt, allow, deny, key, values, ttl, deadline
+  > 2:22: unknown key "replicate" in a route; expected one of prefix, keys, pool, to, try, share, commands, answer, on, on_miss, later_ttl, deletes, salt, allow, deny, values, ttl, deadline
   ## a listener to a policy that is misspelled
   | listen: [{address: 127.0.0.1:1, to: cahce}]
   | pools: {main: {servers: [a]}, spare: {servers: [b]}}

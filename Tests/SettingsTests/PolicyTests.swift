@@ -31,14 +31,13 @@ import Topology
     ("{to: main}", .to(.pool(0))), ("{to: y}", .to(.node(1))),
     ("{try: [main, y, gone]}", .attempt([.pool(0), .node(1), .node(2)], TryRules())),
     (
-      "{try: [main, blue], on: down, on_miss: next, later_ttl: none, ask_next_after: 50ms, deletes: all}",
+      "{try: [main, blue], on: down, on_miss: next, later_ttl: none, deletes: all}",
       .attempt(
         [.pool(0), .pool(2)],
         rules {
           $0.goesOnAtTrouble = false
           $0.goesOnAtMiss = true
           $0.laterTTL = nil
-          $0.asksNextAfter = .milliseconds(50)
           $0.deletesAll = true
         })
     ),
@@ -81,10 +80,9 @@ import Topology
 
   @Test func everyClauseIsDecoded() throws {
     let node = try Self.node(
-      "{to: main, deny: [set, {counts: quietly}], key: {strip: \"a:\", add: b}, values: {max: 512KiB}, "
+      "{to: main, deny: [set, {counts: quietly}], values: {max: 512KiB}, "
         + "ttl: {min: 10s, max: 7d, none: 1d}, deadline: 800ms}")
     #expect(node.denied == [.stores, .counts] && node.deniedQuietly == .counts)
-    #expect(node.key?.strip == Array("a:".utf8) && node.key?.add == Array("b".utf8))
     #expect(node.maxValue == 524_288 && node.deadline == .milliseconds(800))
     #expect(
       node.ttl?.min == 10 && node.ttl?.max == 604_800 && node.ttl?.none == 86_400 && node.ttl?.set == nil)
@@ -178,7 +176,7 @@ import Topology
         entries.append("try: [\(name(below: count)), \(name(below: count)), \(name(below: count))]")
         entries.append(
           pick(["on: down", "on_miss: next", "later_ttl: \(pick(["none", "90s", "1h", "2d"]))"]))
-        if random.below(2) == 0 { entries.append(pick(["ask_next_after: 1500us", "deletes: all"])) }
+        if random.below(2) == 0 { entries.append("deletes: all") }
       case 3:
         let part = Int.random(in: 0...99, using: &random)
         entries.append(
@@ -194,7 +192,6 @@ import Topology
       let clauses = [
         "deny: [\(pick(["set", "writes", "touches"])), {\(pick(["incr", "counts"])): quietly}]",
         "allow: [get, writes]",
-        "key: {strip: \"a#\", add: \(pick(["\"~\"", "é"]))}",
         "values: {max: \(pick(["1B", "1000KB", "3MiB"]))}",
         "ttl: {\(pick(["set: 1d", "min: 1s, max: 36h", "none: 25h"]))}",
         "deadline: \(pick(["1.5s", "250us", "1h"]))",
@@ -263,7 +260,7 @@ import Topology
         #expect(route.steps.map(\.leaf) == leaves, "\(plan.nodes[node]) \(command)")
         let rules = ends.rules[Int(end.rules)]
         guard route.firstPool != nil else { continue }
-        #expect(route.key == rules.key?.edited(key) ?? key && route.maxValue == rules.maxValue)
+        #expect(route.key == key && route.maxValue == rules.maxValue)
         #expect(route.ttlRules == rules.ttls)
         let deadline = end.way == .attempt ? ends.trees[number].deadline : rules.deadline
         #expect(route.deadline == deadline, "\(plan.nodes[node]) \(command)")

@@ -177,7 +177,6 @@ import Topology
       - {prefix: "n:", commands: {reads: main}}
       - {prefix: "e:", answer: "moving house"}
       - {prefix: "o:", answer: done}
-      - {prefix: "k:", to: twins, key: {strip: "k:"}}
       - {keys: [x], to: gone}
       - {pool: twins}
 
@@ -231,23 +230,5 @@ import Topology
     #expect(answer == .line(Array("\(text)\n".utf8)))
     let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
     #expect(object?["key"] as? String == key)
-  }
-
-  @Test func theKeyThatServersSeeIsHashed() throws {
-    let settings = try ProxySettingsTests.decode(Self.routed)
-    let guide = RouteGuide(settings, json: false)
-    let direct = RouteGuide(settings, json: false, target: settings.target(named: "twins"))
-    for i in 0..<100 {
-      guard case .line(let edited) = guide.answer(Array("k:key\(i)".utf8)),
-        case .line(let plain) = direct.answer(Array("key\(i)".utf8))
-      else {
-        Issue.record("refused")
-        return
-      }
-      #expect(edited.drop { $0 != 9 } == plain.drop { $0 != 9 })
-    }
-    #expect(
-      guide.answer(Array("k:".utf8))
-        == .refused("\"k:\": its key for the servers has 0 bytes, but 1 to 250 are allowed"))
   }
 }
