@@ -76,7 +76,8 @@ package struct Placement: ~Copyable {
     let owner = table.pools[Ref(UInt32(first))].owner(of: bytes, from: 0, count: count)
     let now = table.server(in: first, owning: bytes, from: 0, count: count)
     guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now) else { return nil }
-    let isListed = named == nil && settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
+    let isListed =
+      named == nil && settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
     let routes =
       named == nil
       ? settings.routes.filter { $0.keys.isEmpty && key.starts(with: $0.prefix.utf8) } : []

@@ -1,7 +1,7 @@
 import Bytes
 import Topology
 
-/// What the nodes of a plan make of one request before any server is asked: which pools, in which order, with which key.
+/// What the nodes of a plan make of one request before any server is asked: which pools, in which order.
 package struct ResolvedRoute: Equatable, Sendable {
   /// An end of the way: a pool, or a reply without a server.
   package enum Leaf: Equatable, Sendable {
@@ -16,7 +16,7 @@ package struct ResolvedRoute: Equatable, Sendable {
     package var leaf: Leaf
     /// Whether it continues here after any trouble with the leaf before; if not, only if that server is known to be out.
     package var followsTrouble = false
-    /// Whether it also continues here when the leaf before does not have the key.
+    /// Whether it also continues here when the leaf before does not have the key; then also at trouble.
     package var followsMiss = false
     /// The longest life, in seconds, of what is stored there; nil for any.
     package var ttl: Int?
@@ -26,7 +26,7 @@ package struct ResolvedRoute: Equatable, Sendable {
 
   /// In the order in which they are asked; never empty. Nothing stands behind an answer or a refusal.
   package var steps: [Step]
-  /// The key for the servers.
+  /// The key that was asked for.
   package var key: [UInt8]
   /// The rules for expiration times, in the order in which they apply.
   package var ttlRules: [TTLRule] = []
@@ -58,7 +58,7 @@ extension RoutingPlan {
   /// Follows a target to its pools. Cheap enough for people and tests; workers have a form of their own.
   package func resolve(_ target: RouteTarget, _ command: Command, key: [UInt8]) -> ResolvedRoute {
     var route = ResolvedRoute(steps: [], key: key)
-    follow(target, command, depth: 0, into: &route)
+    follow(target, Request(command: command, key: key), depth: 0, into: &route)
     if route.steps.isEmpty { route.steps = [ResolvedRoute.Step(.answer(.nothing))] }
     return route
   }
@@ -72,9 +72,16 @@ extension RoutingPlan {
     return target.map { resolve($0, command, key: key) }
   }
 
+  /// What is followed.
+  private struct Request {
+    var command: Command
+    var key: [UInt8]
+    var isRead: Bool { CommandSet([.get, .gets, .gat, .gats]).has(command) }
+  }
+
   /// Appends the steps of a target. The checks of a file allow four nodes on a way and no circle; more end it.
   private func follow(
-    _ target: RouteTarget, _ command: Command, depth: Int, into route: inout ResolvedRoute
+    _ target: RouteTarget, _ request: Request, depth: Int, into route: inout ResolvedRoute
   ) {
     guard case .node(let i) = target else {
       route.steps.append(ResolvedRoute.Step(leaf(of: target)))
@@ -82,38 +89,38 @@ extension RoutingPlan {
     }
     guard nodes.indices.contains(i), depth <= nodes.count else { return }
     let node = nodes[i]
-    if node.denied.has(command) {
-      route.steps.append(ResolvedRoute.Step(.refused(isQuiet: node.deniedQuietly.has(command))))
+    if node.denied.has(request.command) {
+      route.steps.append(ResolvedRoute.Step(.refused(isQuiet: node.deniedQuietly.has(request.command))))
       return
     }
     if let rule = node.ttl { route.ttlRules.append(rule) }
     route.maxValue = Self.least(route.maxValue, node.maxValue)
     route.deadline = Self.least(route.deadline, node.deadline)
     switch node.verb {
-    case .to(let next): follow(next, command, depth: depth + 1, into: &route)
+    case .to(let next): follow(next, request, depth: depth + 1, into: &route)
     case .attempt(let members, let rules):
       for (place, member) in members.enumerated() {
         if route.steps.last.map({ $0.leaf.isEnd }) ?? false { return }
         let start = route.steps.count
-        follow(member, command, depth: depth + 1, into: &route)
+        follow(member, request, depth: depth + 1, into: &route)
         guard place > 0, start < route.steps.count else { continue }
-        let isRead = CommandSet.reads.has(command)
-        route.steps[start].followsTrouble = isRead && rules.goesOnAtTrouble
-        route.steps[start].followsMiss = isRead && rules.goesOnAtMiss
+        let goesOnAtMiss = request.isRead && rules.goesOnAtMiss
+        route.steps[start].followsTrouble = goesOnAtMiss || request.isRead && rules.goesOnAtTrouble
+        route.steps[start].followsMiss = goesOnAtMiss
         for step in start..<route.steps.count {
           route.steps[step].ttl = Self.least(route.steps[step].ttl, rules.laterTTL)
         }
       }
     case .share(let parts, let salt):
-      let place = Self.share(of: route.key, salt: salt)
+      let place = Self.share(of: request.key, salt: salt)
       var end = 0
       for (target, part) in parts {
         end += part
-        if place < end { return follow(target, command, depth: depth + 1, into: &route) }
+        if place < end { return follow(target, request, depth: depth + 1, into: &route) }
       }
     case .commands(let entries, let rest):
-      if let next = entries.first(where: { $0.commands.has(command) })?.target ?? rest {
-        follow(next, command, depth: depth + 1, into: &route)
+      if let next = entries.first(where: { $0.commands.has(request.command) })?.target ?? rest {
+        follow(next, request, depth: depth + 1, into: &route)
       } else {
         route.steps.append(ResolvedRoute.Step(.refused(isQuiet: false)))
       }

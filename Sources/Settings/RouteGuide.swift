@@ -47,10 +47,6 @@ package struct RouteGuide: ~Copyable {
         settings.routes.isEmpty ? "the listeners name its pool: --pool NAME" : "there is no default route"
       return .refused("\(shown): no route matches, and \(words)")
     }
-    guard (1...250).contains(route.key.count) else {
-      return .refused(
-        "\(shown): its key for the servers has \(route.key.count) bytes, but 1 to 250 are allowed")
-    }
     let servers = route.steps.map { step in server(of: step.leaf, route.key) }
     if !json { return .line(key + [9] + Array(route.text(command, servers, of: settings.pools).utf8) + [10]) }
     return .line(Array(object(key, route, servers).utf8) + [10])
@@ -140,12 +136,8 @@ extension FixedAnswer {
 extension ResolvedRoute.Step {
   /// When a request continues to this step: for people, and for JSON.
   fileprivate var when: (text: String, word: String) {
-    switch (followsMiss, followsTrouble) {
-    case (true, true): ("on a miss or trouble", "miss")
-    case (true, false): ("on a miss or when it is out", "miss")
-    case (false, true): ("when it is out or in trouble", "trouble")
-    case (false, false): ("when it is out", "out")
-    }
+    if followsMiss { return ("on a miss or trouble", "miss") }
+    return followsTrouble ? ("when it is out or in trouble", "trouble") : ("when it is out", "out")
   }
 }
 

@@ -167,6 +167,11 @@ import Testing
       "route --servers a,b:x k",
       #"argument "b:x": servers: expected a port from 1 to 65535, found "x" in "b:x"; did you mean "b:11211"?"#
     ),
+    ("route --command ste -f f k", #"unknown command "ste"; did you mean "set"?"#),
+    (
+      "route --command stats -f f k",
+      #"unknown command "stats"; expected one of get, gets, set, add, replace, cas, append, prepend, incr, decr, delete, touch, gat, gats"#
+    ),
     ("route f.yml -- k", #""f.yml" is not a server; a file is given as --config f.yml"#),
     ("demo -n 0", #"-n: expected a whole number from 1 to 32, found "0""#),
     ("demo a", #"unexpected argument "a"; ringroad demo -n 3"#),
@@ -247,6 +252,8 @@ import Testing
     #expect(listed.servers == ["a:1", "b", "c"] && listed.keys == ["k1"] && !listed.json)
     let dashed = try Self.question("route a:1 b -- k1 k2")
     #expect(dashed.servers == ["a:1", "b"] && dashed.keys == ["k1", "k2"])
+    let command = try Self.question("route --command delete --pool cache -f f.yml k")
+    #expect(command.command == .delete && command.pool == "cache" && file.command == .get)
     let streamed = try Self.question("route a:1 b")
     #expect(streamed.servers == ["a:1", "b"] && streamed.keys.isEmpty)
   }

@@ -187,7 +187,7 @@ import Topology
     ("c:1", .set, "10.0.0.1:11211 → when it is out 10.0.9.1:11211 (ttl at most 60s)"),
     ("m:1", .gets, "10.0.9.1:11211 → on a miss or trouble 10.0.0.1:11211"),
     ("m:1", .delete, "10.0.9.1:11211 → when it is out 10.0.0.1:11211"),
-    ("d:1", .get, "10.0.0.1:11211 → on a miss or when it is out 10.0.9.1:11211 (ttl at most 2d)"),
+    ("d:1", .get, "10.0.0.1:11211 → on a miss or trouble 10.0.9.1:11211 (ttl at most 2d)"),
     ("g:1", .get, "10.0.0.1:11211 → when it is out or in trouble answered: miss"),
     ("q:1", .set, "answered: NOT_STORED"), ("q:1", .incr, "answered: NOT_FOUND"),
     ("n:1", .get, "10.0.0.1:11211"), ("n:1", .set, "refused: set not allowed"),
