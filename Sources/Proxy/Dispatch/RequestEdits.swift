@@ -28,16 +28,15 @@ extension TTLRule {
 }
 
 extension Routed {
-  /// Calls `body` with a request, or with a copy in which each expiration time is what `times` makes of it and of the
-  /// wall clock.
+  /// Calls `body` with a request, or with a copy in which each expiration time is what the rules make of it.
   static func edit(
-    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, times: (Int, Int) -> Int,
+    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, _ rules: [TTLRule],
     _ body: (inout Dispatcher, RawSpan, Int, Request) -> Void
   ) {
     var edited = Buffer()
     defer { edited.release(to: &d.common.buffers) }
     let wall = d.common.wallSeconds
-    guard write(&d, bytes, p, request, to: &edited, { times($0, wall) }) else {
+    guard write(&d, bytes, p, request, to: &edited, { TTLRule.life($0, under: rules, now: wall) }) else {
       return body(&d, bytes, p, request)
     }
     var other = Request()

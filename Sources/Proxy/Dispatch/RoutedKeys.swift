@@ -98,7 +98,7 @@ extension Routed {
       rules += own.filter { !rules.contains($0) }
     }
     if rules.isEmpty { return false }
-    edit(&d, bytes, p, request, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, request in
+    edit(&d, bytes, p, request, rules) { d, bytes, p, request in
       d.multiGet(c, bytes, p, request, now: now)
     }
     return true

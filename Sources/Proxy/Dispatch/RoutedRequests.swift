@@ -45,7 +45,7 @@ enum Routed {
       return d.downstream.refuse(
         c, .tooLarge, isQuiet: request.isQuiet && !request.verb.isMeta, &d.common)
     }
-    edit(&d, bytes, p, request, times: { TTLRule.life($0, under: rules.ttls, now: $1) }) {
+    edit(&d, bytes, p, request, rules.ttls) {
       d, bytes, p, request in
       forward(&d, c, bytes, p, request, command, by: end, now: now)
     }
@@ -213,7 +213,7 @@ enum Routed {
     }
     let rule = TTLRule(max: most)
     var failed: (Ref<ServerConnection>, ServerFailure)?
-    edit(&d, bytes, p, request, times: { TTLRule.life($0, under: [rule], now: $1) }) { d, bytes, p, request in
+    edit(&d, bytes, p, request, [rule]) { d, bytes, p, request in
       failed = send(&d, c, bytes, p, request, to: destination, mark, now: now)
     }
     return failed

@@ -62,7 +62,7 @@ extension Routed {
       rules.append(TTLRule(max: most))
     }
     guard !rules.isEmpty else { return body(&d, bytes, p, line) }
-    edit(&d, bytes, p, line, times: { TTLRule.life($0, under: rules, now: $1) }) { d, bytes, p, line in
+    edit(&d, bytes, p, line, rules) { d, bytes, p, line in
       body(&d, bytes, p, line.withoutBody)
     }
   }
