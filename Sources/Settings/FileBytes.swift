@@ -19,7 +19,7 @@ package enum FileBytes {
   /// A pipe is read, and waited for, only if `waits` is true.
   package static func read(_ path: String, most: Int, waits: Bool) throws(Failure) -> [UInt8] {
     let descriptor = try opened(path, waits ? 0 : O_NONBLOCK)
-    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+    defer { if path != "-" { close(descriptor) } }
     if !waits { try checkFile(descriptor) }
     var bytes: [UInt8] = []
     try pieces(of: descriptor) { piece in
@@ -32,7 +32,7 @@ package enum FileBytes {
   /// Reads a file, or a pipe, of any size, and calls `take` with one piece after the other.
   package static func stream(_ path: String, _ take: (ArraySlice<UInt8>) -> Void) throws(Failure) {
     let descriptor = try opened(path, 0)
-    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+    defer { if path != "-" { close(descriptor) } }
     try pieces(of: descriptor) { piece in
       take(piece)
       return true
