@@ -8,8 +8,7 @@ import Topology
 /// Rebuilt only when the configuration or a server's state has changed.
 package struct Placement: ~Copyable {
   private var settings: ProxySettings?
-  private var table = RoutingTable(RoutingPlan(pools: [], defaultPool: nil))
-  private var plan = RoutingPlan(pools: [], defaultPool: nil)
+  private var resolver = RouteResolver(RoutingPlan(pools: [], defaultPool: nil))
   private var out: [[Bool]] = []
   /// For each pool without a ring, its servers' shares as sample keys have them.
   private var shares: [[Double]] = []
@@ -19,8 +18,7 @@ package struct Placement: ~Copyable {
   /// Adopts the configuration in force and the servers' states.
   package mutating func update(_ new: ProxySettings, _ control: ControlReport) {
     if settings?.pools != new.pools || settings?.routes != new.routes || settings?.policies != new.policies {
-      plan = new.routingPlan(reusing: plan.pools)
-      table = RoutingTable(plan)
+      resolver = RouteResolver(new.routingPlan(reusing: resolver.plan.pools))
       (out, shares) = ([], [])
     }
     settings = new
@@ -28,25 +26,26 @@ package struct Placement: ~Copyable {
     let outNow = control.pools.map { pool in
       pool.servers.map { servers[$0]?.isOut(of: pool.id) ?? false }
     }
-    guard out != outNow, outNow.count == plan.pools.count else { return }
+    guard out != outNow, outNow.count == resolver.plan.pools.count else { return }
     out = outNow
     for (i, excluded) in out.enumerated() where !excluded.allSatisfy({ $0 }) {
-      table.pools[Ref(UInt32(i))].exclude(excluded)
+      resolver.table.pools[Ref(UInt32(i))].exclude(excluded)
     }
     shares = []
-    for pool in plan.pools.indices { shares.append(sampledShares(of: pool)) }
+    for pool in resolver.plan.pools.indices { shares.append(sampledShares(of: pool)) }
   }
 
   /// Empty for a ring, which is counted, and for a pool whose servers are all out.
   private func sampledShares(of pool: Int) -> [Double] {
-    let own = plan.pools[pool]
+    let own = resolver.plan.pools[pool]
     if case .ring = own.layout { return [] }
     if out[pool].allSatisfy({ $0 }) { return [] }
     let samples = min(50_000, own.samples)
     var shares = [Double](repeating: 0, count: own.servers.count)
     for i in 0..<samples {
       let key = Array("sample:\(i)".utf8)
-      let server = table.pools[Ref(UInt32(pool))].server(owning: key.span.raw, from: 0, count: key.count)
+      let server = resolver.table.pools[Ref(UInt32(pool))].server(
+        owning: key.span.raw, from: 0, count: key.count)
       if shares.indices.contains(server) { shares[server] += 1 / Double(samples) }
     }
     return shares
@@ -67,15 +66,13 @@ package struct Placement: ~Copyable {
   /// Nil if no route leads to a pool. Of several pools it is the one that a get asks first. `named`: the position of the
   /// pool that the key is in, as on a listener that names it, whatever the key begins with.
   func place(of key: [UInt8], in named: Int? = nil) -> Place? {
-    let found = named.map { plan.resolve(.pool($0), .get, key: key) } ?? plan.resolve(key, .get, by: table)
-    guard let settings, let route = found, let first = route.firstPool,
-      settings.pools.indices.contains(first)
+    guard let settings, let route = resolver.resolve(key, .get, from: named.map(RouteTarget.pool)),
+      let first = route.firstPool, settings.pools.indices.contains(first)
     else { return nil }
     let pool = settings.pools[first]
-    let (bytes, count) = (route.key.span.raw, route.key.count)
-    let owner = table.pools[Ref(UInt32(first))].owner(of: bytes, from: 0, count: count)
-    let now = table.server(in: first, owning: bytes, from: 0, count: count)
-    guard pool.servers.indices.contains(owner), pool.servers.indices.contains(now) else { return nil }
+    let servers = resolver.servers(of: route)
+    let owner = resolver.table.pools[Ref(UInt32(first))].owner(of: key.span.raw, from: 0, count: key.count)
+    guard pool.servers.indices.contains(owner), case let now?? = servers.first else { return nil }
     let isListed =
       named == nil && settings.routes.contains { $0.keys.contains { $0.utf8.elementsEqual(key) } }
     let routes =
@@ -89,16 +86,7 @@ package struct Placement: ~Copyable {
         : routes.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.prefix ?? "",
       owner: pool.servers[owner], server: isOut ? nil : pool.servers[now],
       label: pool.label(of: pool.servers[now]),
-      plan: route.steps.count > 1 ? route.text(.get, servers(of: route), of: settings.pools) : nil)
-  }
-
-  /// For each step of a route the position of the key's server in its pool.
-  private func servers(of route: ResolvedRoute) -> [Int?] {
-    route.steps.map { step in
-      guard case .pool(let pool) = step.leaf, plan.pools.indices.contains(pool) else { return nil }
-      let server = table.server(in: pool, owning: route.key.span.raw, from: 0, count: route.key.count)
-      return plan.pools[pool].servers.indices.contains(server) ? server : nil
-    }
+      plan: route.steps.count > 1 ? route.text(.get, servers, of: settings.pools) : nil)
   }
 
   /// A pool's circle in equal slices: which of its servers has most of each; -1 without any.
@@ -113,7 +101,8 @@ package struct Placement: ~Copyable {
 
   /// O(points). `pool`: its index in the configuration.
   func circle(of pool: Int) -> Circle? {
-    guard let settings, settings.pools.indices.contains(pool), plan.pools.indices.contains(pool) else {
+    guard let settings, settings.pools.indices.contains(pool), resolver.plan.pools.indices.contains(pool)
+    else {
       return nil
     }
     let servers = settings.pools[pool].servers
@@ -126,11 +115,11 @@ package struct Placement: ~Copyable {
     var circle = Circle(
       owners: Array(repeating: -1, count: Circle.slices), shares: Array(repeating: 0, count: servers.count),
       ideal: weights.map { $0 / sum })
-    guard case .ring = plan.pools[pool].layout else {
+    guard case .ring = resolver.plan.pools[pool].layout else {
       if shares.indices.contains(pool), shares[pool].count == servers.count { circle.fill(shares[pool]) }
       return circle
     }
-    let points = plan.pools[pool].points.filter { !isOut(Int($0.server)) }
+    let points = resolver.plan.pools[pool].points.filter { !isOut(Int($0.server)) }
     guard let last = points.last else { return circle }
     let whole = 4_294_967_296.0
     var most = [Double](repeating: 0, count: Circle.slices)

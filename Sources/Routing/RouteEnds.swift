@@ -32,7 +32,7 @@ package struct RouteEnd: BitwiseCopyable, Equatable, Sendable {
 }
 
 /// How a request is changed on its way: the clauses of all the nodes that it passes.
-package struct RouteRules: Equatable, Sendable {
+package struct RouteRules: Hashable, Sendable {
   package var maxValue: Int?
   /// The times' rules, in the order in which they apply.
   package var ttls: [TTLRule] = []
@@ -57,7 +57,7 @@ package struct RouteEnds: Sendable {
   package private(set) var rules = [RouteRules()]
   private var shares: [Share] = []
 
-  private struct Share: Sendable {
+  fileprivate struct Share: Sendable {
     var salt: [UInt8]
     /// The end of each part of the keyspace, in 1/10,000, and its end.
     var parts: [(upTo: Int, end: Int32)]
@@ -70,15 +70,16 @@ package struct RouteEnds: Sendable {
 
   package init() {}
 
-  /// Costs O(nodes, times commands, times the nodes below).
+  /// Each node is resolved once for each command and for the rules that the nodes in front of it may have.
   package init(_ nodes: [RouteNode]) {
+    var resolver = Resolver(nodes: nodes)
     for node in nodes.indices {
       for command in Command.withKey {
-        let end = resolve(.node(node), command, RouteRules(), nodes)
-        firsts.append(Int32(truncatingIfNeeded: ends.count))
-        ends.append(end)
+        firsts.append(resolver.index(of: .node(node), command, RouteRules()))
       }
     }
+    (ends, shares) = (resolver.ends, resolver.shares)
+    (trees, answers, rules) = (resolver.trees.list, resolver.answers.list, resolver.rules.list)
   }
 
   package var isEmpty: Bool { ends.isEmpty }
@@ -93,88 +94,128 @@ package struct RouteEnds: Sendable {
   }
 
   private func part(of share: Int, _ key: RawSpan, from: Int, count: Int) -> RouteEnd {
-    var text = shares[share].salt
-    for i in 0..<count { text.append(key.byte(at: from &+ i)) }
-    let place = Int(hashXXH3(text.span.raw, from: 0, count: text.count, seed: 0) % 10_000)
+    let place = Self.place(of: key, from: from, count: count, salt: shares[share].salt)
     for part in shares[share].parts where place < part.upTo { return ends[Int(part.end)] }
     return shares[share].parts.last.map { ends[Int($0.end)] } ?? RouteEnd(.refused)
   }
 
-  // MARK: - Resolving
+  /// Where a key is in the keyspace that `share` divides: 0 to 9,999.
+  package static func place(of key: RawSpan, from: Int, count: Int, salt: [UInt8]) -> Int {
+    var text = salt
+    for i in 0..<count { text.append(key.byte(at: from &+ i)) }
+    return Int(hashXXH3(text.span.raw, from: 0, count: text.count, seed: 0) % 10_000)
+  }
+}
 
-  private mutating func resolve(
-    _ target: RouteTarget, _ command: Command, _ above: RouteRules, _ nodes: [RouteNode]
-  ) -> RouteEnd {
-    guard case .node(let i) = target else {
-      guard case .pool(let pool) = target else { return RouteEnd(.refused) }
-      return RouteEnd(.pool, pool, rules: number(of: above))
+// MARK: - Resolving
+
+/// Values by the order in which they were first seen.
+private struct Numbered<Value: Hashable> {
+  private(set) var list: [Value] = []
+  private var numbers: [Value: Int] = [:]
+
+  mutating func number(of value: Value) -> Int {
+    if let number = numbers[value] { return number }
+    numbers[value] = list.count
+    list.append(value)
+    return list.count - 1
+  }
+}
+
+extension RouteEnds {
+  private struct Resolver {
+    /// What a target comes to depends on these.
+    struct Question: Hashable {
+      var target: RouteTarget
+      var command: Command
+      var rules: Int
     }
-    let node = nodes[i]
-    if node.denied.has(command) {
-      return RouteEnd(node.deniedQuietly.has(command) ? .refusedQuietly : .refused)
+
+    let nodes: [RouteNode]
+    var ends: [RouteEnd] = []
+    var trees = Numbered<RouteTree>()
+    var answers = Numbered<FixedAnswer>()
+    var rules = Numbered<RouteRules>()
+    var shares: [Share] = []
+    private var known: [Question: Int32] = [:]
+
+    init(nodes: [RouteNode]) {
+      self.nodes = nodes
+      // Number 0: none.
+      _ = rules.number(of: RouteRules())
     }
-    var rules = above
-    rules.add(node)
-    switch node.verb {
-    case .to(let target): return resolve(target, command, rules, nodes)
-    case .commands(let entries, let rest):
-      let target = entries.first { $0.commands.has(command) }?.target ?? rest
-      return target.map { resolve($0, command, rules, nodes) } ?? RouteEnd(.refused)
-    case .answer(let fixed): return RouteEnd(.answer, number(of: fixed))
-    case .share(let parts, let salt):
-      var share = Share(salt: Array(salt.utf8), parts: [])
-      var upTo = 0
-      for part in parts {
-        upTo += part.part
-        let end = resolve(part.target, command, rules, nodes)
-        share.parts.append((upTo, Int32(truncatingIfNeeded: ends.count)))
-        ends.append(end)
+
+    /// The place in `ends` of what a target comes to.
+    mutating func index(of target: RouteTarget, _ command: Command, _ above: RouteRules) -> Int32 {
+      let question = Question(target: target, command: command, rules: rules.number(of: above))
+      if let index = known[question] { return index }
+      let end = resolve(target, command, above)
+      let index = Int32(truncatingIfNeeded: ends.count)
+      ends.append(end)
+      known[question] = index
+      return index
+    }
+
+    private mutating func resolve(
+      _ target: RouteTarget, _ command: Command, _ above: RouteRules
+    ) -> RouteEnd {
+      guard case .node(let i) = target else {
+        guard case .pool(let pool) = target else { return RouteEnd(.refused) }
+        return RouteEnd(.pool, pool, rules: self.rules.number(of: above))
       }
-      shares.append(share)
-      return RouteEnd(.share, shares.count - 1)
-    case .attempt:
-      var tree = RouteTree()
-      tree.finish(branch(target, command, nodes, &tree), deadline: rules.deadline)
-      rules.deadline = nil
-      return RouteEnd(.attempt, number(of: tree), rules: number(of: rules))
+      let node = nodes[i]
+      if node.denied.has(command) {
+        return RouteEnd(node.deniedQuietly.has(command) ? .refusedQuietly : .refused)
+      }
+      var own = above
+      own.add(node)
+      switch node.verb {
+      case .to(let target): return end(of: target, command, own)
+      case .commands(let entries, let rest):
+        let target = entries.first { $0.commands.has(command) }?.target ?? rest
+        return target.map { end(of: $0, command, own) } ?? RouteEnd(.refused)
+      case .answer(let fixed): return RouteEnd(.answer, answers.number(of: fixed))
+      case .share(let parts, let salt):
+        var share = Share(salt: Array(salt.utf8), parts: [])
+        var upTo = 0
+        for part in parts {
+          upTo += part.part
+          share.parts.append((upTo, index(of: part.target, command, own)))
+        }
+        shares.append(share)
+        return RouteEnd(.share, shares.count - 1)
+      case .attempt:
+        var tree = RouteTree()
+        tree.finish(branch(target, command, &tree), deadline: own.deadline)
+        own.deadline = nil
+        return RouteEnd(.attempt, trees.number(of: tree), rules: rules.number(of: own))
+      }
     }
-  }
 
-  /// A member of a `try`. The reader of the file sees to it that no clause and no `share` is among them.
-  private func branch(
-    _ target: RouteTarget, _ command: Command, _ nodes: [RouteNode], _ tree: inout RouteTree
-  ) -> RouteTree.Node {
-    guard case .node(let i) = target else {
-      guard case .pool(let pool) = target else { return tree.add(.answer(.nothing)) }
-      return tree.add(.pool(pool))
+    private mutating func end(
+      of target: RouteTarget, _ command: Command, _ above: RouteRules
+    ) -> RouteEnd {
+      ends[Int(index(of: target, command, above))]
     }
-    switch nodes[i].verb {
-    case .to(let target): return branch(target, command, nodes, &tree)
-    case .commands(let entries, let rest):
-      let target = entries.first { $0.commands.has(command) }?.target ?? rest
-      return target.map { branch($0, command, nodes, &tree) } ?? tree.add(.answer(.nothing))
-    case .answer(let fixed): return tree.add(.answer(fixed))
-    case .attempt(let members, let rules):
-      return .attempt(members.map { branch($0, command, nodes, &tree) }, rules)
-    case .share: return tree.add(.answer(.nothing))
+
+    /// A member of a `try`. The reader of the file sees to it that no clause and no `share` is among them.
+    private func branch(
+      _ target: RouteTarget, _ command: Command, _ tree: inout RouteTree
+    ) -> RouteTree.Node {
+      guard case .node(let i) = target else {
+        guard case .pool(let pool) = target else { return tree.add(.answer(.nothing)) }
+        return tree.add(.pool(pool))
+      }
+      switch nodes[i].verb {
+      case .to(let target): return branch(target, command, &tree)
+      case .commands(let entries, let rest):
+        let target = entries.first { $0.commands.has(command) }?.target ?? rest
+        return target.map { branch($0, command, &tree) } ?? tree.add(.answer(.nothing))
+      case .answer(let fixed): return tree.add(.answer(fixed))
+      case .attempt(let members, let rules):
+        return .attempt(members.map { branch($0, command, &tree) }, rules)
+      case .share: return tree.add(.answer(.nothing))
+      }
     }
-  }
-
-  private mutating func number(of tree: RouteTree) -> Int {
-    if let i = trees.firstIndex(of: tree) { return i }
-    trees.append(tree)
-    return trees.count - 1
-  }
-
-  private mutating func number(of fixed: FixedAnswer) -> Int {
-    if let i = answers.firstIndex(of: fixed) { return i }
-    answers.append(fixed)
-    return answers.count - 1
-  }
-
-  private mutating func number(of new: RouteRules) -> Int {
-    if let i = rules.firstIndex(of: new) { return i }
-    rules.append(new)
-    return rules.count - 1
   }
 }

@@ -16,6 +16,12 @@ package enum RouteTarget: Hashable, Sendable {
 
   /// The position of the node with that number.
   @inline(__always) package static func node(numbered number: Int) -> Int { -2 &- number }
+
+  /// The target with a number of `number`; nil for that of no route.
+  package init?(number: Int) {
+    guard number != RoutingTable.noPool else { return nil }
+    self = number >= 0 ? .pool(number) : .node(Self.node(numbered: number))
+  }
 }
 
 /// One decision about where a request goes: a policy of the file, or a route that is more than the name of a pool.
@@ -84,7 +90,7 @@ package enum RouteVerb: Equatable, Sendable {
 }
 
 /// The rules of `try`.
-package struct TryRules: Equatable, Sendable {
+package struct TryRules: Hashable, Sendable {
   /// Whether a read continues to the next member at any trouble; if not, only if the server is known to be out.
   package var goesOnAtTrouble = true
   /// Whether a read continues to the next member when the key is not there.
@@ -98,7 +104,7 @@ package struct TryRules: Equatable, Sendable {
 }
 
 /// A reply without any server.
-package enum FixedAnswer: Equatable, Sendable {
+package enum FixedAnswer: Hashable, Sendable {
   /// A miss, NOT_STORED or NOT_FOUND.
   case nothing
   /// STORED, DELETED, TOUCHED; reads, counts and gat miss.
@@ -108,7 +114,7 @@ package enum FixedAnswer: Equatable, Sendable {
 }
 
 /// What becomes of the expiration times of requests; all in seconds. Times in the past stay.
-package struct TTLRule: Equatable, Sendable {
+package struct TTLRule: Hashable, Sendable {
   package var min: Int?
   package var max: Int?
   /// What 0, for ever, becomes.

@@ -46,105 +46,87 @@ package struct ResolvedRoute: Equatable, Sendable {
   }
 }
 
-extension RouteTarget {
-  /// The target with a number of `number`; nil for that of no route.
-  package init?(number: Int) {
-    guard number != RoutingTable.noPool else { return nil }
-    self = number >= 0 ? .pool(number) : .node(-2 - number)
-  }
-}
+/// Answers where requests go, for people and tests: what a worker looks up, as steps.
+package struct RouteResolver: ~Copyable {
+  package let plan: RoutingPlan
+  /// Servers may be excluded from its pools.
+  package var table: RoutingTable
+  private let ends: RouteEnds
 
-extension RoutingPlan {
-  /// Follows a target to its pools. Cheap enough for people and tests; workers have a form of their own.
-  package func resolve(_ target: RouteTarget, _ command: Command, key: [UInt8]) -> ResolvedRoute {
+  package init(_ plan: RoutingPlan) {
+    self.plan = plan
+    table = RoutingTable(plan)
+    ends = RouteEnds(plan.nodes)
+  }
+
+  /// The way of a request from a target, or from where the key's route leads; nil if no route matches.
+  package func resolve(
+    _ key: [UInt8], _ command: Command, from target: RouteTarget? = nil
+  ) -> ResolvedRoute? {
+    let bytes = key.span.raw
+    let first = target ?? RouteTarget(number: table.pool(for: bytes, from: 0, count: bytes.byteCount))
+    switch first {
+    case nil: return nil
+    case .pool(let pool)?: return ResolvedRoute(steps: [ResolvedRoute.Step(.pool(pool))], key: key)
+    case .node(let node)?:
+      return route(by: ends.end(of: node, command, bytes, from: 0, count: key.count), command, key)
+    }
+  }
+
+  private func route(by end: RouteEnd, _ command: Command, _ key: [UInt8]) -> ResolvedRoute {
     var route = ResolvedRoute(steps: [], key: key)
-    follow(target, Request(command: command, key: key), depth: 0, into: &route)
-    if route.steps.isEmpty { route.steps = [ResolvedRoute.Step(.answer(.nothing))] }
+    let rules = ends.rules[Int(end.rules)]
+    (route.ttlRules, route.maxValue, route.deadline) = (rules.ttls, rules.maxValue, rules.deadline)
+    switch end.way {
+    case .pool: route.steps = [ResolvedRoute.Step(.pool(Int(end.number)))]
+    case .answer: route.steps = [ResolvedRoute.Step(.answer(ends.answers[Int(end.number)]))]
+    case .refused, .share: route.steps = [ResolvedRoute.Step(.refused(isQuiet: false))]
+    case .refusedQuietly: route.steps = [ResolvedRoute.Step(.refused(isQuiet: true))]
+    case .attempt:
+      let tree = ends.trees[Int(end.number)]
+      route.deadline = tree.deadline
+      Self.follow(
+        tree.root, of: tree, isRead: !RequestKind(command).isChange, into: &route.steps)
+    }
     return route
   }
 
-  /// The route of a key by the prefixes of `table`, which was made from this plan; nil if no route matches.
-  package func resolve(
-    _ key: [UInt8], _ command: Command, by table: borrowing RoutingTable
-  ) -> ResolvedRoute? {
-    let bytes = key.span.raw
-    let target = RouteTarget(number: table.pool(for: bytes, from: 0, count: bytes.byteCount))
-    return target.map { resolve($0, command, key: key) }
-  }
-
-  /// What is followed.
-  private struct Request {
-    var command: Command
-    var key: [UInt8]
-    var isRead: Bool { CommandSet([.get, .gets, .gat, .gats]).has(command) }
-  }
-
-  /// Appends the steps of a target. The checks of a file allow four nodes on a way and no circle; more end it.
-  private func follow(
-    _ target: RouteTarget, _ request: Request, depth: Int, into route: inout ResolvedRoute
+  /// Appends the leaves of a tree; nothing stands behind an answer.
+  private static func follow(
+    _ node: RouteTree.Node, of tree: RouteTree, isRead: Bool, into steps: inout [ResolvedRoute.Step]
   ) {
-    guard case .node(let i) = target else {
-      route.steps.append(ResolvedRoute.Step(leaf(of: target)))
-      return
-    }
-    guard nodes.indices.contains(i), depth <= nodes.count else { return }
-    let node = nodes[i]
-    if node.denied.has(request.command) {
-      route.steps.append(ResolvedRoute.Step(.refused(isQuiet: node.deniedQuietly.has(request.command))))
-      return
-    }
-    if let rule = node.ttl { route.ttlRules.append(rule) }
-    route.maxValue = Self.least(route.maxValue, node.maxValue)
-    route.deadline = Self.least(route.deadline, node.deadline)
-    switch node.verb {
-    case .to(let next): follow(next, request, depth: depth + 1, into: &route)
+    switch node {
+    case .leaf(let i):
+      var step = ResolvedRoute.Step(of: tree.leaves[i])
+      step.ttl = tree.longestLives[i]
+      steps.append(step)
     case .attempt(let members, let rules):
       for (place, member) in members.enumerated() {
-        if route.steps.last.map({ $0.leaf.isEnd }) ?? false { return }
-        let start = route.steps.count
-        follow(member, request, depth: depth + 1, into: &route)
-        guard place > 0, start < route.steps.count else { continue }
-        let goesOnAtMiss = request.isRead && rules.goesOnAtMiss
-        route.steps[start].followsTrouble = goesOnAtMiss || request.isRead && rules.goesOnAtTrouble
-        route.steps[start].followsMiss = goesOnAtMiss
-        for step in start..<route.steps.count {
-          route.steps[step].ttl = Self.least(route.steps[step].ttl, rules.laterTTL)
-        }
+        if case .answer? = steps.last?.leaf { return }
+        let start = steps.count
+        follow(member, of: tree, isRead: isRead, into: &steps)
+        guard place > 0, isRead, start < steps.count else { continue }
+        steps[start].followsMiss = rules.goesOnAtMiss
+        steps[start].followsTrouble = rules.goesOnAtMiss || rules.goesOnAtTrouble
       }
-    case .share(let parts, let salt):
-      let place = Self.share(of: request.key, salt: salt)
-      var end = 0
-      for (target, part) in parts {
-        end += part
-        if place < end { return follow(target, request, depth: depth + 1, into: &route) }
-      }
-    case .commands(let entries, let rest):
-      if let next = entries.first(where: { $0.commands.has(request.command) })?.target ?? rest {
-        follow(next, request, depth: depth + 1, into: &route)
-      } else {
-        route.steps.append(ResolvedRoute.Step(.refused(isQuiet: false)))
-      }
-    case .answer(let answer): route.steps.append(ResolvedRoute.Step(.answer(answer)))
     }
   }
 
-  private func leaf(of target: RouteTarget) -> ResolvedRoute.Leaf {
-    if case .pool(let i) = target { .pool(i) } else { .answer(.nothing) }
-  }
-
-  /// Where a key is in the keyspace that `share` divides: 0 to 9,999.
-  package static func share(of key: [UInt8], salt: String) -> Int {
-    let text = Array(salt.utf8) + key
-    return Int(hashXXH3(text.span.raw, from: 0, count: text.count, seed: 0) % 10_000)
-  }
-
-  private static func least<Value: Comparable>(_ a: Value?, _ b: Value?) -> Value? {
-    guard let a, let b else { return a ?? b }
-    return min(a, b)
+  /// For each step the position in its pool of the server that has the key now; nil without a pool, or without servers.
+  package func servers(of route: ResolvedRoute) -> [Int?] {
+    route.steps.map { step in
+      guard case .pool(let pool) = step.leaf, plan.pools.indices.contains(pool) else { return nil }
+      let server = table.server(in: pool, owning: route.key.span.raw, from: 0, count: route.key.count)
+      return plan.pools[pool].servers.indices.contains(server) ? server : nil
+    }
   }
 }
 
-extension ResolvedRoute.Leaf {
-  /// Whether no server is asked.
-  fileprivate var isEnd: Bool { if case .pool = self { false } else { true } }
+extension ResolvedRoute.Step {
+  fileprivate init(of leaf: RouteTree.Leaf) {
+    switch leaf {
+    case .pool(let pool): self.init(.pool(pool))
+    case .answer(let fixed): self.init(.answer(fixed))
+    }
+  }
 }

@@ -4,15 +4,15 @@ import Topology
 ///
 /// `next` is the only code that decides that another server is asked because of what one has said. It is pure: the worker
 /// asks, and calls it again with the outcome.
-package struct RouteTree: Equatable, Sendable {
+package struct RouteTree: Hashable, Sendable {
   /// A member that asks no other: a pool, or an answer without any server.
-  package enum Leaf: Equatable, Sendable {
+  package enum Leaf: Hashable, Sendable {
     case pool(Int)
     case answer(FixedAnswer)
   }
 
   /// A leaf; or members: the next one is asked if the one before cannot answer.
-  package indirect enum Node: Equatable, Sendable {
+  package indirect enum Node: Hashable, Sendable {
     /// By its number in `leaves`.
     case leaf(Int)
     case attempt([Node], TryRules)
@@ -53,7 +53,7 @@ package struct RouteTree: Equatable, Sendable {
     readsEverywhere = rules.contains { $0.goesOnAtMiss }
     deletesEverywhere = readsEverywhere || rules.contains { $0.deletesAll }
     readsGoOn = readsEverywhere || rules.contains { $0.goesOnAtTrouble }
-    copiesLast = readsEverywhere ? nil : rules.compactMap(\.laterTTL).max() ?? .max
+    copiesLast = readsEverywhere ? nil : rules.map { $0.laterTTL ?? .max }.max() ?? .max
   }
 
   private mutating func limit(_ node: Node, _ most: Int?) {
@@ -154,6 +154,15 @@ package enum RequestKind: UInt8, BitwiseCopyable, CaseIterable, Sendable {
   case delete
 
   package var isChange: Bool { self == .change || self == .delete }
+
+  /// Of a command that is no lease.
+  package init(_ command: Command) {
+    switch command {
+    case .get, .gets, .gat, .gats: self = .read
+    case .delete: self = .delete
+    default: self = .change
+    }
+  }
 }
 
 /// What a leaf has said.

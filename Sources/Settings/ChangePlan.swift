@@ -194,18 +194,16 @@ extension PoolSettings {
 package struct KeyCounter: ~Copyable {
   private let old: ProxySettings
   private let new: ProxySettings
-  private let plans: (old: RoutingPlan, new: RoutingPlan)
-  private let before: RoutingTable
-  private let after: RoutingTable
+  private let before: RouteResolver
+  private let after: RouteResolver
   package private(set) var keys = ChangePlan.Keys()
 
   package init(from old: ProxySettings, to new: ProxySettings) {
     self.old = old
     self.new = new
     let oldPlan = old.routingPlan()
-    plans = (oldPlan, new.routingPlan(reusing: oldPlan.pools))
-    before = old.routingTable(of: plans.old)
-    after = new.routingTable(of: plans.new)
+    before = old.resolver(of: oldPlan)
+    after = new.resolver(of: new.routingPlan(reusing: oldPlan.pools))
   }
 
   /// A line is a key, a key and its bytes with a tab between them, or a line of `lru_crawler metadump`.
@@ -225,8 +223,8 @@ package struct KeyCounter: ~Copyable {
     }
     keys.read += 1
     keys.bytes = Self.sum(keys.bytes, bytes)
-    let from = Self.server(of: key, old, plans.old, before)
-    let to = Self.server(of: key, new, plans.new, after)
+    let from = Self.server(of: key, old, before)
+    let to = Self.server(of: key, new, after)
     if from == nil, to == nil { keys.unrouted += 1 }
     if from != to {
       keys.moved += 1
@@ -242,13 +240,11 @@ package struct KeyCounter: ~Copyable {
 
   /// The server that a get asks first while none is out; nil if none is asked.
   private static func server(
-    of key: [UInt8], _ settings: ProxySettings, _ plan: RoutingPlan, _ table: borrowing RoutingTable
+    of key: [UInt8], _ settings: ProxySettings, _ resolver: borrowing RouteResolver
   ) -> Endpoint? {
-    guard let route = plan.resolve(key, .get, by: table), let pool = route.firstPool,
-      settings.pools.indices.contains(pool)
+    guard let route = resolver.resolve(key, .get), let pool = route.firstPool,
+      case let server?? = resolver.servers(of: route).first
     else { return nil }
-    let server = table.server(in: pool, owning: route.key.span.raw, from: 0, count: route.key.count)
-    guard settings.pools[pool].servers.indices.contains(server) else { return nil }
     return settings.pools[pool].servers[server].endpoint.comparable
   }
 

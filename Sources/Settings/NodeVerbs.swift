@@ -69,18 +69,26 @@ extension NodeDecoder {
     placed.node.verb = .attempt(placed.references.map(\.target), rules)
   }
 
+  /// The entries of a verb that is a mapping; nil if it has none. The example is with the name that stands there instead.
+  private func entries(
+    of node: YAMLNode, _ verb: String, _ expected: String, such example: (String) -> String,
+    _ decoder: inout SettingsDecoder
+  ) -> [YAMLNode.Entry]? {
+    if case .mapping(let entries) = node.content, !entries.isEmpty { return entries }
+    let name = YAMLNode.word(node.scalar.flatMap { names.contains($0) ? $0 : nil } ?? pools.first ?? "main")
+    decoder.refuse(
+      node.position, .expected(expected, found: node.found, hint: "such as \(example(name.written))"),
+      about: verb)
+    return nil
+  }
+
   func readShare(
     _ node: YAMLNode, _ fields: [Field], into placed: inout Placed, _ decoder: inout SettingsDecoder
   ) {
-    guard case .mapping(let entries) = node.content, !entries.isEmpty else {
-      let name = YAMLNode.word(node.scalar.flatMap { names.contains($0) ? $0 : nil } ?? pools.first ?? "main")
-      decoder.refuse(
-        node.position,
-        .expected(
-          "a mapping of names to shares", found: node.found, hint: "such as {\(name.written): rest}"),
-        about: "share")
-      return
-    }
+    guard
+      let entries = entries(
+        of: node, "share", "a mapping of names to shares", such: { "{\($0): rest}" }, &decoder)
+    else { return }
     var parts: [(target: RouteTarget, part: Int?)] = []
     let errorsBefore = decoder.errors.count
     for entry in entries {
@@ -121,15 +129,10 @@ extension NodeDecoder {
   func readCommands(
     _ node: YAMLNode, into placed: inout Placed, _ decoder: inout SettingsDecoder
   ) {
-    guard case .mapping(let entries) = node.content, !entries.isEmpty else {
-      let name = YAMLNode.word(node.scalar.flatMap { names.contains($0) ? $0 : nil } ?? pools.first ?? "main")
-      decoder.refuse(
-        node.position,
-        .expected(
-          "a mapping of commands to names", found: node.found, hint: "such as {rest: \(name.written)}"),
-        about: "commands")
-      return
-    }
+    guard
+      let entries = entries(
+        of: node, "commands", "a mapping of commands to names", such: { "{rest: \($0)}" }, &decoder)
+    else { return }
     var words: [(word: String, commands: CommandSet, target: RouteTarget)] = []
     var rest: RouteTarget?
     var seen: [String: FilePosition] = [:]

@@ -90,16 +90,13 @@ extension PoolSettings {
 }
 
 extension ProxySettings {
-  /// The lookups while no server is out but those that are marked down.
-  package func routingTable() -> RoutingTable { routingTable(of: routingPlan()) }
-
-  /// The same where the plan is known.
-  package func routingTable(of plan: RoutingPlan) -> RoutingTable {
-    var table = RoutingTable(plan)
+  /// The ways of requests by this plan, which is `routingPlan()`, while no server is out but those that are marked down.
+  package func resolver(of plan: RoutingPlan) -> RouteResolver {
+    var resolver = RouteResolver(plan)
     for (i, pool) in pools.enumerated() where !pool.servers.allSatisfy(\.isMarkedDown) {
-      table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
+      resolver.table.pools[Ref(UInt32(i))].exclude(pool.servers.map(\.isMarkedDown))
     }
-    return table
+    return resolver
   }
 }
 

@@ -11,8 +11,7 @@ import Topology
 /// Uses the routing table of the proxy, with no server out but those that are marked down.
 package struct RouteGuide: ~Copyable {
   private let settings: ProxySettings
-  private let plan: RoutingPlan
-  private let table: RoutingTable
+  private let resolver: RouteResolver
   private let json: Bool
   private let target: RouteTarget?
   private let command: Command
@@ -23,8 +22,7 @@ package struct RouteGuide: ~Copyable {
     self.json = json
     self.target = target
     self.command = command
-    plan = settings.routingPlan()
-    table = settings.routingTable(of: plan)
+    resolver = settings.resolver(of: settings.routingPlan())
   }
 
   /// What is printed for a key.
@@ -41,22 +39,14 @@ package struct RouteGuide: ~Copyable {
     if key.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 || $0 == 32 }) {
       return .refused("\(shown): a key has no space, line end or NUL")
     }
-    let found = target.map { plan.resolve($0, command, key: key) } ?? plan.resolve(key, command, by: table)
-    guard let route = found else {
+    guard let route = resolver.resolve(key, command, from: target) else {
       let words =
         settings.routes.isEmpty ? "the listeners name its pool: --pool NAME" : "there is no default route"
       return .refused("\(shown): no route matches, and \(words)")
     }
-    let servers = route.steps.map { step in server(of: step.leaf, route.key) }
+    let servers = resolver.servers(of: route)
     if !json { return .line(key + [9] + Array(route.text(command, servers, of: settings.pools).utf8) + [10]) }
     return .line(Array(object(key, route, servers).utf8) + [10])
-  }
-
-  /// The position of the key's server in the pool; nil if the leaf is none.
-  private func server(of leaf: ResolvedRoute.Leaf, _ key: [UInt8]) -> Int? {
-    guard case .pool(let pool) = leaf, settings.pools.indices.contains(pool) else { return nil }
-    let place = table.server(in: pool, owning: key.span.raw, from: 0, count: key.count)
-    return settings.pools[pool].servers.indices.contains(place) ? place : nil
   }
 
   private func object(_ key: [UInt8], _ route: ResolvedRoute, _ servers: [Int?]) -> String {

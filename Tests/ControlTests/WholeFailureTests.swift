@@ -67,9 +67,9 @@ import Topology
       }
       var counted = FailoverCoordinator.Members([servers, Array(servers[2...])])
       for server in servers { counted[server] = members[server] }
-      for (kept, anew) in zip(members.tallies, counted.tallies) {
-        #expect(kept.blocking == anew.blocking && kept.waiting == anew.waiting, "seed \(seed)")
-        #expect(kept.holders == anew.holders && kept.owners == anew.owners, "seed \(seed)")
+      for (kept, fresh) in zip(members.tallies, counted.tallies) {
+        #expect(kept.blocking == fresh.blocking && kept.waiting == fresh.waiting, "seed \(seed)")
+        #expect(kept.holders == fresh.holders && kept.owners == fresh.owners, "seed \(seed)")
       }
     }
   }

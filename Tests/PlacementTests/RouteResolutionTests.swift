@@ -11,8 +11,8 @@ import Topology
   private static func resolve(
     _ nodes: [RouteNode], _ command: Command = .get, key: String = "key"
   ) -> ResolvedRoute {
-    RoutingPlan(pools: pools, nodes: nodes, defaultTarget: .node(0)).resolve(
-      .node(0), command, key: Array(key.utf8))
+    RouteResolver(RoutingPlan(pools: pools, nodes: nodes, defaultTarget: .node(0)))
+      .resolve(Array(key.utf8), command) ?? ResolvedRoute(steps: [], key: [])
   }
 
   private static func step(
@@ -23,13 +23,18 @@ import Topology
     return step
   }
 
+  private static func place(of key: [UInt8], salt: String) -> Int {
+    RouteEnds.place(of: key.span.raw, from: 0, count: key.count, salt: Array(salt.utf8))
+  }
+
   @Test func aPoolIsItsOnlyStep() {
     let plan = RoutingPlan(pools: Self.pools, defaultPool: 2)
-    #expect(plan.resolve(.pool(2), .set, key: [65]) == ResolvedRoute(steps: [Self.step(.pool(2))], key: [65]))
-    let table = RoutingTable(plan)
-    #expect(plan.resolve([65], .get, by: table)?.firstPool == 2)
-    let empty = RoutingPlan(pools: Self.pools, defaultTarget: nil)
-    #expect(empty.resolve([65], .get, by: RoutingTable(empty)) == nil)
+    let resolver = RouteResolver(plan)
+    #expect(
+      resolver.resolve([65], .set, from: .pool(2)) == ResolvedRoute(steps: [Self.step(.pool(2))], key: [65]))
+    #expect(resolver.resolve([65], .get)?.firstPool == 2)
+    let empty = RouteResolver(RoutingPlan(pools: Self.pools, defaultTarget: nil))
+    #expect(empty.resolve([65], .get) == nil)
   }
 
   @Test func membersFollowEachOtherByTheRules() {
@@ -66,14 +71,14 @@ import Topology
     let nodes = [RouteNode(name: "x", .share(parts, salt: "s"))]
     var counts = [0, 0, 0]
     for i in 0..<20_000 {
-      let place = RoutingPlan.share(of: Array("key:\(i)".utf8), salt: "s")
+      let place = Self.place(of: Array("key:\(i)".utf8), salt: "s")
       let pool = Self.resolve(nodes, key: "key:\(i)").firstPool
       #expect(pool == (place < 1000 ? 0 : place < 3500 ? 1 : 2))
       counts[pool ?? 0] += 1
     }
     #expect(abs(counts[0] - 2000) < 300 && abs(counts[1] - 5000) < 400, "\(counts)")
     #expect(
-      RoutingPlan.share(of: Array("bc".utf8), salt: "a") == RoutingPlan.share(of: Array("abc".utf8), salt: "")
+      Self.place(of: Array("bc".utf8), salt: "a") == Self.place(of: Array("abc".utf8), salt: "")
     )
     // Part of no key, and of every key.
     let none: [(target: RouteTarget, part: Int)] = [(.pool(0), 0), (.pool(1), 10_000)]
@@ -99,7 +104,7 @@ import Topology
     for i in 0..<50 {
       let route = Self.resolve(nodes, key: "a:\(i)")
       #expect(route.key == Array("a:\(i)".utf8) && route.maxValue == 50 && route.deadline == .seconds(2))
-      #expect(route.firstPool == (RoutingPlan.share(of: route.key, salt: "") < 5000 ? 0 : 1))
+      #expect(route.firstPool == (Self.place(of: route.key, salt: "") < 5000 ? 0 : 1))
       #expect(route.ttlRules == [TTLRule()])
     }
   }

@@ -49,7 +49,7 @@ import Topology
         #expect(states[leaf] == .idle)
         if outcomes[leaf] != .skipped { asked.append((leaf, form)) }
         states[leaf] = outcomes[leaf]
-      case .wait: Issue.record("it waits for nobody")
+      case .wait: Issue.record("it waits, and nothing was asked")
       case .answer, .say: return (asked, step, states)
       }
     }

@@ -229,45 +229,6 @@ import Topology
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The workers' form of the nodes leads where `resolve` does.
-  private func compareForms(of plan: RoutingPlan) {
-    let ends = RouteEnds(plan.nodes)
-    for (node, command) in plan.nodes.indices.flatMap({ node in Command.withKey.map { (node, $0) } }) {
-      for i in 0..<3 {
-        let key = Array("a#\(node):\(i)".utf8)
-        let route = plan.resolve(.node(node), command, key: key)
-        let end = ends.end(of: node, command, key.span.raw, from: 0, count: key.count)
-        let number = Int(end.number)
-        var leaves: [ResolvedRoute.Leaf] = []
-        switch end.way {
-        case .pool: leaves = [.pool(number)]
-        case .answer: leaves = [.answer(ends.answers[number])]
-        case .refused: leaves = [.refused(isQuiet: false)]
-        case .refusedQuietly: leaves = [.refused(isQuiet: true)]
-        case .share: break
-        case .attempt:
-          let tree = ends.trees[number]
-          leaves = tree.leaves.map { leaf in
-            switch leaf {
-            case .pool(let pool): .pool(pool)
-            case .answer(let answer): .answer(answer)
-            }
-          }
-          let last = leaves.firstIndex { if case .answer = $0 { true } else { false } } ?? leaves.count - 1
-          leaves = Array(leaves[...last])
-          #expect(route.steps.map(\.ttl) == Array(tree.longestLives[...last]))
-        }
-        #expect(route.steps.map(\.leaf) == leaves, "\(plan.nodes[node]) \(command)")
-        let rules = ends.rules[Int(end.rules)]
-        guard route.firstPool != nil else { continue }
-        #expect(route.key == key && route.maxValue == rules.maxValue)
-        #expect(route.ttlRules == rules.ttls)
-        let deadline = end.way == .attempt ? ends.trees[number].deadline : rules.deadline
-        #expect(route.deadline == deadline, "\(plan.nodes[node]) \(command)")
-      }
-    }
-  }
-
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func everyValidFileIsReadAgainAsItWas(_ seed: UInt64) throws {
     var random = Seeded(seed)
@@ -285,7 +246,6 @@ import Topology
       if let before, before != settings { #expect(!SettingsChange.compare(before, settings).isEmpty) }
       before = settings
       _ = settings.notes
-      compareForms(of: settings.routingPlan())
     }
     #expect(valid > 50, "\(valid)")
   }

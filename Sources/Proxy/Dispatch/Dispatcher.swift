@@ -59,8 +59,7 @@ package struct Dispatcher: ~Copyable {
     by l: Ref<ServerConnection>, _ failure: ServerFailure
   ) {
     let s = destination.server
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let keys = KeyRange(key: key, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
+    let keys = KeyRange(request.key)
     let isTrue = invalidation.noteRefusal(
       bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, target(of: destination, for: c),
       by: l, failure, &upstream, router, &common)
@@ -174,7 +173,7 @@ package struct Dispatcher: ~Copyable {
     let x = leg.exchange
     if leg.isRouted, x != Ref<Exchange>.none {
       if let gate = leg.route.gate { Routed.leave(&self, gate) }
-      if Routed.goesOn(&self, leg, at: s, failure.meansUnsent ? .unsent : .doubt, asked, start) {
+      if Routed.goesOn(&self, leg, failure.meansUnsent ? .unsent : .doubt, asked, start) {
         return countFailure(leg.verb, failure, at: s, in: leg.pool)
       }
     }
@@ -184,7 +183,7 @@ package struct Dispatcher: ~Copyable {
     let target = downstream.target(of: x)
     let step = Exchange.step(
       leg.verb.kind, after: .failed(isTrue: isTrue), upstream.policy(of: leg.pool, at: s))
-    guard case .say(.miss) = step, let miss = leg.missLine else {
+    guard case .say(.miss) = step, leg.missLine != nil else {
       appendError(failure.words, at: s, to: target)
       return downstream.conclude(x, target, &common)
     }
@@ -193,14 +192,7 @@ package struct Dispatcher: ~Copyable {
     } else {
       common.counters.add(.writesAsMisses)
     }
-    if !leg.verb.isMeta {
-      downstream.append(miss, to: target, &common)
-    } else if leg.verb.kind == .read, leg.meta.contains(.quiet) {
-      return downstream.concludeSilently(x, &common)
-    } else {
-      downstream.appendMiss(miss, leg.metaLine, asked, start, to: target, &common)
-    }
-    downstream.conclude(x, target, &common)
+    answerMiss(leg, asked, start)
   }
 
   /// Records that a server does not answer its part of a request to several.

@@ -45,7 +45,7 @@ package struct Leg: BitwiseCopyable {
   var keyLength: UInt8 = 0
   var verb: Verb = .get
   /// The flags below, one bit each: so a leg has 32 bytes.
-  private var marks: UInt8 = 0
+  private var marks = Marks()
   /// For meta requests: the client's flags, and where in the reply a key belongs that was not requested from the
   /// server.
   var meta = MetaFlags()
@@ -83,51 +83,51 @@ package struct Leg: BitwiseCopyable {
 
   /// Whether its deadline has passed: the client was answered, and the server's reply is dropped.
   var isLate: Bool {
-    @inline(always) get { marks & 1 != 0 }
-    set { mark(1, newValue) }
+    @inline(always) get { marks[1] }
+    set { marks[1] = newValue }
   }
 
   /// Whether it is a read that was sent before, on a connection that was dead. It is not sent a third time.
   var isRetried: Bool {
-    get { marks & 2 != 0 }
-    set { mark(2, newValue) }
+    get { marks[2] }
+    set { marks[2] = newValue }
   }
 
   /// Whether its keys continue the line of the leg before it: see `GetCoalescing.swift`.
   var continuesPreviousLine: Bool {
-    @inline(always) get { marks & 4 != 0 }
-    @inline(always) set { mark(4, newValue) }
+    @inline(always) get { marks[4] }
+    @inline(always) set { marks[4] = newValue }
   }
 
   /// Whether the keys of the next leg continue its line.
   var isContinuedByNext: Bool {
-    @inline(always) get { marks & 8 != 0 }
-    @inline(always) set { mark(8, newValue) }
+    @inline(always) get { marks[8] }
+    @inline(always) set { marks[8] = newValue }
   }
 
   /// Whether it is a deletion by the proxy itself, which a client was promised. It is given up only when the server
   /// goes out; then the server's journal has its key.
   var isPromised: Bool {
-    get { marks & 16 != 0 }
-    set { mark(16, newValue) }
+    get { marks[16] }
+    set { marks[16] = newValue }
   }
 
   /// Whether a `Fence` was sent behind its request.
   var isFenced: Bool {
-    get { marks & 32 != 0 }
-    set { mark(32, newValue) }
+    get { marks[32] }
+    set { marks[32] = newValue }
   }
 
   /// Whether its client's listener names its pool, so that its keys do not.
   var isAimed: Bool {
-    get { marks & 64 != 0 }
-    set { mark(64, newValue) }
+    get { marks[64] }
+    set { marks[64] = newValue }
   }
 
   /// Whether a node decides what follows from its outcome; `route` says which.
   var isRouted: Bool {
-    @inline(always) get { marks & 128 != 0 }
-    set { mark(128, newValue) }
+    @inline(always) get { marks[128] }
+    set { marks[128] = newValue }
   }
 
   /// Of a leg that `isRouted` and is no part of a fan-out.
@@ -164,10 +164,6 @@ package struct Leg: BitwiseCopyable {
     }
   }
 
-  @inline(always) private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
-    marks = isSet ? marks | bit : marks & ~bit
-  }
-
   /// Lets the next leg continue its line: the line end is no longer its own.
   @inline(always) mutating func continueByNext() {
     length &-= 2
@@ -190,5 +186,16 @@ struct Account: BitwiseCopyable, Equatable {
 
   var listener: ListenerIndex {
     @inline(always) get { ListenerIndex(number: UInt8(truncatingIfNeeded: numbers &>> 8)) }
+  }
+}
+
+/// Up to eight flags in one byte.
+struct Marks: BitwiseCopyable {
+  private var bits: UInt8 = 0
+
+  /// `bit`: 1, 2, 4, …
+  subscript(bit: UInt8) -> Bool {
+    @inline(__always) get { bits & bit != 0 }
+    @inline(__always) set { bits = newValue ? bits | bit : bits & ~bit }
   }
 }

@@ -37,7 +37,7 @@ package struct FanOut: ~Copyable, Recyclable {
     }
     var keyLength: UInt8 = 0
     /// The flags below, one bit each: so a piece has 24 bytes.
-    private var marks: UInt8 = 0
+    private var marks = Marks()
     /// Why there is no reply.
     var failure: ServerFailure?
     /// The pool that it was asked of, if it `isAimed`.
@@ -47,25 +47,22 @@ package struct FanOut: ~Copyable, Recyclable {
 
     /// Its value is too large to be kept, and is requested separately. Its key is in `bytes`.
     var isDeferred: Bool {
-      get { marks & 1 != 0 }
-      set { mark(1, newValue) }
+      get { marks[1] }
+      set { marks[1] = newValue }
     }
 
     /// Whether a node has named its pool.
     var isAimed: Bool {
-      get { marks & 2 != 0 }
-      set { mark(2, newValue) }
+      get { marks[2] }
+      set { marks[2] = newValue }
     }
 
     /// Its key is asked of another server, as a piece behind those of the client's keys: see `RoutedKeys`.
     var hasMoved: Bool {
-      get { marks & 4 != 0 }
-      set { mark(4, newValue) }
+      get { marks[4] }
+      set { marks[4] = newValue }
     }
 
-    private mutating func mark(_ bit: UInt8, _ isSet: Bool) {
-      marks = isSet ? marks | bit : marks & ~bit
-    }
   }
 
   var kind = Kind.multiGet

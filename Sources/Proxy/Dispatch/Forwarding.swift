@@ -200,9 +200,7 @@ extension Dispatcher {
       return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
     }
     let destination = upstream.destinations[route.number]
-    let l =
-      destination.isAlone
-      ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
+    let l = upstream.connection(to: destination, lane: c.index)
     if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       if let failure = upstream.admit(
         l, isModest: !request.isQuiet && downstream.isModest(c), now: now, &common)
@@ -223,6 +221,15 @@ extension Dispatcher {
     }
     var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
     if downstream.clients[c].target.isPool { leg.isAimed = true }
+    enqueue(leg, bytes, p, request, on: l)
+  }
+
+  /// Queues a classic request of one key.
+  @inline(always)
+  mutating func enqueue(
+    _ begun: Leg, _ bytes: RawSpan, _ p: Int, _ request: Request, on l: Ref<ServerConnection>
+  ) {
+    var leg = begun
     if request.isVerbatim {
       leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
       leg.length = UInt32(truncatingIfNeeded: request.length)
@@ -235,33 +242,40 @@ extension Dispatcher {
   /// Forwards a meta request to its key's server. A quiet one takes its place in the client's order like any other:
   /// only the server's reply tells whether it is answered at all.
   mutating func forwardMeta(_ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, now: Instant) {
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let isEncoded = request.meta.contains(.base64)
-    let route = router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target)
+    let route = router.route(of: bytes, request.key, downstream.clients[c].target)
     guard route.number >= 0 else {
       return Routed.forward(&self, c, bytes, p, request, besides: route, now: now)
     }
-    let destination = upstream.destinations[route.number]
-    let l =
-      destination.isAlone
-      ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
+    var destination = upstream.destinations[route.number]
+    destination.isAimed = downstream.clients[c].target.isPool
+    let l = upstream.connection(to: destination, lane: c.index)
     if !upstream.connections[l].isOpen(bytes: fastPathBytes, depth: common.limits.serverDepth) {
       if let failure = upstream.admit(l, isModest: downstream.isModest(c), now: now, &common) {
         return turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
     }
+    _ = enqueueMeta(c, bytes, p, request, to: destination, by: l, nil, now: now)
+  }
+
+  /// Queues a meta request; returns its exchange. None if the server does not understand it: its client is told.
+  mutating func enqueueMeta(
+    _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, to destination: Destination,
+    by l: Ref<ServerConnection>, _ mark: RouteMark?, now: Instant
+  ) -> Ref<Exchange> {
     if upstream.isUnspoken(request.verb, on: l) {
-      return downstream.refuse(
+      downstream.refuse(
         c, Upstream.unspoken(in: upstream.connections[l].handshake.meta), isQuiet: false, &common)
+      return Ref<Exchange>.none
     }
     let x = downstream.newExchange(c)
     upstream.opaque &+= 1
     let era = upstream.connections[l].handshake.meta
     upstream.connections[l].queue.enqueueMeta(
-      x, from: downstream.clients[c].listener, in: destination.pool,
-      isAimed: downstream.clients[c].target.isPool, nil, bytes, p, request, opaque: upstream.opaque, for: era,
-      secret: upstream.secret, since: now, &common.buffers)
+      x, from: downstream.clients[c].listener, in: destination.pool, isAimed: destination.isAimed, mark,
+      bytes, p, request, opaque: upstream.opaque, for: era, secret: upstream.secret, since: now,
+      &common.buffers)
     upstream.queued(on: l, &common)
+    return x
   }
 
   /// Has a client's requests go to the pool that its listener names, if it names one. If the plan has no such pool, the
@@ -291,17 +305,15 @@ extension Dispatcher {
 
   /// The member of a pool that has a request's key: of a `try`, the one that a change goes to. Nil if no pool does.
   mutating func destination(for bytes: RawSpan, _ request: Request, of c: Ref<Client>) -> Destination? {
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
-    switch router.route(of: bytes, key, isEncoded: isEncoded, downstream.clients[c].target).way {
+    switch router.route(of: bytes, request.key, downstream.clients[c].target).way {
     case .none: return nil
     case .single(let i):
       var destination = upstream.destinations[i]
       destination.isAimed = downstream.clients[c].target.isPool
       return destination
     case .through(let node):
-      let end = Routed.end(&self, of: node, Command(request, bytes), bytes, request)
-      return Routed.inCharge(&self, of: bytes, key, isEncoded: isEncoded, end)?.destination
+      let end = router.end(of: node, Command(request, bytes), bytes, request.key)
+      return Routed.inCharge(&self, of: bytes, request.key, end)?.destination
     }
   }
 
@@ -314,12 +326,9 @@ extension Dispatcher {
     else {
       return
     }
-    let word = Word(start: request.keyStart, length: request.keyLength)
-    var keys = KeyRange(key: word, isEncoded: request.verb == .metaSet && request.meta.contains(.base64))
+    var keys = KeyRange(request.key)
     guard let key = keys.next(bytes) else { return }
-    let l =
-      destination.isAlone
-      ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
+    let l = upstream.connection(to: destination, lane: c.index)
     if !upstream.connections[l].isOpen(bytes: common.limits.serverQueue, depth: common.limits.serverDepth),
       upstream.admit(l, now: now, &common) != nil
     {

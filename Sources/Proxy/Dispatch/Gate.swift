@@ -44,10 +44,9 @@ extension Routed {
     behind gate: Ref<Gate>?,
     for c: Ref<Client>
   ) -> LegState {
-    let word = Word(start: request.keyStart, length: request.keyLength)
-    var keys = KeyRange(key: word, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
+    var keys = KeyRange(request.key)
     guard let key = keys.next(bytes) else { return .skipped }
-    let (s, l) = (destination.server, connection(&d, to: destination, for: c))
+    let (s, l) = (destination.server, d.upstream.connection(to: destination, lane: c.index))
     guard d.upstream.servers[s].status == .up else {
       d.invalidation.recordDoubt(key, Target(destination.pool), at: s, d.upstream, d.router, &d.common)
       return .skipped

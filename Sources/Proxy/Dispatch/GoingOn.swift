@@ -23,10 +23,9 @@ extension Routed {
       return false
     }
     guard state == .no || state == .refused, leg.exchange != Ref<Exchange>.none else { return false }
-    let s = d.upstream.connections[l].server
     var asked = d.upstream.connections[l].queue.copy(leg, at: start, &d.common.buffers)
     defer { asked.release(to: &d.common.buffers) }
-    return goesOn(&d, leg, at: s, state, asked.readable, 0)
+    return goesOn(&d, leg, state, asked.readable, 0)
   }
 
   /// Notes a leg of a line whose read may go on: the loop over the line has no register left for more.
@@ -67,7 +66,7 @@ extension Routed {
   /// its server has said, or that it failed, is the answer.
   @inline(never)
   static func goesOn(
-    _ d: inout Dispatcher, _ leg: Leg, at s: Ref<Server>, _ state: LegState, _ asked: RawSpan, _ start: Int
+    _ d: inout Dispatcher, _ leg: Leg, _ state: LegState, _ asked: RawSpan, _ start: Int
   ) -> Bool {
     let (x, mark) = (leg.exchange, leg.route)
     guard x != Ref<Exchange>.none, mark.gate == nil, mark.generation == d.router.generation,
@@ -77,22 +76,23 @@ extension Routed {
     guard c != Ref<Client>.none else { return false }
     let begun = mark.hasMoved ? d.downstream.exchanges[x].begun : leg.since
     guard isInTime(d, begun, mark.tree) else { return false }
-    let key = Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength))
-    let isEncoded = leg.meta.contains(.base64)
+    let key = RequestKey(
+      word: Word(start: start &+ Int(leg.keyStart), length: Int(leg.keyLength)),
+      isEncoded: leg.meta.contains(.base64))
     var states = mark.states(state)
     var last: (at: Ref<Server>, pool: PoolIndex, ServerFailure)?
     while true {
       switch d.router.ends.trees[mark.tree].next(.read, states) {
       case .ask(let leaf, _):
         guard case .pool(let pool) = d.router.ends.trees[mark.tree].leaves[leaf],
-          let destination = destination(&d, for: asked, key, isEncoded: isEncoded, in: pool)
+          let destination = destination(&d, for: asked, key, in: pool)
         else { return false }
         if destination.isEjected {
           states[leaf] = .skipped
           continue
         }
-        let l = connection(&d, to: destination, for: c)
-        if let failure = refusal(&d, of: l, leg, at: s) {
+        let l = d.upstream.connection(to: destination, lane: c.index)
+        if let failure = refusal(&d, of: l, leg) {
           last = (destination.server, destination.pool, failure)
           states[leaf] = .unsent
           continue
@@ -113,13 +113,7 @@ extension Routed {
       case .answer(let leaf):
         if leaf == mark.leaf { return false }
         if states[leaf] == .no {
-          let target = d.downstream.target(of: x)
-          if leg.verb.isMeta, leg.meta.contains(.quiet) {
-            d.downstream.concludeSilently(x, &d.common)
-          } else {
-            appendMiss(&d, leg, asked, start, to: target)
-            d.downstream.conclude(x, target, &d.common)
-          }
+          d.answerMiss(leg, asked, start)
           return true
         }
         guard let last else { return false }
@@ -144,7 +138,7 @@ extension Routed {
 
   /// Why a read that another server was asked for cannot be asked on this connection; nil if it can.
   private static func refusal(
-    _ d: inout Dispatcher, of l: Ref<ServerConnection>, _ leg: Leg, at s: Ref<Server>
+    _ d: inout Dispatcher, of l: Ref<ServerConnection>, _ leg: Leg
   ) -> ServerFailure? {
     if !d.upstream.connections[l].isOpen(bytes: d.fastPathBytes, depth: d.common.limits.serverDepth),
       let failure = d.upstream.admit(l, isModest: true, now: d.common.clock, &d.common)

@@ -113,9 +113,7 @@ extension Dispatcher {
     _ request: Request,
     _ f: Ref<FanOut>, now: Instant
   ) {
-    let l =
-      destination.isAlone
-      ? destination.connection : upstream.connection(to: destination.server, lane: c.index)
+    let l = upstream.connection(to: destination, lane: c.index)
     if upstream.connections[l].queue.round == round &+ UInt64(destination.pool.number)
       || joinsOtherPool(l, destination.pool)
     {

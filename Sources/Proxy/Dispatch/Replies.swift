@@ -279,6 +279,24 @@ extension Dispatcher {
     upstream.connections[l].queue.dropFront(&common.buffers)
   }
 
+  // MARK: - Misses
+
+  /// Gives memcached's reply for a key that does not exist to a leg whose request begins at `start` in `asked`.
+  mutating func answerMiss(_ leg: Leg, _ asked: RawSpan, _ start: Int) {
+    if leg.verb.isMeta, leg.verb.kind == .read, leg.meta.contains(.quiet) {
+      return downstream.concludeSilently(leg.exchange, &common)
+    }
+    let target = downstream.target(of: leg.exchange)
+    if let miss = leg.missLine {
+      if leg.verb.isMeta {
+        downstream.appendMiss(miss, leg.metaLine, asked, start, to: target, &common)
+      } else {
+        downstream.append(miss, to: target, &common)
+      }
+    }
+    downstream.conclude(leg.exchange, target, &common)
+  }
+
   // MARK: - Counting
 
   /// Counts the single-key gets at the front of a connection that were answered together, as `shared` says: they are of

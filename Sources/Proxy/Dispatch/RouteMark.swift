@@ -121,16 +121,7 @@ extension Request {
 }
 
 extension RequestKind {
-  /// Of a command that is no lease.
-  init(_ command: Command) {
-    switch command {
-    case .get, .gets, .gat, .gats: self = .read
-    case .delete: self = .delete
-    default: self = .change
-    }
-  }
-
-  /// The same for a request. A meta read with `N` or `R` may hand out the right to store, and a meta delete with a
+  /// What a request is to do. A meta read with `N` or `R` may hand out the right to store, and a meta delete with a
   /// condition is a decision of the server in charge.
   init(_ command: Command, _ request: Request, _ bytes: RawSpan) {
     self.init(command)

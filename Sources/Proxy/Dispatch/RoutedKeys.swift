@@ -90,9 +90,9 @@ extension Routed {
       let route = d.router.route(
         of: bytes, from: key.from, count: Int(key.length), d.downstream.clients[c].target)
       guard case .through(let node) = route.way else { continue }
-      let end = end(&d, of: node, Command(request, bytes), bytes, key, isEncoded: false)
+      let end = d.router.end(of: node, Command(request, bytes), bytes, RequestKey(word: key))
       var own = d.router.ends.rules[Int(end.rules)].ttls
-      if let most = inCharge(&d, of: bytes, key, isEncoded: false, end)?.mostLife {
+      if let most = inCharge(&d, of: bytes, RequestKey(word: key), end)?.mostLife {
         own.append(TTLRule(max: most))
       }
       rules += own.filter { !rules.contains($0) }
@@ -116,10 +116,10 @@ extension Routed {
       d.common.counters.add(.readsAsMisses)
       return true
     }
-    let end = end(&d, of: node, Command(request, bytes), bytes, key, isEncoded: false)
+    let end = d.router.end(of: node, Command(request, bytes), bytes, RequestKey(word: key))
     switch end.way {
     case .pool:
-      guard let destination = destination(&d, for: bytes, key, isEncoded: false, in: Int(end.number)) else {
+      guard let destination = destination(&d, for: bytes, RequestKey(word: key), in: Int(end.number)) else {
         return true
       }
       aim(&d, i, at: destination, f)
@@ -134,7 +134,7 @@ extension Routed {
       d.fanOuts[f].routed.keys.append(
         RoutedKeys.Key(
           place: i, piece: i, from: Int32(truncatingIfNeeded: key.from &- p), tree: end.number))
-      _ = ask(
+      ask(
         &d, keyAt: d.fanOuts[f].routed.keys.count &- 1, isFirst: true, c, bytes, p, key, request, f, now: now)
     case .refusedQuietly: break
     case .answer:
@@ -156,12 +156,12 @@ extension Routed {
     d.fanOuts[f].pieces[Int(i)].pool = destination.pool
   }
 
-  /// Asks the next server for a key, `n` in the list; false if none is to be asked.
+  /// Asks the next server for a key, `n` in the list, if there is one to ask.
   private static func ask(
     _ d: inout Dispatcher, keyAt n: Int, isFirst: Bool, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int,
     _ key: Word,
     _ request: Request, _ f: Ref<FanOut>, now: Instant
-  ) -> Bool {
+  ) {
     let tree = Int(d.fanOuts[f].routed.keys[n].tree)
     var states = d.fanOuts[f].routed.keys[n].states
     var kind = RequestKind.read
@@ -170,15 +170,15 @@ extension Routed {
       switch d.router.ends.trees[tree].next(kind, states) {
       case .ask(let leaf, _):
         guard case .pool(let pool) = d.router.ends.trees[tree].leaves[leaf],
-          let destination = destination(&d, for: bytes, key, isEncoded: false, in: pool)
-        else { return false }
+          let destination = destination(&d, for: bytes, RequestKey(word: key), in: pool)
+        else { return }
         first = first ?? destination
         if destination.isEjected {
           states[leaf] = .skipped
           continue
         }
         if !mayGoOn(&d, from: destination.server, tree) { kind = .lease }
-        let l = connection(&d, to: destination, for: c)
+        let l = d.upstream.connection(to: destination, lane: c.index)
         if kind == .read,
           !d.upstream.connections[l].isOpen(bytes: d.fastPathBytes, depth: d.common.limits.serverDepth),
           d.upstream.admit(l, isModest: true, now: now, &d.common) != nil
@@ -191,13 +191,13 @@ extension Routed {
         d.fanOuts[f].routed.keys[n].mayGoOn = kind == .read && d.router.ends.trees[tree].readsGoOn
         d.fanOuts[f].routed.keys[n].states = states
         add(&d, keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: destination, f, now: now)
-        return true
+        return
       case .answer where isFirst:
         // No member's server can be asked: the first one's rules apply.
-        guard let first else { return false }
+        guard let first else { return }
         add(&d, keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: first, f, now: now)
-        return true
-      case .answer, .wait, .say: return false
+        return
+      case .answer, .wait, .say: return
       }
     }
   }
@@ -245,7 +245,7 @@ extension Routed {
         d.fanOuts[f].routed.keys[n].mayGoOn = false
         d.fanOuts[f].routed.keys[n].states[Int(one.leaf)] = state
         let key = Word(start: Int(one.from), length: Int(piece.keyLength))
-        _ = ask(&d, keyAt: n, isFirst: false, c, line.readable, 0, key, request, f, now: d.common.clock)
+        ask(&d, keyAt: n, isFirst: false, c, line.readable, 0, key, request, f, now: d.common.clock)
       }
       i = piece.next
     }

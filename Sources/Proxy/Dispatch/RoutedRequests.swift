@@ -35,7 +35,7 @@ enum Routed {
         c, .noRoute, isQuiet: request.isQuiet && !request.verb.isMeta, &d.common)
     }
     let command = Command(request, bytes)
-    let end = end(&d, of: node, command, bytes, request)
+    let end = d.router.end(of: node, command, bytes, request.key)
     guard end.rules != 0 else {
       return forward(&d, c, bytes, p, request, command, by: end, now: now)
     }
@@ -51,25 +51,6 @@ enum Routed {
     }
   }
 
-  /// What is left of a node for a request.
-  static func end(
-    _ d: inout Dispatcher, of node: Int, _ command: Command, _ bytes: RawSpan, _ request: Request
-  ) -> RouteEnd {
-    let word = Word(start: request.keyStart, length: request.keyLength)
-    return end(
-      &d,
-      of: node, command, bytes, word, isEncoded: request.verb.isMeta && request.meta.contains(.base64))
-  }
-
-  static func end(
-    _ d: inout Dispatcher, of node: Int, _ command: Command, _ bytes: RawSpan, _ key: Word, isEncoded: Bool
-  ) -> RouteEnd {
-    if isEncoded, let key = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
-      return d.router.ends.end(of: node, command, key.bytes.span.raw, from: 0, count: key.count)
-    }
-    return d.router.ends.end(of: node, command, bytes, from: key.from, count: Int(key.length))
-  }
-
   private static func forward(
     _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request,
     _ command: Command, by end: RouteEnd,
@@ -77,7 +58,7 @@ enum Routed {
   ) {
     switch end.way {
     case .pool:
-      guard let destination = destination(&d, for: bytes, request, in: Int(end.number)) else { return }
+      guard let destination = destination(&d, for: bytes, request.key, in: Int(end.number)) else { return }
       if let (l, failure) = send(&d, c, bytes, p, request, to: destination, nil, now: now) {
         d.turnAway(c, bytes, p, request, at: destination, by: l, failure)
       }
@@ -87,20 +68,11 @@ enum Routed {
     }
   }
 
-  /// The member of a pool that has a request's key, as the destination of a leg that names its pool.
+  /// The member of a pool that has a key, as the destination of a leg that names its pool.
   static func destination(
-    _ d: inout Dispatcher, for bytes: RawSpan, _ request: Request, in pool: Int
+    _ d: inout Dispatcher, for bytes: RawSpan, _ key: RequestKey, in pool: Int
   ) -> Destination? {
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    return destination(
-      &d,
-      for: bytes, key, isEncoded: request.verb.isMeta && request.meta.contains(.base64), in: pool)
-  }
-
-  static func destination(
-    _ d: inout Dispatcher, for bytes: RawSpan, _ key: Word, isEncoded: Bool, in pool: Int
-  ) -> Destination? {
-    guard let place = d.router.place(of: bytes, key, isEncoded: isEncoded, in: pool) else { return nil }
+    guard let place = d.router.place(of: bytes, key, in: pool) else { return nil }
     var destination = d.upstream.destinations[place]
     destination.isAimed = true
     return destination
@@ -109,17 +81,17 @@ enum Routed {
   /// The server that a change of a key goes to: that of the pool, or of the first member that is not known to be out;
   /// nil if none is asked.
   static func inCharge(
-    _ d: inout Dispatcher, of bytes: RawSpan, _ key: Word, isEncoded: Bool, _ end: RouteEnd
+    _ d: inout Dispatcher, of bytes: RawSpan, _ key: RequestKey, _ end: RouteEnd
   ) -> (destination: Destination, mostLife: Int?)? {
     if end.way == .pool {
-      return destination(&d, for: bytes, key, isEncoded: isEncoded, in: Int(end.number)).map { ($0, nil) }
+      return destination(&d, for: bytes, key, in: Int(end.number)).map { ($0, nil) }
     }
     guard end.way == .attempt else { return nil }
     let tree = Int(end.number)
     var first: (Destination, Int?)?
     for leaf in d.router.ends.trees[tree].leaves.indices {
       guard case .pool(let pool) = d.router.ends.trees[tree].leaves[leaf] else { return nil }
-      guard let one = destination(&d, for: bytes, key, isEncoded: isEncoded, in: pool) else { return nil }
+      guard let one = destination(&d, for: bytes, key, in: pool) else { return nil }
       first = first ?? (one, nil)
       if !one.isEjected { return (one, d.router.ends.trees[tree].longestLives[leaf]) }
     }
@@ -140,13 +112,13 @@ enum Routed {
       switch d.router.ends.trees[tree].next(kind, states) {
       case .ask(let leaf, let form):
         guard case .pool(let pool) = d.router.ends.trees[tree].leaves[leaf],
-          let destination = destination(&d, for: bytes, request, in: pool)
+          let destination = destination(&d, for: bytes, request.key, in: pool)
         else { return }
         if form == .deletion {
           states[leaf] = delete(&d, bytes, request, at: destination, behind: gate, for: c)
           continue
         }
-        let l = connection(&d, to: destination, for: c)
+        let l = d.upstream.connection(to: destination, lane: c.index)
         if destination.isEjected {
           states[leaf] = .skipped
           last = (destination, l, .ejected)
@@ -219,83 +191,45 @@ enum Routed {
     return failed
   }
 
-  /// The connection for a client's requests to a server.
-  @inline(__always)
-  static func connection(
-    _ d: inout Dispatcher, to destination: Destination, for c: Ref<Client>
-  ) -> Ref<ServerConnection> {
-    destination.isAlone
-      ? destination.connection : d.upstream.connection(to: destination.server, lane: c.index)
-  }
-
   /// Queues a request for a server. Returns why it cannot be sent, and on which connection.
   private static func send(
     _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request,
     to destination: Destination,
     _ mark: RouteMark?, now: Instant
   ) -> (Ref<ServerConnection>, ServerFailure)? {
-    let l = connection(&d, to: destination, for: c)
+    let l = d.upstream.connection(to: destination, lane: c.index)
     if !d.upstream.connections[l].isOpen(bytes: d.fastPathBytes, depth: d.common.limits.serverDepth),
       let failure = d.upstream.admit(
         l, isModest: !request.isQuiet && d.downstream.isModest(c), now: now, &d.common)
     {
       return (l, failure)
     }
+    let x: Ref<Exchange>
     if request.verb.isMeta {
-      sendMeta(&d, c, bytes, p, request, to: destination, by: l, mark, now: now)
-      return nil
-    }
-    d.upstream.queued(on: l, &d.common)
-    let x = request.isQuiet ? Ref<Exchange>.none : d.downstream.newExchange(c)
-    let listener = d.downstream.clients[c].listener
-    if request.isVerbatim, request.verb == .get {
-      let continuesPreviousLine = d.upstream.connections[l].queue.enqueueGet(
-        x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
-        since: now,
-        &d.common.buffers)
-      d.upstream.connections[l].queue.markLast(mark, isAimed: destination.isAimed)
-      d.common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
-      return nil
-    }
-    var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
-    leg.isAimed = destination.isAimed
-    if let mark { leg.route = mark }
-    if request.isVerbatim {
-      leg.keyStart = UInt8(truncatingIfNeeded: request.keyStart &- p)
-      leg.length = UInt32(truncatingIfNeeded: request.length)
-      d.upstream.connections[l].queue.enqueue(leg, verbatim: bytes, from: p, &d.common.buffers)
+      x = d.enqueueMeta(c, bytes, p, request, to: destination, by: l, mark, now: now)
     } else {
-      d.upstream.connections[l].queue.enqueue(leg, rewriting: bytes, p, request, d.line, &d.common.buffers)
+      d.upstream.queued(on: l, &d.common)
+      x = request.isQuiet ? Ref<Exchange>.none : d.downstream.newExchange(c)
+      let listener = d.downstream.clients[c].listener
+      if request.isVerbatim, request.verb == .get {
+        let continuesPreviousLine = d.upstream.connections[l].queue.enqueueGet(
+          x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
+          since: now, &d.common.buffers)
+        d.upstream.connections[l].queue.markLast(mark, isAimed: destination.isAimed)
+        d.common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
+      } else {
+        var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
+        leg.isAimed = destination.isAimed
+        if let mark { leg.route = mark }
+        d.enqueue(leg, bytes, p, request, on: l)
+      }
     }
-    keep(&d, x, in: mark)
+    if let gate = mark?.gate {
+      d.routed.gates[gate].exchange = x
+      // Its client was told that the server does not understand it.
+      if x == Ref<Exchange>.none { d.routed.gates[gate].isReplied = true }
+    }
     return nil
-  }
-
-  private static func keep(
-    _ d: inout Dispatcher, _ x: Ref<Exchange>, in mark: RouteMark?
-  ) {
-    if let gate = mark?.gate { d.routed.gates[gate].exchange = x }
-  }
-
-  private static func sendMeta(
-    _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request,
-    to destination: Destination,
-    by l: Ref<ServerConnection>, _ mark: RouteMark?, now: Instant
-  ) {
-    if d.upstream.isUnspoken(request.verb, on: l) {
-      if let gate = mark?.gate { d.routed.gates[gate].isReplied = true }
-      return d.downstream.refuse(
-        c, Upstream.unspoken(in: d.upstream.connections[l].handshake.meta), isQuiet: false, &d.common)
-    }
-    let x = d.downstream.newExchange(c)
-    d.upstream.opaque &+= 1
-    let era = d.upstream.connections[l].handshake.meta
-    d.upstream.connections[l].queue.enqueueMeta(
-      x, from: d.downstream.clients[c].listener, in: destination.pool, isAimed: destination.isAimed, mark,
-      bytes, p, request,
-      opaque: d.upstream.opaque, for: era, secret: d.upstream.secret, since: now, &d.common.buffers)
-    d.upstream.queued(on: l, &d.common)
-    keep(&d, x, in: mark)
   }
 
   // MARK: - Answers without a server
@@ -351,24 +285,8 @@ enum Routed {
       } else if let line = leg.verb.doneLine {
         d.downstream.append(line, to: target, &d.common)
       }
-    case .done, .nothing:
-      if leg.verb.isMeta, leg.verb.kind == .read, leg.meta.contains(.quiet) {
-        return d.downstream.concludeSilently(x, &d.common)
-      }
-      appendMiss(&d, leg, asked, start, to: target)
+    case .done, .nothing: return d.answerMiss(leg, asked, start)
     }
     d.downstream.conclude(x, target, &d.common)
-  }
-
-  /// Appends memcached's reply for a key that does not exist.
-  static func appendMiss(
-    _ d: inout Dispatcher, _ leg: Leg, _ asked: RawSpan, _ start: Int, to target: ReplyTarget
-  ) {
-    guard let miss = leg.missLine else { return }
-    if leg.verb.isMeta {
-      d.downstream.appendMiss(miss, leg.metaLine, asked, start, to: target, &d.common)
-    } else {
-      d.downstream.append(miss, to: target, &d.common)
-    }
   }
 }

@@ -6,26 +6,14 @@ import Wire
 // Large values whose route is a node: their line is forwarded before they have arrived.
 
 extension Routed {
-  /// The node that decides about a request; nil if none does.
-  private static func node(
-    _ d: inout Dispatcher, for bytes: RawSpan, _ request: Request, of c: Ref<Client>
-  ) -> Int? {
-    if d.router.hasNoNodes { return nil }
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
-    guard
-      case .through(let node) = d.router.route(
-        of: bytes, key, isEncoded: isEncoded, d.downstream.clients[c].target
-      ).way
-    else { return nil }
-    return node
-  }
-
   /// What is left of the node that decides about a request; nil if none does.
   private static func end(
     _ d: inout Dispatcher, for bytes: RawSpan, _ request: Request, of c: Ref<Client>
   ) -> RouteEnd? {
-    node(&d, for: bytes, request, of: c).map { end(&d, of: $0, Command(request, bytes), bytes, request) }
+    guard !d.router.hasNoNodes,
+      case .through(let node) = d.router.route(of: bytes, request.key, d.downstream.clients[c].target).way
+    else { return nil }
+    return d.router.end(of: node, Command(request, bytes), bytes, request.key)
   }
 
   /// Answers a request that no server is asked for.
@@ -56,9 +44,7 @@ extension Routed {
     let line = request.withoutBody
     guard let end = end(&d, for: bytes, request, of: c) else { return body(&d, bytes, p, line) }
     var rules = d.router.ends.rules[Int(end.rules)].ttls
-    let key = Word(start: request.keyStart, length: request.keyLength)
-    let isEncoded = request.verb.isMeta && request.meta.contains(.base64)
-    if let most = inCharge(&d, of: bytes, key, isEncoded: isEncoded, end)?.mostLife {
+    if let most = inCharge(&d, of: bytes, request.key, end)?.mostLife {
       rules.append(TTLRule(max: most))
     }
     guard !rules.isEmpty else { return body(&d, bytes, p, line) }
@@ -76,7 +62,7 @@ extension Routed {
     let tree = Int(end.number)
     guard d.router.ends.trees[tree].readsEverywhere else { return }
     for pool in d.router.ends.trees[tree].pools where pool != Int(charged.pool.number) {
-      guard let other = destination(&d, for: bytes, request, in: pool) else { continue }
+      guard let other = destination(&d, for: bytes, request.key, in: pool) else { continue }
       _ = delete(&d, bytes, request, at: other, behind: nil, for: c)
     }
   }

@@ -141,16 +141,24 @@ struct Router: ~Copyable {
 
   /// The route of a key that may be in base64. It is decoded before it is hashed, so that it has the same server as in the
   /// classic commands.
-  mutating func route(of bytes: RawSpan, _ key: Word, isEncoded: Bool, _ target: Target) -> Route {
-    if isEncoded, let key = DecodedKey(bytes, from: key.from, count: Int(key.length)) {
+  mutating func route(of bytes: RawSpan, _ key: RequestKey, _ target: Target) -> Route {
+    if key.isEncoded, let key = DecodedKey(bytes, from: key.word.from, count: Int(key.word.length)) {
       return route(of: key.bytes.span.raw, from: 0, count: key.count, target)
     }
-    return route(of: bytes, from: key.from, count: Int(key.length), target)
+    return route(of: bytes, from: key.word.from, count: Int(key.word.length), target)
   }
 
-  /// The member of a pool that has a key, which may be in base64.
-  mutating func place(of bytes: RawSpan, _ key: Word, isEncoded: Bool, in pool: Int) -> Int? {
-    let place = route(of: bytes, key, isEncoded: isEncoded, Target(PoolIndex(pool))).number
+  /// What is left of a node for a command on a key.
+  func end(of node: Int, _ command: Command, _ bytes: RawSpan, _ key: RequestKey) -> RouteEnd {
+    if key.isEncoded, let key = DecodedKey(bytes, from: key.word.from, count: Int(key.word.length)) {
+      return ends.end(of: node, command, key.bytes.span.raw, from: 0, count: key.count)
+    }
+    return ends.end(of: node, command, bytes, from: key.word.from, count: Int(key.word.length))
+  }
+
+  /// The member of a pool that has a key.
+  mutating func place(of bytes: RawSpan, _ key: RequestKey, in pool: Int) -> Int? {
+    let place = route(of: bytes, key, Target(PoolIndex(pool))).number
     return place >= 0 ? place : nil
   }
 

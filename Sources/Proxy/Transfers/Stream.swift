@@ -80,8 +80,10 @@ struct Stream: ~Copyable, Recyclable {
   /// The route of its key.
   mutating func route(_ router: inout Router, _ target: Target) -> Route {
     router.route(
-      of: line.readable, Word(start: Int(leg.keyStart), length: Int(leg.keyLength)),
-      isEncoded: leg.verb.isMeta && leg.meta.contains(.base64), target)
+      of: line.readable,
+      RequestKey(
+        word: Word(start: Int(leg.keyStart), length: Int(leg.keyLength)),
+        isEncoded: leg.verb.isMeta && leg.meta.contains(.base64)), target)
   }
 
   /// Whether a deletion of its key on its server is promised and not yet answered.

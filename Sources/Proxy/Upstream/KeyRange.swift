@@ -11,12 +11,12 @@ struct KeyRange: BitwiseCopyable {
   let firstEnd: Int
 
   /// For a request with one key.
-  init(key: Word, isEncoded: Bool) {
-    walk = KeyWalk(from: key.to, to: key.to)
-    single = key
-    self.isEncoded = isEncoded
+  init(_ key: RequestKey) {
+    walk = KeyWalk(from: key.word.to, to: key.word.to)
+    single = key.word
+    isEncoded = key.isEncoded
     hasMany = false
-    firstEnd = key.to
+    firstEnd = key.word.to
   }
 
   /// For a request with several keys, which are in `from ..< to`.
@@ -34,7 +34,7 @@ struct KeyRange: BitwiseCopyable {
       let end = start &+ Int(leg.length) &- (leg.isContinuedByNext ? 0 : 2)
       self.init(from: key.from, to: end, firstEnd: key.from)
     } else {
-      self.init(key: key, isEncoded: leg.meta.contains(.base64))
+      self.init(RequestKey(word: key, isEncoded: leg.meta.contains(.base64)))
     }
   }
 
@@ -53,5 +53,19 @@ struct KeyRange: BitwiseCopyable {
     copy.reserveCapacity(count)
     for i in 0..<count { copy.append(bytes.byte(at: from &+ i)) }
     return copy
+  }
+}
+
+/// Where the one key of a request is, and whether it is written in base64.
+struct RequestKey: BitwiseCopyable {
+  var word: Word
+  var isEncoded = false
+}
+
+extension Request {
+  /// Its key, or the first of several.
+  var key: RequestKey {
+    RequestKey(
+      word: Word(start: keyStart, length: keyLength), isEncoded: verb.isMeta && meta.contains(.base64))
   }
 }

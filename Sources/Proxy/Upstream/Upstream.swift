@@ -48,6 +48,12 @@ package struct Upstream: ~Copyable {
     return servers[s].connections[n == 1 ? 0 : Int(lane) % n]
   }
 
+  /// The connection for requests of one lane to a member of a pool.
+  @inline(__always)
+  mutating func connection(to destination: Destination, lane: UInt32) -> Ref<ServerConnection> {
+    destination.isAlone ? destination.connection : connection(to: destination.server, lane: lane)
+  }
+
   /// Counts a client's request that was added to a connection's queue, and has it sent.
   @inline(__always) mutating func queued(on l: Ref<ServerConnection>, _ common: inout Common) {
     common.counters.add(.requestsForwarded)
@@ -271,8 +277,7 @@ package struct Upstream: ~Copyable {
     // Requests on a connection that this one follows may be any client's, for any key.
     if connections[shared].state != .ready, mustWait(shared, now: now) { return true }
     if !connections[shared].owed.deletions.isEmpty {
-      let key = Word(start: request.keyStart, length: request.keyLength)
-      var keys = KeyRange(key: key, isEncoded: request.meta.contains(.base64))
+      var keys = KeyRange(request.key)
       if let key = keys.next(bytes), connections[shared].owes(key) { return true }
     }
     var at = RequestQueue.Position()
