@@ -138,6 +138,8 @@ extension RouteEnds {
     var rules = Numbered<RouteRules>()
     var shares: [Share] = []
     private var known: [Question: Int32] = [:]
+    /// The nodes on the way so far. The reader of a file refuses circles; one that is there all the same ends here.
+    private var depth = 0
 
     init(nodes: [RouteNode]) {
       self.nodes = nodes
@@ -149,7 +151,11 @@ extension RouteEnds {
     mutating func index(of target: RouteTarget, _ command: Command, _ above: RouteRules) -> Int32 {
       let question = Question(target: target, command: command, rules: rules.number(of: above))
       if let index = known[question] { return index }
-      let end = resolve(target, command, above)
+      depth += 1
+      defer { depth -= 1 }
+      let end =
+        depth <= nodes.count + 1
+        ? resolve(target, command, above) : RouteEnd(.answer, answers.number(of: .nothing))
       let index = Int32(truncatingIfNeeded: ends.count)
       ends.append(end)
       known[question] = index
@@ -199,10 +205,12 @@ extension RouteEnds {
     }
 
     /// A member of a `try`. The reader of the file sees to it that no clause and no `share` is among them.
-    private func branch(
+    private mutating func branch(
       _ target: RouteTarget, _ command: Command, _ tree: inout RouteTree
     ) -> RouteTree.Node {
-      guard case .node(let i) = target else {
+      depth += 1
+      defer { depth -= 1 }
+      guard case .node(let i) = target, depth <= nodes.count + 1 else {
         guard case .pool(let pool) = target else { return tree.add(.answer(.nothing)) }
         return tree.add(.pool(pool))
       }
