@@ -63,7 +63,7 @@ package struct RouteEnds: Sendable {
     var parts: [(upTo: Int, end: Int32)]
   }
 
-  /// The most trees, and leaves of a tree, that a leg can name.
+  /// The most trees that a leg can name: the reader of a file refuses more.
   package static let mostTrees = 4096
 
   private static let commands = Command.withKey.count

@@ -1,3 +1,5 @@
+import Routing
+
 // The top level of a file: its keys, and the checks across them.
 
 extension SettingsDecoder {
@@ -49,9 +51,18 @@ extension SettingsDecoder {
       routes, areNeeded: usesRoutes, poolsAt: pools?.at ?? root.position, &self)
     settings.policies = nodes.policies
     if errors.isEmpty { nodes.checkWays(&self) }
+    if errors.isEmpty { checkTrees(settings, at: routes?.position ?? root.position) }
     if errors.isEmpty { settings.keepKeysOfTriedPools(butOf: poolsWithFailureRule) }
     refuseOwnListeners(others ?? settings.listeners)
     return errors.isEmpty ? settings : nil
+  }
+
+  private mutating func checkTrees(_ settings: ProxySettings, at place: FilePosition) {
+    let count = RouteEnds(settings.routingNodes).trees.count
+    guard count > RouteEnds.mostTrees else { return }
+    refuse(
+      place, "\(count) different uses of \"try\", at most \(RouteEnds.mostTrees) are possible",
+      hint: "let routes with the same members and parameters share a policy")
   }
 
   private mutating func checkServerCount(_ pools: [PoolSettings], at place: FilePosition) {

@@ -108,19 +108,23 @@ extension ProxySettings {
     }.map(\.prefix)
   }
 
+  /// The nodes of the routing plan: the policies, then those of the routes that do more than name a target.
+  var routingNodes: [RouteNode] { policies + routes.map(\.node).filter { !$0.isPlain } }
+
   /// The routing plan with every ring computed, unless it is one of `known`; pools and servers keep their indexes. Its
   /// nodes are the policies, then the nodes of the routes that do more than name a target.
   package func routingPlan(reusing known: [PoolPlan] = []) -> RoutingPlan {
-    var nodes = policies
+    let nodes = routingNodes
+    var next = policies.count
     var planned: [RoutingPlan.Route] = []
     var fallback: RouteTarget?
     for route in routes {
       let target: RouteTarget
-      if route.node.isPlain, let next = route.node.verb.targets.first {
-        target = direct(next)
+      if route.node.isPlain, let only = route.node.verb.targets.first {
+        target = direct(only)
       } else {
-        target = .node(nodes.count)
-        nodes.append(route.node)
+        target = .node(next)
+        next += 1
       }
       if route.isDefault {
         fallback = fallback ?? target

@@ -91,4 +91,18 @@ import Topology
     #expect(table.where("menus")?.pool == 1)
     #expect(table.where("men")?.pool == 0)
   }
+
+  /// Three levels of many shares each: every way would be millions.
+  @Test func nodesThatManyNameAreResolvedOnce() {
+    let many = 60
+    var nodes = (0..<many).map { RouteNode(name: "a\($0)", .to(.pool($0 % 2))) }
+    for level in 0..<3 {
+      let parts = (0..<many).map { (target: RouteTarget.node(level * many + $0), part: $0 == 0 ? 9941 : 1) }
+      nodes += (0..<many).map { RouteNode(name: "s\(level).\($0)", .share(parts, salt: "\($0)")) }
+    }
+    let ends = RouteEnds(nodes)
+    #expect(ends.ends.count <= (nodes.count + 2) * Command.withKey.count)
+    let key: [UInt8] = [107]
+    #expect(ends.end(of: nodes.count - 1, .get, key.span.raw, from: 0, count: 1).way == .pool)
+  }
 }

@@ -293,4 +293,79 @@ import Topology
     #expect(rig.got(c) == lines("MN", "MN"))
     #expect(rig.worker.dispatcher.routed.gates.count == 0)
   }
+
+  @Test func aTimeIsCutWhereAReadContinues() {
+    let rig = Self.spare { $0.goesOnAtMiss = true }
+    let c = rig.open()
+    rig.say(c, "gat 3600 a", "mg b T3600 t v", "gat 3600 c d", "mg e t")
+    #expect(rig.asked("m") == lines("gat 3600 a", "mg b T3600 t v O1", "gat 3600 c d", "mg e t O2"))
+    rig.send(from: "m", lines("END", "EN O1", "VALUE d 0 1", "4", "END", "EN O2"))
+    #expect(rig.asked("s") == lines("gat 60 a", "mg b T60 t v O1", "gat 60 c", "mg e t O2"))
+    rig.send(
+      from: "s",
+      lines("VALUE a 0 1", "1", "END", "VA 1 t60 O1", "2", "VALUE c 0 1", "3", "END", "HD t9 O2"))
+    #expect(
+      rig.got(c)
+        == lines(
+          "VALUE a 0 1", "1", "END", "VA 1 t60", "2", "VALUE c 0 1", "3", "VALUE d 0 1", "4", "END", "HD t9"))
+  }
+
+  @Test func aRefusedDeleteReachesTheOtherMembers() {
+    var plan = RoutedFleet.plan([
+      RouteNode(
+        name: "both",
+        RoutedFleet.attempt([0, 1]) {
+          $0.goesOnAtMiss = true
+          $0.laterTTL = nil
+        })
+    ]) {
+      $0.writesOnFailure = .miss
+      $0.readsOnFailure = .miss
+    }
+    plan.targets = plan.pools.map(\.id)
+    let rig = Rig(plan: plan)
+    let c = rig.open()
+    rig.set(.failFast, "m")
+    rig.say(c, "delete a", "delete b noreply", "md c", "set d 0 0 1", "1", "set e 0 -1 1", "1")
+    #expect(rig.asked("s") == lines("delete a", "delete b", "delete c", "delete e"))
+    let words = "SERVER_ERROR ringroad: m:11211 down"
+    #expect(rig.got(c) == lines(words, words, "NOT_STORED", words))
+  }
+
+  @Test func aLostDeleteIsNoTrueMissBeforeTheOthersHaveDoneIt() {
+    var plan = RoutedFleet.plan([
+      RouteNode(name: "both", RoutedFleet.attempt([0, 1]) { $0.goesOnAtMiss = true })
+    ]) { $0.writesOnFailure = .miss }
+    plan.targets = plan.pools.map(\.id)
+    let rig = Rig(plan: plan)
+    let c = rig.open()
+    rig.say(c, "delete a", "delete b")
+    _ = rig.asked("m")
+    _ = rig.asked("s")
+    rig.reply("s", "DELETED")
+    rig.lose("m")
+    #expect(rig.got(c) == lines("NOT_FOUND", "SERVER_ERROR ringroad: m:11211 connection lost"))
+    rig.reply("s", "DELETED")
+    #expect(rig.worker.dispatcher.routed.gates.count == 0)
+  }
+
+  @Test func aRefusedValueIsForgottenByAllMembers() {
+    let rig = RoutedFleet.rig(RoutedFleet.attempt([0, 1]) { $0.goesOnAtMiss = true }) { $0.maxValue = 3 }
+    let c = rig.open()
+    rig.say(c, "set a 0 0 4", "abcd")
+    #expect(rig.asked("m") == lines("delete a"))
+    #expect(rig.asked("s") == lines("delete a"))
+    #expect(rig.got(c) == lines("SERVER_ERROR object too large for cache"))
+  }
+
+  @Test func aFixedErrorBehindATryEndsAMultiGet() {
+    let members: [RouteTarget] = [.pool(0), .node(1)]
+    let rig = RoutedFleet.rig(
+      .attempt(members, TryRules()), others: [RouteNode(name: "x", .answer(.error("go away")))])
+    let c = rig.open()
+    rig.say(c, "get a b")
+    _ = rig.asked("m")
+    rig.lose("m")
+    #expect(rig.got(c) == lines("SERVER_ERROR go away"))
+  }
 }

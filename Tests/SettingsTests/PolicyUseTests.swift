@@ -231,4 +231,17 @@ import Topology
     let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
     #expect(object?["key"] as? String == key)
   }
+
+  @Test func moreUsesOfTryThanALegCanNameAreRefused() {
+    func file(policies: Int) -> String {
+      var lines = ["pools: {a: {servers: [s1]}, b: {servers: [s2]}}", "policies:"]
+      lines += (0..<policies).map { "  p\($0): {try: [a, b], on: down, deadline: \($0 + 1)s}" }
+      lines.append("routes:")
+      lines += (0..<4096).map { "  - {prefix: \"\($0):\", try: [a, b], later_ttl: \($0 + 1)s}" }
+      return lines.joined(separator: "\n") + "\n"
+    }
+    let found = errors(of: file(policies: 30)).first ?? ""
+    #expect(found.contains("4126 different uses of \"try\", at most 4096 are possible"), "\(found)")
+    #expect(errors(of: file(policies: 1)).first?.contains("4097 different uses") == true)
+  }
 }

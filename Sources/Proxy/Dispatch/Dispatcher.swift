@@ -52,17 +52,19 @@ package struct Dispatcher: ~Copyable {
     fail(leg, at: destination.server, failure, isTrue: true)
   }
 
-  /// Answers a request that could not be sent at all.
+  /// Answers a request that could not be sent at all. `mayBeElsewhere`: its key may be found on another server, and so a
+  /// miss is no true answer.
   @inline(never)
   mutating func turnAway(
     _ c: Ref<Client>, _ bytes: RawSpan, _ p: Int, _ request: Request, at destination: Destination,
-    by l: Ref<ServerConnection>, _ failure: ServerFailure
+    by l: Ref<ServerConnection>, _ failure: ServerFailure, mayBeElsewhere: Bool = false
   ) {
     let s = destination.server
     let keys = KeyRange(request.key)
-    let isTrue = invalidation.noteRefusal(
+    let isRecorded = invalidation.noteRefusal(
       bytes, lineAt: p, request.verb, keys, at: s, in: destination.pool, target(of: destination, for: c),
       by: l, failure, &upstream, router, &common)
+    let isTrue = isRecorded && !mayBeElsewhere
     var asked = Buffer()
     var leg = Leg()
     leg.verb = request.verb
@@ -171,8 +173,9 @@ package struct Dispatcher: ~Copyable {
     }
     if leg.fanOut != Ref<FanOut>.none { return fail(partOf: leg.fanOut, leg, at: s, failure) }
     let x = leg.exchange
+    var isTrue = isTrue
     if leg.isRouted, x != Ref<Exchange>.none {
-      if let gate = leg.route.gate { Routed.leave(&self, gate) }
+      if let gate = leg.route.gate, Routed.leave(&self, gate) { isTrue = false }
       if Routed.goesOn(&self, leg, failure.meansUnsent ? .unsent : .doubt, asked, start) {
         return countFailure(leg.verb, failure, at: s, in: leg.pool)
       }

@@ -57,7 +57,7 @@ package struct FanOut: ~Copyable, Recyclable {
       set { marks[2] = newValue }
     }
 
-    /// Its key is asked of another server, as a piece behind those of the client's keys: see `RoutedKeys`.
+    /// Another piece, or a fixed answer, stands for its key: see `RoutedKeys`.
     var hasMoved: Bool {
       get { marks[4] }
       set { marks[4] = newValue }

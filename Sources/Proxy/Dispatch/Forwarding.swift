@@ -215,8 +215,7 @@ extension Dispatcher {
     if request.isVerbatim, request.verb == .get {
       let continuesPreviousLine = upstream.connections[l].queue.enqueueGet(
         x, from: listener, in: destination.pool, keyLength: request.keyLength, bytes.rest(from: p),
-        since: now,
-        &common.buffers)
+        since: now, &common.buffers)
       return common.counters.add(continuesPreviousLine ? 1 : 0, to: .readsJoined)
     }
     var leg = Leg(request, for: x, from: listener, in: destination.pool, since: now)
@@ -328,6 +327,7 @@ extension Dispatcher {
     }
     var keys = KeyRange(request.key)
     guard let key = keys.next(bytes) else { return }
+    Routed.deleteElsewhere(&self, c, bytes, request, besides: destination)
     let l = upstream.connection(to: destination, lane: c.index)
     if !upstream.connections[l].isOpen(bytes: common.limits.serverQueue, depth: common.limits.serverDepth),
       upstream.admit(l, now: now, &common) != nil

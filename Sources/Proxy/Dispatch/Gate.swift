@@ -86,13 +86,14 @@ extension Routed {
     return true
   }
 
-  /// The client of a change was answered without the reply of the server in charge.
-  static func leave(
-    _ d: inout Dispatcher, _ gate: Ref<Gate>
-  ) {
+  /// The client of a change is answered without the reply of the server in charge. Returns whether other servers may
+  /// still have the key.
+  static func leave(_ d: inout Dispatcher, _ gate: Ref<Gate>) -> Bool {
     d.routed.gates[gate].exchange = Ref<Exchange>.none
     d.routed.gates[gate].isReplied = true
-    if d.routed.gates[gate].pending == 0 { d.routed.gates.give(gate) }
+    let isPending = d.routed.gates[gate].pending > 0
+    if !isPending { d.routed.gates.give(gate) }
+    return isPending
   }
 
   /// A deletion behind a gate is done, or will not be: then its key is recorded.

@@ -102,7 +102,15 @@ extension Routed {
         next.isRetried = false
         next.since = d.common.clock
         next.route = mark.moved(to: leaf, states, generation: d.router.generation)
-        d.upstream.connections[l].queue.requeue(next, from: asked, at: start, &d.common.buffers)
+        var edited = Buffer()
+        if next.verb.mayChange, let most = d.router.ends.trees[mark.tree].longestLives[leaf],
+          cut(&d, &next, asked, start, to: most, into: &edited)
+        {
+          d.upstream.connections[l].queue.requeue(next, from: edited.readable, at: 0, &d.common.buffers)
+        } else {
+          d.upstream.connections[l].queue.requeue(next, from: asked, at: start, &d.common.buffers)
+        }
+        edited.release(to: &d.common.buffers)
         d.upstream.queued(on: l, &d.common)
         d.downstream.exchanges[x].begun = begun
         return true

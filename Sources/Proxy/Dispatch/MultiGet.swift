@@ -438,6 +438,9 @@ extension Dispatcher {
   mutating func appendEnd(_ f: Ref<FanOut>, to target: ReplyTarget) {
     if fanOuts[f].failures > 0 && fanOuts[f].isStrict, let failure = fanOuts[f].failure {
       appendError(failure.words, at: fanOuts[f].failedServer, to: target)
+    } else if let text = fanOuts[f].routed.error {
+      common.counters.add(.serverErrors)
+      downstream.append(text: "SERVER_ERROR \(text)\r\n", to: target, &common)
     } else {
       common.counters.add(fanOuts[f].unanswered, to: .readsAsMisses)
       downstream.append("END\r\n", to: target, &common)

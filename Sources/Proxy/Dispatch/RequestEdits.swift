@@ -48,6 +48,35 @@ extension Routed {
     body(&d, edited.readable, 0, other)
   }
 
+  /// Writes the request of a leg, which begins at `start` in `asked`, with a life of at most `most` seconds; false, and
+  /// nothing is written, if it has no longer one.
+  static func cut(
+    _ d: inout Dispatcher, _ leg: inout Leg, _ asked: RawSpan, _ start: Int, to most: Int,
+    into edited: inout Buffer
+  ) -> Bool {
+    var request = Request()
+    (request.verb, request.meta, request.lineLength) = (leg.verb, leg.meta, Int(leg.length))
+    (request.keyStart, request.keyLength) = (start &+ Int(leg.keyStart), Int(leg.keyLength))
+    guard cut(&d, asked, start, request, to: most, into: &edited) else { return false }
+    // In `gat` the time stands before the key, in a meta request behind it.
+    if !leg.verb.isMeta {
+      leg.keyStart = UInt8(truncatingIfNeeded: Int(leg.keyStart) &+ edited.count &- Int(leg.length))
+    }
+    leg.length = UInt32(truncatingIfNeeded: edited.count)
+    return true
+  }
+
+  /// The same for a request.
+  static func cut(
+    _ d: inout Dispatcher, _ bytes: RawSpan, _ p: Int, _ request: Request, to most: Int,
+    into edited: inout Buffer
+  ) -> Bool {
+    let wall = d.common.wallSeconds
+    return write(&d, bytes, p, request, to: &edited) {
+      TTLRule.life($0, under: [TTLRule(max: most)], now: wall)
+    }
+  }
+
   /// Writes a request with other times; false, and nothing is written, if all stay. A value that has not arrived is left
   /// out, and so must be asked for with `withoutBody`.
   private static func write(

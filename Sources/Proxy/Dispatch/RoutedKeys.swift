@@ -35,6 +35,8 @@ struct RoutedKeys: ~Copyable {
   var request = Request()
   /// The reload after which the keys were routed.
   var generation: UInt8 = 0
+  /// The fixed error that is the answer for some of them.
+  var error: String?
 
   var isEmpty: Bool { keys.count == 0 }
 
@@ -42,6 +44,7 @@ struct RoutedKeys: ~Copyable {
     keys.removeAll()
     moved.removeAll()
     count = 0
+    error = nil
   }
 
   /// A piece's key in `keys`; nil if its route is no `try`.
@@ -197,6 +200,10 @@ extension Routed {
         guard let first else { return }
         add(&d, keyAt: n, isFirst: isFirst, c, bytes, p, key, request, to: first, f, now: now)
         return
+      case .say(.error(let text)):
+        d.fanOuts[f].routed.error = text
+        d.fanOuts[f].pieces[Int(d.fanOuts[f].routed.keys[n].piece)].hasMoved = true
+        return
       case .answer, .wait, .say: return
       }
     }
@@ -220,6 +227,28 @@ extension Routed {
     d.addKey(piece, c, key, to: destination, bytes, p, request, f, now: now)
   }
 
+  /// Cuts the time of a `gat` to what all members behind the first ones allow.
+  private static func cutLives(_ d: inout Dispatcher, _ f: Ref<FanOut>) {
+    var most: Int?
+    for n in 0..<d.fanOuts[f].routed.keys.count {
+      let lives = d.router.ends.trees[Int(d.fanOuts[f].routed.keys[n].tree)].longestLives
+      most = (lives + [most]).compactMap(\.self).min()
+    }
+    var line = exchange(&d.fanOuts[f].routed.line, with: Buffer())
+    var edited = Buffer()
+    if let most, cut(&d, line.readable, 0, d.fanOuts[f].routed.request, to: most, into: &edited) {
+      let shift = edited.count &- line.count
+      d.fanOuts[f].routed.request.keyStart &+= shift
+      d.fanOuts[f].routed.request.lineLength &+= shift
+      for n in 0..<d.fanOuts[f].routed.keys.count {
+        d.fanOuts[f].routed.keys[n].from &+= Int32(truncatingIfNeeded: shift)
+      }
+      swap(&line, &edited)
+    }
+    swap(&line, &d.fanOuts[f].routed.line)
+    edited.release(to: &d.common.buffers)
+  }
+
   /// Asks other servers for the keys of a leg without a value, which begin with piece `first`, after what its server has
   /// said of them.
   @inline(never)
@@ -231,6 +260,7 @@ extension Routed {
       d.fanOuts[f].routed.generation == d.router.generation
     else { return }
     let c = d.downstream.exchanges[x].client
+    if d.fanOuts[f].routed.request.verb.touches { cutLives(&d, f) }
     var line = exchange(&d.fanOuts[f].routed.line, with: Buffer())
     let request = d.fanOuts[f].routed.request
     d.round &+= 256

@@ -142,8 +142,14 @@ enum Routed {
           gate = nil
           states[leaf] = .unsent
           last = (destination, l, failure)
-          if kind.isChange { return d.turnAway(c, bytes, p, request, at: destination, by: l, failure) }
-          continue
+          guard kind.isChange else { continue }
+          // The key is gone for its client, so for all that may be asked for it.
+          let removes =
+            needsGate(&d, tree, kind)
+            && request.verb.removes(bytes, lineAt: p, keyEnd: KeyRange(request.key).firstEnd)
+          if removes { deleteElsewhere(&d, c, bytes, request, tree, besides: destination) }
+          return d.turnAway(
+            c, bytes, p, request, at: destination, by: l, failure, mayBeElsewhere: removes)
         }
         states[leaf] = .asked
         if !kind.isChange { return }

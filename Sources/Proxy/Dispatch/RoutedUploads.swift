@@ -53,14 +53,22 @@ extension Routed {
     }
   }
 
-  /// Deletes the key of a large value where reads may find an older one.
+  /// Deletes the key of a value that one server gets, or none, where reads may find an older one.
   static func deleteElsewhere(
     _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request,
     besides charged: Destination
   ) {
-    guard let end = end(&d, for: bytes, request, of: c), end.way == .attempt else { return }
-    let tree = Int(end.number)
-    guard d.router.ends.trees[tree].readsEverywhere else { return }
+    guard let end = end(&d, for: bytes, request, of: c), end.way == .attempt,
+      d.router.ends.trees[Int(end.number)].readsEverywhere
+    else { return }
+    deleteElsewhere(&d, c, bytes, request, Int(end.number), besides: charged)
+  }
+
+  /// The same in all pools of a tree. No client waits for it.
+  static func deleteElsewhere(
+    _ d: inout Dispatcher, _ c: Ref<Client>, _ bytes: RawSpan, _ request: Request, _ tree: Int,
+    besides charged: Destination
+  ) {
     for pool in d.router.ends.trees[tree].pools where pool != Int(charged.pool.number) {
       guard let other = destination(&d, for: bytes, request.key, in: pool) else { continue }
       _ = delete(&d, bytes, request, at: other, behind: nil, for: c)
